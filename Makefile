@@ -1,0 +1,54 @@
+# Signalpost. `make demo` shows it working, `make test` proves it; each sets up .venv by itself.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+
+.PHONY: help demo serve test check format lock clean
+
+help: ## Show these targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/runtime ## Run the main job and watch it (under a minute)
+	@$(BIN)/python examples/demo.py
+
+serve: .venv/runtime ## Leave a gateway running on this machine
+	@$(BIN)/signalpost serve
+
+test: .venv/dev ## Run every test
+	@$(BIN)/pytest
+
+check: .venv/dev ## Format, lint, strict types, import contracts, fast tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests examples
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pytest -m "not slow"
+
+format: .venv/dev ## Format the tree and mend what the linter can
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+lock: .venv/uv ## Renew the locks in requirements/
+	@for name in uv runtime dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
+
+clean: ## Remove the virtual environment and caches
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# Each marker file stands for one finished step, so that a step that was interrupted is done again.
+.venv/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Signalpost needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Setting up .venv …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/runtime: .venv/uv requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml
+	@$(UV) --require-hashes -r requirements/runtime.txt
+	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway
+	@touch $@
+
+.venv/dev: .venv/runtime requirements/dev.txt
+	@$(UV) --require-hashes -r requirements/dev.txt
+	@touch $@
