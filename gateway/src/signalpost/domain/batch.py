@@ -1,0 +1,190 @@
+"""A batch of commands, decided one after the other on the rows that they read.
+
+The store reads those rows, runs every command here, and writes `events`, `documents`, `subscriptions`, `retries` and
+`answers` set-wise in one transaction. Each command sees what those before it changed. A refused command changes
+nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt` and event ids are given out
+here and nowhere else, under the tenant's lock (C2, C5).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.domain.document import DocumentRow
+from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+
+IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
+
+
+class Answer(Struct, frozen=True):
+    """What a client is told once the commit is there."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class IdempotencyKey(NamedTuple):
+    """A client's `Idempotency-Key`, within the API key that it came with."""
+
+    api_key_id: int
+    key: str
+    request_hash: bytes
+
+
+class StoredAnswer(Struct, frozen=True):
+    request_hash: bytes
+    answer: Answer
+    expires_at: int
+
+
+class Retry(Struct, frozen=True):
+    """Someone asks a lane to send again what it settled, parked or gave up."""
+
+    number: int
+    subscription_number: int
+    sequence: int
+    document_id: str
+    budget: int
+
+
+class Tenant(Struct, frozen=True):
+    id: int
+    name: str
+    last_sequence: int = 0
+    last_at: int = 0
+
+
+class Stamp(NamedTuple):
+    """What the event of a command will carry, if it makes one."""
+
+    sequence: int
+    at: int
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What a command comes to."""
+
+    answer: Answer
+    document: DocumentRow | None = None
+    event: EventType | None = None
+    event_document: bytes = b""
+    """The document's JSON in that event."""
+    subscription: Subscription | None = None
+    retry: Retry | None = None
+
+
+class View(Protocol):
+    """What a command may look at."""
+
+    def document(self, tenant_id: int, external_id: str) -> DocumentRow | None: ...
+
+    def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None: ...
+
+
+class Command(Protocol):
+    """A change that someone asks for. The properties say which rows it reads."""
+
+    @property
+    def tenant_id(self) -> int: ...
+    @property
+    def idempotency(self) -> IdempotencyKey | None: ...
+    @property
+    def document_id(self) -> str | None: ...
+    @property
+    def subscription_id(self) -> str | None: ...
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        """Pure. Raises CallerError to refuse."""
+
+
+DocumentKey = tuple[int, str]
+SubscriptionKey = tuple[int, str]
+AnswerKey = tuple[int, int, str]
+
+
+class Batch:
+    def __init__(
+        self,
+        now: int,
+        random_bits: Callable[[int], int],
+        tenants: Mapping[int, Tenant],
+        documents: Mapping[DocumentKey, DocumentRow],
+        subscriptions: Mapping[SubscriptionKey, Subscription],
+        stored_answers: Mapping[AnswerKey, StoredAnswer],
+        next_subscription: int,
+        next_retry: int,
+    ) -> None:
+        self._now = now
+        self._random_bits = random_bits
+        self._documents = dict(documents)
+        self._subscriptions = dict(subscriptions)
+        self._stored_answers = dict(stored_answers)
+        self._next_subscription = next_subscription
+        self._next_retry = next_retry
+        self.tenants = dict(tenants)
+        self.events: list[Event] = []
+        self.documents: dict[DocumentKey, DocumentRow] = {}
+        self.subscriptions: dict[SubscriptionKey, Subscription] = {}
+        self.retries: list[Retry] = []
+        self.answers: dict[AnswerKey, StoredAnswer] = {}
+
+    def document(self, tenant_id: int, external_id: str) -> DocumentRow | None:
+        return self._documents.get((tenant_id, external_id))
+
+    def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
+        return self._subscriptions.get((tenant_id, subscription_id))
+
+    def run(self, command: Command) -> Answer:
+        """Decide one command and keep what it changes. Raises CallerError if it is refused."""
+        key = command.idempotency
+        if key is not None and (repeated := self._repeated(command.tenant_id, key)) is not None:
+            return repeated
+        tenant = self.tenants[command.tenant_id]
+        stamp = Stamp(tenant.last_sequence + 1, max(self._now, tenant.last_at + 1))
+        decision = command.decide(self, stamp)
+        self._apply(tenant, stamp, decision)
+        if key is not None:
+            stored = StoredAnswer(key.request_hash, decision.answer, self._now + IDEMPOTENCY_KEPT)
+            self._stored_answers[tenant.id, key.api_key_id, key.key] = stored
+            self.answers[tenant.id, key.api_key_id, key.key] = stored
+        return decision.answer
+
+    def _repeated(self, tenant_id: int, key: IdempotencyKey) -> Answer | None:
+        stored = self._stored_answers.get((tenant_id, key.api_key_id, key.key))
+        if stored is None or stored.expires_at <= self._now:
+            return None
+        if stored.request_hash != key.request_hash:
+            detail = "This key came with another request before. Use a new key for a new request."
+            raise Invalid([FieldError("Idempotency-Key", "reused", detail)], code="idempotency_key_reused")
+        return replace(stored.answer, headers=(*stored.answer.headers, ("idempotent-replayed", "true")))
+
+    def _apply(self, tenant: Tenant, stamp: Stamp, decision: Decision) -> None:
+        if decision.document is not None:
+            key = (tenant.id, decision.document.external_id)
+            self._documents[key] = self.documents[key] = decision.document
+            if decision.event is not None:
+                self._append(tenant, stamp, decision.event, decision.document.external_id, decision.event_document)
+        if decision.subscription is not None:
+            self._keep(decision.subscription)
+        if decision.retry is not None:
+            self.retries.append(replace(decision.retry, number=self._next_retry))
+            self._next_retry += 1
+
+    def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, document: bytes) -> None:
+        identity = event_id(stamp.at, self._random_bits(62))
+        body = build(event_type, stamp.at, identity, document)
+        self.events.append(Event(tenant.id, stamp.sequence, stamp.at, identity, int(event_type), document_id, body))
+        self.tenants[tenant.id] = replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at)
+
+    def _keep(self, subscription: Subscription) -> None:
+        if not subscription.number:
+            subscription = replace(subscription, number=self._next_subscription)
+            self._next_subscription += 1
+        key = (subscription.tenant_id, subscription.id)
+        self._subscriptions[key] = self.subscriptions[key] = subscription

@@ -1,0 +1,56 @@
+"""The breaker of one endpoint: after enough failures it stops sending and only probes.
+
+    closed ──(20 failures in a row over at least 60 s)──▶ open ──(a success)──▶ closed
+                                                          │  ▲
+                                                          └──┘ a failed probe doubles the wait, 10 s → 5 min
+
+While it is open everything else waits unsent. A probe is an ordinary, counted attempt of one due event.
+Times are µs of the wall clock, since the breaker outlives a restart.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.domain.timestamps import SECOND
+
+FAILURES = 20
+FAILING_FOR = 60 * SECOND
+PROBE_FIRST = 10 * SECOND
+PROBE_LAST = 300 * SECOND
+JITTER_MOST = 0.2
+
+
+class Breaker(Struct, frozen=True):
+    failures: int = 0
+    """In a row, up to now."""
+    failing_since: int | None = None
+    """The first of them."""
+    probe_at: int | None = None
+    """When the next probe may go; None while closed."""
+    wait: int = 0
+    """Between the last probe and the next, before jitter."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.probe_at is not None
+
+
+CLOSED = Breaker()
+
+
+def after_success(breaker: Breaker) -> Breaker:
+    """Any success closes it."""
+    return CLOSED if breaker.failures else breaker
+
+
+def after_failure(breaker: Breaker, now: int, jitter: float) -> Breaker:
+    """The breaker after one more failure. `jitter` is a random number in [0, 1)."""
+    failures = breaker.failures + 1
+    since = now if breaker.failing_since is None else breaker.failing_since
+    if breaker.probe_at is None and (failures < FAILURES or now - since < FAILING_FOR):
+        return Breaker(failures, since)
+    if breaker.probe_at is not None and now < breaker.probe_at:
+        # An attempt that was under way when the breaker opened tells nothing new.
+        return replace(breaker, failures=failures)
+    wait = min(breaker.wait * 2, PROBE_LAST) or PROBE_FIRST
+    return Breaker(failures, since, now + round(wait * (1 + JITTER_MOST * jitter)), wait)

@@ -1,0 +1,228 @@
+"""A document: its attributes on the wire (C7–C12), the rules for each, and how its states follow one another.
+
+A document is kept as the very bytes that its events carry, so that what was read, stored and sent cannot differ.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.domain import fields
+from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.fields import Bad, Check, Several, nullable
+
+STATUSES: Final = (
+    "created", "awaitingReview", "reviewApproved", "reviewRejected", "awaitingApproval", "approved",
+    "approvalRejected", "awaitingSignature", "signedByClient", "signatureRejected", "signatureRequestExpired",
+    "executed", "paused", "cancelled", "other",
+)  # fmt: skip
+"""C12, in the order of the page."""
+
+FACTS_MAX = 64
+FACT_NAME_MAX_CHARACTERS = 128
+FACT_VALUE_MAX_BYTES = 4096
+DOCUMENT_MAX_BYTES = 1_000_000
+"""Room for the envelope within the 1 MiB of C13. The limits on the fields alone do not guarantee it: control
+characters take six bytes each in JSON."""
+
+
+class Version(Struct, frozen=True, rename="camel"):
+    """A version of the document's text (C9)."""
+
+    number: str
+    download_url: str
+
+
+class Document(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The attributes of C7, in its order. Timestamps are texts in the form of C4."""
+
+    type: str
+    title: str
+    status: str
+    created_at: str
+    source_app: str
+    start_date: str | None = None
+    executed_at: str | None = None
+    expiry_date: str | None = None
+    external_id: str
+    owner_email: str
+    author_email: str
+    reference_id: str | None = None
+    contract_value: float | None = None
+    latest_version: Version | None = None
+    additional_facts: dict[str, str | int | float | bool] = {}
+    counterparty_name: str | None = None
+    published_version: Version | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Document).decode
+
+
+def encode(document: Document) -> bytes:
+    """The document's JSON as every event carries it (C7). Raises Invalid if it would not fit into an event (C13)."""
+    body = _encode(document)
+    if len(body) > DOCUMENT_MAX_BYTES:
+        detail = f"The document takes {len(body)} bytes as JSON; at most {DOCUMENT_MAX_BYTES} fit into an event."
+        raise Invalid([FieldError("/additionalFacts", "too_large", detail)])
+    return body
+
+
+def decode(body: bytes) -> Document:
+    """The inverse of `encode`."""
+    return _decode(body)
+
+
+# --- What each field may be -------------------------------------------------------------------------------------------
+
+
+def _fact(name: Any, value: Any) -> str | int | float | bool:
+    try:
+        fields.plain_text(name, FACT_NAME_MAX_CHARACTERS)
+    except Bad as bad:
+        raise Bad(bad.code, f"The fact's name: {bad.detail}") from None
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        # 64 bits are what every JSON reader that keeps integers apart can hold.
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            raise Bad("out_of_range", "A whole number must fit into 64 bits.")
+        return value
+    if not isinstance(value, str):
+        raise Bad("wrong_type", "A fact is a text, a number, or true or false.")
+    fields.plain_text(value, FACT_VALUE_MAX_BYTES, least=0)
+    if len(value.encode()) > FACT_VALUE_MAX_BYTES:
+        raise Bad("wrong_length", f"A fact can have at most {FACT_VALUE_MAX_BYTES} bytes.")
+    return value
+
+
+def _facts(value: Any, *, removable: bool) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Bad("wrong_type", "This must be a JSON object of names and values.")
+    bads: list[Bad] = []
+    checked: dict[str, Any] = {}
+    for name, given in value.items():
+        try:
+            checked[name] = None if given is None and removable else _fact(name, given)
+        except Bad as bad:
+            bads.append(Bad(bad.code, bad.detail, (name,)))
+    if len(checked) > FACTS_MAX and not removable:
+        bads.append(Bad("too_many", f"There can be at most {FACTS_MAX} facts."))
+    if bads:
+        raise Several(bads)
+    return checked
+
+
+def additional_facts(value: Any) -> dict[str, Any]:
+    return _facts(value, removable=False)
+
+
+def additional_facts_patch(value: Any) -> dict[str, Any] | None:
+    """A merge patch of the facts: null removes one, or all of them."""
+    return None if value is None else _facts(value, removable=True)
+
+
+def version(value: Any) -> Version:
+    """A version that another system keeps: its link is passed on as it is (C10)."""
+    try:
+        checked = fields.check_object(value, _VERSION, required=_VERSION)
+    except Invalid as invalid:
+        raise Several([Bad(e.code, e.detail, (e.pointer[1:],) if e.pointer else ()) for e in invalid.errors]) from None
+    return Version(checked["number"], checked["downloadUrl"])
+
+
+def _link(value: Any) -> str:
+    return fields.plain_text(value, 4096)
+
+
+_VERSION: Final[dict[str, Check]] = {"number": fields.plain_text, "downloadUrl": _link}
+
+_EDITABLE: Final[dict[str, Check]] = {
+    "type": fields.plain_text,
+    "title": fields.plain_text,
+    "startDate": nullable(fields.date_or_timestamp),
+    "expiryDate": nullable(fields.date_or_timestamp),
+    "ownerEmail": fields.email,
+    "authorEmail": fields.email,
+    "referenceId": nullable(fields.plain_text),
+    "contractValue": nullable(fields.money),
+    "counterpartyName": nullable(fields.plain_text),
+    "additionalFacts": additional_facts,
+}
+NEW: Final[dict[str, Check]] = {**_EDITABLE, "sourceApp": fields.plain_text}
+"""What `POST /v1/documents` takes."""
+NEW_REQUIRED: Final = ("type", "title", "ownerEmail", "authorEmail")
+PATCH: Final[dict[str, Check]] = {**_EDITABLE, "additionalFacts": additional_facts_patch}
+"""What a merge patch may name."""
+SNAPSHOT: Final[dict[str, Check]] = {
+    **_EDITABLE,
+    "status": fields.one_of(*STATUSES),
+    "createdAt": fields.timestamp,
+    "sourceApp": fields.plain_text,
+    "executedAt": nullable(fields.timestamp),
+    "externalId": fields.uuid,
+    "latestVersion": nullable(version),
+    "publishedVersion": nullable(version),
+}
+"""What an import takes: all of C7."""
+SNAPSHOT_REQUIRED: Final = ("type", "title", "status", "createdAt", "sourceApp", "ownerEmail", "authorEmail")
+
+ATTRIBUTES: Final[dict[str, str]] = {f.encode_name: f.name for f in msgspec.structs.fields(Document)}
+"""From a name on the wire to the attribute's name."""
+
+
+# --- How one state follows another ------------------------------------------------------------------------------------
+
+
+def created(checked: Mapping[str, Any], external_id: str, source_app: str, now: str) -> Document:
+    """A new document from the checked fields of NEW."""
+    given = {ATTRIBUTES[name]: value for name, value in checked.items()}
+    return Document(**{"source_app": source_app, **given}, status="created", created_at=now, external_id=external_id)
+
+
+def snapshot(checked: Mapping[str, Any], external_id: str) -> Document:
+    """The document that another system says there is, from the checked fields of SNAPSHOT."""
+    given = {ATTRIBUTES[name]: value for name, value in checked.items()}
+    return Document(**{**given, "external_id": external_id})
+
+
+def patched(document: Document, checked: Mapping[str, Any]) -> Document:
+    """The document after a JSON merge patch (RFC 7396) whose fields were checked by PATCH. Raises Invalid."""
+    changes = {ATTRIBUTES[name]: value for name, value in checked.items()}
+    if "additional_facts" in changes:
+        changes["additional_facts"] = _merged(document.additional_facts, changes["additional_facts"])
+    return msgspec.structs.replace(document, **changes)
+
+
+def _merged(facts: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, Any]:
+    if patch is None:
+        return {}
+    merged = {name: value for name, value in {**facts, **patch}.items() if value is not None}
+    if len(merged) > FACTS_MAX:
+        detail = f"There can be at most {FACTS_MAX} facts; this would make {len(merged)}."
+        raise Invalid([FieldError("/additionalFacts", "too_many", detail)])
+    return merged
+
+
+def deleted(document: Document) -> Document:
+    """The last attributes, as the event of a deletion carries them (C6)."""
+    return msgspec.structs.replace(document, status="other")
+
+
+class DocumentRow(Struct, frozen=True):
+    """A document as it is kept. A deleted one stays as a tombstone, so that its version and source version go on."""
+
+    external_id: str
+    version: int
+    """Counts every change; the ETag."""
+    updated_at: int
+    body: bytes
+    """`encode` of the document; of a deleted one, empty."""
+    source_version: int | None = None
+    deleted_at: int | None = None
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.version}"'

@@ -1,0 +1,136 @@
+"""The changes of documents that clients ask for. Each is a value whose `decide` is pure."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from signalpost.domain import document
+from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Stamp, View
+from signalpost.domain.document import DocumentRow
+from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
+from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import format_timestamp
+
+
+class _DocumentCommand(Struct, frozen=True, kw_only=True):
+    tenant_id: int
+    document_id: str
+    idempotency: IdempotencyKey | None = None
+    if_match: frozenset[str] | None = None
+    """The ETags of which the document must have one; None for any state."""
+    subscription_id: None = None
+
+    def _found(self, view: View) -> DocumentRow:
+        row = view.document(self.tenant_id, self.document_id)
+        if row is None or row.deleted_at is not None:
+            raise NotFound("document_not_found", "There is no document with this externalId.")
+        check_precondition(self.if_match, row.etag)
+        return row
+
+
+class CreateDocument(_DocumentCommand, frozen=True, kw_only=True):
+    """`document_id` is the new document's, made for it; `checked` are the fields of `document.NEW`."""
+
+    checked: dict[str, Any]
+    source_app: str
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        made = document.created(self.checked, self.document_id, self.source_app, format_timestamp(stamp.at))
+        body = document.encode(made)
+        row = DocumentRow(self.document_id, 1, stamp.at, body)
+        return _changed(row, EventType.CREATED, 201, ("location", f"/v1/documents/{self.document_id}"))
+
+
+class PatchDocument(_DocumentCommand, frozen=True, kw_only=True):
+    """`checked` are the fields of `document.PATCH`. A patch that changes nothing makes no event."""
+
+    checked: dict[str, Any]
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        row = self._found(view)
+        body = document.encode(document.patched(document.decode(row.body), self.checked))
+        if body == row.body:
+            return Decision(answer=document_answer(row))
+        return _changed(
+            DocumentRow(row.external_id, row.version + 1, stamp.at, body, row.source_version),
+            EventType.UPDATED,
+        )
+
+
+class DeleteDocument(_DocumentCommand, frozen=True, kw_only=True):
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        row = self._found(view)
+        last = document.encode(document.deleted(document.decode(row.body)))
+        tombstone = DocumentRow(row.external_id, row.version + 1, stamp.at, b"", row.source_version, stamp.at)
+        return Decision(answer=Answer(204), document=tombstone, event=EventType.DELETED, event_document=last)
+
+
+class ImportDocument(_DocumentCommand, frozen=True, kw_only=True):
+    """A whole snapshot from a system that keeps the document itself: the newest one wins.
+
+    `checked` are the fields of `document.SNAPSHOT`. Without a `source_version` snapshots count in the order in which
+    they arrive.
+    """
+
+    checked: dict[str, Any]
+    source_version: int | None
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        row = view.document(self.tenant_id, self.document_id)
+        body = document.encode(document.snapshot(self.checked, self.document_id))
+        if row is None:
+            check_precondition(self.if_match, None)
+            return self._accepted(
+                EventType.CREATED, DocumentRow(self.document_id, 1, stamp.at, body, self.source_version)
+            )
+        if row.deleted_at is not None:
+            check_precondition(self.if_match, None)
+            self._check_revival(row)
+            revived = DocumentRow(self.document_id, row.version + 1, stamp.at, body, self.source_version)
+            return self._accepted(EventType.CREATED, revived)
+        check_precondition(self.if_match, row.etag)
+        if self._is_older_than(row):
+            return Decision(answer=document_answer(row, 200, ("signalpost-changed", "false")))
+        source_version = row.source_version if self.source_version is None else self.source_version
+        if body == row.body:
+            kept = DocumentRow(row.external_id, row.version, row.updated_at, row.body, source_version)
+            answer = document_answer(kept, 200, ("signalpost-changed", "false"))
+            return Decision(answer=answer, document=kept if kept != row else None)
+        return self._accepted(
+            EventType.UPDATED, DocumentRow(row.external_id, row.version + 1, stamp.at, body, source_version)
+        )
+
+    def _is_older_than(self, row: DocumentRow) -> bool:
+        return (
+            self.source_version is not None
+            and row.source_version is not None
+            and self.source_version < row.source_version
+        )
+
+    def _check_revival(self, row: DocumentRow) -> None:
+        if self.source_version is None or self.source_version <= (row.source_version or 0):
+            known = "" if row.source_version is None else f" above {row.source_version}"
+            detail = f"This document was deleted. Import it with a sourceVersion{known} to bring it back."
+            raise Conflict("document_deleted", detail, sourceVersion=row.source_version)
+
+    def _accepted(self, event: EventType, row: DocumentRow) -> Decision:
+        return _changed(row, event, 201 if event is EventType.CREATED else 200, ("signalpost-changed", "true"))
+
+
+def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> None:
+    """`If-Match` (RFC 9110): `*` is any existing state. Raises PreconditionFailed."""
+    if if_match is None or (etag is not None and ("*" in if_match or etag in if_match)):
+        return
+    raise PreconditionFailed(
+        "precondition_failed", "It has changed since you read it. Read it again and repeat your change."
+    )
+
+
+def document_answer(row: DocumentRow, status: int = 200, *headers: tuple[str, str]) -> Answer:
+    """A document as the API shows it: the attributes of C7 and `updatedAt`."""
+    body = b'%b,"updatedAt":"%b"}' % (row.body[:-1], format_timestamp(row.updated_at).encode())
+    return Answer(status, body, (("etag", row.etag), *headers))
+
+
+def _changed(row: DocumentRow, event: EventType, status: int = 200, *headers: tuple[str, str]) -> Decision:
+    return Decision(answer=document_answer(row, status, *headers), document=row, event=event, event_document=row.body)

@@ -1,0 +1,132 @@
+"""The URL and the additional headers of a subscription: what may be in them (C14, C18)."""
+
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import idna
+from msgspec import Struct
+
+from signalpost.domain import fields
+from signalpost.domain.fields import Bad, Several
+from signalpost.domain.request import Target
+
+URL_MAX_CHARACTERS = 2048
+HEADERS_MAX = 20
+HEADER_MAX_BYTES = 4096
+HEADER_NAME_MAX_CHARACTERS = 128
+
+_PORTS: Final = {"https": 443, "http": 80}
+_URL_CHARACTERS = re.compile(r"[!-~]+")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?|")
+_RESERVED = frozenset(
+    """accept-encoding connection content-encoding content-language content-length content-location content-md5
+    content-range content-type date expect host keep-alive te trailer transfer-encoding upgrade user-agent via""".split()
+)
+_RESERVED_PREFIXES = ("plexus-webhook-", "proxy-", "signalpost-", "webhook-")
+
+
+class Url(Struct, frozen=True):
+    """An endpoint's URL, taken apart."""
+
+    target: Target
+    path: str
+    """With its query; what the request line says."""
+
+    @property
+    def authority(self) -> str:
+        """The `host` header: with the port unless it is the scheme's own."""
+        host = f"[{self.target.host}]" if ":" in self.target.host else self.target.host
+        return host if self.target.port == _PORTS[self.target.scheme] else f"{host}:{self.target.port}"
+
+
+def url(value: Any) -> str:
+    """A check for the field: an absolute https URL (http where the operator allows it: that is checked elsewhere)."""
+    text = fields.plain_text(value, URL_MAX_CHARACTERS)
+    parse_url(text)
+    return text
+
+
+def parse_url(text: str) -> Url:
+    """Raises Bad with a sentence that says what to change."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme.lower() not in _PORTS:
+        raise Bad("not_https", "This must be an absolute URL that begins with https://.")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    remainder = rest[len(authority) :]
+    if remainder and not _URL_CHARACTERS.fullmatch(remainder):
+        raise Bad(
+            "bad_url",
+            "Percent-encode spaces, control characters and letters beyond ASCII in the path and the query.",
+        )
+    if "#" in remainder:
+        raise Bad("bad_url", "Remove the fragment (#…): it is never sent.")
+    if "@" in authority:
+        raise Bad("bad_url", "Remove the user name and password; put credentials into an additional header.")
+    path = remainder if remainder.startswith("/") else f"/{remainder}"
+    return Url(_target(scheme.lower(), authority), path)
+
+
+def _target(scheme: str, authority: str) -> Target:
+    try:
+        parts = urlsplit(f"//{authority}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Bad("bad_url", "The host or the port of this URL cannot be read.") from None
+    if not host or port == 0 or authority.endswith(":"):
+        raise Bad("bad_url", "This URL needs a host, and a port from 1 to 65535 if it names one.")
+    return Target(scheme, _host(host), port or _PORTS[scheme])
+
+
+def _host(host: str) -> str:
+    if ":" in host:
+        if "%" in host:
+            raise Bad("bad_url", "An address with a zone (%…) cannot be reached from elsewhere.")
+        return host
+    if host.isascii() and re.fullmatch(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", host):
+        if len(host) > 253 or ".." in host or any(len(label) > 63 for label in host.split(".")):
+            raise Bad("bad_url", "The host name is too long or has an empty part.")
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        raise Bad("bad_url", "The host name has a character that host names cannot have.") from None
+
+
+def headers(value: Any) -> dict[str, str]:
+    """A check for the additional headers: names as they were given, none that the gateway sets itself."""
+    if not isinstance(value, dict):
+        raise Bad("wrong_type", "This must be a JSON object of header names and values.")
+    bads: list[Bad] = []
+    seen: set[str] = set()
+    for name, given in value.items():
+        try:
+            _check_header(name, given)
+            if name.lower() in seen:
+                raise Bad("duplicate", "This header is given twice; header names ignore case.")
+            seen.add(name.lower())
+        except Bad as bad:
+            bads.append(Bad(bad.code, bad.detail, (name,)))
+    if len(value) > HEADERS_MAX:
+        bads.append(Bad("too_many", f"There can be at most {HEADERS_MAX} additional headers."))
+    if bads:
+        raise Several(bads)
+    return dict(value)
+
+
+def _check_header(name: str, value: Any) -> None:
+    lowered = name.lower()
+    if not _HEADER_NAME.fullmatch(name) or len(name) > HEADER_NAME_MAX_CHARACTERS:
+        raise Bad("bad_header_name", "A header's name is letters, digits and !#$%&'*+.^_`|~- only.")
+    if lowered in _RESERVED or lowered.startswith(_RESERVED_PREFIXES):
+        raise Bad("reserved_header", "The gateway sets this header itself.")
+    if not isinstance(value, str):
+        raise Bad("wrong_type", "A header's value must be a text.")
+    if len(value) > HEADER_MAX_BYTES:
+        raise Bad("wrong_length", f"A header's value can have at most {HEADER_MAX_BYTES} bytes.")
+    if not _HEADER_VALUE.fullmatch(value):
+        raise Bad(
+            "forbidden_character",
+            "A header's value is printable ASCII, without control characters and without spaces at its ends.",
+        )

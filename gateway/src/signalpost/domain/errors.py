@@ -1,0 +1,124 @@
+"""What can go wrong, typed by whose fault it is.
+
+    SignalpostError
+    ├── CallerError            the request; answered as a problem, nothing was changed
+    │   ├── Unparseable        400
+    │   ├── Unauthenticated    401
+    │   ├── Forbidden          403
+    │   ├── NotFound           404
+    │   ├── MethodNotAllowed   405
+    │   ├── Conflict           409
+    │   ├── Gone               410
+    │   ├── PreconditionFailed 412
+    │   ├── TooLarge           413
+    │   ├── UnsupportedMedia   415
+    │   └── Invalid            422, with every bad field
+    ├── Unavailable            503: us, for now; repeating the request is safe
+    │   └── OutcomeUnknown     503: the change may or may not have been made
+    └── StartError             the operator's: a wrong setting, a data directory in use
+
+Messages tell the reader what to do; none carries a secret.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class FieldError(Struct, frozen=True):
+    """One bad field: a JSON pointer (RFC 6901) into the body, or `?name` of a query parameter; a stable code; a sentence."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class SignalpostError(Exception):
+    """Anything that Signalpost reports on purpose."""
+
+
+class CallerError(SignalpostError):
+    """The request cannot be done as it is. `code` is stable; `detail` is for people."""
+
+    status: ClassVar[int]
+    title: ClassVar[str]
+
+    def __init__(self, code: str, detail: str, **members: object) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.members = members
+        """Further members of the problem document, such as `oldest` or `errors`."""
+
+
+class Unparseable(CallerError):
+    status, title = 400, "The request cannot be read"
+
+
+class Unauthenticated(CallerError):
+    status, title = 401, "No valid key"
+
+
+class Forbidden(CallerError):
+    status, title = 403, "The key's role does not allow this"
+
+
+class NotFound(CallerError):
+    status, title = 404, "Not there"
+
+
+class MethodNotAllowed(CallerError):
+    status, title = 405, "Method not allowed"
+
+
+class Conflict(CallerError):
+    status, title = 409, "The state forbids it"
+
+
+class Gone(CallerError):
+    status, title = 410, "No longer kept"
+
+
+class PreconditionFailed(CallerError):
+    status, title = 412, "It has changed since"
+
+
+class TooLarge(CallerError):
+    status, title = 413, "The body is too large"
+
+
+class UnsupportedMedia(CallerError):
+    status, title = 415, "Unsupported media type"
+
+
+class Invalid(CallerError):
+    """Parsed, but some fields are wrong; names every one of them."""
+
+    status, title = 422, "Some fields are invalid"
+
+    def __init__(self, errors: Sequence[FieldError], code: str = "invalid_fields") -> None:
+        named = ", ".join(error.pointer or "the body" for error in errors[:5])
+        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=list(errors))
+        self.errors = tuple(errors)
+
+
+class Unavailable(SignalpostError):
+    """Signalpost cannot do it now. `retry_after` is in seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(Unavailable):
+    """The commit may or may not have taken place: repeat with the same `Idempotency-Key`."""
+
+    code = "outcome_unknown"
+
+
+class StartError(SignalpostError):
+    """Signalpost cannot start as it was told to; the message says what to change."""

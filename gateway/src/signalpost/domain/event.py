@@ -1,0 +1,66 @@
+"""An event: one change of one document, as the final bytes that every endpoint receives (C1–C6, C11, C13)."""
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+from signalpost.domain.timestamps import format_timestamp
+
+
+class EventType(IntEnum):
+    """C3. The values are bits, so that a set of types is their sum."""
+
+    CREATED = 1
+    UPDATED = 2
+    DELETED = 4
+
+    @property
+    def wire(self) -> str:
+        """The name that receivers see."""
+        return _WIRE[self]
+
+
+_WIRE = {
+    EventType.CREATED: "documentCreated",
+    EventType.UPDATED: "documentUpdated",
+    EventType.DELETED: "documentDeleted",
+}
+BY_WIRE = {name: event_type for event_type, name in _WIRE.items()}
+
+
+class Event(Struct, frozen=True):
+    """One entry of a tenant's log."""
+
+    tenant_id: int
+    sequence: int
+    """1, 2, 3 … per tenant without a gap, in commit order."""
+    at: int
+    """`createdAt` in µs; strictly increases with the sequence (C5)."""
+    id: str
+    type: int
+    """An EventType's value."""
+    document_id: str
+    """The document's external id."""
+    body: bytes
+    """What is sent, byte for byte."""
+
+
+def event_id(at: int, random: int) -> str:
+    """The UUIDv7 of `at` (C2): its first 60 bits of payload are the time to the microsecond (RFC 9562, method 3),
+    the other 62 are taken from `random`."""
+    milliseconds, microseconds = divmod(at, 1000)
+    value = milliseconds << 80 | 7 << 76 | (microseconds * 4096 // 1000) << 64 | 2 << 62 | random & (1 << 62) - 1
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def time_of(event_id: str) -> int:
+    """The µs that `event_id` was made with. Of another's UUID, some number."""
+    digits = event_id.replace("-", "")
+    return int(digits[:12], 16) * 1000 + -(-(int(digits[13:16], 16) * 1000) // 4096)
+
+
+def build(event_type: EventType, at: int, event_id: str, document: bytes) -> bytes:
+    """The event's body: exactly `id`, `type`, `createdAt`, `data`, in that order (C1), around the document (C6)."""
+    head = f'{{"id":"{event_id}","type":"{event_type.wire}","createdAt":"{format_timestamp(at)}","data":{{"document":'
+    return head.encode() + document + b"}}"

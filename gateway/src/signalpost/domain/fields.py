@@ -1,0 +1,166 @@
+"""Checks for the fields of a request, and one function that runs them all and reports every bad one.
+
+A check takes a decoded JSON value and returns it normalised, or raises `Bad` with a code and a sentence; the caller
+knows the field's name. Limits come from the API page.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.timestamps import normalise_date_or_timestamp, normalise_timestamp
+
+Check = Callable[[Any], Any]
+
+TEXT_MAX_CHARACTERS = 512
+MONEY_MAX = 10**13
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class Bad(ValueError):
+    """A value that fails its check. `below` points deeper into it, as an unescaped JSON pointer's tokens."""
+
+    def __init__(self, code: str, detail: str, below: tuple[str, ...] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.below = below
+
+
+class Several(ValueError):
+    """More than one thing is bad inside one value."""
+
+    def __init__(self, bads: list[Bad]) -> None:
+        super().__init__(bads)
+        self.bads = bads
+
+
+def check_object(value: Any, checks: Mapping[str, Check], required: Iterable[str] = ()) -> dict[str, Any]:
+    """The object's fields, normalised. Raises Invalid naming every bad, unknown or missing field."""
+    if not isinstance(value, dict):
+        raise Invalid([FieldError("", "wrong_type", "The body must be a JSON object.")])
+    errors: list[FieldError] = []
+    checked: dict[str, Any] = {}
+    for name, given in value.items():
+        check = checks.get(name)
+        if check is None:
+            errors.append(
+                FieldError(
+                    pointer(name),
+                    "unknown_field",
+                    f"There is no such field here. Known: {', '.join(checks)}.",
+                )
+            )
+            continue
+        try:
+            checked[name] = check(given)
+        except Several as several:
+            errors += [FieldError(pointer(name, *bad.below), bad.code, bad.detail) for bad in several.bads]
+        except Bad as bad:
+            errors.append(FieldError(pointer(name, *bad.below), bad.code, bad.detail))
+    errors += [
+        FieldError(pointer(name), "required", "This field is required.") for name in required if name not in value
+    ]
+    if errors:
+        raise Invalid(errors)
+    return checked
+
+
+def pointer(*tokens: str) -> str:
+    """An RFC 6901 JSON pointer. Lone surrogates are shown as escapes, since a problem document must be UTF-8."""
+    escaped = (token.replace("~", "~0").replace("/", "~1") for token in tokens)
+    return "".join(f"/{token}" for token in escaped).encode("utf-8", "backslashreplace").decode()
+
+
+def plain_text(value: Any, most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> str:
+    """A text within its length, free of U+0000 and lone surrogates."""
+    if not isinstance(value, str):
+        raise Bad("wrong_type", "This must be a text.")
+    if not least <= len(value) <= most:
+        raise Bad("wrong_length", f"This must have {least} to {most} characters; it has {len(value)}.")
+    if "\x00" in value:
+        raise Bad("forbidden_character", "U+0000 is not allowed in a text.")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise Bad("forbidden_character", "A lone surrogate is not a character.")
+    return value
+
+
+def email(value: Any) -> str:
+    address = plain_text(value)
+    if not _EMAIL.fullmatch(address):
+        raise Bad("not_an_email", "This must be an e-mail address, such as owner@example.com.")
+    return address
+
+
+def uuid(value: Any) -> str:
+    """A UUID in its canonical form, lower case."""
+    if not isinstance(value, str):
+        raise Bad("wrong_type", "This must be a text.")
+    lowered = value.lower()
+    if not _UUID.fullmatch(lowered):
+        raise Bad("not_a_uuid", "This must be a UUID, such as d24c0644-1d31-47fa-960e-b0cc8b4f136c.")
+    return lowered
+
+
+def date_or_timestamp(value: Any) -> str:
+    try:
+        return normalise_date_or_timestamp(plain_text(value))
+    except Bad:
+        raise
+    except ValueError as error:
+        raise Bad("not_a_date", f"{error} A plain date such as 2021-11-25 will do too.") from None
+
+
+def timestamp(value: Any) -> str:
+    try:
+        return normalise_timestamp(plain_text(value))
+    except Bad:
+        raise
+    except ValueError as error:
+        raise Bad("not_a_timestamp", str(error)) from None
+
+
+def money(value: Any) -> float:
+    """A JSON number of at most two decimals, exact up to 10^13 (C8)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Bad("wrong_type", "This must be a number.")
+    if not abs(value) <= MONEY_MAX:
+        raise Bad("out_of_range", "This must lie between -10^13 and 10^13.")
+    amount = float(value)
+    # Up to 10^13 with two decimals has at most 15 significant digits, which a double keeps exactly.
+    if round(amount, 2) != amount:
+        raise Bad("too_many_decimals", "This can have at most two decimals.")
+    return amount + 0.0
+
+
+def one_of(*allowed: str) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise Bad("not_allowed", f"This must be one of {', '.join(allowed)}.")
+        return value
+
+    return check
+
+
+def whole_number(least: int, most: int) -> Check:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Bad("wrong_type", "This must be a whole number.")
+        if not least <= value <= most:
+            raise Bad("out_of_range", f"This must lie between {least} and {most}.")
+        return value
+
+    return check
+
+
+def truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Bad("wrong_type", "This must be true or false.")
+    return value
+
+
+def nullable(check: Check) -> Check:
+    """`check`, or null."""
+    return lambda value: None if value is None else check(value)

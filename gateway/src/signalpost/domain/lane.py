@@ -1,0 +1,417 @@
+"""A lane: one subscription's way through its tenant's log. Decides what may be sent next; does no I/O, holds no body.
+
+What is authoritative. The store's lane row (`head`, `open`) and the exception rows (parked, blocked, failed) are; this
+object is what they will be once its changes are recorded. `changes` hands those over; until they are recorded, a
+crash repeats what they say, under the same numbers. Whatever is at or below `head`, not in `open` and without a row is
+settled.
+
+Order (C17). At most one delivery of a document flies; the lowest ready sequence goes first. A document with
+`DOCUMENT_OPEN_MOST` open, or in strict order with one waiting for its retry, has what follows as *blocked* rows, which
+are promoted as room comes. Between documents, first attempts and retries take turns, so neither can starve the other.
+
+Bounds. At most `OPEN_MOST` are open. Parked ones are kept in memory up to a horizon of due times; later ones are rows
+alone until `refill` brings them. Blocked ones (and in strict order parked ones) are all in memory: above
+`EXCEPTIONS_MOST` the lane takes nothing more in, which costs nothing but lag.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from heapq import heapify, heappop, heappush, nsmallest
+from typing import NamedTuple
+
+from signalpost.domain.delivery import TRANSITIONS, Delivery, Input, State, Verdict
+
+OPEN_MOST = 512
+DOCUMENT_OPEN_MOST = 8
+EXCEPTIONS_MOST = 20_000
+PARKED_KEPT = 2_000
+
+
+class Row(NamedTuple):
+    """An exception row."""
+
+    sequence: int
+    document_id: str
+    state: State
+    due: int
+    charged: int
+    budget: int
+    run: int
+    resume_at: int | None
+
+
+class Changes(NamedTuple):
+    """What to record of a lane: its row, and the exception rows to write, or (None) to remove, by sequence."""
+
+    head: int
+    open: tuple[int, ...]
+    gaps: tuple[tuple[int, int], ...]
+    rows: dict[int, Row | None]
+    abandoned_to: int
+    """Parked and blocked rows up to here become failed ones, before `rows` are written; 0 for none."""
+
+
+class _Document:
+    """A document with something unsettled here."""
+
+    __slots__ = ("blocked", "flying", "id", "listed", "parked", "ready")
+
+    def __init__(self, document_id: str) -> None:
+        self.id = document_id
+        self.ready: list[Delivery] = []
+        """A heap by sequence: open or due."""
+        self.flying: Delivery | None = None
+        self.listed = False
+        self.blocked: deque[int] = deque()
+        self.parked = 0
+        """Those that wait for their retry and hold the others back (strict order)."""
+
+
+class Lane:
+    def __init__(self, head: int, *, strict: bool) -> None:
+        self.head = head
+        """The last sequence taken in."""
+        self.strict = strict
+        self.open: dict[int, Delivery] = {}
+        """Taken in, in their first attempt or before it."""
+        self.parked: dict[int, Delivery] = {}
+        """Waiting for their retry, due, or flying as a retry."""
+        self.flying = 0
+        self.horizon: int | None = None
+        """Parked rows due from here on may be in the store alone."""
+        self.blocked = 0
+        self.gaps: list[tuple[int, int]] = []
+        """Ranges (first, last) that were never taken in: skipped, or lost to the retention."""
+        self._abandoned_to = 0
+        self._documents: dict[str, _Document] = {}
+        self._due: list[tuple[int, int]] = []
+        """A heap of (due, sequence); entries that no longer hold are skipped when they surface."""
+        self._fresh: deque[_Document] = deque()
+        self._late: deque[_Document] = deque()
+        """Documents that may send: whose lowest ready delivery is open, and whose lowest is due."""
+        self._late_next = False
+        self._rows: dict[int, Row | None] = {}
+        self._changed = False
+
+    # --- Taking in ----------------------------------------------------------------------------------------------------
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the event after `head` may be taken in."""
+        exceptions = self.blocked + len(self.parked) if self.strict else self.blocked
+        return len(self.open) < OPEN_MOST and exceptions < EXCEPTIONS_MOST and not (self.strict and self.horizon)
+
+    def skip(self, sequence: int) -> None:
+        """Pass over an event that was not asked for."""
+        self.head = sequence
+        self._changed = True
+
+    def take(self, sequence: int, document_id: str) -> None:
+        """Take in the next event that was asked for."""
+        self.head = sequence
+        self._changed = True
+        document = self._documents.get(document_id)
+        if document is None:
+            document = self._documents[document_id] = _Document(document_id)
+        elif document.blocked or not self._has_room(document):
+            document.blocked.append(sequence)
+            self.blocked += 1
+            self._rows[sequence] = Row(sequence, document_id, TRANSITIONS[State.UNREAD][Input.BLOCK], 0, 0, 0, 0, None)
+            return
+        self._open(document, sequence)
+        self._list(document)
+
+    def _has_room(self, document: _Document) -> bool:
+        if document.parked:
+            return False
+        return len(document.ready) + (document.flying is not None) < DOCUMENT_OPEN_MOST
+
+    def _open(self, document: _Document, sequence: int) -> None:
+        delivery = self.open[sequence] = Delivery(sequence, document.id)
+        heappush(document.ready, delivery)
+
+    # --- Sending ------------------------------------------------------------------------------------------------------
+
+    @property
+    def sendable(self) -> bool:
+        """Whether `next_delivery` would give one."""
+        return bool(self._fresh or self._late)
+
+    def next_delivery(self) -> Delivery | None:
+        """The delivery to send now; it flies from here on, until `settle`."""
+        late = self._late if self._late_next or not self._fresh else None
+        source = late or self._fresh
+        if not source:
+            return None
+        self._late_next = source is self._fresh
+        document = source.popleft()
+        document.listed = False
+        delivery = heappop(document.ready)
+        delivery.state = TRANSITIONS[delivery.state][Input.SEND]
+        document.flying = delivery
+        self.flying += 1
+        return delivery
+
+    def settle(self, delivery: Delivery, verdict: Verdict, attempts: int) -> None:
+        """Apply what an attempt came to. `attempts` is the budget of a delivery that is parked for the first time."""
+        document = self._documents[delivery.document_id]
+        document.flying = None
+        self.flying -= 1
+        self._changed = True
+        state = delivery.state = TRANSITIONS[State.FLYING][verdict.input]
+        if state is State.OPEN or state is State.DUE:
+            heappush(document.ready, delivery)
+        else:
+            self._leave(delivery, settled=state is State.SETTLED)
+            if state is State.PARKED:
+                delivery.charged += verdict.counted
+                delivery.budget = delivery.budget or attempts
+                delivery.due = verdict.due
+                delivery.resume_at = None
+                self._park(document, delivery)
+            elif state is State.FAILED:
+                delivery.charged += verdict.counted
+                self._rows[delivery.sequence] = _row(delivery, delivery.budget or attempts)
+        self._advance(document)
+
+    def _leave(self, delivery: Delivery, *, settled: bool) -> None:
+        if self.open.pop(delivery.sequence, None) is None:
+            self.parked.pop(delivery.sequence, None)
+            if settled:
+                self._rows[delivery.sequence] = None
+
+    def _park(self, document: _Document, delivery: Delivery) -> None:
+        self._rows[delivery.sequence] = _row(delivery, delivery.budget)
+        if self._holds_back(delivery):
+            document.parked += 1
+        if self.horizon is not None and delivery.due >= self.horizon:
+            return
+        self.parked[delivery.sequence] = delivery
+        heappush(self._due, (delivery.due, delivery.sequence))
+        if len(self.parked) > 2 * PARKED_KEPT and not self.strict:
+            self._narrow()
+
+    def _advance(self, document: _Document) -> None:
+        """Give the document's next deliveries their turn, and forget a document with none."""
+        while document.blocked and self._has_room(document):
+            sequence = document.blocked.popleft()
+            self.blocked -= 1
+            self._rows[sequence] = None
+            self._open(document, sequence)
+        if document.ready:
+            self._list(document)
+        elif document.flying is None and not document.blocked and not document.parked:
+            self._documents.pop(document.id, None)
+
+    def _holds_back(self, delivery: Delivery) -> bool:
+        """Whether others of its document wait for its retry; a replay holds nothing back."""
+        return self.strict and delivery.run == 0
+
+    def _list(self, document: _Document) -> None:
+        if document.listed or document.flying is not None:
+            return
+        lowest = document.ready[0]
+        if document.parked and lowest.state is State.OPEN:
+            return
+        document.listed = True
+        (self._fresh if lowest.state is State.OPEN else self._late).append(document)
+
+    # --- Retries ------------------------------------------------------------------------------------------------------
+
+    def fall_due(self, now: int) -> None:
+        """Make every parked delivery whose time has come ready to be sent."""
+        while self._due and self._due[0][0] <= now:
+            due, sequence = heappop(self._due)
+            delivery = self.parked.get(sequence)
+            if delivery is None or delivery.state is not State.PARKED or delivery.due != due:
+                continue
+            delivery.state = TRANSITIONS[State.PARKED][Input.FALL_DUE]
+            document = self._document(delivery.document_id)
+            if self._holds_back(delivery):
+                document.parked -= 1
+            heappush(document.ready, delivery)
+            self._list(document)
+
+    @property
+    def next_due(self) -> int | None:
+        """When `fall_due` or `refill` has something to do next, µs."""
+        while self._due:
+            due, sequence = self._due[0]
+            delivery = self.parked.get(sequence)
+            if delivery is not None and delivery.state is State.PARKED and delivery.due == due:
+                return due
+            heappop(self._due)
+        return self.horizon
+
+    @property
+    def wants_refill(self) -> bool:
+        """The parked deliveries in memory are used up and there are more in the store."""
+        return self.horizon is not None and not self._due
+
+    def refill(self, rows: Iterable[Row], horizon: int | None) -> None:
+        """Take parked rows from the store, read after every earlier change of this lane was recorded.
+
+        `horizon`: rows due from then on were left there; None if these are all.
+        """
+        self.horizon = horizon
+        for row in rows:
+            if row.sequence not in self.parked and row.sequence not in self._rows:
+                self._restore_parked(row)
+
+    def _narrow(self) -> None:
+        """Leave the parked deliveries that are due last to the store."""
+        waiting = [(d.due, s) for s, d in self.parked.items() if d.state is State.PARKED]
+        kept = nsmallest(PARKED_KEPT, waiting)
+        self.horizon = kept[-1][0] + 1
+        for due, sequence in waiting:
+            if due >= self.horizon:
+                del self.parked[sequence]
+        self._due = [(due, sequence) for due, sequence in waiting if due < self.horizon]
+        heapify(self._due)
+
+    def in_memory(self, sequence: int) -> bool:
+        """Whether this object knows the delivery's state without its row."""
+        return sequence > self.head or sequence in self.open or sequence in self.parked or sequence in self._rows
+
+    def send_again(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> None:
+        """A person's retry (`budget` 1) or a replay. `row` is the delivery's row where it is not in memory.
+
+        What is under way or waits its turn is left as it is; a parked one has an extra attempt now and keeps its
+        schedule; a failed or settled one starts a new run.
+        """
+        delivery = self.parked.get(sequence)
+        if delivery is None and not self.in_memory(sequence) and row is not None and row.state is State.PARKED:
+            self._restore_parked(row)
+            delivery = self.parked[sequence]
+        if delivery is not None:
+            if delivery.state is State.PARKED:
+                self._hurry(delivery, now)
+            return
+        row = self._rows.get(sequence) or row
+        if sequence > self.head or sequence in self.open or (row is not None and row.state is State.BLOCKED):
+            return
+        run = 1 if row is None else row.run + 1
+        state = TRANSITIONS[State.SETTLED if row is None else row.state][Input.AGAIN]
+        delivery = Delivery(sequence, document_id, state, budget=budget, run=run, due=now)
+        self._schedule(delivery)
+
+    def _hurry(self, delivery: Delivery, now: int) -> None:
+        if delivery.due > now and delivery.resume_at is None:
+            delivery.resume_at = delivery.due
+        delivery.due = min(delivery.due, now)
+        self._schedule(delivery)
+
+    def _schedule(self, delivery: Delivery) -> None:
+        self._changed = True
+        self.parked[delivery.sequence] = delivery
+        self._rows[delivery.sequence] = _row(delivery, delivery.budget)
+        heappush(self._due, (delivery.due, delivery.sequence))
+
+    # --- Recording and restoring --------------------------------------------------------------------------------------
+
+    @property
+    def changed(self) -> bool:
+        return self._changed
+
+    def changes(self) -> Changes:
+        """Everything since the last call."""
+        changes = Changes(self.head, tuple(sorted(self.open)), tuple(self.gaps), self._rows, self._abandoned_to)
+        self._rows = {}
+        self._abandoned_to = 0
+        self._changed = False
+        return changes
+
+    def restore(self, open_: Iterable[tuple[int, str]], rows: Iterable[Row], horizon: int | None) -> None:
+        """Take up where the store says the lane was. `open_` are pairs of sequence and document, `rows` the parked (up
+        to the horizon) and blocked ones."""
+        self.horizon = horizon
+        for sequence, document_id in sorted(open_):
+            self._open(self._document(document_id), sequence)
+        for row in sorted(rows):
+            if row.state is State.BLOCKED:
+                self._document(row.document_id).blocked.append(row.sequence)
+                self.blocked += 1
+            elif row.state is State.PARKED:
+                self._restore_parked(row)
+        self._relist()
+
+    def _restore_parked(self, row: Row) -> None:
+        self.parked[row.sequence] = Delivery(
+            row.sequence,
+            row.document_id,
+            State.PARKED,
+            row.charged,
+            row.budget,
+            row.run,
+            row.due,
+            row.resume_at,
+        )
+        heappush(self._due, (row.due, row.sequence))
+        if self._holds_back(self.parked[row.sequence]):
+            self._document(row.document_id).parked += 1
+
+    def _document(self, document_id: str) -> _Document:
+        document = self._documents.get(document_id)
+        if document is None:
+            document = self._documents[document_id] = _Document(document_id)
+        return document
+
+    def is_behind(self, floor: int) -> bool:
+        """Whether anything below `floor` is unsettled."""
+        return (
+            self.head + 1 < floor
+            or any(sequence < floor for sequence in self.open)
+            or any(sequence < floor for sequence in self.parked)
+            or any(document.blocked and document.blocked[0] < floor for document in self._documents.values())
+        )
+
+    # --- Giving up ----------------------------------------------------------------------------------------------------
+
+    def abandon(self, up_to: int) -> int:
+        """Give up every delivery up to a sequence but those that fly, and move the head there. Returns how many
+        unsettled ones that were, those not yet taken in included (a `gap` from here on)."""
+        lost = max(0, up_to - self.head)
+        if lost:
+            self.gaps.append((self.head + 1, up_to))
+            self.head = up_to
+        self._abandoned_to = max(self._abandoned_to, up_to)
+        self._changed = True
+        for document in list(self._documents.values()):
+            lost += self._abandon_ready(document, up_to)
+            while document.blocked and document.blocked[0] <= up_to:
+                sequence = document.blocked.popleft()
+                self.blocked -= 1
+                lost += self._give_up(Delivery(sequence, document.id, State.BLOCKED))
+        for delivery in [d for d in self.parked.values() if d.sequence <= up_to and d.state is State.PARKED]:
+            if self._holds_back(delivery):
+                self._document(delivery.document_id).parked -= 1
+            lost += self._give_up(delivery)
+        self._relist()
+        return lost
+
+    def _abandon_ready(self, document: _Document, up_to: int) -> int:
+        gone = [delivery for delivery in document.ready if delivery.sequence <= up_to]
+        document.ready = [delivery for delivery in document.ready if delivery.sequence > up_to]
+        heapify(document.ready)
+        return sum(self._give_up(delivery) for delivery in gone)
+
+    def _give_up(self, delivery: Delivery) -> int:
+        delivery.state = TRANSITIONS[delivery.state][Input.GIVE_UP]
+        self.open.pop(delivery.sequence, None)
+        self.parked.pop(delivery.sequence, None)
+        self._rows[delivery.sequence] = _row(delivery, delivery.budget)
+        return 1
+
+    def _relist(self) -> None:
+        self._fresh.clear()
+        self._late.clear()
+        for document in list(self._documents.values()):
+            document.listed = False
+            self._advance(document)
+
+
+def _row(delivery: Delivery, budget: int) -> Row:
+    return Row(
+        delivery.sequence, delivery.document_id, delivery.state, delivery.due, delivery.charged, budget, delivery.run,
+        delivery.resume_at,
+    )  # fmt: skip

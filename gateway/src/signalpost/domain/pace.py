@@ -1,0 +1,16 @@
+"""A subscription's rate limit: at most `rate` sends in a second, with no burst beyond one second's worth.
+
+The generic cell rate algorithm: one number, the theoretical time of the next send if all had been on time.
+"""
+
+from signalpost.domain.timestamps import SECOND
+
+
+def earliest(theoretical: int, rate: int) -> int:
+    """When the next send may go (µs, the same clock as `theoretical`): up to one second's worth may be early."""
+    return theoretical - SECOND + SECOND // rate
+
+
+def after_send(theoretical: int, rate: int, now: int) -> int:
+    """The theoretical time of the send after this one."""
+    return max(theoretical, now) + SECOND // rate

@@ -1,0 +1,22 @@
+"""One POST, ready to be written: what a destination prepares and a transport sends."""
+
+from msgspec import Struct
+
+
+class Target(Struct, frozen=True):
+    """Where requests of one endpoint go. Connections are pooled by it."""
+
+    scheme: str
+    """`https`, or `http` where `ALLOW_TARGETS` says so."""
+    host: str
+    """Lower case, IDNA-encoded; an IPv6 address without its brackets."""
+    port: int
+
+
+class Request(Struct, frozen=True):
+    """One POST, ready to be written as it is."""
+
+    target: Target
+    head: bytes
+    """Request line and headers with the empty line that ends them."""
+    body: bytes

@@ -1,0 +1,32 @@
+"""When a failed attempt is tried again (C16)."""
+
+from email.utils import parsedate_to_datetime
+
+from signalpost.domain.timestamps import SECOND
+
+DELAYS: tuple[int, ...] = (10, 60, 300)
+"""Seconds from the end of a failed attempt to the next one."""
+JITTER_MOST = 0.2
+RETRY_AFTER_MOST = 3600
+"""Seconds that an endpoint can ask for."""
+
+
+def delay(seconds: int, jitter: float, retry_after: int | None) -> int:
+    """µs from a failure to the next attempt: `seconds` of the schedule or, if longer, what the endpoint asked for,
+    and some more by `jitter`, a random number in [0, 1). Never earlier."""
+    return round(max(seconds, retry_after or 0) * SECOND * (1 + JITTER_MOST * jitter))
+
+
+def parse_retry_after(value: str | None, now: int) -> int | None:
+    """The seconds that a `retry-after` header (a number or an HTTP date) asks for, at most an hour; None if neither."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:9]), RETRY_AFTER_MOST)
+    try:
+        moment = parsedate_to_datetime(text)
+        seconds = moment.timestamp() - now / SECOND
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return max(0, min(int(seconds) + 1, RETRY_AFTER_MOST))

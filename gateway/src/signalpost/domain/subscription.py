@@ -1,0 +1,122 @@
+"""A subscription: who wants which events where, and from which point of the log (C14)."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from signalpost.domain import endpoint, fields
+from signalpost.domain.event import BY_WIRE, EventType
+from signalpost.domain.fields import Bad, Check, nullable
+
+Status = Literal["active", "paused", "disabled"]
+Ordering = Literal["loose", "strict"]
+Filters = tuple[tuple[int, int], ...]
+"""Pairs of (sequence, types as bits): the types that count for events above that sequence, ascending."""
+
+
+class Subscription(Struct, frozen=True, kw_only=True):
+    """A subscription as the engine uses it. Secret and header values never leave it but for a request's head."""
+
+    id: str
+    tenant_id: int
+    number: int
+    """Its key in the store."""
+    name: str
+    url: str
+    secret: str
+    headers: dict[str, str]
+    status: Status
+    ordering: Ordering
+    rate_limit: int | None
+    retry_delays: tuple[int, ...]
+    starts_after: int
+    """It gets exactly the events with a higher sequence."""
+    filters: Filters
+    skip_to: int = 0
+    """Events up to here that were not settled when it resumed with `skipBacklog` are given up."""
+    created_at: int
+    updated_at: int
+    version: int = 1
+    deleted_at: int | None = None
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        mask = self.filters[-1][1]
+        return tuple(event_type.wire for event_type in EventType if event_type & mask)
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts an event gets before it is given up (C16)."""
+        return len(self.retry_delays) + 1
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.version}"'
+
+
+def wanted(filters: Filters, sequence: int) -> int:
+    """The types, as bits, that counted when the event with `sequence` was made."""
+    mask = 0
+    for after, types in filters:
+        if sequence <= after:
+            break
+        mask = types
+    return mask
+
+
+def refiltered(filters: Filters, last_sequence: int, mask: int) -> Filters:
+    """The filters with `mask` for every event to come."""
+    if filters[-1][1] == mask:
+        return filters
+    earlier = tuple(pair for pair in filters if pair[0] < last_sequence)
+    return (*earlier, (last_sequence, mask))
+
+
+# --- What each field may be -------------------------------------------------------------------------------------------
+
+
+def event_types(value: Any) -> int:
+    if not isinstance(value, list) or not value:
+        raise Bad("wrong_type", f"This must be a list of one or more of {', '.join(BY_WIRE)}.")
+    mask = 0
+    for given in value:
+        event_type = BY_WIRE.get(given) if isinstance(given, str) else None
+        if event_type is None:
+            raise Bad("not_allowed", f"Each must be one of {', '.join(BY_WIRE)}.")
+        mask |= event_type
+    return mask
+
+
+def retry_delays(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > 10:
+        raise Bad("wrong_type", "This must be a list of at most ten delays in seconds.")
+    return tuple(fields.whole_number(1, 86_400)(given) for given in value)
+
+
+def secret(value: Any) -> str:
+    return fields.plain_text(value, 256, least=8)
+
+
+_EDITABLE: Final[dict[str, Check]] = {
+    "name": fields.plain_text,
+    "url": endpoint.url,
+    "eventTypes": event_types,
+    "headers": endpoint.headers,
+    "ordering": fields.one_of("loose", "strict"),
+    "rateLimit": nullable(fields.whole_number(1, 100_000)),
+    "retryDelays": retry_delays,
+}
+NEW: Final[dict[str, Check]] = {**_EDITABLE, "secret": secret, "status": fields.one_of("active", "paused")}
+NEW_REQUIRED: Final = ("url", "eventTypes")
+PATCH: Final[dict[str, Check]] = {
+    **_EDITABLE,
+    "status": fields.one_of("active", "paused"),
+    "skipBacklog": fields.truth,
+}
+
+ATTRIBUTES: Final[Mapping[str, str]] = {
+    "name": "name", "url": "url", "headers": "headers", "status": "status", "ordering": "ordering",
+    "rateLimit": "rate_limit", "retryDelays": "retry_delays", "secret": "secret",
+}  # fmt: skip
+"""From a field on the wire to the attribute that it sets as it is."""

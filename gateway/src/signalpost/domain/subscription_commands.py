@@ -1,0 +1,138 @@
+"""The changes of subscriptions that clients ask for. Each is a value whose `decide` is pure."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.domain import subscription as rules
+from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Retry, Stamp, View
+from signalpost.domain.document_commands import check_precondition
+from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import format_timestamp
+from signalpost_receiver import standard_secret
+
+
+class _SubscriptionCommand(Struct, frozen=True, kw_only=True):
+    tenant_id: int
+    subscription_id: str
+    idempotency: IdempotencyKey | None = None
+    if_match: frozenset[str] | None = None
+    document_id: None = None
+
+    def _found(self, view: View) -> Subscription:
+        found = view.subscription(self.tenant_id, self.subscription_id)
+        if found is None or found.deleted_at is not None:
+            raise NotFound("subscription_not_found", "There is no subscription with this id.")
+        check_precondition(self.if_match, found.etag)
+        return found
+
+
+class CreateSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
+    """`subscription_id` and, where the owner gave none, `secret` were made for it. It starts at the end of the log, as
+    the tenant's lock knows it: it gets exactly what is committed after it."""
+
+    checked: dict[str, Any]
+    secret: str
+    retry_delays: tuple[int, ...]
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        last = stamp.sequence - 1
+        made = Subscription(
+            id=self.subscription_id,
+            tenant_id=self.tenant_id,
+            number=0,
+            name=self.checked.get("name") or self.checked["url"][:512],
+            url=self.checked["url"],
+            secret=self.secret,
+            headers=self.checked.get("headers", {}),
+            status=self.checked.get("status", "active"),
+            ordering=self.checked.get("ordering", "loose"),
+            rate_limit=self.checked.get("rateLimit"),
+            retry_delays=self.checked.get("retryDelays", self.retry_delays),
+            starts_after=last,
+            filters=((0, self.checked["eventTypes"]),),
+            created_at=stamp.at,
+            updated_at=stamp.at,
+        )
+        secrets = {"secret": self.secret, "standardWebhooksSecret": standard_secret(self.secret)}
+        answer = subscription_answer(made, 201, ("location", f"/v1/subscriptions/{made.id}"), **secrets)
+        return Decision(answer=answer, subscription=made)
+
+
+class PatchSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
+    """`checked` are the fields of `subscription.PATCH`. Event types count for events to come, all else at once."""
+
+    checked: dict[str, Any]
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        found = self._found(view)
+        last = stamp.sequence - 1
+        changes = {rules.ATTRIBUTES[name]: value for name, value in self.checked.items() if name in rules.ATTRIBUTES}
+        if "eventTypes" in self.checked:
+            changes["filters"] = rules.refiltered(found.filters, last, self.checked["eventTypes"])
+        if self.checked.get("skipBacklog"):
+            if found.status == "active" or self.checked.get("status") != "active":
+                detail = (
+                    "The backlog is skipped with a resume only: send it with status active to a paused subscription."
+                )
+                raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
+            changes["skip_to"] = last
+        patched = replace(found, **changes)
+        if patched == found:
+            return Decision(answer=subscription_answer(found))
+        patched = replace(patched, version=found.version + 1, updated_at=stamp.at)
+        return Decision(answer=subscription_answer(patched), subscription=patched)
+
+
+class DeleteSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        found = self._found(view)
+        gone = replace(
+            found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
+        )
+        return Decision(answer=Answer(204), subscription=gone)
+
+
+class RetryDelivery(_SubscriptionCommand, frozen=True, kw_only=True):
+    """One attempt more, now. The event was looked up before: `sequence`, its type as bits, and its document."""
+
+    sequence: int
+    event_type: int
+    event_document_id: str
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        found = self._found(view)
+        if found.status != "active":
+            detail = "The subscription is paused: resume it, and what is pending is sent."
+            raise Conflict("subscription_not_active", detail)
+        asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
+        if self.sequence <= found.starts_after or not asked_for:
+            raise NotFound("delivery_not_found", "This subscription did not ask for that event.")
+        return Decision(
+            answer=Answer(202),
+            retry=Retry(0, found.number, self.sequence, self.event_document_id, budget=1),
+        )
+
+
+def subscription_answer(found: Subscription, status: int = 200, *headers: tuple[str, str], **secrets: str) -> Answer:
+    """A subscription as the API shows it, all but its `health`, which the engine alone knows. Header values are
+    write-only; `secrets` are shown this once."""
+    shown = {
+        "id": found.id,
+        "name": found.name,
+        "url": found.url,
+        "eventTypes": found.event_types,
+        "headers": dict.fromkeys(found.headers),
+        "status": found.status,
+        "ordering": found.ordering,
+        "rateLimit": found.rate_limit,
+        "retryDelays": found.retry_delays,
+        "startsAfter": found.starts_after,
+        "createdAt": format_timestamp(found.created_at),
+        "updatedAt": format_timestamp(found.updated_at),
+        **secrets,
+    }
+    return Answer(status, msgspec.json.encode(shown), (("etag", found.etag), *headers))

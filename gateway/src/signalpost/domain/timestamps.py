@@ -1,0 +1,57 @@
+"""Points in time: microseconds since the epoch inside, ISO 8601 in UTC on the wire (C4)."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_TIMESTAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+SECOND = 1_000_000
+"""One second in the unit of every time inside: microseconds."""
+
+
+def format_timestamp(at: int) -> str:
+    """`at` with six digits and `+00:00`, as the gateway's own times always are (C4)."""
+    return (_EPOCH + at * _MICROSECOND).isoformat(timespec="microseconds")
+
+
+def parse_timestamp(text: str) -> int:
+    """µs since the epoch of an ISO 8601 timestamp with zone and seconds. Raises ValueError with a sentence."""
+    moment, _ = _read(text)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def normalise_timestamp(text: str) -> str:
+    """A person's timestamp in UTC, with as many fractional digits as it came with (C4). Raises ValueError."""
+    moment, digits = _read(text)
+    whole = moment.isoformat(timespec="microseconds")
+    seconds, fraction = whole[:19], whole[20:26]
+    return f"{seconds}.{fraction[:digits]}+00:00" if digits else f"{seconds}+00:00"
+
+
+def normalise_date_or_timestamp(text: str) -> str:
+    """A plain date as it is, a timestamp as `normalise_timestamp` does (C4). Raises ValueError."""
+    if _DATE.fullmatch(text):
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            raise ValueError(f"There is no such day as {text}.") from None
+    return normalise_timestamp(text)
+
+
+def _read(text: str) -> tuple[datetime, int]:
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            "Write a timestamp as YYYY-MM-DDTHH:MM:SS, with at most six decimals and a zone, "
+            "such as 2021-11-27T13:00:00+00:00."
+        )
+    zone = "+00:00" if match[8] == "Z" else match[8]
+    fraction = (match[7] or "").ljust(6, "0")
+    try:
+        moment = datetime.fromisoformat(f"{text[:19]}.{fraction}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"There is no such moment as {text}.") from None
+    return moment, len(match[7] or "")

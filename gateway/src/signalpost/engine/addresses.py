@@ -1,0 +1,205 @@
+"""Which addresses may be called, and what the operator allows beside them.
+
+Whoever creates a subscription chooses a host name, and with it, through a name server of their own, any
+address: those of this machine, of the operator's network, of a cloud's metadata service. So a name is never
+judged, only the addresses it has at the moment of dialling, all of them: one that is refused refuses the
+host, since a mixed answer is how such a check is slipped past. The sender then dials one of the very
+addresses that were judged.
+
+Public is what is listed as public, not what is absent from a list: for IPv6 only 2000::/3 (what is routed
+today) counts, less the blocks in it that are reserved or embed an IPv4 address. `ipaddress.is_global` alone
+is not enough: it takes multicast, NAT64, IPv4-compatible and site-local addresses for global.
+
+`ALLOW_TARGETS` opens exact doors: `scheme://host:port` (that host name, whatever it resolves to) or
+`scheme://network:port` (any host that resolves into it). Without one, only https to public addresses is
+possible, to any port.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from msgspec import Struct
+
+from signalpost.domain.request import Target
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_NOT_PUBLIC: tuple[tuple[str, str], ...] = (
+    ("0.0.0.0/8", "an address of “this network”"),
+    ("10.0.0.0/8", "a private address"),
+    ("100.64.0.0/10", "a shared address behind a carrier's NAT"),
+    ("127.0.0.0/8", "a loopback address"),
+    ("168.63.129.16/32", "a cloud's internal service"),
+    ("169.254.0.0/16", "a link-local address, where clouds keep their metadata"),
+    ("172.16.0.0/12", "a private address"),
+    ("192.0.0.0/24", "reserved for protocols"),
+    ("192.0.2.0/24", "reserved for documentation"),
+    ("192.88.99.0/24", "a relay to IPv6"),
+    ("192.168.0.0/16", "a private address"),
+    ("198.18.0.0/15", "reserved for benchmarks"),
+    ("198.51.100.0/24", "reserved for documentation"),
+    ("203.0.113.0/24", "reserved for documentation"),
+    ("224.0.0.0/4", "a multicast address"),
+    ("255.255.255.255/32", "the broadcast address"),
+    ("240.0.0.0/4", "a reserved address"),
+    ("::/128", "the unspecified address"),
+    ("::1/128", "a loopback address"),
+    ("::/96", "an IPv4 address in IPv6 notation"),
+    ("::ffff:0:0:0/96", "a translated IPv4 address"),
+    ("64:ff9b::/96", "an IPv4 address behind NAT64"),
+    ("64:ff9b:1::/48", "an IPv4 address behind local NAT64"),
+    ("100::/64", "an address that discards"),
+    ("2001::/32", "an IPv4 address behind Teredo"),
+    ("2001::/23", "reserved for protocols"),
+    ("2001:db8::/32", "reserved for documentation"),
+    ("2002::/16", "an IPv4 address behind 6to4"),
+    ("3ffe::/16", "an address of a network that ended"),
+    ("3fff::/20", "reserved for documentation"),
+    ("5f00::/16", "a segment-routing address"),
+    ("fc00::/7", "a private address"),
+    ("fe80::/10", "a link-local address"),
+    ("fec0::/10", "a site-local address"),
+    ("ff00::/8", "a multicast address"),
+)
+_REFUSED_V4 = tuple((IPv4Network(net), why) for net, why in _NOT_PUBLIC if ":" not in net)
+_REFUSED_V6 = tuple((IPv6Network(net), why) for net, why in _NOT_PUBLIC if ":" in net)
+_ROUTED_V6 = IPv6Network("2000::/3")
+_MAPPED = IPv6Network("::ffff:0:0/96")
+
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_ENTRY = re.compile(r"(?P<scheme>https?)://(?:\[(?P<v6>[^\[\]%]+)\]|(?P<host>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
+
+
+class AllowedTarget(Struct, frozen=True):
+    """One entry of `ALLOW_TARGETS`: a host name, or a network, with scheme and port."""
+
+    scheme: str
+    host: str | None
+    network: Network | None
+    port: int
+
+    def names(self, target: Target) -> bool:
+        """Whether it is a host entry for exactly this target."""
+        return self.host is not None and (self.scheme, self.host, self.port) == (
+            target.scheme,
+            target.host,
+            target.port,
+        )
+
+    def holds(self, target: Target, address: Address) -> bool:
+        """Whether it is a network entry that lets this target be reached at this address."""
+        return (
+            self.network is not None
+            and (self.scheme, self.port) == (target.scheme, target.port)
+            and address.version == self.network.version
+            and address in self.network
+        )
+
+
+def parse_allow_targets(text: str) -> tuple[AllowedTarget, ...]:
+    """Read `ALLOW_TARGETS`: entries `scheme://host-or-CIDR:port`, separated by commas; IPv6 in brackets, as
+    `http://[fd00::/8]:80`. Raises ValueError that names the entry."""
+    return tuple(_parse_entry(entry.strip()) for entry in text.split(",") if entry.strip())
+
+
+def _parse_entry(entry: str) -> AllowedTarget:
+    match = _ENTRY.fullmatch(entry.lower())
+    if match is None:
+        raise ValueError(f"“{entry}” is not of the form scheme://host-or-CIDR:port, with the scheme http or https.")
+    port = int(match["port"])
+    if not 0 < port < 65536:
+        raise ValueError(f"“{entry}”: the port is not between 1 and 65535.")
+    host = match["host"]
+    if host is not None and _HOST_NAME.fullmatch(host) and not _ends_in_number(host):
+        return AllowedTarget(match["scheme"], host, None, port)
+    try:
+        network = ip_network(match["v6"] or host)
+    except ValueError as error:
+        raise ValueError(f"“{entry}”: neither a host name, an address nor a network ({error}).") from None
+    if isinstance(network, IPv6Network) != bool(match["v6"]):
+        raise ValueError(f"“{entry}”: brackets are for IPv6.")
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        raise ValueError(f"“{entry}”: write it as an IPv4 network.")
+    return AllowedTarget(match["scheme"], None, network, port)
+
+
+def refusal(address: Address) -> str | None:
+    """Why this address is not called, in a sentence; None for a public unicast address."""
+    address = _unmapped(address)
+    if isinstance(address, IPv4Address):
+        for net4, why in _REFUSED_V4:
+            if address in net4:
+                return f"{address} is {why}."
+    else:
+        if address.scope_id is not None:
+            return f"{address} belongs to one network interface."
+        for net6, why in _REFUSED_V6:
+            if address in net6:
+                return f"{address} is {why}."
+        if address not in _ROUTED_V6:
+            return f"{address} is not a public unicast address."
+    return None if address.is_global else f"{address} is not a public address."
+
+
+def literal(host: str) -> Address | None:
+    """The address that a target's host spells, if it is one in its usual notation."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def target_refusal(target: Target, allowed: Iterable[AllowedTarget] = ()) -> str | None:
+    """Why this target can never be called, as far as it shows without asking a name server; for the moment a
+    subscription is made. None says that its addresses decide, at each dialling."""
+    allowed = tuple(allowed)
+    address = literal(target.host)
+    if address is not None:
+        return addresses_refusal(target, (address,), allowed)
+    if _ends_in_number(target.host):
+        return f"“{target.host}” is an unusual spelling of an address; write it as four decimal numbers."
+    if not _HOST_NAME.fullmatch(target.host):
+        return f"“{target.host}” is not a host name."
+    if any(entry.names(target) for entry in allowed):
+        return None
+    # A network entry for this scheme and port may hold what the name resolves to: dialling will tell.
+    if any(entry.network and (entry.scheme, entry.port) == (target.scheme, target.port) for entry in allowed):
+        return None
+    if target.scheme != "https":
+        return "Only https is called."
+    if target.host == "localhost" or target.host.endswith(".localhost"):
+        return f"“{target.host}” is this machine itself."
+    return None
+
+
+def addresses_refusal(target: Target, addresses: Sequence[Address], allowed: Sequence[AllowedTarget]) -> str | None:
+    """Why a target with these addresses is not dialled; None if every one of them may be."""
+    if any(entry.names(target) for entry in allowed):
+        return None
+    for address in map(_unmapped, addresses):
+        # An address with a zone is no address of a network: it needs the interface it was written for.
+        zoned = isinstance(address, IPv6Address) and address.scope_id is not None
+        if not zoned and any(entry.holds(target, address) for entry in allowed):
+            continue
+        if target.scheme != "https":
+            return "Only https is called."
+        if why := refusal(address):
+            return why
+    return None
+
+
+def _unmapped(address: Address) -> Address:
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _ends_in_number(host: str) -> bool:
+    """Whether resolvers may read this host as an IPv4 address in some spelling: decimal, octal,
+    hexadecimal, short."""
+    return _NUMBER.fullmatch(host.rsplit(".", 1)[-1]) is not None

@@ -1,0 +1,319 @@
+"""Decides who sends next, and sends: turns between lanes, a bounded number under way, a bounded slice of work per turn.
+
+A runner is listed when it may have something to do: an event that it wants was committed, an attempt ended, a time has
+come, it was changed. Its turn takes in what follows in the log, makes due retries ready, and sends a few; then it goes
+to the end of the line. Nothing here is durable: the recorder writes what came of it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from functools import partial
+from random import Random
+from typing import Any
+
+import structlog
+
+from signalpost.domain import retry
+from signalpost.domain.delivery import Delivery, Input, Verdict, decide
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.event import Event
+from signalpost.domain.outcome import Outcome
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.clock import Clock
+from signalpost.engine.log_cache import LogCache
+from signalpost.engine.runner import NEVER, Runner
+from signalpost.engine.transport import Transport
+from signalpost.store.store import Attempt, Store
+
+IN_FLIGHT_MOST = 512
+"""Above some thousand ready sockets an event loop stalls."""
+UNRECORDED_MOST = 10_000
+SENDS_PER_SLICE = 64
+SENDS_PER_TURN = 16
+TAKEN_PER_TURN = 256
+PAGE = 256
+SKIPPED_UNRECORDED_MOST = 10_000
+READ_AGAIN_AFTER = 0.5
+"""Seconds to wait where the store could not be read."""
+
+log = structlog.get_logger()
+
+
+class Dispatcher:
+    def __init__(
+        self,
+        store: Store,
+        log_cache: LogCache,
+        transport: Transport,
+        clock: Clock,
+        random: Random,
+        on_change: Callable[[Runner], None],
+    ) -> None:
+        """`on_change` is told of a lane that has something to record."""
+        self._store = store
+        self._log = log_cache
+        self._transport = transport
+        self._clock = clock
+        self._random = random
+        self._on_change = on_change
+        self._ring: deque[Runner] = deque()
+        self._in_flight = 0
+        self._unrecorded = 0
+        self._scheduled = False
+        self._stopped = False
+        self._bodiless: list[tuple[Runner, Delivery]] = []
+        """Deliveries on their way whose event has left the cache."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def enlist(self, runner: Runner) -> None:
+        """Give the runner a turn."""
+        if not runner.listed and not runner.held:
+            runner.listed = True
+            self._ring.append(runner)
+            self._schedule()
+
+    def recorded(self, count: int) -> None:
+        """So many attempts are durable now."""
+        self._unrecorded -= count
+        self._schedule()
+
+    async def stop(self, grace: float) -> None:
+        """Start nothing more; let what flies end for `grace` seconds, then cut it short."""
+        self._stopped = True
+        for task in list(self._tasks):
+            task.cancel()
+        await self._transport.close(grace)
+
+    # --- Turns --------------------------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._ring and self._may_start():
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._slice)
+
+    def _may_start(self) -> bool:
+        return self._in_flight < IN_FLIGHT_MOST and self._unrecorded < UNRECORDED_MOST and not self._stopped
+
+    def _slice(self) -> None:
+        self._scheduled = False
+        now = self._clock.steady()
+        sends = 0
+        # Whoever is listed again during this slice waits for the next: the loop must get to its sockets in between.
+        for _ in range(len(self._ring)):
+            if sends >= SENDS_PER_SLICE or not self._may_start():
+                break
+            runner = self._ring.popleft()
+            runner.listed = False
+            sends += self._turn(runner, now)
+        self._schedule()
+
+    def _turn(self, runner: Runner, now: int) -> int:
+        if runner.held or runner.subscription.status != "active":
+            return 0
+        lane = runner.lane
+        lane.fall_due(now)
+        self._take_in(runner)
+        sends = 0
+        while lane.sendable:
+            at = runner.may_send_at(now)
+            if at > now:
+                self._wake_at(runner, at)
+                return sends
+            if sends == SENDS_PER_TURN or not self._may_start():
+                self.enlist(runner)
+                return sends
+            delivery = lane.next_delivery()
+            if delivery is None:
+                break
+            runner.note_sent(now)
+            self._send(runner, delivery)
+            sends += 1
+        if not runner.asleep and not runner.reading and lane.has_room:
+            self.enlist(runner)
+        self._wake_for_retries(runner, now)
+        return sends
+
+    def _take_in(self, runner: Runner) -> None:
+        """Read on in the log: as far as there is room, from the cache, for one turn's worth."""
+        lane, tenant_id = runner.lane, runner.subscription.tenant_id
+        last = self._log.last.get(tenant_id, 0)
+        for _ in range(TAKEN_PER_TURN):
+            if lane.head >= last:
+                runner.asleep = True
+                break
+            if runner.reading or not lane.has_room:
+                break
+            event = self._log.get(tenant_id, lane.head + 1)
+            if event is None:
+                runner.reading = True
+                self._start(self._read_page(runner))
+                break
+            if runner.wants(event.sequence, event.type):
+                lane.take(event.sequence, event.document_id)
+            else:
+                lane.skip(event.sequence)
+        if lane.head - runner.recorded_head > SKIPPED_UNRECORDED_MOST:
+            self._on_change(runner)
+
+    async def _read_page(self, runner: Runner) -> None:
+        tenant_id = runner.subscription.tenant_id
+        try:
+            page = await self._store.events_after(tenant_id, runner.lane.head, PAGE)
+            self._log.put(page)
+            first = page[0].sequence if page else self._log.last[tenant_id] + 1
+            if first > runner.lane.head + 1:
+                self._lose(runner, first - 1)
+        except Exception as error:
+            self._note_unread(error)
+            await asyncio.sleep(READ_AGAIN_AFTER)
+        finally:
+            runner.reading = False
+        self.enlist(runner)
+
+    def _lose(self, runner: Runner, up_to: int) -> None:
+        """The retention was faster than the lane: say so, and go on behind the gap."""
+        lost = runner.lane.abandon(up_to)
+        runner.note_lost(lost)
+        log.error(
+            "events were removed before they were delivered",
+            subscription=runner.subscription.id,
+            lost=lost,
+            up_to=up_to,
+        )
+        self._on_change(runner)
+
+    # --- Times --------------------------------------------------------------------------------------------------------
+
+    def _wake_for_retries(self, runner: Runner, now: int) -> None:
+        if runner.lane.wants_refill and (runner.lane.horizon or 0) <= now:
+            self._on_change(runner)  # the recorder brings the next ones
+        elif (due := runner.lane.next_due) is not None:
+            self._wake_at(runner, due)
+
+    def _wake_at(self, runner: Runner, at: int) -> None:
+        if at >= NEVER or at >= runner.timer_at:
+            return
+        runner.timer_at = at
+        delay = max(0.0, (at - self._clock.steady()) / SECOND)
+        # uvloop counts milliseconds: a little later is right, a little earlier would spin.
+        asyncio.get_running_loop().call_later(delay + 0.001, self._wake, runner, at)
+
+    def _wake(self, runner: Runner, at: int) -> None:
+        if runner.timer_at == at:
+            runner.timer_at = NEVER
+        self.enlist(runner)
+
+    # --- Attempts -----------------------------------------------------------------------------------------------------
+
+    def _send(self, runner: Runner, delivery: Delivery) -> None:
+        self._in_flight += 1
+        event = self._log.get(runner.subscription.tenant_id, delivery.sequence)
+        if event is None:
+            self._bodiless.append((runner, delivery))
+            if len(self._bodiless) == 1:
+                self._start(self._fetch_bodies())
+            return
+        self._post(runner, delivery, event)
+
+    def _post(self, runner: Runner, delivery: Delivery, event: Event) -> None:
+        number = delivery.charged + 1
+        timestamp = self._clock.wall() // SECOND
+        request = runner.webhook.prepare(event, number, replay=delivery.run > 0, timestamp=timestamp)
+        self._transport.send(request, partial(self._done, runner, runner.lane, delivery, event.id))
+
+    async def _fetch_bodies(self) -> None:
+        while self._bodiless:
+            waiting, self._bodiless = self._bodiless, []
+            for tenant_id in {runner.subscription.tenant_id for runner, _ in waiting}:
+                of_tenant = [(r, d) for r, d in waiting if r.subscription.tenant_id == tenant_id]
+                events = await self._read_bodies(tenant_id, sorted({d.sequence for _, d in of_tenant}))
+                for runner, delivery in of_tenant:
+                    event = events.get(delivery.sequence)
+                    if event is None:
+                        self._gone(runner, delivery)
+                    else:
+                        self._post(runner, delivery, event)
+
+    async def _read_bodies(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
+        while True:
+            try:
+                events = await self._store.event_bodies(tenant_id, sequences)
+            except Exception as error:
+                self._note_unread(error)
+                await asyncio.sleep(READ_AGAIN_AFTER)
+            else:
+                return {event.sequence: event for event in events}
+
+    def _gone(self, runner: Runner, delivery: Delivery) -> None:
+        """The retention took the event while the delivery waited."""
+        self._in_flight -= 1
+        runner.note_lost(1)
+        log.error(
+            "an event was removed before it was delivered",
+            subscription=runner.subscription.id,
+            sequence=delivery.sequence,
+        )
+        runner.lane.settle(delivery, Verdict(Input.GIVE_UP), runner.subscription.attempts)
+        self._on_change(runner)
+        self.enlist(runner)
+
+    def _done(self, runner: Runner, lane: object, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
+        self._in_flight -= 1
+        self._schedule()
+        if runner.lane is not lane:
+            return  # it was deleted or loaded anew meanwhile; what the store says holds
+        now = self._clock.steady()
+        subscription = runner.subscription
+        asked_for = retry.parse_retry_after(outcome.retry_after, self._clock.wall())
+        jitter = self._random.random()
+        number = delivery.charged + 1
+        verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, asked_for)
+        runner.attempts.append(
+            Attempt(
+                delivery.sequence,
+                outcome.started_at,
+                outcome.elapsed_us,
+                number,
+                delivery.run,
+                verdict.counted,
+                outcome.status,
+                outcome.failure,
+                outcome.detail,
+                outcome.answer,
+            )  # fmt: skip
+        )
+        runner.unrecorded += 1
+        self._unrecorded += 1
+        was_open = runner.health.breaker.is_open
+        runner.lane.settle(delivery, verdict, subscription.attempts)
+        runner.note_outcome(outcome, now, jitter, asked_for)
+        if outcome.failure is not None:
+            self._log_failure(runner, delivery, event_id, number, outcome)
+        if runner.health.breaker.is_open != was_open:
+            log.warning("breaker closed" if was_open else "breaker opened", subscription=subscription.id)
+        self._on_change(runner)
+        self.enlist(runner)
+
+    def _log_failure(self, runner: Runner, delivery: Delivery, event_id: str, number: int, outcome: Outcome) -> None:
+        log.info(
+            "attempt failed",
+            event=event_id,
+            subscription=runner.subscription.id,
+            attempt=number,
+            failure=str(outcome.failure),
+            status=outcome.status,
+            detail=outcome.detail,
+            then=delivery.state.name.lower(),
+        )
+
+    def _note_unread(self, error: Exception) -> None:
+        if isinstance(error, SignalpostError):
+            log.warning("the log could not be read; it is tried again", error=str(error))
+        else:
+            log.exception("the log could not be read; it is tried again")
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

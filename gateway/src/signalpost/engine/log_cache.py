@@ -1,0 +1,35 @@
+"""The recent end of every tenant's log, in memory, for all lanes of the process.
+
+It is filled by commits and by the pages that lanes read, keyed by tenant and sequence, and bounded by bytes: what came
+first leaves first, and no lane can hold it back. A miss is answered by the store.
+"""
+
+from collections.abc import Iterable
+
+from signalpost.domain.event import Event
+
+BYTES_MOST = 64 * 1024 * 1024
+_OVERHEAD = 600
+"""What an event takes beside its body, roughly."""
+
+
+class LogCache:
+    def __init__(self, bytes_most: int = BYTES_MOST) -> None:
+        self._events: dict[tuple[int, int], Event] = {}
+        self._bytes = 0
+        self._bytes_most = bytes_most
+        self.last: dict[int, int] = {}
+        """The last sequence of each tenant."""
+
+    def get(self, tenant_id: int, sequence: int) -> Event | None:
+        return self._events.get((tenant_id, sequence))
+
+    def put(self, events: Iterable[Event]) -> None:
+        for event in events:
+            key = (event.tenant_id, event.sequence)
+            if key not in self._events:
+                self._events[key] = event
+                self._bytes += len(event.body) + _OVERHEAD
+        while self._bytes > self._bytes_most:
+            oldest = self._events.pop(next(iter(self._events)))
+            self._bytes -= len(oldest.body) + _OVERHEAD

@@ -1,0 +1,139 @@
+"""Host names to addresses: one look-up per name at a time, kept for a few seconds, on threads of their own.
+
+A system's resolver blocks its thread for as long as a name server likes. Such a thread is nobody else's here
+(no file or database work waits behind it), their number is bounded, and a name holds one of them at most:
+every attempt that needs the name waits for the same look-up. A look-up is never cut, only left by those who
+waited for it; their own deadlines end them. Failures are not kept.
+"""
+
+import asyncio
+import socket
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""The addresses of a host, as text; OSError if it has none."""
+
+MAX_LOOKUPS = 1_000
+"""Names waited for at once; more are refused, so that a name server that is down leaves no endless queue
+behind."""
+
+
+class Names:
+    """A resolver's answers, shared."""
+
+    def __init__(self, resolve: Resolve, kept_seconds: float, clock: Callable[[], float]) -> None:
+        self._resolve = resolve
+        self._kept_seconds = kept_seconds
+        self._clock = clock
+        self._running: dict[str, asyncio.Task[Sequence[str] | OSError]] = {}
+        self._known: dict[str, tuple[float, Sequence[str]]] = {}
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Raises OSError where there is none."""
+        known = self._known.get(host)
+        if known is not None and self._clock() < known[0]:
+            return known[1]
+        lookup = self._running.get(host)
+        if lookup is None:
+            if len(self._running) >= MAX_LOOKUPS:
+                raise OSError("too many names are being looked up")
+            lookup = self._running[host] = asyncio.ensure_future(self._look_up(host, port))
+        found = await asyncio.shield(lookup)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    async def _look_up(self, host: str, port: int) -> Sequence[str] | OSError:
+        # Returned, not raised: everyone who waits may have left, and an exception nobody fetches is reported
+        # as a fault.
+        try:
+            found = await self._resolve(host, port)
+        except OSError as error:
+            return error
+        except UnicodeError:
+            return OSError("the name cannot be encoded")
+        finally:
+            del self._running[host]
+        self._keep(host, found)
+        return found
+
+    def _keep(self, host: str, found: Sequence[str]) -> None:
+        now = self._clock()
+        # All are kept equally long, so the oldest entries are those to forget.
+        for name in [name for name, (until, _) in self._known.items() if until <= now]:
+            del self._known[name]
+        if self._kept_seconds > 0:
+            self._known[host] = (now + self._kept_seconds, found)
+
+    async def close(self) -> None:
+        running = list(self._running.values())
+        for lookup in running:
+            lookup.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+class SystemResolver:
+    """The operating system's resolver on daemon threads, at most `threads` at once: one that hangs holds
+    up neither the end of the process nor, while threads are left, anyone else."""
+
+    def __init__(self, threads: int = 32) -> None:
+        self._free = threads
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        loop = asyncio.get_running_loop()
+        await self._take_turn(loop)
+        result: asyncio.Future[Sequence[str]] = loop.create_future()
+
+        def finish(found: Sequence[str], error: OSError | UnicodeError | None) -> None:
+            # The turn ends with the thread, not with whoever waited for it.
+            self._end_turn()
+            if result.done():
+                return
+            if error is None:
+                result.set_result(found)
+            else:
+                result.set_exception(error)
+
+        def look_up() -> None:
+            found: Sequence[str] = ()
+            failed: OSError | UnicodeError | None = None
+            try:
+                answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+                found = [str(sockaddr[0]) for *_, sockaddr in answers]
+            except (OSError, UnicodeError) as error:
+                failed = error
+            try:
+                loop.call_soon_threadsafe(finish, found, failed)
+            except RuntimeError:
+                return  # The loop was closed meanwhile: nobody waits any more.
+
+        try:
+            threading.Thread(target=look_up, name="resolve", daemon=True).start()
+        except RuntimeError:
+            self._end_turn()
+            raise OSError("no thread is left for a look-up") from None
+        return await result
+
+    async def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._end_turn()
+            raise
+
+    def _end_turn(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1

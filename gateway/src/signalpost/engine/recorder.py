@@ -1,0 +1,117 @@
+"""Writes what lanes have done: attempts, exception rows and lane rows of many lanes in one transaction.
+
+Each lane is written at most every `INTERVAL` and one write at a time, fenced by its version. A write that fails is
+repeated as it is until it succeeds; meanwhile lanes stop by themselves once too much is unrecorded, so a crash repeats
+a bounded number of attempts. A lane whose version moved on is somebody else's: it is loaded anew.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.engine.clock import Clock
+from signalpost.engine.runner import Runner
+from signalpost.store.store import LaneFlush, LaneFlushed, Store
+
+INTERVAL = 0.02
+REPEAT_AFTER = 0.5
+LANES_MOST = 1_000
+log = structlog.get_logger()
+
+
+class Recorder:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        on_recorded: Callable[[Runner, int], None],
+        on_fenced: Callable[[Runner], None],
+    ) -> None:
+        """`on_recorded` is told how many of a lane's attempts became durable, `on_fenced` of a lane that is not ours."""
+        self._store = store
+        self._clock = clock
+        self._on_recorded = on_recorded
+        self._on_fenced = on_fenced
+        self._dirty: dict[Runner, None] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._closing = False
+        self.failing_since: int | None = None
+
+    def changed(self, runner: Runner) -> None:
+        """The lane has something to record."""
+        if not runner.dirty:
+            runner.dirty = True
+            self._dirty[runner] = None
+            if self._writing is None:
+                self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    async def written(self, runner: Runner) -> None:
+        """What the lane had to record is written."""
+        while runner.dirty or runner.writing:
+            await asyncio.sleep(INTERVAL)
+
+    async def close(self) -> None:
+        """Write what is left at once."""
+        self._closing = True
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    async def _write(self) -> None:
+        try:
+            while self._dirty:
+                if not self._closing:
+                    await asyncio.sleep(INTERVAL)
+                runners = list(self._dirty)[:LANES_MOST]
+                for runner in runners:
+                    del self._dirty[runner]
+                    runner.dirty, runner.writing = False, True
+                await self._record([(runner, runner.flush()) for runner in runners])
+        finally:
+            self._writing = None
+
+    async def _record(self, flushes: list[tuple[Runner, LaneFlush]]) -> None:
+        recorded = await self._until_recorded([flush for _, flush in flushes])
+        for runner, flush in flushes:
+            flushed = recorded.get(flush.subscription_number)
+            runner.writing = False
+            runner.unrecorded -= len(flush.attempts)
+            if flushed is None:
+                self._on_recorded(runner, len(flush.attempts))
+                self._on_fenced(runner)
+                continue
+            runner.version += 1
+            runner.recorded_head = flush.head
+            self._answer(runner, flush, flushed)
+            self._on_recorded(runner, len(flush.attempts))
+
+    async def _until_recorded(self, flushes: list[LaneFlush]) -> dict[int, LaneFlushed]:
+        while True:
+            try:
+                recorded = await self._store.record(flushes)
+            except Exception as error:
+                if self.failing_since is None:
+                    self.failing_since = self._clock.steady()
+                    log.error("deliveries cannot be recorded; it is tried again", error=str(error))
+                if self._closing:
+                    raise
+                if not isinstance(error, SignalpostError):
+                    log.exception("recording failed")
+                await asyncio.sleep(REPEAT_AFTER)
+            else:
+                self.failing_since = None
+                return recorded
+
+    def _answer(self, runner: Runner, flush: LaneFlush, flushed: LaneFlushed) -> None:
+        """Give the lane what it asked to read with its write."""
+        if flush.refill:
+            runner.lane.refill(flushed.parked, flushed.horizon)
+        if flush.look_up:
+            now = self._clock.steady()
+            asked, runner.retries = runner.retries[: len(flush.look_up)], runner.retries[len(flush.look_up) :]
+            for retry in asked:
+                row = flushed.looked_up.get(retry.sequence)
+                runner.lane.send_again(retry.sequence, retry.document_id, row, retry.budget, now)
+                runner.retries_done.append(retry.number)
+            self.changed(runner)

@@ -1,0 +1,84 @@
+"""Takes away what is older than the retention, a little at a time.
+
+A lane that is so far behind that the retention reaches it is told first: it gives up what it would lose, records that,
+and an operator reads of it in the log and in the subscription's `health`. Half-way there it warns.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import structlog
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.clock import Clock
+from signalpost.engine.runner import Runner
+from signalpost.store.store import Store
+
+EVERY = 600.0
+FIRST_AFTER = 60.0
+BATCH = 500
+PAUSE = 0.05
+"""Seconds between batches, so that writers always get their turn."""
+DAY = 24 * 3600 * SECOND
+log = structlog.get_logger()
+
+
+class LaneRecorder(Protocol):
+    def changed(self, runner: Runner) -> None: ...
+
+    async def written(self, runner: Runner) -> None: ...
+
+
+class Retention:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        days: int,
+        runners_of: Callable[[int], Iterable[Runner]],
+        recorder: LaneRecorder,
+    ) -> None:
+        """`runners_of` gives a tenant's runners, with the heads of sleeping ones brought up to the log's end."""
+        self._store = store
+        self._clock = clock
+        self._kept = days * DAY
+        self._runners_of = runners_of
+        self._recorder = recorder
+
+    async def run(self) -> None:
+        await asyncio.sleep(FIRST_AFTER)
+        while True:
+            try:
+                await self.pass_once()
+            except SignalpostError as error:
+                log.warning("the retention pass stopped; it goes on later", error=str(error))
+            await asyncio.sleep(EVERY)
+
+    async def pass_once(self) -> None:
+        """Everything that is too old now goes."""
+        now = self._clock.wall()
+        for tenant in (await self._store.load()).tenants:
+            floor = await self._store.sequence_at(tenant.id, now - self._kept)
+            half = await self._store.sequence_at(tenant.id, now - self._kept // 2)
+            await self._tell_lanes(tenant.id, floor, half)
+            while await self._store.prune_log(tenant.id, floor, BATCH):
+                await asyncio.sleep(PAUSE)
+        while await self._store.prune_leftovers(now, BATCH) >= BATCH:
+            await asyncio.sleep(PAUSE)
+
+    async def _tell_lanes(self, tenant_id: int, floor: int, half: int) -> None:
+        for runner in self._runners_of(tenant_id):
+            if runner.lane.is_behind(floor):
+                lost = runner.lane.abandon(floor - 1)
+                runner.note_lost(lost)
+                log.error(
+                    "the retention removes what was not delivered",
+                    subscription=runner.subscription.id,
+                    lost=lost,
+                )
+                self._recorder.changed(runner)
+                await self._recorder.written(runner)
+            elif runner.lane.is_behind(half):
+                log.warning("a subscription is behind by half of the retention", subscription=runner.subscription.id)

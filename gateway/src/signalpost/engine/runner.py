@@ -1,0 +1,144 @@
+"""A lane at work: what its owner keeps in memory beside the lane itself, and what tells whether it may send now.
+
+The lane decides *which* delivery is next; the runner decides *whether* one may go: the subscription's status, the
+breaker, the endpoint's concurrency, its rate limit, a wait that it asked for, how much is sent and not yet recorded.
+Times are the clock's steady µs.
+"""
+
+from signalpost.destinations.webhook import Webhook
+from signalpost.domain import breaker, concurrency, pace
+from signalpost.domain.batch import Retry
+from signalpost.domain.lane import Lane
+from signalpost.domain.outcome import Failure, Outcome
+from signalpost.domain.subscription import Subscription, wanted
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.store import Attempt, Health, LaneFlush, LaneRow
+
+UNRECORDED_MOST = 1_000
+PARKED_LOADED = 1_000
+PARKED_LOADED_STRICT = 1_000_000
+NEVER = 1 << 62
+"""Not before something else happens."""
+
+
+class Runner:
+    def __init__(self, subscription: Subscription, row: LaneRow) -> None:
+        self.subscription = subscription
+        self.webhook = Webhook(subscription)
+        self.limit = concurrency.FIRST
+        self.asleep = False
+        """It has taken in all there is; only an event that it wants wakes it."""
+        self.listed = False
+        """It waits for its turn at the dispatcher."""
+        self.reading = False
+        """A page of the log is being read for it."""
+        self.held = False
+        """It sends nothing: it is to be loaded anew, or was deleted."""
+        self.timer_at = NEVER
+        self.dirty = False
+        """It waits for the recorder."""
+        self.writing = False
+        """The recorder writes it."""
+        self.retries: list[Retry] = []
+        """Asked for, not yet acted upon."""
+        self.retries_done: list[int] = []
+        self.attempts: list[Attempt] = []
+        self.unrecorded = 0
+        """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
+        self._theoretical = 0
+        self._hold_until = 0
+        self.restore(row)
+
+    def restore(self, row: LaneRow) -> None:
+        """Take up the lane as the store has it."""
+        self.version = row.version
+        self.recorded_head = row.head
+        self.health = row.health
+        if row.health.breaker.is_open:
+            self.limit = concurrency.AFTER_BREAKER
+        self.lane = Lane(row.head, strict=self.subscription.ordering == "strict")
+        self.lane.gaps = list(row.gaps)
+        self.lane.restore(row.open, row.rows, row.horizon)
+        self.attempts = []
+        self.unrecorded = 0
+        self.asleep = False
+        skip_to = self.subscription.skip_to
+        if skip_to > row.head or any(sequence <= skip_to for sequence, _ in row.open):
+            self.lane.abandon(skip_to)
+
+    def update(self, subscription: Subscription) -> None:
+        """Follow a change of the subscription; it holds for every attempt from now on."""
+        before, self.subscription = self.subscription, subscription
+        self.webhook = Webhook(subscription)
+        if subscription.url != before.url:
+            self.health = Health(lost=self.health.lost)
+            self.limit = concurrency.FIRST
+            self._hold_until = 0
+        if subscription.status == "active" != before.status:
+            self.limit = 1
+        if subscription.skip_to > before.skip_to:
+            self.lane.abandon(subscription.skip_to)
+
+    def wants(self, sequence: int, event_type: int) -> int:
+        """Whether the subscription asked for such an event when it was made (not zero)."""
+        filters = self.subscription.filters
+        after, types = filters[-1]
+        return event_type & (types if sequence > after else wanted(filters, sequence))
+
+    def may_send_at(self, now: int) -> int:
+        """`now` or earlier: at once; NEVER: once something ended or changed."""
+        state = self.health.breaker
+        if self.held or self.subscription.status != "active" or self.unrecorded >= UNRECORDED_MOST:
+            return NEVER
+        if state.probe_at is not None:
+            return NEVER if self.lane.flying else state.probe_at
+        if self.lane.flying >= self.limit:
+            return NEVER
+        if self.subscription.rate_limit is not None:
+            return max(self._hold_until, pace.earliest(self._theoretical, self.subscription.rate_limit))
+        return self._hold_until
+
+    def note_sent(self, now: int) -> None:
+        if self.subscription.rate_limit is not None:
+            self._theoretical = pace.after_send(self._theoretical, self.subscription.rate_limit, now)
+
+    def note_outcome(self, outcome: Outcome, now: int, jitter: float, retry_after: int | None) -> None:
+        """Let breaker, concurrency and holds follow one more outcome."""
+        self.limit = concurrency.after(self.limit, outcome)
+        if outcome.failure is None:
+            if self.health.breaker.failures:
+                self.health = Health(breaker.after_success(self.health.breaker), None, self.health.lost)
+        elif outcome.failure is not Failure.CUT:
+            was_open = self.health.breaker.is_open
+            state = breaker.after_failure(self.health.breaker, now, jitter)
+            self.health = Health(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
+            if state.is_open and not was_open:
+                self.limit = concurrency.AFTER_BREAKER
+            if retry_after is not None:
+                self._hold_until = max(self._hold_until, now + retry_after * SECOND)
+
+    def note_lost(self, count: int) -> None:
+        self.health = Health(self.health.breaker, self.health.last_error, self.health.lost + count)
+
+    def flush(self) -> LaneFlush:
+        """Everything that is to be recorded now."""
+        changes = self.lane.changes()
+        attempts, self.attempts = self.attempts, []
+        retries_done, self.retries_done = self.retries_done, []
+        wants_refill = self.lane.wants_refill
+        strict = self.lane.strict
+        return LaneFlush(
+            tenant_id=self.subscription.tenant_id,
+            subscription_number=self.subscription.number,
+            version=self.version,
+            head=changes.head,
+            open=changes.open,
+            gaps=changes.gaps,
+            health=self.health,
+            rows=changes.rows,
+            abandoned_to=changes.abandoned_to,
+            attempts=attempts,
+            retries_done=tuple(retries_done),
+            look_up=tuple(retry.sequence for retry in self.retries),
+            refill=(PARKED_LOADED_STRICT if strict else PARKED_LOADED) if wants_refill else 0,
+        )

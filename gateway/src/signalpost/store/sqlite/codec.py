@@ -1,0 +1,102 @@
+"""How values are laid out in SQLite's columns."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.domain.subscription import Filters, Ordering, Status, Subscription
+from signalpost.store.vault import Vault
+
+
+def pack_uuid(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def unpack_uuid(packed: bytes) -> str:
+    text = packed.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def pack_sequences(ascending: Iterable[int]) -> bytes:
+    """Differences as little-endian base-128 numbers: one or two bytes for each of a busy lane's open ones."""
+    packed = bytearray()
+    previous = 0
+    for sequence in ascending:
+        difference, previous = sequence - previous, sequence
+        while difference > 0x7F:
+            packed.append(difference & 0x7F | 0x80)
+            difference >>= 7
+        packed.append(difference)
+    return bytes(packed)
+
+
+def unpack_sequences(packed: bytes) -> list[int]:
+    sequences: list[int] = []
+    sequence = difference = shift = 0
+    for byte in packed:
+        difference |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            sequence += difference
+            sequences.append(sequence)
+            difference = shift = 0
+    return sequences
+
+
+class _Config(Struct, frozen=True):
+    name: str
+    url: str
+    status: Status
+    ordering: Ordering
+    rate_limit: int | None
+    retry_delays: tuple[int, ...]
+    starts_after: int
+    filters: Filters
+    skip_to: int
+    created_at: int
+    updated_at: int
+
+
+class _Sealed(Struct, frozen=True):
+    secret: str
+    headers: dict[str, str]
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_config = msgspec.json.Decoder(_Config).decode
+_decode_sealed = msgspec.json.Decoder(_Sealed).decode
+
+SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, config, sealed"
+SubscriptionColumns = tuple[int, bytes, int, int, int | None, bytes, bytes]
+
+
+def pack_subscription(subscription: Subscription, vault: Vault) -> SubscriptionColumns:
+    config = _Config(*(getattr(subscription, name) for name in _Config.__struct_fields__))
+    sealed = _Sealed(subscription.secret, subscription.headers)
+    return (
+        subscription.number,
+        pack_uuid(subscription.id),
+        subscription.tenant_id,
+        subscription.version,
+        subscription.deleted_at,
+        _encode(config),
+        vault.seal(_encode(sealed), f"subscription {subscription.id}"),
+    )
+
+
+def unpack_subscription(columns: SubscriptionColumns, vault: Vault) -> Subscription:
+    number, packed_id, tenant_id, version, deleted_at, config, sealed = columns
+    identity = unpack_uuid(packed_id)
+    return Subscription(
+        id=identity,
+        tenant_id=tenant_id,
+        number=number,
+        version=version,
+        deleted_at=deleted_at,
+        **msgspec.structs.asdict(_decode_config(config)),
+        **msgspec.structs.asdict(_decode_sealed(vault.open(sealed, f"subscription {identity}"))),
+    )
+
+
+decode_gaps = msgspec.json.Decoder(list[list[int]]).decode

@@ -1,0 +1,117 @@
+"""The database file: its connections, its schema, and the lock that keeps a second process out."""
+
+import fcntl
+import hashlib
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from signalpost.domain.errors import StartError
+
+SAFE_SINCE = (3, 51, 3)
+"""Earlier versions can corrupt a database when a WAL is reset while another connection checkpoints."""
+WAL_KEPT_BYTES = 64 * 1024 * 1024
+"""What the WAL file may keep on disk once it was written back."""
+
+
+class DataDirectory:
+    """The folder that one gateway owns while it runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def lock(self) -> None:
+        """Make the folder if need be and take it. Raises StartError if another process has it or it cannot be used."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartError(f"DATA_DIR {self.path} cannot be used: {error.strerror}.") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+            os.close(lock)
+            raise StartError(
+                f"Another Signalpost (process {owner}) uses the data directory {self.path}. "
+                "Stop it first, or give this one another DATA_DIR."
+            ) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        self._lock = lock
+
+    def unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> apsw.Connection:
+    """A connection for one thread at a time."""
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    try:
+        connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
+        connection.set_busy_timeout(5_000)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("wal_autocheckpoint", 0)
+        connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
+        connection.pragma("cache_size", -32_000)
+        connection.pragma("temp_store", "memory")
+    except apsw.Error as error:
+        raise StartError(f"The database {path} cannot be opened: {error}.") from None
+    return connection
+
+
+def check_version() -> None:
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < SAFE_SINCE:
+        raise StartError(
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt a WAL database: install apsw 3.51.3 or newer."
+        )
+
+
+def migrate(connection: apsw.Connection, now: int) -> None:
+    """Bring the schema up to date: every migration that is missing, in order, each in a transaction of its own.
+
+    Raises StartError where the database is newer than this program, or a migration that it has was altered since.
+    """
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration"
+        " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+    )
+    applied: dict[int, tuple[str, str]] = {
+        number: (name, checksum)
+        for number, name, checksum in connection.execute("SELECT number, name, checksum FROM migration")
+    }
+    known = _migrations()
+    unknown = sorted(set(applied) - set(known))
+    if unknown:
+        raise StartError(
+            f"The database has migration {unknown[-1]} ({applied[unknown[-1]][0]}), which this version of Signalpost "
+            "does not know: start a version as new as the one that used it last."
+        )
+    for number, (name, script) in sorted(known.items()):
+        checksum = hashlib.sha256(script.encode()).hexdigest()
+        if number in applied:
+            if applied[number][1] != checksum:
+                raise StartError(f"Migration {number} ({name}) differs from the one that this database was made with.")
+            continue
+        with connection:
+            connection.execute(script)
+            connection.execute("INSERT INTO migration VALUES (?, ?, ?, ?)", (number, name, checksum, now))
+
+
+def _migrations() -> dict[int, tuple[str, str]]:
+    folder = resources.files("signalpost.store.sqlite") / "migrations"
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    return {int(entry.name[:4]): (entry.name[5:-4], entry.read_text(encoding="utf-8")) for entry in files}
+
+
+def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> list[Any]:
+    """Every row of a statement, read to the end: no read cursor outlives a call, so none holds the WAL back."""
+    return connection.execute(statement, bindings).fetchall()

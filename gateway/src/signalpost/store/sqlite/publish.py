@@ -1,0 +1,207 @@
+"""One batch of commands as one part of a transaction: read what they need, decide, write what they change set-wise."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import apsw
+import msgspec
+import structlog
+
+from signalpost.domain.batch import (
+    Answer,
+    AnswerKey,
+    Batch,
+    Command,
+    DocumentKey,
+    StoredAnswer,
+    SubscriptionKey,
+    Tenant,
+)
+from signalpost.domain.document import DocumentRow
+from signalpost.domain.errors import CallerError
+from signalpost.domain.subscription import Subscription
+from signalpost.store.sqlite import codec
+from signalpost.store.sqlite.codec import pack_uuid
+from signalpost.store.sqlite.database import rows
+from signalpost.store.store import Health, Published
+from signalpost.store.vault import Vault
+
+_EMPTY = msgspec.json.encode([])
+_HEALTHY = msgspec.json.encode(Health())
+_encode_answer = msgspec.msgpack.Encoder().encode
+_decode_answer = msgspec.msgpack.Decoder(Answer).decode
+log = structlog.get_logger()
+
+
+def publish(
+    connection: apsw.Connection,
+    commands: Sequence[Command],
+    now: int,
+    random_bits: Callable[[int], int],
+    vault: Vault,
+) -> Published:
+    batch = Batch(
+        now,
+        random_bits,
+        _tenants(connection, {command.tenant_id for command in commands}),
+        _documents(connection, {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None}),
+        _subscriptions(connection, {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}, vault),
+        _stored_answers(connection, {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}, vault),
+        _next(connection, "subscription"),
+        _next(connection, "retry"),
+    )  # fmt: skip
+    before = batch.tenants
+    results = tuple(_run(batch, command) for command in commands)
+    _write(connection, batch, before, vault)
+    return Published(results, tuple(batch.events), tuple(batch.subscriptions.values()), tuple(batch.retries))
+
+
+def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
+    try:
+        return batch.run(command)
+    except CallerError as refused:
+        return refused
+    except Exception as defect:
+        log.exception("a command could not be decided", command=type(command).__name__)
+        return defect
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------------
+
+
+def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenant]:
+    found = {}
+    for tenant_id in ids:
+        for columns in rows(
+            connection, "SELECT id, name, last_sequence, last_at FROM tenant WHERE id = ?", (tenant_id,)
+        ):
+            found[tenant_id] = Tenant(*columns)
+    return found
+
+
+def _documents(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
+    found = {}
+    for tenant_id, external_id in keys:
+        row = document(connection, tenant_id, external_id)
+        if row is not None:
+            found[tenant_id, external_id] = row
+    return found
+
+
+def document(connection: apsw.Connection, tenant_id: int, external_id: str) -> DocumentRow | None:
+    statement = "SELECT version, updated_at, body, source_version, deleted_at FROM document WHERE tenant_id = ? AND external_id = ?"
+    for columns in rows(connection, statement, (tenant_id, pack_uuid(external_id))):
+        return DocumentRow(external_id, *columns)
+    return None
+
+
+def _subscriptions(
+    connection: apsw.Connection, keys: Iterable[SubscriptionKey], vault: Vault
+) -> dict[SubscriptionKey, Subscription]:
+    statement = f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND id = ?"  # noqa: S608
+    found = {}
+    for tenant_id, subscription_id in keys:
+        for columns in rows(connection, statement, (tenant_id, pack_uuid(subscription_id))):
+            found[tenant_id, subscription_id] = codec.unpack_subscription(columns, vault)
+    return found
+
+
+def _stored_answers(
+    connection: apsw.Connection, keys: Iterable[AnswerKey], vault: Vault
+) -> dict[AnswerKey, StoredAnswer]:
+    statement = (
+        "SELECT request_hash, answer, expires_at FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?"
+    )
+    found = {}
+    for key in keys:
+        for request_hash, sealed, expires_at in rows(connection, statement, key):
+            answer = _decode_answer(vault.open(sealed, _answer_row(key)))
+            found[key] = StoredAnswer(request_hash, answer, expires_at)
+    return found
+
+
+def _next(connection: apsw.Connection, table: str) -> int:
+    return rows(connection, f"SELECT coalesce(max(number), 0) + 1 FROM {table}")[0][0]  # type: ignore[no-any-return]  # noqa: S608
+
+
+# --- Writing ----------------------------------------------------------------------------------------------------------
+
+
+def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant], vault: Vault) -> None:
+    connection.executemany(
+        "INSERT INTO document (tenant_id, external_id, version, source_version, updated_at, deleted_at, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, external_id) DO UPDATE SET version = excluded.version,"
+        " source_version = excluded.source_version, updated_at = excluded.updated_at,"
+        " deleted_at = excluded.deleted_at, body = excluded.body",
+        [
+            (
+                tenant_id,
+                pack_uuid(external_id),
+                row.version,
+                row.source_version,
+                row.updated_at,
+                row.deleted_at,
+                row.body,
+            )
+            for (tenant_id, external_id), row in batch.documents.items()
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (event.tenant_id, event.sequence, event.at, pack_uuid(event.id), event.type, pack_uuid(event.document_id), event.body)
+            for event in batch.events
+        ],
+    )  # fmt: skip
+    connection.executemany(
+        "UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?",
+        [(t.last_sequence, t.last_at, t.id) for t in batch.tenants.values() if t is not before[t.id]],
+    )
+    connection.executemany(
+        "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " request_hash = excluded.request_hash, answer = excluded.answer, expires_at = excluded.expires_at",
+        [
+            (
+                *key,
+                stored.request_hash,
+                vault.seal(_encode_answer(stored.answer), _answer_row(key)),
+                stored.expires_at,
+            )
+            for key, stored in batch.answers.items()
+        ],
+    )
+    if batch.subscriptions:
+        _write_subscriptions(connection, batch.subscriptions.values(), vault)
+    connection.executemany(
+        "INSERT INTO retry VALUES (?, ?, ?, ?, ?)",
+        [
+            (
+                retry.number,
+                retry.subscription_number,
+                retry.sequence,
+                pack_uuid(retry.document_id),
+                retry.budget,
+            )
+            for retry in batch.retries
+        ],
+    )
+
+
+def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault) -> None:
+    for subscription in changed:
+        connection.execute(
+            "INSERT INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET"
+            " version = excluded.version, deleted_at = excluded.deleted_at, config = excluded.config, sealed = excluded.sealed",
+            codec.pack_subscription(subscription, vault),
+        )
+        if subscription.deleted_at is not None:
+            # Whoever owns the lane finds it gone and drops what it knew; the rows go later, in small batches.
+            connection.execute("DELETE FROM lane WHERE subscription_number = ?", (subscription.number,))
+        else:
+            connection.execute(
+                "INSERT INTO lane VALUES (?, 0, ?, x'', ?, ?) ON CONFLICT DO NOTHING",
+                (subscription.number, subscription.starts_after, _EMPTY, _HEALTHY),
+            )
+
+
+def _answer_row(key: AnswerKey) -> str:
+    return f"idempotency {key[0]} {key[1]} {key[2]}"

@@ -1,0 +1,48 @@
+"""What is taken away, in batches small enough to stall nobody."""
+
+import apsw
+
+from signalpost.store.sqlite.database import rows
+
+
+def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
+    """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows."""
+    oldest = rows(connection, "SELECT floor FROM tenant WHERE id = ?", (tenant_id,))[0][0]
+    end = min(floor, oldest + limit)
+    if end <= oldest:
+        return 0
+    connection.execute("UPDATE tenant SET floor = ? WHERE id = ?", (end, tenant_id))
+    connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
+    connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
+    connection.execute(
+        "DELETE FROM delivery WHERE sequence < ?"
+        " AND subscription_number IN (SELECT number FROM subscription WHERE tenant_id = ?)",
+        (end, tenant_id),
+    )
+    return int(end - oldest)
+
+
+def prune_leftovers(connection: apsw.Connection, now: int, limit: int) -> int:
+    """Remove expired idempotency answers and the rows of deleted subscriptions, at most `limit` of each."""
+    removed = 0
+    expired = rows(
+        connection,
+        "SELECT tenant_id, api_key_id, key FROM idempotency WHERE expires_at <= ? LIMIT ?",
+        (now, limit),
+    )
+    connection.executemany("DELETE FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?", expired)
+    removed += len(expired)
+    for (number,) in rows(connection, "SELECT number FROM subscription WHERE deleted_at IS NOT NULL"):
+        left = rows(connection, "SELECT sequence FROM delivery WHERE subscription_number = ? LIMIT ?", (number, limit))
+        connection.executemany(
+            "DELETE FROM delivery WHERE subscription_number = ? AND sequence = ?",
+            [(number, s) for (s,) in left],
+        )
+        removed += len(left)
+        if not left:
+            connection.execute("DELETE FROM retry WHERE subscription_number = ?", (number,))
+            connection.execute("DELETE FROM subscription WHERE number = ?", (number,))
+            removed += 1
+        if removed >= limit:
+            break
+    return removed

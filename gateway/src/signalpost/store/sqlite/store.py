@@ -1,0 +1,173 @@
+"""The store on SQLite: one writer thread, a few readers, one file."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+
+import apsw
+
+from signalpost.domain.batch import Command
+from signalpost.domain.document import DocumentRow
+from signalpost.domain.errors import Unavailable
+from signalpost.domain.event import Event
+from signalpost.domain.subscription import Subscription
+from signalpost.store.sqlite import publish as publishing
+from signalpost.store.sqlite import reads, record, retention
+from signalpost.store.sqlite.database import check_version, connect, migrate
+from signalpost.store.sqlite.writer import Broken, Writer
+from signalpost.store.store import (
+    Attempt,
+    DeliveryFilter,
+    DeliveryPage,
+    DeliveryView,
+    LaneFlush,
+    LaneFlushed,
+    LaneRow,
+    Loaded,
+    LogEntry,
+    Published,
+)
+from signalpost.store.vault import Vault
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 2
+
+
+class Executors(NamedTuple):
+    """Where blocking work runs. A simulation passes one that runs it at once."""
+
+    writer: Executor
+    checkpoint: Executor
+    readers: Executor
+
+
+def thread_executors() -> Executors:
+    return Executors(
+        ThreadPoolExecutor(1, "writer"),
+        ThreadPoolExecutor(1, "checkpoint"),
+        ThreadPoolExecutor(READERS, "reader"),
+    )
+
+
+class SqliteStore:
+    def __init__(
+        self,
+        path: Path,
+        vault: Vault,
+        now: Callable[[], int],
+        random_bits: Callable[[int], int],
+        executors: Executors,
+        on_broken: Broken,
+        vfs: str | None = None,
+    ) -> None:
+        """Opens the database, and makes or migrates it. Raises StartError."""
+        check_version()
+        self._vault = vault
+        self._now = now
+        self._random_bits = random_bits
+        self._executors = executors
+        connection = connect(path, vfs=vfs)
+        migrate(connection, now())
+        self._writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
+        self._readers = [connect(path, read_only=True, vfs=vfs) for _ in range(READERS)]
+
+    async def close(self) -> None:
+        await self._writer.close()
+        for executor in self._executors:
+            await asyncio.to_thread(executor.shutdown)
+        for reader in self._readers:
+            reader.close()
+
+    # --- Writing ------------------------------------------------------------------------------------------------------
+
+    async def publish(self, commands: Sequence[Command]) -> Published:
+        def job(connection: apsw.Connection) -> Published:
+            return publishing.publish(connection, commands, self._now(), self._random_bits, self._vault)
+
+        try:
+            return await self._writer.run(job)
+        except Unavailable:
+            raise
+        except Exception as defect:
+            # Something that the database itself refuses: halve the batch, so that only the guilty command fails.
+            if len(commands) == 1:
+                return Published((defect,))
+            middle = len(commands) // 2
+            first, second = await self.publish(commands[:middle]), await self.publish(commands[middle:])
+            return Published(
+                first.results + second.results,
+                first.events + second.events,
+                first.subscriptions + second.subscriptions,
+                first.retries + second.retries,
+            )
+
+    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
+        return await self._writer.run(lambda connection: record.record(connection, flushes))
+
+    async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
+        return await self._writer.run(lambda connection: retention.prune_log(connection, tenant_id, floor, limit))
+
+    async def prune_leftovers(self, now: int, limit: int) -> int:
+        return await self._writer.run(lambda connection: retention.prune_leftovers(connection, now, limit))
+
+    # --- Reading ------------------------------------------------------------------------------------------------------
+
+    async def _read(self, query: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def run() -> T:
+            connection = self._readers.pop()
+            try:
+                return query(connection, *args, **kwargs)
+            finally:
+                self._readers.append(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executors.readers, run)
+        except apsw.BusyError:
+            raise Unavailable("The database is busy: repeat the request.") from None
+
+    async def load(self) -> Loaded:
+        return await self._read(reads.load, self._vault)
+
+    async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
+        return await self._read(record.load_lane, subscription, parked)
+
+    async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
+        return await self._read(reads.events_after, tenant_id, sequence, limit)
+
+    async def event_bodies(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        return await self._read(reads.event_bodies, tenant_id, sequences)
+
+    async def event_by_id(self, tenant_id: int, event_id: str) -> Event | None:
+        return await self._read(reads.event_by_id, tenant_id, event_id)
+
+    async def feed(
+        self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
+    ) -> tuple[list[Event], int]:
+        return await self._read(reads.feed, tenant_id, after, types, document_id, limit)
+
+    async def floor(self, tenant_id: int) -> int:
+        return await self._read(reads.floor, tenant_id)
+
+    async def sequence_at(self, tenant_id: int, at: int) -> int:
+        return await self._read(reads.sequence_at, tenant_id, at)
+
+    async def document(self, tenant_id: int, external_id: str) -> DocumentRow | None:
+        return await self._read(publishing.document, tenant_id, external_id)
+
+    async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
+        return await self._read(reads.subscriptions, tenant_id, below, limit, self._vault)
+
+    async def deliveries(
+        self, subscription: Subscription, wanted: DeliveryFilter, below: int | None, limit: int
+    ) -> DeliveryPage:
+        return await self._read(reads.deliveries, subscription, wanted, below, limit)
+
+    async def delivery(self, subscription: Subscription, entry: LogEntry) -> DeliveryView | None:
+        return await self._read(reads.delivery, subscription, entry)
+
+    async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]:
+        return await self._read(reads.attempts, subscription, sequence)

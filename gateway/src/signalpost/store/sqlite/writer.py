@@ -1,0 +1,164 @@
+"""The one writer: groups what is asked of it while a commit runs into the next commit.
+
+A job is a function of the connection. All jobs of a group are run in one transaction and are durable together when
+their futures resolve. If a group fails, nothing of it was written; its jobs are then run one by one, so that a faulty
+job fails alone. An I/O error of the disk ends the writer: what SQLite says after a failed sync cannot be trusted, so
+everything from then on is refused and `on_broken` is told.
+
+The WAL. Automatic checkpoints would stall the commit that crosses the threshold, and RESTART and TRUNCATE hold the
+writer's lock. So a thread of its own copies pages back with PASSIVE as soon as `CHECKPOINT_AFTER` pages have gathered;
+writers go on meanwhile. A WAL only starts over when all of it was copied at the moment of a write, which under steady
+load never happens by itself: above `START_OVER_AFTER` pages the writer makes the last, short PASSIVE pass itself,
+between two transactions, once the thread has left it little to do.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, Protocol, TypeVar
+
+import apsw
+import structlog
+
+from signalpost.domain.errors import OutcomeUnknown, Unavailable
+
+CHECKPOINT_AFTER = 1_000
+START_OVER_AFTER = 8_000
+SHORT_PASS = 2_000
+"""Pages of 4 KiB that the writer copies back itself in a few milliseconds."""
+
+T = TypeVar("T")
+Job = Callable[[apsw.Connection], Any]
+log = structlog.get_logger()
+
+
+class Broken(Protocol):
+    def __call__(self, error: BaseException) -> None: ...
+
+
+class Writer:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        checkpoint_connection: apsw.Connection,
+        executor: Executor,
+        checkpoint_executor: Executor,
+        on_broken: Broken,
+    ) -> None:
+        self._connection = connection
+        self._checkpoint_connection = checkpoint_connection
+        self._executor = executor
+        self._checkpoint_executor = checkpoint_executor
+        self._on_broken = on_broken
+        self._broken = False
+        self._jobs: list[tuple[Job, asyncio.Future[Any]]] = []
+        self._draining: asyncio.Task[None] | None = None
+        self._checkpointing: asyncio.Task[None] | None = None
+        self._wal_pages = 0
+        self._copied_pages = 0
+        connection.set_wal_hook(self._note_wal_pages)
+
+    async def run(self, job: Callable[[apsw.Connection], T]) -> T:
+        """The job's result, once its transaction is durable. Raises Unavailable, or what the job raised."""
+        if self._broken:
+            raise Unavailable("The disk failed; Signalpost is stopping.")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append((job, future))
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        return await future
+
+    async def close(self) -> None:
+        """Finish what was asked, and copy the WAL back."""
+        for task in (self._draining, self._checkpointing):
+            if task is not None:
+                await asyncio.wait([task])
+        self._executor.submit(self._connection.close).result()
+        self._checkpoint_executor.submit(self._checkpoint_connection.close).result()
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._jobs:
+                group, self._jobs = self._jobs, []
+                results = await loop.run_in_executor(self._executor, self._transact, [job for job, _ in group])
+                for (_, future), (result, error) in zip(group, results, strict=True):
+                    if future.cancelled():
+                        continue
+                    if error is None:
+                        future.set_result(result)
+                    else:
+                        future.set_exception(error)
+                self._checkpoint_if_needed()
+        finally:
+            self._draining = None
+
+    def _transact(self, jobs: list[Job]) -> list[tuple[Any, BaseException | None]]:
+        try:
+            results = self._commit(jobs)
+        except apsw.IOError as error:
+            self._broken = True
+            self._on_broken(error)
+            unknown = OutcomeUnknown("The disk failed during the commit. Repeat with the same Idempotency-Key.")
+            return [(None, unknown) for _ in jobs]
+        except Exception as error:
+            if len(jobs) == 1:
+                return [(None, _as_told(error))]
+            return [outcome for job in jobs for outcome in self._transact([job])]
+        self._start_over_if_needed()
+        return [(result, None) for result in results]
+
+    def _commit(self, jobs: list[Job]) -> list[Any]:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            results = [job(connection) for job in jobs]
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return results
+
+    # --- Checkpoints --------------------------------------------------------------------------------------------------
+
+    def _note_wal_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        if pages < self._wal_pages:
+            self._copied_pages = 0
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint_if_needed(self) -> None:
+        if self._checkpointing is None and self._wal_pages - self._copied_pages >= CHECKPOINT_AFTER:
+            self._checkpointing = asyncio.create_task(self._checkpoint())
+
+    async def _checkpoint(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._checkpoint_executor, self._copy_back, self._checkpoint_connection
+            )
+        except apsw.Error as error:
+            log.warning("checkpoint failed; it is tried again", error=str(error))
+        finally:
+            self._checkpointing = None
+
+    def _copy_back(self, connection: apsw.Connection) -> None:
+        pages, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if pages >= 0:
+            self._copied_pages = copied
+
+    def _start_over_if_needed(self) -> None:
+        """On the writer's thread: make the pass after which the next write begins the WAL anew."""
+        if self._wal_pages >= START_OVER_AFTER and self._wal_pages - self._copied_pages <= SHORT_PASS:
+            try:
+                self._copy_back(self._connection)
+            except apsw.BusyError:
+                return  # the checkpoint thread is at it
+
+
+def _as_told(error: Exception) -> Exception:
+    if isinstance(error, apsw.FullError):
+        return Unavailable("The disk is full: nothing was changed. Free some space and repeat.", retry_after=30)
+    if isinstance(error, apsw.BusyError):
+        return Unavailable("The database is in use by another program: nothing was changed.")
+    return error

@@ -1,0 +1,197 @@
+"""What the engine and the API need of a store, whatever database is behind it.
+
+Writes go through `publish` (commands) and `record` (lanes) only; each is durable when it returns. Reads see every
+write that returned before they began.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from signalpost.domain.batch import Answer, Command, Retry, Tenant
+from signalpost.domain.breaker import CLOSED, Breaker
+from signalpost.domain.document import DocumentRow
+from signalpost.domain.errors import CallerError
+from signalpost.domain.event import Event
+from signalpost.domain.lane import Row
+from signalpost.domain.subscription import Subscription
+
+
+class Health(Struct, frozen=True):
+    """How an endpoint does; kept with its lane so that a restart knows it."""
+
+    breaker: Breaker = CLOSED
+    last_error: str | None = None
+    """The class of its last failure and the sentence about it."""
+    lost: int = 0
+    """Events that the retention took before they were delivered."""
+
+
+class LaneRow(Struct, frozen=True):
+    """A lane as it was last recorded, with the rows that its object keeps in memory."""
+
+    version: int
+    head: int
+    open: tuple[tuple[int, str], ...]
+    """Sequence and document."""
+    gaps: tuple[tuple[int, int], ...]
+    health: Health
+    rows: tuple[Row, ...]
+    """Blocked ones, and the parked ones up to `horizon`."""
+    horizon: int | None
+
+
+class Published(Struct, frozen=True):
+    """What a batch of commands came to: a result for each, in order, and what the engine has to know of it."""
+
+    results: tuple[Answer | CallerError | Exception, ...]
+    """An Exception that is no CallerError is a defect of ours that this command alone ran into."""
+    events: tuple[Event, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    retries: tuple[Retry, ...] = ()
+
+
+class Attempt(NamedTuple):
+    """One try, for people to read."""
+
+    sequence: int
+    started_at: int
+    elapsed_us: int
+    number: int
+    run: int
+    counted: bool
+    status: int | None
+    failure: str | None
+    detail: str
+    answer: bytes
+
+
+class LaneFlush(Struct, frozen=True, kw_only=True):
+    """What one lane wants recorded, and what it wants to read right after that, in the same transaction."""
+
+    tenant_id: int
+    subscription_number: int
+    version: int
+    """The lane's version before this write; the write applies only to it."""
+    head: int
+    open: tuple[int, ...]
+    gaps: tuple[tuple[int, int], ...]
+    health: Health
+    rows: dict[int, Row | None]
+    abandoned_to: int
+    attempts: Sequence[Attempt]
+    retries_done: tuple[int, ...]
+    look_up: tuple[int, ...]
+    """Sequences whose rows are wanted."""
+    refill: int
+    """How many of the parked rows that are due first are wanted; 0 for none."""
+
+
+class LaneFlushed(Struct, frozen=True):
+    looked_up: dict[int, Row] = {}
+    parked: tuple[Row, ...] = ()
+    horizon: int | None = None
+
+
+class Loaded(Struct, frozen=True):
+    tenants: tuple[Tenant, ...]
+    subscriptions: tuple[Subscription, ...]
+    """Those that are not deleted."""
+    retries: tuple[Retry, ...]
+
+
+class LogEntry(NamedTuple):
+    """An event without its body."""
+
+    sequence: int
+    at: int
+    id: str
+    type: int
+    document_id: str
+
+
+class DeliveryFilter(Struct, frozen=True, kw_only=True):
+    """Which deliveries of one subscription a reader asks for."""
+
+    status: str | None = None
+    types: int = 7
+    document_id: str | None = None
+    created_from: int | None = None
+    created_to: int | None = None
+
+
+class DeliveryView(Struct, frozen=True):
+    """A delivery as a reader sees it."""
+
+    entry: LogEntry
+    status: str
+    """`pending`, `delivered`, `retrying` or `failed`."""
+    due: int | None
+    attempts: int
+    """Counted failures of its current run, where it has one that is not settled."""
+
+
+class DeliveryPage(Struct, frozen=True):
+    data: tuple[DeliveryView, ...]
+    next: int | None
+    """Give it as `below` for the page after this one."""
+
+
+class Store(Protocol):
+    """Raises Unavailable where the database cannot answer now."""
+
+    async def load(self) -> Loaded: ...
+
+    async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
+        """The lane with at most `parked` of its parked rows; None if the subscription was deleted."""
+        ...
+
+    async def publish(self, commands: Sequence[Command]) -> Published: ...
+
+    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
+        """Records lanes; one that another owner wrote since (or that was deleted) is missing in the answer, and
+        nothing of it was written."""
+        ...
+
+    async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]: ...
+
+    async def event_bodies(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]: ...
+
+    async def event_by_id(self, tenant_id: int, event_id: str) -> Event | None: ...
+
+    async def feed(
+        self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
+    ) -> tuple[list[Event], int]:
+        """Events that match, oldest first, and the sequence up to which the log was looked through."""
+        ...
+
+    async def floor(self, tenant_id: int) -> int:
+        """The lowest sequence that is still kept."""
+        ...
+
+    async def document(self, tenant_id: int, external_id: str) -> DocumentRow | None: ...
+
+    async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]: ...
+
+    async def deliveries(
+        self, subscription: Subscription, wanted: DeliveryFilter, below: int | None, limit: int
+    ) -> DeliveryPage: ...
+
+    async def delivery(self, subscription: Subscription, entry: LogEntry) -> DeliveryView | None: ...
+
+    async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]: ...
+
+    async def sequence_at(self, tenant_id: int, at: int) -> int:
+        """The lowest kept sequence whose event was created at `at` or later; one above the last if there is none."""
+        ...
+
+    async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
+        """Remove at most `limit` events below `floor`, with their attempts and settled history; returns how many."""
+        ...
+
+    async def prune_leftovers(self, now: int, limit: int) -> int:
+        """Remove expired idempotency answers and what deleted subscriptions left, at most `limit` rows of each."""
+        ...
+
+    async def close(self) -> None: ...

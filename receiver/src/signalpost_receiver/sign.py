@@ -1,0 +1,110 @@
+"""The two signatures of a delivery, and the secrets they are keyed with (C19 to C21).
+
+The gateway signs with this module and receivers verify with it, so the two ends cannot drift.
+"""
+
+import hashlib
+import secrets
+from base64 import b64decode, b64encode
+from binascii import b2a_base64
+from collections.abc import Callable
+
+from .errors import ConfigError
+
+PAGE_SIGNATURE = "plexus-webhook-signature"
+PAGE_SIGNATURE_ALTERNATE = "plexus-webhook-signature-alternate"
+STANDARD_ID = "webhook-id"
+STANDARD_TIMESTAMP = "webhook-timestamp"
+STANDARD_SIGNATURE = "webhook-signature"
+SEQUENCE = "signalpost-sequence"
+ATTEMPT = "signalpost-attempt"
+REPLAY = "signalpost-replay"
+TEST = "signalpost-test"
+
+STANDARD_PREFIX = "whsec_"
+"""What a Standard Webhooks secret begins with; base64 follows."""
+
+
+class Signer:
+    """Signs bodies with one token. Immutable, and safe to share between threads.
+
+    Raises ConfigError for a token that is empty, not a string, or not encodable as UTF-8.
+    """
+
+    __slots__ = ("_page", "_standard")
+
+    def __init__(self, token: str) -> None:
+        self._page = _hmac(hashlib.sha512, _token_bytes(token))
+        self._standard = _hmac(hashlib.sha256, _standard_key(token))
+
+    def page_signature(self, body: bytes) -> str:
+        """The value of `plexus-webhook-signature`: 128 lower-case hex digits (C19)."""
+        return self._page(body).hex()
+
+    def standard_signature(self, message_id: str, timestamp: int, body: bytes) -> str:
+        """One entry of `webhook-signature`: `v1,` and 44 characters of base64 (C20).
+
+        `message_id` is the event's id, `timestamp` the attempt's time in whole seconds since the epoch.
+        Entries of several tokens are joined by one space (C21).
+        """
+        mac = self._standard(body, f"{message_id}.{timestamp}.".encode())
+        return "v1," + b2a_base64(mac, newline=False).decode()
+
+
+def make_token(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """A new token: `whsec_` and base64 of 32 random bytes, 50 characters, good for both signatures (C20)."""
+    return STANDARD_PREFIX + b64encode(random_bytes(32)).decode()
+
+
+def standard_secret(token: str) -> str:
+    """What to give a Standard Webhooks library as its secret (C20).
+
+    A token in that form is its own; any other becomes `whsec_` and base64 of its UTF-8 bytes.
+    Raises ConfigError as `Signer` does.
+    """
+    return STANDARD_PREFIX + b64encode(_standard_key(token)).decode()
+
+
+def _token_bytes(token: str) -> bytes:
+    try:
+        key = token.encode()
+    except (AttributeError, UnicodeEncodeError):  # None or bytes; lone surrogates
+        raise ConfigError("a token must be a string that UTF-8 can encode") from None
+    if not key:
+        raise ConfigError("a token must not be empty: anybody could sign with it")
+    return key
+
+
+def _standard_key(token: str) -> bytes:
+    whole = _token_bytes(token)
+    encoded = token.removeprefix(STANDARD_PREFIX)
+    if encoded != token:
+        try:
+            key = b64decode(encoded, validate=True)
+        except ValueError:
+            return whole
+        # The sizes that Standard Webhooks allows. Only canonical base64, so that one key has one spelling.
+        if 24 <= len(key) <= 64 and b64encode(key).decode() == encoded:
+            return key
+    return whole
+
+
+def _hmac(digest: Callable[[bytes], "hashlib._Hash"], key: bytes) -> Callable[..., bytes]:
+    """HMAC (RFC 2104) that pays for its key once; a copied `hmac` object takes a fifth longer per call."""
+    block = digest(b"").block_size
+    if len(key) > block:
+        key = digest(key).digest()
+    key = key.ljust(block, b"\0")
+    new_inner = digest(bytes(byte ^ 0x36 for byte in key)).copy
+    new_outer = digest(bytes(byte ^ 0x5C for byte in key)).copy
+
+    def mac(body: bytes, prefix: bytes = b"") -> bytes:
+        inner = new_inner()
+        if prefix:
+            inner.update(prefix)
+        inner.update(body)
+        outer = new_outer()
+        outer.update(inner.digest())
+        return outer.digest()
+
+    return mac
