@@ -67,9 +67,7 @@ def test_c20_the_standard_library_verifies_unmodified(token: str) -> None:
     headers = {
         "webhook-id": "018f2b3c-41cc-712c-858d-0374e2c007fc",
         "webhook-timestamp": str(now),
-        "webhook-signature": Signer(token).standard_signature(
-            "018f2b3c-41cc-712c-858d-0374e2c007fc", now, BODY
-        ),
+        "webhook-signature": Signer(token).standard_signature("018f2b3c-41cc-712c-858d-0374e2c007fc", now, BODY),
     }
     assert Webhook(standard_secret(token)).verify(BODY, headers) == {"id": "8cfa669c", "title": "Señor"}
 
@@ -91,9 +89,7 @@ def test_c20_what_is_nearly_in_standard_form_counts_as_an_own_token(token: str) 
 
 
 def test_c20_a_made_token_holds_32_random_bytes() -> None:
-    assert make_token(lambda size: bytes(range(size))) == (
-        "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-    )
+    assert make_token(lambda size: bytes(range(size))) == "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", make_token())
     assert make_token() != make_token()
 

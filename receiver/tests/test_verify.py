@@ -106,9 +106,7 @@ def test_c19_c20_another_token_or_body_does_not_fit(prefixes: tuple[str, ...]) -
         Verifier([OLD, NEW]).verify(BODY + b" ", headers)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("webhook-id", "another-id"), ("webhook-timestamp", str(NOW + 1))]
-)
+@pytest.mark.parametrize(("name", "value"), [("webhook-id", "another-id"), ("webhook-timestamp", str(NOW + 1))])
 def test_c20_the_signature_covers_id_and_time(name: str, value: str) -> None:
     with pytest.raises(Mismatch):
         Verifier(OLD).verify(BODY, only(request(OLD), "webhook") | {name: value})
@@ -201,9 +199,7 @@ def test_c20_the_attempts_time_within_its_bounds(age: int) -> None:
     assert aged(OLD).verify(BODY, request(OLD, at=NOW - age)).id == EVENT_ID
 
 
-@pytest.mark.parametrize(
-    ("age", "error"), [(-61, InFuture), (-(10**11), InFuture), (3601, TooOld), (NOW, TooOld)]
-)
+@pytest.mark.parametrize(("age", "error"), [(-61, InFuture), (-(10**11), InFuture), (3601, TooOld), (NOW, TooOld)])
 def test_c20_the_attempts_time_beyond_them(age: int, error: type[ReceiverError]) -> None:
     with pytest.raises(error) as caught:
         aged(OLD).verify(BODY, request(OLD, at=NOW - age))

@@ -19,7 +19,7 @@ from signalpost.domain.request import Request, Target
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
-class Gone(Exception):  # noqa: N818 - how a script ends, not a mistake
+class Gone(Exception):
     """The other side has closed the connection, or the test is over."""
 
 
@@ -111,7 +111,7 @@ class Endpoint:
     """Listens from its making until `stop`. A script that fails shows there."""
 
     def __init__(
-        self, script: Script | bytes = OK, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+        self, script: Script | bytes = OK, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
     ) -> None:
         self.connections = 0
         """Accepted so far."""
@@ -123,7 +123,7 @@ class Endpoint:
         self._threads: list[threading.Thread] = []
         self._faults: list[BaseException] = []
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family, backlog=1024)
+        self._listener = socket.create_server((host, port), family=family, backlog=1024)
         self.port: int = self._listener.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()

@@ -195,9 +195,7 @@ def _document(value: Json) -> Document:
         reference_id=document.optional_text("referenceId"),
         contract_value=document.number("contractValue"),
         latest_version=_version(document.take("latestVersion"), "event.data.document.latestVersion"),
-        additional_facts=_Object(
-            document.take("additionalFacts"), "event.data.document.additionalFacts"
-        ).values,
+        additional_facts=_Object(document.take("additionalFacts"), "event.data.document.additionalFacts").values,
         counterparty_name=document.optional_text("counterpartyName"),
         published_version=_version(document.take("publishedVersion"), "event.data.document.publishedVersion"),
         extra=document.without(DOCUMENT_KEYS),

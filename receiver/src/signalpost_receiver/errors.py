@@ -17,7 +17,6 @@
 Messages name headers and attributes, never a secret, a signature, or a value out of the body: they are safe
 to log.
 """
-# ruff: noqa: N818 -- `except Mismatch` reads well, and the branches do end in Error
 
 from typing import ClassVar
 

@@ -131,9 +131,7 @@ class Verifier:
         if not given:
             raise MalformedSignature(f"{STANDARD_SIGNATURE} has no signature of version v1")
         timestamp = int(seconds)
-        if not _any_equal(
-            (signer.standard_signature(message_id, timestamp, body) for signer in self._signers), given
-        ):
+        if not _any_equal((signer.standard_signature(message_id, timestamp, body) for signer in self._signers), given):
             raise Mismatch("no signature fits")
         return timestamp
 

@@ -21,8 +21,9 @@ _URL_CHARACTERS = re.compile(r"[!-~]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?|")
 _RESERVED = frozenset(
-    """accept-encoding connection content-encoding content-language content-length content-location content-md5
-    content-range content-type date expect host keep-alive te trailer transfer-encoding upgrade user-agent via""".split()
+    """accept-encoding connection content-encoding content-language content-length content-location
+    content-md5 content-range content-type date expect host keep-alive te trailer transfer-encoding
+    upgrade user-agent via""".split()
 )
 _RESERVED_PREFIXES = ("plexus-webhook-", "proxy-", "signalpost-", "webhook-")
 

@@ -27,7 +27,7 @@ from msgspec import Struct
 
 
 class FieldError(Struct, frozen=True):
-    """One bad field: a JSON pointer (RFC 6901) into the body, or `?name` of a query parameter; a stable code; a sentence."""
+    """One bad field: a JSON pointer (RFC 6901) into the body or `?name` in the query, a stable code, a sentence."""
 
     pointer: str
     code: str

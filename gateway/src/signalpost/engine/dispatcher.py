@@ -269,20 +269,7 @@ class Dispatcher:
         jitter = self._random.random()
         number = delivery.charged + 1
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, asked_for)
-        runner.attempts.append(
-            Attempt(
-                delivery.sequence,
-                outcome.started_at,
-                outcome.elapsed_us,
-                number,
-                delivery.run,
-                verdict.counted,
-                outcome.status,
-                outcome.failure,
-                outcome.detail,
-                outcome.answer,
-            )  # fmt: skip
-        )
+        runner.attempts.append(_attempt(delivery, number, verdict, outcome))
         runner.unrecorded += 1
         self._unrecorded += 1
         was_open = runner.health.breaker.is_open
@@ -317,3 +304,18 @@ class Dispatcher:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _attempt(delivery: Delivery, number: int, verdict: Verdict, outcome: Outcome) -> Attempt:
+    return Attempt(
+        sequence=delivery.sequence,
+        started_at=outcome.started_at,
+        elapsed_us=outcome.elapsed_us,
+        number=number,
+        run=delivery.run,
+        counted=verdict.counted,
+        status=outcome.status,
+        failure=outcome.failure,
+        detail=outcome.detail,
+        answer=outcome.answer,
+    )

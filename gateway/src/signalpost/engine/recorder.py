@@ -29,7 +29,7 @@ class Recorder:
         on_recorded: Callable[[Runner, int], None],
         on_fenced: Callable[[Runner], None],
     ) -> None:
-        """`on_recorded` is told how many of a lane's attempts became durable, `on_fenced` of a lane that is not ours."""
+        """`on_recorded` is told how many attempts of a lane became durable, `on_fenced` of a lane that is not ours."""
         self._store = store
         self._clock = clock
         self._on_recorded = on_recorded

@@ -39,19 +39,22 @@ def publish(
     random_bits: Callable[[int], int],
     vault: Vault,
 ) -> Published:
+    documents = {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None}
+    subscriptions = {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}
+    keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
+    tenants = _tenants(connection, {command.tenant_id for command in commands})
     batch = Batch(
         now,
         random_bits,
-        _tenants(connection, {command.tenant_id for command in commands}),
-        _documents(connection, {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None}),
-        _subscriptions(connection, {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}, vault),
-        _stored_answers(connection, {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}, vault),
+        tenants,
+        _documents(connection, documents),
+        _subscriptions(connection, subscriptions, vault),
+        _stored_answers(connection, keys, vault),
         _next(connection, "subscription"),
         _next(connection, "retry"),
-    )  # fmt: skip
-    before = batch.tenants
+    )
     results = tuple(_run(batch, command) for command in commands)
-    _write(connection, batch, before, vault)
+    _write(connection, batch, tenants, vault)
     return Published(results, tuple(batch.events), tuple(batch.subscriptions.values()), tuple(batch.retries))
 
 
@@ -69,13 +72,8 @@ def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
 
 
 def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenant]:
-    found = {}
-    for tenant_id in ids:
-        for columns in rows(
-            connection, "SELECT id, name, last_sequence, last_at FROM tenant WHERE id = ?", (tenant_id,)
-        ):
-            found[tenant_id] = Tenant(*columns)
-    return found
+    statement = "SELECT id, name, last_sequence, last_at FROM tenant WHERE id = ?"
+    return {tenant_id: Tenant(*rows(connection, statement, (tenant_id,))[0]) for tenant_id in ids}
 
 
 def _documents(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
@@ -88,7 +86,10 @@ def _documents(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict
 
 
 def document(connection: apsw.Connection, tenant_id: int, external_id: str) -> DocumentRow | None:
-    statement = "SELECT version, updated_at, body, source_version, deleted_at FROM document WHERE tenant_id = ? AND external_id = ?"
+    statement = (
+        "SELECT version, updated_at, body, source_version, deleted_at FROM document"
+        " WHERE tenant_id = ? AND external_id = ?"
+    )
     for columns in rows(connection, statement, (tenant_id, pack_uuid(external_id))):
         return DocumentRow(external_id, *columns)
     return None
@@ -148,10 +149,10 @@ def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant],
     connection.executemany(
         "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (event.tenant_id, event.sequence, event.at, pack_uuid(event.id), event.type, pack_uuid(event.document_id), event.body)
-            for event in batch.events
+            (e.tenant_id, e.sequence, e.at, pack_uuid(e.id), e.type, pack_uuid(e.document_id), e.body)
+            for e in batch.events
         ],
-    )  # fmt: skip
+    )
     connection.executemany(
         "UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?",
         [(t.last_sequence, t.last_at, t.id) for t in batch.tenants.values() if t is not before[t.id]],
@@ -190,7 +191,8 @@ def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscrip
     for subscription in changed:
         connection.execute(
             "INSERT INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET"
-            " version = excluded.version, deleted_at = excluded.deleted_at, config = excluded.config, sealed = excluded.sealed",
+            " version = excluded.version, deleted_at = excluded.deleted_at, config = excluded.config,"
+            " sealed = excluded.sealed",
             codec.pack_subscription(subscription, vault),
         )
         if subscription.deleted_at is not None:

@@ -243,4 +243,4 @@ def attempts(connection: apsw.Connection, subscription: Subscription, sequence: 
         " WHERE tenant_id = ? AND sequence = ? AND subscription_number = ? ORDER BY started_at",
         (subscription.tenant_id, sequence, subscription.number),
     )
-    return [Attempt(*columns[:5], bool(columns[5]), *columns[6:]) for columns in found]
+    return [Attempt._make(columns)._replace(counted=bool(columns[5])) for columns in found]

@@ -1,4 +1,4 @@
-"""Lanes as their owner records them. Each write of a lane moves its version on and applies only to the version it knew."""
+"""Lanes as their owner records them. A write moves the lane's version on, and applies only to the version it knew."""
 
 from collections.abc import Sequence
 
@@ -94,7 +94,7 @@ def parked_rows(connection: apsw.Connection, number: int, limit: int) -> tuple[t
     )
     if len(found) < limit:
         return tuple(_row(*columns) for columns in found), None
-    # Rows that share the last due time may have been cut off: leave that moment to the next refill, unless all share it.
+    # Rows that share the last due time may have been cut off: leave that moment to the next refill, unless all do.
     horizon = found[-1][3]
     kept = [columns for columns in found if columns[3] < horizon] or rows(
         connection,

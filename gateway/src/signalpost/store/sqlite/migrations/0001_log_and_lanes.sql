@@ -32,7 +32,7 @@ CREATE TABLE event (
     document_id BLOB NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX event_log ON event (tenant_id, sequence, type, document_id, at);
+CREATE UNIQUE INDEX event_log ON event (tenant_id, sequence);
 CREATE INDEX event_document ON event (document_id, sequence);
 
 CREATE TABLE idempotency (

@@ -1,0 +1,378 @@
+"""Kept connections: reused, never trusted with a doubt, and no answer taken for another's (C15)."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from signalpost.domain.outcome import Failure, Outcome
+
+if TYPE_CHECKING:
+    from gateway.tests.engine.conftest import Run, Sending
+    from gateway.tests.engine.endpoint import Endpoint, Peer, Received
+
+Serve = Callable[..., "Endpoint"]
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+def nonce_of(request: "Received") -> bytes:
+    (nonce,) = (line[7:] for line in request.head.split(b"\r\n") if line.startswith(b"nonce: "))
+    return nonce
+
+
+def answer(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        OK,
+        b"HTTP/1.1 204 None\r\n\r\n",
+        b"HTTP/1.1 500 No\r\ncontent-length: 2\r\n\r\nno",
+        b"HTTP/1.1 302 Away\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 103 Early\r\n\r\n" + OK,
+    ],
+)
+def test_a_connection_is_used_again_after_a_clean_answer(
+    run: "Run", serve: Serve, sending: "Sending", kept: bytes
+) -> None:
+    endpoint = serve(kept)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            for _ in range(5):
+                assert (await client.attempt(endpoint.request())).status is not None
+        assert endpoint.connections == 1
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok",
+        OK + b"extra",
+        OK + OK,
+        b"HTTP/1.1 200 OK\r\ncontent-length: 70000\r\n\r\n" + bytes(70_000),
+        b"not HTTP",
+    ],
+)
+def test_a_connection_is_not_used_again_after_any_other(
+    run: "Run", serve: Serve, sending: "Sending", final: bytes
+) -> None:
+    endpoint = serve(final)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            for number in range(1, 4):
+                await client.attempt(endpoint.request())
+                assert endpoint.connections == number
+
+    run(scenario())
+
+
+def test_connections_belong_to_one_target(run: "Run", serve: Serve, sending: "Sending") -> None:
+    endpoint, other = serve(OK), serve(OK)
+    names = {"a.example": ["127.0.0.1"], "b.example": ["127.0.0.1"]}
+
+    async def scenario() -> None:
+        async with sending(endpoint, other, names=names) as client:
+            for _ in range(2):
+                for host in ("a.example", "b.example", "127.0.0.1"):
+                    await client.attempt(endpoint.request(host=host))
+                await client.attempt(other.request())
+        assert (endpoint.connections, other.connections) == (3, 1)
+
+    run(scenario())
+
+
+def test_the_connection_used_last_is_used_first(run: "Run", serve: Serve, sending: "Sending") -> None:
+    served: list[int] = []
+    together = threading.Barrier(3)
+
+    def script(peer: "Peer") -> None:
+        peer.read_request()
+        together.wait(5)
+        peer.pause(0.05 * peer.number)
+        peer.send(OK)
+        while True:
+            peer.answer(OK)
+            served.append(peer.number)
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            await asyncio.gather(*(client.attempt(endpoint.request()) for _ in range(3)))
+            for _ in range(4):
+                await client.attempt(endpoint.request())
+        assert served == [2, 2, 2, 2]
+
+    run(scenario())
+
+
+def test_a_kept_connection_that_the_endpoint_has_closed_is_not_used(
+    run: "Run", serve: Serve, sending: "Sending"
+) -> None:
+    endpoint = serve(lambda peer: peer.answer(OK))
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            for number in range(1, 4):
+                assert (await client.attempt(endpoint.request())).failure is None
+                assert endpoint.connections == number
+                await asyncio.sleep(0.05)
+
+    run(scenario())
+
+
+def close(peer: "Peer") -> None:
+    return
+
+
+def reset(peer: "Peer") -> None:
+    peer.reset()
+
+
+@pytest.mark.parametrize("leave", [close, reset])
+def test_a_request_that_meets_a_dying_kept_connection_is_sent_once_more_on_a_fresh_one(
+    run: "Run", serve: Serve, sending: "Sending", leave: "Callable[[Peer], None]"
+) -> None:
+    received: list[tuple[int, bytes]] = []
+
+    def script(peer: "Peer") -> None:
+        peer.answer(OK)
+        received.append((peer.number, nonce_of(peer.read_request())))
+        if peer.number == 0:
+            leave(peer)
+        else:
+            peer.send(OK)
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            assert (await client.attempt(endpoint.request())).failure is None
+            outcome = await client.attempt(endpoint.request(nonce="second"))
+            assert (outcome.failure, endpoint.connections) == (None, 2)
+
+    run(scenario())
+    assert received == [(0, b"second")]
+
+
+def test_a_request_is_sent_again_only_once(run: "Run", serve: Serve, sending: "Sending") -> None:
+    def script(peer: "Peer") -> None:
+        if peer.number < 3:
+            together.wait(5)
+            peer.answer(OK)
+        peer.read_request()
+
+    together = threading.Barrier(3)
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            # Three kept connections, all of which end instead of answering again; so does the fresh one.
+            await asyncio.gather(*(client.attempt(endpoint.request()) for _ in range(3)))
+            outcome = await client.attempt(endpoint.request())
+            assert outcome.failure is Failure.RESET
+            assert endpoint.connections == 4
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("began", [b"H", b"HTTP/1.1 103 Early\r\n\r\n", OK[:-1]])
+def test_a_request_whose_answer_began_is_not_sent_again(
+    run: "Run", serve: Serve, sending: "Sending", began: bytes
+) -> None:
+    def script(peer: "Peer") -> None:
+        peer.answer(OK)
+        peer.answer(began)
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            assert (await client.attempt(endpoint.request())).failure is None
+            assert (await client.attempt(endpoint.request())).failure is Failure.RESET
+            assert endpoint.connections == 1
+
+    run(scenario())
+
+
+def test_sending_again_does_not_lengthen_the_attempt(run: "Run", serve: Serve, sending: "Sending") -> None:
+    def script(peer: "Peer") -> None:
+        if peer.number == 0:
+            peer.answer(OK)
+            peer.read_request()
+            peer.pause(0.3)
+        else:
+            peer.hold()
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint, attempt_timeout=0.5) as client:
+            assert (await client.attempt(endpoint.request())).failure is None
+            outcome = await client.attempt(endpoint.request())
+            assert (outcome.failure, endpoint.connections) == (Failure.TIMEOUT, 2)
+            assert 500_000 <= outcome.elapsed_us < 790_000
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("unasked", [b"x", b"\r\n", answer(b"stale")])
+def test_a_kept_connection_on_which_anything_comes_is_dropped(
+    run: "Run", serve: Serve, sending: "Sending", unasked: bytes
+) -> None:
+    def script(peer: "Peer") -> None:
+        while True:
+            peer.answer(OK)
+            peer.pause(0.05)
+            peer.send(unasked)
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            for number in range(1, 4):
+                outcome = await client.attempt(endpoint.request())
+                assert (outcome.failure, outcome.answer, endpoint.connections) == (None, b"ok", number)
+                await asyncio.sleep(0.15)
+
+    run(scenario())
+
+
+def test_what_came_unread_before_a_request_is_never_its_answer(run: "Run", serve: Serve, sending: "Sending") -> None:
+    sent = threading.Event()
+
+    def script(peer: "Peer") -> None:
+        peer.answer(OK)
+        peer.send(answer(b"stale"))
+        sent.set()
+        peer.answer(answer(b"fresh"))
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            first = await client.attempt(endpoint.request())
+            # The loop does not turn here, so that the unasked answer lies in the socket, unread, at the next
+            # request.
+            assert sent.wait(5)
+            second = await client.attempt(endpoint.request())
+            assert (first.answer, second.answer) == (b"ok", b"ok")
+            assert endpoint.connections == 2
+
+    run(scenario())
+
+
+def test_no_answer_is_taken_for_anothers(run: "Run", serve: Serve, sending: "Sending") -> None:
+    """Every answer repeats its request's nonce; some are followed by a second one at once, cut short, or
+    ended."""
+
+    def script(peer: "Peer") -> None:
+        while True:
+            nonce = nonce_of(peer.read_request())
+            match int(nonce) % 7:
+                case 0:
+                    peer.send(answer(nonce) + answer(b"wrong"))
+                case 1:
+                    peer.send(answer(nonce)[:-1])
+                    peer.send(nonce[-1:])
+                case 2:
+                    peer.send(answer(nonce))
+                    return
+                case 3:
+                    peer.reset()
+                    return
+                case 4:
+                    peer.send(b"HTTP/1.1 103 Early\r\n\r\n" + answer(nonce) + b"\r\nHTTP/1.1")
+                case 5:
+                    # Too late: its attempt has been given up, and another may be waiting.
+                    peer.pause(0.35)
+                    peer.send(answer(nonce))
+                case _:
+                    peer.send(answer(nonce))
+
+    endpoint = serve(script)
+    count = 400
+
+    async def scenario() -> None:
+        async with sending(endpoint, attempt_timeout=0.3) as client:
+            seen: list[Outcome] = []
+            left = iter(range(count))
+
+            async def worker() -> None:
+                for number in left:
+                    outcome = await client.attempt(endpoint.request(nonce=f"{number}"))
+                    assert outcome.answer in (b"", f"{number}".encode())
+                    assert outcome.failure is None or outcome.answer == b""
+                    seen.append(outcome)
+
+            await asyncio.gather(*(worker() for _ in range(20)))
+            assert len(seen) == count
+            assert {outcome.failure for outcome in seen} <= {None, Failure.RESET, Failure.TIMEOUT}
+            assert sum(outcome.failure is None for outcome in seen) >= count * 4 // 7
+
+    run(scenario())
+
+
+def test_a_connection_idle_for_too_long_is_closed(run: "Run", serve: Serve, sending: "Sending") -> None:
+    gone = threading.Event()
+
+    def script(peer: "Peer") -> None:
+        try:
+            while True:
+                peer.answer(OK)
+        finally:
+            gone.set()
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint, idle_seconds=0.1) as client:
+            await client.attempt(endpoint.request())
+            for _ in range(100):
+                await asyncio.sleep(0.05)
+                if gone.is_set():
+                    return
+        raise AssertionError("the connection stays open")
+
+    run(scenario())
+
+
+def test_a_connection_is_used_for_a_limited_time(run: "Run", serve: Serve, sending: "Sending") -> None:
+    endpoint = serve(OK)
+
+    async def scenario() -> None:
+        async with sending(endpoint, age_seconds=0.2) as client:
+            for _ in range(3):
+                await client.attempt(endpoint.request())
+            assert endpoint.connections <= 2
+            before = endpoint.connections
+            await asyncio.sleep(0.25)
+            await client.attempt(endpoint.request())
+            assert endpoint.connections == before + 1
+
+    run(scenario())
+
+
+def test_the_longest_idle_connection_makes_room_for_the_next(run: "Run", serve: Serve, sending: "Sending") -> None:
+    endpoints = [serve(OK) for _ in range(3)]
+
+    async def scenario() -> None:
+        async with sending(*endpoints, idle_connections=2) as client:
+            for endpoint in endpoints:
+                await client.attempt(endpoint.request())
+            for endpoint in reversed(endpoints):
+                await client.attempt(endpoint.request())
+        assert [endpoint.connections for endpoint in endpoints] == [2, 1, 1]
+
+    run(scenario())
