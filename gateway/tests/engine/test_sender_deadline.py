@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from signalpost.domain.outcome import Failure, Outcome
+from signalpost.domain.request import Request, Target
 
 if TYPE_CHECKING:
     from gateway.tests.engine.conftest import Run, Sending
@@ -57,6 +60,10 @@ def interim_answers(peer: "Peer") -> None:
     while True:
         peer.send(b"HTTP/1.1 103 Early\r\n\r\n")
         peer.pause(0.01)
+
+
+def hold_up(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def reads_nothing(peer: "Peer") -> None:
@@ -153,7 +160,7 @@ def test_a_slow_name_server_is_cut_at_the_deadline(run: "Run", serve: Serve, sen
 
 
 @pytest.fixture
-def unaccepting() -> int:
+def unaccepting() -> Iterator[int]:
     """A port that lets no connection be made: its listener's queue is full. The kernel drops what comes
     then."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=0)
@@ -171,8 +178,6 @@ def unaccepting() -> int:
 def test_a_connection_that_is_never_made_is_cut_at_the_deadline(
     run: "Run", serve: Serve, sending: "Sending", unaccepting: int
 ) -> None:
-    from signalpost.domain.request import Request, Target
-
     async def scenario() -> None:
         request = Request(Target("http", "127.0.0.1", unaccepting), b"POST / HTTP/1.1\r\n\r\n", b"")
         async with sending(allow=f"http://127.0.0.1:{unaccepting}", attempt_timeout=TIMEOUT) as client:
@@ -186,7 +191,16 @@ def test_a_connection_that_is_never_made_is_cut_at_the_deadline(
 def test_an_address_that_is_never_reached_leaves_time_for_the_next(
     run: "Run", serve: Serve, sending: "Sending", unaccepting: int
 ) -> None:
-    raise NotImplementedError
+    endpoint = serve(OK, host="127.0.0.2", port=unaccepting)
+    names = {"hooks.example": ["127.0.0.1", "127.0.0.2"]}
+
+    async def scenario() -> None:
+        async with sending(endpoint, names=names, connect_timeout=0.1) as client:
+            outcome = await client.attempt(endpoint.request(host="hooks.example"))
+            assert outcome.failure is None
+            assert outcome.elapsed_us >= 100_000
+
+    run(scenario())
 
 
 def test_a_tls_handshake_that_does_not_end_is_cut_at_the_deadline(run: "Run", serve: Serve, sending: "Sending") -> None:
@@ -195,9 +209,7 @@ def test_a_tls_handshake_that_does_not_end_is_cut_at_the_deadline(run: "Run", se
     async def scenario() -> None:
         allow = f"https://127.0.0.1:{endpoint.port}"
         request = endpoint.request()
-        import msgspec
-
-        secure = msgspec.structs.replace(request, target=msgspec.structs.replace(request.target, scheme="https"))
+        secure = replace(request, target=replace(request.target, scheme="https"))
         async with sending(allow=allow, attempt_timeout=TIMEOUT) as client:
             outcome = await client.attempt(secure)
             assert_cut_in_time(outcome)
@@ -222,4 +234,12 @@ def test_every_attempt_of_many_is_cut_in_its_own_time(run: "Run", serve: Serve, 
 
 
 def test_a_loop_that_was_held_up_ends_no_attempt_early(run: "Run", serve: Serve, sending: "Sending") -> None:
-    raise NotImplementedError
+    endpoint = serve(silent)
+
+    async def scenario() -> None:
+        async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
+            # A loop's own clock may stand still for as long as one of its turns takes.
+            hold_up(0.2)
+            assert_cut_in_time(await client.attempt(endpoint.request()))
+
+    run(scenario())

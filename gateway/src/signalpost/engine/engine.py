@@ -46,6 +46,7 @@ class Engine:
         self._dispatcher = Dispatcher(store, self._log, transport, clock, random, self._recorder.changed)
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
         self._runners: dict[int, Runner] = {}
+        self._by_id: dict[tuple[int, str], Runner] = {}
         self._wanting: dict[tuple[int, int], dict[int, Runner]] = {}
         """Runners by tenant and type, as their subscriptions stand now."""
         self._tenants: dict[str, Tenant] = {}
@@ -80,6 +81,17 @@ class Engine:
     def tenant_id(self, name: str) -> int | None:
         tenant = self._tenants.get(name)
         return None if tenant is None else tenant.id
+
+    def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
+        """A subscription as it stands after the last commit; None if there is none or it was deleted."""
+        runner = self._by_id.get((tenant_id, subscription_id))
+        return None if runner is None else runner.subscription
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the engine from its work, for an operator; None if nothing does."""
+        since = self._recorder.failing_since
+        return None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
 
     def _runners_of(self, tenant_id: int) -> list[Runner]:
         runners = [runner for runner in self._runners.values() if runner.subscription.tenant_id == tenant_id]
@@ -150,6 +162,7 @@ class Engine:
         if subscription.deleted_at is not None:
             runner.held = True
             del self._runners[subscription.number]
+            del self._by_id[subscription.tenant_id, subscription.id]
             return
         self._bring_up(runner)
         runner.asleep = False
@@ -165,6 +178,7 @@ class Engine:
     def _add(self, subscription: Subscription, row: LaneRow) -> None:
         runner = Runner(subscription, row)
         self._runners[subscription.number] = runner
+        self._by_id[subscription.tenant_id, subscription.id] = runner
         self._index(runner)
         if runner.lane.changed:
             self._recorder.changed(runner)

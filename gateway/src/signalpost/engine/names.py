@@ -23,7 +23,10 @@ behind."""
 class Names:
     """A resolver's answers, shared."""
 
-    def __init__(self, resolve: Resolve, kept_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, resolve: Resolve, kept_seconds: float, clock: Callable[[], float], *, limit: int = MAX_LOOKUPS
+    ) -> None:
+        self._limit = limit
         self._resolve = resolve
         self._kept_seconds = kept_seconds
         self._clock = clock
@@ -37,7 +40,7 @@ class Names:
             return known[1]
         lookup = self._running.get(host)
         if lookup is None:
-            if len(self._running) >= MAX_LOOKUPS:
+            if len(self._running) >= self._limit:
                 raise OSError("too many names are being looked up")
             lookup = self._running[host] = asyncio.ensure_future(self._look_up(host, port))
         found = await asyncio.shield(lookup)

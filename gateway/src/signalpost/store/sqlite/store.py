@@ -16,7 +16,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite import reads, record, retention
 from signalpost.store.sqlite.database import check_version, connect, migrate
-from signalpost.store.sqlite.writer import Broken, Writer
+from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import (
     Attempt,
     DeliveryFilter,
@@ -61,7 +61,7 @@ class SqliteStore:
         now: Callable[[], int],
         random_bits: Callable[[int], int],
         executors: Executors,
-        on_broken: Broken,
+        on_broken: Callable[[BaseException], None],
         vfs: str | None = None,
     ) -> None:
         """Opens the database, and makes or migrates it. Raises StartError."""

@@ -15,7 +15,7 @@ between two transactions, once the thread has left it little to do.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import apsw
 import structlog
@@ -32,10 +32,6 @@ Job = Callable[[apsw.Connection], Any]
 log = structlog.get_logger()
 
 
-class Broken(Protocol):
-    def __call__(self, error: BaseException) -> None: ...
-
-
 class Writer:
     def __init__(
         self,
@@ -43,7 +39,7 @@ class Writer:
         checkpoint_connection: apsw.Connection,
         executor: Executor,
         checkpoint_executor: Executor,
-        on_broken: Broken,
+        on_broken: Callable[[BaseException], None],
     ) -> None:
         self._connection = connection
         self._checkpoint_connection = checkpoint_connection

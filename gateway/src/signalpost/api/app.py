@@ -1,0 +1,102 @@
+"""The ASGI application: from a request to a handler of the route table, and from its answer or error to a response."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from signalpost.api import problems
+from signalpost.api.call import Call
+from signalpost.api.routes import OPEN_ROUTES, ROUTES, Route
+from signalpost.api.services import Services
+from signalpost.domain.batch import Answer
+from signalpost.domain.errors import CallerError, Forbidden, MethodNotAllowed, NotFound, Unavailable
+
+TENANT = "signalpost-tenant"
+DEFAULT_TENANT = "default"
+log = structlog.get_logger()
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(services: Services) -> Starlette:
+    """The API on these services. It neither starts nor stops them."""
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method] = _endpoint(route, services)
+    for path, handler in OPEN_ROUTES.items():
+        paths[path] = {"GET": _open_endpoint(handler, services)}
+    routes = [StarletteRoute(path, _by_method(endpoints), methods=None) for path, endpoints in paths.items()]
+    return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route})
+
+
+def _endpoint(route: Route, services: Services) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        principal = services.keys.principal(request.headers.get("authorization"))
+        if principal.role not in route.roles:
+            raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot do this.")
+        tenant_id = services.engine.tenant_id(request.headers.get(TENANT, DEFAULT_TENANT))
+        if tenant_id is None:
+            raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT}` names one.")
+        return _response(await route.handler(Call(request, services, principal, tenant_id)))
+
+    return endpoint
+
+
+def _open_endpoint(handler: Callable[[Services], Awaitable[Answer]], services: Services) -> Endpoint:
+    async def endpoint(_request: Request) -> Response:
+        return _response(await handler(services))
+
+    return endpoint
+
+
+def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+    """One path's endpoint: finds the method's, and turns every error into a problem."""
+    if "GET" in endpoints:
+        endpoints = {**endpoints, "HEAD": endpoints["GET"]}
+    allow = sorted(endpoints)
+
+    async def endpoint(request: Request) -> Response:
+        started = time.perf_counter()
+        request_id = secrets.token_hex(8)
+        try:
+            handle = endpoints.get(request.method)
+            if handle is None:
+                raise MethodNotAllowed("method_not_allowed", f"This path takes {', '.join(allow)}.", allow=allow)
+            response = await handle(request)
+        except CallerError as error:
+            response = problems.caller_problem(error, request_id)
+        except Unavailable as error:
+            response = problems.unavailable_problem(error, request_id)
+        except Exception:
+            log.exception("request failed", request=request_id)
+            response = problems.defect_problem(request_id)
+        response.headers["request-id"] = request_id
+        log.debug(
+            "request",
+            request=request_id,
+            method=request.method,
+            path=request.url.path,
+            status=response.status_code,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return response
+
+    return endpoint
+
+
+async def _no_route(request: Request, _error: Exception) -> Response:
+    request_id = secrets.token_hex(8)
+    response = problems.caller_problem(NotFound("no_such_path", "The API has no such path."), request_id)
+    response.headers["request-id"] = request_id
+    return response
+
+
+def _response(answer: Answer) -> Response:
+    media_type = "application/json" if answer.body else None
+    return Response(answer.body, answer.status, dict(answer.headers), media_type)

@@ -1,0 +1,167 @@
+"""One request, as a handler sees it: who calls, for which tenant, with what. Everything in it was checked."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+
+from signalpost.api.body import BODY_MAX_BYTES, read_json
+from signalpost.api.keys import Principal
+from signalpost.api.services import Services
+from signalpost.domain import fields
+from signalpost.domain.batch import IdempotencyKey
+from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
+from signalpost.domain.event import BY_WIRE, event_id
+from signalpost.domain.fields import Bad, Check, check_object
+from signalpost.domain.timestamps import parse_timestamp
+
+LIMIT_MOST = 250
+LIMIT_DEFAULT = 50
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+_JSON_TYPES = ("application/json", "application/merge-patch+json")
+
+
+class Call:
+    def __init__(self, request: Request, services: Services, principal: Principal, tenant_id: int) -> None:
+        self.services = services
+        self.principal = principal
+        self.tenant_id = tenant_id
+        self._request = request
+        self._body: bytes | None = None
+
+    # --- Path and query -----------------------------------------------------------------------------------------------
+
+    def path_uuid(self, name: str, what: str) -> str:
+        """An id in the path; what is no UUID cannot be there. Raises NotFound."""
+        try:
+            return fields.uuid(self._request.path_params[name])
+        except Bad:
+            raise NotFound(f"{what}_not_found", f"There is no {what} with this {name}.") from None
+
+    def path(self, name: str) -> str:
+        return str(self._request.path_params[name])
+
+    def query(self, **checks: Check) -> dict[str, Any]:
+        """The query's parameters by name, each given at most once and checked. Raises Invalid naming every bad one."""
+        given = self._request.query_params.multi_items()
+        values = dict(given)
+        errors = [
+            FieldError(f"?{name}", "duplicate", "Give this parameter once.")
+            for name in values
+            if sum(other == name for other, _ in given) > 1
+        ]
+        checked: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in checks:
+                known = ", ".join(checks) or "none"
+                errors.append(FieldError(f"?{name}", "unknown_parameter", f"Not a parameter here. Known: {known}."))
+                continue
+            try:
+                checked[name] = checks[name](value)
+            except Bad as bad:
+                errors.append(FieldError(f"?{name}", bad.code, bad.detail))
+        if errors:
+            raise Invalid(errors)
+        return checked
+
+    # --- Headers ------------------------------------------------------------------------------------------------------
+
+    @property
+    def if_match(self) -> frozenset[str] | None:
+        header = self._request.headers.get("if-match")
+        return None if header is None else frozenset(tag.strip() for tag in header.split(","))
+
+    async def idempotency(self) -> IdempotencyKey | None:
+        """The `Idempotency-Key`, with the hash of the request that it came with. Raises Invalid."""
+        key = self._request.headers.get("idempotency-key")
+        if key is None:
+            return None
+        if not _IDEMPOTENCY_KEY.fullmatch(key):
+            detail = "This must be 1 to 255 printable ASCII characters without spaces."
+            raise Invalid([FieldError("Idempotency-Key", "bad_key", detail)])
+        request = self._request
+        digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
+        digest.update(request.headers.get("if-match", "").encode("latin-1") + b"\n" + await self.body())
+        return IdempotencyKey(self.principal.key_id, key, digest.digest())
+
+    # --- Body ---------------------------------------------------------------------------------------------------------
+
+    async def body(self) -> bytes:
+        """The whole body. Raises TooLarge before more than the limit is read."""
+        if self._body is None:
+            length = self._request.headers.get("content-length", "0")
+            if length.isdigit() and int(length) > BODY_MAX_BYTES:
+                raise _too_large()
+            chunks: list[bytes] = []
+            size = 0
+            try:
+                async for chunk in self._request.stream():
+                    size += len(chunk)
+                    if size > BODY_MAX_BYTES:
+                        raise _too_large()
+                    chunks.append(chunk)
+            except ClientDisconnect:
+                raise Unparseable("incomplete_body", "The connection ended before the body did.") from None
+            self._body = b"".join(chunks)
+        return self._body
+
+    async def fields(self, checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
+        """The JSON object of the body, checked. Raises UnsupportedMedia, Unparseable, Invalid, TooLarge."""
+        media_type = self._request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if media_type not in _JSON_TYPES:
+            raise UnsupportedMedia("not_json", f"Send `content-type: application/json`, not {media_type[:100]}.")
+        return check_object(read_json(await self.body()), checks, required)
+
+    def new_id(self) -> str:
+        """A fresh UUIDv7."""
+        return event_id(self.services.clock.wall(), self.services.random_bits(62))
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("body_too_large", f"A body can have at most {BODY_MAX_BYTES} bytes.")
+
+
+# --- Checks of query parameters ---------------------------------------------------------------------------------------
+
+
+def integer(least: int, most: int) -> Check:
+    def check(value: str) -> int:
+        if not re.fullmatch(r"-?\d{1,19}", value, re.ASCII) or not least <= int(value) <= most:
+            raise Bad("out_of_range", f"This must be a whole number from {least} to {most}.")
+        return int(value)
+
+    return check
+
+
+limit = integer(1, LIMIT_MOST)
+
+
+def moment(value: str) -> int:
+    try:
+        # An unescaped + in a query arrives as a space.
+        return parse_timestamp(value.replace(" ", "+"))
+    except ValueError as error:
+        raise Bad("not_a_timestamp", str(error)) from None
+
+
+def event_type(value: str) -> int:
+    if value not in BY_WIRE:
+        raise Bad("not_allowed", f"This must be one of {', '.join(BY_WIRE)}.")
+    return int(BY_WIRE[value])
+
+
+def write_cursor(position: int | None) -> str | None:
+    return None if position is None else base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
+
+
+def cursor(value: str) -> int:
+    try:
+        position = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii")
+        if re.fullmatch(r"\d{1,18}", position):
+            return int(position)
+    except ValueError:
+        pass
+    raise Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")

@@ -1,0 +1,46 @@
+"""Errors as clients see them: RFC 9457 problem documents. No error reaches a client in another shape."""
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from signalpost.domain.errors import CallerError, Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def caller_problem(error: CallerError, request_id: str) -> Response:
+    document = _document(error.status, error.title, error.code, error.detail, request_id, **error.members)
+    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    allow = error.members.get("allow")
+    if isinstance(allow, list):
+        headers["allow"] = ", ".join(allow)
+    return _response(error.status, document, headers)
+
+
+def unavailable_problem(error: Unavailable, request_id: str) -> Response:
+    document = _document(503, "Not available now", error.code, error.detail, request_id)
+    return _response(503, document, {"retry-after": str(error.retry_after)})
+
+
+def defect_problem(request_id: str) -> Response:
+    """Ours, and logged under the request's id: the client learns nothing of the inside."""
+    detail = "Something went wrong on our side. Tell the operator this request's id."
+    return _response(500, _document(500, "An error of ours", "internal_error", detail, request_id), {})
+
+
+def _document(status: int, title: str, code: str, detail: str, request_id: str, **members: Any) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "requestId": request_id,
+        **members,
+    }
+
+
+def _response(status: int, document: dict[str, Any], headers: dict[str, str]) -> Response:
+    return Response(msgspec.json.encode(document), status, headers, MEDIA_TYPE)

@@ -1,0 +1,23 @@
+"""What handlers work with: passed in, so that an application can be built on any store, engine and clock."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from signalpost.api.keys import Keys
+from signalpost.engine.addresses import AllowedTarget
+from signalpost.engine.clock import Clock
+from signalpost.engine.engine import Engine
+from signalpost.store.store import Store
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    store: Store
+    engine: Engine
+    clock: Clock
+    random_bits: Callable[[int], int]
+    secret_bytes: Callable[[int], bytes]
+    keys: Keys
+    allow_targets: tuple[AllowedTarget, ...]
+    retry_delays: tuple[int, ...]
+    """For subscriptions that name none."""

@@ -1,0 +1,131 @@
+"""The only wiring: from settings to a running gateway. Also what a program embeds.
+
+async with Gateway(settings) as gateway:
+    ...  # serve `gateway.app`, an ASGI application
+"""
+
+import asyncio
+import base64
+import os
+import random
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+from starlette.applications import Starlette
+
+from signalpost.api.app import build_app
+from signalpost.api.keys import Keys, make_key
+from signalpost.api.services import Services
+from signalpost.engine.clock import SystemClock
+from signalpost.engine.engine import Engine
+from signalpost.engine.sender import Sender, SenderSettings
+from signalpost.settings import Settings
+from signalpost.store.sqlite.database import DataDirectory
+from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.vault import KEY_BYTES, Vault
+
+SHUTDOWN_GRACE_MOST = 5.5
+"""Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
+log = structlog.get_logger()
+
+
+class Gateway:
+    app: Starlette
+    operator_key: str
+
+    def __init__(self, settings: Settings, on_broken: Callable[[BaseException], None] | None = None) -> None:
+        """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: the
+        process should end. Without it, every further change is refused."""
+        self._settings = settings
+        self._on_broken = on_broken or _log_broken
+        self._directory = DataDirectory(settings.data_dir)
+
+    async def __aenter__(self) -> Self:
+        """Raises StartError, with nothing left locked, where it cannot start."""
+        self._directory.lock()
+        try:
+            await self._start()
+        except BaseException:
+            self._directory.unlock()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._engine.close(min(self._settings.attempt_timeout + 0.2, SHUTDOWN_GRACE_MOST))
+        finally:
+            await self._store.close()
+            self._directory.unlock()
+
+    @property
+    def key_file(self) -> Path | None:
+        """Where the operator's key is kept; None if it was given as a setting."""
+        return None if self._settings.operator_key else self._settings.data_dir / "operator-key"
+
+    async def _start(self) -> None:
+        settings, clock, chance = self._settings, SystemClock(), random.Random()  # noqa: S311 - ids, jitter; no secret
+        directory = settings.data_dir
+        master_key = settings.master_key or base64.b64decode(_kept(directory / "master-key", _new_master_key))
+        self.operator_key = settings.operator_key or _kept(directory / "operator-key", make_key)
+        vault = Vault(master_key)
+        self._store = SqliteStore(
+            directory / "signalpost.db", vault, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
+        )
+        try:
+            sender = Sender(
+                SenderSettings(
+                    attempt_timeout=settings.attempt_timeout,
+                    allow_targets=settings.allow_targets,
+                    ca_file=settings.ca_file,
+                ),
+                loop=asyncio.get_running_loop(),
+                wall=clock.wall,
+            )
+            self._engine = Engine(self._store, sender, clock, chance, settings.retention_days)
+            await self._engine.start()
+        except BaseException:
+            await self._store.close()
+            raise
+        self.app = build_app(
+            Services(
+                store=self._store,
+                engine=self._engine,
+                clock=clock,
+                random_bits=chance.getrandbits,
+                secret_bytes=secrets.token_bytes,
+                keys=Keys(self.operator_key),
+                allow_targets=settings.allow_targets,
+                retry_delays=settings.retry_delays,
+            )
+        )
+
+
+def _new_master_key() -> str:
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def _kept(file: Path, make: Callable[[], str]) -> str:
+    """The text of a file that only its owner can read, made on the first start."""
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        text = make()
+        # A crash must not leave half a key: write it whole under another name, then rename.
+        draft = file.with_suffix(".new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as writing:
+            writing.write(text + "\n")
+            writing.flush()
+            os.fsync(writing.fileno())
+        draft.rename(file)
+        return text
+
+
+def _log_broken(error: BaseException) -> None:
+    log.critical("the disk failed: nothing more is accepted", error=str(error))

@@ -1,0 +1,134 @@
+"""Every setting: its name, default, bound and a sentence. Nothing else reads the environment.
+
+A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpost serve`; the flag wins.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from signalpost.domain import retry
+from signalpost.domain.errors import StartError
+from signalpost.engine.addresses import AllowedTarget, parse_allow_targets
+
+PREFIX = "SIGNALPOST_"
+_KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What a gateway is started with. `SETTINGS` says what each means."""
+
+    data_dir: Path = Path("signalpost-data")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    master_key: bytes | None = None
+    operator_key: str | None = None
+    allow_targets: tuple[AllowedTarget, ...] = ()
+    ca_file: Path | None = None
+    retry_delays: tuple[int, ...] = retry.DELAYS
+    attempt_timeout: float = 5.0
+    retention_days: int = 30
+    log_level: str = "info"
+    log_format: str = "auto"
+
+
+class Setting(Struct, frozen=True):
+    read: Callable[[str], Any]
+    """The value of a text. Raises ValueError with a sentence about what it must be."""
+    help: str
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,3})?", text) or not 0.1 <= float(text) <= 60:
+        raise ValueError("must be seconds from 0.1 to 60")
+    return float(text)
+
+
+def _delays(text: str) -> tuple[int, ...]:
+    try:
+        delays = tuple(_number(1, 86_400)(part.strip()) for part in text.split(",")) if text.strip() else ()
+    except ValueError:
+        raise ValueError("must be seconds from 1 to 86400, separated by commas, such as 10,60,300") from None
+    if len(delays) > 10:
+        raise ValueError("can have at most ten delays")
+    return delays
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise ValueError(f"must be a readable file; there is none at {text}")
+    return Path(text)
+
+
+def _master_key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise ValueError("must be 32 bytes as base64")
+    return key
+
+
+def _operator_key(text: str) -> str:
+    if not _KEY.fullmatch(text):
+        raise ValueError("must be sp_ and 43 letters, digits, - or _")
+    return text
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return text.lower()
+
+    return read
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    "data_dir": Setting(Path, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
+    "host": Setting(str, "The address to listen on. [127.0.0.1]"),
+    "port": Setting(_number(0, 65_535), "The port to listen on; 0 takes a free one. [8080]"),
+    "master_key": Setting(_master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]"),
+    "operator_key": Setting(_operator_key, "The operator's API key. [made in the data directory]"),
+    "allow_targets": Setting(
+        parse_allow_targets,
+        "scheme://host-or-CIDR:port entries, separated by commas, delivered to although private or plain http. []",
+    ),
+    "ca_file": Setting(_file, "PEM file of certificate authorities to trust beside the system's. []"),
+    "retry_delays": Setting(_delays, "Seconds before each retry, for new subscriptions. [10,60,300]"),
+    "attempt_timeout": Setting(_seconds, "Seconds that an attempt has, from name resolution to the answer's end. [5]"),
+    "retention_days": Setting(_number(1, 3_650), "Days for which events, attempts and settled history are kept. [30]"),
+    "log_level": Setting(_one_of("debug", "info", "warning", "error"), "The least severe log lines to write. [info]"),
+    "log_format": Setting(_one_of("auto", "text", "json"), "How log lines look; auto is text at a terminal. [auto]"),
+}
+
+
+def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
+    """The settings of an environment and of flags by setting name. Raises StartError naming the wrong one."""
+    given: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        variable = PREFIX + name.upper()
+        text = flags.get(name, environment.get(variable))
+        if text is None:
+            continue
+        try:
+            given[name] = setting.read(text)
+        except ValueError as error:
+            source = f"--{name.replace('_', '-')}" if name in flags else variable
+            raise StartError(f"{source} {error}.") from None
+    return Settings(**given)

@@ -1,0 +1,214 @@
+"""The end of a sender, and what it leaves behind (C16: what a shutdown cuts does not count)."""
+
+import asyncio
+import gc
+import os
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from signalpost.domain.outcome import Failure, Outcome
+
+if TYPE_CHECKING:
+    from gateway.tests.engine.conftest import Run, Sending
+    from gateway.tests.engine.endpoint import Endpoint, Peer
+
+Serve = Callable[..., "Endpoint"]
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+def silent(peer: "Peer") -> None:
+    peer.hold()
+
+
+def test_a_running_attempt_may_end_within_the_grace(run: "Run", serve: Serve, sending: "Sending") -> None:
+    def script(peer: "Peer") -> None:
+        peer.read_request()
+        peer.pause(0.2)
+        peer.send(OK)
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        async with sending(endpoint) as client:
+            started = client.start(endpoint.request())
+            await asyncio.sleep(0.05)
+            before = loop.time()
+            await client.sender.close(30)
+            assert loop.time() - before < 10
+            assert (await started).failure is None
+
+    run(scenario())
+
+
+def test_an_attempt_that_outlasts_the_grace_is_cut(run: "Run", serve: Serve, sending: "Sending") -> None:
+    endpoint, slow_start = serve(silent), serve(silent)
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        await asyncio.sleep(30)
+        return []
+
+    async def scenario() -> None:
+        allow = f"https://127.0.0.1:{slow_start.port}"
+        async with sending(endpoint, allow=allow, resolve=resolve) as client:
+            waiting = endpoint.request()
+            resolving = endpoint.request(host="hooks.example")
+            started = [client.start(request) for request in (waiting, resolving) * 3]
+            await client.sender.close(0.1)
+            for outcome in started:
+                assert outcome.done()
+                assert (await outcome).failure is Failure.CUT
+                assert (await outcome).detail == "Signalpost was shut down before the answer came."
+
+    run(scenario())
+
+
+def test_what_is_sent_to_a_closing_sender_is_cut(run: "Run", serve: Serve, sending: "Sending") -> None:
+    endpoint = serve(OK)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            await client.attempt(endpoint.request())
+            await client.sender.close(0)
+            assert (await client.attempt(endpoint.request())).failure is Failure.CUT
+            assert endpoint.connections == 1
+
+    run(scenario())
+
+
+def test_what_a_cut_attempts_callback_sends_is_cut_as_well(run: "Run", serve: Serve, sending: "Sending") -> None:
+    endpoint = serve(silent)
+    told: list[Outcome] = []
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+
+            def again(outcome: Outcome) -> None:
+                told.append(outcome)
+                if len(told) < 3:
+                    client.sender.send(endpoint.request(), again)
+
+            client.sender.send(endpoint.request(), again)
+            await client.sender.close(0)
+        assert [outcome.failure for outcome in told] == [Failure.CUT] * 3
+
+    run(scenario())
+
+
+def test_a_sender_can_be_closed_twice_and_unused(run: "Run", sending: "Sending") -> None:
+    async def scenario() -> None:
+        async with sending() as client:
+            await client.sender.close(1)
+            await client.sender.close(1)
+
+    run(scenario())
+
+
+def test_closing_ends_every_connection(
+    run: "Run", serve: Serve, sending: "Sending", authority: trustme.CA, ca_file: Path
+) -> None:
+    gone = threading.Semaphore(0)
+
+    def script(peer: "Peer") -> None:
+        try:
+            while True:
+                peer.answer(OK)
+        finally:
+            gone.release()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    plain, secure = serve(script), serve(script, tls=context)
+
+    async def scenario() -> None:
+        async with sending(plain, secure, ca_file=ca_file) as client:
+            for endpoint in (plain, secure):
+                assert (await client.attempt(endpoint.request())).failure is None
+            assert not gone.acquire(blocking=False)
+
+    run(scenario())
+    assert gone.acquire(timeout=5)
+    assert gone.acquire(timeout=5)
+
+
+def test_five_hundred_requests_to_a_slow_endpoint_run_side_by_side(
+    run: "Run", serve: Serve, sending: "Sending"
+) -> None:
+    count = 500
+    together = threading.Barrier(count)
+
+    def script(peer: "Peer") -> None:
+        while True:
+            peer.read_request()
+            # No answer before all have asked.
+            together.wait(8)
+            peer.send(OK)
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint, attempt_timeout=10.0) as client:
+            for _ in range(2):
+                outcomes = await asyncio.gather(*(client.attempt(endpoint.request()) for _ in range(count)))
+                assert {outcome.failure for outcome in outcomes} == {None}
+            assert endpoint.connections == count
+
+    run(scenario())
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors through /proc")
+def test_no_descriptor_and_no_task_is_left_behind(
+    run: "Run", serve: Serve, sending: "Sending", authority: trustme.CA, ca_file: Path
+) -> None:
+    def reset(peer: "Peer") -> None:
+        peer.read_request()
+        peer.reset()
+
+    def garbage(peer: "Peer") -> None:
+        peer.answer(b"garbage")
+        peer.hold()
+
+    def flood(peer: "Peer") -> None:
+        peer.answer(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(500_000))
+
+    good, wrong = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(good)
+    authority.issue_cert("other.example").configure_cert(wrong)
+    endpoints = [serve(script) for script in (OK, silent, reset, garbage, flood)]
+    endpoints += [serve(OK, tls=good), serve(silent, tls=good), serve(OK, tls=wrong)]
+    closed = serve(OK)
+    closed.stop()
+    expected = {
+        None, Failure.TIMEOUT, Failure.RESET, Failure.PROTOCOL, Failure.TLS_HOSTNAME, Failure.CONNECT, Failure.DNS
+    }  # fmt: skip
+
+    async def scenario() -> None:
+        async with sending(*endpoints, closed, ca_file=ca_file, attempt_timeout=0.6) as client:
+            requests = [endpoint.request() for endpoint in (*endpoints, closed)]
+            requests.append(endpoints[0].request(host="unknown.example"))
+            started = [client.start(request) for request in requests * 8]
+            outcomes = await asyncio.gather(*started)
+            assert {outcome.failure for outcome in outcomes} == expected
+            last = [client.start(request) for request in requests]
+            await asyncio.sleep(0.05)
+        assert all(outcome.done() for outcome in last)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    before = descriptors()
+    run(scenario())
+    for endpoint in endpoints:
+        endpoint.stop()
+    gc.collect()
+    # The listeners that were open before are closed now.
+    assert descriptors() == before - len(endpoints)
