@@ -21,6 +21,8 @@ TENANT = "signalpost-tenant"
 DEFAULT_TENANT = "default"
 log = structlog.get_logger()
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""What reaches a path's endpoint, which knows what it takes itself."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -31,7 +33,7 @@ def build_app(services: Services) -> Starlette:
         paths.setdefault(route.path, {})[route.method] = _endpoint(route, services)
     for path, handler in OPEN_ROUTES.items():
         paths[path] = {"GET": _open_endpoint(handler, services)}
-    routes = [StarletteRoute(path, _by_method(endpoints), methods=None) for path, endpoints in paths.items()]
+    routes = [StarletteRoute(path, _by_method(endpoints), methods=_METHODS) for path, endpoints in paths.items()]
     return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route})
 
 
@@ -63,7 +65,7 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
-        request_id = secrets.token_hex(8)
+        request_id = _request_id()
         try:
             handle = endpoints.get(request.method)
             if handle is None:
@@ -91,10 +93,15 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
 
 
 async def _no_route(request: Request, _error: Exception) -> Response:
-    request_id = secrets.token_hex(8)
-    response = problems.caller_problem(NotFound("no_such_path", "The API has no such path."), request_id)
+    request_id = _request_id()
+    error = NotFound("no_such_path", f"The API has no path {request.url.path[:200]} that takes {request.method[:20]}.")
+    response = problems.caller_problem(error, request_id)
     response.headers["request-id"] = request_id
     return response
+
+
+def _request_id() -> str:
+    return secrets.token_hex(8)
 
 
 def _response(answer: Answer) -> Response:

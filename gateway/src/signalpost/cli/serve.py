@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from typing import Annotated
@@ -48,7 +49,7 @@ def serve(
 ) -> None:
     """Run a gateway on this machine until Ctrl-C or SIGTERM.
 
-    Each option can be given as SIGNALPOST_<OPTION> in the environment as well.
+    Each option can be given in the environment as well: SIGNALPOST_DATA_DIR is --data-dir.
 
     Example: signalpost serve --data-dir ./data --port 8080
     """
@@ -59,12 +60,11 @@ def serve(
 
 
 async def _serve(settings: Settings) -> None:
+    listener = _listen(settings.host, settings.port)
     async with Gateway(settings, on_broken=_end_at_once) as gateway:
         server = _Server(
             uvicorn.Config(
                 gateway.app,
-                host=settings.host,
-                port=settings.port,
                 http="httptools",
                 lifespan="off",
                 access_log=False,
@@ -79,36 +79,34 @@ async def _serve(settings: Settings) -> None:
         # What was made until here lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        serving = asyncio.create_task(server.serve())
-        await server.listening(serving)
-        _greet(settings, gateway, server.address)
-        await serving
+        _greet(settings, gateway, _address(listener))
+        await server.serve([listener])
         log.info("stopping: attempts under way may end")
     log.info("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise StartError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another HOST or PORT, or stop what listens there."
+        ) from None
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
     def stop(self) -> None:
         self.should_exit = True
 
-    async def listening(self, serving: "asyncio.Task[None]") -> None:
-        """Until it accepts connections. Raises StartError if it cannot."""
-        while not self.started:
-            if serving.done():
-                raise StartError(
-                    f"Cannot listen on {self.config.host}:{self.config.port}: is another program there? "
-                    "Choose another HOST or PORT."
-                )
-            await asyncio.sleep(0.01)
-
-    @property
-    def address(self) -> str:
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are handled above, in the order that a clean stop needs."""
+        """Signals are handled by `_serve`, in the order that a clean stop needs."""
         yield
 
 

@@ -129,7 +129,7 @@ def version(value: Any) -> Version:
     try:
         checked = fields.check_object(value, _VERSION, required=_VERSION)
     except Invalid as invalid:
-        raise Several([Bad(e.code, e.detail, (e.pointer[1:],) if e.pointer else ()) for e in invalid.errors]) from None
+        raise Several([Bad(e.code, e.detail, fields.tokens(e.pointer)) for e in invalid.errors]) from None
     return Version(checked["number"], checked["downloadUrl"])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from signalpost.domain.errors import FieldError, Invalid
-from signalpost.domain.timestamps import normalise_date_or_timestamp, normalise_timestamp
+from signalpost.domain.timestamps import format_timestamp, normalise_date_or_timestamp, parse_timestamp
 
 Check = Callable[[Any], Any]
 
@@ -74,6 +74,11 @@ def pointer(*tokens: str) -> str:
     return "".join(f"/{token}" for token in escaped).encode("utf-8", "backslashreplace").decode()
 
 
+def tokens(pointer: str) -> tuple[str, ...]:
+    """The inverse of `pointer`."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
 def plain_text(value: Any, most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> str:
     """A text within its length, free of U+0000 and lone surrogates."""
     if not isinstance(value, str):
@@ -114,8 +119,9 @@ def date_or_timestamp(value: Any) -> str:
 
 
 def timestamp(value: Any) -> str:
+    """A timestamp in the form that the gateway's own have: in UTC, with six digits (C4)."""
     try:
-        return normalise_timestamp(plain_text(value))
+        return format_timestamp(parse_timestamp(plain_text(value)))
     except Bad:
         raise
     except ValueError as error:

@@ -271,8 +271,9 @@ class Sender:
         if self._running:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._drained.wait(), grace)
-        while self._running:
-            self._cut(next(iter(self._running)), Failure.CUT, _CUT)
+        # What their callbacks send now is not among them: `send` ends it.
+        for attempt in list(self._running):
+            self._cut(attempt, Failure.CUT, _CUT)
         for timer in (self._sweep_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
