@@ -90,8 +90,9 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise StartError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another HOST or PORT, or stop what listens there."
+            f"Cannot listen on {host}:{port}: {reason}. Choose another HOST or PORT, or stop what listens there."
         ) from None
 
 

@@ -191,7 +191,7 @@ class Connection(asyncio.Protocol):
         self.served += 1
         transport = self._transport
         assert transport is not None
-        if self.answer.reusable and not transport.is_closing():
+        if self.answer.reusable and not transport.get_write_buffer_size() and not transport.is_closing():
             # Told last: `ended` may well start the next attempt on this very connection, and begin a new
             # answer.
             self._owner.idled(self)

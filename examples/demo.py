@@ -1,0 +1,255 @@
+"""The main job, to watch: documents change, and every change arrives at a receiver, signed.
+
+A gateway and a receiver run here, on this machine, for half a minute. The receiver is written as the public page's
+readers wrote theirs: it knows nothing of Signalpost but the page's own `verify_signature`. Exits with 0 only if every
+event arrived, verified and in the order of its document.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+EXAMPLES = Path(__file__).parent / "page"
+GATEWAY = Path(sys.executable).parent / "signalpost"
+PATIENCE = 40.0
+"""Seconds after which an event that has not arrived counts as lost."""
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+# --- The receiver: what a customer has --------------------------------------------------------------------------------
+
+
+def verify_signature(payload: bytes, headers: Any, secret_token: bytes) -> bool:
+    """The function of the public page, as it stands there."""
+    actual_signature = headers["plexus-webhook-signature"]
+    expected_signature = hmac.new(key=secret_token, msg=payload, digestmod=hashlib.sha512).hexdigest()
+    return hmac.compare_digest(actual_signature, expected_signature)
+
+
+class Arrival(NamedTuple):
+    at: float
+    event: dict[str, Any]
+    verified: bool
+    attempt: str
+    answered: int
+
+
+class Receiver:
+    """An HTTP server on this machine that verifies what it gets, and can be told to fail."""
+
+    def __init__(self) -> None:
+        self.arrivals: queue.Queue[Arrival] = queue.Queue()
+        self.secret = b""
+        self.failing = False
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:  # noqa: N802 - the standard library's name
+                body = self.rfile.read(int(self.headers["content-length"]))
+                verified = verify_signature(body, self.headers, receiver.secret)
+                answered = 500 if receiver.failing else 204 if verified else 401
+                event = json.loads(body)
+                arrival = Arrival(time.time(), event, verified, self.headers["signalpost-attempt"], answered)
+                receiver.arrivals.put(arrival)
+                self.send_response(answered)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """The demo prints its own lines."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+
+# --- The gateway: what a platform team runs ---------------------------------------------------------------------------
+
+
+class Client:
+    """Calls the gateway's API as any HTTP client would."""
+
+    def __init__(self, address: str, key: str) -> None:
+        self.address = address
+        self._key = key
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - the gateway's own address
+            self.address + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"authorization": f"Bearer {self._key}", "content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            content = answer.read()
+        return json.loads(content) if content else None
+
+
+@contextmanager
+def gateway(data: Path, receiver: Receiver) -> Iterator[Client]:
+    """A gateway on a fresh data directory, that may deliver to the receiver on this machine."""
+    arguments = ["--data-dir", str(data), "--port", "0", "--allow-targets", receiver.url, "--retry-delays", "2,4,8"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
+    with (data.parent / "gateway.log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603
+            [str(GATEWAY), "serve", *arguments], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
+        try:
+            assert process.stdout is not None
+            greeting = process.stdout.readline()
+            if " listens on " not in greeting:
+                sys.exit("The gateway did not start:\n" + (data.parent / "gateway.log").read_text())
+            address = greeting.split(" listens on ")[1].split(",")[0]
+            yield Client(address, (data / "operator-key").read_text().strip())
+        finally:
+            process.terminate()
+            if process.wait(10) != 0:
+                sys.exit("The gateway did not stop cleanly.")
+
+
+# --- The job ----------------------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    started = time.time()
+    receiver = Receiver()
+    with tempfile.TemporaryDirectory() as folder, gateway(Path(folder) / "data", receiver) as client:
+        console.print(f"[bold]Gateway[/bold] at {client.address} on a fresh data directory, "
+                      f"[bold]receiver[/bold] at {receiver.url}")  # fmt: skip
+        wanted = ["documentCreated", "documentUpdated", "documentDeleted"]
+        subscription = client.call("POST", "/v1/subscriptions", {"url": receiver.url + "/events", "eventTypes": wanted})
+        receiver.secret = subscription["secret"].encode()
+        console.print(f"Subscribed to {', '.join(wanted)}; retries after 2, 4 and 8 s here (10, 60 and 300 by default)")
+        watch = Watch(receiver, started)
+        first_act(client, watch)
+        second_act(client, receiver, watch)
+        third_act(client, watch)
+        return watch.sum_up(client)
+
+
+def first_act(client: Client, watch: "Watch") -> None:
+    console.rule("Three documents are imported: the examples of the public page", align="left")
+    for number, file in enumerate(sorted(EXAMPLES.glob("*.json")), start=1):
+        document = json.loads(file.read_text())["data"]["document"]
+        external_id = f"d24c0644-1d31-47fa-960e-b0cc8b4f136{number}"
+        document |= {"externalId": external_id, "title": f"Service Agreement for Company {'ABC'[number - 1]}"}
+        client.call("PUT", f"/v1/documents/{external_id}?sourceVersion=1", document)
+        watch.expect(external_id)
+    watch.until_all_arrived()
+
+
+def second_act(client: Client, receiver: Receiver, watch: "Watch") -> None:
+    console.rule("They change while the receiver is down: nothing is lost", align="left")
+    receiver.failing = True
+    for number, fact in enumerate(("currency", "region", "costCentre"), start=1):
+        external_id = f"d24c0644-1d31-47fa-960e-b0cc8b4f136{number}"
+        client.call("PATCH", f"/v1/documents/{external_id}", {"additionalFacts": {fact: "AUD" if number == 1 else "x"}})
+        watch.expect(external_id)
+    watch.for_a_while(1.0)
+    console.print("           the receiver recovers")
+    receiver.failing = False
+    watch.until_all_arrived()
+
+
+def third_act(client: Client, watch: "Watch") -> None:
+    console.rule("One is created here, changed twice, and all are deleted", align="left")
+    people = {"ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
+    created = client.call("POST", "/v1/documents", {"type": "NDA", "title": "Mutual NDA", **people})["externalId"]
+    watch.expect(created)
+    for value in (1000.0, 2500.5):
+        client.call("PATCH", f"/v1/documents/{created}", {"contractValue": value})
+        watch.expect(created)
+    for external_id in (*watch.documents()[:3], created):
+        client.call("DELETE", f"/v1/documents/{external_id}")
+        watch.expect(external_id)
+    watch.until_all_arrived()
+
+
+class Watch:
+    """Prints each arrival as it comes, and keeps what must still arrive."""
+
+    def __init__(self, receiver: Receiver, started: float) -> None:
+        self._receiver = receiver
+        self._started = started
+        self._expected: list[str] = []
+        self._delivered: dict[str, Arrival] = {}
+        self._attempts = 0
+
+    def expect(self, external_id: str) -> None:
+        """One more event of that document must arrive."""
+        self._expected.append(external_id)
+
+    def documents(self) -> list[str]:
+        return list(dict.fromkeys(self._expected))
+
+    def until_all_arrived(self) -> None:
+        deadline = time.time() + PATIENCE
+        while len(self._delivered) < len(self._expected) and time.time() < deadline:
+            self.for_a_while(0.05)
+
+    def for_a_while(self, seconds: float) -> None:
+        deadline = time.time() + seconds
+        while (left := deadline - time.time()) > 0:
+            try:
+                self._note(self._receiver.arrivals.get(timeout=left))
+            except queue.Empty:
+                return
+
+    def _note(self, arrival: Arrival) -> None:
+        self._attempts += 1
+        event, document = arrival.event, arrival.event["data"]["document"]
+        if arrival.answered == 204:
+            self._delivered.setdefault(event["id"], arrival)
+        verified = "[green]verified[/green]" if arrival.verified else "[red]NOT VERIFIED[/red]"
+        fate = (
+            "[green]arrived[/green] "
+            if arrival.answered == 204
+            else f"[yellow]refused[/yellow] with {arrival.answered}, comes again"
+        )
+        retried = f" [cyan]retried, attempt {arrival.attempt}[/cyan]" if arrival.attempt != "1" else ""
+        console.print(
+            f"{arrival.at - self._started:8.2f} s {event['type']:<16} {document['title']:<34} {verified}  {fate}{retried}"
+        )
+
+    def sum_up(self, client: Client) -> int:
+        """Hold what arrived against the gateway's own log."""
+        console.rule("Summary", align="left")
+        log = [entry["event"] for entry in client.call("GET", "/v1/events?limit=250")["data"]]
+        lost = [event for event in log if event["id"] not in self._delivered]
+        altered = [
+            event for event in log if event["id"] in self._delivered and self._delivered[event["id"]].event != event
+        ]
+        unverified = [arrival for arrival in self._delivered.values() if not arrival.verified]
+        ok = len(log) == len(self._expected) and not lost and not altered and not unverified
+        console.print(
+            f"{len(log)} events in the log, {len(self._delivered)} arrived in {self._attempts} attempts, "
+            f"{len(self._delivered) - len(unverified)} verified by the page's function, {len(lost)} lost"
+        )
+        console.print(
+            "[bold green]Every event arrived and verified.[/bold green]"
+            if ok
+            else "[bold red]Not every event arrived.[/bold red]"
+        )
+        return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

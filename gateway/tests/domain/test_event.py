@@ -1,0 +1,86 @@
+"""C1 to C6: the envelope, its id and its time."""
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalpost.domain import document, fields
+from signalpost.domain.event import BY_WIRE, EventType, build, event_id, time_of
+from signalpost.domain.timestamps import format_timestamp, parse_timestamp
+
+EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.json"))
+TIMES = st.integers(0, 253_402_300_799_999_999)
+RANDOMS = st.integers(0, 2**62 - 1)
+DOCUMENT = b'{"title":"t"}'
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_pages_examples_come_out_as_the_page_has_them(path: Path) -> None:
+    """C1, C3, C4, C6, C7: imported, built, and read again; the order of keys included."""
+    page = json.loads(path.read_bytes())
+    given_document = page["data"]["document"]
+    checked = fields.check_object(given_document, document.SNAPSHOT, document.SNAPSHOT_REQUIRED)
+    body = document.encode(document.snapshot(checked, given_document["externalId"]))
+    built = build(BY_WIRE[page["type"]], parse_timestamp(page["createdAt"]), page["id"], body)
+    assert json.dumps(json.loads(built)) == json.dumps(page)
+
+
+@given(st.sampled_from(EventType), TIMES, RANDOMS)
+def test_an_event_has_exactly_four_members_in_order(event_type: EventType, at: int, random: int) -> None:
+    """C1, C6"""
+    event = json.loads(build(event_type, at, event_id(at, random), DOCUMENT))
+    assert list(event) == ["id", "type", "createdAt", "data"]
+    assert event["data"] == {"document": json.loads(DOCUMENT)}
+
+
+def test_the_types_are_those_of_the_page() -> None:
+    """C3"""
+    assert {name: json.loads(build(kind, 0, event_id(0, 0), DOCUMENT))["type"] for name, kind in BY_WIRE.items()} == {
+        "documentCreated": "documentCreated",
+        "documentUpdated": "documentUpdated",
+        "documentDeleted": "documentDeleted",
+    }
+
+
+@given(TIMES, RANDOMS)
+def test_an_id_is_a_version_7_uuid_of_its_millisecond(at: int, random: int) -> None:
+    """C2"""
+    text = event_id(at, random)
+    identity = UUID(text)
+    assert str(identity) == text
+    assert identity.version == 7
+    assert identity.variant == "specified in RFC 4122"
+    assert identity.int >> 80 == at // 1000
+
+
+@given(TIMES, RANDOMS)
+def test_an_id_carries_its_time_to_the_microsecond(at: int, random: int) -> None:
+    """C2, C5: createdAt and id agree."""
+    assert time_of(event_id(at, random)) == at
+    assert format_timestamp(time_of(event_id(at, random))) == format_timestamp(at)
+
+
+def test_every_microsecond_of_a_millisecond_can_be_told_apart() -> None:
+    """C2"""
+    assert [time_of(event_id(at, 0)) for at in range(5_000_000, 5_001_000)] == list(range(5_000_000, 5_001_000))
+
+
+@given(TIMES, TIMES, RANDOMS, RANDOMS)
+def test_ids_sort_as_their_times_do(first: int, second: int, one: int, two: int) -> None:
+    """C5"""
+    if first != second:
+        assert (event_id(first, one) < event_id(second, two)) == (first < second)
+
+
+@given(TIMES, RANDOMS, RANDOMS)
+def test_the_random_part_is_kept_whole(at: int, one: int, two: int) -> None:
+    assert (event_id(at, one) == event_id(at, two)) == (one == two)
+
+
+@given(st.uuids())
+def test_of_anothers_uuid_the_time_is_just_some_number_that_a_database_can_hold(identity: UUID) -> None:
+    assert 0 <= time_of(str(identity)) < 2**63
