@@ -62,7 +62,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # noqa: N802 - the standard library's name
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 verified = verify_signature(body, self.headers, receiver.secret)
                 answered = 500 if receiver.failing else 204 if verified else 401
@@ -159,9 +159,9 @@ def first_act(client: Client, watch: "Watch") -> None:
 def second_act(client: Client, receiver: Receiver, watch: "Watch") -> None:
     console.rule("They change while the receiver is down: nothing is lost", align="left")
     receiver.failing = True
-    for number, fact in enumerate(("currency", "region", "costCentre"), start=1):
+    for number, currency in enumerate(("EUR", "USD", "NZD"), start=1):
         external_id = f"d24c0644-1d31-47fa-960e-b0cc8b4f136{number}"
-        client.call("PATCH", f"/v1/documents/{external_id}", {"additionalFacts": {fact: "AUD" if number == 1 else "x"}})
+        client.call("PATCH", f"/v1/documents/{external_id}", {"additionalFacts": {"currency": currency}})
         watch.expect(external_id)
     watch.for_a_while(1.0)
     console.print("           the receiver recovers")
@@ -219,21 +219,22 @@ class Watch:
         if arrival.answered == 204:
             self._delivered.setdefault(event["id"], arrival)
         verified = "[green]verified[/green]" if arrival.verified else "[red]NOT VERIFIED[/red]"
-        fate = (
-            "[green]arrived[/green] "
-            if arrival.answered == 204
-            else f"[yellow]refused[/yellow] with {arrival.answered}, comes again"
-        )
-        retried = f" [cyan]retried, attempt {arrival.attempt}[/cyan]" if arrival.attempt != "1" else ""
-        console.print(
-            f"{arrival.at - self._started:8.2f} s {event['type']:<16} {document['title']:<34} {verified}  {fate}{retried}"
-        )
+        fate = "[green]arrived[/green]"
+        if arrival.answered != 204:
+            fate = f"[yellow]refused with {arrival.answered}, will be retried[/yellow]"
+        elif arrival.attempt != "1":
+            fate += f" [cyan]on attempt {arrival.attempt}[/cyan]"
+        seconds = arrival.at - self._started
+        console.print(f"{seconds:8.2f} s  {event['type']:<16} {document['title']:<32} {verified}  {fate}")
+
+    def _event(self, event_id: str) -> dict[str, Any]:
+        return self._delivered[event_id].event
 
     def sum_up(self, client: Client) -> int:
         """Hold what arrived against the gateway's own log."""
         console.rule("Summary", align="left")
         log = [entry["event"] for entry in client.call("GET", "/v1/events?limit=250")["data"]]
-        lost = [event for event in log if event["id"] not in self._delivered]
+        lost = {event["id"] for event in log} - self._delivered.keys()
         altered = [
             event for event in log if event["id"] in self._delivered and self._delivered[event["id"]].event != event
         ]

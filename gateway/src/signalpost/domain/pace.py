@@ -8,9 +8,14 @@ from signalpost.domain.timestamps import SECOND
 
 def earliest(theoretical: int, rate: int) -> int:
     """When the next send may go (µs, the same clock as `theoretical`): up to one second's worth may be early."""
-    return theoretical - SECOND + SECOND // rate
+    return theoretical - SECOND + _interval(rate)
 
 
 def after_send(theoretical: int, rate: int, now: int) -> int:
     """The theoretical time of the send after this one."""
-    return max(theoretical, now) + SECOND // rate
+    return max(theoretical, now) + _interval(rate)
+
+
+def _interval(rate: int) -> int:
+    """µs between two sends, rounded up: rounded down, some rates would be exceeded by several per cent."""
+    return -(-SECOND // rate)

@@ -1,5 +1,6 @@
 """When a failed attempt is tried again (C16)."""
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from signalpost.domain.timestamps import SECOND
@@ -23,9 +24,11 @@ def parse_retry_after(value: str | None, now: int) -> int | None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return min(int(text[:9]), RETRY_AFTER_MOST)
+        return min(int(text.lstrip("0")[:9] or "0"), RETRY_AFTER_MOST)
     try:
         moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)  # the obsolete forms name no zone; all of them mean GMT
         seconds = moment.timestamp() - now / SECOND
     except (ValueError, OverflowError, TypeError):
         return None
