@@ -153,7 +153,7 @@ class Sender:
         connection, dialling = attempt.connection, attempt.dialling
         answer = None
         if dialling is not None:
-            pass
+            dialling.cancel()
         if connection is not None:
             attempt.connection = None
             answer = connection.answer

@@ -1,0 +1,39 @@
+"""A receiver in a few lines: verifies what it gets with the receiver kit, and prints it.
+
+    python examples/receiver.py "the subscription's secret" [port]
+"""
+
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from signalpost_receiver import ReceiverError, Verifier
+
+
+def main(secret: str, port: int = 9000) -> None:
+    verifier = Verifier(secret)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            try:
+                event = verifier.verify(body, self.headers.items())
+            except ReceiverError as error:
+                print(f"refused: {error}", flush=True)
+                self.send_response(error.status)
+            else:
+                title = event.document.title if event.document else ""
+                print(f"verified: {event.type} {title!r} {event.id}", flush=True)
+                self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Only what was verified or refused is printed."""
+
+    print(f"listening on http://127.0.0.1:{port}", flush=True)
+    HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    main(sys.argv[1], *map(int, sys.argv[2:]))

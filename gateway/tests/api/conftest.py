@@ -1,0 +1,275 @@
+"""A real gateway under a real server on a loopback port, and a client that is as raw as it can be."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+import pytest
+import uvicorn
+import uvloop
+from hypothesis import settings as hypothesis_settings
+
+from signalpost.gateway import Gateway
+from signalpost.settings import Settings
+
+hypothesis_settings.register_profile("no deadline", deadline=None)
+hypothesis_settings.load_profile("no deadline")
+
+PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
+TABLES = ("tenant", "document", "event", "subscription", "idempotency", "retry")
+"""What requests change; lanes, deliveries and attempts are the engine's."""
+READY_SECONDS = 10
+Body = Any
+"""Bytes are sent as they are, None not at all, anything else as JSON."""
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        assert self.headers["content-type"] in ("application/json", "application/problem+json")
+        return json.loads(self.body)
+
+    def ok(self, status: int = 200) -> Any:
+        """The JSON of an answer with this status."""
+        assert self.status == status, self.body
+        assert self.headers["content-type"] == "application/json"
+        return json.loads(self.body)
+
+    def refused(self, status: int, *pointers: str, code: str | None = None) -> dict[str, Any]:
+        """The problem document, which must be whole and name exactly these places."""
+        assert self.status == status, self.body
+        assert self.headers["content-type"] == "application/problem+json"
+        problem: dict[str, Any] = json.loads(self.body)
+        assert PROBLEM.issubset(problem)
+        assert problem["status"] == status
+        assert problem["requestId"] == self.headers["request-id"]
+        for member in ("type", "title", "detail", "code"):
+            assert isinstance(problem[member], str)
+            assert problem[member]
+        for error in problem.get("errors", ()):
+            assert set(error) == {"pointer", "code", "detail"}
+            assert error["code"]
+            assert error["detail"].endswith(".")
+            assert not error["detail"].endswith("..")
+        assert problem["detail"].endswith(".")
+        assert sorted(error["pointer"] for error in problem.get("errors", ())) == sorted(pointers), problem
+        assert code in (None, problem["code"])
+        return problem
+
+
+class Client:
+    """Speaks HTTP/1.1 to one port, over one connection that it keeps, or over raw sockets."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self.port = port
+        self.key = key
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def send(self, method: str, path: str, body: Body = None, headers: Mapping[str, str] | None = None) -> Answer:
+        """One request with the operator's key. A header that is None in `headers` is left out."""
+        payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        lines: dict[str, str | None] = {"authorization": f"Bearer {self.key}", **(headers or {})}
+        if payload is not None:
+            lines.setdefault("content-type", "application/json")
+        given = {name: value for name, value in lines.items() if value is not None}
+        try:
+            self._connection.request(method, path, payload, given)
+            response = self._connection.getresponse()
+            content = response.read()
+        except (http.client.HTTPException, OSError):
+            self._connection.close()
+            raise
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, names, content)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.send("GET", path, headers=headers)
+
+    def raw(self, data: bytes, seconds: float = 5.0) -> bytes:
+        """What comes back for these very bytes until the server closes the connection or has said nothing for long."""
+        received = b""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
+            with contextlib.suppress(OSError):
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):
+                while part := connection.recv(65536):
+                    received += part
+        return received
+
+
+class World(Client):
+    """A running gateway, and a client of it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._server: uvicorn.Server | None = None
+        self._failure: BaseException | None = None
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._up.wait(READY_SECONDS)
+        if self._failure is not None:
+            raise self._failure
+        super().__init__(self._listener.getsockname()[1], self._key)
+        self._database = apsw.Connection(str(settings.data_dir / "signalpost.db"), flags=apsw.SQLITE_OPEN_READONLY)
+
+    def stop(self) -> None:
+        self.close()
+        self._database.close()
+        assert self._server is not None
+        self._server.should_exit = True
+        self._thread.join(READY_SECONDS)
+        self._listener.close()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            try:
+                loop.run(self._serve())
+            except BaseException as failure:
+                self._failure = failure
+                self._up.set()
+
+    async def _serve(self) -> None:
+        async with Gateway(self.settings) as gateway:
+            self._key = gateway.operator_key
+            config = uvicorn.Config(
+                gateway.app,
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+            self._server = uvicorn.Server(config)
+            self._up.set()
+            await self._server.serve([self._listener])
+
+    # --- What there is ------------------------------------------------------------------------------------------------
+
+    def state(self) -> list[Any]:
+        """Everything that a request can change, row by row."""
+        return [(table, *row) for table in TABLES for row in self._database.execute(f"SELECT * FROM {table}")]
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        """The entries of the log above a sequence, oldest first."""
+        found: list[dict[str, Any]] = []
+        while page := self.get(f"/v1/events?after={after}&limit=250").ok()["data"]:
+            found += page
+            after = page[-1]["sequence"]
+        return found
+
+    def last(self) -> int:
+        """The last sequence of the log."""
+        return sum(row[0] for row in self._database.execute("SELECT last_sequence FROM tenant"))
+
+    # --- What tests do again and again --------------------------------------------------------------------------------
+
+    def refuses(
+        self,
+        method: str,
+        path: str,
+        body: Body = None,
+        *,
+        status: int = 422,
+        at: tuple[str, ...] = (),
+        headers: Mapping[str, str] | None = None,
+        code: str | None = None,
+    ) -> dict[str, Any]:
+        """The problem of a request that must be refused, naming exactly the places `at`, and change nothing: neither
+        what there is nor what its Idempotency-Key stands for."""
+        before = self.state()
+        given = {"idempotency-key": f"refused-{uuid.uuid4()}", **(headers or {})}
+        problem = self.send(method, path, body, given).refused(status, *at, code=code)
+        assert self.state() == before
+        return problem
+
+    def create_document(self, **fields: Any) -> dict[str, Any]:
+        """A new document as it was answered."""
+        made: dict[str, Any] = self.send("POST", "/v1/documents", {**DOCUMENT, **fields}).ok(201)
+        return made
+
+    def create_subscription(self, **fields: Any) -> dict[str, Any]:
+        """A new subscription as it was answered."""
+        made: dict[str, Any] = self.send("POST", "/v1/subscriptions", {**SUBSCRIPTION, **fields}).ok(201)
+        return made
+
+
+DOCUMENT = {
+    "type": "NDA",
+    "title": "An agreement",
+    "ownerEmail": "owner@example.com",
+    "authorEmail": "author@example.com",
+}
+SUBSCRIPTION = {"url": "https://receiver.example.com/hook", "eventTypes": ["documentCreated"], "status": "paused"}
+"""Paused, so that nothing is sent to anywhere."""
+
+
+def wait_until(true: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
+    """The first true value of something that becomes true soon."""
+    deadline = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < deadline, "it did not become true"
+        time.sleep(0.01)
+    return value
+
+
+@pytest.fixture(scope="module")
+def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
+    """Starts gateways that end with the module; the settings are those of `Settings`."""
+    made: list[World] = []
+
+    def maker(**settings: Any) -> World:
+        settings.setdefault("data_dir", tmp_path_factory.mktemp("data"))
+        made.append(World(Settings(**settings)))
+        return made[-1]
+
+    yield maker
+    for world in made:
+        world.stop()
+
+
+@pytest.fixture(scope="module")
+def world(make_world: Callable[..., World]) -> World:
+    """A gateway with one document and one subscription to be left alone, so that a change of them would show."""
+    made = make_world()
+    made.create_document(title="Left alone")
+    made.create_subscription(name="Left alone")
+    return made
+
+
+@pytest.fixture(scope="session")
+def examples() -> dict[str, bytes]:
+    """The public page's three events, as it prints them, by their type."""
+    folder = Path(__file__).with_name("examples")
+    return {file.stem: file.read_bytes() for file in folder.glob("*.json")}
+
+
+@pytest.fixture(scope="module")
+def document(world: World) -> str:
+    """The path of a document that refused requests are made of."""
+    return f"/v1/documents/{world.create_document()['externalId']}"
+
+
+@pytest.fixture(scope="module")
+def subscription(world: World) -> str:
+    """The path of a subscription that refused requests are made of."""
+    return f"/v1/subscriptions/{world.create_subscription()['id']}"
