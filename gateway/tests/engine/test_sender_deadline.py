@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -139,6 +140,45 @@ def test_a_cut_attempts_connection_is_not_used_again(run: "Run", serve: Serve, s
             assert_cut_in_time(await client.attempt(endpoint.request()))
             outcome = await client.attempt(endpoint.request())
             assert (outcome.failure, outcome.answer, endpoint.connections) == (None, b"ok", 2)
+
+    run(scenario())
+
+
+def test_a_cut_attempts_connection_is_ended_at_once(run: "Run", serve: Serve, sending: "Sending") -> None:
+    gone = threading.Event()
+
+    def script(peer: "Peer") -> None:
+        try:
+            peer.hold()
+        finally:
+            gone.set()
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
+            assert_cut_in_time(await client.attempt(endpoint.request()))
+            for _ in range(100):
+                await asyncio.sleep(0.02)
+                if gone.is_set():
+                    return
+            raise AssertionError("the connection stays open")
+
+    run(scenario())
+
+
+def test_an_attempt_cut_before_its_connection_is_never_sent(run: "Run", serve: Serve, sending: "Sending") -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        await asyncio.sleep(TIMEOUT + 0.1)
+        return ["127.0.0.1"]
+
+    endpoint = serve(OK)
+
+    async def scenario() -> None:
+        async with sending(endpoint, resolve=resolve, attempt_timeout=TIMEOUT) as client:
+            assert_cut_in_time(await client.attempt(endpoint.request(host="hooks.example")))
+            await asyncio.sleep(0.3)
+            assert endpoint.connections == 0
 
     run(scenario())
 

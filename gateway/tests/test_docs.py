@@ -1,0 +1,103 @@
+"""The documentation tells the truth: pages made from tables are current, and the README's commands work as pasted."""
+
+import importlib.util
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = ROOT / ".venv" / "bin"
+
+
+def test_the_page_of_states_is_what_the_tables_say() -> None:
+    spec = importlib.util.spec_from_file_location("make_states", ROOT / "docs" / "make_states.py")
+    assert spec is not None
+    assert spec.loader is not None
+    make_states = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_states)
+    assert (ROOT / "docs" / "states.md").read_text(encoding="utf-8") == make_states.page(), (
+        "run: python docs/make_states.py"
+    )
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "receiver" / "README.md"]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}, which is not there"
+
+
+@pytest.mark.slow
+def test_the_readme_leads_to_a_first_verified_event(tmp_path: Path) -> None:
+    """Its commands as they are pasted, but for the ports and the data directory."""
+    serve, receive, subscribe_and_create = _readme_commands(
+        tmp_path, gateway_port=_free_port(), receiver_port=_free_port()
+    )
+    serve = serve.replace("make serve", f"{BIN}/signalpost serve --data-dir {tmp_path}/data --port $PORT")
+    with _shell(serve, tmp_path / "serve.out") as gateway_output, _shell(receive, tmp_path / "receive.out") as received:
+        _wait_for(gateway_output, "Try next")
+        _wait_for(received, "listening on")
+        answer = subprocess.run(
+            ["bash", "-ec", subscribe_and_create], capture_output=True, text=True, timeout=20, check=True
+        )
+        assert '"secret":"a secret of mine"' in answer.stdout
+        _wait_for(received, "verified: documentCreated 'My first'")
+
+
+@pytest.mark.slow
+def test_the_three_commands_that_serve_suggests_work_when_pasted(tmp_path: Path) -> None:
+    with _shell(f"{BIN}/signalpost serve --data-dir {tmp_path}/data --port 0", tmp_path / "serve.out") as output:
+        _wait_for(output, "/v1/events")
+        commands = [line.strip() for line in output.read_text().splitlines() if line.startswith("  curl ")]
+        answers = [subprocess.run(["bash", "-ec", command], capture_output=True, text=True, timeout=20, check=True).stdout
+                   for command in commands]  # fmt: skip
+    assert len(answers) == 3
+    assert '"status":"ready"' in answers[0]
+    assert '"title":"My first"' in answers[1]
+    assert '"type":"documentCreated"' in answers[2]
+
+
+def _readme_commands(tmp_path: Path, gateway_port: int, receiver_port: int) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    commands = []
+    for block in blocks:
+        command = block.replace("8080", str(gateway_port)).replace("9000", str(receiver_port))
+        command = command.replace(".venv/bin/", f"{BIN}/").replace("examples/", f"{ROOT}/examples/")
+        command = command.replace("signalpost-data/", f"{tmp_path}/data/").replace("$PORT", str(gateway_port))
+        command = re.sub(r'("a secret of mine")\n', rf"\1 {receiver_port}\n", command)
+        commands.append(f"PORT={gateway_port}\n{command}")
+    return commands
+
+
+@contextmanager
+def _shell(command: str, output: Path) -> Iterator[Path]:
+    with output.open("w") as writing:
+        process = subprocess.Popen(
+            ["bash", "-c", command], stdout=writing, stderr=subprocess.STDOUT, start_new_session=True, cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")},
+        )  # fmt: skip
+        try:
+            yield output
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(15)
+
+
+def _wait_for(output: Path, text: str) -> None:
+    deadline = time.monotonic() + 20
+    while text not in output.read_text():
+        assert time.monotonic() < deadline, f"{text!r} did not appear in:\n{output.read_text()}"
+        time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
