@@ -24,7 +24,7 @@ from signalpost.engine.clock import SystemClock
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
 from signalpost.settings import Settings
-from signalpost.store.sqlite.database import DataDirectory
+from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import KEY_BYTES, Vault
 
@@ -75,7 +75,7 @@ class Gateway:
         self.operator_key = settings.operator_key or _kept(directory / "operator-key", make_key)
         vault = Vault(master_key)
         self._store = SqliteStore(
-            directory / "signalpost.db", vault, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
+            directory / FILE_NAME, vault, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
         )
         try:
             sender = Sender(

@@ -16,6 +16,7 @@ import uvloop
 from cyclopts import Parameter
 from rich.console import Console
 
+from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.domain.errors import StartError
 from signalpost.gateway import Gateway
@@ -79,8 +80,11 @@ async def _serve(settings: Settings) -> None:
         # What was made until here lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        address_file = settings.data_dir / ADDRESS_FILE
+        address_file.write_text(_address(listener) + "\n", encoding="ascii")
         _greet(settings, gateway, _address(listener))
         await server.serve([listener])
+        address_file.unlink(missing_ok=True)
         log.info("stopping: attempts under way may end")
     log.info("stopped")
 

@@ -285,7 +285,7 @@ class Dispatcher:
     def _log_failure(self, runner: Runner, delivery: Delivery, event_id: str, number: int, outcome: Outcome) -> None:
         log.info(
             "attempt failed",
-            event=event_id,
+            event_id=event_id,
             subscription=runner.subscription.id,
             attempt=number,
             failure=str(outcome.failure),

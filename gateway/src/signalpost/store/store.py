@@ -163,7 +163,8 @@ class Store(Protocol):
     async def feed(
         self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
     ) -> tuple[list[Event], int]:
-        """Events that match, oldest first, and the sequence up to which the log was looked through."""
+        """Events that match, oldest first, and the sequence up to which the log was looked through (its end, where
+        `after` is beyond that)."""
         ...
 
     async def floor(self, tenant_id: int) -> int:

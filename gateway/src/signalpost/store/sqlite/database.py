@@ -11,6 +11,8 @@ import apsw
 
 from signalpost.domain.errors import StartError
 
+FILE_NAME = "signalpost.db"
+"""Inside the data directory."""
 SAFE_SINCE = (3, 51, 3)
 """Earlier versions can corrupt a database when a WAL is reset while another connection checkpoints."""
 WAL_KEPT_BYTES = 64 * 1024 * 1024
@@ -56,10 +58,11 @@ def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> a
     try:
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
         connection.set_busy_timeout(5_000)
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", "full")
-        connection.pragma("wal_autocheckpoint", 0)
-        connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
+        if not read_only:
+            connection.pragma("journal_mode", "wal")
+            connection.pragma("synchronous", "full")
+            connection.pragma("wal_autocheckpoint", 0)
+            connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
         connection.pragma("cache_size", -32_000)
         connection.pragma("temp_store", "memory")
     except apsw.Error as error:

@@ -69,7 +69,7 @@ def feed(
         last = min(last, after + SCANNED_MOST)
         condition = "tenant_id = ? AND sequence > ? AND sequence <= ? AND type & ? ORDER BY sequence LIMIT ?"
         found = _events(connection, condition, (tenant_id, after, last, types, limit))
-    return found, found[-1].sequence if len(found) == limit else max(last, after)
+    return found, found[-1].sequence if len(found) == limit else last
 
 
 def last_sequence(connection: apsw.Connection, tenant_id: int) -> int:

@@ -1,0 +1,97 @@
+"""`signalpost db`: the database file itself, on the gateway's own machine."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from signalpost.cli.client import CommandError
+from signalpost.cli.output import Json, print_json, print_table, say
+from signalpost.store.sqlite import maintenance
+from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
+
+app = App(name="db", help="Check, back up, restore and measure the database, on the gateway's own machine.")
+
+DataDir = Annotated[Path | None, Parameter(name="--data-dir", help="The gateway's folder. [signalpost-data]")]
+
+
+@app.command
+def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Check the file, and that every log is whole and every lane stands within it. Works beside a running gateway.
+
+    Example: signalpost db check --data-dir ./data
+    """
+    faults = maintenance.check(_database(data_dir))
+    if as_json:
+        print_json({"faults": faults})
+    elif not faults:
+        say("The database is sound.")
+    if faults:
+        raise CommandError("The database has faults:\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+@app.command
+def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir: DataDir = None) -> None:
+    """Copy the database while the gateway runs, and check the copy. Keep the master key with it, elsewhere.
+
+    Example: signalpost db backup /backups/signalpost-monday.db
+    """
+    if to.exists():
+        raise CommandError(f"{to} exists; give a new file's name.")
+    began = time.monotonic()
+    maintenance.back_up(_database(data_dir), to)
+    seconds = time.monotonic() - began
+    say(f"Copied {to.stat().st_size:,} bytes to {to} in {seconds:.1f} s; the copy is sound.")
+    say("The copy's secrets open with this gateway's master key only: keep that too.")
+
+
+@app.command
+def restore(backup: Annotated[Path, Parameter(help="What `db backup` made.")], /, *, data_dir: DataDir = None) -> None:
+    """Put a backup in the place of the database, after checking it. The gateway must be stopped.
+
+    The database of before is kept beside it. What happened after the backup is not in it: clients that read the feed
+    go on from its end, and subscriptions may get events again under other sequences.
+
+    Example: signalpost db restore /backups/signalpost-monday.db --data-dir ./data
+    """
+    faults = maintenance.check(backup)
+    if faults:
+        raise CommandError(
+            "This backup has faults, nothing was changed:\n" + "\n".join(f"  {fault}" for fault in faults)
+        )
+    folder = _folder(data_dir)
+    directory = DataDirectory(folder)
+    directory.lock()
+    try:
+        kept = maintenance.restore(backup, folder / FILE_NAME)
+    finally:
+        directory.unlock()
+    say(f"Restored {backup}." + (f" The database of before is {kept}." if kept else ""))
+
+
+@app.command
+def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Show what takes how much room.
+
+    Example: signalpost db sizes
+    """
+    found = maintenance.sizes(_database(data_dir))
+    if as_json:
+        print_json([{"name": name, "rows": rows, "bytes": size} for name, rows, size in found])
+    else:
+        print_table(
+            ("what", "rows", "bytes"), [(name, f"{rows:,}", f"{size:,}") for name, rows, size in found], "Nothing."
+        )
+
+
+def _folder(data_dir: Path | None) -> Path:
+    return data_dir or Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
+
+
+def _database(data_dir: Path | None) -> Path:
+    database = _folder(data_dir) / FILE_NAME
+    if not database.exists():
+        raise CommandError(f"There is no database in {database.parent}. Say where it is with --data-dir.")
+    return database

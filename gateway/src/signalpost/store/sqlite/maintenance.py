@@ -1,0 +1,106 @@
+"""What an operator does with the database file: check it, copy it, put a copy back, see its sizes.
+
+All but `restore` work beside a running gateway, in read transactions of their own.
+"""
+
+import shutil
+from pathlib import Path
+
+import apsw
+
+from signalpost.domain.errors import StartError
+from signalpost.store.sqlite.database import connect, rows
+
+_INVARIANTS = {
+    "a log with a gap": (
+        "SELECT t.name FROM tenant t WHERE (SELECT count(*) FROM event e WHERE e.tenant_id = t.id)"
+        " <> t.last_sequence - t.floor + 1"
+    ),
+    "a log whose times do not rise": (
+        "SELECT e.sequence FROM event e JOIN event f ON f.tenant_id = e.tenant_id AND f.sequence = e.sequence + 1"
+        " WHERE f.at <= e.at LIMIT 1"
+    ),
+    "a lane beyond its log": (
+        "SELECT l.subscription_number FROM lane l JOIN subscription s ON s.number = l.subscription_number"
+        " JOIN tenant t ON t.id = s.tenant_id WHERE l.head > t.last_sequence"
+    ),
+    "a subscription without a lane": (
+        "SELECT s.number FROM subscription s LEFT JOIN lane l ON l.subscription_number = s.number"
+        " WHERE s.deleted_at IS NULL AND l.head IS NULL"
+    ),
+    "a delivery beyond its lane": (
+        "SELECT d.sequence FROM delivery d JOIN lane l USING (subscription_number) WHERE d.sequence > l.head LIMIT 1"
+    ),
+}
+
+
+def check(database: Path) -> list[str]:
+    """What is wrong with a database, a sentence each: of the file, and of what is in it."""
+    try:
+        connection = connect(database, read_only=True)
+        found = [text for (text,) in rows(connection, "PRAGMA integrity_check(20)") if text != "ok"]
+        for fault, statement in _INVARIANTS.items():
+            if example := rows(connection, statement):
+                found.append(f"There is {fault}: {example[0][0]}.")
+        connection.close()
+    except (apsw.Error, StartError) as error:
+        return [f"{database} cannot be read as a Signalpost database: {error}"]
+    return found
+
+
+def back_up(database: Path, to: Path) -> None:
+    """A checked copy, as of one moment. Raises StartError, and leaves no half of one behind."""
+    draft = to.with_name(to.name + ".part")
+    draft.unlink(missing_ok=True)
+    connection = connect(database, read_only=True)
+    try:
+        # Not the backup API: that starts over at every write of another process.
+        connection.execute("VACUUM INTO ?", (str(draft),))
+    except apsw.Error as error:
+        draft.unlink(missing_ok=True)
+        raise StartError(f"The copy to {to} failed: {error}.") from None
+    finally:
+        connection.close()
+    draft.chmod(0o600)
+    if faults := check(draft):
+        raise StartError(f"The copy {draft} has faults: {faults[0]}")
+    draft.rename(to)
+
+
+def restore(backup: Path, database: Path) -> Path | None:
+    """Put a checked backup in the database's place; returns where the one of before is kept."""
+    draft = database.with_name(database.name + ".restoring")
+    shutil.copyfile(backup, draft)
+    draft.chmod(0o600)
+    kept = None
+    if database.exists():
+        connection = connect(database)
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        connection.close()
+        kept = _free_name(database)
+        database.rename(kept)
+    for suffix in ("-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+    draft.rename(database)
+    return kept
+
+
+def sizes(database: Path) -> list[tuple[str, int, int]]:
+    """Tables and indexes, the largest first: name, rows (of tables), bytes."""
+    connection = connect(database, read_only=True)
+    try:
+        tables = {name for (name,) in rows(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        pages = rows(connection, "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC")
+        return [
+            (name, rows(connection, f'SELECT count(*) FROM "{name}"')[0][0] if name in tables else 0, size)  # noqa: S608
+            for name, size in pages
+        ]
+    finally:
+        connection.close()
+
+
+def _free_name(database: Path) -> Path:
+    number = 1
+    while (name := database.with_name(f"{database.name}.before-{number}")).exists():
+        number += 1
+    return name
