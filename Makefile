@@ -21,7 +21,7 @@ test: .venv/dev ## Run every test
 check: .venv/dev ## Format, lint, strict types, import contracts, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests examples
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests examples benchmarks docs
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pytest -m "not slow"
 
