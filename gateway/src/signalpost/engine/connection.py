@@ -173,6 +173,7 @@ class Connection(asyncio.Protocol):
     def abandon(self) -> None:
         """The sender has ended the attempt: an answer that still comes is nobody's."""
         self._attempt = None
+        self.abort()
 
     def close(self) -> None:
         """End an idle connection politely."""
