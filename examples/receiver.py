@@ -1,6 +1,6 @@
 """A receiver in a few lines: verifies what it gets with the receiver kit, and prints it.
 
-    python examples/receiver.py "the subscription's secret" [port]
+python examples/receiver.py "the subscription's secret" [port]
 """
 
 import sys

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from starlette.applications import Starlette
@@ -20,10 +20,11 @@ from starlette.applications import Starlette
 from signalpost.api.app import build_app
 from signalpost.api.keys import Keys, make_key
 from signalpost.api.services import Services
+from signalpost.domain.errors import StartError
 from signalpost.engine.clock import SystemClock
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
-from signalpost.settings import Settings
+from signalpost.settings import SETTINGS, Settings
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import KEY_BYTES, Vault
@@ -71,8 +72,8 @@ class Gateway:
     async def _start(self) -> None:
         settings, clock, chance = self._settings, SystemClock(), random.Random()  # noqa: S311 - ids, jitter; no secret
         directory = settings.data_dir
-        master_key = settings.master_key or base64.b64decode(_kept(directory / "master-key", _new_master_key))
-        self.operator_key = settings.operator_key or _kept(directory / "operator-key", make_key)
+        master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
+        self.operator_key = settings.operator_key or _kept(directory, "operator_key", make_key)
         vault = Vault(master_key)
         self._store = SqliteStore(
             directory / FILE_NAME, vault, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
@@ -110,21 +111,29 @@ def _new_master_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
-def _kept(file: Path, make: Callable[[], str]) -> str:
-    """The text of a file that only its owner can read, made on the first start."""
+def _kept(directory: Path, setting: str, make: Callable[[], str]) -> Any:
+    """A setting's value from a file that only its owner can read, made on the first start. Raises StartError."""
+    file = directory / setting.replace("_", "-")
+    if not file.exists():
+        _keep(file, make())
     try:
-        return file.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        text = make()
-        # A crash must not leave half a key: write it whole under another name, then rename.
-        draft = file.with_suffix(".new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as writing:
-            writing.write(text + "\n")
-            writing.flush()
-            os.fsync(writing.fileno())
-        draft.rename(file)
-        return text
+        return SETTINGS[setting].read(file.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise StartError(f"{file} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        problem = "must be ASCII" if isinstance(error, UnicodeDecodeError) else error
+        raise StartError(f"The content of {file} {problem}: put the right key back, from a backup.") from None
+
+
+def _keep(file: Path, text: str) -> None:
+    # A crash must not leave half a key: write it whole under another name, then rename.
+    draft = file.with_suffix(".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as writing:
+        writing.write(text + "\n")
+        writing.flush()
+        os.fsync(writing.fileno())
+    draft.rename(file)
 
 
 def _log_broken(error: BaseException) -> None:

@@ -6,6 +6,7 @@ A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpos
 import base64
 import binascii
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -45,7 +46,7 @@ class Setting(Struct, frozen=True):
 
 def _number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
         return int(text)
 
@@ -53,7 +54,7 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 
 
 def _seconds(text: str) -> float:
-    if not re.fullmatch(r"\d{1,3}(\.\d{1,3})?", text) or not 0.1 <= float(text) <= 60:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text) or not 0.1 <= float(text) <= 60:
         raise ValueError("must be seconds from 0.1 to 60")
     return float(text)
 
@@ -68,9 +69,23 @@ def _delays(text: str) -> tuple[int, ...]:
     return delays
 
 
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty; leave it out for the default")
+    return text
+
+
+def _folder(text: str) -> Path:
+    return Path(_text(text))
+
+
 def _file(text: str) -> Path:
     if not Path(text).is_file():
         raise ValueError(f"must be a readable file; there is none at {text}")
+    try:
+        ssl.create_default_context(cafile=text)
+    except (ssl.SSLError, OSError):
+        raise ValueError(f"must be a PEM file of certificates; {text} is none") from None
     return Path(text)
 
 
@@ -100,8 +115,8 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
-    "data_dir": Setting(Path, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
-    "host": Setting(str, "The address to listen on. [127.0.0.1]"),
+    "data_dir": Setting(_folder, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
+    "host": Setting(_text, "The address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "The port to listen on; 0 takes a free one. [8080]"),
     "master_key": Setting(_master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]"),
     "operator_key": Setting(_operator_key, "The operator's API key. [made in the data directory]"),
@@ -130,5 +145,5 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
             given[name] = setting.read(text)
         except ValueError as error:
             source = f"--{name.replace('_', '-')}" if name in flags else variable
-            raise StartError(f"{source} {error}.") from None
+            raise StartError(f"{source} {str(error).rstrip('.')}.") from None
     return Settings(**given)

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import apsw
 import pytest
@@ -28,6 +28,8 @@ PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
 TABLES = ("tenant", "document", "event", "subscription", "idempotency", "retry")
 """What requests change; lanes, deliveries and attempts are the engine's."""
 READY_SECONDS = 10
+T = TypeVar("T")
+Headers = Mapping[str, str | None] | None
 Body = Any
 """Bytes are sent as they are, None not at all, anything else as JSON."""
 
@@ -81,7 +83,11 @@ class Client:
     def close(self) -> None:
         self._connection.close()
 
-    def send(self, method: str, path: str, body: Body = None, headers: Mapping[str, str] | None = None) -> Answer:
+    def another(self) -> "Client":
+        """One more client of the same gateway, for another thread."""
+        return Client(self.port, self.key)
+
+    def send(self, method: str, path: str, body: Body = None, headers: Headers = None) -> Answer:
         """One request with the operator's key. A header that is None in `headers` is left out."""
         payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         lines: dict[str, str | None] = {"authorization": f"Bearer {self.key}", **(headers or {})}
@@ -92,7 +98,7 @@ class Client:
             self._connection.request(method, path, payload, given)
             response = self._connection.getresponse()
             content = response.read()
-        except (http.client.HTTPException, OSError):
+        except BaseException:
             self._connection.close()
             raise
         names = {name.lower(): value for name, value in response.getheaders()}
@@ -101,13 +107,15 @@ class Client:
     def get(self, path: str, **headers: str) -> Answer:
         return self.send("GET", path, headers=headers)
 
-    def raw(self, data: bytes, seconds: float = 5.0) -> bytes:
-        """What comes back for these very bytes until the server closes the connection or has said nothing for long."""
+    def raw(self, data: bytes, seconds: float = 5.0, *, hang_up: bool = False) -> bytes:
+        """What comes back for these very bytes until the server closes the connection or has said nothing for long.
+        `hang_up`: say right after them that nothing more will come."""
         received = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
             with contextlib.suppress(OSError):
                 connection.sendall(data)
-                connection.shutdown(socket.SHUT_WR)
+                if hang_up:
+                    connection.shutdown(socket.SHUT_WR)
             with contextlib.suppress(OSError):
                 while part := connection.recv(65536):
                     received += part
@@ -116,6 +124,19 @@ class Client:
 
 class World(Client):
     """A running gateway, and a client of it."""
+
+    document: ClassVar[Mapping[str, Any]] = {
+        "type": "NDA",
+        "title": "An agreement",
+        "ownerEmail": "owner@example.com",
+        "authorEmail": "author@example.com",
+    }
+    subscription: ClassVar[Mapping[str, Any]] = {
+        "url": "https://receiver.example.com/hook",
+        "eventTypes": ["documentCreated"],
+        "status": "paused",
+    }
+    """Paused, so that nothing is sent to anywhere."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -126,10 +147,14 @@ class World(Client):
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         assert self._up.wait(READY_SECONDS)
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
         super().__init__(self._listener.getsockname()[1], self._key)
         self._database = apsw.Connection(str(settings.data_dir / "signalpost.db"), flags=apsw.SQLITE_OPEN_READONLY)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            self._listener.close()
+            raise self._failure
 
     def stop(self) -> None:
         self.close()
@@ -138,6 +163,8 @@ class World(Client):
         self._server.should_exit = True
         self._thread.join(READY_SECONDS)
         self._listener.close()
+        assert not self._thread.is_alive()
+        assert self._failure is None
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
@@ -191,7 +218,7 @@ class World(Client):
         *,
         status: int = 422,
         at: tuple[str, ...] = (),
-        headers: Mapping[str, str] | None = None,
+        headers: Headers = None,
         code: str | None = None,
     ) -> dict[str, Any]:
         """The problem of a request that must be refused, naming exactly the places `at`, and change nothing: neither
@@ -202,34 +229,23 @@ class World(Client):
         assert self.state() == before
         return problem
 
+    def wait_until(self, true: Callable[[], T], seconds: float = READY_SECONDS) -> T:
+        """The first true value of something that becomes true soon."""
+        deadline = time.monotonic() + seconds
+        while not (value := true()):
+            assert time.monotonic() < deadline, "it did not become true"
+            time.sleep(0.01)
+        return value
+
     def create_document(self, **fields: Any) -> dict[str, Any]:
         """A new document as it was answered."""
-        made: dict[str, Any] = self.send("POST", "/v1/documents", {**DOCUMENT, **fields}).ok(201)
+        made: dict[str, Any] = self.send("POST", "/v1/documents", {**self.document, **fields}).ok(201)
         return made
 
     def create_subscription(self, **fields: Any) -> dict[str, Any]:
         """A new subscription as it was answered."""
-        made: dict[str, Any] = self.send("POST", "/v1/subscriptions", {**SUBSCRIPTION, **fields}).ok(201)
+        made: dict[str, Any] = self.send("POST", "/v1/subscriptions", {**self.subscription, **fields}).ok(201)
         return made
-
-
-DOCUMENT = {
-    "type": "NDA",
-    "title": "An agreement",
-    "ownerEmail": "owner@example.com",
-    "authorEmail": "author@example.com",
-}
-SUBSCRIPTION = {"url": "https://receiver.example.com/hook", "eventTypes": ["documentCreated"], "status": "paused"}
-"""Paused, so that nothing is sent to anywhere."""
-
-
-def wait_until(true: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
-    """The first true value of something that becomes true soon."""
-    deadline = time.monotonic() + seconds
-    while not (value := true()):
-        assert time.monotonic() < deadline, "it did not become true"
-        time.sleep(0.01)
-    return value
 
 
 @pytest.fixture(scope="module")

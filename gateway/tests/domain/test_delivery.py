@@ -92,7 +92,12 @@ def test_retry_after_does_not_make_an_event_live_longer() -> None:
 
 @pytest.mark.parametrize(
     ("delivery", "expected"),
-    [(fresh(), Input.CUT), (parked(1), Input.CUT_RETRY), (parked(3), Input.CUT_RETRY), (parked(0, 1, run=1), Input.CUT_RETRY)],
+    [
+        (fresh(), Input.CUT),
+        (parked(1), Input.CUT_RETRY),
+        (parked(3), Input.CUT_RETRY),
+        (parked(0, 1, run=1), Input.CUT_RETRY),
+    ],
 )
 def test_an_attempt_cut_short_does_not_count(delivery: Delivery, expected: Input) -> None:
     """C16"""
@@ -124,7 +129,9 @@ def test_without_delays_there_is_one_attempt() -> None:
     assert after(fresh(), Failure.STATUS, ()).input is Input.GIVE_UP
 
 
-@given(st.integers(0, 10), st.integers(0, 10), DELAYS, st.sampled_from(Failure), JITTERS, st.none() | st.integers(0, 3600))
+@given(
+    st.integers(0, 10), st.integers(0, 10), DELAYS, st.sampled_from(Failure), JITTERS, st.none() | st.integers(0, 3600)
+)
 def test_every_verdict_may_follow_a_flight(
     charged: int, budget: int, delays: tuple[int, ...], failure: Failure, jitter: float, asked: int | None
 ) -> None:
@@ -268,7 +275,9 @@ def test_what_the_table_does_not_list_is_refused(state: State, given_input: Inpu
         TRANSITIONS[state][given_input]
 
 
-@pytest.mark.parametrize("state", [State.UNREAD, State.BLOCKED, State.OPEN, State.DUE, State.FLYING], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "state", [State.UNREAD, State.BLOCKED, State.OPEN, State.DUE, State.FLYING], ids=lambda s: s.name
+)
 def test_a_retry_of_what_is_on_its_way_changes_nothing(state: State) -> None:
     walk = Walk()
     walk.reach(state)

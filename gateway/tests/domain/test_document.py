@@ -26,7 +26,12 @@ ORDER = [
 """C7, as the page has it."""
 EXTERNAL_ID = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
 NOW = "2024-01-02T03:04:05.000006+00:00"
-REQUIRED = {"type": "NDA", "title": "NDA with A", "ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
+REQUIRED = {
+    "type": "NDA",
+    "title": "NDA with A",
+    "ownerEmail": "owner@example.com",
+    "authorEmail": "author@example.com",
+}
 SNAPSHOT = {**REQUIRED, "status": "created", "createdAt": NOW, "sourceApp": "CRM"}
 
 TEXTS = st.text(min_size=1, max_size=20).filter(lambda text: "\x00" not in text)
@@ -157,10 +162,17 @@ def test_a_new_document_takes_what_may_be_given() -> None:
         "additionalFacts": {"a": "x", "b": 1, "c": 1.5, "d": True},
     }
     made = shown(new(given_body))
-    assert made == {**shown(new(REQUIRED)), **given_body, "expiryDate": "2021-11-27T13:00:00+00:00", "contractValue": 12.0}
+    assert made == {
+        **shown(new(REQUIRED)),
+        **given_body,
+        "expiryDate": "2021-11-27T13:00:00+00:00",
+        "contractValue": 12.0,
+    }
 
 
-@pytest.mark.parametrize("name", ["status", "createdAt", "executedAt", "externalId", "latestVersion", "publishedVersion"])
+@pytest.mark.parametrize(
+    "name", ["status", "createdAt", "executedAt", "externalId", "latestVersion", "publishedVersion"]
+)
 def test_what_the_gateway_says_itself_cannot_be_given(name: str) -> None:
     """C8, C9, C12"""
     assert refusals({**REQUIRED, name: None}, rules.NEW) == {(f"/{name}", "unknown_field")}
@@ -239,7 +251,10 @@ def test_what_an_import_must_have(name: str) -> None:
     [
         ({}, {("/latestVersion/number", "required"), ("/latestVersion/downloadUrl", "required")}),
         ({"number": 7.1, "downloadUrl": "x"}, {("/latestVersion/number", "wrong_type")}),
-        ({"number": "", "downloadUrl": ""}, {("/latestVersion/number", "wrong_length"), ("/latestVersion/downloadUrl", "wrong_length")}),
+        (
+            {"number": "", "downloadUrl": ""},
+            {("/latestVersion/number", "wrong_length"), ("/latestVersion/downloadUrl", "wrong_length")},
+        ),
         ({"number": "1", "downloadUrl": "x", "a/~b": 1}, {("/latestVersion/a~1~0b", "unknown_field")}),
         ("7.1", {("/latestVersion", "wrong_type")}),
     ],
@@ -274,7 +289,10 @@ def test_facts_are_texts_numbers_and_booleans_as_they_were_given(facts: dict[str
         ({"\ud800": "a"}, {("/additionalFacts/\\ud800", "forbidden_character")}),
         ({"a": "x" * 4097}, {("/additionalFacts/a", "wrong_length")}),
         ({"a": "ä" * 2049}, {("/additionalFacts/a", "wrong_length")}),
-        ({"a": 2**64, "b": -(2**63) - 1}, {("/additionalFacts/a", "out_of_range"), ("/additionalFacts/b", "out_of_range")}),
+        (
+            {"a": 2**64, "b": -(2**63) - 1},
+            {("/additionalFacts/a", "out_of_range"), ("/additionalFacts/b", "out_of_range")},
+        ),
         ({"x/y": None, "~": None}, {("/additionalFacts/x~1y", "wrong_type"), ("/additionalFacts/~0", "wrong_type")}),
         ({str(n): "x" for n in range(65)}, {("/additionalFacts", "too_many")}),
         ([], {("/additionalFacts", "wrong_type")}),
@@ -351,20 +369,18 @@ def largest(character: str, facts: int) -> dict[str, Any]:
 def test_a_document_full_of_control_characters_is_refused_or_fits_into_an_event() -> None:
     """C13: each control character takes six bytes in JSON, so the limits on single fields do not keep to 1 MiB."""
     room = 1024 * 1024 - 1000
-    fitted = refused = 0
+    sizes = []
+    refusals_of = set()
     for facts in range(0, 65, 4):
-        document = imported(largest("\x01", facts))
         try:
-            assert len(rules.encode(document)) < room
-            fitted += 1
+            sizes.append(len(rules.encode(imported(largest("\x01", facts)))))
         except Invalid as invalid:
-            assert [error.code for error in invalid.errors] == ["too_large"]
-            refused += 1
-    assert fitted > 0
-    assert refused > 0
+            refusals_of |= {error.code for error in invalid.errors}
+    assert 0 < max(sizes) < room
+    assert refusals_of == {"too_large"}
 
 
-@pytest.mark.parametrize("character", ["a", "\\", "\""])
+@pytest.mark.parametrize("character", ["a", "\\", '"'])
 def test_whatever_takes_two_bytes_or_fewer_in_json_always_fits(character: str) -> None:
     """C13"""
     assert len(rules.encode(imported(largest(character, 64)))) <= rules.DOCUMENT_MAX_BYTES

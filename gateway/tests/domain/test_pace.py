@@ -68,9 +68,7 @@ def test_time_that_passes_never_takes_back_a_permission(rate: int, theoretical: 
 # --- Concurrency ------------------------------------------------------------------------------------------------------
 
 LIMITS = st.integers(1, concurrency.MOST)
-OUTCOMES = st.builds(
-    Outcome, failure=st.none() | st.sampled_from(Failure), elapsed_us=st.integers(0, 6 * SECOND)
-)
+OUTCOMES = st.builds(Outcome, failure=st.none() | st.sampled_from(Failure), elapsed_us=st.integers(0, 6 * SECOND))
 
 
 @given(LIMITS, st.lists(OUTCOMES, max_size=300))

@@ -67,6 +67,9 @@ def test_an_ipv4_address_in_any_ipv6_clothing_is_judged_no_better_than_itself(ad
         assert refusal(ip_address(prefix + text)) is not None
 
 
+ONLY_HTTPS = "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."
+
+
 def https(host: str, port: int = 443) -> Target:
     return Target("https", host, port)
 
@@ -121,8 +124,8 @@ def test_a_host_name_is_left_to_its_addresses(host: str) -> None:
 
 def test_plain_http_is_refused_unless_the_operator_opens_it() -> None:
     target = Target("http", "hooks.example", 80)
-    assert target_refusal(target) == "Only https is called."
-    assert addresses_refusal(target, [ip_address("8.8.8.8")], ()) == "Only https is called."
+    assert target_refusal(target) == ONLY_HTTPS
+    assert addresses_refusal(target, [ip_address("8.8.8.8")], ()) == ONLY_HTTPS
     assert target_refusal(target, parse_allow_targets("http://hooks.example:80")) is None
     assert target_refusal(target, parse_allow_targets("http://10.0.0.0/8:80")) is None
     assert target_refusal(target, parse_allow_targets("http://hooks.example:81")) is not None

@@ -1,5 +1,6 @@
 """The ASGI application: from a request to a handler of the route table, and from its answer or error to a response."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -15,14 +16,12 @@ from signalpost.api.call import Call
 from signalpost.api.routes import OPEN_ROUTES, ROUTES, Route
 from signalpost.api.services import Services
 from signalpost.domain.batch import Answer
-from signalpost.domain.errors import CallerError, Forbidden, MethodNotAllowed, NotFound, Unavailable
+from signalpost.domain.errors import CallerError, Forbidden, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
 
 TENANT = "signalpost-tenant"
 DEFAULT_TENANT = "default"
 log = structlog.get_logger()
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""What reaches a path's endpoint, which knows what it takes itself."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -33,8 +32,13 @@ def build_app(services: Services) -> Starlette:
         paths.setdefault(route.path, {})[route.method] = _endpoint(route, services)
     for path, handler in OPEN_ROUTES.items():
         paths[path] = {"GET": _open_endpoint(handler, services)}
-    routes = [StarletteRoute(path, _by_method(endpoints), methods=_METHODS) for path, endpoints in paths.items()]
-    return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route})
+    routes = [StarletteRoute(path, _by_method(endpoints)) for path, endpoints in paths.items()]
+    for each in routes:
+        # Every method, also one that nobody knows, reaches the path's endpoint, which says what it takes.
+        each.methods = None
+    app = Starlette(routes=routes, exception_handlers={404: _no_route})
+    app.router.redirect_slashes = False
+    return app
 
 
 def _endpoint(route: Route, services: Services) -> Endpoint:
@@ -75,6 +79,10 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
             response = problems.caller_problem(error, request_id)
         except Unavailable as error:
             response = problems.unavailable_problem(error, request_id)
+        except asyncio.CancelledError:
+            # The server waits no longer for it at a stop; what it asked for may still be committed.
+            stopped = OutcomeUnknown("Signalpost is stopping. Repeat the request with the same Idempotency-Key.")
+            response = problems.unavailable_problem(stopped, request_id)
         except Exception:
             log.exception("request failed", request=request_id)
             response = problems.defect_problem(request_id)
@@ -83,7 +91,7 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
             "request",
             request=request_id,
             method=request.method,
-            path=request.url.path,
+            path=request.scope["path"],
             status=response.status_code,
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
@@ -94,7 +102,7 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
 
 async def _no_route(request: Request, _error: Exception) -> Response:
     request_id = _request_id()
-    error = NotFound("no_such_path", f"The API has no path {request.url.path[:200]} that takes {request.method[:20]}.")
+    error = NotFound("no_such_path", f"The API has no path {request.scope['path'][:200]}.")
     response = problems.caller_problem(error, request_id)
     response.headers["request-id"] = request_id
     return response

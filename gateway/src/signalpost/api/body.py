@@ -11,44 +11,61 @@ from typing import Any
 
 import msgspec
 
-from signalpost.domain.errors import FieldError, Invalid, Unparseable
+from signalpost.domain.errors import FieldError, Unparseable
 from signalpost.domain.fields import pointer
 
 BODY_MAX_BYTES = 1024 * 1024
 DEPTH_MAX = 100
+DIGITS_MAX = 4300
+"""Of a whole number: what Python turns into one by default."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]:,]', re.DOTALL)
 _decode = msgspec.json.Decoder().decode
 
 
 def read_json(body: bytes) -> Any:
-    """The decoded body. Raises Unparseable, or Invalid for a text that is no text, naming the field either way."""
+    """The decoded body. Raises Unparseable, naming the field where it can. A lone surrogate comes through: the checks
+    of the fields name every one of them, beside all else that is wrong."""
     try:
-        value = _decode(body)
+        return _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise _diagnosis(body) from None
-    return value
+        return _read_slowly(body)
 
 
-def _diagnosis(body: bytes) -> Unparseable | Invalid:
+def _read_slowly(body: bytes) -> Any:
     if not body.strip():
-        return Unparseable("empty_body", "The body is empty; send a JSON object.")
+        raise _problem("empty_body", "The body is empty; send a JSON object.", "")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         place = body[: error.start].decode("utf-8")
-        return _unparseable("invalid_utf8", "The body must be UTF-8", place + "?", error.start)
+        raise _unparseable("invalid_utf8", "The body must be UTF-8", place + "?", len(place)) from None
+    if text.startswith("\ufeff"):
+        raise _problem("byte_order_mark", "Send the body without a byte-order mark at its beginning.", "")
     deep = _too_deep(text)
     if deep is not None:
-        return _unparseable("nested_too_deep", f"At most {DEPTH_MAX} levels of nesting are read", text, deep)
+        raise _unparseable("nested_too_deep", f"At most {DEPTH_MAX} levels of nesting are read", text, deep)
+    strange: list[float] = []
+
+    def number(spelled: str) -> float:
+        value = float(spelled)
+        if not math.isfinite(value):
+            strange.append(value)
+        return value
+
+    def whole_number(digits: str) -> float:
+        return int(digits) if len(digits) <= DIGITS_MAX else number("inf")
+
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=number, parse_int=whole_number, parse_constant=number)
     except json.JSONDecodeError as error:
-        return _unparseable("invalid_json", f"This is not JSON: {error.msg}", text, error.pos)
-    for where, code, detail in _bad_leaves(value, ()):
-        if code == "not_a_number":
-            return _problem(code, detail, pointer(*where))
-        return Invalid([FieldError(pointer(*where), code, detail)])
-    return _problem("invalid_json", "This is not JSON that can be read.", "")
+        raise _unparseable("invalid_json", f"This is not JSON: {error.msg}", text, error.pos) from None
+    if strange:
+        detail = "NaN, infinities and numbers beyond a double's range are not JSON numbers."
+        # A name that is repeated hides the earlier value: then the body as a whole is named.
+        places = [pointer(*where) for where in _not_finite(value, ())] or [""]
+        errors = [FieldError(place, "not_a_number", detail) for place in places]
+        raise Unparseable("not_a_number", detail, errors=errors)
+    return value
 
 
 def _unparseable(code: str, what: str, text: str, position: int) -> Unparseable:
@@ -75,35 +92,39 @@ def _too_deep(text: str) -> int | None:
 
 def _pointer_at(text: str, position: int) -> str:
     """The JSON pointer of the value at a position, as far as the text before it can be understood (two levels)."""
-    path: list[str | int] = []
+    path: list[str | int | None] = []
+    """Of an object None while no name was read."""
     name = ""
     for match in _TOKEN.finditer(text, 0, position):
         mark = match[0]
         if mark == "{":
-            path.append("")
+            path.append(None)
         elif mark == "[":
             path.append(0)
         elif mark in "}]" and path:
             path.pop()
-        elif mark == "," and path and isinstance(path[-1], int):
-            path[-1] += 1
+        elif mark == "," and path:
+            path[-1] = path[-1] + 1 if isinstance(path[-1], int) else None
         elif mark == ":" and path:
             path[-1] = name
         elif mark[0] == '"':
-            name = mark.strip('"')
-    return pointer(*[str(step) for step in path if step != ""][:2])
+            name = _name(mark)
+    return pointer(*[str(step) for step in path if step is not None][:2])
 
 
-def _bad_leaves(value: Any, where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """What Python's own reader lets pass: NaN and infinities, and lone surrogates."""
+def _name(quoted: str) -> str:
+    try:
+        return str(json.loads(quoted))
+    except ValueError:
+        return quoted.strip('"')
+
+
+def _not_finite(value: Any, where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if isinstance(value, dict):
         for name, below in value.items():
-            yield from _bad_leaves(name, (*where, name))
-            yield from _bad_leaves(below, (*where, name))
+            yield from _not_finite(below, (*where, name))
     elif isinstance(value, list):
         for index, below in enumerate(value):
-            yield from _bad_leaves(below, (*where, str(index)))
+            yield from _not_finite(below, (*where, str(index)))
     elif isinstance(value, float) and not math.isfinite(value):
-        yield where, "not_a_number", "NaN, infinities and numbers beyond a double's range are not JSON numbers."
-    elif isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
-        yield where, "forbidden_character", "A lone surrogate is not a character."
+        yield where

@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -22,6 +24,14 @@ LIMIT_MOST = 250
 LIMIT_DEFAULT = 50
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _JSON_TYPES = ("application/json", "application/merge-patch+json")
+
+
+class Asked(NamedTuple):
+    """What a call that changes something was given."""
+
+    fields: dict[str, Any]
+    query: dict[str, Any]
+    idempotency: IdempotencyKey | None
 
 
 class Call:
@@ -50,8 +60,8 @@ class Call:
         values = dict(given)
         errors = [
             FieldError(f"?{name}", "duplicate", "Give this parameter once.")
-            for name in values
-            if sum(other == name for other, _ in given) > 1
+            for name, times in Counter(name for name, _ in given).items()
+            if times > 1 and name in checks
         ]
         checked: dict[str, Any] = {}
         for name, value in values.items():
@@ -82,9 +92,9 @@ class Call:
         if not _IDEMPOTENCY_KEY.fullmatch(key):
             detail = "This must be 1 to 255 printable ASCII characters without spaces."
             raise Invalid([FieldError("Idempotency-Key", "bad_key", detail)])
-        request = self._request
-        digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
-        digest.update(request.headers.get("if-match", "").encode("latin-1") + b"\n" + await self.body())
+        scope = self._request.scope
+        digest = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode() + scope["query_string"] + b"\n")
+        digest.update(self._request.headers.get("if-match", "").encode("latin-1") + b"\n" + await self.body())
         return IdempotencyKey(self.principal.key_id, key, digest.digest())
 
     # --- Body ---------------------------------------------------------------------------------------------------------
@@ -112,12 +122,39 @@ class Call:
         """The JSON object of the body, checked. Raises UnsupportedMedia, Unparseable, Invalid, TooLarge."""
         media_type = self._request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if media_type not in _JSON_TYPES:
-            raise UnsupportedMedia("not_json", f"Send `content-type: application/json`, not {media_type[:100]}.")
+            raise UnsupportedMedia("not_json", f"Send `content-type: application/json`, not `{media_type[:100]}`.")
         return check_object(read_json(await self.body()), checks, required)
+
+    async def asked(
+        self, checks: Mapping[str, Check] | None = None, required: Collection[str] = (), **parameters: Check
+    ) -> Asked:
+        """All that a change was asked for with; without `checks` its body is ignored. Raises as `fields` does, and one
+        Invalid for everything that is wrong in the query, the body and the headers."""
+        errors: list[FieldError] = []
+        query: dict[str, Any] = {}
+        body: dict[str, Any] = {}
+        idempotency: IdempotencyKey | None = None
+        with _gathered(errors):
+            query = self.query(**parameters)
+        with _gathered(errors):
+            body = {} if checks is None else await self.fields(checks, required)
+        with _gathered(errors):
+            idempotency = await self.idempotency()
+        if errors:
+            raise Invalid(errors)
+        return Asked(body, query, idempotency)
 
     def new_id(self) -> str:
         """A fresh UUIDv7."""
         return event_id(self.services.clock.wall(), self.services.random_bits(62))
+
+
+@contextmanager
+def _gathered(errors: list[FieldError]) -> Iterator[None]:
+    try:
+        yield
+    except Invalid as invalid:
+        errors += invalid.errors
 
 
 def _too_large() -> TooLarge:
@@ -160,7 +197,7 @@ def write_cursor(position: int | None) -> str | None:
 def cursor(value: str) -> int:
     try:
         position = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii")
-        if re.fullmatch(r"\d{1,18}", position):
+        if re.fullmatch(r"\d{1,18}", position) and write_cursor(int(position)) == value:
             return int(position)
     except ValueError:
         pass

@@ -50,6 +50,7 @@ async def read(call: Call) -> Answer:
 
 
 async def retry(call: Call) -> Answer:
+    asked = await call.asked()
     found = await subscriptions.find(call)
     event = await _event(call)
     return await call.services.engine.submit(
@@ -59,7 +60,7 @@ async def retry(call: Call) -> Answer:
             sequence=event.sequence,
             event_type=event.type,
             event_document_id=event.document_id,
-            idempotency=await call.idempotency(),
+            idempotency=asked.idempotency,
         )
     )
 

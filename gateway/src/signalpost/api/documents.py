@@ -1,7 +1,9 @@
 """Documents: create, read, change, delete, and import from a system that keeps them itself."""
 
+from typing import Any
+
 from signalpost.api.call import Call, integer
-from signalpost.domain import document
+from signalpost.domain import document, fields
 from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import (
     CreateDocument,
@@ -11,16 +13,18 @@ from signalpost.domain.document_commands import (
     document_answer,
 )
 from signalpost.domain.errors import FieldError, Invalid, NotFound
+from signalpost.domain.fields import Bad, Check
 
 
 async def create(call: Call) -> Answer:
+    asked = await call.asked(document.NEW, document.NEW_REQUIRED)
     return await call.services.engine.submit(
         CreateDocument(
             tenant_id=call.tenant_id,
             document_id=call.new_id(),
-            checked=await call.fields(document.NEW, document.NEW_REQUIRED),
+            checked=asked.fields,
             source_app=call.principal.name,
-            idempotency=await call.idempotency(),
+            idempotency=asked.idempotency,
         )
     )
 
@@ -34,43 +38,42 @@ async def read(call: Call) -> Answer:
 
 
 async def patch(call: Call) -> Answer:
+    asked = await call.asked(document.PATCH)
     return await call.services.engine.submit(
         PatchDocument(
             tenant_id=call.tenant_id,
             document_id=_document_id(call),
-            checked=await call.fields(document.PATCH),
+            checked=asked.fields,
             if_match=call.if_match,
-            idempotency=await call.idempotency(),
+            idempotency=asked.idempotency,
         )
     )
 
 
 async def delete(call: Call) -> Answer:
+    asked = await call.asked()
     return await call.services.engine.submit(
         DeleteDocument(
             tenant_id=call.tenant_id,
             document_id=_document_id(call),
             if_match=call.if_match,
-            idempotency=await call.idempotency(),
+            idempotency=asked.idempotency,
         )
     )
 
 
 async def put(call: Call) -> Answer:
-    query = call.query(sourceVersion=integer(0, 2**63 - 1))
-    checked = await call.fields(document.SNAPSHOT, document.SNAPSHOT_REQUIRED)
     document_id = _import_id(call)
-    if checked.get("externalId", document_id) != document_id:
-        detail = "This must be the externalId of the path, or be left out."
-        raise Invalid([FieldError("/externalId", "mismatch", detail)])
+    checks = {**document.SNAPSHOT, "externalId": _same_as(document_id)}
+    asked = await call.asked(checks, document.SNAPSHOT_REQUIRED, sourceVersion=integer(0, 2**63 - 1))
     return await call.services.engine.submit(
         ImportDocument(
             tenant_id=call.tenant_id,
             document_id=document_id,
-            checked=checked,
-            source_version=query.get("sourceVersion"),
+            checked=asked.fields,
+            source_version=asked.query.get("sourceVersion"),
             if_match=call.if_match,
-            idempotency=await call.idempotency(),
+            idempotency=asked.idempotency,
         )
     )
 
@@ -85,3 +88,12 @@ def _import_id(call: Call) -> str:
     except NotFound:
         detail = "The externalId in the path must be a UUID, such as d24c0644-1d31-47fa-960e-b0cc8b4f136c."
         raise Invalid([FieldError("externalId", "not_a_uuid", detail)]) from None
+
+
+def _same_as(document_id: str) -> Check:
+    def check(value: Any) -> str:
+        if fields.uuid(value) != document_id:
+            raise Bad("mismatch", "This must be the externalId of the path, or be left out.")
+        return document_id
+
+    return check

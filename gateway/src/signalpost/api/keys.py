@@ -38,7 +38,7 @@ class Keys:
     def principal(self, authorization: str | None) -> Principal:
         """Whose `Authorization` header this is. Raises Unauthenticated."""
         scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer":
+        if scheme.lower() != "bearer" or not key.strip():
             raise Unauthenticated("no_key", "Send your key in the header `Authorization: Bearer sp_…`.")
         digest = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).digest()
         if hmac.compare_digest(digest, self._operator):

@@ -1,12 +1,16 @@
 """Subscriptions: create, read, change, delete."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
 from signalpost.api.call import LIMIT_DEFAULT, Call, cursor, limit, write_cursor
 from signalpost.domain import endpoint, subscription
 from signalpost.domain.batch import Answer
-from signalpost.domain.errors import FieldError, Invalid, NotFound
+from signalpost.domain.errors import NotFound
+from signalpost.domain.fields import Bad, Check
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import (
     CreateSubscription,
@@ -19,17 +23,16 @@ from signalpost_receiver import make_token
 
 
 async def create(call: Call) -> Answer:
-    checked = await call.fields(subscription.NEW, subscription.NEW_REQUIRED)
-    _vet(call, checked.get("url"))
+    asked = await call.asked(_vetted(call, subscription.NEW), subscription.NEW_REQUIRED)
     subscription_id = call.new_id()
     answer = await call.services.engine.submit(
         CreateSubscription(
             tenant_id=call.tenant_id,
             subscription_id=subscription_id,
-            checked=checked,
-            secret=checked.get("secret") or make_token(call.services.secret_bytes),
+            checked=asked.fields,
+            secret=asked.fields.get("secret") or make_token(call.services.secret_bytes),
             retry_delays=call.services.retry_delays,
-            idempotency=await call.idempotency(),
+            idempotency=asked.idempotency,
         )
     )
     return _with_health(call, answer)
@@ -50,27 +53,27 @@ async def read(call: Call) -> Answer:
 
 
 async def patch(call: Call) -> Answer:
-    checked = await call.fields(subscription.PATCH)
-    _vet(call, checked.get("url"))
+    asked = await call.asked(_vetted(call, subscription.PATCH))
     answer = await call.services.engine.submit(
         PatchSubscription(
             tenant_id=call.tenant_id,
             subscription_id=_subscription_id(call),
-            checked=checked,
+            checked=asked.fields,
             if_match=call.if_match,
-            idempotency=await call.idempotency(),
+            idempotency=asked.idempotency,
         )
     )
     return _with_health(call, answer)
 
 
 async def delete(call: Call) -> Answer:
+    asked = await call.asked()
     return await call.services.engine.submit(
         DeleteSubscription(
             tenant_id=call.tenant_id,
             subscription_id=_subscription_id(call),
             if_match=call.if_match,
-            idempotency=await call.idempotency(),
+            idempotency=asked.idempotency,
         )
     )
 
@@ -87,13 +90,18 @@ def _subscription_id(call: Call) -> str:
     return call.path_uuid("id", "subscription")
 
 
-def _vet(call: Call, url: str | None) -> None:
-    """Refuse at once what no attempt would dial; a host name is vetted again whenever it is resolved."""
-    if url is None:
-        return
-    refusal = target_refusal(endpoint.parse_url(url).target, call.services.allow_targets)
-    if refusal is not None:
-        raise Invalid([FieldError("/url", "address_refused", refusal)])
+def _vetted(call: Call, checks: Mapping[str, Check]) -> dict[str, Check]:
+    """The checks, with one more of the URL: refuse at once what no attempt would dial. A host name is vetted again
+    whenever it is resolved."""
+
+    def url(value: Any) -> str:
+        text = endpoint.url(value)
+        refusal = target_refusal(endpoint.parse_url(text).target, call.services.allow_targets)
+        if refusal is not None:
+            raise Bad("address_refused", refusal)
+        return text
+
+    return {**checks, "url": url}
 
 
 def _with_health(call: Call, answer: Answer) -> Answer:

@@ -12,7 +12,10 @@ def set_up_logs(level: str, layout: str) -> None:
     """`layout` is text, json, or auto: text at a terminal."""
     text = layout == "text" or (layout == "auto" and sys.stderr.isatty())
     renderer = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if text else structlog.processors.JSONRenderer()
+        # Tracebacks without local variables: those may hold a secret.
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if text
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[

@@ -108,7 +108,7 @@ def _facts(value: Any, *, removable: bool) -> dict[str, Any]:
             checked[name] = None if given is None and removable else _fact(name, given)
         except Bad as bad:
             bads.append(Bad(bad.code, bad.detail, (name,)))
-    if len(checked) > FACTS_MAX and not removable:
+    if len(value) > FACTS_MAX and not removable:
         bads.append(Bad("too_many", f"There can be at most {FACTS_MAX} facts."))
     if bads:
         raise Several(bads)

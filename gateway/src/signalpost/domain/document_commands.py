@@ -108,10 +108,11 @@ class ImportDocument(_DocumentCommand, frozen=True, kw_only=True):
         )
 
     def _check_revival(self, row: DocumentRow) -> None:
-        if self.source_version is None or self.source_version <= (row.source_version or 0):
-            known = "" if row.source_version is None else f" above {row.source_version}"
+        known_version = row.source_version
+        if self.source_version is None or (known_version is not None and self.source_version <= known_version):
+            known = "" if known_version is None else f" above {known_version}"
             detail = f"This document was deleted. Import it with a sourceVersion{known} to bring it back."
-            raise Conflict("document_deleted", detail, sourceVersion=row.source_version)
+            raise Conflict("document_deleted", detail, sourceVersion=known_version)
 
     def _accepted(self, event: EventType, row: DocumentRow) -> Decision:
         return _changed(row, event, 201 if event is EventType.CREATED else 200, ("signalpost-changed", "true"))
@@ -121,9 +122,10 @@ def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> Non
     """`If-Match` (RFC 9110): `*` is any existing state. Raises PreconditionFailed."""
     if if_match is None or (etag is not None and ("*" in if_match or etag in if_match)):
         return
-    raise PreconditionFailed(
-        "precondition_failed", "It has changed since you read it. Read it again and repeat your change."
-    )
+    detail = "It has changed since you read it. Read it again and repeat your change."
+    if etag is None:
+        detail = "It is not there, and If-Match asks for a state that it has."
+    raise PreconditionFailed("precondition_failed", detail)
 
 
 def document_answer(row: DocumentRow, status: int = 200, *headers: tuple[str, str]) -> Answer:

@@ -93,13 +93,14 @@ class UnsupportedMedia(CallerError):
 
 
 class Invalid(CallerError):
-    """Parsed, but some fields are wrong; names every one of them."""
+    """Parsed, but some fields are wrong; names every one of them, up to a number that a person can read."""
 
     status, title = 422, "Some fields are invalid"
+    NAMED_MOST = 100
 
     def __init__(self, errors: Sequence[FieldError], code: str = "invalid_fields") -> None:
         named = ", ".join(error.pointer or "the body" for error in errors[:5])
-        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=list(errors))
+        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=list(errors[: self.NAMED_MOST]))
         self.errors = tuple(errors)
 
 

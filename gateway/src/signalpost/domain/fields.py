@@ -15,7 +15,7 @@ Check = Callable[[Any], Any]
 
 TEXT_MAX_CHARACTERS = 512
 MONEY_MAX = 10**13
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -115,7 +115,7 @@ def date_or_timestamp(value: Any) -> str:
     except Bad:
         raise
     except ValueError as error:
-        raise Bad("not_a_date", f"{error} A plain date such as 2021-11-25 will do too.") from None
+        raise Bad("not_a_date", f"{error} This is a date (2021-11-25) or a timestamp.") from None
 
 
 def timestamp(value: Any) -> str:
@@ -159,6 +159,27 @@ def whole_number(least: int, most: int) -> Check:
         return value
 
     return check
+
+
+def each(check: Check, least: int, most: int) -> Check:
+    """A list whose every entry passes `check`; a bad one is named by its index."""
+
+    def check_list(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise Bad("wrong_type", "This must be a list.")
+        if not least <= len(value) <= most:
+            raise Bad("wrong_length", f"This must have {least} to {most} entries; it has {len(value)}.")
+        checked, bads = [], []
+        for index, given in enumerate(value):
+            try:
+                checked.append(check(given))
+            except Bad as bad:
+                bads.append(Bad(bad.code, bad.detail, (str(index), *bad.below)))
+        if bads:
+            raise Several(bads)
+        return checked
+
+    return check_list
 
 
 def truth(value: Any) -> bool:

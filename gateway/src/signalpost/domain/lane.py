@@ -6,12 +6,12 @@ crash repeats what they say, under the same numbers. Whatever is at or below `he
 settled.
 
 Order (C17). At most one delivery of a document flies; the lowest ready sequence goes first. A document with
-`DOCUMENT_OPEN_MOST` open, or in strict order with one waiting for its retry, has what follows as *blocked* rows, which
+`document_open_most` open, or in strict order with one waiting for its retry, has what follows as *blocked* rows, which
 are promoted as room comes. Between documents, first attempts and retries take turns, so neither can starve the other.
 
-Bounds. At most `OPEN_MOST` are open. Parked ones are kept in memory up to a horizon of due times; later ones are rows
-alone until `refill` brings them. Blocked ones (and in strict order parked ones) are all in memory: above
-`EXCEPTIONS_MOST` the lane takes nothing more in, which costs nothing but lag.
+Bounds. With `open_most` open the lane takes nothing more in. Parked ones are kept in memory up to a horizon of due
+times; later ones are rows alone until `refill` brings them. Blocked ones (and in strict order parked ones) are all in
+memory. With `exceptions_most` blocked and parked in memory the lane takes nothing more in, which costs nothing but lag.
 """
 
 from collections import deque
@@ -21,10 +21,17 @@ from typing import NamedTuple
 
 from signalpost.domain.delivery import TRANSITIONS, Delivery, Input, State, Verdict
 
-OPEN_MOST = 512
-DOCUMENT_OPEN_MOST = 8
-EXCEPTIONS_MOST = 20_000
-PARKED_KEPT = 2_000
+
+class Bounds(NamedTuple):
+    """How much a lane keeps in memory."""
+
+    open_most: int = 512
+    document_open_most: int = 8
+    exceptions_most: int = 20_000
+    parked_kept: int = 2_000
+
+
+BOUNDS = Bounds()
 
 
 class Row(NamedTuple):
@@ -63,15 +70,16 @@ class _Document:
         self.flying: Delivery | None = None
         self.listed = False
         self.blocked: deque[int] = deque()
-        self.parked = 0
-        """Those that wait for their retry and hold the others back (strict order)."""
+        self.parked: set[int] = set()
+        """Those that wait for their retry and hold later ones back (strict order)."""
 
 
 class Lane:
-    def __init__(self, head: int, *, strict: bool) -> None:
+    def __init__(self, head: int, *, strict: bool, bounds: Bounds = BOUNDS) -> None:
         self.head = head
         """The last sequence taken in."""
         self.strict = strict
+        self._bounds = bounds
         self.open: dict[int, Delivery] = {}
         """Taken in, in their first attempt or before it."""
         self.parked: dict[int, Delivery] = {}
@@ -98,8 +106,13 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """Whether the event after `head` may be taken in."""
-        exceptions = self.blocked + len(self.parked) if self.strict else self.blocked
-        return len(self.open) < OPEN_MOST and exceptions < EXCEPTIONS_MOST and not (self.strict and self.horizon)
+        exceptions = self.blocked + len(self.parked)
+        bounds = self._bounds
+        return (
+            len(self.open) < bounds.open_most
+            and exceptions < bounds.exceptions_most
+            and not (self.strict and self.horizon is not None)
+        )
 
     def skip(self, sequence: int) -> None:
         """Pass over an event that was not asked for."""
@@ -124,7 +137,7 @@ class Lane:
     def _has_room(self, document: _Document) -> bool:
         if document.parked:
             return False
-        return len(document.ready) + (document.flying is not None) < DOCUMENT_OPEN_MOST
+        return len(document.ready) + (document.flying is not None) < self._bounds.document_open_most
 
     def _open(self, document: _Document, sequence: int) -> None:
         delivery = self.open[sequence] = Delivery(sequence, document.id)
@@ -183,12 +196,12 @@ class Lane:
     def _park(self, document: _Document, delivery: Delivery) -> None:
         self._rows[delivery.sequence] = _row(delivery, delivery.budget)
         if self._holds_back(delivery):
-            document.parked += 1
+            document.parked.add(delivery.sequence)
         if self.horizon is not None and delivery.due >= self.horizon:
             return
         self.parked[delivery.sequence] = delivery
         heappush(self._due, (delivery.due, delivery.sequence))
-        if len(self.parked) > 2 * PARKED_KEPT and not self.strict:
+        if len(self.parked) > 2 * self._bounds.parked_kept and not self.strict:
             self._narrow()
 
     def _advance(self, document: _Document) -> None:
@@ -211,7 +224,7 @@ class Lane:
         if document.listed or document.flying is not None:
             return
         lowest = document.ready[0]
-        if document.parked and lowest.state is State.OPEN:
+        if document.parked and lowest.run == 0 and min(document.parked) < lowest.sequence:
             return
         document.listed = True
         (self._fresh if lowest.state is State.OPEN else self._late).append(document)
@@ -227,8 +240,7 @@ class Lane:
                 continue
             delivery.state = TRANSITIONS[State.PARKED][Input.FALL_DUE]
             document = self._document(delivery.document_id)
-            if self._holds_back(delivery):
-                document.parked -= 1
+            document.parked.discard(sequence)
             heappush(document.ready, delivery)
             self._list(document)
 
@@ -245,8 +257,9 @@ class Lane:
 
     @property
     def wants_refill(self) -> bool:
-        """The parked deliveries in memory are used up and there are more in the store."""
-        return self.horizon is not None and not self._due
+        """The parked deliveries in memory are used up and there are more in the store. Those that are due and wait for
+        their turn are rows that a refill would read again, so it is worth while only once few are left of them."""
+        return self.horizon is not None and not self._due and len(self.parked) <= self._bounds.parked_kept // 4
 
     def refill(self, rows: Iterable[Row], horizon: int | None) -> None:
         """Take parked rows from the store, read after every earlier change of this lane was recorded.
@@ -255,13 +268,22 @@ class Lane:
         """
         self.horizon = horizon
         for row in rows:
-            if row.sequence not in self.parked and row.sequence not in self._rows:
+            known = row.sequence in self.parked or row.sequence in self._rows
+            if not known and row.sequence > self._abandoned_to:
                 self._restore_parked(row)
+        for row in self._parked_in_rows_alone():
+            if horizon is None or row.due < horizon:
+                self._restore_parked(row)
+
+    def _parked_in_rows_alone(self) -> list[Row]:
+        """Those parked beyond the horizon since the last record: not in memory, and not in the store yet."""
+        changed = (row for row in self._rows.values() if row is not None and row.state is State.PARKED)
+        return [row for row in changed if row.sequence not in self.parked]
 
     def _narrow(self) -> None:
         """Leave the parked deliveries that are due last to the store."""
         waiting = [(d.due, s) for s, d in self.parked.items() if d.state is State.PARKED]
-        kept = nsmallest(PARKED_KEPT, waiting)
+        kept = nsmallest(self._bounds.parked_kept, waiting)
         self.horizon = kept[-1][0] + 1
         for due, sequence in waiting:
             if due >= self.horizon:
@@ -269,31 +291,36 @@ class Lane:
         self._due = [(due, sequence) for due, sequence in waiting if due < self.horizon]
         heapify(self._due)
 
-    def in_memory(self, sequence: int) -> bool:
-        """Whether this object knows the delivery's state without its row."""
-        return sequence > self.head or sequence in self.open or sequence in self.parked or sequence in self._rows
-
     def send_again(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> None:
-        """A person's retry (`budget` 1) or a replay. `row` is the delivery's row where it is not in memory.
+        """A person's retry (`budget` 1) or a replay. `row` is the delivery's row, if it has one, as of the last record.
 
         What is under way or waits its turn is left as it is; a parked one has an extra attempt now and keeps its
         schedule; a failed or settled one starts a new run.
         """
-        delivery = self.parked.get(sequence)
-        if delivery is None and not self.in_memory(sequence) and row is not None and row.state is State.PARKED:
+        if sequence > self.head or sequence in self.open:
+            return
+        row = self._row_now(sequence, row)
+        if sequence not in self.parked and row is not None and row.state is State.PARKED:
             self._restore_parked(row)
-            delivery = self.parked[sequence]
+        delivery = self.parked.get(sequence)
         if delivery is not None:
             if delivery.state is State.PARKED:
                 self._hurry(delivery, now)
             return
-        row = self._rows.get(sequence) or row
-        if sequence > self.head or sequence in self.open or (row is not None and row.state is State.BLOCKED):
+        if row is not None and row.state is State.BLOCKED:
             return
         run = 1 if row is None else row.run + 1
         state = TRANSITIONS[State.SETTLED if row is None else row.state][Input.AGAIN]
         delivery = Delivery(sequence, document_id, state, budget=budget, run=run, due=now)
         self._schedule(delivery)
+
+    def _row_now(self, sequence: int, recorded: Row | None) -> Row | None:
+        """The delivery's row with what changed since it was recorded."""
+        if sequence in self._rows:
+            return self._rows[sequence]
+        if recorded is not None and sequence <= self._abandoned_to:
+            return recorded._replace(state=State.FAILED)
+        return recorded
 
     def _hurry(self, delivery: Delivery, now: int) -> None:
         if delivery.due > now and delivery.resume_at is None:
@@ -348,7 +375,7 @@ class Lane:
         )
         heappush(self._due, (row.due, row.sequence))
         if self._holds_back(self.parked[row.sequence]):
-            self._document(row.document_id).parked += 1
+            self._document(row.document_id).parked.add(row.sequence)
 
     def _document(self, document_id: str) -> _Document:
         document = self._documents.get(document_id)
@@ -372,7 +399,10 @@ class Lane:
         unsettled ones that were, those not yet taken in included (a `gap` from here on)."""
         lost = max(0, up_to - self.head)
         if lost:
-            self.gaps.append((self.head + 1, up_to))
+            # A lane that the retention catches up with again and again has one gap that grows.
+            continues = self.gaps and self.gaps[-1][1] == self.head
+            first = self.gaps.pop()[0] if continues else self.head + 1
+            self.gaps.append((first, up_to))
             self.head = up_to
         self._abandoned_to = max(self._abandoned_to, up_to)
         self._changed = True
@@ -382,10 +412,7 @@ class Lane:
                 sequence = document.blocked.popleft()
                 self.blocked -= 1
                 lost += self._give_up(Delivery(sequence, document.id, State.BLOCKED))
-        for delivery in [d for d in self.parked.values() if d.sequence <= up_to and d.state is State.PARKED]:
-            if self._holds_back(delivery):
-                self._document(delivery.document_id).parked -= 1
-            lost += self._give_up(delivery)
+        lost += self._abandon_parked(up_to)
         self._relist()
         return lost
 
@@ -394,6 +421,21 @@ class Lane:
         document.ready = [delivery for delivery in document.ready if delivery.sequence > up_to]
         heapify(document.ready)
         return sum(self._give_up(delivery) for delivery in gone)
+
+    def _abandon_parked(self, up_to: int) -> int:
+        lost = 0
+        for delivery in [d for d in self.parked.values() if d.sequence <= up_to]:
+            if delivery.state is State.PARKED:
+                if (document := self._documents.get(delivery.document_id)) is not None:
+                    document.parked.discard(delivery.sequence)
+                lost += self._give_up(delivery)
+            else:
+                # It flies. Its row is written after `abandoned_to` was, so that a crash still repeats it.
+                self._rows[delivery.sequence] = _row(delivery, delivery.budget)._replace(state=State.PARKED)
+        for row in self._parked_in_rows_alone():
+            if row.sequence <= up_to:
+                self._rows[row.sequence] = row._replace(state=State.FAILED)
+        return lost
 
     def _give_up(self, delivery: Delivery) -> int:
         delivery.state = TRANSITIONS[delivery.state][Input.GIVE_UP]

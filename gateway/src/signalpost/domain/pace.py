@@ -8,7 +8,7 @@ from signalpost.domain.timestamps import SECOND
 
 def earliest(theoretical: int, rate: int) -> int:
     """When the next send may go (µs, the same clock as `theoretical`): up to one second's worth may be early."""
-    return theoretical - SECOND + _interval(rate)
+    return theoretical - (rate - 1) * _interval(rate)
 
 
 def after_send(theoretical: int, rate: int, now: int) -> int:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from signalpost.domain import endpoint, fields
 from signalpost.domain.event import BY_WIRE, EventType
-from signalpost.domain.fields import Bad, Check, nullable
+from signalpost.domain.fields import Check, nullable
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -76,22 +76,20 @@ def refiltered(filters: Filters, last_sequence: int, mask: int) -> Filters:
 # --- What each field may be -------------------------------------------------------------------------------------------
 
 
+_event_type_names = fields.each(fields.one_of(*BY_WIRE), least=1, most=10)
+_delays = fields.each(fields.whole_number(1, 86_400), least=0, most=10)
+
+
 def event_types(value: Any) -> int:
-    if not isinstance(value, list) or not value:
-        raise Bad("wrong_type", f"This must be a list of one or more of {', '.join(BY_WIRE)}.")
+    """The types as bits."""
     mask = 0
-    for given in value:
-        event_type = BY_WIRE.get(given) if isinstance(given, str) else None
-        if event_type is None:
-            raise Bad("not_allowed", f"Each must be one of {', '.join(BY_WIRE)}.")
-        mask |= event_type
+    for name in _event_type_names(value):
+        mask |= BY_WIRE[name]
     return mask
 
 
 def retry_delays(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list) or len(value) > 10:
-        raise Bad("wrong_type", "This must be a list of at most ten delays in seconds.")
-    return tuple(fields.whole_number(1, 86_400)(given) for given in value)
+    return tuple(_delays(value))
 
 
 def secret(value: Any) -> str:

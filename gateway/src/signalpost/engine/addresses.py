@@ -171,7 +171,7 @@ def target_refusal(target: Target, allowed: Iterable[AllowedTarget] = ()) -> str
     if any(entry.network and (entry.scheme, entry.port) == (target.scheme, target.port) for entry in allowed):
         return None
     if target.scheme != "https":
-        return "Only https is called."
+        return "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."
     if target.host == "localhost" or target.host.endswith(".localhost"):
         return f"“{target.host}” is this machine itself."
     return None
@@ -187,7 +187,7 @@ def addresses_refusal(target: Target, addresses: Sequence[Address], allowed: Seq
         if not zoned and any(entry.holds(target, address) for entry in allowed):
             continue
         if target.scheme != "https":
-            return "Only https is called."
+            return "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."
         if why := refusal(address):
             return why
     return None

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -28,11 +29,16 @@ from signalpost.store.store import Attempt, Store
 
 IN_FLIGHT_MOST = 512
 """Above some thousand ready sockets an event loop stalls."""
+IN_FLIGHT_FAILING_MOST = IN_FLIGHT_MOST // 4
+"""Of those, to endpoints that fail: however many hang, the others keep the rest."""
 UNRECORDED_MOST = 10_000
 SENDS_PER_SLICE = 64
 SENDS_PER_TURN = 16
 TAKEN_PER_TURN = 256
+TAKEN_PER_SLICE = 1_024
 PAGE = 256
+PAGE_WANTED_BELOW = 256
+"""With more than that many open, a lane does not read a page yet: it could take in only a part of it."""
 SKIPPED_UNRECORDED_MOST = 10_000
 READ_AGAIN_AFTER = 0.5
 """Seconds to wait where the store could not be read."""
@@ -59,7 +65,13 @@ class Dispatcher:
         self._on_change = on_change
         self._ring: deque[Runner] = deque()
         self._in_flight = 0
+        self._failing: set[Delivery] = set()
+        """Those in flight that were sent while their endpoint was failing."""
+        self._aside: dict[Runner, None] = {}
+        """Runners of failing endpoints that wait until fewer of those are in flight."""
         self._unrecorded = 0
+        self._taken = 0
+        """How many entries of the log were taken in during this slice."""
         self._scheduled = False
         self._stopped = False
         self._bodiless: list[tuple[Runner, Delivery]] = []
@@ -88,20 +100,30 @@ class Dispatcher:
     # --- Turns --------------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if not self._scheduled and self._ring and self._may_start():
+        if not self._scheduled and (self._ring or self._may_return()) and self._may_start():
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._slice)
 
     def _may_start(self) -> bool:
         return self._in_flight < IN_FLIGHT_MOST and self._unrecorded < UNRECORDED_MOST and not self._stopped
 
+    def _may_return(self) -> bool:
+        return bool(self._aside) and len(self._failing) < IN_FLIGHT_FAILING_MOST
+
+    def _return_from_aside(self, runner: Runner) -> None:
+        del self._aside[runner]
+        self._ring.append(runner)
+
     def _slice(self) -> None:
         self._scheduled = False
         now = self._clock.steady()
-        sends = 0
+        sends = self._taken = 0
+        if self._aside:
+            for runner in list(islice(self._aside, IN_FLIGHT_FAILING_MOST - len(self._failing))):
+                self._return_from_aside(runner)
         # Whoever is listed again during this slice waits for the next: the loop must get to its sockets in between.
         for _ in range(len(self._ring)):
-            if sends >= SENDS_PER_SLICE or not self._may_start():
+            if sends >= SENDS_PER_SLICE or self._taken >= TAKEN_PER_SLICE or not self._may_start():
                 break
             runner = self._ring.popleft()
             runner.listed = False
@@ -113,8 +135,8 @@ class Dispatcher:
             return 0
         lane = runner.lane
         lane.fall_due(now)
-        self._take_in(runner)
-        sends = 0
+        more = self._take_in(runner)
+        failing, sends = runner.is_failing, 0
         while lane.sendable:
             at = runner.may_send_at(now)
             if at > now:
@@ -123,47 +145,61 @@ class Dispatcher:
             if sends == SENDS_PER_TURN or not self._may_start():
                 self.enlist(runner)
                 return sends
+            if failing and len(self._failing) >= IN_FLIGHT_FAILING_MOST:
+                runner.listed = True
+                self._aside[runner] = None
+                return sends
             delivery = lane.next_delivery()
             if delivery is None:
                 break
             runner.note_sent(now)
+            if failing:
+                self._failing.add(delivery)
             self._send(runner, delivery)
             sends += 1
-        if not runner.asleep and not runner.reading and lane.has_room:
+        if more:
             self.enlist(runner)
         self._wake_for_retries(runner, now)
         return sends
 
-    def _take_in(self, runner: Runner) -> None:
-        """Read on in the log: as far as there is room, from the cache, for one turn's worth."""
+    def _take_in(self, runner: Runner) -> bool:
+        """Read on in the log: as far as there is room, from the cache, for one turn's worth. Tells whether more could
+        be taken in at once."""
         lane, tenant_id = runner.lane, runner.subscription.tenant_id
         last = self._log.last.get(tenant_id, 0)
-        for _ in range(TAKEN_PER_TURN):
-            if lane.head >= last:
-                runner.asleep = True
-                break
-            if runner.reading or not lane.has_room:
-                break
-            event = self._log.get(tenant_id, lane.head + 1)
+        if runner.asleep:
+            if last > lane.head:
+                lane.skip(last)  # none of these was for it, or it would have been woken
+            return False
+        before, end = lane.head, lane.head + TAKEN_PER_TURN
+        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room and not runner.reading:
+            event = self._log.get(tenant_id, sequence)
             if event is None:
-                runner.reading = True
-                self._start(self._read_page(runner))
+                if len(lane.open) <= PAGE_WANTED_BELOW:
+                    runner.reading = True
+                    self._start(self._read_page(runner))
                 break
-            if runner.wants(event.sequence, event.type):
-                lane.take(event.sequence, event.document_id)
-            else:
-                lane.skip(event.sequence)
+            runner.pass_by(event)
+        self._taken += lane.head - before
+        runner.asleep = lane.head >= last
         if lane.head - runner.recorded_head > SKIPPED_UNRECORDED_MOST:
             self._on_change(runner)
+        return lane.head == end and not runner.asleep
 
     async def _read_page(self, runner: Runner) -> None:
-        tenant_id = runner.subscription.tenant_id
+        tenant_id, lane = runner.subscription.tenant_id, runner.lane
+        head, last = lane.head, self._log.last[tenant_id]
         try:
-            page = await self._store.events_after(tenant_id, runner.lane.head, PAGE)
+            page = await self._store.events_after(tenant_id, head, PAGE)
             self._log.put(page)
-            first = page[0].sequence if page else self._log.last[tenant_id] + 1
-            if first > runner.lane.head + 1:
-                self._lose(runner, first - 1)
+            if runner.lane is lane and lane.head == head:  # else it was loaded anew or skipped some, and reads again
+                first = page[0].sequence if page else last + 1
+                if first > head + 1:
+                    self._lose(runner, first - 1)
+                # From the page itself: others may fill the cache before the lane has its turn.
+                for event in page:
+                    if lane.has_room:
+                        runner.pass_by(event)
         except Exception as error:
             self._note_unread(error)
             await asyncio.sleep(READ_AGAIN_AFTER)
@@ -188,20 +224,21 @@ class Dispatcher:
     def _wake_for_retries(self, runner: Runner, now: int) -> None:
         if runner.lane.wants_refill and (runner.lane.horizon or 0) <= now:
             self._on_change(runner)  # the recorder brings the next ones
-        elif (due := runner.lane.next_due) is not None:
+        elif (due := runner.lane.next_due) is not None and due > now:
             self._wake_at(runner, due)
 
     def _wake_at(self, runner: Runner, at: int) -> None:
         if at >= NEVER or at >= runner.timer_at:
             return
+        if runner.timer is not None:
+            runner.timer.cancel()
         runner.timer_at = at
         delay = max(0.0, (at - self._clock.steady()) / SECOND)
         # uvloop counts milliseconds: a little later is right, a little earlier would spin.
-        asyncio.get_running_loop().call_later(delay + 0.001, self._wake, runner, at)
+        runner.timer = asyncio.get_running_loop().call_later(delay + 0.001, self._wake, runner)
 
-    def _wake(self, runner: Runner, at: int) -> None:
-        if runner.timer_at == at:
-            runner.timer_at = NEVER
+    def _wake(self, runner: Runner) -> None:
+        runner.timer, runner.timer_at = None, NEVER
         self.enlist(runner)
 
     # --- Attempts -----------------------------------------------------------------------------------------------------
@@ -248,6 +285,7 @@ class Dispatcher:
     def _gone(self, runner: Runner, delivery: Delivery) -> None:
         """The retention took the event while the delivery waited."""
         self._in_flight -= 1
+        self._failing.discard(delivery)
         runner.note_lost(1)
         log.error(
             "an event was removed before it was delivered",
@@ -257,9 +295,11 @@ class Dispatcher:
         runner.lane.settle(delivery, Verdict(Input.GIVE_UP), runner.subscription.attempts)
         self._on_change(runner)
         self.enlist(runner)
+        self._schedule()
 
     def _done(self, runner: Runner, lane: object, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
         self._in_flight -= 1
+        self._failing.discard(delivery)
         self._schedule()
         if runner.lane is not lane:
             return  # it was deleted or loaded anew meanwhile; what the store says holds
@@ -279,6 +319,8 @@ class Dispatcher:
             self._log_failure(runner, delivery, event_id, number, outcome)
         if runner.health.breaker.is_open != was_open:
             log.warning("breaker closed" if was_open else "breaker opened", subscription=subscription.id)
+        if runner in self._aside and not runner.is_failing:
+            self._return_from_aside(runner)
         self._on_change(runner)
         self.enlist(runner)
 

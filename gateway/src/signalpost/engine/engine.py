@@ -17,7 +17,7 @@ from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.clock import Clock
 from signalpost.engine.committer import Committer
 from signalpost.engine.dispatcher import Dispatcher
-from signalpost.engine.log_cache import LogCache
+from signalpost.engine.log_cache import BYTES_MOST, LogCache
 from signalpost.engine.recorder import Recorder
 from signalpost.engine.retention import Retention
 from signalpost.engine.runner import PARKED_LOADED, PARKED_LOADED_STRICT, Runner
@@ -26,6 +26,8 @@ from signalpost.store.store import Health, LaneRow, Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
 """Seconds after which the head of a lane that wanted nothing is recorded, so that a restart need not look again."""
+LOADED_AGAIN_AFTER = 0.5
+"""Seconds to wait where a lane could not be loaded."""
 log = structlog.get_logger()
 
 
@@ -37,10 +39,12 @@ class Engine:
         clock: Clock,
         random: Random,
         retention_days: int,
+        cache_bytes: int = BYTES_MOST,
     ) -> None:
+        """`cache_bytes` bounds what is kept of the log in memory."""
         self._store = store
         self._clock = clock
-        self._log = LogCache()
+        self._log = LogCache(cache_bytes)
         self._committer = Committer(store, self._on_published)
         self._recorder = Recorder(store, clock, self._on_recorded, self._reload)
         self._dispatcher = Dispatcher(store, self._log, transport, clock, random, self._recorder.changed)
@@ -171,8 +175,7 @@ class Engine:
         self._index(runner)
         if reordered:
             self._reload(runner)
-        elif runner.lane.changed:
-            self._recorder.changed(runner)
+        self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
 
     def _add(self, subscription: Subscription, row: LaneRow) -> None:
@@ -216,15 +219,29 @@ class Engine:
             self._keep_running(self._load_anew(runner))
 
     async def _load_anew(self, runner: Runner) -> None:
-        while runner.lane.flying:
-            await asyncio.sleep(0.02)
-        await self._recorder.written(runner)
-        row = await self._store.load_lane(runner.subscription, _parked_loaded(runner.subscription))
-        if row is None or runner.subscription.number not in self._runners:
-            return  # deleted meanwhile
-        self._dispatcher.recorded(len(runner.attempts))
+        number = runner.subscription.number
+        while True:
+            while runner.lane.flying:
+                await asyncio.sleep(0.02)
+            await self._recorder.written(runner)
+            version = runner.version
+            try:
+                row = await self._store.load_lane(runner.subscription, _parked_loaded(runner.subscription))
+                retries = (await self._store.load()).retries
+            except Exception:
+                log.exception("a lane could not be loaded; it is tried again", subscription=runner.subscription.id)
+                await asyncio.sleep(LOADED_AGAIN_AFTER)
+                continue
+            if row is None or number not in self._runners:
+                return  # deleted meanwhile
+            if not runner.dirty and not runner.writing and runner.version == version:
+                break  # nothing was written or asked for since it was read
+        asked = {retry.number for retry in runner.retries}
+        runner.retries += [r for r in retries if r.subscription_number == number and r.number not in asked]
         runner.restore(row)
         runner.held = False
+        if runner.retries or runner.lane.changed:
+            self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
 
     async def _record_heads(self) -> None:

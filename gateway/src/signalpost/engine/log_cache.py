@@ -4,6 +4,7 @@ It is filled by commits and by the pages that lanes read, keyed by tenant and se
 first leaves first, and no lane can hold it back. A miss is answered by the store.
 """
 
+from collections import deque
 from collections.abc import Iterable
 
 from signalpost.domain.event import Event
@@ -16,6 +17,8 @@ _OVERHEAD = 600
 class LogCache:
     def __init__(self, bytes_most: int = BYTES_MOST) -> None:
         self._events: dict[tuple[int, int], Event] = {}
+        self._order: deque[tuple[int, int]] = deque()
+        """The keys as they came. (To find the first key of a dict takes longer the more were removed before it.)"""
         self._bytes = 0
         self._bytes_most = bytes_most
         self.last: dict[int, int] = {}
@@ -29,7 +32,8 @@ class LogCache:
             key = (event.tenant_id, event.sequence)
             if key not in self._events:
                 self._events[key] = event
+                self._order.append(key)
                 self._bytes += len(event.body) + _OVERHEAD
         while self._bytes > self._bytes_most:
-            oldest = self._events.pop(next(iter(self._events)))
+            oldest = self._events.pop(self._order.popleft())
             self._bytes -= len(oldest.body) + _OVERHEAD

@@ -55,8 +55,10 @@ class Recorder:
     async def close(self) -> None:
         """Write what is left at once."""
         self._closing = True
-        while self._writing is not None:
-            await asyncio.wait([self._writing])
+        while (writing := self._writing) is not None:
+            await asyncio.wait([writing])
+            if (error := writing.exception()) is not None:
+                log.error("the last deliveries could not be recorded: they will be repeated", error=str(error))
 
     async def _write(self) -> None:
         try:

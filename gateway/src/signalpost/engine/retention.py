@@ -54,6 +54,8 @@ class Retention:
                 await self.pass_once()
             except SignalpostError as error:
                 log.warning("the retention pass stopped; it goes on later", error=str(error))
+            except Exception:
+                log.exception("the retention pass stopped; it goes on later")
             await asyncio.sleep(EVERY)
 
     async def pass_once(self) -> None:

@@ -5,9 +5,12 @@ breaker, the endpoint's concurrency, its rate limit, a wait that it asked for, h
 Times are the clock's steady µs.
 """
 
+import asyncio
+
 from signalpost.destinations.webhook import Webhook
 from signalpost.domain import breaker, concurrency, pace
 from signalpost.domain.batch import Retry
+from signalpost.domain.event import Event
 from signalpost.domain.lane import Lane
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.subscription import Subscription, wanted
@@ -15,6 +18,8 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import Attempt, Health, LaneFlush, LaneRow
 
 UNRECORDED_MOST = 1_000
+FAILING_FROM = 4
+"""Failures in a row after which an endpoint shares a part of what may be under way with all that fail."""
 PARKED_LOADED = 1_000
 PARKED_LOADED_STRICT = 1_000_000
 NEVER = 1 << 62
@@ -34,15 +39,17 @@ class Runner:
         """A page of the log is being read for it."""
         self.held = False
         """It sends nothing: it is to be loaded anew, or was deleted."""
+        self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
+        """When `timer` gives it a turn."""
         self.dirty = False
         """It waits for the recorder."""
         self.writing = False
         """The recorder writes it."""
         self.retries: list[Retry] = []
         """Asked for, not yet acted upon."""
-        self.retries_done: list[int] = []
-        self.attempts: list[Attempt] = []
+        self.retries_done: list[int]
+        self.attempts: list[Attempt]
         self.unrecorded = 0
         """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
         self._theoretical = 0
@@ -60,11 +67,20 @@ class Runner:
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
         self.attempts = []
+        self.retries_done = []
         self.unrecorded = 0
         self.asleep = False
+        if self._skip_is_due(row):
+            self.lane.abandon(self.subscription.skip_to)
+
+    def _skip_is_due(self, row: LaneRow) -> bool:
+        """Whether the backlog was to be skipped and a crash came before that was recorded."""
         skip_to = self.subscription.skip_to
-        if skip_to > row.head or any(sequence <= skip_to for sequence, _ in row.open):
-            self.lane.abandon(skip_to)
+        return (
+            row.head < skip_to
+            or any(sequence <= skip_to for sequence, _ in row.open)
+            or any(waiting.sequence <= skip_to and waiting.run == 0 for waiting in row.rows)
+        )
 
     def update(self, subscription: Subscription) -> None:
         """Follow a change of the subscription; it holds for every attempt from now on."""
@@ -79,11 +95,19 @@ class Runner:
         if subscription.skip_to > before.skip_to:
             self.lane.abandon(subscription.skip_to)
 
-    def wants(self, sequence: int, event_type: int) -> int:
-        """Whether the subscription asked for such an event when it was made (not zero)."""
+    def pass_by(self, event: Event) -> None:
+        """Take in the event after the lane's head if the subscription asked for such an event when it was made."""
         filters = self.subscription.filters
         after, types = filters[-1]
-        return event_type & (types if sequence > after else wanted(filters, sequence))
+        if event.type & (types if event.sequence > after else wanted(filters, event.sequence)):
+            self.lane.take(event.sequence, event.document_id)
+        else:
+            self.lane.skip(event.sequence)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether its last attempts all failed."""
+        return self.health.breaker.failures >= FAILING_FROM
 
     def may_send_at(self, now: int) -> int:
         """`now` or earlier: at once; NEVER: once something ended or changed."""
@@ -91,7 +115,7 @@ class Runner:
         if self.held or self.subscription.status != "active" or self.unrecorded >= UNRECORDED_MOST:
             return NEVER
         if state.probe_at is not None:
-            return NEVER if self.lane.flying else state.probe_at
+            return NEVER if self.lane.flying else max(state.probe_at, self._hold_until)
         if self.lane.flying >= self.limit:
             return NEVER
         if self.subscription.rate_limit is not None:

@@ -46,7 +46,8 @@ class Published(Struct, frozen=True):
     """What a batch of commands came to: a result for each, in order, and what the engine has to know of it."""
 
     results: tuple[Answer | CallerError | Exception, ...]
-    """An Exception that is no CallerError is a defect of ours that this command alone ran into."""
+    """An Exception that is no CallerError is a defect of ours that this command alone ran into, or an Unavailable where
+    others of the batch were committed."""
     events: tuple[Event, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     retries: tuple[Retry, ...] = ()

@@ -26,7 +26,7 @@ class Vault:
         """The inverse of `seal`. Raises StartError where the key is another one or the row was altered."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise StartError(
                 "MASTER_KEY does not open what this database holds: give the key that it was made with."
             ) from None

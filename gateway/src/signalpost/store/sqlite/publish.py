@@ -205,5 +205,11 @@ def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscrip
             )
 
 
+def check_key(connection: apsw.Connection, vault: Vault) -> None:
+    """Raises StartError where the vault cannot open the answers that are kept: they were sealed with another key."""
+    for *key, sealed in rows(connection, "SELECT tenant_id, api_key_id, key, answer FROM idempotency LIMIT 1"):
+        vault.open(sealed, _answer_row((key[0], key[1], key[2])))
+
+
 def _answer_row(key: AnswerKey) -> str:
     return f"idempotency {key[0]} {key[1]} {key[2]}"

@@ -7,8 +7,8 @@ from signalpost.store.sqlite.database import rows
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
     """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows."""
-    oldest = rows(connection, "SELECT floor FROM tenant WHERE id = ?", (tenant_id,))[0][0]
-    end = min(floor, oldest + limit)
+    oldest, last = rows(connection, "SELECT floor, last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0]
+    end = min(floor, oldest + limit, last + 1)
     if end <= oldest:
         return 0
     connection.execute("UPDATE tenant SET floor = ? WHERE id = ?", (end, tenant_id))
@@ -41,8 +41,10 @@ def prune_leftovers(connection: apsw.Connection, now: int, limit: int) -> int:
         removed += len(left)
         if not left:
             connection.execute("DELETE FROM retry WHERE subscription_number = ?", (number,))
-            connection.execute("DELETE FROM subscription WHERE number = ?", (number,))
-            removed += 1
+            # The highest stays, so that its number is never given to another one.
+            highest = "SELECT max(number) FROM subscription"
+            connection.execute(f"DELETE FROM subscription WHERE number = ? AND number < ({highest})", (number,))  # noqa: S608
+            removed += connection.changes()
         if removed >= limit:
             break
     return removed

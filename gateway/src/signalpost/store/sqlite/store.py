@@ -76,11 +76,12 @@ class SqliteStore:
         self._readers = [connect(path, read_only=True, vfs=vfs) for _ in range(READERS)]
 
     async def close(self) -> None:
+        await asyncio.to_thread(self._executors.readers.shutdown)
+        for reader in self._readers:
+            reader.close()
         await self._writer.close()
         for executor in self._executors:
             await asyncio.to_thread(executor.shutdown)
-        for reader in self._readers:
-            reader.close()
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
@@ -97,13 +98,20 @@ class SqliteStore:
             if len(commands) == 1:
                 return Published((defect,))
             middle = len(commands) // 2
-            first, second = await self.publish(commands[:middle]), await self.publish(commands[middle:])
+            first, second = await self._publish_half(commands[:middle]), await self._publish_half(commands[middle:])
             return Published(
                 first.results + second.results,
                 first.events + second.events,
                 first.subscriptions + second.subscriptions,
                 first.retries + second.retries,
             )
+
+    async def _publish_half(self, commands: Sequence[Command]) -> Published:
+        """What one half comes to is no answer to the other."""
+        try:
+            return await self.publish(commands)
+        except Unavailable as unavailable:
+            return Published((unavailable,) * len(commands))
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         return await self._writer.run(lambda connection: record.record(connection, flushes))
@@ -120,8 +128,10 @@ class SqliteStore:
         def run() -> T:
             connection = self._readers.pop()
             try:
+                connection.execute("BEGIN")  # one snapshot for all that a query reads
                 return query(connection, *args, **kwargs)
             finally:
+                connection.execute("ROLLBACK")
                 self._readers.append(connection)
 
         try:
@@ -130,6 +140,7 @@ class SqliteStore:
             raise Unavailable("The database is busy: repeat the request.") from None
 
     async def load(self) -> Loaded:
+        await self._read(publishing.check_key, self._vault)
         return await self._read(reads.load, self._vault)
 
     async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:

@@ -47,6 +47,7 @@ class Writer:
         self._checkpoint_executor = checkpoint_executor
         self._on_broken = on_broken
         self._broken = False
+        self._closed = False
         self._jobs: list[tuple[Job, asyncio.Future[Any]]] = []
         self._draining: asyncio.Task[None] | None = None
         self._checkpointing: asyncio.Task[None] | None = None
@@ -58,6 +59,8 @@ class Writer:
         """The job's result, once its transaction is durable. Raises Unavailable, or what the job raised."""
         if self._broken:
             raise Unavailable("The disk failed; Signalpost is stopping.")
+        if self._closed:
+            raise Unavailable("Signalpost is stopping. Repeat the request in a moment.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.append((job, future))
         if self._draining is None:
@@ -65,12 +68,16 @@ class Writer:
         return await future
 
     async def close(self) -> None:
-        """Finish what was asked, and copy the WAL back."""
-        for task in (self._draining, self._checkpointing):
-            if task is not None:
-                await asyncio.wait([task])
-        self._executor.submit(self._connection.close).result()
-        self._checkpoint_executor.submit(self._checkpoint_connection.close).result()
+        """Finish what was asked, and copy the WAL back: SQLite does that as the last connection closes."""
+        self._closed = True
+        while (task := self._draining or self._checkpointing) is not None:
+            await asyncio.wait([task])
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._checkpoint_executor, self._checkpoint_connection.close)
+        try:
+            await loop.run_in_executor(self._executor, self._connection.close)
+        except apsw.Error as error:
+            log.warning("the WAL could not be copied back; the next start does it", error=str(error))
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -150,6 +157,8 @@ class Writer:
                 self._copy_back(self._connection)
             except apsw.BusyError:
                 return  # the checkpoint thread is at it
+            except apsw.Error as error:
+                log.warning("checkpoint failed; it is tried again", error=str(error))
 
 
 def _as_told(error: Exception) -> Exception:

@@ -1,0 +1,103 @@
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from gateway.tests.acceptance.client import Client
+from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.receiver import OK, Answer, Answers, Endpoint, Receiver
+
+Gateways = Callable[..., GatewayProcess]
+Endpoints = Callable[..., Endpoint]
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """The authority that the gateways under test trust by `--ca-file`."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[[trustme.LeafCert], ssl.SSLContext]:
+    """A server's side of TLS with a certificate."""
+
+    def make(certificate: trustme.LeafCert) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        return context
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def receiver(authority: trustme.CA, serving: Callable[[trustme.LeafCert], ssl.SSLContext]) -> Iterator[Receiver]:
+    """The customer's server, for the whole session; tests take endpoints of it."""
+    made = Receiver(serving(authority.issue_cert("localhost")))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def endpoint(receiver: Receiver) -> Endpoints:
+    """Makes endpoints: `endpoint(answer)`."""
+
+    def make(answer: Answer | Answers = OK) -> Endpoint:
+        return receiver.endpoint(answer)
+
+    return make
+
+
+@pytest.fixture
+def gateways(tmp_path: Path, ca_file: Path, receiver: Receiver) -> Iterator[Gateways]:
+    """Makes gateways of the test's own, on fresh data directories: `gateways(retry_delays="1")` starts one. None of
+    them outlives the test, and none may have logged a fault."""
+    made: list[GatewayProcess] = []
+
+    def make(trust: Path = ca_file, **flags: str) -> GatewayProcess:
+        logs = tmp_path / f"logs-{len(made)}"
+        logs.mkdir()
+        flags.setdefault("allow", receiver.origin)
+        made.append(GatewayProcess(tmp_path / f"data-{len(made)}", logs, trust, **flags))
+        made[-1].start()
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for gateway in made:
+            gateway.end()
+    assert [fault for gateway in made for fault in gateway.faults] == []
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Receiver) -> Iterator[GatewayProcess]:
+    """One gateway for every test that neither ends it nor needs another setting: an attempt has 1 s, retries follow
+    after 1, 1 and 1 s."""
+    folder = tmp_path_factory.mktemp("gateway")
+    gateway = GatewayProcess(
+        folder / "data", folder, ca_file, receiver.origin, retry_delays="1,1,1", attempt_timeout="1"
+    )
+    try:
+        gateway.start()
+        yield gateway
+        assert gateway.stop() == 0
+    finally:
+        gateway.end()
+    assert gateway.faults == []
+
+
+@pytest.fixture
+def api(shared: GatewayProcess) -> Iterator[Client]:
+    """A client of the shared gateway. What was subscribed through it ends with the test."""
+    client = shared.client()
+    yield client
+    for subscription in client.ask("GET", "/v1/subscriptions?limit=250")["data"]:
+        client.unsubscribe(subscription)

@@ -1,0 +1,139 @@
+"""A gateway as an operator runs it: the installed command, a process of its own, a data directory, signals."""
+
+import base64
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from gateway.tests.acceptance.client import Client, until
+
+COMMAND = Path(sys.executable).with_name("signalpost")
+START_MOST = 30.0
+_GREETING = re.compile(r"listens on http://127\.0\.0\.1:(\d+), its data is in (.*)")
+
+
+class GatewayProcess:
+    """`signalpost serve` on a data directory and a free port. Its output is kept over restarts."""
+
+    def __init__(self, data_dir: Path, logs: Path, ca_file: Path, allow: str, **flags: str) -> None:
+        """`flags` are further settings: `retry_delays="1,1"`."""
+        self.data_dir = data_dir
+        self.stdout = logs / "stdout"
+        self.stderr = logs / "stderr"
+        self._flags = {"data_dir": str(data_dir), "port": "0", "ca_file": str(ca_file), "allow_targets": allow, **flags}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port: int | None = None
+        self._greeted = 0
+        """How much of the standard output came from earlier processes."""
+        self.api = self.client()
+
+    # --- Life ---------------------------------------------------------------------------------------------------------
+
+    def spawn(self) -> None:
+        """Start a process; it may not listen yet."""
+        assert self._process is None, "it runs already"
+        self._port = None
+        self._greeted = self.stdout.stat().st_size if self.stdout.exists() else 0
+        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items()]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
+        with self.stdout.open("ab") as stdout, self.stderr.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [COMMAND, "serve", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def until_listening(self) -> None:
+        """Wait for the greeting, and learn the port from it."""
+
+        def greeted() -> bool:
+            with self.stdout.open("rb") as file:
+                file.seek(self._greeted)
+                first, newline, _ = file.read().decode().partition("\n")
+            match = _GREETING.search(first)
+            if newline and match:
+                self._port = int(match[1])
+            else:
+                assert self._running.poll() is None, f"it ended: {self.stderr.read_text()}"
+            return self._port is not None
+
+        until(greeted, START_MOST, lambda: f"it does not listen: {self.stderr.read_text()}")
+
+    def start(self) -> None:
+        self.spawn()
+        self.until_listening()
+
+    def kill(self) -> None:
+        """SIGKILL: what a crash, or the machine's memory, does to it."""
+        self._running.kill()
+        self._running.wait()
+        self._process = self._port = None
+
+    def signal(self) -> None:
+        """SIGTERM, without waiting for the end."""
+        self._running.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout: float = 20) -> int:
+        """Wait for its end; its exit code."""
+        code = self._running.wait(timeout)
+        self._process = self._port = None
+        return code
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for the end; its exit code."""
+        self.signal()
+        return self.wait()
+
+    def restart(self) -> None:
+        assert self.stop() == 0
+        self.start()
+
+    def end(self) -> None:
+        """Whatever state it is in: nothing of it runs afterwards."""
+        if self._process is not None:
+            self.kill()
+
+    @property
+    def _running(self) -> "subprocess.Popen[bytes]":
+        assert self._process is not None, "it does not run"
+        return self._process
+
+    # --- What an operator sees ----------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> tuple[str, int]:
+        while self._port is None:  # somebody restarts it
+            time.sleep(0.01)
+        return "127.0.0.1", self._port
+
+    @property
+    def operator_key(self) -> str:
+        return (self.data_dir / "operator-key").read_text().strip()
+
+    def client(self, *, keep: bool = False) -> Client:
+        return Client(lambda: self.address, lambda: self.operator_key, keep=keep)
+
+    @property
+    def faults(self) -> list[str]:
+        """Log lines that should never be."""
+        words = ("request failed", "Traceback", "ended with an error", "could not be committed", "recording failed",
+                 "callback raised", "unforeseen", "never retrieved")  # fmt: skip
+        return [line for line in self.stderr.read_text().splitlines() if any(word in line for word in words)]
+
+
+def refused_start(data_dir: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
+    """A start that must end by itself."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
+    command = [str(COMMAND), "serve", f"--data-dir={data_dir}", "--port=0", *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=START_MOST, env=environment, check=False)
+
+
+def another_master_key() -> str:
+    return base64.b64encode(os.urandom(32)).decode()

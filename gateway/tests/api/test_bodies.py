@@ -1,0 +1,275 @@
+"""Bodies that cannot be read: each is refused with the place that is wrong, on every call that takes one, and nothing
+is changed."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+REST = '"type": "NDA", "ownerEmail": "o@example.com", "authorEmail": "a@example.com"'
+ABSENT = "01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
+MIB = 1024 * 1024
+
+
+@pytest.fixture(params=["POST /v1/documents", "PATCH document", "PUT document", "POST /v1/subscriptions", "PATCH sub"])
+def call(request: pytest.FixtureRequest, document: str, subscription: str) -> tuple[str, str]:
+    """Every call that takes a JSON body."""
+    calls = {
+        "POST /v1/documents": ("POST", "/v1/documents"),
+        "PATCH document": ("PATCH", document),
+        "PUT document": ("PUT", document + "?sourceVersion=9"),
+        "POST /v1/subscriptions": ("POST", "/v1/subscriptions"),
+        "PATCH sub": ("PATCH", subscription),
+    }
+    return calls[request.param]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param(b"", "empty_body", id="empty"),
+        pytest.param(b" \r\n\t", "empty_body", id="white space"),
+        pytest.param(b"{", "invalid_json", id="an object that does not end"),
+        pytest.param(b"{}}", "invalid_json", id="one bracket too many"),
+        pytest.param(b"{} {}", "invalid_json", id="two values"),
+        pytest.param(b"{}\x00", "invalid_json", id="a NUL after the value"),
+        pytest.param(b"{'type': 1}", "invalid_json", id="single quotes"),
+        pytest.param(b"// no\n{}", "invalid_json", id="a comment"),
+        pytest.param(b"type=NDA&title=x", "invalid_json", id="a form"),
+        pytest.param(b"\xef\xbb\xbf{}", "byte_order_mark", id="a byte-order mark"),
+        pytest.param("{}".encode("utf-16"), "invalid_utf8", id="UTF-16"),
+        pytest.param(b"\x80{}", "invalid_utf8", id="no UTF-8"),
+        pytest.param(b"\x1f\x8b\x08\x00", "invalid_utf8", id="gzip"),
+        pytest.param(b"NaN", "not_a_number", id="NaN"),
+        pytest.param(b"-Infinity", "not_a_number", id="an infinity"),
+        pytest.param(b"1" * 5000, "not_a_number", id="5000 digits"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_by_every_call(
+    world: "World", call: tuple[str, str], body: bytes, code: str
+) -> None:
+    problem = world.refuses(*call, body, status=400, at=("",), code=code)
+    assert problem["title"] == "The request cannot be read"
+    assert problem["errors"][0]["detail"] == problem["detail"]
+
+
+@pytest.mark.parametrize("nested", ["[" * 100_000, '{"a":' * 100_000, '[{"a":' * 50_000], ids=["[", "{", "[{"])
+def test_nesting_without_end_is_refused_by_every_call(world: "World", call: tuple[str, str], nested: str) -> None:
+    problem = world.send(*call, nested.encode()).json
+    assert (problem["status"], problem["code"]) == (400, "nested_too_deep")
+    assert problem["detail"] == "At most 100 levels of nesting are read (line 1, column {}).".format(
+        {"[": 101, "{": 501, "[{": 301}[nested[:2].replace("[[", "[").replace('{"', "{")]
+    )
+    balanced = nested + nested[::-1].translate(str.maketrans("[{", "]}", '":a'))
+    assert world.send(*call, balanced.encode()).json["code"] == "nested_too_deep"
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 100_000, "[" * 300 + "]" * 300, '[{"a":' * 2_000])
+@pytest.mark.parametrize(
+    ("start", "pointer"),
+    [('{"title": ', "/title"), ('{"additionalFacts": {"no": 1, "fact": ', "/additionalFacts/fact")],
+)
+def test_nesting_inside_a_field_names_the_field(world: "World", start: str, pointer: str, value: str) -> None:
+    answer = world.send("POST", "/v1/documents", (start + value + "}" * start.count("{")).encode())
+    assert answer.status in (400, 422)
+    assert answer.json["errors"][0]["pointer"].startswith(pointer)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "place"),
+    [
+        ('{"title": }', "/title", (1, 11)),
+        ('{\n  "type": "NDA",\n  "title": tru\n}', "/title", (3, 12)),
+        ('{"type": "NDA", "title": "x', "/title", (1, 26)),
+        ('{"type": "NDA", "title": "a\tb"}', "/title", (1, 28)),
+        ('{"type": "NDA", "title": "\x00"}', "/title", (1, 27)),
+        ('{"type": "NDA", "title": "\\x"}', "/title", (1, 27)),
+        ('{"type": "NDA", "contractValue": 01}', "/contractValue", (1, 35)),
+        ('{"type": "NDA", "contractValue": 1.}', "/contractValue", (1, 35)),
+        ('{"type": "NDA", "contractValue": +1}', "/contractValue", (1, 34)),
+        ('{"type": "NDA", "contractValue": 0x10}', "/contractValue", (1, 35)),
+        ('{"additionalFacts": {"a": 1, "b": nul}}', "/additionalFacts/b", (1, 35)),
+        ('{"additionalFacts": {"a/b~": ?}}', "/additionalFacts/a~1b~0", (1, 30)),
+        ('{"additionalFacts": {"a\\"b": ?}}', '/additionalFacts/a"b', (1, 30)),
+        ('{"additionalFacts": {"": ?}}', "/additionalFacts/", (1, 26)),
+        ('{"latestVersion": {"number": "1.0", "downloadUrl": [1, {"a": ?}]}}', "/latestVersion/downloadUrl", (1, 62)),
+        ('{"eventTypes": ["documentCreated", ?]}', "/eventTypes/1", (1, 36)),
+        # What is wrong here is between the fields, not in the one before.
+        ('{"type": "NDA",}', "", (1, 16)),
+        ('{"type": "NDA", title: "x"}', "", (1, 17)),
+        ('{"type": "NDA" "title": "x"}', "/type", (1, 16)),
+        ('{"title": "é", "type": ?}', "/type", (1, 24)),
+    ],
+)
+def test_broken_json_is_named_by_position_and_field(
+    world: "World", body: str, pointer: str, place: tuple[int, int]
+) -> None:
+    problem = world.refuses("POST", "/v1/documents", body.encode(), status=400, at=(pointer,), code="invalid_json")
+    assert problem["detail"].startswith("This is not JSON: ")
+    assert problem["detail"].endswith(f"(line {place[0]}, column {place[1]}).")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "column"),
+    [
+        (b'{"title": "\xff"}', "/title", 12),
+        ('{"type": "é😀", "title": "é'.encode() + b'\xff"}', "/title", 27),
+        (b'{"title": "\xc3', "/title", 12),
+        (b'{"title": "\xc3"}', "/title", 12),
+        (b'{"title": "\xf0\x9f\x98"}', "/title", 12),
+        (b'{"title": "\xed\xa0\x80"}', "/title", 12),
+        (b'{"title": "\xc0\x80"}', "/title", 12),
+        (b'{"\xff": 1}', "", 3),
+        (b'{"additionalFacts": {"a": 1, "\xfe": 1}}', "/additionalFacts", 31),
+        (b'{"additionalFacts": {"a": "\xfe"}}', "/additionalFacts/a", 28),
+    ],
+)
+def test_what_is_no_utf8_is_named_by_position_and_field(world: "World", body: bytes, pointer: str, column: int) -> None:
+    problem = world.refuses("POST", "/v1/documents", body, status=400, at=(pointer,), code="invalid_utf8")
+    assert problem["detail"] == f"The body must be UTF-8 (line 1, column {column})."
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 4301, "9" * 400 + ".5"])
+def test_what_is_no_number_is_named_wherever_it_is(world: "World", number: str) -> None:
+    body = '{"contractValue": %s, "additionalFacts": {"a": %s, "b": 1}, "title": [0, %s]}' % ((number,) * 3)
+    at = ("/contractValue", "/additionalFacts/a", "/title/1")
+    world.refuses("POST", "/v1/documents", body.encode(), status=400, at=at, code="not_a_number")
+
+
+def test_what_is_no_number_is_refused_though_a_repeated_name_hides_it(world: "World") -> None:
+    body = '{"title": "x", "contractValue": NaN, "contractValue": 1, ' + REST + "}"
+    world.refuses("POST", "/v1/documents", body.encode(), status=400, at=("",), code="not_a_number")
+
+
+def test_every_lone_surrogate_is_named_beside_what_else_is_wrong(world: "World") -> None:
+    body = (
+        r'{"type": "\ud800", "title": "a\udfffb", "ownerEmail": "\udc00@x", "authorEmail": 1, "\ud83d": 1,'
+        r' "additionalFacts": {"\udbff": 1, "ok": "\ud800\ud800", "fine": "\ud83d\ude00"},'
+        r' "startDate": "\udc00", "status": "created"}'
+    )
+    at = (
+        "/type", "/title", "/ownerEmail", "/authorEmail", r"/\ud83d", r"/additionalFacts/\udbff", "/additionalFacts/ok",
+        "/startDate", "/status",
+    )  # fmt: skip
+    world.refuses("POST", "/v1/documents", body.encode(), at=at)
+
+
+def test_every_lone_surrogate_of_a_subscription_is_named(world: "World") -> None:
+    body = (
+        r'{"name": "\ud800", "url": "https://x/\udc00", "eventTypes": ["\ud800"], "headers": {"\ud800": "", "x":'
+        r' "\ud800"}, "secret": "12345678\ud800", "ordering": "\ud800", "status": "\ud800", "\udfff": null}'
+    )
+    at = (
+        "/name", "/url", "/eventTypes/0", r"/headers/\ud800", "/headers/x", "/secret", "/ordering", "/status",
+        r"/\udfff",
+    )  # fmt: skip
+    world.refuses("POST", "/v1/subscriptions", body.encode(), at=at)
+
+
+def test_a_pair_of_surrogates_is_a_character(world: "World") -> None:
+    body = r'{"title": "\ud83d\ude00", ' + REST + "}"
+    assert world.send("POST", "/v1/documents", body.encode()).ok(201)["title"] == "😀"
+
+
+def test_of_a_name_that_is_repeated_the_last_value_counts(world: "World") -> None:
+    repeated = r', "title": "\ud800", "additionalFacts": {"a": [], "a": "abc"}, "title": "last"}'
+    body = '{"title": 5, ' + REST + repeated
+    made = world.send("POST", "/v1/documents", body.encode()).ok(201)
+    assert made["title"] == "last"
+    assert made["additionalFacts"] == {"a": "abc"}
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 1.5, "text", [], [{}]])
+def test_a_body_that_is_no_object_is_refused_by_every_call(world: "World", call: tuple[str, str], value: Any) -> None:
+    problem = world.refuses(*call, json.dumps(value).encode(), at=("",))
+    assert problem["errors"][0]["detail"] == "The body must be a JSON object."
+
+
+def test_unknown_fields_are_all_named_by_every_call(world: "World", call: tuple[str, str]) -> None:
+    answer = world.send(*call, {"Title": "x", "": 1, "a/b~c": 2, "__proto__": {}, "createdby": None, "\x00": 1})
+    unknown = [e["pointer"] for e in answer.json["errors"] if e["code"] == "unknown_field"]
+    assert answer.status == 422
+    assert unknown == ["/Title", "/", "/a~1b~0c", "/__proto__", "/createdby", "/\x00"]
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application",
+     "", " ", "application/json-patch+json", "application/problem+json"],
+)  # fmt: skip
+def test_a_content_type_that_is_no_json_is_refused_by_every_call(
+    world: "World", call: tuple[str, str], media_type: str
+) -> None:
+    problem = world.refuses(*call, b"{}", status=415, headers={"content-type": media_type}, code="not_json")
+    assert problem["detail"] == (
+        f"Send `content-type: application/json`, not `{media_type.partition(';')[0].strip()}`."
+    )
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/json", "APPLICATION/JSON; charset=utf-8", "application/merge-patch+json", None],
+)
+def test_json_is_taken_under_any_of_its_names(world: "World", media_type: str | None) -> None:
+    body = json.dumps(world.document).encode()
+    headers = {} if media_type is None else {"content-type": media_type}
+    connection_headers = {"authorization": f"Bearer {world.key}", **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in connection_headers.items())
+    head = f"POST /v1/documents HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n{lines}\r\n"
+    assert world.raw(head.encode() + body).startswith(b"HTTP/1.1 201 ")
+
+
+# --- The limit of 1 MiB -----------------------------------------------------------------------------------------------
+
+
+def padded(world: "World", size: int) -> bytes:
+    body = json.dumps(dict(world.document)).encode()
+    return body + b" " * (size - len(body))
+
+
+def chunked(world: "World", target: str, chunks: list[bytes]) -> bytes:
+    head = (
+        f"{target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {world.key}\r\n"
+        "transfer-encoding: chunked\r\n\r\n"
+    )
+    return head.encode() + b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+def test_a_body_of_1_mib_is_read(world: "World") -> None:
+    world.send("POST", "/v1/documents", padded(world, MIB)).ok(201)
+    half = padded(world, MIB)
+    pieces = [half[at : at + 65536] for at in range(0, MIB, 65536)]
+    assert world.raw(chunked(world, "POST /v1/documents", pieces)).startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_longer_body_is_refused_by_every_call(world: "World", call: tuple[str, str]) -> None:
+    problem = world.refuses(*call, padded(world, MIB + 1), status=413, code="body_too_large")
+    assert problem["detail"] == "A body can have at most 1048576 bytes."
+
+
+def test_a_longer_body_in_chunks_is_refused(world: "World") -> None:
+    before = world.state()
+    body = padded(world, MIB + 1)
+    pieces = [body[at : at + 65536] for at in range(0, len(body), 65536)]
+    assert world.raw(chunked(world, "POST /v1/documents", pieces)).startswith(b"HTTP/1.1 413 ")
+    assert world.state() == before
+
+
+def test_a_length_without_end_is_refused_before_its_body_came(world: "World") -> None:
+    head = (
+        f"POST /v1/documents HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.key}\r\n"
+        "connection: close\r\ncontent-length: 99999999999999\r\n\r\n{"
+    )
+    answer = world.raw(head.encode(), 2)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_that_ends_too_early_changes_nothing(world: "World") -> None:
+    before = world.state()
+    head = f"POST /v1/documents HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.key}\r\ncontent-length: 500\r\n\r\n"
+    answer = world.raw(head.encode() + json.dumps(dict(world.document)).encode(), hang_up=True)
+    assert not answer.startswith(b"HTTP/1.1 2")
+    assert world.state() == before

@@ -1,0 +1,368 @@
+"""Pausing, skipping, deleting; the retention; a lane that another owner wrote."""
+
+import asyncio
+
+import pytest
+from gateway.tests.engine.world import BROKEN, HANG, TENANT, Life, Reply, World, types
+
+from signalpost.domain.delivery import State
+from signalpost.domain.errors import Unavailable
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+DAY = 24 * 3_600.0
+DAYS_10 = 864_000
+
+
+# --- Pausing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_a_pause_keeps_everything_for_the_resume(world: World, crash: bool) -> None:
+    async def first(life: Life) -> None:
+        await life.subscribe("a")
+        world.endpoint("a").answer = lambda call: BROKEN if call.sequence == 1 else Reply(after=0.5)
+        await life.create("x", "y")
+        await asyncio.sleep(1)
+        await life.change("a", status="paused")
+        await life.create(*(f"d{number}" for number in range(300)))
+        await asyncio.sleep(1_000)
+        assert len(world.endpoint("a").calls) == 2
+        assert life.health("a")["state"] == "paused"
+        assert life.health("a")["lag"] == 300
+
+    async def second(life: Life) -> None:
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(100)
+        assert len(world.endpoint("a").calls) == 2
+        await life.change("a", status="active")
+        await asyncio.sleep(100)
+        assert sorted(world.endpoint("a").sequences) == list(range(1, 303))
+        assert [call.attempt for call in world.endpoint("a").of(1)] == [1, 2]
+
+    (world.crash if crash else world.run)(first)
+    world.run(second)
+
+
+def test_what_flies_when_a_pause_comes_ends_and_counts(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        world.endpoint("a").answer = lambda call: Reply(status=500 if call.sequence % 2 else 200, after=3)
+        await life.create(*(f"d{number}" for number in range(20)))
+        await asyncio.sleep(1)
+        assert world.endpoint("a").in_flight == 4
+        await life.change("a", status="paused")
+        await asyncio.sleep(500)
+        assert len(world.endpoint("a").calls) == 4
+        assert world.endpoint("a").sequences == [2, 4]
+        world.endpoint("a").answers(Reply())
+        await life.change("a", status="active")
+        await asyncio.sleep(1)
+        # Resumed, it begins with one at a time.
+        assert sorted(world.endpoint("a").sequences) == list(range(1, 21))
+        assert [call.attempt for call in world.endpoint("a").of(3)] == [1, 2]
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("crash_before_recording", [True, False])
+def test_a_resume_may_skip_the_backlog(world: World, crash_before_recording: bool) -> None:
+    async def first(life: Life) -> None:
+        await life.subscribe("a", delays=(30, 30))
+        world.endpoint("a").answers(BROKEN)
+        await life.create("x", "y")  # parked
+        await asyncio.sleep(1)
+        await life.change("a", status="paused")
+        await life.create(*(f"d{number}" for number in range(50)))
+        await asyncio.sleep(10)
+        world.endpoint("a").answers(Reply())
+        await life.change("a", status="active", skipBacklog=True)
+        if not crash_before_recording:
+            await life.create("new")
+            await asyncio.sleep(100)
+            assert world.endpoint("a").sequences == [53]
+
+    async def second(life: Life) -> None:
+        await life.create("newer")
+        await asyncio.sleep(100)
+
+    world.crash(first)
+    world.run(second)
+    assert world.endpoint("a").sequences == ([53] if crash_before_recording else [53, 54])
+    assert {s: row.state for s, row in world.deliveries("a").items()} == {1: State.FAILED, 2: State.FAILED}
+
+
+@pytest.mark.parametrize("caught_up", [True, False])
+def test_a_skipped_backlog_stays_skipped_where_only_retries_were_left_of_it(world: World, caught_up: bool) -> None:
+    """The crash comes between the commit of the change and the record of the lane."""
+
+    async def first(life: Life) -> None:
+        await life.subscribe("a", delays=(30, 30))
+        world.endpoint("a").answers(BROKEN)
+        await life.create("x", "y")
+        await asyncio.sleep(1)
+        if not caught_up:
+            await life.create("z")
+        await life.change("a", status="paused")
+        await asyncio.sleep(10)
+        world.endpoint("a").answers(Reply())
+        await life.change("a", status="active", skipBacklog=True)
+
+    async def second(_life: Life) -> None:
+        await asyncio.sleep(100)
+
+    world.crash(first)
+    world.run(second)
+    world.run(second)
+    assert not {1, 2} & set(world.endpoint("a").sequences)
+
+
+def test_a_delete_drops_what_waits_and_what_flies(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.subscribe("b")
+        world.endpoint("a").answer = lambda call: BROKEN if call.sequence < 10 else Reply(after=3)
+        await life.create(*(f"d{number}" for number in range(50)))
+        await asyncio.sleep(1)
+        assert world.endpoint("a").in_flight > 0
+        calls = len(world.endpoint("a").calls)
+        await life.unsubscribe("a")
+        assert life.engine.subscription(TENANT, world.ids["a"]) is None
+        await life.create("later")
+        await asyncio.sleep(700)
+        assert len(world.endpoint("a").calls) == calls
+        assert len(world.endpoint("b").sequences) == 51
+        assert world.query("SELECT count(*) FROM lane") == [(1,)]
+        # The retention takes the rest away, and nothing writes it anew.
+        assert world.query("SELECT count(*) FROM delivery") == [(0,)]
+
+    world.run(scenario)
+
+
+# --- The retention ----------------------------------------------------------------------------------------------------
+
+
+def test_the_retention_removes_what_is_old_a_little_at_a_time(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", delays=())
+        world.endpoint("a").answer = lambda call: BROKEN if call.sequence % 100 == 0 else Reply()
+        await life.create(*(f"d{number}" for number in range(1_200)))
+        await asyncio.sleep(DAY / 2)
+        await life.create(*(f"e{number}" for number in range(10)))
+        assert world.query("SELECT count(*) FROM event") == [(1_210,)]
+        floors = set()
+        for _ in range(200):
+            await asyncio.sleep(DAY / 2 / 198)
+            floors.add(await life.store.floor(TENANT))
+        await life.until_recorded()
+        assert world.query("SELECT count(*), min(sequence) FROM event") == [(10, 1_201)]
+        assert world.query("SELECT min(sequence) FROM attempt") == [(1_201,)]
+        assert world.deliveries("a") == {}
+        assert await life.store.floor(TENANT) == 1_201
+        assert life.health("a")["lost"] == 0
+        assert world.logged("error", "") == 0
+        assert len(world.endpoint("a").calls) == 1_210
+
+    world.run(scenario, retention_days=1)
+
+
+def test_a_paused_lane_is_told_before_the_retention_takes_its_events(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", delays=(DAYS_10,) * 3)
+        world.endpoint("a").answers(BROKEN)
+        await life.create("x", "y")
+        await asyncio.sleep(1)
+        await life.change("a", status="paused")
+        await life.create(*(f"d{number}" for number in range(50)))
+        await asyncio.sleep(DAY * 0.45)
+        assert world.logged("warning", "behind by half") == 0
+        await asyncio.sleep(DAY * 0.1)
+        assert world.logged("warning", "behind by half") > 0
+        assert world.logged("error", "retention") == 0
+        await life.create(*(f"e{number}" for number in range(5)))
+        await asyncio.sleep(DAY * 0.5)
+        assert world.logged("error", "retention") == 1
+        assert life.health("a")["lost"] == 52
+        assert world.lane("a").health["lost"] == 52
+        assert world.query("SELECT min(sequence) FROM event") == [(53,)]
+        assert world.deliveries("a") == {}
+        world.endpoint("a").answers(Reply())
+        await life.change("a", status="active")
+        await asyncio.sleep(100)
+        assert world.endpoint("a").sequences == [53, 54, 55, 56, 57]
+
+    world.run(scenario, retention_days=1)
+
+
+def test_a_lane_paused_for_long_keeps_a_short_record_of_what_it_lost(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", status="paused")
+        for number in range(200):
+            await life.create(f"d{number}")
+            await asyncio.sleep(1_200)
+        await asyncio.sleep(DAY)
+        assert life.health("a")["lost"] > 150
+        ((gaps,),) = world.query("SELECT gaps FROM lane")
+        assert len(gaps) < 20
+
+    world.run(scenario, retention_days=1)
+
+
+def test_a_retry_whose_event_was_removed_is_given_up_and_said(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", delays=(DAYS_10 // 10, DAYS_10 // 10))
+        world.endpoint("a").answers(BROKEN)
+        await life.create("x")
+        await asyncio.sleep(DAY * 1.3)
+        assert len(world.endpoint("a").calls) == 1
+        assert life.health("a")["lost"] == 1
+        assert world.logged("error", "removed") + world.logged("error", "removes") == 1
+        await life.create("y")
+        await asyncio.sleep(1)
+        assert len(world.endpoint("a").calls) == 2
+
+    world.run(scenario, retention_days=1)
+
+
+def test_the_retention_goes_on_after_an_error(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.create("x")
+        world.faults.prune = Unavailable("busy")
+        await asyncio.sleep(DAY * 1.1)
+        world.faults.prune = RuntimeError("odd")
+        await asyncio.sleep(DAY * 0.1)
+        assert world.query("SELECT count(*) FROM event") == [(1,)]
+        world.faults.prune = None
+        await asyncio.sleep(1_300)
+        assert world.query("SELECT count(*) FROM event") == [(0,)]
+
+    world.run(scenario, retention_days=1)
+
+
+def test_a_lane_that_slept_through_what_it_did_not_want_has_lost_nothing(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", types=types("documentDeleted"))
+        await life.create("x", "y")
+        await asyncio.sleep(DAY * 1.1)
+        assert life.health("a")["lost"] == 0
+        assert world.logged("error", "") == 0
+        assert world.logged("warning", "") == 0
+        await life.submit(world.delete("x"))
+        await asyncio.sleep(1)
+        assert world.endpoint("a").sequences == [3]
+
+    world.run(scenario, retention_days=1)
+
+
+# --- Another owner ----------------------------------------------------------------------------------------------------
+
+
+def test_a_lane_that_another_owner_wrote_is_loaded_anew(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        world.endpoint("a").answer = lambda call: Reply(status=500 if call.sequence % 50 == 0 else 200, after=0.3)
+        await life.create(*(f"d{number}" for number in range(300)))
+        await life.until(lambda: world.endpoint("a").successes > 40)
+        await life.until_recorded()
+        lane = world.lane("a")
+        recorded = {s for s in range(1, lane.head + 1) if s not in lane.open and s not in world.deliveries("a")}
+        world.query("UPDATE lane SET version = version + 1")
+        fenced_at = life.loop.time()
+        await life.until(lambda: len({s for s in world.endpoint("a").sequences if s % 50}) == 294, within=300)
+        await asyncio.sleep(1_000)
+        again = [call for call in world.endpoint("a").calls if call.at > fenced_at + 1]
+        assert recorded
+        assert not {call.sequence for call in again if call.delivered} & recorded
+        # Each repeat is of what flew at that moment, or ended in the moments before.
+        assert sum(len(world.endpoint("a").of(s)) - 1 for s in range(1, 301) if s % 50) <= 2 * 128
+        assert world.lane("a").head == 300
+        assert world.lane("a").open == []
+        assert {row.state for row in world.deliveries("a").values()} == {State.FAILED}
+        assert len(world.deliveries("a")) == 6
+
+    world.run(scenario)
+
+
+def test_a_fence_while_a_page_is_read_loses_nothing(world: World) -> None:
+    """The page was asked for from a head that the lane, loaded anew, has not reached yet."""
+
+    async def build(life: Life) -> None:
+        await life.subscribe("a", status="paused", rateLimit=10)
+        await life.create(*(f"d{number}" for number in range(900)))
+
+    async def scenario(life: Life) -> None:
+        world.endpoint("a").answers(Reply(after=0.002))
+        world.faults.slow_pages = [0.0, 0.3]
+        await life.change("a", status="active")
+        await asyncio.sleep(0.005)
+        assert life.store.pages_read == 2
+        world.query("UPDATE lane SET version = version + 1")
+        await asyncio.sleep(1)
+        await life.change("a", rateLimit=None)
+        await life.until(lambda: set(world.endpoint("a").sequences) == set(range(1, 901)))
+        assert life.health("a")["lost"] == 0
+        assert world.logged("error", "") == 0
+
+    world.run(build)
+    world.run(scenario, cache_bytes=1)
+
+
+def test_a_retry_by_hand_is_not_lost_when_the_lane_turns_out_to_be_another_owners(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.create("x", "y")
+        await asyncio.sleep(1)
+        for round_ in range(8):
+            await life.retry("a", 1)
+            await asyncio.sleep(round_ * 0.01)
+            world.query("UPDATE lane SET version = version + 1")
+            await asyncio.sleep(5)
+            seen = len(world.endpoint("a").of(1))
+            assert seen >= round_ + 2
+            assert world.query("SELECT * FROM retry") == []
+
+    world.run(scenario)
+
+
+def test_what_a_fenced_lane_had_under_way_holds_nothing_up(world: World) -> None:
+    """Whatever the fence drops is no longer counted as not recorded, or as under way: it is more than both bounds."""
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        for round_ in range(30):
+            await life.create(*(f"d{round_}-{number}" for number in range(450)))
+            await asyncio.sleep(0.03)
+            world.query("UPDATE lane SET version = version + 1")
+            await asyncio.sleep(0.5)
+        await life.until(lambda: len(set(world.endpoint("a").sequences)) == 30 * 450, every=1)
+
+    world.run(scenario)
+
+
+def test_an_engine_that_closes_while_nothing_can_be_recorded_ends(world: World) -> None:
+    async def first(life: Life) -> None:
+        await life.subscribe("a")
+        world.endpoint("a").answer = lambda call: HANG if call.sequence == 2 else Reply()
+        await life.create("x", "y")
+        world.faults.record = Unavailable("The disk is full.")
+        await asyncio.sleep(1)
+
+    async def second(_life: Life) -> None:
+        await asyncio.sleep(100)
+
+    world.run(first)
+    world.faults.record = None
+    world.endpoint("a").answers(Reply())
+    world.run(second)
+    assert sorted(world.endpoint("a").sequences) == [1, 1, 2]
+    assert world.lane("a").open == []
+
+
+def test_a_command_after_the_close_is_refused(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.engine.close(1)
+        with pytest.raises(Unavailable):
+            await life.create("x")
+
+    world.crash(scenario)

@@ -1,0 +1,324 @@
+"""What holds an endpoint's sends back: breaker, concurrency, rate limit, what is not recorded yet."""
+
+import asyncio
+
+import pytest
+from gateway.tests.engine.world import BROKEN, HANG, Life, Reply, World
+
+from signalpost.domain.errors import Unavailable
+from signalpost.engine import dispatcher, runner
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+
+async def _open_breaker(world: World, life: Life, reply: Reply = BROKEN) -> None:
+    """Make the breaker of `a` open, which takes some 60 events."""
+    world.endpoint("a").answers(reply)
+    for number in range(80):
+        await life.create(f"d{number}")
+        await asyncio.sleep(1)
+        if life.health("a")["breaker"] == "open":
+            return
+    raise AssertionError("it did not open")
+
+
+def test_the_breaker_opens_after_20_failures_over_a_minute_and_not_before(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("many")
+        await life.subscribe("few")
+        for host in ("many", "few"):
+            world.endpoint(host).answers(BROKEN)
+        await life.create(*(f"d{number}" for number in range(4)))
+        await asyncio.sleep(55)
+        assert life.health("many")["breaker"] == "closed"
+        await life.change("few", status="paused")
+        await life.create(*(f"e{number}" for number in range(30)))
+        await asyncio.sleep(0.4)
+        assert len(world.endpoint("many").calls) > 20
+        assert life.health("many")["breaker"] == "closed"
+        await asyncio.sleep(30)
+        assert life.health("many")["breaker"] == "open"
+        assert life.health("many")["state"] == "failing"
+        await asyncio.sleep(100)
+        assert life.health("few")["breaker"] == "closed"
+
+    world.run(scenario)
+
+
+def test_an_open_breaker_lets_one_probe_at_a_time_through_10_s_doubling_to_5_min(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", delays=(10,) * 10)
+        await _open_breaker(world, life)
+        opened = life.loop.time()
+        await life.create(*(f"e{number}" for number in range(100)))
+        await asyncio.sleep(3_000)
+        calls = world.endpoint("a").calls
+        probes = [call for call in calls if call.at > opened]
+        ends = [
+            max(call.ended_at or 0 for call in calls if call.at <= opened),
+            *(call.ended_at or 0 for call in probes),
+        ]
+        waits = [probe.at - end for end, probe in zip(ends, probes, strict=False)]
+        expected = [min(10 * 2**exponent, 300) for exponent in range(len(waits))]
+        assert all(least <= wait <= least * 1.2 + 0.1 for least, wait in zip(expected, waits, strict=True)), waits
+        assert waits[-1] >= 300
+        assert life.health("a")["lag"] >= 90
+
+    world.run(scenario)
+
+
+def test_one_success_closes_the_breaker_and_what_waited_goes_out(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await _open_breaker(world, life)
+        world.endpoint("a").answers(Reply())
+        await life.create(*(f"e{number}" for number in range(100)))
+        await asyncio.sleep(60)
+        health = life.health("a")
+        assert (health["breaker"], health["state"], health["lastError"]) == ("closed", "healthy", None)
+        await asyncio.sleep(400)
+        last = (await life.log())[-1].sequence
+        assert sorted(world.endpoint("a").sequences) == list(range(1, last + 1))
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_an_open_breaker_survives_a_restart(world: World, crash: bool) -> None:
+    async def first(life: Life) -> None:
+        await life.subscribe("a")
+        await _open_breaker(world, life)
+        await asyncio.sleep(30)
+
+    async def second(life: Life) -> None:
+        assert life.health("a")["breaker"] == "open"
+        await asyncio.sleep(100)
+        assert len(world.endpoint("a").calls) <= seen + 5
+        assert world.endpoint("a").in_flight_most <= 4
+
+    (world.crash if crash else world.run)(first)
+    seen = len(world.endpoint("a").calls)
+    world.run(second)
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_a_new_url_starts_with_a_closed_breaker_and_stays_so(world: World, crash: bool) -> None:
+    async def first(life: Life) -> None:
+        await life.subscribe("a")
+        await _open_breaker(world, life)
+        await asyncio.sleep(100)
+        await life.change("a", status="paused")
+        await asyncio.sleep(100)
+        await life.change("a", url="https://new-place/hook")
+        assert life.health("a")["breaker"] == "closed"
+        await life.until_recorded()
+
+    async def second(life: Life) -> None:
+        assert life.health("a")["breaker"] == "closed"
+        await life.change("a", status="active")
+        await asyncio.sleep(500)
+        assert len(world.endpoint("new-place").sequences) > 60
+
+    (world.crash if crash else world.run)(first)
+    world.run(second)
+
+
+def test_an_endpoint_starts_with_few_at_a_time_and_gets_more_while_it_is_fast(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        world.endpoint("a").answers(Reply(after=0.2))
+        await life.create(*(f"d{number}" for number in range(2_000)))
+        await asyncio.sleep(0.1)
+        assert 1 <= world.endpoint("a").in_flight_most <= 4
+        await life.until(lambda: world.endpoint("a").successes == 2_000)
+        assert world.endpoint("a").in_flight_most == 128
+        assert life.loop.time() < 1_000 + 15
+
+    world.run(scenario)
+
+
+def test_a_slow_endpoint_gets_no_more_and_one_that_hangs_half(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("slow")
+        await life.subscribe("hangs")
+        world.endpoint("slow").answers(Reply(after=2))
+        world.endpoint("hangs").answer = lambda call: HANG if call.sequence > 300 else Reply(after=0.1)
+        await life.create(*(f"d{number}" for number in range(600)))
+        await life.until(lambda: world.endpoint("hangs").successes == 300)
+        assert world.endpoint("hangs").in_flight_most > 20
+        await asyncio.sleep(30)
+        now = life.loop.time()
+        assert world.endpoint("hangs").in_flight <= 1
+        assert sum(call.at > now - 20 for call in world.endpoint("hangs").calls) <= 4
+        assert world.endpoint("slow").in_flight_most == 4
+
+    world.run(scenario)
+
+
+def test_a_process_has_a_bounded_number_under_way_and_serves_all_in_turns(world: World) -> None:
+    hosts = [f"h{number}" for number in range(20)]
+
+    async def scenario(life: Life) -> None:
+        for host in hosts:
+            await life.subscribe(host)
+            world.endpoint(host).answers(Reply(after=0.5))
+        await life.create(*(f"d{number}" for number in range(1_000)))
+        await asyncio.sleep(20)
+        progress = [world.endpoint(host).successes for host in hosts]
+        assert min(progress) > 0.5 * max(progress)
+        await life.until(lambda: all(world.endpoint(host).successes == 1_000 for host in hosts))
+        assert life.transport.in_flight_most == dispatcher.IN_FLIGHT_MOST
+
+    world.run(scenario)
+
+
+def test_endpoints_that_hang_do_not_hold_up_one_that_answers(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        for number in range(300):
+            await life.subscribe(f"hangs{number}")
+            world.endpoint(f"hangs{number}").answers(HANG)
+        await life.subscribe("good")
+        await life.create("first")
+        await asyncio.sleep(20)
+        await life.create(*(f"d{number}" for number in range(500)))
+        started = life.loop.time()
+        await life.until(lambda: world.endpoint("good").successes == 501)
+        assert life.loop.time() - started < 1
+        world.endpoint("good").answer = lambda call: Reply(status=500 if call.attempt == 1 else 200)
+        await life.create("last")
+        await asyncio.sleep(15)
+        assert world.endpoint("good").successes == 502
+
+    world.run(scenario)
+
+
+def test_endpoints_that_failed_for_long_are_served_again_once_they_answer(world: World) -> None:
+    hosts = [f"h{number}" for number in range(200)]
+
+    async def scenario(life: Life) -> None:
+        for host in hosts:
+            await life.subscribe(host)
+            world.endpoint(host).answers(HANG)
+        await life.create(*(f"d{number}" for number in range(5)))
+        await asyncio.sleep(40)
+        assert sum(world.endpoint(host).in_flight for host in hosts) <= dispatcher.IN_FLIGHT_FAILING_MOST
+        for host in hosts:
+            world.endpoint(host).answers(Reply())
+        await life.create("more")
+        await life.until(lambda: all(6 in world.endpoint(host).sequences for host in hosts), within=10)
+        await asyncio.sleep(800)
+        assert all(sorted(world.endpoint(host).sequences) == list(range(1, 7)) for host in hosts)
+
+    world.run(scenario)
+
+
+def test_a_rate_limit_is_kept_but_for_one_burst_after_a_rest(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", rateLimit=20)
+        await life.subscribe("b")
+        await life.create(*(f"d{number}" for number in range(300)))
+        await life.until(lambda: world.endpoint("a").successes == 300)
+        ats = [call.at for call in world.endpoint("a").calls]
+        assert ats == sorted(ats)
+        # At most one second's worth at once, and the rest evenly: 20 + 20 t by the time t.
+        assert all(at - ats[0] >= (number - 20) / 20 - 0.001 for number, at in enumerate(ats, 1))
+        assert ats[-1] - ats[0] == pytest.approx(300 / 20 - 1, abs=0.5)
+        assert max(call.at for call in world.endpoint("b").calls) - ats[0] < 2
+        await life.change("a", rateLimit=None)
+        await life.create(*(f"e{number}" for number in range(300)))
+        await asyncio.sleep(2)
+        assert world.endpoint("a").successes == 600
+
+    world.run(scenario)
+
+
+def test_timers_do_not_pile_up_while_a_retry_is_far_away(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", rateLimit=1, delays=(3_600,))
+        world.endpoint("a").answer = lambda call: BROKEN if call.sequence == 1 else Reply()
+        for number in range(600):
+            await life.create(f"d{number}")
+            await asyncio.sleep(2.5 if number % 2 else 0.2)
+        assert life.loop.timers < 20
+
+    world.run(scenario)
+
+
+def test_sending_stops_while_too_much_is_not_recorded_and_goes_on_after_that(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.create(*(f"d{number}" for number in range(2_500)))
+        world.faults.record = Unavailable("The disk is full.")
+        await asyncio.sleep(60)
+        assert world.endpoint("a").successes <= runner.UNRECORDED_MOST + 128
+        assert world.endpoint("a").successes >= runner.UNRECORDED_MOST
+        assert "cannot be recorded since" in (life.engine.trouble or "")
+        world.faults.record = None
+        await life.until(lambda: world.endpoint("a").successes == 2_500)
+        await life.until_recorded()
+        assert life.engine.trouble is None
+        assert len(world.endpoint("a").calls) == 2_500
+        assert world.lane("a").head == 2_500
+        assert world.lane("a").open == []
+
+    world.run(scenario)
+
+
+def test_what_a_process_has_not_recorded_is_bounded_over_all_its_lanes(world: World) -> None:
+    hosts = [f"h{number}" for number in range(15)]
+
+    async def scenario(life: Life) -> None:
+        for host in hosts:
+            await life.subscribe(host)
+        await life.create(*(f"d{number}" for number in range(1_100)))
+        world.faults.record = Unavailable("The disk is full.")
+        await asyncio.sleep(60)
+        sent = sum(len(world.endpoint(host).calls) for host in hosts)
+        assert sent <= dispatcher.UNRECORDED_MOST + dispatcher.IN_FLIGHT_MOST
+
+    async def later(life: Life) -> None:
+        world.faults.record = None
+        await life.until(lambda: all(len(set(world.endpoint(host).sequences)) == 1_100 for host in hosts), every=1)
+        await asyncio.sleep(10)
+
+    world.crash(scenario)
+    sent = {host: len(world.endpoint(host).calls) for host in hosts}
+    world.run(later)
+    for host in hosts:
+        assert len(world.endpoint(host).calls) <= 1_100 + sent[host]
+
+
+def test_a_process_that_was_blocked_by_records_goes_on_without_a_new_event(world: World) -> None:
+    hosts = [f"h{number}" for number in range(12)]
+
+    async def scenario(life: Life) -> None:
+        for host in hosts:
+            await life.subscribe(host)
+        await life.create(*(f"d{number}" for number in range(1_100)))
+        world.faults.record = RuntimeError("odd")
+        await asyncio.sleep(60)
+        world.faults.record = None
+        await life.until(lambda: all(world.endpoint(host).successes == 1_100 for host in hosts), every=1)
+        assert all(len(world.endpoint(host).calls) == 1_100 for host in hosts)
+
+    world.run(scenario)
+
+
+def test_a_retry_and_new_events_take_turns(world: World) -> None:
+    """A pile of due retries starves no new event, and new events starve no retry."""
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", delays=(30,))
+        world.endpoint("a").answer = lambda call: (
+            Reply(status=500, after=1) if call.sequence <= 40 and call.attempt == 1 else Reply(after=1.5)
+        )
+        await life.create(*(f"d{number}" for number in range(40)))
+        await asyncio.sleep(15)
+        await life.create(*(f"e{number}" for number in range(400)))
+        await asyncio.sleep(45)
+        calls = [call for call in world.endpoint("a").calls if 1_045 < call.at < 1_055]
+        assert 20 <= len(calls) <= 40
+        retries = sum(call.attempt == 2 for call in calls)
+        assert 0.4 < retries / len(calls) < 0.6
+
+    world.run(scenario)

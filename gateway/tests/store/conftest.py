@@ -1,0 +1,258 @@
+"""A store under test, on every database that there is an implementation for.
+
+`Shop` is one store with a hand-moved clock and the changes and records that tests make; `shop.reopen()` closes it and
+opens it again on what it kept.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+import pytest
+from hypothesis import settings
+
+from signalpost.domain.batch import Answer, Command, IdempotencyKey
+from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
+from signalpost.domain.lane import Row
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription_commands import (
+    CreateSubscription,
+    DeleteSubscription,
+    PatchSubscription,
+    RetryDelivery,
+)
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.store import (
+    Attempt,
+    DeliveryFilter,
+    DeliveryView,
+    Health,
+    LaneFlush,
+    LaneFlushed,
+    Published,
+    Store,
+)
+from signalpost.store.vault import Vault
+
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+T = TypeVar("T")
+START = 1_700_000_000 * SECOND
+MASTER_KEY = bytes(range(32))
+TENANT = 1
+"""The one that every new database has."""
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class Implementation(Protocol):
+    """Opens what is kept under a folder."""
+
+    def __call__(self, folder: Path, now: Callable[[], int], random_bits: Callable[[int], int]) -> Store: ...
+
+
+def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], int]) -> Store:
+    def broken(error: BaseException) -> None:
+        raise AssertionError("the disk failed") from error
+
+    return SqliteStore(folder / "signalpost.db", Vault(MASTER_KEY), now, random_bits, thread_executors(), broken)
+
+
+IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": sqlite}
+
+
+def document_id(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def subscription_id(number: int) -> str:
+    return f"00000000-0000-4000-9000-{number:012d}"
+
+
+class Shop:
+    def __init__(self, implementation: Implementation, folder: Path) -> None:
+        self.folder = folder
+        self.now = START
+        self._implementation = implementation
+        self._random = Random(7)
+        self.store = self._open()
+
+    def _open(self) -> Store:
+        return self._implementation(self.folder, lambda: self.now, self._random.getrandbits)
+
+    async def reopen(self) -> None:
+        await self.store.close()
+        self.store = self._open()
+
+    # --- Publishing ---------------------------------------------------------------------------------------------------
+
+    async def publish(self, *commands: Command) -> Published:
+        return await self.store.publish(commands)
+
+    async def do(self, command: Command) -> Answer:
+        """One command that is not refused."""
+        published = await self.publish(command)
+        [result] = published.results
+        if not isinstance(result, Answer):
+            raise result
+        return result
+
+    async def fill(self, count: int, documents: int = 5, title: str = "t") -> None:
+        """So many events of a few documents, a second apart."""
+        for n in range(count):
+            self.now += SECOND
+            await self.do(create(n % documents, title=f"{title}{n}"))
+
+    async def subscribe(self, number: int = 1, **checked: Any) -> Subscription:
+        await self.do(subscribe(number, **checked))
+        return await self.subscription(number)
+
+    async def subscription(self, number: int = 1) -> Subscription:
+        loaded = await self.store.load()
+        [found] = [s for s in loaded.subscriptions if s.id == subscription_id(number)]
+        return found
+
+    # --- Lanes --------------------------------------------------------------------------------------------------------
+
+    async def record(self, *flushes: LaneFlush) -> dict[int, LaneFlushed]:
+        return await self.store.record(flushes)
+
+    async def listed(self, subscription: Subscription, limit: int = 250, **asked: Any) -> list[DeliveryView]:
+        """Every page to the end."""
+        found: list[DeliveryView] = []
+        below: int | None = None
+        for _ in range(10_000):
+            page = await self.store.deliveries(subscription, DeliveryFilter(**asked), below, limit)
+            assert len(page.data) <= limit
+            found += page.data
+            if page.next is None:
+                return found
+            assert below is None or page.next < below
+            below = page.next
+        raise AssertionError("paging does not end")
+
+
+def create(number: int, *, title: str = "t", tenant: int = TENANT, key: IdempotencyKey | None = None) -> CreateDocument:
+    checked = {"type": "NDA", "title": title, "ownerEmail": "o@x", "authorEmail": "a@x"}
+    return CreateDocument(
+        tenant_id=tenant, document_id=document_id(number), checked=checked, source_app="app", idempotency=key
+    )
+
+
+def patch(number: int, title: str, *, if_match: frozenset[str] | None = None) -> PatchDocument:
+    return PatchDocument(tenant_id=TENANT, document_id=document_id(number), checked={"title": title}, if_match=if_match)
+
+
+def delete(number: int) -> DeleteDocument:
+    return DeleteDocument(tenant_id=TENANT, document_id=document_id(number))
+
+
+def put(number: int, source_version: int | None, title: str = "t") -> ImportDocument:
+    checked = {
+        "type": "NDA", "title": title, "ownerEmail": "o@x", "authorEmail": "a@x", "status": "created",
+        "createdAt": "2021-09-02T04:37:56.812919+00:00", "sourceApp": "CRM",
+    }  # fmt: skip
+    return ImportDocument(
+        tenant_id=TENANT, document_id=document_id(number), checked=checked, source_version=source_version
+    )
+
+
+def subscribe(
+    number: int = 1, *, secret: str = SECRET, key: IdempotencyKey | None = None, **checked: Any
+) -> CreateSubscription:
+    return CreateSubscription(
+        tenant_id=TENANT,
+        subscription_id=subscription_id(number),
+        checked={"url": "https://example.com/hook", "eventTypes": 7, **checked},
+        secret=secret,
+        retry_delays=(10, 60, 300),
+        idempotency=key,
+    )
+
+
+def change(number: int = 1, **checked: Any) -> PatchSubscription:
+    return PatchSubscription(tenant_id=TENANT, subscription_id=subscription_id(number), checked=checked)
+
+
+def unsubscribe(number: int = 1) -> DeleteSubscription:
+    return DeleteSubscription(tenant_id=TENANT, subscription_id=subscription_id(number))
+
+
+def retry(sequence: int, number: int = 1) -> RetryDelivery:
+    return RetryDelivery(
+        tenant_id=TENANT, subscription_id=subscription_id(number), sequence=sequence, event_type=1,
+        event_document_id=document_id(0),
+    )  # fmt: skip
+
+
+def flush(
+    subscription: Subscription,
+    version: int,
+    head: int,
+    *,
+    open: Sequence[int] = (),  # noqa: A002
+    rows: Sequence[Row] | dict[int, Row | None] = (),
+    attempts: Sequence[Attempt] = (),
+    gaps: tuple[tuple[int, int], ...] = (),
+    abandoned_to: int = 0,
+    health: Health | None = None,
+    retries_done: tuple[int, ...] = (),
+    look_up: tuple[int, ...] = (),
+    refill: int = 0,
+) -> LaneFlush:
+    return LaneFlush(
+        tenant_id=subscription.tenant_id,
+        subscription_number=subscription.number,
+        version=version,
+        head=head,
+        open=tuple(open),
+        gaps=gaps,
+        health=health or Health(),
+        rows=rows if isinstance(rows, dict) else {row.sequence: row for row in rows},
+        abandoned_to=abandoned_to,
+        attempts=attempts,
+        retries_done=retries_done,
+        look_up=look_up,
+        refill=refill,
+    )
+
+
+class Tools:
+    """The builders above, for tests: modules beside a test cannot be imported where tests have no package."""
+
+    create, patch, delete, put = staticmethod(create), staticmethod(patch), staticmethod(delete), staticmethod(put)
+    subscribe, change, unsubscribe = staticmethod(subscribe), staticmethod(change), staticmethod(unsubscribe)
+    retry, flush = staticmethod(retry), staticmethod(flush)
+    document_id, subscription_id = staticmethod(document_id), staticmethod(subscription_id)
+
+
+Scenario = Callable[[Shop], Awaitable[T]]
+
+
+class Play(Protocol):
+    def __call__(self, scenario: Callable[[Shop], Awaitable[T]]) -> T: ...
+
+
+@pytest.fixture
+def make() -> type[Tools]:
+    return Tools
+
+
+@pytest.fixture(params=sorted(IMPLEMENTATIONS))
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
+    """Runs a scenario on a fresh store, and closes it."""
+
+    def run(scenario: Callable[[Shop], Awaitable[T]]) -> T:
+        async def whole() -> T:
+            shop = Shop(IMPLEMENTATIONS[request.param], tmp_path)
+            try:
+                return await scenario(shop)
+            finally:
+                await shop.store.close()
+
+        return asyncio.run(whole())
+
+    return run

@@ -1,0 +1,170 @@
+"""The contract of a store: deliveries of a subscription, newest first, under every filter, to the last page."""
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from signalpost.domain.delivery import State
+from signalpost.domain.event import Event
+from signalpost.domain.lane import Row
+from signalpost.domain.subscription import Subscription, wanted
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.store import DeliveryFilter, LogEntry
+
+if TYPE_CHECKING:
+    from gateway.tests.store.conftest import Play, Shop, Tools
+
+COUNT = 60
+HEAD = 50
+OPEN = (41, 45, 49)
+GAPS = ((5, 7), (30, 31))
+STATES = {10: State.PARKED, 20: State.PARKED, 42: State.PARKED, 11: State.FAILED, 6: State.FAILED, 33: State.FAILED,
+          43: State.BLOCKED, 44: State.BLOCKED}  # fmt: skip
+
+
+async def furnish(shop: "Shop", make: "type[Tools]") -> tuple[Subscription, dict[int, tuple[Event, str]]]:
+    """A log of which a subscription asked for some from 3 on, in every state; and what is listed: event, status."""
+    random = Random(5)
+    await shop.fill(2)
+    await shop.subscribe(eventTypes=3)
+    for n in range(2, COUNT):
+        shop.now += random.choice([0, 1, SECOND])
+        number = n % 4
+        await shop.publish(make.put(number, None, title=str(n)))
+        if n == 25:
+            await shop.publish(make.change(eventTypes=2))
+        if n == 35:
+            await shop.publish(make.change(eventTypes=7))
+    subscription = await shop.subscription()
+    events = await shop.store.events_after(1, 0, 1000)
+    by_sequence = {event.sequence: event for event in events}
+    rows = [Row(s, by_sequence[s].document_id, state, 1000 + s, 2, 4, 0, None) for s, state in STATES.items()]
+    await shop.record(make.flush(subscription, 0, HEAD, open=OPEN, rows=rows, gaps=GAPS))
+    gaps = {s for first, last in GAPS for s in range(first, last + 1)}
+    names = {State.PARKED: "retrying", State.FAILED: "failed", State.BLOCKED: "pending"}
+    expected = {}
+    for event in events:
+        sequence = event.sequence
+        if sequence <= 2 or not event.type & wanted(subscription.filters, sequence):
+            continue
+        if sequence in STATES:
+            expected[sequence] = (event, names[STATES[sequence]])
+        elif sequence > HEAD or sequence in OPEN:
+            expected[sequence] = (event, "pending")
+        elif sequence not in gaps:
+            expected[sequence] = (event, "delivered")
+    return subscription, expected
+
+
+FILTERS: list[dict[str, Any]] = [
+    {},
+    *({"status": status} for status in ("pending", "delivered", "retrying", "failed")),
+    *({"types": types} for types in (1, 2, 4)),
+    {"document": 1},
+    {"document": 99},
+    {"document": 2, "status": "failed"},
+    {"document": 2, "status": "delivered", "types": 2},
+    {"from": 20},
+    {"to": 20},
+    {"from": 10, "to": 40},
+    {"from": 10, "to": 40, "status": "retrying"},
+    {"from": 10, "to": 40, "status": "failed", "document": 0},
+    {"from": 40, "to": 10},
+    {"from": 0},
+    {"to": 10**6},
+]
+
+
+@pytest.mark.parametrize("asked", FILTERS, ids=lambda asked: " ".join(f"{k}={v}" for k, v in asked.items()) or "all")
+def test_every_filter_lists_exactly_what_it_names_to_the_end_whatever_the_size_of_the_pages(
+    play: "Play", make: "type[Tools]", asked: dict[str, Any]
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, expected = await furnish(shop, make)
+        at = {sequence: event.at for sequence, (event, _) in expected.items()}
+        times = (
+            {0: 0, 10**6: shop.now + 10**9}
+            | {s: at.get(s, max(v for k, v in at.items() if k < s)) for s in (20, 40)}
+            | {10: at[10]}
+        )
+        created_from = times[asked["from"]] if "from" in asked else None
+        created_to = times[asked["to"]] if "to" in asked else None
+        identity = make.document_id(asked["document"]) if "document" in asked else None
+
+        def matches(event: Event, status: str) -> bool:
+            return (
+                asked.get("status") in (None, status)
+                and bool(event.type & asked.get("types", 7))
+                and identity in (None, event.document_id)
+                and (created_from is None or event.at >= created_from)
+                and (created_to is None or event.at < created_to)
+            )
+
+        wanted_now = [s for s, (event, status) in sorted(expected.items(), reverse=True) if matches(event, status)]
+        for limit in (1, 7, 250):
+            found = await shop.listed(
+                subscription,
+                limit,
+                status=asked.get("status"),
+                types=asked.get("types", 7),
+                document_id=identity,
+                created_from=created_from,
+                created_to=created_to,
+            )
+            assert [view.entry.sequence for view in found] == wanted_now
+            for view in found:
+                event, status = expected[view.entry.sequence]
+                assert view.status == status
+                assert view.entry == LogEntry(event.sequence, event.at, event.id, event.type, event.document_id)
+                assert view.due == (1000 + event.sequence if status == "retrying" else None)
+                assert view.attempts == (2 if event.sequence in STATES else 0)
+
+    play(scenario)
+
+
+def test_a_single_delivery_says_the_same_as_the_list(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, expected = await furnish(shop, make)
+        listed = {view.entry.sequence: view for view in await shop.listed(subscription)}
+        for event in await shop.store.events_after(1, 0, 1000):
+            entry = LogEntry(event.sequence, event.at, event.id, event.type, event.document_id)
+            found = await shop.store.delivery(subscription, entry)
+            assert found == listed.get(event.sequence)
+            assert (found is not None) == (event.sequence in expected)
+
+    play(scenario)
+
+
+def test_pages_go_on_over_long_stretches_without_a_match(play: "Play", make: "type[Tools]") -> None:
+    """A page may be short or empty and still have a next."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe(eventTypes=4)
+        await shop.publish(make.create(1), make.delete(1))
+        for start in range(0, 20_500, 500):
+            await shop.publish(*(make.put(n % 50, None, str(start + n)) for n in range(500)))
+        assert [view.entry.sequence for view in await shop.listed(subscription)] == [2]
+        assert [view.entry.sequence for view in await shop.listed(subscription, document_id=make.document_id(1))] == [2]
+
+    play(scenario)
+
+
+def test_what_is_published_while_someone_pages_neither_repeats_nor_hides_anything(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(30)
+        seen: list[int] = []
+        below = None
+        while True:
+            page = await shop.store.deliveries(subscription, DeliveryFilter(), below, 4)
+            seen += [view.entry.sequence for view in page.data]
+            await shop.fill(3)
+            below = page.next
+            if below is None:
+                break
+        assert seen == list(range(30, 0, -1))
+
+    play(scenario)

@@ -1,0 +1,238 @@
+"""The contract of a store: lanes are recorded by their owner alone, and loaded as they were recorded."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from signalpost.domain.breaker import Breaker
+from signalpost.domain.delivery import State
+from signalpost.domain.lane import Row
+from signalpost.domain.outcome import Failure
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.store import Attempt, Health, LaneRow
+
+if TYPE_CHECKING:
+    from gateway.tests.store.conftest import Play, Shop, Tools
+
+DUE = 1_700_000_000 * SECOND
+
+
+async def loaded(shop: "Shop", subscription: Subscription, parked: int = 1000) -> LaneRow:
+    lane = await shop.store.load_lane(subscription, parked)
+    assert lane is not None
+    return lane
+
+
+def attempt(sequence: int, started_at: int, **other: object) -> Attempt:
+    base = Attempt(sequence, started_at, 1500, 1, 0, True, 503, Failure.STATUS, "503", b"\x00answer")
+    return base._replace(**other)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def row(make: "type[Tools]") -> "RowOf":
+    return RowOf(make)
+
+
+class RowOf:
+    def __init__(self, make: "type[Tools]") -> None:
+        self._make = make
+
+    def __call__(self, sequence: int, state: State = State.PARKED, due: int = DUE, charged: int = 1, run: int = 0,
+                 resume_at: int | None = None) -> Row:  # fmt: skip
+        return Row(sequence, self._make.document_id(sequence % 5), state, due, charged, 4, run, resume_at)
+
+
+def test_a_lane_is_loaded_as_it_was_recorded(play: "Play", make: "type[Tools]", row: RowOf) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(300)
+        health = Health(Breaker(3, DUE, DUE + 1, 10), "status: 503", 7)
+        rows = [row(2), row(4, State.BLOCKED), row(5, State.FAILED), row(6, charged=3, run=2, resume_at=DUE + 9)]
+        recorded = await shop.record(
+            make.flush(subscription, 0, 290, open=(1, 130, 290), rows=rows, gaps=((7, 9), (20, 20)), health=health)
+        )
+        assert set(recorded) == {subscription.number}
+        await shop.reopen()
+        lane = await loaded(shop, subscription)
+        assert (lane.version, lane.head, lane.gaps, lane.health, lane.horizon) == (
+            1,
+            290,
+            ((7, 9), (20, 20)),
+            health,
+            None,
+        )
+        assert lane.open == tuple((s, make.document_id((s - 1) % 5)) for s in (1, 130, 290))
+        assert set(lane.rows) == {rows[0], rows[1], rows[3]}
+
+    play(scenario)
+
+
+def test_a_row_is_replaced_and_removed(play: "Play", make: "type[Tools]", row: RowOf) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        await shop.record(make.flush(subscription, 0, 9, rows=[row(1), row(2), row(3)]))
+        changed = row(2, charged=2, due=DUE + 5, resume_at=DUE + 6)
+        await shop.record(make.flush(subscription, 1, 9, rows={1: None, 2: changed, 8: None}))
+        assert set((await loaded(shop, subscription)).rows) == {changed, row(3)}
+
+    play(scenario)
+
+
+def test_only_the_owner_that_knows_the_version_writes(play: "Play", make: "type[Tools]", row: RowOf) -> None:
+    async def scenario(shop: "Shop") -> None:
+        first, second = await shop.subscribe(1), await shop.subscribe(2)
+        await shop.fill(9)
+        await shop.record(make.flush(first, 0, 5, open=(5,)))
+        for version in (0, 2, 99):
+            stale = make.flush(
+                first, version, 9, open=(), rows=[row(1)], attempts=[attempt(1, DUE)], abandoned_to=9, gaps=((1, 9),)
+            )
+            recorded = await shop.record(stale, make.flush(second, version, 9))
+            assert first.number not in recorded
+            assert (second.number in recorded) == (version == 0)
+        lane = await loaded(shop, first)
+        assert (lane.version, lane.head, len(lane.open), lane.rows, lane.gaps) == (1, 5, 1, (), ())
+        assert await shop.store.attempts(first, 1) == []
+        assert (await loaded(shop, second)).version == 1
+
+    play(scenario)
+
+
+def test_the_lane_of_a_deleted_subscription_cannot_be_written(play: "Play", make: "type[Tools]", row: RowOf) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(3)
+        await shop.record(make.flush(subscription, 0, 3, rows=[row(1)]))
+        await shop.publish(make.unsubscribe())
+        assert await shop.record(make.flush(subscription, 1, 3, rows=[row(2)])) == {}
+        assert await shop.store.load_lane(subscription, 10) is None
+
+    play(scenario)
+
+
+def test_abandoning_fails_what_waits_and_spares_what_is_written_with_it(
+    play: "Play", make: "type[Tools]", row: RowOf
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        rows = [row(1), row(2, State.BLOCKED), row(3), row(8), row(9, State.BLOCKED)]
+        await shop.record(make.flush(subscription, 0, 9, rows=rows))
+        await shop.record(make.flush(subscription, 1, 9, rows=[row(3, charged=2)], abandoned_to=5))
+        assert set((await loaded(shop, subscription)).rows) == {row(3, charged=2), row(8), row(9, State.BLOCKED)}
+        assert [view.entry.sequence for view in await shop.listed(subscription, status="failed")] == [2, 1]
+
+    play(scenario)
+
+
+def test_attempts_are_kept_and_read_in_their_order(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, other = await shop.subscribe(1), await shop.subscribe(2)
+        await shop.fill(3)
+        attempts = [
+            attempt(1, DUE + 20, number=2, counted=False, status=None, failure=Failure.CUT, answer=b""),
+            attempt(1, DUE),
+            attempt(1, DUE + 30, number=1, run=1, failure=None, status=204, detail=""),
+            attempt(2, DUE),
+        ]
+        await shop.record(make.flush(subscription, 0, 3, attempts=attempts[:1]), make.flush(other, 0, 3))
+        await shop.record(make.flush(subscription, 1, 3, attempts=attempts[1:]))
+        await shop.reopen()
+        assert await shop.store.attempts(subscription, 1) == [attempts[1], attempts[0], attempts[2]]
+        assert await shop.store.attempts(subscription, 2) == [attempts[3]]
+        assert await shop.store.attempts(other, 1) == []
+
+    play(scenario)
+
+
+def test_asked_for_retries_are_gone_once_they_are_done(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(1)
+        published = await shop.publish(make.retry(1), make.retry(1), make.retry(1))
+        numbers = [retry.number for retry in published.retries]
+        await shop.record(make.flush(subscription, 0, 1, retries_done=tuple(numbers[:2])))
+        assert [retry.number for retry in (await shop.store.load()).retries] == numbers[2:]
+
+    play(scenario)
+
+
+def test_a_lane_looks_up_rows_as_they_are_after_its_write(play: "Play", make: "type[Tools]", row: RowOf) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        await shop.record(make.flush(subscription, 0, 9, rows=[row(1), row(2, State.FAILED), row(3)]))
+        write = make.flush(subscription, 1, 9, rows={1: None, 3: row(3, charged=3), 4: row(4)}, look_up=(1, 2, 3, 4, 5))
+        flushed = (await shop.record(write))[subscription.number]
+        assert flushed.looked_up == {2: row(2, State.FAILED), 3: row(3, charged=3), 4: row(4)}
+        assert (flushed.parked, flushed.horizon) == ((), None)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 12, 13, 100])
+@pytest.mark.parametrize("load", [True, False], ids=["load", "refill"])
+def test_parked_rows_come_in_the_order_of_their_times_and_the_horizon_tells_of_the_rest(
+    play: "Play", make: "type[Tools]", row: RowOf, limit: int, load: bool
+) -> None:
+    """Rows of one moment come together; a row that is left is never due before the horizon."""
+    dues = [5, 5, 5, 6, 7, 7, 7, 7, 1, 9, 9, 2]
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(20)
+        rows = [row(sequence, due=DUE + due) for sequence, due in enumerate(dues, 1)]
+        others = [row(13, State.BLOCKED), row(14, State.FAILED)]
+        flushed = (await shop.record(make.flush(subscription, 0, 20, rows=[*rows, *others], refill=limit)))[1]
+        lane = await loaded(shop, subscription, limit)
+        assert others[0] in lane.rows
+        parked = [found for found in lane.rows if found.state is State.PARKED] if load else list(flushed.parked)
+        horizon = lane.horizon if load else flushed.horizon
+        assert len(set(parked)) == len(parked) > 0
+        left = set(rows) - set(parked)
+        if horizon is None:
+            assert not left
+        else:
+            assert all(found.due < horizon for found in parked)
+            assert all(waiting.due >= horizon for waiting in left)
+
+    play(scenario)
+
+
+def test_thousands_of_parked_rows_are_brought_in_by_refills_without_loss_or_repetition(
+    play: "Play", make: "type[Tools]", row: RowOf
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(1)
+        rows = [row(sequence, due=DUE + sequence * 7 % 50) for sequence in range(1, 1001)]
+        await shop.record(make.flush(subscription, 0, 1, rows=rows))
+        seen: list[int] = []
+        gone: dict[int, Row | None] = {}
+        for version in range(1, 200):
+            flushed = (await shop.record(make.flush(subscription, version, 1, rows=gone, refill=64)))[1]
+            seen += [found.sequence for found in flushed.parked]
+            gone = {found.sequence: None for found in flushed.parked}
+            if flushed.horizon is None:
+                break
+        assert sorted(seen) == list(range(1, 1001))
+        assert [rows[s - 1].due for s in seen] == sorted(found.due for found in rows)
+
+    play(scenario)
+
+
+def test_lanes_of_many_subscriptions_are_recorded_together(play: "Play", make: "type[Tools]", row: RowOf) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscriptions = [await shop.subscribe(n) for n in range(1, 31)]
+        await shop.fill(5)
+        recorded = await shop.record(
+            *(make.flush(s, s.number % 2, 5, rows=[row(s.number % 5 + 1)]) for s in subscriptions)
+        )
+        assert set(recorded) == {s.number for s in subscriptions if s.number % 2 == 0}
+        for subscription in subscriptions:
+            lane = await loaded(shop, subscription)
+            assert len(lane.rows) == lane.version == (subscription.number + 1) % 2
+
+    play(scenario)

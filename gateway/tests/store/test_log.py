@@ -1,0 +1,230 @@
+"""The contract of a store: reading the log by sequence, id, time and feed, and pruning it."""
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from signalpost.domain.batch import Command
+from signalpost.domain.delivery import State
+from signalpost.domain.errors import NotFound
+from signalpost.domain.event import Event, EventType, event_id
+from signalpost.domain.lane import Row
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.store import Attempt
+
+if TYPE_CHECKING:
+    from gateway.tests.store.conftest import Play, Shop, Tools
+
+
+async def fill_by_chance(shop: "Shop", make: "type[Tools]", count: int) -> list[Event]:
+    """Events of all types, of few documents, at odd times."""
+    random = Random(count)
+    while True:
+        number = random.randrange(6)
+        shop.now += random.choice([0, 1, 17, SECOND])
+        commands: list[Command] = [make.create(number), make.patch(number, str(random.random())), make.delete(number)]
+        await shop.publish(random.choice(commands))
+        events = await shop.store.events_after(1, 0, 10_000)
+        if len(events) >= count:
+            return events
+
+
+def test_the_log_is_read_in_pages(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.fill(25)
+        seen: list[int] = []
+        while page := await shop.store.events_after(1, seen[-1] if seen else 0, 10):
+            seen += [event.sequence for event in page]
+        assert seen == list(range(1, 26))
+        assert await shop.store.events_after(1, 25, 10) == []
+        assert await shop.store.events_after(2, 0, 10) == []
+
+    play(scenario)
+
+
+def test_bodies_are_fetched_by_sequence(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.fill(5)
+        events = await shop.store.events_after(1, 0, 10)
+        assert await shop.store.event_bodies(1, (2, 4, 99)) == [events[1], events[3]]
+        assert await shop.store.event_bodies(1, ()) == []
+
+    play(scenario)
+
+
+def test_an_event_is_found_by_its_id_and_no_other_is(play: "Play", make: "type[Tools]") -> None:
+    """C2"""
+
+    async def scenario(shop: "Shop") -> None:
+        events = await fill_by_chance(shop, make, 60)
+        for event in events:
+            assert await shop.store.event_by_id(1, event.id) == event
+            assert await shop.store.event_by_id(1, event_id(event.at, 1)) is None
+            assert await shop.store.event_by_id(1, event_id(event.at + 500_000_000, 1)) is None
+        for foreign in (
+            "8cfa669c-41cc-412c-858d-0374e2c007fc",
+            "00000000-0000-0000-0000-000000000000",
+            "f" * 8 + "-ffff-ffff-ffff-" + "f" * 12,
+        ):
+            assert await shop.store.event_by_id(1, foreign) is None
+
+    play(scenario)
+
+
+def test_a_time_is_a_sequence(play: "Play", make: "type[Tools]") -> None:
+    """C5: the lowest kept sequence created then or later; one above the last if there is none."""
+
+    async def scenario(shop: "Shop") -> None:
+        assert await shop.store.sequence_at(1, shop.now) == 1
+        events = await fill_by_chance(shop, make, 50)
+        for floor in (1, 20, 51):
+            await shop.store.prune_log(1, floor, 1000)
+            kept = [event for event in events if event.sequence >= floor]
+            for at in {0, shop.now + 10**9} | {event.at + shift for event in events for shift in (-1, 0, 1)}:
+                expected = min((event.sequence for event in kept if event.at >= at), default=51)
+                assert await shop.store.sequence_at(1, at) == expected
+
+    play(scenario)
+
+
+# --- The feed ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("types", [7, 1, 2, 4, 6])
+@pytest.mark.parametrize("document", [None, 0, 3, 99])
+@pytest.mark.parametrize("limit", [1, 3, 250])
+def test_whoever_follows_the_feed_sees_each_matching_event_once_in_order(
+    play: "Play", make: "type[Tools]", types: int, document: int | None, limit: int
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        events = await fill_by_chance(shop, make, 40)
+        identity = None if document is None else make.document_id(document)
+        seen: list[Event] = []
+        after = 0
+        for _ in range(100):
+            found, last = await shop.store.feed(1, after, types, identity, limit)
+            assert len(found) <= limit
+            seen += found
+            if last == after:
+                break
+            after = last
+        assert after == 40
+        assert seen == [event for event in events if event.type & types and identity in (None, event.document_id)]
+
+    play(scenario)
+
+
+def test_the_feed_never_tells_of_less_than_it_gave(play: "Play", make: "type[Tools]") -> None:
+    """While others publish: who goes on from `last` must see nothing twice."""
+
+    async def scenario(shop: "Shop") -> None:
+        async def publish() -> None:
+            for n in range(400):
+                await shop.publish(make.put(1, None, str(n)))
+
+        async def follow() -> None:
+            seen: list[int] = []
+            after = 0
+            while len(seen) < 400:
+                found, last = await shop.store.feed(1, after, 7, make.document_id(1), 250)
+                seen += [event.sequence for event in found]
+                assert not found or last >= found[-1].sequence
+                after = last
+            assert seen == list(range(1, 401))
+
+        await asyncio.gather(publish(), *(follow() for _ in range(4)))
+
+    play(scenario)
+
+
+# --- Pruning ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_is_pruned_from_its_beginning_in_small_batches(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.fill(25)
+        assert await shop.store.floor(1) == 1
+        removed = []
+        while count := await shop.store.prune_log(1, 18, 5):
+            removed.append(count)
+            floor = await shop.store.floor(1)
+            assert floor == 1 + sum(removed)
+            assert [e.sequence for e in await shop.store.events_after(1, 0, 100)] == list(range(floor, 26))
+        assert removed == [5, 5, 5, 2]
+        assert await shop.store.prune_log(1, 3, 5) == 0
+        await shop.reopen()
+        assert await shop.store.floor(1) == 18
+        assert [e.sequence for e in (await shop.publish(make.create(1))).events] == [26]
+
+    play(scenario)
+
+
+def test_pruning_takes_attempts_and_rows_with_it_and_those_of_no_other_tenant(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(6)
+        rows = [Row(s, make.document_id(1), State.FAILED, 0, 4, 4, 0, None) for s in (2, 5)]
+        attempts = [Attempt(s, 1, 1, 1, 0, True, 200, None, "", b"") for s in (2, 5)]
+        await shop.record(make.flush(subscription, 0, 6, rows=rows, attempts=attempts))
+        await shop.store.prune_log(1, 5, 100)
+        assert [view.entry.sequence for view in await shop.listed(subscription)] == [6, 5]
+        assert await shop.store.attempts(subscription, 2) == []
+        assert len(await shop.store.attempts(subscription, 5)) == 1
+        assert await shop.store.event_by_id(1, event_id(shop.now, 0)) is None
+
+    play(scenario)
+
+
+def test_pruning_never_goes_beyond_the_end_of_the_log(play: "Play", make: "type[Tools]") -> None:
+    """What is published afterwards would be below the floor."""
+
+    async def scenario(shop: "Shop") -> None:
+        await shop.fill(3)
+        while await shop.store.prune_log(1, 1000, 100):
+            pass
+        assert await shop.store.floor(1) == 4
+        [event] = (await shop.publish(make.create(1))).events
+        assert await shop.store.events_after(1, 0, 10) == [event]
+        assert await shop.store.event_by_id(1, event.id) == event
+
+    play(scenario)
+
+
+def test_what_a_deleted_subscription_left_is_removed_in_batches(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        gone, kept = await shop.subscribe(1), await shop.subscribe(2)
+        await shop.fill(1)
+        rows = [Row(s, make.document_id(1), State.FAILED, 0, 4, 4, 0, None) for s in range(1, 26)]
+        await shop.record(make.flush(gone, 0, 1, rows=rows), make.flush(kept, 0, 1, rows=rows[:1]))
+        await shop.publish(make.retry(1, 1), make.retry(1, 2), make.unsubscribe(1))
+        rounds = 0
+        while await shop.store.prune_leftovers(shop.now, 10):
+            rounds += 1
+            assert rounds < 10
+        assert rounds >= 3
+        loaded = await shop.store.load()
+        assert [s.number for s in loaded.subscriptions] == [kept.number]
+        assert [retry.subscription_number for retry in loaded.retries] == [kept.number]
+        assert len(await shop.listed(kept, status="failed")) == 1
+        with pytest.raises(NotFound):
+            await shop.do(make.unsubscribe(1))
+
+    play(scenario)
+
+
+def test_types_are_kept_as_bits(play: "Play", make: "type[Tools]") -> None:
+    """C3"""
+
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.create(1), make.patch(1, "B"), make.delete(1))
+        assert [e.type for e in await shop.store.events_after(1, 0, 9)] == [
+            EventType.CREATED,
+            EventType.UPDATED,
+            EventType.DELETED,
+        ]
+
+    play(scenario)

@@ -1,0 +1,173 @@
+"""The database file: migrations, the lock of its folder, what cannot be opened."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import apsw
+import pytest
+
+from signalpost.domain.errors import StartError
+from signalpost.store.sqlite.database import DataDirectory, connect, migrate
+
+MIGRATIONS = sorted((Path(connect.__code__.co_filename).parent / "migrations").glob("*.sql"))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "signalpost.db"
+
+
+def changed(database: Path, statement: str, bindings: tuple[object, ...] = ()) -> None:
+    connection = apsw.Connection(str(database))
+    connection.execute(statement, bindings)
+    connection.close()
+
+
+def start(database: Path) -> None:
+    connection = connect(database)
+    try:
+        migrate(connection, 0)
+    finally:
+        connection.close()
+
+
+def test_every_migration_is_applied_once_and_in_order(database: Path) -> None:
+    start(database)
+    start(database)
+    connection = connect(database, read_only=True)
+    found = connection.execute("SELECT number, name FROM migration ORDER BY rowid").fetchall()
+    connection.close()
+    assert [f"{number:04d}_{name}.sql" for number, name in found] == [path.name for path in MIGRATIONS]
+    assert [number for number, _ in found] == list(range(1, len(found) + 1))
+
+
+def test_a_migration_that_was_altered_since_is_told(database: Path) -> None:
+    start(database)
+    changed(database, "UPDATE migration SET checksum = 'another' WHERE number = 1")
+    with pytest.raises(StartError, match=r"Migration 1 .* differs"):
+        start(database)
+
+
+def test_a_database_of_a_newer_version_is_told(database: Path) -> None:
+    start(database)
+    changed(database, "INSERT INTO migration VALUES (9999, 'from_the_future', 'x', 0)")
+    with pytest.raises(StartError, match=r"9999 \(from_the_future\).*as new as"):
+        start(database)
+
+
+def test_a_database_that_is_behind_gets_what_it_lacks(database: Path) -> None:
+    start(database)
+    connection = connect(database)
+    connection.execute("UPDATE tenant SET last_sequence = 7")
+    before = connection.execute("SELECT * FROM migration").fetchall()
+    migrate(connection, 1)
+    assert connection.execute("SELECT * FROM migration").fetchall() == before
+    assert connection.execute("SELECT last_sequence FROM tenant").fetchall() == [(7,)]
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(database: Path) -> None:
+    changed(database, "CREATE TABLE lane (x)")
+    with pytest.raises(apsw.SQLError):
+        start(database)
+    connection = connect(database)
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert tables == {"lane", "migration"}
+    assert connection.execute("SELECT count(*) FROM migration").fetchall() == [(0,)]
+    connection.close()
+
+
+def test_what_is_no_database_is_told(database: Path) -> None:
+    database.write_bytes(b"certainly no database, but long enough to be looked at" * 100)
+    with pytest.raises(StartError, match=r"cannot be opened"):
+        start(database)
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match=r"cannot be opened"):
+        connect(tmp_path / "nowhere" / "signalpost.db")
+
+
+def test_commits_are_durable_before_they_are_told(database: Path) -> None:
+    """`synchronous=FULL` in a WAL: the log is synced at every commit."""
+    connection = connect(database)
+    assert connection.pragma("journal_mode") == "wal"
+    assert connection.pragma("synchronous") == 2
+    connection.close()
+
+
+# --- The lock ---------------------------------------------------------------------------------------------------------
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from signalpost.store.sqlite.database import DataDirectory
+directory = DataDirectory(Path(sys.argv[1]))
+directory.lock()
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Callable[[], subprocess.Popen[str]]:
+    def begin() -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", dedent(HOLDER), str(tmp_path / "data")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        return process
+
+    return begin
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    process.kill()
+    process.communicate()
+
+
+def test_a_second_process_is_told_who_uses_the_folder(
+    hold: "Callable[[], subprocess.Popen[str]]", tmp_path: Path
+) -> None:
+    process = hold()
+    try:
+        with pytest.raises(StartError) as caught:
+            DataDirectory(tmp_path / "data").lock()
+        assert str(process.pid) in str(caught.value)
+        assert str(tmp_path / "data") in str(caught.value)
+        assert "DATA_DIR" in str(caught.value)
+    finally:
+        end(process)
+
+
+def test_a_process_that_was_killed_leaves_no_lock(hold: "Callable[[], subprocess.Popen[str]]", tmp_path: Path) -> None:
+    process = hold()
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    directory = DataDirectory(tmp_path / "data")
+    directory.lock()
+    directory.unlock()
+    again = hold()
+    end(again)
+
+
+def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path / "deep" / "data")
+    directory.lock()
+    assert stat.S_IMODE((tmp_path / "deep" / "data").stat().st_mode) == 0o700
+    directory.unlock()
+    directory.unlock()
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(StartError, match="DATA_DIR"):
+        DataDirectory(tmp_path / "data").lock()

@@ -1,0 +1,300 @@
+"""What was answered is kept: through crashes, full disks and failing ones; and the WAL stays bounded."""
+
+import asyncio
+import errno
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import pytest
+
+from signalpost.domain.batch import Answer
+from signalpost.domain.errors import OutcomeUnknown, Unavailable
+from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.vault import Vault
+
+if TYPE_CHECKING:
+    from gateway.tests.store.conftest import Play, Shop, Tools
+
+START = 1_700_000_000_000_000
+CRASHING = """
+import asyncio, json, os, sys
+from pathlib import Path
+from random import Random
+from signalpost.domain.document_commands import CreateDocument
+from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.vault import Vault
+
+async def main():
+    store = SqliteStore(Path(sys.argv[1]), Vault(bytes(32)), lambda: 1_700_000_000_000_000, Random(1).getrandbits,
+                        thread_executors(), print)
+    checked = {"type": "NDA", "title": "x" * 400, "ownerEmail": "o@x", "authorEmail": "a@x"}
+    async def client(number):
+        for n in range(100):
+            identity = f"00000000-0000-4000-8000-{number:04d}{n:08d}"
+            published = await store.publish([CreateDocument(
+                tenant_id=1, document_id=identity, checked=checked, source_app="app")])
+            print(published.events[0].sequence, published.events[0].id, flush=True)
+            if published.events[0].sequence >= int(sys.argv[2]):
+                os._exit(9)
+    await asyncio.gather(*(client(number) for number in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def opened(path: Path, vfs: str | None = None, broken: list[BaseException] | None = None) -> SqliteStore:
+    told = [] if broken is None else broken
+    return SqliteStore(
+        path, Vault(bytes(32)), lambda: START, Random(2).getrandbits, thread_executors(), told.append, vfs
+    )
+
+
+@pytest.mark.parametrize("after", [1, 40, 300])
+def test_a_crash_right_after_the_answer_loses_nothing_that_was_answered(tmp_path: Path, after: int) -> None:
+    database = tmp_path / "signalpost.db"
+    ran = subprocess.run(
+        [sys.executable, "-c", CRASHING, str(database), str(after)], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 9, ran.stderr
+    answered = [line.split() for line in ran.stdout.splitlines()]
+    assert len(answered) >= after
+
+    async def read() -> None:
+        store = opened(database)
+        events = {event.sequence: event.id for event in await store.events_after(1, 0, 10_000)}
+        assert sorted(events) == list(range(1, len(events) + 1))
+        assert all(events[int(sequence)] == identity for sequence, identity in answered)
+        [tenant] = (await store.load()).tenants
+        assert tenant.last_sequence == len(events)
+        await store.close()
+
+    asyncio.run(read())
+
+
+def test_after_a_clean_stop_the_database_file_alone_has_everything(play: "Play", tmp_path: Path) -> None:
+    """Whoever copies it then needs no WAL beside it."""
+
+    async def scenario(shop: "Shop") -> None:
+        await shop.fill(20)
+
+    play(scenario)
+    copy = tmp_path / "copy" / "signalpost.db"
+    copy.parent.mkdir()
+    shutil.copyfile(tmp_path / "signalpost.db", copy)
+    connection = apsw.Connection(str(copy))
+    assert connection.execute("SELECT count(*) FROM event").fetchall() == [(20,)]
+    connection.close()
+
+
+def test_what_is_asked_while_it_closes_is_finished_or_refused(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        asked = [asyncio.create_task(shop.publish(make.create(n))) for n in range(20)]
+        await asyncio.sleep(0)
+        await shop.store.close()
+        outcomes = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(shop.publish(make.create(99)), 5)
+        shop.store = shop._open()
+        kept = [event.id for event in await shop.store.events_after(1, 0, 100)]
+        answered = [one.events[0].id for one in outcomes if not isinstance(one, BaseException)]
+        assert kept == answered
+        assert all(isinstance(one, Unavailable) for one in outcomes if isinstance(one, BaseException))
+
+    play(scenario)
+
+
+# --- Failing disks ----------------------------------------------------------------------------------------------------
+
+
+class Disk(apsw.VFS):
+    """The system's files, failing at will. Not a stand-in for the store: SQLite runs on it as it does on a disk."""
+
+    def __init__(self) -> None:
+        self.failure: int | None = None
+        self.full_after: int | None = None
+        """So many syncs of a WAL later the disk is full."""
+        self.only = ""
+        """What its file's name must end with."""
+        self.thread = ""
+        """What its thread's name must begin with."""
+        super().__init__("failing", "unix")
+
+    def xOpen(self, name: Any, flags: Any) -> "DiskFile":  # noqa: N802
+        return DiskFile(self, name, flags)
+
+
+class DiskFile(apsw.VFSFile):
+    def __init__(self, disk: Disk, name: Any, flags: Any) -> None:
+        super().__init__("unix", name, flags)
+        self._disk = disk
+        self._name = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
+
+    def _check(self) -> None:
+        disk, thread = self._disk, threading.current_thread().name
+        if disk.failure is not None and self._name.endswith(disk.only) and thread.startswith(disk.thread):
+            if self._disk.failure == errno.ENOSPC:
+                raise apsw.FullError
+            raise apsw.IOError
+
+    def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802
+        self._check()
+        super().xWrite(data, offset)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        disk = self._disk
+        if disk.failure != errno.ENOSPC:
+            self._check()
+        super().xSync(flags)
+        if disk.full_after is not None and self._name.endswith("-wal"):
+            disk.full_after -= 1
+            if disk.full_after == 0:
+                disk.full_after, disk.failure = None, errno.ENOSPC
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    made = Disk()
+    yield made
+    made.unregister()
+
+
+def test_a_full_disk_changes_nothing_and_ends_with_the_shortage(
+    disk: Disk, tmp_path: Path, make: "type[Tools]"
+) -> None:
+    async def scenario() -> None:
+        broken: list[BaseException] = []
+        store = opened(tmp_path / "signalpost.db", "failing", broken)
+        await store.publish([make.create(1)])
+        disk.only, disk.failure = "-wal", errno.ENOSPC
+        with pytest.raises(Unavailable) as caught:
+            await store.publish([make.create(2), make.create(3)])
+        assert not isinstance(caught.value, OutcomeUnknown)
+        assert caught.value.retry_after > 1
+        assert [e.sequence for e in await store.events_after(1, 0, 10)] == [1]
+        disk.failure = None
+        published = await store.publish([make.create(2)])
+        assert [event.sequence for event in published.events] == [2]
+        assert broken == []
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_where_the_disk_fills_up_while_a_refused_batch_is_halved_each_is_told_what_became_of_it(
+    disk: Disk, tmp_path: Path, make: "type[Tools]"
+) -> None:
+    """One was committed already: whoever is told that nothing was changed would make it twice."""
+
+    async def scenario() -> None:
+        store = opened(tmp_path / "signalpost.db", "failing")
+        await store.publish([make.create(1)])
+        disk.only, disk.full_after = "-wal", 1
+        guilty = make.put(7, 2**70)
+        published = await store.publish([make.create(2), guilty, make.create(3), make.create(4)])
+        made, defect, third, fourth = published.results
+        assert isinstance(made, Answer)
+        assert not isinstance(defect, Answer | Unavailable)
+        assert isinstance(third, Unavailable)
+        assert isinstance(fourth, Unavailable)
+        kept = await store.events_after(1, 0, 10)
+        assert kept[1:] == list(published.events)
+        disk.failure = None
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_failing_disk_is_told_once_and_nothing_more_is_promised(
+    disk: Disk, tmp_path: Path, make: "type[Tools]"
+) -> None:
+    async def scenario() -> None:
+        broken: list[BaseException] = []
+        store = opened(tmp_path / "signalpost.db", "failing", broken)
+        await store.publish([make.create(1)])
+        disk.only, disk.failure = "-wal", errno.EIO
+        with pytest.raises(OutcomeUnknown):
+            await store.publish([make.create(2)])
+        assert len(broken) == 1
+        disk.failure = None
+        with pytest.raises(Unavailable):
+            await store.publish([make.create(3)])
+        assert len(broken) == 1
+        await store.close()
+        again = opened(tmp_path / "signalpost.db")
+        kept = [event.sequence for event in await again.events_after(1, 0, 10)]
+        assert kept in ([1], [1, 2])
+        await again.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("thread", ["writer", "checkpoint", ""])
+def test_a_checkpoint_that_fails_leaves_no_answer_out(
+    disk: Disk, tmp_path: Path, make: "type[Tools]", thread: str
+) -> None:
+    """The commits are in the WAL; copying them back can wait, whoever was at it."""
+
+    async def scenario() -> None:
+        store = opened(tmp_path / "signalpost.db", "failing")
+        disk.only, disk.thread, disk.failure = ".db", thread, errno.EIO
+        for start in range(0, 1500, 50):
+            batch = [make.put(n, None, "x" * 20_000 + str(n)) for n in range(start, start + 50)]
+            published = await asyncio.wait_for(store.publish(batch), 20)
+            assert all(isinstance(result, Answer) for result in published.results)
+        disk.failure = None
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+# --- The WAL ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_wal_stays_bounded_while_others_read(play: "Play", make: "type[Tools]", tmp_path: Path) -> None:
+    count, clients = 30_000, 64
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        wal = tmp_path / "signalpost.db-wal"
+        largest = 0
+        done = asyncio.Event()
+
+        async def publish(client: int) -> None:
+            nonlocal largest
+            for n in range(count // clients):
+                await shop.publish(make.put(client * 10_000 + n, None, "x" * 200))
+                if n % 16 == 0:
+                    largest = max(largest, wal.stat().st_size)
+
+        async def read() -> None:
+            after = 0
+            while not done.is_set():
+                page = await shop.store.events_after(1, after, 256)
+                after = page[-1].sequence if page else 0
+                await shop.listed(subscription, limit=50, status="failed")
+
+        readers = [asyncio.create_task(read()) for _ in range(2)]
+        await asyncio.gather(*(publish(client) for client in range(clients)))
+        done.set()
+        await asyncio.gather(*readers)
+        assert len(await shop.store.events_after(1, 0, count)) == count // clients * clients
+        assert largest < 60 * 1024 * 1024
+
+    play(scenario)
+
+
+def test_answers_are_json(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        answer = await shop.do(make.create(1))
+        assert json.loads(answer.body)["title"] == "t"
+
+    play(scenario)

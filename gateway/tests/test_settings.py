@@ -1,0 +1,225 @@
+"""Settings: what each is without being set, what it may be, and how a wrong one is named."""
+
+import asyncio
+import base64
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from signalpost.cli.serve import serve
+from signalpost.domain.errors import StartError
+from signalpost.engine.addresses import parse_allow_targets
+from signalpost.gateway import Gateway
+from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings
+
+KEY = "sp_" + "aB9_-" * 8 + "xyz"
+MASTER_KEY = bytes(range(32))
+BASE64 = base64.b64encode(MASTER_KEY).decode()
+
+
+def refusal(name: str, value: str, *, flag: bool = False) -> str:
+    with pytest.raises(StartError) as raised:
+        read_settings({} if flag else {PREFIX + name.upper(): value}, {name: value} if flag else {})
+    return str(raised.value)
+
+
+def test_without_any_setting_each_has_its_default() -> None:
+    assert read_settings({}, {}) == Settings()
+    assert read_settings({"SIGNALPOST_URL": "x", "PORT": "1", "HOME": "/"}, {}) == Settings()
+    assert Settings() == Settings(
+        data_dir=Path("signalpost-data"),
+        host="127.0.0.1",
+        port=8080,
+        master_key=None,
+        operator_key=None,
+        allow_targets=(),
+        ca_file=None,
+        retry_delays=(10, 60, 300),
+        attempt_timeout=5.0,
+        retention_days=30,
+        log_level="info",
+        log_format="auto",
+    )
+
+
+def test_the_table_and_the_structure_name_the_same_settings() -> None:
+    assert tuple(SETTINGS) == Settings.__struct_fields__
+
+
+def test_the_flags_of_serve_are_the_settings() -> None:
+    parameters = inspect.signature(serve).parameters
+    assert tuple(parameters) == tuple(SETTINGS)
+    for name, parameter in parameters.items():
+        assert parameter.default is None
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameter.annotation.__metadata__[0].help == SETTINGS[name].help
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_help_of_each_names_its_default_at_its_end(name: str) -> None:
+    default = getattr(Settings(), name)
+    shown = re.search(r"\. \[(.*)\]$", SETTINGS[name].help)
+    assert shown
+    if isinstance(default, tuple):
+        assert shown[1] == ",".join(map(str, default))
+    elif isinstance(default, float):
+        assert float(shown[1]) == default
+    elif default is not None:
+        assert shown[1] == str(default)
+
+
+GOOD: list[tuple[str, str, Any]] = [
+    ("data_dir", "/srv/signalpost", Path("/srv/signalpost")),
+    ("data_dir", "a folder", Path("a folder")),
+    ("host", "::", "::"),
+    ("host", "0.0.0.0", "0.0.0.0"),
+    ("port", "0", 0),
+    ("port", "65535", 65_535),
+    ("port", "08080", 8080),
+    ("master_key", BASE64, MASTER_KEY),
+    ("operator_key", KEY, KEY),
+    ("allow_targets", "", ()),
+    ("allow_targets", "http://127.0.0.1:80", parse_allow_targets("http://127.0.0.1:80")),
+    (
+        "allow_targets",
+        " https://a.b:1 , http://10.0.0.0/8:2,",
+        parse_allow_targets("https://a.b:1,http://10.0.0.0/8:2"),
+    ),
+    ("retry_delays", "", ()),
+    ("retry_delays", "1", (1,)),
+    ("retry_delays", " 10, 60 ,86400", (10, 60, 86_400)),
+    ("retry_delays", ",".join("1" * 10), (1,) * 10),
+    ("attempt_timeout", "0.1", 0.1),
+    ("attempt_timeout", "60", 60.0),
+    ("attempt_timeout", "2.125", 2.125),
+    ("retention_days", "1", 1),
+    ("retention_days", "3650", 3650),
+    ("log_level", "DEBUG", "debug"),
+    ("log_level", "error", "error"),
+    ("log_format", "json", "json"),
+    ("log_format", "Text", "text"),
+]
+BAD: dict[str, tuple[list[str], str]] = {
+    "data_dir": (["", " "], "must not be empty; leave it out for the default"),
+    "host": (["", " "], "must not be empty; leave it out for the default"),
+    "port": (
+        ["", "-1", "65536", "80 80", " 80", "80 ", "+80", "8080.0", "http", "0x50", "٨٠", "²", "9" * 5000],
+        "must be a whole number from 0 to 65535",
+    ),
+    "master_key": (
+        ["", "x", KEY, "é", BASE64[:-1], BASE64 + "AAAA", f" {BASE64}", base64.b64encode(bytes(31)).decode(),
+         base64.b64encode(bytes(33)).decode(), BASE64.replace("A", "*", 1), MASTER_KEY.hex()],
+        "must be 32 bytes as base64",
+    ),
+    "operator_key": (
+        ["", "secret", KEY[:-1], KEY + "a", KEY.upper(), " " + KEY, KEY + "\n", KEY[:-1] + "é", KEY[:-1] + "="],
+        "must be sp_ and 43 letters, digits, - or _",
+    ),
+    "ca_file": (["", "/nowhere/ca.pem", "/", __file__], "must be a "),
+    "retry_delays": (
+        ["0", "86401", "10,,60", "10;60", "10 60", "-1", "1.5", "x", "10,60,", "٣", "[10]"],
+        "must be seconds from 1 to 86400, separated by commas, such as 10,60,300",
+    ),
+    "attempt_timeout": (
+        ["", "0", "0.09", "60.1", "-5", "5s", "1e1", "nan", "inf", ".5", "5.", "0.0001", "٥", "061"],
+        "must be seconds from 0.1 to 60",
+    ),
+    "retention_days": (["", "0", "3651", "-1", "1.5", "∞", "30d"], "must be a whole number from 1 to 3650"),
+    "log_level": (["", "trace", "warn", "info "], "must be one of debug, info, warning, error"),
+    "log_format": (["", "xml", "logfmt"], "must be one of auto, text, json"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "value"), GOOD)
+def test_a_good_value_is_read_from_the_environment_and_from_a_flag(name: str, text: str, value: Any) -> None:
+    assert getattr(read_settings({PREFIX + name.upper(): text}, {}), name) == value
+    assert getattr(read_settings({}, {name: text}), name) == value
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, (texts, _) in BAD.items() for text in texts])
+def test_a_bad_value_is_refused_with_the_variable_or_the_flag_and_what_it_must_be(name: str, text: str) -> None:
+    must = BAD[name][1]
+    assert refusal(name, text).startswith(f"SIGNALPOST_{name.upper()} {must}")
+    assert refusal(name, text, flag=True).startswith(f"--{name.replace('_', '-')} {must}")
+    for message in (refusal(name, text), refusal(name, text, flag=True)):
+        assert message.endswith(".")
+        assert not message.endswith("..")
+
+
+def test_secrets_are_not_repeated_in_the_refusal() -> None:
+    for name in ("master_key", "operator_key"):
+        assert "Passw0rd" not in refusal(name, "Passw0rd")
+
+
+def test_more_than_ten_delays_are_refused() -> None:
+    assert refusal("retry_delays", ",".join("1" * 11)) == "SIGNALPOST_RETRY_DELAYS can have at most ten delays."
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["x", "127.0.0.1", "127.0.0.1:80", "http://127.0.0.1", "ftp://127.0.0.1:80", "http://127.0.0.1:0", "http://[::1:80",
+     "http://10.0.0.1/8:80", "http://*:80", "http://127.0.0.1:80/path", "http://127.0.0.1:99999", "http://u@x:80"],
+)  # fmt: skip
+def test_a_bad_target_is_named(entry: str) -> None:
+    message = refusal("allow_targets", f"https://fine.example:443, {entry}")
+    assert message.startswith("SIGNALPOST_ALLOW_TARGETS ")
+    assert f"“{entry}”" in message
+    assert message.endswith(".")
+    assert not message.endswith("..")
+
+
+def test_a_flag_wins_over_the_environment() -> None:
+    environment = {"SIGNALPOST_PORT": "1", "SIGNALPOST_HOST": "a"}
+    settings = read_settings(environment, {"port": "2"})
+    assert (settings.port, settings.host) == (2, "a")
+    # Also where the environment's is wrong: it is not used.
+    assert read_settings({"SIGNALPOST_PORT": "x"}, {"port": "2"}).port == 2
+
+
+def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path) -> None:
+    binary = Path(sys.executable).with_name("signalpost")
+    environment = {**os.environ, "SIGNALPOST_DATA_DIR": str(tmp_path / "data"), "SIGNALPOST_RETENTION_DAYS": "never"}
+    ended = subprocess.run(
+        [binary, "serve", "--port", "0"], env=environment, capture_output=True, text=True, timeout=20
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == "signalpost: SIGNALPOST_RETENTION_DAYS must be a whole number from 1 to 3650.\n"
+    assert ended.stdout == ""
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_file_of_authorities_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
+    assert read_settings({}, {"ca_file": str(file)}).ca_file == file
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("master-key", "garbage!", "must be 32 bytes as base64"),
+        ("master-key", "", "must be 32 bytes as base64"),
+        ("operator-key", "sp_é", "must be ASCII"),
+        ("operator-key", "", "must be sp_ and 43"),
+        ("operator-key", "short", "must be sp_ and 43"),
+    ],
+)
+def test_a_damaged_key_file_stops_the_start_and_is_named(
+    tmp_path: Path, name: str, content: str, complaint: str
+) -> None:
+    async def start() -> None:
+        async with Gateway(Settings(data_dir=tmp_path)):
+            pytest.fail("it started")
+
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(StartError, match=complaint) as raised:
+        asyncio.run(start())
+    assert str(tmp_path / name) in str(raised.value)
+    assert (tmp_path / name).read_text(encoding="utf-8") == content, "it is left for whoever mends it"
