@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
+# Tests without sockets, processes or waits; `make test` runs all.
+FAST := receiver/tests gateway/tests/domain gateway/tests/store gateway/tests/test_settings.py
+
 .PHONY: help demo serve test check format lock clean
 
 help: ## Show these targets
@@ -23,7 +26,7 @@ check: .venv/dev ## Format, lint, strict types, import contracts, fast tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests examples benchmarks docs
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m "not slow" $(FAST)
 
 format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

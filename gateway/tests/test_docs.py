@@ -56,8 +56,10 @@ def test_the_three_commands_that_serve_suggests_work_when_pasted(tmp_path: Path)
     with _shell(f"{BIN}/signalpost serve --data-dir {tmp_path}/data --port 0", tmp_path / "serve.out") as output:
         _wait_for(output, "/v1/events")
         commands = [line.strip() for line in output.read_text().splitlines() if line.startswith("  curl ")]
-        answers = [subprocess.run(["bash", "-ec", command], capture_output=True, text=True, timeout=20, check=True).stdout
-                   for command in commands]  # fmt: skip
+        answers = [
+            subprocess.run(["bash", "-ec", each], capture_output=True, text=True, timeout=20, check=True).stdout
+            for each in commands
+        ]
     assert len(answers) == 3
     assert '"status":"ready"' in answers[0]
     assert '"title":"My first"' in answers[1]
