@@ -72,7 +72,6 @@ class Committer:
     async def _commit(self, batch: list[_Waiting]) -> None:
         try:
             published = await self._store.publish([command for command, _ in batch])
-            self._on_published(published)
         except Exception as error:
             if not isinstance(error, SignalpostError):
                 log.exception("a batch could not be committed")
@@ -80,6 +79,11 @@ class Committer:
                 if not future.done():
                     future.set_exception(error)
             return
+        try:
+            self._on_published(published)
+        except Exception:
+            # What is committed is answered as such, whatever becomes of it here: a restart reads it from the store.
+            log.exception("a commit could not be followed up")
         for (_, future), result in zip(batch, published.results, strict=True):
             if future.done():
                 continue  # the client is gone

@@ -85,8 +85,13 @@ class Recorder:
                 continue
             runner.version += 1
             runner.recorded_head = flush.head
-            self._answer(runner, flush, flushed)
             self._on_recorded(runner, len(flush.attempts))
+            try:
+                self._answer(runner, flush, flushed)
+            except Exception:
+                # A defect of ours in one lane: the store is right, and the other lanes' records must go on.
+                log.exception("a lane lost its way and is loaded anew", subscription=runner.subscription.id)
+                self._on_fenced(runner)
 
     async def _until_recorded(self, flushes: list[LaneFlush]) -> dict[int, LaneFlushed]:
         while True:
