@@ -4,6 +4,7 @@ import asyncio
 import gc
 import ssl
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -213,3 +214,27 @@ def test_no_descriptor_and_no_task_is_left_behind(
     gc.collect()
     # The listeners that were open before are closed now.
     assert descriptors() == before - len(endpoints)
+
+
+def test_no_socket_outlives_a_connection_that_was_reset_while_it_was_being_made(
+    run: "Run", serve: Serve, sending: "Sending"
+) -> None:
+    """A socket object whose descriptor is gone would close another file of the same number when it is collected."""
+
+    def reset(peer: "Peer") -> None:
+        peer.reset()
+
+    endpoint = serve(reset)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            for _ in range(200):
+                outcome = await client.attempt(endpoint.request(body=bytes(1_000_000)))
+                assert outcome.failure is Failure.RESET
+
+    gc.collect()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        run(scenario())
+        gc.collect()
+    assert [str(warning.message) for warning in warned if "socket" in str(warning.message)] == []

@@ -158,6 +158,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        asyncio.get_running_loop().call_soon(_release, self._socket)
         self._owner.lost(self)
         attempt, self._attempt = self._attempt, None
         if attempt is None:
@@ -198,6 +199,13 @@ class Connection(asyncio.Protocol):
         else:
             transport.abort()
         self._owner.ended(attempt, failure, detail, self.answer)
+
+
+def _release(raw: socket.socket) -> None:
+    """Let go of a socket whose descriptor the loop has closed. uvloop forgets to where the connection ended while it
+    was being made; the descriptor's number may be another file's by the time the object would close it."""
+    if raw.fileno() != -1:
+        raw.detach()
 
 
 def _loss(exc: Exception | None, answer: AnswerReader) -> tuple[Failure, str]:
