@@ -158,7 +158,6 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        asyncio.get_running_loop().call_soon(_release, self._socket)
         self._owner.lost(self)
         attempt, self._attempt = self._attempt, None
         if attempt is None:
@@ -175,6 +174,13 @@ class Connection(asyncio.Protocol):
         """The sender has ended the attempt: an answer that still comes is nobody's."""
         self._attempt = None
         self.abort()
+
+    def release(self) -> None:
+        """Let go of the socket of a lost connection, once the loop has closed the descriptor. uvloop forgets to where
+        the connection ended while it was being made; the descriptor's number may be another file's by the time the
+        object would close it."""
+        if self._socket.fileno() != -1:
+            self._socket.detach()
 
     def close(self) -> None:
         """End an idle connection politely."""
@@ -199,13 +205,6 @@ class Connection(asyncio.Protocol):
         else:
             transport.abort()
         self._owner.ended(attempt, failure, detail, self.answer)
-
-
-def _release(raw: socket.socket) -> None:
-    """Let go of a socket whose descriptor the loop has closed. uvloop forgets to where the connection ended while it
-    was being made; the descriptor's number may be another file's by the time the object would close it."""
-    if raw.fileno() != -1:
-        raw.detach()
 
 
 def _loss(exc: Exception | None, answer: AnswerReader) -> tuple[Failure, str]:

@@ -205,6 +205,7 @@ class Sender:
         """See `Owner`."""
         self._open.discard(connection)
         self._forget_idle(connection)
+        self._loop.call_soon(connection.release)
 
     # Idle connections
 
