@@ -42,10 +42,10 @@ async def read(call: Call) -> Answer:
     call.query()
     found = await subscriptions.find(call)
     event = await _event(call)
-    view = await call.services.store.delivery(found, _entry(event))
-    if view is None:
+    delivery = await call.services.store.delivery(found, _entry(event))
+    if delivery is None:
         raise _not_found()
-    attempts = await call.services.store.attempts(found, event.sequence)
+    view, attempts = delivery
     return Answer(200, msgspec.json.encode({**_shown(view), "attempts": [_shown_attempt(each) for each in attempts]}))
 
 

@@ -221,7 +221,9 @@ def _entries(
     yield from connection.execute(statement, bindings)
 
 
-def delivery(connection: apsw.Connection, subscription: Subscription, entry: LogEntry) -> DeliveryView | None:
+def delivery(
+    connection: apsw.Connection, subscription: Subscription, entry: LogEntry
+) -> tuple[DeliveryView, list[Attempt]] | None:
     if entry.sequence <= subscription.starts_after or not entry.type & wanted(subscription.filters, entry.sequence):
         return None
     found = rows(
@@ -233,7 +235,8 @@ def delivery(connection: apsw.Connection, subscription: Subscription, entry: Log
     status = _Lane(connection, subscription.number).status(entry.sequence, state)
     if status is None:
         return None
-    return DeliveryView(entry, status, due if state == State.PARKED else None, charged)
+    view = DeliveryView(entry, status, due if state == State.PARKED else None, charged)
+    return view, attempts(connection, subscription, entry.sequence)
 
 
 def attempts(connection: apsw.Connection, subscription: Subscription, sequence: int) -> list[Attempt]:

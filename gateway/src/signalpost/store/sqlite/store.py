@@ -177,7 +177,7 @@ class SqliteStore:
     ) -> DeliveryPage:
         return await self._read(reads.deliveries, subscription, wanted, below, limit)
 
-    async def delivery(self, subscription: Subscription, entry: LogEntry) -> DeliveryView | None:
+    async def delivery(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
         return await self._read(reads.delivery, subscription, entry)
 
     async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]:
