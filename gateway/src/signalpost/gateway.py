@@ -18,8 +18,9 @@ import structlog
 from starlette.applications import Starlette
 
 from signalpost.api.app import build_app
-from signalpost.api.keys import Keys, make_key
+from signalpost.api.principals import Principals
 from signalpost.api.services import Services
+from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import StartError
 from signalpost.engine.clock import SystemClock
 from signalpost.engine.engine import Engine
@@ -73,7 +74,7 @@ class Gateway:
         settings, clock, chance = self._settings, SystemClock(), random.Random()  # noqa: S311 - ids, jitter; no secret
         directory = settings.data_dir
         master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
-        self.operator_key = settings.operator_key or _kept(directory, "operator_key", make_key)
+        self.operator_key = settings.operator_key or _kept(directory, "operator_key", _new_operator_key)
         vault = Vault(master_key)
         self._store = SqliteStore(
             directory / FILE_NAME, vault, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
@@ -100,7 +101,7 @@ class Gateway:
                 clock=clock,
                 random_bits=chance.getrandbits,
                 secret_bytes=secrets.token_bytes,
-                keys=Keys(self.operator_key),
+                principals=Principals(self.operator_key, self._engine.key),
                 allow_targets=settings.allow_targets,
                 retry_delays=settings.retry_delays,
             )
@@ -109,6 +110,10 @@ class Gateway:
 
 def _new_master_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def _new_operator_key() -> str:
+    return make_key(secrets.token_bytes)
 
 
 def _kept(directory: Path, setting: str, make: Callable[[], str]) -> Any:

@@ -203,7 +203,7 @@ def test_unknown_fields_are_all_named_by_every_call(world: "World", call: tuple[
 def test_a_content_type_that_is_no_json_is_refused_by_every_call(
     world: "World", call: tuple[str, str], media_type: str
 ) -> None:
-    problem = world.refuses(*call, b"{}", status=415, headers={"content-type": media_type}, code="not_json")
+    problem = world.refuses(*call, b"{}", status=415, headers={"content-type": media_type}, code="wrong_media_type")
     assert problem["detail"] == (
         f"Send `content-type: application/json`, not `{media_type.partition(';')[0].strip()}`."
     )

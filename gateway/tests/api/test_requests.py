@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.api.keys import Keys
+from signalpost.api.principals import Principals
 from signalpost.domain.errors import Unauthenticated
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_without_a_valid_key_nothing_is_done(world: "World", authorization: str 
 def test_no_key_is_nobody_s_key_even_if_the_operator_s_was_lost(authorization: str) -> None:
     """A key that was cut to nothing must not open the gateway to whoever sends nothing."""
     with pytest.raises(Unauthenticated) as refused:
-        Keys("").principal(authorization)
+        Principals("", lambda _digest: None).of(authorization)
     assert refused.value.code == "no_key"
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
 SHAPE = [
-    "id", "name", "url", "eventTypes", "headers", "status", "ordering", "rateLimit", "retryDelays", "startsAfter",
+    "id", "name", "url", "eventTypes", "headers", "status", "ordering", "rateLimit", "retryDelays", "startsAfter", "rotationEndsAt",
     "createdAt", "updatedAt", "health",
 ]  # fmt: skip
 HEALTH = {"state", "failingSince", "lastError", "breaker", "lag", "oldestDueAt"}

@@ -48,6 +48,8 @@ class Tenants:
             rows["documents"],
             rows["subscriptions"],
             rows["answers"],
+            {},
+            1,
             1,
             1,
         )

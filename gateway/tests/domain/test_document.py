@@ -1,6 +1,7 @@
 """C7 to C12: a document's attributes, the rules for each, and how one state follows another."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def patch(document: Document, body: dict[str, Any]) -> Document:
     return rules.patched(document, fields.check_object(body, rules.PATCH))
 
 
-def refusals(body: Any, checks: dict[str, fields.Check], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
+def refusals(body: Any, checks: Mapping[str, fields.Check], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
     with pytest.raises(Invalid) as caught:
         fields.check_object(body, checks, required)
     return {(error.pointer, error.code) for error in caught.value.errors}

@@ -1,6 +1,7 @@
 """C14 and the subscription's fields; which events it gets, and what changes of it come to."""
 
 import json
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -34,7 +35,9 @@ MASKS = st.integers(1, 7)
 
 class Desk:
     def __init__(self, last_sequence: int = 0) -> None:
-        self.batch = Batch(NOW, Random(1).getrandbits, {1: Tenant(1, "default", last_sequence, NOW)}, {}, {}, {}, 1, 1)
+        self.batch = Batch(
+            NOW, Random(1).getrandbits, {1: Tenant(1, "default", last_sequence, NOW)}, {}, {}, {}, {}, 1, 1, 1
+        )
 
     @property
     def found(self) -> Subscription:
@@ -71,7 +74,7 @@ class Desk:
         )
 
 
-def refusals(body: Any, checks: dict[str, fields.Check], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
+def refusals(body: Any, checks: Mapping[str, fields.Check], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
     with pytest.raises(Invalid) as caught:
         fields.check_object(body, checks, required)
     return {(error.pointer, error.code) for error in caught.value.errors}
@@ -226,7 +229,7 @@ def test_what_is_not_given_has_its_default() -> None:
     body = json.loads(Desk().create().body)
     expected: dict[str, Any] = {
         "id": ID, "name": NEW["url"], "url": NEW["url"], "eventTypes": NEW["eventTypes"], "headers": {},
-        "status": "active", "ordering": "loose", "rateLimit": None, "retryDelays": [10, 60, 300], "startsAfter": 0,
+        "status": "active", "ordering": "loose", "rateLimit": None, "retryDelays": [10, 60, 300], "startsAfter": 0, "rotationEndsAt": None,
     }  # fmt: skip
     assert {name: body[name] for name in expected} == expected
     assert set(body) == {*expected, "createdAt", "updatedAt", "secret", "standardWebhooksSecret"}

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,7 +14,10 @@ from starlette.routing import Route as StarletteRoute
 
 from signalpost.api import problems
 from signalpost.api.call import Call
-from signalpost.api.routes import OPEN_ROUTES, ROUTES, Route
+from signalpost.api.docs_page import render
+from signalpost.api.openapi import describe
+from signalpost.api.route import OpenRoute, Route
+from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import CallerError, Forbidden, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
@@ -22,7 +26,10 @@ TENANT = "signalpost-tenant"
 DEFAULT_TENANT = "default"
 log = structlog.get_logger()
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request, str], Awaitable[Response]]
+"""Takes the request's id as well."""
+_DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""The page is one piece: it loads nothing, least of all from elsewhere."""
 
 
 def build_app(services: Services) -> Starlette:
@@ -30,8 +37,9 @@ def build_app(services: Services) -> Starlette:
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method] = _endpoint(route, services)
-    for path, handler in OPEN_ROUTES.items():
-        paths[path] = {"GET": _open_endpoint(handler, services)}
+    for open_route in OPEN_ROUTES:
+        paths[open_route.path] = {"GET": _open_endpoint(open_route, services)}
+    paths |= _description()
     routes = [StarletteRoute(path, _by_method(endpoints)) for path, endpoints in paths.items()]
     for each in routes:
         # Every method, also one that nobody knows, reaches the path's endpoint, which says what it takes.
@@ -42,26 +50,42 @@ def build_app(services: Services) -> Starlette:
 
 
 def _endpoint(route: Route, services: Services) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        principal = services.keys.principal(request.headers.get("authorization"))
+    async def endpoint(request: Request, request_id: str) -> Response:
+        principal = services.principals.of(request.headers.get("authorization"))
         if principal.role not in route.roles:
             raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot do this.")
         tenant_id = services.engine.tenant_id(request.headers.get(TENANT, DEFAULT_TENANT))
         if tenant_id is None:
             raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT}` names one.")
-        return _response(await route.handler(Call(request, services, principal, tenant_id)))
+        call = Call(request, services, principal, tenant_id, request_id, route.query, route.body)
+        answer = await route.handler(call)
+        return answer if isinstance(answer, Response) else _response(answer)
 
     return endpoint
 
 
-def _open_endpoint(handler: Callable[[Services], Awaitable[Answer]], services: Services) -> Endpoint:
-    async def endpoint(_request: Request) -> Response:
-        return _response(await handler(services))
+def _open_endpoint(route: OpenRoute, services: Services) -> Endpoint:
+    async def endpoint(_request: Request, _request_id: str) -> Response:
+        return _response(await route.handler(services))
 
     return endpoint
 
 
-def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+def _description() -> dict[str, dict[str, Endpoint]]:
+    """What says what the API takes and answers, for programs and for people."""
+    described = describe(ROUTES, OPEN_ROUTES)
+    document, page = msgspec.json.encode(described), render(described)
+
+    async def openapi(_request: Request, _request_id: str) -> Response:
+        return Response(document, media_type="application/json")
+
+    async def docs(_request: Request, _request_id: str) -> Response:
+        return Response(page, media_type="text/html", headers={"content-security-policy": _DOCS_POLICY})
+
+    return {"/openapi.json": {"GET": openapi}, "/docs": {"GET": docs}}
+
+
+def _by_method(endpoints: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
     """One path's endpoint: finds the method's, and turns every error into a problem."""
     if "GET" in endpoints:
         endpoints = {**endpoints, "HEAD": endpoints["GET"]}
@@ -74,7 +98,7 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
             handle = endpoints.get(request.method)
             if handle is None:
                 raise MethodNotAllowed("method_not_allowed", f"This path takes {', '.join(allow)}.", allow=allow)
-            response = await handle(request)
+            response = await handle(request, request_id)
         except CallerError as error:
             response = problems.caller_problem(error, request_id)
         except Unavailable as error:

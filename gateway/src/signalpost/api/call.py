@@ -4,26 +4,37 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 
 from signalpost.api.body import BODY_MAX_BYTES, read_json
-from signalpost.api.keys import Principal
+from signalpost.api.principals import Principal
 from signalpost.api.services import Services
 from signalpost.domain import fields
 from signalpost.domain.batch import IdempotencyKey
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import BY_WIRE, event_id
-from signalpost.domain.fields import Bad, Check, check_object
+from signalpost.domain.fields import Bad, Check, Field, check_object, field
 from signalpost.domain.timestamps import parse_timestamp
 
 LIMIT_MOST = 250
 LIMIT_DEFAULT = 50
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
-_JSON_TYPES = ("application/json", "application/merge-patch+json")
+JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
+
+
+class Body(Struct, frozen=True):
+    """What a call takes as its body: a JSON object of these fields, or (NDJSON) one on every line."""
+
+    fields: Mapping[str, Field]
+    required: Sequence[str] = ()
+    optional: bool = False
+    """It may be left out, as if it were an empty object."""
+    media_types: Sequence[str] = JSON_TYPES
 
 
 class Asked(NamedTuple):
@@ -35,27 +46,39 @@ class Asked(NamedTuple):
 
 
 class Call:
-    def __init__(self, request: Request, services: Services, principal: Principal, tenant_id: int) -> None:
+    def __init__(
+        self,
+        request: Request,
+        services: Services,
+        principal: Principal,
+        tenant_id: int,
+        request_id: str,
+        query: Mapping[str, Field],
+        body: Body | None,
+    ) -> None:
+        """`query` and `body` are what its route takes."""
         self.services = services
         self.principal = principal
         self.tenant_id = tenant_id
+        self.request_id = request_id
         self._request = request
-        self._body: bytes | None = None
+        self._checks = query
+        self._takes = body
+        self._content: bytes | None = None
 
     # --- Path and query -----------------------------------------------------------------------------------------------
 
     def path_uuid(self, name: str, what: str) -> str:
         """An id in the path; what is no UUID cannot be there. Raises NotFound."""
         try:
-            return fields.uuid(self._request.path_params[name])
+            identity: str = fields.uuid(self._request.path_params[name])
         except Bad:
             raise NotFound(f"{what}_not_found", f"There is no {what} with this {name}.") from None
+        return identity
 
-    def path(self, name: str) -> str:
-        return str(self._request.path_params[name])
-
-    def query(self, **checks: Check) -> dict[str, Any]:
+    def query(self) -> dict[str, Any]:
         """The query's parameters by name, each given at most once and checked. Raises Invalid naming every bad one."""
+        checks = self._checks
         given = self._request.query_params.multi_items()
         values = dict(given)
         errors = [
@@ -101,43 +124,58 @@ class Call:
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge before more than the limit is read."""
-        if self._body is None:
+        if self._content is None:
             length = self._request.headers.get("content-length", "0")
             if length.isdigit() and int(length) > BODY_MAX_BYTES:
                 raise _too_large()
             chunks: list[bytes] = []
             size = 0
-            try:
-                async for chunk in self._request.stream():
-                    size += len(chunk)
-                    if size > BODY_MAX_BYTES:
-                        raise _too_large()
-                    chunks.append(chunk)
-            except ClientDisconnect:
-                raise Unparseable("incomplete_body", "The connection ended before the body did.") from None
-            self._body = b"".join(chunks)
-        return self._body
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > BODY_MAX_BYTES:
+                    raise _too_large()
+                chunks.append(chunk)
+            self._content = b"".join(chunks)
+        return self._content
 
-    async def fields(self, checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
-        """The JSON object of the body, checked. Raises UnsupportedMedia, Unparseable, Invalid, TooLarge."""
-        media_type = self._request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if media_type not in _JSON_TYPES:
-            raise UnsupportedMedia("not_json", f"Send `content-type: application/json`, not `{media_type[:100]}`.")
-        return check_object(read_json(await self.body()), checks, required)
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises Unparseable where the connection ends first."""
+        try:
+            async for chunk in self._request.stream():
+                yield chunk
+        except ClientDisconnect:
+            raise Unparseable("incomplete_body", "The connection ended before the body did.") from None
 
-    async def asked(
-        self, checks: Mapping[str, Check] | None = None, required: Collection[str] = (), **parameters: Check
-    ) -> Asked:
-        """All that a change was asked for with; without `checks` its body is ignored. Raises as `fields` does, and one
-        Invalid for everything that is wrong in the query, the body and the headers."""
+    def check_media_type(self, takes: Body) -> None:
+        """Raises UnsupportedMedia."""
+        allowed = takes.media_types
+        media_type = self._request.headers.get("content-type", allowed[0]).partition(";")[0].strip().lower()
+        if media_type not in allowed:
+            raise UnsupportedMedia("wrong_media_type", f"Send `content-type: {allowed[0]}`, not `{media_type[:100]}`.")
+
+    async def fields(self, **replaced: Check) -> dict[str, Any]:
+        """The body's fields, checked. `replaced` are checks that need to know the call. Raises UnsupportedMedia,
+        Unparseable, Invalid, TooLarge."""
+        takes = self._takes
+        if takes is None:
+            return {}
+        content = await self.body()
+        if takes.optional and not content:
+            return {}
+        self.check_media_type(takes)
+        return check_object(read_json(content), {**takes.fields, **replaced}, takes.required)
+
+    async def asked(self, **replaced: Check) -> Asked:
+        """All that a change was asked for with. Raises as `fields` does, and one Invalid for everything that is wrong
+        in the query, the body and the headers."""
         errors: list[FieldError] = []
         query: dict[str, Any] = {}
         body: dict[str, Any] = {}
         idempotency: IdempotencyKey | None = None
         with _gathered(errors):
-            query = self.query(**parameters)
+            query = self.query()
         with _gathered(errors):
-            body = {} if checks is None else await self.fields(checks, required)
+            body = await self.fields(**replaced)
         with _gathered(errors):
             idempotency = await self.idempotency()
         if errors:
@@ -164,7 +202,8 @@ def _too_large() -> TooLarge:
 # --- Checks of query parameters ---------------------------------------------------------------------------------------
 
 
-def integer(least: int, most: int) -> Check:
+def integer(least: int, most: int) -> Field:
+    @field(type="integer", minimum=least, maximum=most)
     def check(value: str) -> int:
         if not re.fullmatch(r"-?\d{1,19}", value, re.ASCII) or not least <= int(value) <= most:
             raise Bad("out_of_range", f"This must be a whole number from {least} to {most}.")
@@ -173,9 +212,12 @@ def integer(least: int, most: int) -> Check:
     return check
 
 
-limit = integer(1, LIMIT_MOST)
+LIMIT: Final = Field(
+    integer(1, LIMIT_MOST).check, {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT_DEFAULT}
+)
 
 
+@field(type="string", format="date-time")
 def moment(value: str) -> int:
     try:
         # An unescaped + in a query arrives as a space.
@@ -184,6 +226,7 @@ def moment(value: str) -> int:
         raise Bad("not_a_timestamp", str(error)) from None
 
 
+@field(type="string", enum=list(BY_WIRE))
 def event_type(value: str) -> int:
     if value not in BY_WIRE:
         raise Bad("not_allowed", f"This must be one of {', '.join(BY_WIRE)}.")
@@ -194,6 +237,7 @@ def write_cursor(position: int | None) -> str | None:
     return None if position is None else base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
 
 
+@field(type="string", description="The `next` of the page before.")
 def cursor(value: str) -> int:
     try:
         position = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii")

@@ -3,28 +3,25 @@
 import msgspec
 
 from signalpost.api import subscriptions
-from signalpost.api.call import LIMIT_DEFAULT, Call, cursor, event_type, limit, moment, write_cursor
+from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Call, cursor, event_type, moment, write_cursor
 from signalpost.api.events import find_event
+from signalpost.api.route import Example, Reply, Route
+from signalpost.api.shapes import DELIVERY_STATUSES, Delivery, DeliveryPage, DeliveryWithAttempts
+from signalpost.api.shapes import Attempt as AttemptShape
 from signalpost.domain import fields
+from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
-from signalpost.domain.errors import NotFound
+from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import Event, EventType
+from signalpost.domain.outcome import Failure
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import RetryDelivery
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.store import Attempt, DeliveryFilter, DeliveryView, LogEntry
 
-STATUSES = ("pending", "delivered", "retrying", "failed")
-
 
 async def list_of_subscription(call: Call) -> Answer:
-    query = call.query(
-        status=fields.one_of(*STATUSES),
-        eventType=event_type,
-        externalId=fields.uuid,
-        **{"from": moment, "to": moment},
-        limit=limit,
-        cursor=cursor,
-    )
+    query = call.query()
     found = await subscriptions.find(call)
     asked = DeliveryFilter(
         status=query.get("status"),
@@ -34,7 +31,7 @@ async def list_of_subscription(call: Call) -> Answer:
         created_to=query.get("to"),
     )
     page = await call.services.store.deliveries(found, asked, query.get("cursor"), query.get("limit", LIMIT_DEFAULT))
-    shown = {"data": [_shown(view) for view in page.data], "next": write_cursor(page.next)}
+    shown = DeliveryPage(data=[_shown(found, view) for view in page.data], next=write_cursor(page.next))
     return Answer(200, msgspec.json.encode(shown))
 
 
@@ -46,7 +43,10 @@ async def read(call: Call) -> Answer:
     if delivery is None:
         raise _not_found()
     view, attempts = delivery
-    return Answer(200, msgspec.json.encode({**_shown(view), "attempts": [_shown_attempt(each) for each in attempts]}))
+    shown = DeliveryWithAttempts(
+        **msgspec.structs.asdict(_shown(found, view)), attempts=[_shown_attempt(each) for each in attempts]
+    )
+    return Answer(200, msgspec.json.encode(shown))
 
 
 async def retry(call: Call) -> Answer:
@@ -80,28 +80,77 @@ def _entry(event: Event) -> LogEntry:
     return LogEntry(event.sequence, event.at, event.id, event.type, event.document_id)
 
 
-def _shown(view: DeliveryView) -> dict[str, object]:
+def _shown(found: Subscription, view: DeliveryView) -> Delivery:
     entry = view.entry
-    return {
-        "eventId": entry.id,
-        "sequence": entry.sequence,
-        "eventType": EventType(entry.type).wire,
-        "externalId": entry.document_id,
-        "createdAt": format_timestamp(entry.at),
-        "status": view.status,
-        "nextAttemptAt": None if view.due is None else format_timestamp(view.due),
-    }
+    return Delivery(
+        subscription_id=found.id,
+        event_id=entry.id,
+        sequence=entry.sequence,
+        event_type=EventType(entry.type).wire,
+        external_id=entry.document_id,
+        created_at=format_timestamp(entry.at),
+        status=view.status,
+        next_attempt_at=None if view.due is None else format_timestamp(view.due),
+    )
 
 
-def _shown_attempt(attempt: Attempt) -> dict[str, object]:
-    return {
-        "number": attempt.number,
-        "run": attempt.run,
-        "counted": attempt.counted,
-        "startedAt": format_timestamp(attempt.started_at),
-        "durationMs": round(attempt.elapsed_us / 1000, 3),
-        "statusCode": attempt.status,
-        "error": attempt.failure,
-        "detail": attempt.detail or None,
-        "answer": attempt.answer.decode("utf-8", "replace"),
-    }
+def _shown_attempt(attempt: Attempt) -> AttemptShape:
+    return AttemptShape(
+        number=attempt.number,
+        run=attempt.run,
+        counted=attempt.counted,
+        started_at=format_timestamp(attempt.started_at),
+        duration_ms=round(attempt.elapsed_us / 1000, 3),
+        status_code=attempt.status,
+        error=None if attempt.failure is None else Failure(attempt.failure),
+        detail=attempt.detail or None,
+        answer=attempt.answer.decode("utf-8", "replace"),
+    )
+
+
+_OPERATOR = frozenset({Role.OPERATOR})
+_OF_SUBSCRIPTION = "/v1/subscriptions/{id}/deliveries"
+_FILTERS = {
+    "status": fields.one_of(*DELIVERY_STATUSES),
+    "eventType": event_type,
+    "externalId": fields.uuid,
+    "from": moment.described("Only events created at this moment or later."),
+    "to": moment.described("Only events created before this moment."),
+    "limit": LIMIT,
+    "cursor": cursor,
+}
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=_OF_SUBSCRIPTION,
+        summary="List a subscription's deliveries",
+        roles=_OPERATOR,
+        handler=list_of_subscription,
+        query=_FILTERS,
+        replies={200: Reply("A page, newest first; it may be short and still have a `next`.", DeliveryPage)},
+        errors=(NotFound,),
+        example=Example(query={"status": "failed", "limit": "10"}),
+    ),
+    Route(
+        method="GET",
+        path=_OF_SUBSCRIPTION + "/{eventId}",
+        summary="Read a delivery with its attempts",
+        roles=_OPERATOR,
+        handler=read,
+        replies={200: Reply("The delivery.", DeliveryWithAttempts)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        method="POST",
+        path=_OF_SUBSCRIPTION + "/{eventId}/retry",
+        summary="Send once more, now",
+        roles=_OPERATOR,
+        handler=retry,
+        idempotent=True,
+        replies={202: Reply("It is sent now; a failure of it cancels nothing.")},
+        errors=(NotFound, Conflict),
+        example=Example(),
+    ),
+)

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from signalpost.api.call import Call, integer
+from signalpost.api.call import Body, Call, integer
+from signalpost.api.route import Example, Reply, Route
+from signalpost.api.shapes import Document
 from signalpost.domain import document, fields
+from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import (
     CreateDocument,
@@ -12,12 +15,12 @@ from signalpost.domain.document_commands import (
     PatchDocument,
     document_answer,
 )
-from signalpost.domain.errors import FieldError, Invalid, NotFound
+from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Bad, Check
 
 
 async def create(call: Call) -> Answer:
-    asked = await call.asked(document.NEW, document.NEW_REQUIRED)
+    asked = await call.asked()
     return await call.services.engine.submit(
         CreateDocument(
             tenant_id=call.tenant_id,
@@ -38,7 +41,7 @@ async def read(call: Call) -> Answer:
 
 
 async def patch(call: Call) -> Answer:
-    asked = await call.asked(document.PATCH)
+    asked = await call.asked()
     return await call.services.engine.submit(
         PatchDocument(
             tenant_id=call.tenant_id,
@@ -64,8 +67,7 @@ async def delete(call: Call) -> Answer:
 
 async def put(call: Call) -> Answer:
     document_id = _import_id(call)
-    checks = {**document.SNAPSHOT, "externalId": _same_as(document_id)}
-    asked = await call.asked(checks, document.SNAPSHOT_REQUIRED, sourceVersion=integer(0, 2**63 - 1))
+    asked = await call.asked(externalId=_same_as(document_id))
     return await call.services.engine.submit(
         ImportDocument(
             tenant_id=call.tenant_id,
@@ -97,3 +99,79 @@ def _same_as(document_id: str) -> Check:
         return document_id
 
     return check
+
+
+_OPERATOR = frozenset({Role.OPERATOR})
+_PATH = "/v1/documents/{externalId}"
+_NEW = {"type": "NDA", "title": "Mutual NDA", "ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
+_SNAPSHOT = {**_NEW, "status": "approved", "createdAt": "2026-01-15T09:30:00Z", "sourceApp": "archive"}
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/documents",
+        summary="Create a document",
+        roles=_OPERATOR,
+        handler=create,
+        body=Body(document.NEW, document.NEW_REQUIRED),
+        idempotent=True,
+        replies={201: Reply("The document; `documentCreated` is on its way.", Document, ("etag", "location"))},
+        example=Example(_NEW),
+    ),
+    Route(
+        method="GET",
+        path=_PATH,
+        summary="Read a document",
+        roles=_OPERATOR,
+        handler=read,
+        replies={200: Reply("The document.", Document, ("etag",))},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        method="PATCH",
+        path=_PATH,
+        summary="Change a document (JSON merge patch)",
+        roles=_OPERATOR,
+        handler=patch,
+        body=Body(document.PATCH),
+        conditional=True,
+        idempotent=True,
+        replies={200: Reply("The document; `documentUpdated` is on its way if anything changed.", Document, ("etag",))},
+        errors=(NotFound,),
+        example=Example({"title": "Mutual NDA, second draft", "contractValue": 1500.0}),
+    ),
+    Route(
+        method="PUT",
+        path=_PATH,
+        summary="Import a whole snapshot of a document that another system keeps",
+        roles=_OPERATOR,
+        handler=put,
+        query={
+            "sourceVersion": integer(0, 2**63 - 1).described(
+                "The source's own number of this state: an older one changes nothing."
+            )
+        },
+        body=Body(document.SNAPSHOT, document.SNAPSHOT_REQUIRED),
+        conditional=True,
+        idempotent=True,
+        replies={
+            200: Reply("The document as it is now.", Document, ("etag", "signalpost-changed")),
+            201: Reply("The document, which was not there before.", Document, ("etag", "signalpost-changed")),
+        },
+        errors=(Conflict,),
+        example=Example(_SNAPSHOT, {"sourceVersion": "7"}),
+    ),
+    Route(
+        method="DELETE",
+        path=_PATH,
+        summary="Delete a document",
+        roles=_OPERATOR,
+        handler=delete,
+        conditional=True,
+        idempotent=True,
+        replies={204: Reply("Deleted; `documentDeleted` is on its way.")},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

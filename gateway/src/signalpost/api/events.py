@@ -2,15 +2,18 @@
 
 import msgspec
 
-from signalpost.api.call import LIMIT_DEFAULT, Call, event_type, integer, limit
+from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Call, event_type, integer
+from signalpost.api.route import Example, Reply, Route
+from signalpost.api.shapes import Feed, LogEntry
 from signalpost.domain import fields
+from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.event import Event, EventType
 
 
 async def feed(call: Call) -> Answer:
-    query = call.query(after=integer(0, 2**62), eventType=event_type, externalId=fields.uuid, limit=limit)
+    query = call.query()
     after = query.get("after", 0)
     store = call.services.store
     found, last = await store.feed(
@@ -42,3 +45,35 @@ async def find_event(call: Call, event_id: str) -> Event | None:
 
 def _shown(event: Event) -> dict[str, object]:
     return {"sequence": event.sequence, "event": msgspec.Raw(event.body)}
+
+
+_OPERATOR = frozenset({Role.OPERATOR})
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/events",
+        summary="Read the log, oldest first",
+        roles=_OPERATOR,
+        handler=feed,
+        query={
+            "after": integer(0, 2**62).described("Only events with a higher sequence."),
+            "eventType": event_type,
+            "externalId": fields.uuid,
+            "limit": LIMIT,
+        },
+        replies={200: Reply("A page of the log.", Feed)},
+        errors=(Gone,),
+        example=Example(query={"after": "0", "eventType": "documentCreated"}),
+    ),
+    Route(
+        method="GET",
+        path="/v1/events/{id}",
+        summary="Read an event",
+        roles=_OPERATOR,
+        handler=read,
+        replies={200: Reply("The event, as it is sent.", LogEntry)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

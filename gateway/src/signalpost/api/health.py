@@ -2,15 +2,33 @@
 
 import msgspec
 
+from signalpost.api.route import OpenRoute, Reply
 from signalpost.api.services import Services
+from signalpost.api.shapes import Liveness, Readiness
 from signalpost.domain.batch import Answer
 
 
 async def live(_services: Services) -> Answer:
-    return Answer(200, msgspec.json.encode({"status": "live"}))
+    return Answer(200, msgspec.json.encode(Liveness(status="live")))
 
 
 async def ready(services: Services) -> Answer:
     trouble = services.engine.trouble
-    status = {"status": "ready" if trouble is None else "not ready", "trouble": trouble}
+    status = Readiness(status="ready" if trouble is None else "not ready", trouble=trouble)
     return Answer(200 if trouble is None else 503, msgspec.json.encode(status))
+
+
+ROUTES = (
+    OpenRoute(
+        path="/health/live",
+        summary="Whether the process runs",
+        handler=live,
+        replies={200: Reply("It runs.", Liveness)},
+    ),
+    OpenRoute(
+        path="/health/ready",
+        summary="Whether it can do its work",
+        handler=ready,
+        replies={200: Reply("It can.", Readiness), 503: Reply("It cannot; `trouble` says why.", Readiness)},
+    ),
+)

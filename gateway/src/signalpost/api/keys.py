@@ -1,46 +1,79 @@
-"""Who calls: keys, the roles that they have, and what a role may do."""
+"""API keys: make, list, revoke. The operator's own, of the settings, is none of these."""
 
-import hashlib
-import hmac
-import secrets
-from enum import StrEnum
+import msgspec
 
-from msgspec import Struct
+from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.route import Example, Reply, Route
+from signalpost.api.shapes import KeyPage
+from signalpost.domain import api_key
+from signalpost.domain.api_key import Role, make_key
+from signalpost.domain.batch import Answer
+from signalpost.domain.errors import NotFound
+from signalpost.domain.key_commands import CreateKey, NewKeyShown, RevokeKey, key_shown
 
-from signalpost.domain.errors import Unauthenticated
-
-
-class Role(StrEnum):
-    OPERATOR = "operator"
-    """Everything, in any tenant."""
-
-
-class Principal(Struct, frozen=True):
-    """Whose request it is."""
-
-    key_id: int
-    """Idempotency keys count per API key; the operator's own is 0."""
-    name: str
-    role: Role
+_OPERATOR = frozenset({Role.OPERATOR})
 
 
-def make_key() -> str:
-    """A new API key: `sp_` and 43 characters, 256 random bits."""
-    return f"sp_{secrets.token_urlsafe(32)}"
+async def create(call: Call) -> Answer:
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        CreateKey(
+            tenant_id=call.tenant_id,
+            key_id=call.new_id(),
+            name=asked.fields["name"],
+            role=Role(asked.fields["role"]),
+            key=make_key(call.services.secret_bytes),
+            idempotency=asked.idempotency,
+        )
+    )
 
 
-class Keys:
-    """Keeps hashes only: a 256-bit random key needs no slow hash."""
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    most = query.get("limit", LIMIT_DEFAULT)
+    found = await call.services.store.keys(query.get("cursor"), most)
+    position = found[-1].number if len(found) == most else None
+    return Answer(200, msgspec.json.encode(KeyPage(data=[*map(key_shown, found)], next=write_cursor(position))))
 
-    def __init__(self, operator_key: str) -> None:
-        self._operator = hashlib.sha256(operator_key.encode()).digest()
 
-    def principal(self, authorization: str | None) -> Principal:
-        """Whose `Authorization` header this is. Raises Unauthenticated."""
-        scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            raise Unauthenticated("no_key", "Send your key in the header `Authorization: Bearer sp_…`.")
-        digest = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).digest()
-        if hmac.compare_digest(digest, self._operator):
-            return Principal(0, "operator", Role.OPERATOR)
-        raise Unauthenticated("unknown_key", "This key is not known here, or was revoked.")
+async def revoke(call: Call) -> Answer:
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        RevokeKey(tenant_id=call.tenant_id, key_id=call.path_uuid("id", "key"), idempotency=asked.idempotency)
+    )
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/keys",
+        summary="Make an API key",
+        roles=_OPERATOR,
+        handler=create,
+        body=Body(api_key.NEW, api_key.NEW_REQUIRED),
+        idempotent=True,
+        replies={201: Reply("The key, shown this once.", NewKeyShown, ("location",))},
+        example=Example({"name": "support desk", "role": "operator"}),
+    ),
+    Route(
+        method="GET",
+        path="/v1/keys",
+        summary="List API keys",
+        roles=_OPERATOR,
+        handler=list_all,
+        query={"limit": LIMIT, "cursor": cursor},
+        replies={200: Reply("A page, newest first.", KeyPage)},
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/keys/{id}",
+        summary="Revoke an API key",
+        roles=_OPERATOR,
+        handler=revoke,
+        idempotent=True,
+        replies={204: Reply("Revoked: it is refused from now on.")},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

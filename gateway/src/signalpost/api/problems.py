@@ -5,29 +5,42 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from signalpost.domain.errors import CallerError, Unavailable
+from signalpost.domain.errors import CallerError, TooMany, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 
 
+def caller_document(error: CallerError, request_id: str) -> dict[str, Any]:
+    return _document(error.status, error.title, error.code, error.detail, request_id, **error.members)
+
+
 def caller_problem(error: CallerError, request_id: str) -> Response:
-    document = _document(error.status, error.title, error.code, error.detail, request_id, **error.members)
+    document = caller_document(error, request_id)
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    if isinstance(error, TooMany):
+        headers["retry-after"] = str(error.retry_after)
     allow = error.members.get("allow")
     if isinstance(allow, list):
         headers["allow"] = ", ".join(allow)
     return _response(error.status, document, headers)
 
 
+def unavailable_document(error: Unavailable, request_id: str) -> dict[str, Any]:
+    return _document(503, "Not available now", error.code, error.detail, request_id)
+
+
 def unavailable_problem(error: Unavailable, request_id: str) -> Response:
-    document = _document(503, "Not available now", error.code, error.detail, request_id)
-    return _response(503, document, {"retry-after": str(error.retry_after)})
+    return _response(503, unavailable_document(error, request_id), {"retry-after": str(error.retry_after)})
+
+
+def defect_document(request_id: str) -> dict[str, Any]:
+    """Ours, and logged under the request's id: the client learns nothing of the inside."""
+    detail = "Something went wrong on our side. Tell the operator this request's id."
+    return _document(500, "An error of ours", "internal_error", detail, request_id)
 
 
 def defect_problem(request_id: str) -> Response:
-    """Ours, and logged under the request's id: the client learns nothing of the inside."""
-    detail = "Something went wrong on our side. Tell the operator this request's id."
-    return _response(500, _document(500, "An error of ours", "internal_error", detail, request_id), {})
+    return _response(500, defect_document(request_id), {})
 
 
 def _document(status: int, title: str, code: str, detail: str, request_id: str, **members: Any) -> dict[str, Any]:

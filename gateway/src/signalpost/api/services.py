@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from signalpost.api.keys import Keys
+from signalpost.api.principals import Principals
 from signalpost.engine.addresses import AllowedTarget
 from signalpost.engine.clock import Clock
 from signalpost.engine.engine import Engine
@@ -17,7 +17,7 @@ class Services(Struct, frozen=True, kw_only=True):
     clock: Clock
     random_bits: Callable[[int], int]
     secret_bytes: Callable[[int], bytes]
-    keys: Keys
+    principals: Principals
     allow_targets: tuple[AllowedTarget, ...]
     retry_delays: tuple[int, ...]
     """For subscriptions that name none."""

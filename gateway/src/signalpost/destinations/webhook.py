@@ -1,11 +1,22 @@
 """The signed webhook: turns an event into the request that its endpoint gets (C13, C18–C20)."""
 
+from enum import StrEnum
+
 from signalpost import VERSION
 from signalpost.domain import endpoint
 from signalpost.domain.event import Event
 from signalpost.domain.request import Request
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
 from signalpost_receiver import sign
+
+
+class Kind(StrEnum):
+    """What a request is for: its value is the header line that says so (C18)."""
+
+    DELIVERY = ""
+    REPLAY = f"{sign.REPLAY}: true\r\n"
+    TEST = f"{sign.TEST}: true\r\n"
 
 
 class Webhook:
@@ -15,6 +26,8 @@ class Webhook:
         url = endpoint.parse_url(subscription.url)
         self.target = url.target
         self._signer = sign.Signer(subscription.secret)
+        self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
+        self._promote_at = subscription.promote_at or 0
         lines = [
             f"POST {url.path} HTTP/1.1",
             f"host: {url.authority}",
@@ -25,21 +38,29 @@ class Webhook:
         ]
         self._start = "\r\n".join(lines)
 
-    def prepare(self, event: Event, attempt: int, *, replay: bool, timestamp: int) -> Request:
-        """The request of one attempt: `attempt` is 1, 2, … in its run, `timestamp` now in seconds since the epoch."""
-        body = event.body
+    def prepare(self, event: Event, attempt: int, kind: Kind, now: int) -> Request:
+        """The request of one attempt: `attempt` is 1, 2, … in its run, `now` the wall clock in µs."""
+        body, timestamp = event.body, now // SECOND
         head = (
             f"{self._start}\r\n"
             f"content-length: {len(body)}\r\n"
-            f"{sign.PAGE_SIGNATURE}: {self._signer.page_signature(body)}\r\n"
+            f"{self._signatures(event, timestamp, now)}"
             f"{sign.STANDARD_ID}: {event.id}\r\n"
             f"{sign.STANDARD_TIMESTAMP}: {timestamp}\r\n"
-            f"{sign.STANDARD_SIGNATURE}: {self._signer.standard_signature(event.id, timestamp, body)}\r\n"
             f"{sign.SEQUENCE}: {event.sequence}\r\n"
             f"{sign.ATTEMPT}: {attempt}\r\n"
-            f"{sign.REPLAY + ': true' + CRLF if replay else ''}\r\n"
+            f"{kind}\r\n"
         )
         return Request(self.target, head.encode("ascii"), body)
 
-
-CRLF = "\r\n"
+    def _signatures(self, event: Event, timestamp: int, now: int) -> str:
+        """While a rotation's overlap lasts the old secret keeps the page's header (C21)."""
+        body, signer, following = event.body, self._signer, self._next
+        if following is not None and now >= self._promote_at:
+            signer, following = following, None
+        page, standard = signer.page_signature(body), signer.standard_signature(event.id, timestamp, body)
+        lines = f"{sign.PAGE_SIGNATURE}: {page}\r\n{sign.STANDARD_SIGNATURE}: {standard}"
+        if following is None:
+            return f"{lines}\r\n"
+        alternate, second = following.page_signature(body), following.standard_signature(event.id, timestamp, body)
+        return f"{lines} {second}\r\n{sign.PAGE_SIGNATURE_ALTERNATE}: {alternate}\r\n"

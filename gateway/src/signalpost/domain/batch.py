@@ -1,9 +1,9 @@
 """A batch of commands, decided one after the other on the rows that they read.
 
-The store reads those rows, runs every command here, and writes `events`, `documents`, `subscriptions`, `retries` and
-`answers` set-wise in one transaction. Each command sees what those before it changed. A refused command changes
-nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt` and event ids are given out
-here and nowhere else, under the tenant's lock (C2, C5).
+The store reads those rows, runs every command here, and writes `events`, `documents`, `subscriptions`, `retries`,
+`keys` and `answers` set-wise in one transaction. Each command sees what those before it changed. A refused command
+changes nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt` and event ids are
+given out here and nowhere else, under the tenant's lock (C2, C5).
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import Event, EventType, build, event_id
@@ -77,6 +78,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     """The document's JSON in that event."""
     subscription: Subscription | None = None
     retry: Retry | None = None
+    key: ApiKey | None = None
 
 
 class View(Protocol):
@@ -85,6 +87,8 @@ class View(Protocol):
     def document(self, tenant_id: int, external_id: str) -> DocumentRow | None: ...
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None: ...
+
+    def key(self, key_id: str) -> ApiKey | None: ...
 
 
 class Command(Protocol):
@@ -98,6 +102,8 @@ class Command(Protocol):
     def document_id(self) -> str | None: ...
     @property
     def subscription_id(self) -> str | None: ...
+    @property
+    def key_id(self) -> str | None: ...
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         """Pure. Raises CallerError to refuse."""
@@ -117,21 +123,26 @@ class Batch:
         documents: Mapping[DocumentKey, DocumentRow],
         subscriptions: Mapping[SubscriptionKey, Subscription],
         stored_answers: Mapping[AnswerKey, StoredAnswer],
+        keys: Mapping[str, ApiKey],
         next_subscription: int,
         next_retry: int,
+        next_key: int,
     ) -> None:
         self._now = now
         self._random_bits = random_bits
         self._documents = dict(documents)
         self._subscriptions = dict(subscriptions)
         self._stored_answers = dict(stored_answers)
+        self._keys = dict(keys)
         self._next_subscription = next_subscription
         self._next_retry = next_retry
+        self._next_key = next_key
         self.tenants = dict(tenants)
         self.events: list[Event] = []
         self.documents: dict[DocumentKey, DocumentRow] = {}
         self.subscriptions: dict[SubscriptionKey, Subscription] = {}
         self.retries: list[Retry] = []
+        self.keys: dict[str, ApiKey] = {}
         self.answers: dict[AnswerKey, StoredAnswer] = {}
 
     def document(self, tenant_id: int, external_id: str) -> DocumentRow | None:
@@ -139,6 +150,9 @@ class Batch:
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
         return self._subscriptions.get((tenant_id, subscription_id))
+
+    def key(self, key_id: str) -> ApiKey | None:
+        return self._keys.get(key_id)
 
     def run(self, command: Command) -> Answer:
         """Decide one command and keep what it changes. Raises CallerError if it is refused."""
@@ -175,6 +189,8 @@ class Batch:
         if decision.retry is not None:
             self.retries.append(replace(decision.retry, number=self._next_retry))
             self._next_retry += 1
+        if decision.key is not None:
+            self._keep_key(decision.key)
 
     def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, document: bytes) -> None:
         identity = event_id(stamp.at, self._random_bits(62))
@@ -188,3 +204,9 @@ class Batch:
             self._next_subscription += 1
         key = (subscription.tenant_id, subscription.id)
         self._subscriptions[key] = self.subscriptions[key] = subscription
+
+    def _keep_key(self, key: ApiKey) -> None:
+        if not key.number:
+            key = replace(key, number=self._next_key)
+            self._next_key += 1
+        self._keys[key.id] = self.keys[key.id] = key

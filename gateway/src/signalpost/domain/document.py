@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from signalpost.domain import fields
 from signalpost.domain.errors import FieldError, Invalid
-from signalpost.domain.fields import Bad, Check, Several, nullable
+from signalpost.domain.fields import Bad, Field, Several, nullable
 
 STATUSES: Final = (
     "created", "awaitingReview", "reviewApproved", "reviewRejected", "awaitingApproval", "approved",
@@ -115,15 +115,31 @@ def _facts(value: Any, *, removable: bool) -> dict[str, Any]:
     return checked
 
 
+_FACT = {"anyOf": [{"type": "string", "maxLength": FACT_VALUE_MAX_BYTES}, {"type": "number"}, {"type": "boolean"}]}
+_FACT_NAME = {"minLength": 1, "maxLength": FACT_NAME_MAX_CHARACTERS}
+
+
+@fields.field(type="object", maxProperties=FACTS_MAX, propertyNames=_FACT_NAME, additionalProperties=_FACT)
 def additional_facts(value: Any) -> dict[str, Any]:
     return _facts(value, removable=False)
 
 
+@fields.field(
+    type=["object", "null"],
+    propertyNames=_FACT_NAME,
+    additionalProperties={"anyOf": [*_FACT["anyOf"], {"type": "null"}]},
+    description="A merge patch: null removes a fact, or all of them.",
+)
 def additional_facts_patch(value: Any) -> dict[str, Any] | None:
     """A merge patch of the facts: null removes one, or all of them."""
     return None if value is None else _facts(value, removable=True)
 
 
+_LINK_MAX_CHARACTERS = 4096
+_VERSION: Final = {"number": fields.text(), "downloadUrl": fields.text(_LINK_MAX_CHARACTERS)}
+
+
+@fields.field(**fields.object_schema(_VERSION, _VERSION))
 def version(value: Any) -> Version:
     """A version that another system keeps: its link is passed on as it is (C10)."""
     try:
@@ -133,34 +149,28 @@ def version(value: Any) -> Version:
     return Version(checked["number"], checked["downloadUrl"])
 
 
-def _link(value: Any) -> str:
-    return fields.plain_text(value, 4096)
-
-
-_VERSION: Final[dict[str, Check]] = {"number": fields.plain_text, "downloadUrl": _link}
-
-_EDITABLE: Final[dict[str, Check]] = {
-    "type": fields.plain_text,
-    "title": fields.plain_text,
+_EDITABLE: Final[dict[str, Field]] = {
+    "type": fields.text(),
+    "title": fields.text(),
     "startDate": nullable(fields.date_or_timestamp),
     "expiryDate": nullable(fields.date_or_timestamp),
     "ownerEmail": fields.email,
     "authorEmail": fields.email,
-    "referenceId": nullable(fields.plain_text),
+    "referenceId": nullable(fields.text()),
     "contractValue": nullable(fields.money),
-    "counterpartyName": nullable(fields.plain_text),
+    "counterpartyName": nullable(fields.text()),
     "additionalFacts": additional_facts,
 }
-NEW: Final[dict[str, Check]] = {**_EDITABLE, "sourceApp": fields.plain_text}
+NEW: Final[dict[str, Field]] = {**_EDITABLE, "sourceApp": fields.text()}
 """What `POST /v1/documents` takes."""
 NEW_REQUIRED: Final = ("type", "title", "ownerEmail", "authorEmail")
-PATCH: Final[dict[str, Check]] = {**_EDITABLE, "additionalFacts": additional_facts_patch}
+PATCH: Final[dict[str, Field]] = {**_EDITABLE, "additionalFacts": additional_facts_patch}
 """What a merge patch may name."""
-SNAPSHOT: Final[dict[str, Check]] = {
+SNAPSHOT: Final[dict[str, Field]] = {
     **_EDITABLE,
     "status": fields.one_of(*STATUSES),
     "createdAt": fields.timestamp,
-    "sourceApp": fields.plain_text,
+    "sourceApp": fields.text(),
     "executedAt": nullable(fields.timestamp),
     "externalId": fields.uuid,
     "latestVersion": nullable(version),

@@ -44,6 +44,9 @@ class Url(Struct, frozen=True):
         return host if self.target.port == _PORTS[self.target.scheme] else f"{host}:{self.target.port}"
 
 
+@fields.field(
+    type="string", format="uri", pattern="^https?://", maxLength=URL_MAX_CHARACTERS, description="An https URL."
+)
 def url(value: Any) -> str:
     """A check for the field: an absolute https URL (http where the operator allows it: that is checked elsewhere)."""
     text = fields.plain_text(value, URL_MAX_CHARACTERS)
@@ -100,6 +103,13 @@ def _host(host: str) -> str:
     return host
 
 
+@fields.field(
+    type="object",
+    maxProperties=HEADERS_MAX,
+    propertyNames={"pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"},
+    additionalProperties={"type": "string", "maxLength": HEADER_MAX_BYTES, "pattern": "^([!-~]([ -~]*[!-~])?)?$"},
+    description="Sent with every request; none that the gateway sets itself. Values are write-only.",
+)
 def headers(value: Any) -> dict[str, str]:
     """A check for the additional headers: names as they were given, none that the gateway sets itself."""
     if not isinstance(value, dict):

@@ -12,7 +12,8 @@
     │   ├── PreconditionFailed 412
     │   ├── TooLarge           413
     │   ├── UnsupportedMedia   415
-    │   └── Invalid            422, with every bad field
+    │   ├── Invalid            422, with every bad field
+    │   └── TooMany            429, with when to come again
     ├── Unavailable            503: us, for now; repeating the request is safe
     │   └── OutcomeUnknown     503: the change may or may not have been made
     └── StartError             the operator's: a wrong setting, a data directory in use
@@ -102,6 +103,16 @@ class Invalid(CallerError):
         named = ", ".join(error.pointer or "the body" for error in errors[:5])
         super().__init__(code, f"Invalid: {named}. See `errors`.", errors=list(errors[: self.NAMED_MOST]))
         self.errors = tuple(errors)
+
+
+class TooMany(CallerError):
+    """`retry_after` is in seconds."""
+
+    status, title = 429, "Too many requests"
+
+    def __init__(self, code: str, detail: str, retry_after: int) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
 
 
 class Unavailable(SignalpostError):

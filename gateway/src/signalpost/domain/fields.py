@@ -1,12 +1,15 @@
 """Checks for the fields of a request, and one function that runs them all and reports every bad one.
 
 A check takes a decoded JSON value and returns it normalised, or raises `Bad` with a code and a sentence; the caller
-knows the field's name. Limits come from the API page.
+knows the field's name. A `Field` is a check with the JSON Schema that tells programs the same: what the API takes and
+what its description says come from one place. Limits come from the API page.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from msgspec import Struct
 
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.timestamps import format_timestamp, normalise_date_or_timestamp, parse_timestamp
@@ -17,6 +20,25 @@ TEXT_MAX_CHARACTERS = 512
 MONEY_MAX = 10**13
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class Field(Struct, frozen=True):
+    """A check that says in JSON Schema what it lets through, as far as a schema can."""
+
+    check: Check
+    schema: Mapping[str, Any]
+
+    def __call__(self, value: Any) -> Any:
+        return self.check(value)
+
+    def described(self, description: str) -> "Field":
+        """The same, with a sentence for people."""
+        return Field(self.check, {**self.schema, "description": description})
+
+
+def field(**schema: Any) -> Callable[[Check], Field]:
+    """Make a Field of a check."""
+    return lambda check: Field(check, schema)
 
 
 class Bad(ValueError):
@@ -92,6 +114,15 @@ def plain_text(value: Any, most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> s
     return value
 
 
+NO_NUL = r"^[^\u0000]*$"
+
+
+def text(most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> Field:
+    schema = {"type": "string", "minLength": least, "maxLength": most, "pattern": NO_NUL}
+    return Field(lambda value: plain_text(value, most, least), schema)
+
+
+@field(type="string", format="email", minLength=3, maxLength=TEXT_MAX_CHARACTERS)
 def email(value: Any) -> str:
     address = plain_text(value)
     if not _EMAIL.fullmatch(address):
@@ -99,6 +130,7 @@ def email(value: Any) -> str:
     return address
 
 
+@field(type="string", format="uuid")
 def uuid(value: Any) -> str:
     """A UUID in its canonical form, lower case."""
     if not isinstance(value, str):
@@ -109,6 +141,10 @@ def uuid(value: Any) -> str:
     return lowered
 
 
+@field(
+    anyOf=[{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],
+    description="A date, or a timestamp with its zone and at most six decimals.",
+)
 def date_or_timestamp(value: Any) -> str:
     try:
         return normalise_date_or_timestamp(plain_text(value))
@@ -118,6 +154,7 @@ def date_or_timestamp(value: Any) -> str:
         raise Bad("not_a_date", f"{error} This is a date (2021-11-25) or a timestamp.") from None
 
 
+@field(type="string", format="date-time", description="A timestamp with its zone and at most six decimals.")
 def timestamp(value: Any) -> str:
     """A timestamp in the form that the gateway's own have: in UTC, with six digits (C4)."""
     try:
@@ -128,6 +165,7 @@ def timestamp(value: Any) -> str:
         raise Bad("not_a_timestamp", str(error)) from None
 
 
+@field(type="number", minimum=-MONEY_MAX, maximum=MONEY_MAX, description="At most two decimals.")
 def money(value: Any) -> float:
     """A JSON number of at most two decimals, exact up to 10^13 (C8)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -141,7 +179,8 @@ def money(value: Any) -> float:
     return amount + 0.0
 
 
-def one_of(*allowed: str) -> Check:
+def one_of(*allowed: str) -> Field:
+    @field(type="string", enum=list(allowed))
     def check(value: Any) -> str:
         if not isinstance(value, str) or value not in allowed:
             raise Bad("not_allowed", f"This must be one of {', '.join(allowed)}.")
@@ -150,7 +189,8 @@ def one_of(*allowed: str) -> Check:
     return check
 
 
-def whole_number(least: int, most: int) -> Check:
+def whole_number(least: int, most: int) -> Field:
+    @field(type="integer", minimum=least, maximum=most)
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise Bad("wrong_type", "This must be a whole number.")
@@ -161,9 +201,10 @@ def whole_number(least: int, most: int) -> Check:
     return check
 
 
-def each(check: Check, least: int, most: int) -> Check:
+def each(check: Field, least: int, most: int) -> Field:
     """A list whose every entry passes `check`; a bad one is named by its index."""
 
+    @field(type="array", items=check.schema, minItems=least, maxItems=most)
     def check_list(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise Bad("wrong_type", "This must be a list.")
@@ -182,12 +223,23 @@ def each(check: Check, least: int, most: int) -> Check:
     return check_list
 
 
+@field(type="boolean")
 def truth(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Bad("wrong_type", "This must be true or false.")
     return value
 
 
-def nullable(check: Check) -> Check:
+def nullable(check: Field) -> Field:
     """`check`, or null."""
-    return lambda value: None if value is None else check(value)
+    return Field(lambda value: None if value is None else check(value), {"anyOf": [check.schema, {"type": "null"}]})
+
+
+def object_schema(fields: Mapping[str, Field], required: Iterable[str] = ()) -> dict[str, Any]:
+    """The JSON Schema of what `check_object` takes."""
+    return {
+        "type": "object",
+        "properties": {name: field.schema for name, field in fields.items()},
+        "required": list(required),
+        "additionalProperties": False,
+    }

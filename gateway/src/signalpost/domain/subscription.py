@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.domain import endpoint, fields
 from signalpost.domain.event import BY_WIRE, EventType
-from signalpost.domain.fields import Check, nullable
+from signalpost.domain.fields import Field, nullable
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -25,6 +26,9 @@ class Subscription(Struct, frozen=True, kw_only=True):
     name: str
     url: str
     secret: str
+    next_secret: str | None = None
+    """During a rotation: the one that takes the place of `secret` at `promote_at` (C21)."""
+    promote_at: int | None = None
     headers: dict[str, str]
     status: Status
     ordering: Ordering
@@ -49,6 +53,16 @@ class Subscription(Struct, frozen=True, kw_only=True):
     def attempts(self) -> int:
         """How many attempts an event gets before it is given up (C16)."""
         return len(self.retry_delays) + 1
+
+    def with_secrets_of(self, now: int) -> "Subscription":
+        """The same, with a rotation whose overlap is over by `now` brought to its end."""
+        if self.promote_at is None or now < self.promote_at:
+            return self
+        return self.promoted()
+
+    def promoted(self) -> "Subscription":
+        """With the new secret, if there is one, as the only one."""
+        return replace(self, secret=self.next_secret or self.secret, next_secret=None, promote_at=None)
 
     @property
     def etag(self) -> str:
@@ -80,6 +94,7 @@ _event_type_names = fields.each(fields.one_of(*BY_WIRE), least=1, most=10)
 _delays = fields.each(fields.whole_number(1, 86_400), least=0, most=10)
 
 
+@fields.field(**_event_type_names.schema)
 def event_types(value: Any) -> int:
     """The types as bits."""
     mask = 0
@@ -88,16 +103,18 @@ def event_types(value: Any) -> int:
     return mask
 
 
+@fields.field(**_delays.schema, description="Seconds before each retry.")
 def retry_delays(value: Any) -> tuple[int, ...]:
     return tuple(_delays(value))
 
 
-def secret(value: Any) -> str:
-    return fields.plain_text(value, 256, least=8)
+secret: Final = fields.text(256, least=8)
+OVERLAP_HOURS: Final = 24
+"""How long both secrets sign, unless the caller says otherwise (C21)."""
+OVERLAP_HOURS_MOST: Final = 720
 
-
-_EDITABLE: Final[dict[str, Check]] = {
-    "name": fields.plain_text,
+_EDITABLE: Final[dict[str, Field]] = {
+    "name": fields.text(),
     "url": endpoint.url,
     "eventTypes": event_types,
     "headers": endpoint.headers,
@@ -105,12 +122,18 @@ _EDITABLE: Final[dict[str, Check]] = {
     "rateLimit": nullable(fields.whole_number(1, 100_000)),
     "retryDelays": retry_delays,
 }
-NEW: Final[dict[str, Check]] = {**_EDITABLE, "secret": secret, "status": fields.one_of("active", "paused")}
+NEW: Final[dict[str, Field]] = {**_EDITABLE, "secret": secret, "status": fields.one_of("active", "paused")}
 NEW_REQUIRED: Final = ("url", "eventTypes")
-PATCH: Final[dict[str, Check]] = {
+PATCH: Final[dict[str, Field]] = {
     **_EDITABLE,
     "status": fields.one_of("active", "paused"),
-    "skipBacklog": fields.truth,
+    "skipBacklog": fields.truth.described("With a resume: go on at the end of the log."),
+}
+ROTATE: Final[dict[str, Field]] = {
+    "secret": secret,
+    "overlapHours": fields.whole_number(0, OVERLAP_HOURS_MOST).described(
+        "How long both secrets sign; 0 makes the new one the only one at once."
+    ),
 }
 
 ATTRIBUTES: Final[Mapping[str, str]] = {

@@ -11,7 +11,7 @@ from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Retry, Sta
 from signalpost.domain.document_commands import check_precondition
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost_receiver import standard_secret
 
 
@@ -21,13 +21,14 @@ class _SubscriptionCommand(Struct, frozen=True, kw_only=True):
     idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
     document_id: None = None
+    key_id: None = None
 
-    def _found(self, view: View) -> Subscription:
+    def _found(self, view: View, now: int) -> Subscription:
         found = view.subscription(self.tenant_id, self.subscription_id)
         if found is None or found.deleted_at is not None:
             raise NotFound("subscription_not_found", "There is no subscription with this id.")
         check_precondition(self.if_match, found.etag)
-        return found
+        return found.with_secrets_of(now)
 
 
 class CreateSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
@@ -57,8 +58,7 @@ class CreateSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             updated_at=stamp.at,
         )
-        secrets = {"secret": self.secret, "standardWebhooksSecret": standard_secret(self.secret)}
-        answer = subscription_answer(made, 201, ("location", f"/v1/subscriptions/{made.id}"), **secrets)
+        answer = _answer_with_secret(made, self.secret, 201, ("location", f"/v1/subscriptions/{made.id}"))
         return Decision(answer=answer, subscription=made)
 
 
@@ -68,7 +68,7 @@ class PatchSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
     checked: dict[str, Any]
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
-        found = self._found(view)
+        found = self._found(view, stamp.at)
         last = stamp.sequence - 1
         changes = {rules.ATTRIBUTES[name]: value for name, value in self.checked.items() if name in rules.ATTRIBUTES}
         if "eventTypes" in self.checked:
@@ -83,17 +83,50 @@ class PatchSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
         patched = replace(found, **changes)
         if patched == found:
             return Decision(answer=subscription_answer(found))
-        patched = replace(patched, version=found.version + 1, updated_at=stamp.at)
+        patched = _moved_on(patched, stamp.at)
         return Decision(answer=subscription_answer(patched), subscription=patched)
 
 
 class DeleteSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
-        found = self._found(view)
+        found = self._found(view, stamp.at).promoted()
         gone = replace(
             found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
         )
         return Decision(answer=Answer(204), subscription=gone)
+
+
+class RotateSecret(_SubscriptionCommand, frozen=True, kw_only=True):
+    """A new secret beside the old one for `overlap_hours`, or at once in its place (C21). `secret` was made for it
+    where the owner gave none."""
+
+    secret: str
+    overlap_hours: int
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        found = self._found(view, stamp.at)
+        if self.overlap_hours == 0:
+            # A secret that leaked cannot wait for a rotation that is under way.
+            changed = replace(found, secret=self.secret, next_secret=None, promote_at=None)
+        elif found.next_secret is not None:
+            detail = "A rotation is under way: promote its secret first, or rotate with overlapHours 0 to replace both."
+            raise Conflict("rotation_under_way", detail)
+        else:
+            overlap = self.overlap_hours * 3600 * SECOND
+            changed = replace(found, next_secret=self.secret, promote_at=stamp.at + overlap)
+        rotated = _moved_on(changed, stamp.at)
+        return Decision(answer=_answer_with_secret(rotated, self.secret), subscription=rotated)
+
+
+class PromoteSecret(_SubscriptionCommand, frozen=True, kw_only=True):
+    """End a rotation's overlap now: the new secret is the only one (C21)."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        found = self._found(view, stamp.at)
+        if found.next_secret is None:
+            raise Conflict("no_rotation", "No rotation is under way: there is no new secret to promote.")
+        promoted = _moved_on(found.promoted(), stamp.at)
+        return Decision(answer=subscription_answer(promoted), subscription=promoted)
 
 
 class RetryDelivery(_SubscriptionCommand, frozen=True, kw_only=True):
@@ -104,7 +137,7 @@ class RetryDelivery(_SubscriptionCommand, frozen=True, kw_only=True):
     event_document_id: str
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
-        found = self._found(view)
+        found = self._found(view, stamp.at)
         if found.status != "active":
             detail = "The subscription is paused: resume it, and what is pending is sent."
             raise Conflict("subscription_not_active", detail)
@@ -117,22 +150,54 @@ class RetryDelivery(_SubscriptionCommand, frozen=True, kw_only=True):
         )
 
 
-def subscription_answer(found: Subscription, status: int = 200, *headers: tuple[str, str], **secrets: str) -> Answer:
-    """A subscription as the API shows it, all but its `health`, which the engine alone knows. Header values are
-    write-only; `secrets` are shown this once."""
-    shown = {
-        "id": found.id,
-        "name": found.name,
-        "url": found.url,
-        "eventTypes": found.event_types,
-        "headers": dict.fromkeys(found.headers),
-        "status": found.status,
-        "ordering": found.ordering,
-        "rateLimit": found.rate_limit,
-        "retryDelays": found.retry_delays,
-        "startsAfter": found.starts_after,
-        "createdAt": format_timestamp(found.created_at),
-        "updatedAt": format_timestamp(found.updated_at),
-        **secrets,
-    }
-    return Answer(status, msgspec.json.encode(shown), (("etag", found.etag), *headers))
+def _moved_on(changed: Subscription, now: int) -> Subscription:
+    return replace(changed, version=changed.version + 1, updated_at=now)
+
+
+class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A subscription as the API shows it, all but its `health`, which the engine alone knows."""
+
+    id: str
+    name: str
+    url: str
+    event_types: tuple[str, ...]
+    headers: dict[str, None]
+    """Names; the values are write-only."""
+    status: rules.Status
+    ordering: rules.Ordering
+    rate_limit: int | None
+    retry_delays: tuple[int, ...]
+    starts_after: int
+    rotation_ends_at: str | None
+    """When the rotation that is under way, if one is, makes the new secret the only one."""
+    created_at: str
+    updated_at: str
+
+
+def subscription_answer(found: Subscription, status: int = 200, *headers: tuple[str, str]) -> Answer:
+    return Answer(status, msgspec.json.encode(_shown(found)), (("etag", found.etag), *headers))
+
+
+def _answer_with_secret(found: Subscription, secret: str, status: int = 200, *headers: tuple[str, str]) -> Answer:
+    """The only answers that show a secret, this once."""
+    secrets = {"secret": secret, "standardWebhooksSecret": standard_secret(secret)}
+    body = msgspec.json.encode(_shown(found))[:-1] + b"," + msgspec.json.encode(secrets)[1:]
+    return Answer(status, body, (("etag", found.etag), *headers))
+
+
+def _shown(found: Subscription) -> SubscriptionShown:
+    return SubscriptionShown(
+        id=found.id,
+        name=found.name,
+        url=found.url,
+        event_types=found.event_types,
+        headers=dict.fromkeys(found.headers),
+        status=found.status,
+        ordering=found.ordering,
+        rate_limit=found.rate_limit,
+        retry_delays=found.retry_delays,
+        starts_after=found.starts_after,
+        rotation_ends_at=None if found.promote_at is None else format_timestamp(found.promote_at),
+        created_at=format_timestamp(found.created_at),
+        updated_at=format_timestamp(found.updated_at),
+    )

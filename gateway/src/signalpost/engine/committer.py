@@ -33,6 +33,10 @@ class Committer:
     async def submit(self, command: Command) -> Answer:
         """The command's answer, once it is durable. Raises CallerError if it is refused, Unavailable if it could not
         be committed."""
+        return await self.enqueue(command)
+
+    def enqueue(self, command: Command) -> asyncio.Future[Answer]:
+        """What `submit` waits for. Raises Unavailable where nothing can be taken."""
         if self._closed:
             raise Unavailable("Signalpost is stopping. Repeat the request in a moment.")
         if self._waiting >= WAITING_MOST:
@@ -42,7 +46,7 @@ class Committer:
         self._waiting += 1
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await future
+        return future
 
     async def close(self) -> None:
         """Take nothing more, finish what is waiting."""

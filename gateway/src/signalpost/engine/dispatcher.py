@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from signalpost.destinations.webhook import Kind
 from signalpost.domain import retry
 from signalpost.domain.delivery import Delivery, Input, Verdict, decide
 from signalpost.domain.errors import SignalpostError
@@ -255,8 +256,8 @@ class Dispatcher:
 
     def _post(self, runner: Runner, delivery: Delivery, event: Event) -> None:
         number = delivery.charged + 1
-        timestamp = self._clock.wall() // SECOND
-        request = runner.webhook.prepare(event, number, replay=delivery.run > 0, timestamp=timestamp)
+        kind = Kind.REPLAY if delivery.run > 0 else Kind.DELIVERY
+        request = runner.webhook.prepare(event, number, kind, self._clock.wall())
         self._transport.send(request, partial(self._done, runner, runner.lane, delivery, event.id))
 
     async def _fetch_bodies(self) -> None:

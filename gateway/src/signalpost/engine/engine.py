@@ -10,8 +10,12 @@ from typing import Any
 
 import structlog
 
+from signalpost.destinations.webhook import Kind, Webhook
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
+from signalpost.domain.errors import TooMany
 from signalpost.domain.event import Event, EventType
+from signalpost.domain.outcome import Outcome
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.clock import Clock
@@ -26,6 +30,8 @@ from signalpost.store.store import Health, LaneRow, Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
 """Seconds after which the head of a lane that wanted nothing is recorded, so that a restart need not look again."""
+TESTS_MOST = 16
+"""Test deliveries at a time."""
 LOADED_AGAIN_AFTER = 0.5
 """Seconds to wait where a lane could not be loaded."""
 log = structlog.get_logger()
@@ -54,6 +60,11 @@ class Engine:
         self._wanting: dict[tuple[int, int], dict[int, Runner]] = {}
         """Runners by tenant and type, as their subscriptions stand now."""
         self._tenants: dict[str, Tenant] = {}
+        self._transport = transport
+        self._tests = 0
+        """Under way."""
+        self._keys: dict[bytes, ApiKey] = {}
+        """Those that are not revoked, by hash."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -67,6 +78,7 @@ class Engine:
             if row is not None:
                 self._add(subscription, row)
         self._ask(loaded.retries)
+        self._keys = {key.hash: key for key in loaded.keys}
         self._keep_running(self._record_heads())
         self._keep_running(self._retention.run())
 
@@ -82,9 +94,30 @@ class Engine:
         """See `Committer.submit`."""
         return await self._committer.submit(command)
 
+    def enqueue(self, command: Command) -> asyncio.Future[Answer]:
+        """See `Committer.enqueue`."""
+        return self._committer.enqueue(command)
+
+    async def test(self, subscription: Subscription, event: Event) -> Outcome:
+        """Send a sample event to an endpoint now, beside everything else. Raises TooMany."""
+        if self._tests >= TESTS_MOST:
+            raise TooMany("too_many_tests", f"{TESTS_MOST} tests are under way: repeat it in a moment.", retry_after=5)
+        request = Webhook(subscription).prepare(event, 1, Kind.TEST, self._clock.wall())
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._tests += 1
+        try:
+            self._transport.send(request, lambda ended: None if outcome.done() else outcome.set_result(ended))
+            return await outcome
+        finally:
+            self._tests -= 1
+
     def tenant_id(self, name: str) -> int | None:
         tenant = self._tenants.get(name)
         return None if tenant is None else tenant.id
+
+    def key(self, digest: bytes) -> ApiKey | None:
+        """The API key with this hash; None if there is none or it was revoked."""
+        return self._keys.get(digest)
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
         """A subscription as it stands after the last commit; None if there is none or it was deleted."""
@@ -136,6 +169,11 @@ class Engine:
         for subscription in published.subscriptions:
             self._follow(subscription)
         self._ask(published.retries)
+        for key in published.keys:
+            if key.revoked_at is None:
+                self._keys[key.hash] = key
+            else:
+                self._keys.pop(key.hash, None)
         if published.events:
             self._log.put(published.events)
             for event in published.events:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
 from signalpost.domain.breaker import CLOSED, Breaker
 from signalpost.domain.document import DocumentRow
@@ -51,6 +52,7 @@ class Published(Struct, frozen=True):
     events: tuple[Event, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     retries: tuple[Retry, ...] = ()
+    keys: tuple[ApiKey, ...] = ()
 
 
 class Attempt(NamedTuple):
@@ -100,6 +102,8 @@ class Loaded(Struct, frozen=True):
     subscriptions: tuple[Subscription, ...]
     """Those that are not deleted."""
     retries: tuple[Retry, ...]
+    keys: tuple[ApiKey, ...] = ()
+    """Those that are not revoked."""
 
 
 class LogEntry(NamedTuple):
@@ -175,6 +179,10 @@ class Store(Protocol):
     async def document(self, tenant_id: int, external_id: str) -> DocumentRow | None: ...
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]: ...
+
+    async def keys(self, below: int | None, limit: int) -> list[ApiKey]:
+        """Those that are not revoked, newest first."""
+        ...
 
     async def deliveries(
         self, subscription: Subscription, wanted: DeliveryFilter, below: int | None, limit: int

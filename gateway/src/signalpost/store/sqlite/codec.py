@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
+from signalpost.domain.api_key import ApiKey, Role
 from signalpost.domain.subscription import Filters, Ordering, Status, Subscription
 from signalpost.store.vault import Vault
 
@@ -56,11 +57,13 @@ class _Config(Struct, frozen=True):
     skip_to: int
     created_at: int
     updated_at: int
+    promote_at: int | None = None
 
 
 class _Sealed(Struct, frozen=True):
     secret: str
     headers: dict[str, str]
+    next_secret: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -73,7 +76,7 @@ SubscriptionColumns = tuple[int, bytes, int, int, int | None, bytes, bytes]
 
 def pack_subscription(subscription: Subscription, vault: Vault) -> SubscriptionColumns:
     config = _Config(*(getattr(subscription, name) for name in _Config.__struct_fields__))
-    sealed = _Sealed(subscription.secret, subscription.headers)
+    sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret)
     return (
         subscription.number,
         pack_uuid(subscription.id),
@@ -96,6 +99,27 @@ def unpack_subscription(columns: SubscriptionColumns, vault: Vault) -> Subscript
         deleted_at=deleted_at,
         **msgspec.structs.asdict(_decode_config(config)),
         **msgspec.structs.asdict(_decode_sealed(vault.open(sealed, f"subscription {identity}"))),
+    )
+
+
+KEY_COLUMNS = "number, id, name, role, hash, created_at, revoked_at"
+KeyColumns = tuple[int, bytes, str, str, bytes, int, int | None]
+
+
+def pack_key(key: ApiKey) -> KeyColumns:
+    return (key.number, pack_uuid(key.id), key.name, key.role.value, key.hash, key.created_at, key.revoked_at)
+
+
+def unpack_key(columns: KeyColumns) -> ApiKey:
+    number, packed_id, name, role, digest, created_at, revoked_at = columns
+    return ApiKey(
+        number=number,
+        id=unpack_uuid(packed_id),
+        name=name,
+        role=Role(role),
+        hash=digest,
+        created_at=created_at,
+        revoked_at=revoked_at,
     )
 
 

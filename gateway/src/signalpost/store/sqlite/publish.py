@@ -6,6 +6,7 @@ import apsw
 import msgspec
 import structlog
 
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import (
     Answer,
     AnswerKey,
@@ -50,12 +51,20 @@ def publish(
         _documents(connection, documents),
         _subscriptions(connection, subscriptions, vault),
         _stored_answers(connection, keys, vault),
+        _api_keys(connection, {c.key_id for c in commands if c.key_id is not None}),
         _next(connection, "subscription"),
         _next(connection, "retry"),
+        _next(connection, "api_key"),
     )
     results = tuple(_run(batch, command) for command in commands)
     _write(connection, batch, tenants, vault)
-    return Published(results, tuple(batch.events), tuple(batch.subscriptions.values()), tuple(batch.retries))
+    return Published(
+        results,
+        tuple(batch.events),
+        tuple(batch.subscriptions.values()),
+        tuple(batch.retries),
+        tuple(batch.keys.values()),
+    )
 
 
 def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
@@ -117,6 +126,15 @@ def _stored_answers(
         for request_hash, sealed, expires_at in rows(connection, statement, key):
             answer = _decode_answer(vault.open(sealed, _answer_row(key)))
             found[key] = StoredAnswer(request_hash, answer, expires_at)
+    return found
+
+
+def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiKey]:
+    statement = f"SELECT {codec.KEY_COLUMNS} FROM api_key WHERE id = ?"  # noqa: S608
+    found = {}
+    for key_id in ids:
+        for columns in rows(connection, statement, (pack_uuid(key_id),)):
+            found[key_id] = codec.unpack_key(columns)
     return found
 
 
@@ -184,6 +202,11 @@ def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant],
             )
             for retry in batch.retries
         ],
+    )
+    connection.executemany(
+        "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
+        [codec.pack_key(key) for key in batch.keys.values()],
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import apsw
 
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Retry, Tenant
 from signalpost.domain.delivery import State
 from signalpost.domain.event import Event, time_of
@@ -31,6 +32,7 @@ def load(connection: apsw.Connection, vault: Vault) -> Loaded:
                 connection, "SELECT * FROM retry ORDER BY number"
             )
         ),
+        tuple(keys(connection, None, -1)),
     )
 
 
@@ -116,6 +118,18 @@ def subscriptions(
     )
     found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
     return [codec.unpack_subscription(columns, vault) for columns in found]
+
+
+# --- Keys -------------------------------------------------------------------------------------------------------------
+
+
+def keys(connection: apsw.Connection, below: int | None, limit: int) -> list[ApiKey]:
+    statement = (
+        f"SELECT {codec.KEY_COLUMNS} FROM api_key WHERE number < ? AND revoked_at IS NULL"  # noqa: S608
+        " ORDER BY number DESC LIMIT ?"
+    )
+    found = rows(connection, statement, (below if below is not None else 2**62, limit))
+    return [codec.unpack_key(columns) for columns in found]
 
 
 # --- Deliveries -------------------------------------------------------------------------------------------------------

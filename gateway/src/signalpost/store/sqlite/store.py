@@ -8,6 +8,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import apsw
 
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Command
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import Unavailable
@@ -104,6 +105,7 @@ class SqliteStore:
                 first.events + second.events,
                 first.subscriptions + second.subscriptions,
                 first.retries + second.retries,
+                first.keys + second.keys,
             )
 
     async def _publish_half(self, commands: Sequence[Command]) -> Published:
@@ -171,6 +173,9 @@ class SqliteStore:
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
         return await self._read(reads.subscriptions, tenant_id, below, limit, self._vault)
+
+    async def keys(self, below: int | None, limit: int) -> list[ApiKey]:
+        return await self._read(reads.keys, below, limit)
 
     async def deliveries(
         self, subscription: Subscription, wanted: DeliveryFilter, below: int | None, limit: int

@@ -1,0 +1,143 @@
+"""The description of the API as a page for people: one piece of HTML that loads nothing."""
+
+import json
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #0a7d55; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem 1.5rem 6rem; }
+h1 { margin-bottom: 0; } h2 { margin-top: 3rem; text-transform: capitalize; border-bottom: 1px solid var(--line); }
+nav a { margin-right: 1rem; } a { color: var(--accent); }
+details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: 0 1rem; }
+summary { cursor: pointer; padding: .6rem 0; } summary code { font-weight: 600; }
+.method { display: inline-block; min-width: 4.2rem; color: var(--accent); font-weight: 700; }
+.what { opacity: .75; margin-left: .6rem; }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem; }
+td, th { border-top: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top; }
+pre { background: var(--soft); border-radius: .4rem; overflow-x: auto; padding: .7rem; font-size: .85rem; }
+code { font-size: .9em; } h4 { margin: 1rem 0 .2rem; }
+"""
+
+
+def render(openapi: Mapping[str, Any]) -> str:
+    """The page of an OpenAPI document as `openapi.describe` makes it."""
+    info, schemas = openapi["info"], openapi["components"]["schemas"]
+    tags = [tag["name"] for tag in openapi["tags"]]
+    parts = [
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])} API</title>',
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>',
+        f"<h1>{escape(info['title'])} API</h1>",
+        f'<p>Version {escape(info["version"])} · <a href="/openapi.json">openapi.json</a></p>',
+        f"<p>{_prose(info['description'])}</p>",
+        "<p>Send your key with every call: <code>Authorization: Bearer sp_…</code></p>",
+        "<nav>" + "".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in (*tags, "types")) + "</nav>",
+    ]
+    for tag in tags:
+        parts.append(f'<h2 id="{escape(tag)}">{escape(tag)}</h2>')
+        for path, operations in openapi["paths"].items():
+            parts += [_call(path, m, call) for m, call in operations.items() if tag in call["tags"]]
+    parts.append('<h2 id="types">types</h2>')
+    parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
+    return "".join(parts)
+
+
+def _call(path: str, method: str, call: Mapping[str, Any]) -> str:
+    anchor = escape(call["operationId"])
+    return "".join(
+        (
+            f'<details id="{anchor}"><summary><span class="method">{method.upper()}</span><code>{escape(path)}</code>',
+            f'<span class="what">{escape(call["summary"])}</span></summary>',
+            f"<p>{_prose(call.get('description', 'For anyone, without a key.'))}</p>",
+            *_parameters(call.get("parameters", ())),
+            *_body(call.get("requestBody")),
+            "<h4>Try it</h4><pre>",
+            escape(_curl(path, method, call)),
+            "</pre>",
+            *_answers(call["responses"]),
+            "</details>",
+        )
+    )
+
+
+def _parameters(parameters: Any) -> Iterator[str]:
+    if parameters:
+        yield "<h4>Parameters</h4><table>"
+        for each in parameters:
+            what = _prose(each.get("description", ""))
+            yield f"<tr><td><code>{escape(each['name'])}</code><td>{each['in']}<td>{_kind(each['schema'])}<td>{what}"
+        yield "</table>"
+
+
+def _body(body: Mapping[str, Any] | None) -> Iterator[str]:
+    if body is not None:
+        media_type, content = next(iter(body["content"].items()))
+        yield f"<h4>Body, <code>{media_type}</code></h4>{_members(content['schema'])}"
+
+
+def _answers(responses: Mapping[str, Any]) -> Iterator[str]:
+    yield "<h4>Answers</h4><table>"
+    for status, answer in responses.items():
+        shapes = [_kind(content["schema"]) for content in answer.get("content", {}).values()]
+        yield f"<tr><td><code>{status}</code><td>{_prose(answer['description'])}<td>{', '.join(shapes)}"
+    yield "</table>"
+
+
+def _curl(path: str, method: str, call: Mapping[str, Any]) -> str:
+    lines = [f'curl -s -X {method.upper()} "$SIGNALPOST_URL{path}{_query(call.get("parameters", ()))}"']
+    if "security" not in call:
+        lines.append('-H "authorization: Bearer $SIGNALPOST_KEY"')
+    if (body := call.get("requestBody")) is not None:
+        media_type, content = next(iter(body["content"].items()))
+        lines += [f"-H 'content-type: {media_type}'", f"-d '{json.dumps(content['example'])}'"]
+    return " \\\n  ".join(lines)
+
+
+def _query(parameters: Any) -> str:
+    given = [f"{each['name']}={each['example']}" for each in parameters if "example" in each]
+    return f"?{'&'.join(given)}" if given else ""
+
+
+def _type(name: str, schema: Mapping[str, Any]) -> str:
+    about = f"<p>{_prose(schema['description'])}</p>" if "description" in schema else ""
+    head = f'<details id="type-{escape(name)}"><summary><code>{escape(name)}</code></summary>'
+    return f"{head}{about}{_members(schema)}</details>"
+
+
+def _members(schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", ())
+    rows = [
+        f"<tr><td><code>{escape(name)}</code>{'' if name in required else ' (optional)'}<td>{_kind(member)}"
+        f"<td>{_prose(member.get('description', ''))}"
+        for name, member in schema.get("properties", {}).items()
+    ]
+    return f"<table>{''.join(rows)}</table>" if rows else f"<p>{_kind(schema)}</p>"
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """What a schema lets through, in a few words."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rsplit("/", 1)[1])
+        return f'<a href="#type-{name}">{name}</a>'
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(map(_kind, schema["anyOf"])))
+    if "enum" in schema:
+        return ", ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    kind = schema.get("format") or schema.get("type", "anything")
+    bounds = [f"{word} {schema[key]}" for key, word in _BOUNDS.items() if key in schema]
+    return escape(" or ".join(kind) if isinstance(kind, list) else kind) + (f" ({', '.join(bounds)})" if bounds else "")
+
+
+_BOUNDS = {
+    "minimum": "from", "maximum": "to", "minLength": "at least", "maxLength": "at most", "maxProperties": "at most",
+    "default": "default",
+}  # fmt: skip
+
+
+def _prose(text: str) -> str:
+    """Text with `code` in backquotes."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

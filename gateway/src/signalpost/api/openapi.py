@@ -1,0 +1,188 @@
+"""The description of the API in OpenAPI 3.1, made from the route table and from the types of its answers."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from signalpost import VERSION
+from signalpost.api import problems
+from signalpost.api.call import Body
+from signalpost.api.route import PATH, RESPONSE_HEADERS, OpenRoute, Reply, Route
+from signalpost.api.shapes import Problem
+from signalpost.domain.errors import (
+    CallerError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    Unauthenticated,
+    Unparseable,
+    UnsupportedMedia,
+)
+from signalpost.domain.fields import object_schema
+
+ABOUT = """\
+Documents come in, every change of one becomes an event, and each event is POSTed, signed, to every endpoint that
+subscribed. What was answered 2xx is durable. Errors are RFC 9457 problems; lists answer `data` and `next`, newest
+first, and a page may be short and still have a `next`."""
+_REF = "#/components/schemas/{name}"
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "Only if it still has one of these ETags.",
+    "schema": {"type": "string"},
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A repeat with the same key within 24 h gets the first's answer, with `idempotent-replayed: true`.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+_TENANT = {
+    "name": "signalpost-tenant",
+    "in": "header",
+    "description": "The tenant that an operator acts for.",
+    "schema": {"type": "string", "default": "default"},
+}
+
+
+def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[str, Any]:
+    """The OpenAPI document of these routes."""
+    every: list[Route | OpenRoute] = [*routes, *open_routes]
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    for open_route in open_routes:
+        paths.setdefault(open_route.path, {})["get"] = _open_operation(open_route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Signalpost", "version": VERSION, "description": ABOUT},
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(route.path) for route in every)],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(every),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `sp_…`."}},
+        },
+    }
+
+
+def errors_of(route: Route) -> tuple[type[CallerError], ...]:
+    """Every error that a call can be answered: its own, and what its other entries imply."""
+    implied: list[type[CallerError]] = [Unauthenticated, Forbidden, NotFound]
+    implied += [Invalid]
+    if route.body is not None:
+        implied += [Unparseable, TooLarge, UnsupportedMedia]
+    elif route.idempotent:
+        implied += [Unparseable, TooLarge]  # the key counts for one body, also where that is ignored
+    if route.conditional:
+        implied.append(PreconditionFailed)
+    return tuple(sorted({*implied, *route.errors}, key=lambda error: error.status))
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(route.method, route.path),
+        "summary": route.summary,
+        "description": f"For keys with the role {', '.join(sorted(route.roles))}.",
+        "tags": [_tag(route.path)],
+        "parameters": _parameters(route),
+        "responses": {
+            **{str(status): _reply(reply) for status, reply in route.replies.items()},
+            **{str(error.status): _problem(error.title) for error in errors_of(route)},
+            "503": _problem("Not available now: repeat it after `Retry-After`"),
+        },
+    }
+    if route.body is not None:
+        operation["requestBody"] = _request_body(route.body, route.example.body)
+    return operation
+
+
+def _open_operation(route: OpenRoute) -> dict[str, Any]:
+    return {
+        "operationId": _operation_id("GET", route.path),
+        "summary": route.summary,
+        "tags": [_tag(route.path)],
+        "security": [],
+        "responses": {str(status): _reply(reply) for status, reply in route.replies.items()},
+    }
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PATH[name],
+            "schema": {"type": "string", "format": "uuid"},
+        }
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    for name, field in route.query.items():
+        schema = {key: value for key, value in field.schema.items() if key != "description"}
+        parameter = {"name": name, "in": "query", "schema": schema}
+        if "description" in field.schema:
+            parameter["description"] = field.schema["description"]
+        if name in route.example.query:
+            parameter["example"] = route.example.query[name]
+        found.append(parameter)
+    found += [_IF_MATCH] if route.conditional else []
+    found += [_IDEMPOTENCY_KEY] if route.idempotent else []
+    return [*found, _TENANT]
+
+
+def _request_body(body: Body, example: Any) -> dict[str, Any]:
+    schema = object_schema(body.fields, body.required)
+    content = {"schema": schema, "example": example}
+    return {"required": not body.optional, "content": dict.fromkeys(body.media_types, content)}
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": reply.description}
+    if reply.body is not None:
+        answer["content"] = {reply.media_type: {"schema": _schema(reply.body)}}
+    if reply.headers:
+        answer["headers"] = {
+            name: {"description": RESPONSE_HEADERS[name], "schema": {"type": "string"}} for name in reply.headers
+        }
+    return answer
+
+
+def _problem(title: str) -> dict[str, Any]:
+    return {"description": title, "content": {problems.MEDIA_TYPE: {"schema": _schema(Problem)}}}
+
+
+def _schema(shape: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components((shape,), ref_template=_REF)
+    return schema
+
+
+def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
+    shapes = {id(reply.body): reply.body for route in routes for reply in route.replies.values() if reply.body}
+    _, components = msgspec.json.schema_components((*shapes.values(), Problem), ref_template=_REF)
+    return {name: _whole(schema) for name, schema in components.items()}
+
+
+def _whole(schema: dict[str, Any]) -> dict[str, Any]:
+    """An answer always has every member, also those for which the type knows a default."""
+    properties: Mapping[str, dict[str, Any]] = schema.get("properties", {})
+    always = [name for name, member in properties.items() if "default" in member or name in schema["required"]]
+    shown = {
+        name: {key: value for key, value in member.items() if key != "default"} for name, member in properties.items()
+    }
+    return {**schema, "properties": shown, "required": always} if properties else schema
+
+
+def _tag(path: str) -> str:
+    parts = [part for part in path.split("/") if part and part != "v1" and "{" not in part]
+    return parts[1] if len(parts) > 1 and parts[1] in ("deliveries", "replays") else parts[0]
+
+
+def _operation_id(method: str, path: str) -> str:
+    words = [re.sub(r"\W", "", part) for part in path.split("/") if part and part != "v1"]
+    return "_".join([method.lower(), *words])

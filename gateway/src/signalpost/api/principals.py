@@ -1,0 +1,42 @@
+"""Who calls: the keys that are known, and what their holders are to a handler."""
+
+import hmac
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from signalpost.domain.api_key import ApiKey, Role, hash_key
+from signalpost.domain.errors import Unauthenticated
+
+
+class Principal(Struct, frozen=True):
+    """Whose request it is."""
+
+    key_id: int
+    """Idempotency keys count per API key; the operator's own is 0."""
+    name: str
+    role: Role
+
+
+_OPERATOR = Principal(0, "operator", Role.OPERATOR)
+
+
+class Principals:
+    def __init__(self, operator_key: str, find: Callable[[bytes], ApiKey | None]) -> None:
+        """`operator_key` is the one of the settings; `find` gives the made one with a hash, if it is not revoked."""
+        self._operator = hash_key(operator_key)
+        self._find = find
+
+    def of(self, authorization: str | None) -> Principal:
+        """Whose `Authorization` header this is. Raises Unauthenticated."""
+        scheme, _, key = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise Unauthenticated("no_key", "Send your key in the header `Authorization: Bearer sp_…`.")
+        digest = hash_key(key.strip())
+        if hmac.compare_digest(digest, self._operator):
+            return _OPERATOR
+        # Looked up by its hash: how long that takes tells nothing of the key.
+        found = self._find(digest)
+        if found is None:
+            raise Unauthenticated("unknown_key", "This key is not known here, or was revoked.")
+        return Principal(found.number, found.name, found.role)

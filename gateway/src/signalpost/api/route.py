@@ -1,0 +1,77 @@
+"""What an entry of the route table says of a call. Routing, authorisation, checks and OpenAPI all follow it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from signalpost.api.call import Body, Call
+from signalpost.api.services import Services
+from signalpost.domain.api_key import Role
+from signalpost.domain.batch import Answer
+from signalpost.domain.errors import CallerError
+from signalpost.domain.fields import Field
+
+JSON: Final = "application/json"
+
+
+class Reply(Struct, frozen=True):
+    """One answer of a call that went well."""
+
+    description: str
+    body: Any = None
+    """The type of what it carries; None for nothing."""
+    headers: Sequence[str] = ()
+    """Of `RESPONSE_HEADERS`."""
+    media_type: str = JSON
+    example: Any = None
+
+
+class Example(Struct, frozen=True):
+    """A request that a reader can make sense of: its body or its query."""
+
+    body: Any = None
+    query: Mapping[str, str] = {}
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    method: str
+    path: str
+    summary: str
+    roles: frozenset[Role]
+    handler: Callable[[Call], Awaitable[Answer | Response]]
+    query: Mapping[str, Field] = {}
+    body: Body | None = None
+    conditional: bool = False
+    """It takes `If-Match`."""
+    idempotent: bool = False
+    """It takes `Idempotency-Key`."""
+    replies: Mapping[int, Reply]
+    errors: Sequence[type[CallerError]] = ()
+    """What may go wrong beside what the other entries imply."""
+    example: Example
+
+
+class OpenRoute(Struct, frozen=True, kw_only=True):
+    """A GET that anyone may make, without a key."""
+
+    path: str
+    summary: str
+    handler: Callable[[Services], Awaitable[Answer]]
+    replies: Mapping[int, Reply]
+
+
+PATH: Final[Mapping[str, str]] = {
+    "externalId": "The document's id.",
+    "id": "Its id.",
+    "eventId": "The event's id.",
+    "replayId": "The replay's id.",
+}
+"""Parameters in paths. All are UUIDs; what is none cannot be there."""
+
+RESPONSE_HEADERS: Final[Mapping[str, str]] = {
+    "etag": "The version, for `If-Match`.",
+    "location": "Where it can be read.",
+    "signalpost-changed": "`true` if the import changed anything.",
+}

@@ -1,0 +1,178 @@
+"""What answers look like. Handlers encode these; the description of the API is made from them.
+
+Documents and subscriptions are encoded where they are decided; their shapes here add what the API alone knows.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from signalpost.domain import document, event
+from signalpost.domain.key_commands import KeyShown
+from signalpost.domain.outcome import Failure
+from signalpost.domain.subscription_commands import SubscriptionShown
+
+Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Cursor = Annotated[str | None, Meta(description="Give it as `cursor` for the next page; null at the end.")]
+EventTypeName = Annotated[str, Meta(extra_json_schema={"enum": list(event.BY_WIRE)})]
+DELIVERY_STATUSES = ("pending", "delivered", "retrying", "failed")
+DeliveryStatus = Annotated[str, Meta(extra_json_schema={"enum": list(DELIVERY_STATUSES)})]
+
+
+class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An answer; its names on the wire are in camel case."""
+
+
+# --- Documents and events ---------------------------------------------------------------------------------------------
+
+
+class Document(document.Document, frozen=True, kw_only=True, rename="camel"):
+    updated_at: Timestamp
+
+
+class DocumentPage(Shape, frozen=True):
+    data: list[Document]
+    next: Cursor
+
+
+class ImportedLine(Shape, frozen=True):
+    line: Annotated[int, Meta(description="Counts from 1, in the order of the lines that came in.")]
+    status: Annotated[int, Meta(description="What the same import would be answered by itself.")]
+    external_id: str | None
+    changed: bool | UnsetType = UNSET
+    problem: "Problem | UnsetType" = UNSET
+
+
+class EventDocument(document.Document, frozen=True, rename="camel"):
+    """A document as the event found it."""
+
+
+class EventData(Shape, frozen=True):
+    document: EventDocument
+
+
+class Event(Shape, frozen=True):
+    id: Uuid
+    type: EventTypeName
+    created_at: Timestamp
+    data: EventData
+
+
+class LogEntry(Shape, frozen=True):
+    sequence: int
+    event: Event
+
+
+class Feed(Shape, frozen=True):
+    data: list[LogEntry]
+    last: Annotated[int, Meta(description="Go on with it as `after`.")]
+
+
+# --- Subscriptions ----------------------------------------------------------------------------------------------------
+
+
+class Health(Shape, frozen=True):
+    state: Literal["healthy", "failing", "paused", "disabled", "unknown"]
+    failing_since: Timestamp | None
+    last_error: str | None
+    breaker: Literal["open", "closed"]
+    lag: Annotated[int, Meta(description="Events of the log that are still to be looked at or sent.")]
+    oldest_due_at: Timestamp | None
+    lost: Annotated[int, Meta(description="Events that the retention took before they were delivered.")]
+
+
+class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
+    health: Health
+
+
+class NewSubscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
+    secret: str
+    standard_webhooks_secret: Annotated[str, Meta(description="The same secret for a Standard Webhooks library.")]
+    health: Health
+
+
+class SubscriptionPage(Shape, frozen=True):
+    data: list[Subscription]
+    next: Cursor
+
+
+class TestResult(Shape, frozen=True):
+    event_id: Uuid
+    delivered: bool
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+# --- Deliveries -------------------------------------------------------------------------------------------------------
+
+
+class Delivery(Shape, frozen=True):
+    subscription_id: Uuid
+    event_id: Uuid
+    sequence: int
+    event_type: EventTypeName
+    external_id: Uuid
+    created_at: Timestamp
+    status: DeliveryStatus
+    next_attempt_at: Timestamp | None
+
+
+class Attempt(Shape, frozen=True):
+    number: int
+    run: Annotated[int, Meta(description="0 at first; each retry of a settled one and each replay is another.")]
+    counted: bool
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
+    attempts: list[Attempt]
+
+
+class DeliveryPage(Shape, frozen=True):
+    data: list[Delivery]
+    next: Cursor
+
+
+# --- Keys, health, problems -------------------------------------------------------------------------------------------
+
+
+class KeyPage(Shape, frozen=True):
+    data: list[KeyShown]
+    next: Cursor
+
+
+class Liveness(Shape, frozen=True):
+    status: Literal["live"]
+
+
+class Readiness(Shape, frozen=True):
+    status: Literal["ready", "not ready"]
+    trouble: str | None
+
+
+class BadField(Shape, frozen=True):
+    pointer: Annotated[str, Meta(description="A JSON pointer into the body, `?name` in the query, or a header's name.")]
+    code: str
+    detail: str
+
+
+class Problem(Shape, frozen=True):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Annotated[str, Meta(description="Stable: programs may rely on it.")]
+    request_id: str
+    errors: list[BadField] | UnsetType = UNSET

@@ -1,0 +1,49 @@
+"""An API key: who may call, and what they may do. Only its hash is kept; the key itself is shown once."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from signalpost.domain import fields
+from signalpost.domain.fields import Field
+
+KEY_RANDOM_BYTES = 32
+
+
+class Role(StrEnum):
+    """What a key may do. The route table says which calls that are."""
+
+    OPERATOR = "operator"
+    """Everything, in any tenant."""
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    number: int
+    """Its key in the store; 0 before it is stored. The operator key of the settings is 0 as well."""
+    id: str
+    name: str
+    role: Role
+    hash: bytes
+    """SHA-256. A key is 256 random bits, so it needs no slow hash."""
+    created_at: int
+    revoked_at: int | None = None
+
+
+def make_key(random_bytes: Callable[[int], bytes]) -> str:
+    """A new API key: `sp_` and 43 characters, 256 random bits."""
+    return "sp_" + urlsafe_b64encode(random_bytes(KEY_RANDOM_BYTES)).decode().rstrip("=")
+
+
+def hash_key(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+NEW: Final[dict[str, Field]] = {
+    "name": fields.text(128).described("Who uses it; shown in lists and logs."),
+    "role": fields.one_of(*Role),
+}
+NEW_REQUIRED: Final = ("name", "role")
