@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
 SHAPE = [
-    "id", "name", "url", "eventTypes", "headers", "status", "ordering", "rateLimit", "retryDelays", "startsAfter", "rotationEndsAt",
-    "createdAt", "updatedAt", "health",
+    "id", "name", "url", "eventTypes", "headers", "status", "ordering", "rateLimit", "retryDelays", "startsAfter",
+    "rotationEndsAt", "createdAt", "updatedAt", "health",
 ]  # fmt: skip
 HEALTH = {"state", "failingSince", "lastError", "breaker", "lag", "oldestDueAt"}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")

@@ -229,7 +229,8 @@ def test_what_is_not_given_has_its_default() -> None:
     body = json.loads(Desk().create().body)
     expected: dict[str, Any] = {
         "id": ID, "name": NEW["url"], "url": NEW["url"], "eventTypes": NEW["eventTypes"], "headers": {},
-        "status": "active", "ordering": "loose", "rateLimit": None, "retryDelays": [10, 60, 300], "startsAfter": 0, "rotationEndsAt": None,
+        "status": "active", "ordering": "loose", "rateLimit": None, "retryDelays": [10, 60, 300], "startsAfter": 0,
+        "rotationEndsAt": None,
     }  # fmt: skip
     assert {name: body[name] for name in expected} == expected
     assert set(body) == {*expected, "createdAt", "updatedAt", "secret", "standardWebhooksSecret"}
