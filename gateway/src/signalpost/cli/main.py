@@ -3,20 +3,35 @@
 import os
 import sys
 
-from cyclopts import App
+from cyclopts import App, Group
 
 from signalpost import VERSION
-from signalpost.cli import db, deliveries, documents, events, subscriptions
+from signalpost.cli import db, deliveries, documents, events, keys, replay, subscriptions
+from signalpost.cli.output import complain
 from signalpost.domain.errors import SignalpostError
 
-app = App(
-    name="signalpost",
-    help="A webhook gateway for document events. Try: signalpost serve",
-    version=VERSION,
-)
-app.command("signalpost.cli.serve:serve", help="Run a gateway on this machine until Ctrl-C or SIGTERM.")
-for commands in (documents, subscriptions, deliveries, events, db):
-    app.command(commands.app)
+HELP = """A webhook gateway for document events.
+
+First steps, the first in a terminal of its own:
+
+    signalpost serve
+    signalpost subscriptions create https://example.com/hooks
+    signalpost documents create --type NDA --title "My first" --owner me@example.com
+    signalpost deliveries list
+
+Commands call the gateway of SIGNALPOST_URL with the key SIGNALPOST_KEY, for the tenant SIGNALPOST_TENANT. On the
+gateway's own machine they find both in its data directory (SIGNALPOST_DATA_DIR, or ./signalpost-data). Each has --help
+with an example."""
+
+_HERE = Group.create_ordered("On the gateway's machine")
+_ANYWHERE = Group.create_ordered("With a running gateway")
+
+app = App(name="signalpost", help=HELP, help_format="plaintext", version=VERSION)
+app.command("signalpost.cli.serve:serve", help="Run a gateway on this machine until Ctrl-C or SIGTERM.", group=_HERE)
+for group, modules in ((_HERE, (db,)), (_ANYWHERE, (documents, subscriptions, deliveries, replay, events, keys))):
+    for module in modules:
+        module.app.group = group
+        app.command(module.app)
 app.register_install_completion_command()
 
 
@@ -24,7 +39,7 @@ def main() -> None:
     try:
         app()
     except SignalpostError as error:
-        print(f"signalpost: {error}", file=sys.stderr)  # noqa: T201
+        complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,6 +1,6 @@
-"""What an operator does with the database file: check it, copy it, put a copy back, see its sizes.
+"""What an operator does with the database file: check it, copy it, put a copy back, add a key, see its sizes.
 
-All but `restore` work beside a running gateway, in read transactions of their own.
+All but `restore` and `add_key` work beside a running gateway, in read transactions of their own.
 """
 
 import shutil
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import apsw
 
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite.database import connect, rows
+from signalpost.store.sqlite import codec
+from signalpost.store.sqlite.database import connect, migrate, rows
 
 _INVARIANTS = {
     "a log with a gap": (
@@ -83,6 +85,19 @@ def restore(backup: Path, database: Path) -> Path | None:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
     draft.rename(database)
     return kept
+
+
+def add_key(database: Path, key: ApiKey) -> None:
+    """Add an API key to the database of a gateway that is stopped; the key gets the next free number."""
+    connection = connect(database)
+    try:
+        migrate(connection, key.created_at)
+        connection.execute(
+            "INSERT INTO api_key SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ? FROM api_key",
+            codec.pack_key(key)[1:],
+        )
+    finally:
+        connection.close()
 
 
 def sizes(database: Path) -> list[tuple[str, int, int]]:
