@@ -15,6 +15,7 @@ app = App(
     version=VERSION,
 )
 app.command("signalpost.cli.serve:serve", help="Run a gateway on this machine until Ctrl-C or SIGTERM.")
+app.command("signalpost.cli.bench:bench", help="Measure a gateway on this machine.")
 for commands in (documents, subscriptions, deliveries, events, db):
     app.command(commands.app)
 app.register_install_completion_command()
