@@ -14,7 +14,7 @@ from signalpost.domain.event import event_id
 from signalpost.store.sqlite import maintenance
 from signalpost.store.sqlite.database import DataDirectory
 
-app = App(name="keys", help="Make, list and revoke API keys; get back in without one.")
+app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]")
 
 OPTIONS = {"/name": "NAME", "/role": "--role"}
 
@@ -28,7 +28,9 @@ def recover(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Make, list and revoke API keys. Whoever lost every key makes one on the gateway's machine, with it stopped.
+    """Make, list and revoke API keys; get back in without one.
+
+    Whoever has lost every operator's key stops the gateway and makes a new one on its machine, with --recover.
 
     Example: signalpost keys --recover --data-dir ./data
     """

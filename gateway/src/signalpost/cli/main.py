@@ -12,27 +12,33 @@ from signalpost.domain.errors import SignalpostError
 
 HELP = """A webhook gateway for document events.
 
-First steps, the first in a terminal of its own:
+First steps, the first of them in a terminal of its own:
 
     signalpost serve
     signalpost subscriptions create https://example.com/hooks
     signalpost documents create --type NDA --title "My first" --owner me@example.com
     signalpost deliveries list
 
-Commands call the gateway of SIGNALPOST_URL with the key SIGNALPOST_KEY, for the tenant SIGNALPOST_TENANT. On the
-gateway's own machine they find both in its data directory (SIGNALPOST_DATA_DIR, or ./signalpost-data). Each has --help
-with an example."""
+Where the gateway is: SIGNALPOST_URL, SIGNALPOST_KEY and, unless it is `default`, SIGNALPOST_TENANT.
+On its own machine they are found in its folder: SIGNALPOST_DATA_DIR, or ./signalpost-data.
+Every command has --help with an example.
+"""
 
 _HERE = Group.create_ordered("On the gateway's machine")
 _ANYWHERE = Group.create_ordered("With a running gateway")
+_MORE = Group.create_ordered("More")
 
 app = App(name="signalpost", help=HELP, help_format="plaintext", version=VERSION)
 app.command("signalpost.cli.serve:serve", help="Run a gateway on this machine until Ctrl-C or SIGTERM.", group=_HERE)
+app.command("signalpost.cli.bench:bench", help="Measure a gateway on this machine.", group=_HERE)
 for group, modules in ((_HERE, (db,)), (_ANYWHERE, (documents, subscriptions, deliveries, replay, events, keys))):
     for module in modules:
         module.app.group = group
+        module.app.help_format = "markdown"
         app.command(module.app)
 app.register_install_completion_command()
+for option in ("--help", "--version", "--install-completion"):
+    app[option].group = _MORE
 
 
 def main() -> None:

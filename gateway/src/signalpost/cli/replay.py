@@ -11,7 +11,7 @@ from signalpost.cli.moments import WAYS, Moment, now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, progress, remark, say
 from signalpost.domain.timestamps import format_timestamp
 
-app = App(name="replay", help="Send again what failed, or everything, of a span of time.")
+app = App(name="replay", usage="Usage: signalpost replay [SUBSCRIPTION] --since MOMENT --failed|--all [OPTIONS]")
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]
@@ -38,7 +38,9 @@ def replay(
     wait: Annotated[bool, Parameter(negative="", show_default=False, help="Until all of them are queued.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send events again, with a full budget of attempts each.
+    """Send again what failed, or everything, of a span of time.
+
+    Each delivery gets a full budget of attempts. A replay queues them little by little, and can be cancelled meanwhile.
 
     Example: signalpost replay --since 2h --failed --dry-run
     """

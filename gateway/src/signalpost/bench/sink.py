@@ -1,0 +1,174 @@
+"""The endpoint of a benchmark: answers 204 at once, keeps what came, and checks all of it when it is asked.
+
+Checking waits until the clock has stopped, so that the sink costs each client the same little; beyond `KEPT_MOST`
+requests the oldest are checked while others arrive.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, cast
+
+import msgspec
+
+from signalpost.bench.parts import answer_questions
+from signalpost_receiver.sign import Signer
+
+KEPT_MOST = 200_000
+ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+_END = b"\r\n\r\n"
+
+
+class Got(NamedTuple):
+    at: int
+    """Nanoseconds of the monotonic clock, which all processes of a machine share."""
+    head: bytes
+    body: bytes
+
+
+class _Document(msgspec.Struct):
+    externalId: str  # noqa: N815 - the name on the wire
+    referenceId: str | None  # noqa: N815
+
+
+class _Data(msgspec.Struct):
+    document: _Document
+
+
+class _Event(msgspec.Struct):
+    data: _Data
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+class Book:
+    """What came, and what is wrong with it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.kept: deque[Got] = deque()
+        self.forget("")
+
+    def forget(self, secret: str) -> None:
+        """Begin anew: what comes from here on is signed with `secret`; nothing checks what is signed with nothing."""
+        self.count = 0
+        self.kept.clear()
+        self._signer = Signer(secret) if secret else None
+        self._seen: set[tuple[bytes, bytes]] = set()
+        self._last: dict[tuple[bytes, str], int] = {}
+        self._arrived: list[tuple[str | None, int]] = []
+        self.repeated = self.unverified = self.disordered = 0
+
+    def keep(self, got: Got) -> None:
+        self.count += 1
+        if self._signer is not None:
+            self.kept.append(got)
+            if len(self.kept) > KEPT_MOST:
+                self._check(self.kept.popleft())
+
+    def check(self) -> dict[str, Any]:
+        while self.kept:
+            self._check(self.kept.popleft())
+        return {
+            "count": self.count,
+            "distinct": len(self._seen),
+            "repeated": self.repeated,
+            "unverified": self.unverified,
+            "disordered": self.disordered,
+            "arrived": self._arrived,
+        }
+
+    def _check(self, got: Got) -> None:
+        assert self._signer is not None
+        path = got.head[: got.head.index(b" HTTP/")]
+        key = (path, _header(got.head, b"webhook-id"))
+        self.repeated += key in self._seen
+        self._seen.add(key)
+        signature = _header(got.head, b"plexus-webhook-signature").decode()
+        self.unverified += self._signer.page_signature(got.body) != signature
+        document = _decode(got.body).data.document
+        sequence = int(_header(got.head, b"signalpost-sequence"))
+        order = (path, document.externalId)
+        self.disordered += self._last.get(order, 0) > sequence
+        self._last[order] = sequence
+        self._arrived.append((document.referenceId, got.at))
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    begin = head.index(b"\r\n" + name + b": ") + len(name) + 4
+    end = head.find(b"\r\n", begin)
+    return head[begin:end] if end >= 0 else head[begin:]
+
+
+class _Connection(asyncio.Protocol):
+    book: ClassVar[Book]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._rest = b""
+
+    def data_received(self, data: bytes) -> None:
+        data = self._rest + data if self._rest else data
+        while (end := data.find(_END)) >= 0:
+            begin = data.index(b"\r\ncontent-length: ") + 18
+            length = int(data[begin : data.index(b"\r\n", begin)])
+            if len(data) < end + 4 + length:
+                break
+            self.book.keep(Got(time.monotonic_ns(), data[:end], data[end + 4 : end + 4 + length]))
+            data = data[end + 4 + length :]
+            self._transport.write(ANSWER)
+        self._rest = data
+
+
+class Sink:
+    def __init__(self) -> None:
+        self._book = _Connection.book = Book()
+        self._servers: list[asyncio.Server] = []
+
+    async def listen(self, certificate: str | None) -> int:
+        """The port that it listens on; over TLS with a certificate and its key in one PEM file."""
+        context = None
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(Path(certificate))
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(_Connection, "127.0.0.1", 0, ssl=context, backlog=4096)
+        self._servers.append(server)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
+
+    async def forget(self, secret: str) -> None:
+        self._book.forget(secret)
+
+    async def count(self) -> int:
+        return self._book.count
+
+    async def wait_for(self, count: int, seconds: float) -> int:
+        """How many came, once they are `count` or `seconds` have gone by without any."""
+        last, since = self._book.count, time.monotonic()
+        while self._book.count < count:
+            await asyncio.sleep(0.002)
+            if self._book.count != last:
+                last, since = self._book.count, time.monotonic()
+            elif time.monotonic() - since > seconds:
+                break
+        return self._book.count
+
+    async def check(self) -> dict[str, Any]:
+        return self._book.check()
+
+
+if __name__ == "__main__":
+    sink = Sink()
+    answer_questions(
+        {
+            "listen": sink.listen,
+            "forget": sink.forget,
+            "count": sink.count,
+            "wait_for": sink.wait_for,
+            "check": sink.check,
+        }
+    )

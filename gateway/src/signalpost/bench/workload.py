@@ -1,0 +1,47 @@
+"""What the parts of a benchmark agree on: how much of what is sent where."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from signalpost.domain.event import EventType
+
+SECRET = "whsec_" + "c2lnbmFscG9zdCBiZW5jaG1hcmsgc2VjcmV0ISEhISE="
+"""Of every subscription of a run: the sink verifies with it."""
+PAYLOAD_LEAST = 700
+"""Bytes of the smallest event that the workload makes."""
+
+
+class Workload(Struct, frozen=True, kw_only=True):
+    endpoints: int = 1
+    """Subscriptions in all, spread evenly over the tenants."""
+    tenants: int = 1
+    fan_out: int = 1
+    """How many of a tenant's subscriptions want the events that are made; the others want another type."""
+    payload: int = 1_300
+    """Bytes of an event, roughly."""
+    documents: int = 5_000
+    """Over all tenants; each change is of the one that was changed longest ago."""
+    ordering: str = "loose"
+
+    def wants(self, number: int) -> EventType:
+        """What the subscription of a tenant with this number, from 0, wants."""
+        return EventType.UPDATED if number < self.fan_out else EventType.DELETED
+
+    def new_document(self) -> dict[str, object]:
+        """A document's fields, of a size that makes events of the payload's size."""
+        return {
+            "type": "Service Agreement",
+            "title": "Service Agreement for Company A",
+            "ownerEmail": "owner@example.com",
+            "authorEmail": "author@example.com",
+            "startDate": "2021-11-25",
+            "contractValue": 0.0,
+            "counterpartyName": "Company A",
+            "additionalFacts": {"note": "x" * min(4_096, max(0, self.payload - PAYLOAD_LEAST)), "currency": "AUD"},
+        }
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files of a folder take on disk."""
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
