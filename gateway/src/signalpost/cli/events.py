@@ -14,7 +14,7 @@ EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 Type = Annotated[EventType | None, Parameter(name="--event-type", help="Only events of this type.")]
 Document = Annotated[str | None, Parameter(name="--document", help="Only events of the document with this externalId.")]
 OPTIONS = {"?after": "--after", "?eventType": "--event-type", "?externalId": "--document"}
-COLUMNS = {"sequence": 9, "created": 20, "type": 15, "event": 36, "document": 36, "status": 23}
+COLUMNS = {"sequence": 9, "event": 36, "type": 15, "created": 20, "document": 36, "status": 23}
 POLL = 0.5
 
 
@@ -125,5 +125,5 @@ def _row(entry: dict[str, Any]) -> tuple[object, ...]:
     event = entry["event"]
     document = event["data"]["document"]
     return (
-        entry["sequence"], event["createdAt"], event["type"], event["id"], document["externalId"], document["status"],
+        entry["sequence"], event["id"], event["type"], event["createdAt"], document["externalId"], document["status"],
     )  # fmt: skip

@@ -16,12 +16,27 @@ First steps, the first of them in a terminal of its own:
 
     signalpost serve
     signalpost subscriptions create https://example.com/hooks
-    signalpost documents create --type NDA --title "My first" --owner me@example.com
+    signalpost documents create --type NDA --title Mine --owner me@example.com
     signalpost deliveries list
 
-Where the gateway is: SIGNALPOST_URL, SIGNALPOST_KEY and, unless it is `default`, SIGNALPOST_TENANT.
-On its own machine they are found in its folder: SIGNALPOST_DATA_DIR, or ./signalpost-data.
+Where the gateway is, they read from SIGNALPOST_URL, SIGNALPOST_KEY and, for
+another tenant than `default`, SIGNALPOST_TENANT; on its own machine, from its
+folder, SIGNALPOST_DATA_DIR or ./signalpost-data.
 Every command has --help with an example.
+"""
+
+# These two are loaded only when they are called: what they need is much. So their help stands here.
+SERVE_HELP = """Run a gateway on this machine until Ctrl-C or SIGTERM.
+
+Each option can be given in the environment as well: SIGNALPOST_DATA_DIR is --data-dir.
+
+Example: signalpost serve --data-dir ./data --port 8080
+"""
+BENCH_HELP = """Measure a gateway on this machine, and check that nothing was lost.
+
+Every rate is also a share of the limit: what a client that does nothing but send reaches in the same run.
+
+Example: signalpost bench --only engine --fan-out 10 --runs 5
 """
 
 _HERE = Group.create_ordered("On the gateway's machine")
@@ -29,8 +44,8 @@ _ANYWHERE = Group.create_ordered("With a running gateway")
 _MORE = Group.create_ordered("More")
 
 app = App(name="signalpost", help=HELP, help_format="plaintext", version=VERSION)
-app.command("signalpost.cli.serve:serve", help="Run a gateway on this machine until Ctrl-C or SIGTERM.", group=_HERE)
-app.command("signalpost.cli.bench:bench", help="Measure a gateway on this machine.", group=_HERE)
+app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
+app.command("signalpost.cli.bench:bench", help=BENCH_HELP, group=_HERE)
 for group, modules in ((_HERE, (db,)), (_ANYWHERE, (documents, subscriptions, deliveries, replay, events, keys))):
     for module in modules:
         module.app.group = group
