@@ -28,6 +28,7 @@ from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import (
     Attempt,
     DeliveryFilter,
+    DeliveryPosition,
     DeliveryView,
     Health,
     LaneFlush,
@@ -123,9 +124,11 @@ class Shop:
     async def listed(self, subscription: Subscription, limit: int = 250, **asked: Any) -> list[DeliveryView]:
         """Every page to the end."""
         found: list[DeliveryView] = []
-        below: int | None = None
+        below: DeliveryPosition | None = None
         for _ in range(10_000):
-            page = await self.store.deliveries(subscription, DeliveryFilter(**asked), below, limit)
+            page = await self.store.deliveries(
+                subscription.tenant_id, [subscription], DeliveryFilter(**asked), below, limit
+            )
             assert len(page.data) <= limit
             found += page.data
             if page.next is None:

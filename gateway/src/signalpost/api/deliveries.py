@@ -11,7 +11,7 @@ from signalpost.domain.errors import NotFound
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription_commands import RetryDelivery
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.store import Attempt, DeliveryFilter, DeliveryView, LogEntry
+from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView, LogEntry
 
 STATUSES = ("pending", "delivered", "retrying", "failed")
 
@@ -33,8 +33,11 @@ async def list_of_subscription(call: Call) -> Answer:
         created_from=query.get("from"),
         created_to=query.get("to"),
     )
-    page = await call.services.store.deliveries(found, asked, query.get("cursor"), query.get("limit", LIMIT_DEFAULT))
-    shown = {"data": [_shown(view) for view in page.data], "next": write_cursor(page.next)}
+    below = DeliveryPosition(query["cursor"], found.number) if "cursor" in query else None
+    page = await call.services.store.deliveries(
+        call.tenant_id, [found], asked, below, query.get("limit", LIMIT_DEFAULT)
+    )
+    shown = {"data": [_shown(view) for view in page.data], "next": write_cursor(page.next and page.next.sequence)}
     return Answer(200, msgspec.json.encode(shown))
 
 
