@@ -194,9 +194,9 @@ class _Walk:
         return status is not None and self._asked.status in (None, status)
 
     def page(self, found: Sequence[_Candidate], reached: DeliveryPosition | None) -> DeliveryPage:
-        entries = _entries(self._connection, self._tenant_id, {candidate.sequence for candidate in found})
+        events = entries(self._connection, self._tenant_id, {candidate.sequence for candidate in found})
         views = (
-            _view(self._connection, self._lanes[candidate.subscription_number], entries[candidate.sequence])
+            _view(self._connection, self._lanes[candidate.subscription_number], events[candidate.sequence])
             for candidate in found
         )
         return DeliveryPage(tuple(view for view in views if view is not None), reached)
@@ -279,8 +279,8 @@ class _Walk:
             lowest = max(low, top - size + 1)
             found = rows(
                 self._connection,
-                "SELECT sequence, type FROM event WHERE tenant_id = ? AND sequence >= ? AND sequence <= ?"
-                " AND type & ? ORDER BY sequence DESC LIMIT ?",
+                "SELECT sequence, type FROM event INDEXED BY event_log"
+                " WHERE tenant_id = ? AND sequence >= ? AND sequence <= ? AND type & ? ORDER BY sequence DESC LIMIT ?",
                 (self._tenant_id, lowest, top, self._types, most),
             )
             lowest = found[-1][0] if len(found) == most else lowest
@@ -300,8 +300,8 @@ class _Walk:
         return dict(
             rows(
                 self._connection,
-                "SELECT sequence, type FROM event WHERE tenant_id = ? AND sequence IN (SELECT value FROM json_each(?))"
-                " AND type & ?",
+                "SELECT sequence, type FROM event INDEXED BY event_log"
+                " WHERE tenant_id = ? AND sequence IN (SELECT value FROM json_each(?)) AND type & ?",
                 (self._tenant_id, _numbers({candidate.sequence for candidate in candidates}), self._types),
             )
         )
@@ -388,7 +388,7 @@ def _view(connection: apsw.Connection, lane: _Lane, entry: LogEntry) -> Delivery
     return DeliveryView(lane.subscription.id, entry, status, due if state == State.PARKED else None, charged)
 
 
-def _entries(connection: apsw.Connection, tenant_id: int, sequences: Iterable[int]) -> dict[int, LogEntry]:
+def entries(connection: apsw.Connection, tenant_id: int, sequences: Iterable[int]) -> dict[int, LogEntry]:
     found = rows(
         connection,
         "SELECT sequence, at, id, type, document_id FROM event"

@@ -22,6 +22,7 @@ from signalpost.store.store import DocumentFilter, DocumentPage, DocumentPositio
 
 _UNBOUNDED = 2**62
 _COLUMNS = "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at"
+_SELECTED = ", ".join(f"d.{column}" for column in _COLUMNS.split(", "))
 
 
 def document(connection: apsw.Connection, tenant_id: int, external_id: str) -> DocumentRow | None:
@@ -100,7 +101,7 @@ def _by_creation(
     scanned_most: int,
 ) -> DocumentPage:
     index, condition, value = _narrowest(wanted)
-    source = f"FROM document INDEXED BY {index} WHERE tenant_id = ? AND {condition} AND deleted_at IS NULL"
+    source = f"FROM document d INDEXED BY {index} WHERE tenant_id = ? AND {condition} AND deleted_at IS NULL"
     looked_at, lowest = rows(
         connection,
         f"SELECT count(*), min(number) FROM (SELECT number {source} AND number < ? ORDER BY number DESC LIMIT ?)",  # noqa: S608
@@ -120,7 +121,7 @@ def _by_creation(
         )
     found = rows(
         connection,
-        f"SELECT number, {_COLUMNS} {source} AND number < ? AND number >= ? AND {matching}"
+        f"SELECT number, {_SELECTED} {source} AND number < ? AND number >= ? AND {matching}"
         " ORDER BY number DESC LIMIT ?",
         (tenant_id, *value, below.number, lowest, *values, limit),
     )
@@ -143,10 +144,9 @@ def _by_log(
     high = reads.sequence_at(connection, tenant_id, changed_before)
     first = max(low, high - scanned_most)
     matching, values = _matching(wanted)
-    columns = ", ".join(f"d.{name}" for name in _COLUMNS.split(", "))
     found = rows(
         connection,
-        f"SELECT {columns} FROM event e CROSS JOIN document d"  # noqa: S608
+        f"SELECT {_SELECTED} FROM event e CROSS JOIN document d"  # noqa: S608
         " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
         f" WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ? AND d.deleted_at IS NULL AND {matching}"
         " ORDER BY e.sequence DESC LIMIT ?",
@@ -177,7 +177,7 @@ def _narrowest(wanted: DocumentFilter) -> tuple[str, str, tuple[str, ...]]:
 
 def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:
     given = {column: value for column in Facets._fields if (value := getattr(wanted, column)) is not None}
-    return " AND ".join(["TRUE", *(f"+{column} = ?" for column in given)]), tuple(given.values())
+    return " AND ".join(["TRUE", *(f"+d.{column} = ?" for column in given)]), tuple(given.values())
 
 
 def _row(
