@@ -15,9 +15,9 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
     connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute(
-        "DELETE FROM delivery WHERE sequence < ?"
-        " AND subscription_number IN (SELECT number FROM subscription WHERE tenant_id = ?)",
-        (end, tenant_id),
+        "DELETE FROM delivery INDEXED BY delivery_tenant_state"
+        " WHERE tenant_id = ? AND state IN (1, 2, 3) AND sequence < ?",
+        (tenant_id, end),
     )
     return int(end - oldest)
 
