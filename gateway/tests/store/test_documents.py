@@ -148,7 +148,10 @@ def test_a_deleted_document_is_in_no_list_until_it_comes_back_to_its_place(play:
 def test_another_tenants_documents_are_in_no_list(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.put(1, 1, referenceId="R"))
-        for asked in ({}, {"reference_id": "R"}, {"owner_email": "o@x"}, {"status": "created"}, {"type": "NDA"}):
+        lists: list[dict[str, Any]] = [
+            {}, {"reference_id": "R"}, {"owner_email": "o@x"}, {"status": "created"}, {"type": "NDA"}
+        ]  # fmt: skip
+        for asked in lists:
             assert await shop.documents(**asked)
             assert (await shop.store.documents(1, DocumentFilter(**asked), None, 5)).data
             assert await shop.documents(tenant=await shop.add_tenant(), **asked) == []
