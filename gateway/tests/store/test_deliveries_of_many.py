@@ -101,7 +101,6 @@ def test_all_pages_together_are_every_delivery_that_matches(
     fresh_play: "Callable[[], Play]", make: "type[Tools]", seed: int, data: st.DataObject
 ) -> None:
     async def scenario(shop: "Shop") -> None:
-        asked: dict[str, Any]
         shop.scanned_most = data.draw(st.sampled_from([1, 2, 7, 30, 10_000]), label="scanned_most")
         await shop.reopen()
         subscriptions, model = await furnish(shop, make, seed, 45)
@@ -110,7 +109,7 @@ def test_all_pages_together_are_every_delivery_that_matches(
         model = {key: value for key, value in model.items() if key[0] >= floor}
         by_number = {subscription.number: subscription for subscription in subscriptions}
         names = {s.id: s.number for s in subscriptions}
-        filters = st.fixed_dictionaries(
+        filters: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             {},
             optional={
                 "status": st.sampled_from(["pending", "delivered", "retrying", "failed"]),

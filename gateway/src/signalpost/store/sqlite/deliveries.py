@@ -236,6 +236,7 @@ class _Walk:
             low = max(low, min(lane.head for lane in unread) + 1)
             types, reached = self._events(low, top, size, size // len(unread))
             low = reached.sequence if reached else low
+            opened = {each for each in opened if each.sequence in types}
         blocked, cut = self._rows(State.BLOCKED, low, below, max(1, size // 2))
         reached = cut or (DeliveryPosition(low, 0) if low > self._low else None)
         candidates = _between({*opened, *blocked, *_unread(unread, types)}, below, reached)
