@@ -443,10 +443,11 @@ def pruning(console: Console, path: Path) -> None:
     """What the retention takes in one batch, on the writer's thread; undone again."""
     connection = connect(path)
     connection.execute("BEGIN IMMEDIATE")
-    for name, job in (
-        ("prune_log, 500 events", lambda: retention.prune_log(connection, TENANT, 10**9, 500)),
-        ("prune_leftovers, 500", lambda: retention.prune_leftovers(connection, START, 500)),
-    ):
+    jobs: dict[str, Callable[[], int]] = {
+        "prune_log, 500 events": lambda: retention.prune_log(connection, TENANT, 10**9, 500),
+        "prune_leftovers, 500": lambda: retention.prune_leftovers(connection, START, 500),
+    }
+    for name, job in jobs.items():
         began = time.perf_counter()
         removed = job()
         console.print(f"{name}: {(time.perf_counter() - began) * 1000:.1f} ms for {removed}")

@@ -173,13 +173,14 @@ class _Walk:
 
     def stretch(self, below: DeliveryPosition, size: int) -> _Stretch:
         top = below.sequence if below.subscription_number > min(self._lanes) else below.sequence - 1
+        by_document = self._asked.document_id is not None
         match self._asked.status:
-            case "failed":
-                return self._exceptions(State.FAILED, below, top, size)
-            case "retrying":
-                return self._exceptions(State.PARKED, below, top, size)
+            case "failed" | "retrying" as status:
+                state = State.FAILED if status == "failed" else State.PARKED
+                find = self._exceptions_of_document if by_document else self._exceptions
+                return find(state, below, top, size)
             case "pending":
-                return self._pending(below, top, size)
+                return (self._pending_of_document if by_document else self._pending)(below, top, size)
             case "delivered":
                 return self._derived(below, min(top, max(lane.head for lane in self._lanes.values())), size)
             case None:
@@ -203,10 +204,12 @@ class _Walk:
 
     # --- Stretches ----------------------------------------------------------------------------------------------------
 
-    def _exceptions(self, state: State, below: DeliveryPosition, top: int, size: int) -> _Stretch:
-        if self._asked.document_id is None:
-            found, cut = self._rows(state, self._low, below, size)
-            return _Stretch(found, self._types_of(found), cut)
+    def _exceptions(self, state: State, below: DeliveryPosition, _top: int, size: int) -> _Stretch:
+        # Half as many: each costs a look at its event too.
+        found, cut = self._rows(state, self._low, below, max(1, size // 2))
+        return _Stretch(found, self._types_of(found), cut)
+
+    def _exceptions_of_document(self, state: State, below: DeliveryPosition, top: int, size: int) -> _Stretch:
         types, reached = self._events(self._low, top, size)
         found, cut = self._rows_of(types, (state,), below, size)
         return _Stretch(found, types, cut or reached)
@@ -226,48 +229,45 @@ class _Walk:
 
     def _pending(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
         unread = [lane for lane in self._lanes.values() if lane.head < top]
-        if self._asked.document_id is not None:
-            return self._pending_of_events(self._low, unread, below, top, size)
+        opened, low = self._opened(top, max(1, size // len(self._lanes)))
+        types: Mapping[int, int] = {}
         if unread:
             # Below the lowest head nothing is unread, and the log need not be looked through.
-            low = max(self._low, min(lane.head for lane in unread) + 1)
-            stretch = self._pending_of_events(low, unread, below, top, size)
-            return (
-                stretch if stretch.reached or low == self._low else stretch._replace(reached=DeliveryPosition(low, 0))
-            )
-        return self._taken_in(below, top, size)
+            low = max(low, min(lane.head for lane in unread) + 1)
+            types, reached = self._events(low, top, size, size // len(unread))
+            low = reached.sequence if reached else low
+            opened = {each for each in opened if each.sequence in types}
+        blocked, cut = self._rows(State.BLOCKED, low, below, max(1, size // 2))
+        reached = cut or (DeliveryPosition(low, 0) if low > self._low else None)
+        candidates = _between({*opened, *blocked, *_unread(unread, types)}, below, reached)
+        return _Stretch(candidates, types if unread else self._types_of(candidates), reached)
 
-    def _pending_of_events(
-        self, low: int, unread: Sequence[_Lane], below: DeliveryPosition, top: int, size: int
-    ) -> _Stretch:
-        types, reached = self._events(low, top, size, size // max(1, len(unread)))
+    def _pending_of_document(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
+        unread = [lane for lane in self._lanes.values() if lane.head < top]
+        types, reached = self._events(self._low, top, size, size // max(1, len(unread)))
         blocked, cut = self._rows_of(types, (State.BLOCKED,), below, size)
-        found = set(blocked)
-        for lane in unread:
-            number = lane.subscription.number
-            found.update(_Candidate(sequence, number, None) for sequence in types if sequence > lane.head)
         lowest = min(types, default=top)
-        for number, lane in self._lanes.items():
-            found.update(_Candidate(s, number, None) for s in types.keys() & lane.open_between(lowest, top))
-        return _Stretch(_between(found, below, cut or reached), types, cut or reached)
+        opened = {
+            _Candidate(sequence, number, None)
+            for number, lane in self._lanes.items()
+            for sequence in types.keys() & lane.open_between(lowest, top)
+        }
+        candidates = _between({*opened, *blocked, *_unread(unread, types)}, below, cut or reached)
+        return _Stretch(candidates, types, cut or reached)
 
-    def _taken_in(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
-        """Pending ones of lanes that have all read as far as this."""
-        share = max(1, size // len(self._lanes))
+    # --- What they are made of ----------------------------------------------------------------------------------------
+
+    def _opened(self, top: int, most: int) -> tuple[set[_Candidate], int]:
+        """The open ones from `top` down, at most so many of a lane, and down to where these are all."""
         low = self._low
         found: set[_Candidate] = set()
         for number, lane in self._lanes.items():
             opened = lane.open_between(low, top)
-            if len(opened) > share:
-                opened = opened[-share:]
+            if len(opened) > most:
+                opened = opened[-most:]
                 low = opened[0]
             found.update(_Candidate(sequence, number, None) for sequence in opened)
-        blocked, cut = self._rows(State.BLOCKED, low, below, size)
-        reached = cut or (DeliveryPosition(low, 0) if low > self._low else None)
-        candidates = _between(found.union(blocked), below, reached)
-        return _Stretch(candidates, self._types_of(candidates), reached)
-
-    # --- What they are made of ----------------------------------------------------------------------------------------
+        return found, low
 
     def _events(
         self, low: int, top: int, size: int, most: int | None = None
@@ -336,6 +336,15 @@ class _Walk:
         return found, DeliveryPosition(found[-1].sequence, found[-1].subscription_number) if len(
             found
         ) == most else None
+
+
+def _unread(lanes: Iterable[_Lane], sequences: Iterable[int]) -> Iterator[_Candidate]:
+    return (
+        _Candidate(sequence, lane.subscription.number, None)
+        for sequence in sequences
+        for lane in lanes
+        if sequence > lane.head
+    )
 
 
 def _between(

@@ -101,11 +101,12 @@ def _by_creation(
     scanned_most: int,
 ) -> DocumentPage:
     index, condition, value = _narrowest(wanted)
+    most = max(1, scanned_most // 2)  # each may cost a page of the table
     source = f"FROM document d INDEXED BY {index} WHERE tenant_id = ? AND {condition} AND deleted_at IS NULL"
     looked_at, lowest = rows(
         connection,
         f"SELECT count(*), min(number) FROM (SELECT number {source} AND number < ? ORDER BY number DESC LIMIT ?)",  # noqa: S608
-        (tenant_id, *value, below.number, scanned_most),
+        (tenant_id, *value, below.number, most),
     )[0]
     if not looked_at:
         return DocumentPage(())
@@ -128,7 +129,7 @@ def _by_creation(
     data = tuple(_row(*columns[1:]) for columns in found)
     if len(data) == limit:
         return DocumentPage(data, below._replace(number=found[-1][0]))
-    return DocumentPage(data, below._replace(number=lowest) if looked_at == scanned_most else None)
+    return DocumentPage(data, below._replace(number=lowest) if looked_at == most else None)
 
 
 def _by_log(
@@ -142,7 +143,7 @@ def _by_log(
     assert wanted.updated_after is not None
     low = reads.sequence_at(connection, tenant_id, wanted.updated_after + 1)
     high = reads.sequence_at(connection, tenant_id, changed_before)
-    first = max(low, high - scanned_most)
+    first = max(low, high - max(1, scanned_most // 4))  # each costs a look at its document too
     matching, values = _matching(wanted)
     found = rows(
         connection,

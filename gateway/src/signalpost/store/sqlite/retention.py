@@ -4,6 +4,9 @@ import apsw
 
 from signalpost.store.sqlite.database import rows
 
+ATTEMPTS_EACH = 20
+"""Where events have more attempts than that, fewer events go at once."""
+
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
     """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows."""
@@ -11,6 +14,13 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:
         return 0
+    crowded = rows(
+        connection,
+        "SELECT sequence FROM attempt WHERE tenant_id = ? AND sequence < ? ORDER BY sequence LIMIT 1 OFFSET ?",
+        (tenant_id, end, limit * ATTEMPTS_EACH),
+    )
+    if crowded:
+        end = max(oldest + 1, crowded[0][0])
     connection.execute("UPDATE tenant SET floor = ? WHERE id = ?", (end, tenant_id))
     connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
