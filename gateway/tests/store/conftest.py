@@ -10,10 +10,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol, TypeVar
 
+import apsw
 import pytest
 from hypothesis import settings
 
 from signalpost.domain.batch import Answer, Command, IdempotencyKey
+from signalpost.domain.document import DocumentRow
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.lane import Row
 from signalpost.domain.subscription import Subscription
@@ -24,11 +26,15 @@ from signalpost.domain.subscription_commands import (
     RetryDelivery,
 )
 from signalpost.domain.timestamps import SECOND
+from signalpost.store.sqlite.reads import SCANNED_MOST
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import (
     Attempt,
     DeliveryFilter,
+    DeliveryPosition,
     DeliveryView,
+    DocumentFilter,
+    DocumentPosition,
     Health,
     LaneFlush,
     LaneFlushed,
@@ -51,14 +57,24 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 class Implementation(Protocol):
     """Opens what is kept under a folder."""
 
-    def __call__(self, folder: Path, now: Callable[[], int], random_bits: Callable[[int], int]) -> Store: ...
+    def __call__(
+        self, folder: Path, now: Callable[[], int], random_bits: Callable[[int], int], scanned_most: int
+    ) -> Store: ...
 
 
-def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], int]) -> Store:
+def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], int], scanned_most: int) -> Store:
     def broken(error: BaseException) -> None:
         raise AssertionError("the disk failed") from error
 
-    return SqliteStore(folder / "signalpost.db", Vault(MASTER_KEY), now, random_bits, thread_executors(), broken)
+    return SqliteStore(
+        folder / "signalpost.db",
+        Vault(MASTER_KEY),
+        now,
+        random_bits,
+        thread_executors(),
+        broken,
+        scanned_most=scanned_most,
+    )
 
 
 IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": sqlite}
@@ -76,12 +92,14 @@ class Shop:
     def __init__(self, implementation: Implementation, folder: Path) -> None:
         self.folder = folder
         self.now = START
+        self.scanned_most = SCANNED_MOST
+        """What one page looks through; `reopen` after changing it."""
         self._implementation = implementation
         self._random = Random(7)
         self.store = self._open()
 
     def _open(self) -> Store:
-        return self._implementation(self.folder, lambda: self.now, self._random.getrandbits)
+        return self._implementation(self.folder, lambda: self.now, self._random.getrandbits, self.scanned_most)
 
     async def reopen(self) -> None:
         await self.store.close()
@@ -122,15 +140,42 @@ class Shop:
 
     async def listed(self, subscription: Subscription, limit: int = 250, **asked: Any) -> list[DeliveryView]:
         """Every page to the end."""
+        return await self.listed_of([subscription], limit, **asked)
+
+    async def listed_of(
+        self, subscriptions: Sequence[Subscription], limit: int = 250, tenant: int = TENANT, **asked: Any
+    ) -> list[DeliveryView]:
         found: list[DeliveryView] = []
-        below: int | None = None
+        below: DeliveryPosition | None = None
         for _ in range(10_000):
-            page = await self.store.deliveries(subscription, DeliveryFilter(**asked), below, limit)
+            page = await self.store.deliveries(tenant, subscriptions, DeliveryFilter(**asked), below, limit)
             assert len(page.data) <= limit
             found += page.data
             if page.next is None:
                 return found
             assert below is None or page.next < below
+            below = page.next
+        raise AssertionError("paging does not end")
+
+    async def add_tenant(self) -> int:
+        """Another tenant, whose log is empty."""
+        connection = apsw.Connection(str(self.folder / "signalpost.db"))
+        connection.execute("INSERT INTO tenant (name) VALUES (hex(randomblob(8)))")
+        number = connection.last_insert_rowid()
+        connection.close()
+        return number
+
+    async def documents(self, limit: int = 250, tenant: int = TENANT, **asked: Any) -> list[DocumentRow]:
+        """Every page to the end."""
+        found: list[DocumentRow] = []
+        below: DocumentPosition | None = None
+        for _ in range(10_000):
+            page = await self.store.documents(tenant, DocumentFilter(**asked), below, limit)
+            assert len(page.data) <= limit
+            found += page.data
+            if page.next is None:
+                return found
+            assert page.next != below
             below = page.next
         raise AssertionError("paging does not end")
 
@@ -146,14 +191,18 @@ def patch(number: int, title: str, *, if_match: frozenset[str] | None = None) ->
     return PatchDocument(tenant_id=TENANT, document_id=document_id(number), checked={"title": title}, if_match=if_match)
 
 
+def edit(number: int, **checked: Any) -> PatchDocument:
+    return PatchDocument(tenant_id=TENANT, document_id=document_id(number), checked=checked)
+
+
 def delete(number: int) -> DeleteDocument:
     return DeleteDocument(tenant_id=TENANT, document_id=document_id(number))
 
 
-def put(number: int, source_version: int | None, title: str = "t") -> ImportDocument:
+def put(number: int, source_version: int | None, title: str = "t", **given: Any) -> ImportDocument:
     checked = {
         "type": "NDA", "title": title, "ownerEmail": "o@x", "authorEmail": "a@x", "status": "created",
-        "createdAt": "2021-09-02T04:37:56.812919+00:00", "sourceApp": "CRM",
+        "createdAt": "2021-09-02T04:37:56.812919+00:00", "sourceApp": "CRM", **given,
     }  # fmt: skip
     return ImportDocument(
         tenant_id=TENANT, document_id=document_id(number), checked=checked, source_version=source_version
@@ -224,6 +273,7 @@ class Tools:
     """The builders above, for tests: modules beside a test cannot be imported where tests have no package."""
 
     create, patch, delete, put = staticmethod(create), staticmethod(patch), staticmethod(delete), staticmethod(put)
+    edit = staticmethod(edit)
     subscribe, change, unsubscribe = staticmethod(subscribe), staticmethod(change), staticmethod(unsubscribe)
     retry, flush = staticmethod(retry), staticmethod(flush)
     document_id, subscription_id = staticmethod(document_id), staticmethod(subscription_id)
@@ -242,12 +292,21 @@ def make() -> type[Tools]:
 
 
 @pytest.fixture(params=sorted(IMPLEMENTATIONS))
+def fresh_play(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Play]:
+    """A `play` with an empty folder of its own at each call, for properties that run many examples."""
+    return lambda: _player(IMPLEMENTATIONS[request.param], tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(params=sorted(IMPLEMENTATIONS))
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
     """Runs a scenario on a fresh store, and closes it."""
+    return _player(IMPLEMENTATIONS[request.param], tmp_path)
 
+
+def _player(implementation: Implementation, folder: Path) -> Play:
     def run(scenario: Callable[[Shop], Awaitable[T]]) -> T:
         async def whole() -> T:
-            shop = Shop(IMPLEMENTATIONS[request.param], tmp_path)
+            shop = Shop(implementation, folder)
             try:
                 return await scenario(shop)
             finally:

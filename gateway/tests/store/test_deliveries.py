@@ -161,7 +161,7 @@ def test_what_is_published_while_someone_pages_neither_repeats_nor_hides_anythin
         seen: list[int] = []
         below = None
         while True:
-            page = await shop.store.deliveries(subscription, DeliveryFilter(), below, 4)
+            page = await shop.store.deliveries(1, [subscription], DeliveryFilter(), below, 4)
             seen += [view.entry.sequence for view in page.data]
             await shop.fill(3)
             below = page.next

@@ -72,6 +72,42 @@ def test_a_database_that_is_behind_gets_what_it_lacks(database: Path) -> None:
     connection.close()
 
 
+def test_lists_find_what_a_database_had_before_it_had_lists(database: Path) -> None:
+    """Migration 2: documents and exception rows get what they are listed by, and nothing is lost or renumbered."""
+    connection = connect(database)
+    connection.execute(MIGRATIONS[0].read_text())
+    body = b'{"type":"N\xc3\x84","status":"paused","ownerEmail":"o@x","referenceId":%s}'
+    connection.executemany(
+        "INSERT INTO document (rowid, tenant_id, external_id, version, source_version, updated_at, deleted_at, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (7, 1, b"a" * 16, 2, 9, 1000, None, body % b'"R"'),
+            (3, 1, b"b" * 16, 1, None, 2000, None, body % b"null"),
+            (9, 1, b"c" * 16, 5, None, 3000, 3000, b""),
+        ],
+    )
+    connection.execute("INSERT INTO tenant (name) VALUES ('other')")
+    connection.executemany(
+        "INSERT INTO subscription VALUES (?, ?, ?, 1, ?, x'', x'')",
+        [(1, b"s", 1, None), (2, b"t", 2, None), (3, b"u", 2, 5)],
+    )
+    rows = [
+        (1, 5, b"a" * 16, 3, 10, 1, 4, 0, None),
+        (2, 4, b"b" * 16, 1, 20, 2, 4, 1, 8),
+        (3, 1, b"", 2, 0, 0, 4, 0, None),
+    ]
+    connection.executemany("INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.execute(MIGRATIONS[1].read_text())
+    assert connection.execute("SELECT * FROM document ORDER BY number").fetchall() == [
+        (3, 1, b"b" * 16, 1, None, 2000, None, "NÄ", "paused", None, "o@x", body % b"null"),
+        (7, 1, b"a" * 16, 2, 9, 1000, None, "NÄ", "paused", "R", "o@x", body % b'"R"'),
+        (9, 1, b"c" * 16, 5, None, 3000, 3000, None, None, None, None, b""),
+    ]
+    kept = connection.execute("SELECT * FROM delivery ORDER BY subscription_number").fetchall()
+    assert kept == [(tenant, *row) for tenant, row in zip((1, 2, 2), rows, strict=True)]
+    connection.close()
+
+
 def test_a_migration_that_fails_leaves_nothing_of_itself(database: Path) -> None:
     changed(database, "CREATE TABLE lane (x)")
     with pytest.raises(apsw.SQLError):

@@ -233,16 +233,25 @@ def event_type(value: str) -> int:
     return int(BY_WIRE[value])
 
 
-def write_cursor(position: int | None) -> str | None:
-    return None if position is None else base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
+def write_cursor(position: Sequence[int] | None) -> str | None:
+    if position is None:
+        return None
+    return base64.urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
 
 
-@field(type="string", description="The `next` of the page before.")
-def cursor(value: str) -> int:
-    try:
-        position = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii")
-        if re.fullmatch(r"\d{1,18}", position) and write_cursor(int(position)) == value:
-            return int(position)
-    except ValueError:
-        pass
-    raise Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
+def cursor(parts: int = 1) -> Field:
+    """A check of a cursor whose positions have so many numbers."""
+    numbers = re.compile(r"\d{1,18}" + r"\.\d{1,18}" * (parts - 1), re.ASCII)
+
+    @field(type="string", description="The `next` of the page before.")
+    def check(value: str) -> tuple[int, ...]:
+        try:
+            written = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii")
+            position = tuple(map(int, written.split("."))) if numbers.fullmatch(written) else ()
+        except ValueError:
+            position = ()
+        if not position or write_cursor(position) != value:
+            raise Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
+        return position
+
+    return check

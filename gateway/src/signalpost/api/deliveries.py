@@ -1,5 +1,8 @@
 """Deliveries of a subscription: what was sent, what waits, what failed and why, and one attempt more."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import msgspec
 
 from signalpost.api import subscriptions
@@ -17,12 +20,23 @@ from signalpost.domain.outcome import Failure
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import RetryDelivery
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.store import Attempt, DeliveryFilter, DeliveryView, LogEntry
+from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView, LogEntry
 
 
 async def list_of_subscription(call: Call) -> Answer:
     query = call.query()
-    found = await subscriptions.find(call)
+    return await _list(call, [await subscriptions.find(call)], query)
+
+
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    found = call.services.engine.subscriptions(call.tenant_id)
+    if (wanted := query.get("subscriptionId")) is not None:
+        found = [each for each in found if each.id == wanted]
+    return await _list(call, found, query)
+
+
+async def _list(call: Call, of: Sequence[Subscription], query: Mapping[str, Any]) -> Answer:
     asked = DeliveryFilter(
         status=query.get("status"),
         types=query.get("eventType", sum(EventType)),
@@ -30,9 +44,9 @@ async def list_of_subscription(call: Call) -> Answer:
         created_from=query.get("from"),
         created_to=query.get("to"),
     )
-    page = await call.services.store.deliveries(found, asked, query.get("cursor"), query.get("limit", LIMIT_DEFAULT))
-    shown = DeliveryPage(data=[_shown(found, view) for view in page.data], next=write_cursor(page.next))
-    return Answer(200, msgspec.json.encode(shown))
+    below = DeliveryPosition(*query["cursor"]) if "cursor" in query else None
+    page = await call.services.store.deliveries(call.tenant_id, of, asked, below, query.get("limit", LIMIT_DEFAULT))
+    return Answer(200, msgspec.json.encode(DeliveryPage(data=[*map(_shown, page.data)], next=write_cursor(page.next))))
 
 
 async def read(call: Call) -> Answer:
@@ -44,7 +58,7 @@ async def read(call: Call) -> Answer:
         raise _not_found()
     view, attempts = delivery
     shown = DeliveryWithAttempts(
-        **msgspec.structs.asdict(_shown(found, view)), attempts=[_shown_attempt(each) for each in attempts]
+        **msgspec.structs.asdict(_shown(view)), attempts=[_shown_attempt(each) for each in attempts]
     )
     return Answer(200, msgspec.json.encode(shown))
 
@@ -80,10 +94,10 @@ def _entry(event: Event) -> LogEntry:
     return LogEntry(event.sequence, event.at, event.id, event.type, event.document_id)
 
 
-def _shown(found: Subscription, view: DeliveryView) -> Delivery:
+def _shown(view: DeliveryView) -> Delivery:
     entry = view.entry
     return Delivery(
-        subscription_id=found.id,
+        subscription_id=view.subscription_id,
         event_id=entry.id,
         sequence=entry.sequence,
         event_type=EventType(entry.type).wire,
@@ -117,10 +131,20 @@ _FILTERS = {
     "from": moment.described("Only events created at this moment or later."),
     "to": moment.described("Only events created before this moment."),
     "limit": LIMIT,
-    "cursor": cursor,
+    "cursor": cursor(parts=2),
 }
 
 ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/deliveries",
+        summary="List deliveries of all subscriptions",
+        roles=_OPERATOR,
+        handler=list_all,
+        query={"subscriptionId": fields.uuid, **_FILTERS},
+        replies={200: Reply("A page, newest first; it may be short and still have a `next`.", DeliveryPage)},
+        example=Example(query={"status": "failed", "limit": "10"}),
+    ),
     Route(
         method="GET",
         path=_OF_SUBSCRIPTION,

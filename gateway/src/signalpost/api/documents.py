@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from signalpost.api.call import Body, Call, integer
+import msgspec
+
+from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, integer, moment, write_cursor
 from signalpost.api.route import Example, Reply, Route
-from signalpost.api.shapes import Document
+from signalpost.api.shapes import Document, DocumentPage
 from signalpost.domain import document, fields
 from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
@@ -17,6 +19,7 @@ from signalpost.domain.document_commands import (
 )
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Bad, Check
+from signalpost.store.store import DocumentFilter, DocumentPosition
 
 
 async def create(call: Call) -> Answer:
@@ -30,6 +33,21 @@ async def create(call: Call) -> Answer:
             idempotency=asked.idempotency,
         )
     )
+
+
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    wanted = DocumentFilter(
+        status=query.get("status"),
+        type=query.get("type"),
+        reference_id=query.get("referenceId"),
+        owner_email=query.get("ownerEmail"),
+        updated_after=query.get("updatedAfter"),
+    )
+    below = DocumentPosition(*query["cursor"]) if "cursor" in query else None
+    page = await call.services.store.documents(call.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT))
+    shown = {"data": [msgspec.Raw(document_answer(row).body) for row in page.data], "next": write_cursor(page.next)}
+    return Answer(200, msgspec.json.encode(shown))
 
 
 async def read(call: Call) -> Answer:
@@ -117,6 +135,26 @@ ROUTES = (
         idempotent=True,
         replies={201: Reply("The document; `documentCreated` is on its way.", Document, ("etag", "location"))},
         example=Example(_NEW),
+    ),
+    Route(
+        method="GET",
+        path="/v1/documents",
+        summary="List documents",
+        roles=_OPERATOR,
+        handler=list_all,
+        query={
+            "status": fields.one_of(*document.STATUSES),
+            "type": fields.text(),
+            "referenceId": fields.text(),
+            "ownerEmail": fields.email,
+            "updatedAfter": moment.described(
+                "Only documents that changed after this moment; the last changed come first then."
+            ),
+            "limit": LIMIT,
+            "cursor": cursor(parts=2),
+        },
+        replies={200: Reply("A page, the last created first; it may be short and still have a `next`.", DocumentPage)},
+        example=Example(query={"status": "approved", "limit": "10"}),
     ),
     Route(
         method="GET",

@@ -30,9 +30,9 @@ async def create(call: Call) -> Answer:
 
 async def list_all(call: Call) -> Answer:
     query = call.query()
-    most = query.get("limit", LIMIT_DEFAULT)
-    found = await call.services.store.keys(query.get("cursor"), most)
-    position = found[-1].number if len(found) == most else None
+    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
+    found = await call.services.store.keys(below, most)
+    position = (found[-1].number,) if len(found) == most else None
     return Answer(200, msgspec.json.encode(KeyPage(data=[*map(key_shown, found)], next=write_cursor(position))))
 
 
@@ -61,7 +61,7 @@ ROUTES = (
         summary="List API keys",
         roles=_OPERATOR,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor},
+        query={"limit": LIMIT, "cursor": cursor()},
         replies={200: Reply("A page, newest first.", KeyPage)},
         example=Example(query={"limit": "10"}),
     ),

@@ -47,10 +47,10 @@ async def create(call: Call) -> Answer:
 
 async def list_all(call: Call) -> Answer:
     query = call.query()
-    most = query.get("limit", LIMIT_DEFAULT)
-    found = await call.services.store.subscriptions(call.tenant_id, query.get("cursor"), most)
+    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
+    found = await call.services.store.subscriptions(call.tenant_id, below, most)
     shown = [msgspec.Raw(_shown(call, each).body) for each in found]
-    position = found[-1].number if len(found) == most else None
+    position = (found[-1].number,) if len(found) == most else None
     return Answer(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
 
 
@@ -192,7 +192,7 @@ ROUTES = (
         summary="List subscriptions",
         roles=_OPERATOR,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor},
+        query={"limit": LIMIT, "cursor": cursor()},
         replies={200: Reply("A page, newest first.", SubscriptionPage)},
         example=Example(query={"limit": "10"}),
     ),

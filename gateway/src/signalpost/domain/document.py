@@ -4,7 +4,7 @@ A document is kept as the very bytes that its events carry, so that what was rea
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -221,6 +221,15 @@ def deleted(document: Document) -> Document:
     return msgspec.structs.replace(document, status="other")
 
 
+class Facets(NamedTuple):
+    """What lists of documents filter by."""
+
+    type: str
+    status: str
+    reference_id: str | None
+    owner_email: str
+
+
 class DocumentRow(Struct, frozen=True):
     """A document as it is kept. A deleted one stays as a tombstone, so that its version and source version go on."""
 
@@ -228,6 +237,8 @@ class DocumentRow(Struct, frozen=True):
     version: int
     """Counts every change; the ETag."""
     updated_at: int
+    facets: Facets | None
+    """None of a deleted one."""
     body: bytes
     """`encode` of the document; of a deleted one, empty."""
     source_version: int | None = None
@@ -236,3 +247,9 @@ class DocumentRow(Struct, frozen=True):
     @property
     def etag(self) -> str:
         return f'"{self.version}"'
+
+
+def kept(document: Document, version: int, updated_at: int, source_version: int | None = None) -> DocumentRow:
+    """The row of a document that is not deleted. Raises Invalid as `encode` does."""
+    facets = Facets(document.type, document.status, document.reference_id, document.owner_email)
+    return DocumentRow(document.external_id, version, updated_at, facets, encode(document), source_version)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.domain import document
 from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Stamp, View
@@ -37,8 +38,7 @@ class CreateDocument(_DocumentCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         made = document.created(self.checked, self.document_id, self.source_app, format_timestamp(stamp.at))
-        body = document.encode(made)
-        row = DocumentRow(self.document_id, 1, stamp.at, body)
+        row = document.kept(made, 1, stamp.at)
         return _changed(row, EventType.CREATED, 201, ("location", f"/v1/documents/{self.document_id}"))
 
 
@@ -49,20 +49,18 @@ class PatchDocument(_DocumentCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
-        body = document.encode(document.patched(document.decode(row.body), self.checked))
-        if body == row.body:
+        patched = document.patched(document.decode(row.body), self.checked)
+        changed = document.kept(patched, row.version + 1, stamp.at, row.source_version)
+        if changed.body == row.body:
             return Decision(answer=document_answer(row))
-        return _changed(
-            DocumentRow(row.external_id, row.version + 1, stamp.at, body, row.source_version),
-            EventType.UPDATED,
-        )
+        return _changed(changed, EventType.UPDATED)
 
 
 class DeleteDocument(_DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
         last = document.encode(document.deleted(document.decode(row.body)))
-        tombstone = DocumentRow(row.external_id, row.version + 1, stamp.at, b"", row.source_version, stamp.at)
+        tombstone = DocumentRow(row.external_id, row.version + 1, stamp.at, None, b"", row.source_version, stamp.at)
         return Decision(answer=Answer(204), document=tombstone, event=EventType.DELETED, event_document=last)
 
 
@@ -78,28 +76,25 @@ class ImportDocument(_DocumentCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = view.document(self.tenant_id, self.document_id)
-        body = document.encode(document.snapshot(self.checked, self.document_id))
+        snapshot = document.snapshot(self.checked, self.document_id)
         if row is None:
             check_precondition(self.if_match, None)
-            return self._accepted(
-                EventType.CREATED, DocumentRow(self.document_id, 1, stamp.at, body, self.source_version)
-            )
+            return self._accepted(EventType.CREATED, document.kept(snapshot, 1, stamp.at, self.source_version))
         if row.deleted_at is not None:
             check_precondition(self.if_match, None)
             self._check_revival(row)
-            revived = DocumentRow(self.document_id, row.version + 1, stamp.at, body, self.source_version)
+            revived = document.kept(snapshot, row.version + 1, stamp.at, self.source_version)
             return self._accepted(EventType.CREATED, revived)
         check_precondition(self.if_match, row.etag)
         if self._is_older_than(row):
             return Decision(answer=document_answer(row, 200, ("signalpost-changed", "false")))
         source_version = row.source_version if self.source_version is None else self.source_version
-        if body == row.body:
-            kept = DocumentRow(row.external_id, row.version, row.updated_at, row.body, source_version)
-            answer = document_answer(kept, 200, ("signalpost-changed", "false"))
-            return Decision(answer=answer, document=kept if kept != row else None)
-        return self._accepted(
-            EventType.UPDATED, DocumentRow(row.external_id, row.version + 1, stamp.at, body, source_version)
-        )
+        changed = document.kept(snapshot, row.version + 1, stamp.at, source_version)
+        if changed.body == row.body:
+            same = replace(row, source_version=source_version)
+            answer = document_answer(same, 200, ("signalpost-changed", "false"))
+            return Decision(answer=answer, document=same if same != row else None)
+        return self._accepted(EventType.UPDATED, changed)
 
     def _is_older_than(self, row: DocumentRow) -> bool:
         return (

@@ -124,6 +124,10 @@ class Engine:
         runner = self._by_id.get((tenant_id, subscription_id))
         return None if runner is None else runner.subscription
 
+    def subscriptions(self, tenant_id: int) -> list[Subscription]:
+        """All of a tenant's, as they stand after the last commit."""
+        return [r.subscription for r in self._runners.values() if r.subscription.tenant_id == tenant_id]
+
     @property
     def trouble(self) -> str | None:
         """What keeps the engine from its work, for an operator; None if nothing does."""

@@ -5,7 +5,7 @@ write that returned before they began.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -17,6 +17,9 @@ from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event
 from signalpost.domain.lane import Row
 from signalpost.domain.subscription import Subscription
+
+DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
+"""What a reader is told of a delivery."""
 
 
 class Health(Struct, frozen=True):
@@ -116,22 +119,55 @@ class LogEntry(NamedTuple):
     document_id: str
 
 
-class DeliveryFilter(Struct, frozen=True, kw_only=True):
-    """Which deliveries of one subscription a reader asks for."""
+class DocumentFilter(Struct, frozen=True, kw_only=True):
+    """Which documents a reader asks for: those that match all that is given."""
 
     status: str | None = None
+    type: str | None = None
+    reference_id: str | None = None
+    owner_email: str | None = None
+    updated_after: int | None = None
+
+
+class DocumentPosition(NamedTuple):
+    """How far a walk through the documents has come: what lies below is left."""
+
+    number: int
+    """In the order of creation; 0 while the walk goes through the log."""
+    changed_before: int
+    """Documents whose last change was at this time or later are no part of what is left, if `updated_after` was asked
+    for."""
+
+
+class DocumentPage(Struct, frozen=True):
+    data: tuple[DocumentRow, ...]
+    next: DocumentPosition | None = None
+    """Give it as `below`, with the same filter, for the page after this one."""
+
+
+class DeliveryFilter(Struct, frozen=True, kw_only=True):
+    """Which deliveries a reader asks for: those that match all that is given."""
+
+    status: DeliveryStatus | None = None
     types: int = 7
     document_id: str | None = None
     created_from: int | None = None
     created_to: int | None = None
 
 
+class DeliveryPosition(NamedTuple):
+    """A delivery's place among all of its tenant."""
+
+    sequence: int
+    subscription_number: int
+
+
 class DeliveryView(Struct, frozen=True):
     """A delivery as a reader sees it."""
 
+    subscription_id: str
     entry: LogEntry
-    status: str
-    """`pending`, `delivered`, `retrying` or `failed`."""
+    status: DeliveryStatus
     due: int | None
     attempts: int
     """Counted failures of its current run, where it has one that is not settled."""
@@ -139,7 +175,7 @@ class DeliveryView(Struct, frozen=True):
 
 class DeliveryPage(Struct, frozen=True):
     data: tuple[DeliveryView, ...]
-    next: int | None
+    next: DeliveryPosition | None = None
     """Give it as `below` for the page after this one."""
 
 
@@ -178,6 +214,13 @@ class Store(Protocol):
 
     async def document(self, tenant_id: int, external_id: str) -> DocumentRow | None: ...
 
+    async def documents(
+        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
+    ) -> DocumentPage:
+        """Documents that are not deleted: the last created first, or, with `updated_after`, the last changed first as
+        far as the log goes. A page may be short, or empty, and still have a next."""
+        ...
+
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]: ...
 
     async def keys(self, below: int | None, limit: int) -> list[ApiKey]:
@@ -185,8 +228,16 @@ class Store(Protocol):
         ...
 
     async def deliveries(
-        self, subscription: Subscription, wanted: DeliveryFilter, below: int | None, limit: int
-    ) -> DeliveryPage: ...
+        self,
+        tenant_id: int,
+        subscriptions: Sequence[Subscription],
+        wanted: DeliveryFilter,
+        below: DeliveryPosition | None,
+        limit: int,
+    ) -> DeliveryPage:
+        """Deliveries of some of a tenant's subscriptions, newest first. A page may be short, or empty, and still have a
+        next: it looks through so much and no more."""
+        ...
 
     async def delivery(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
         """A delivery with its attempts, oldest first, both as of one moment; None if it is not one."""

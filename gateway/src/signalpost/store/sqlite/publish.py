@@ -12,15 +12,13 @@ from signalpost.domain.batch import (
     AnswerKey,
     Batch,
     Command,
-    DocumentKey,
     StoredAnswer,
     SubscriptionKey,
     Tenant,
 )
-from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import codec
+from signalpost.store.sqlite import codec, documents
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Health, Published
@@ -40,15 +38,16 @@ def publish(
     random_bits: Callable[[int], int],
     vault: Vault,
 ) -> Published:
-    documents = {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None}
+    named = {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None}
     subscriptions = {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}
     keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
     tenants = _tenants(connection, {command.tenant_id for command in commands})
+    known = documents.read(connection, named)
     batch = Batch(
         now,
         random_bits,
         tenants,
-        _documents(connection, documents),
+        known,
         _subscriptions(connection, subscriptions, vault),
         _stored_answers(connection, keys, vault),
         _api_keys(connection, {c.key_id for c in commands if c.key_id is not None}),
@@ -57,6 +56,7 @@ def publish(
         _next(connection, "api_key"),
     )
     results = tuple(_run(batch, command) for command in commands)
+    documents.write(connection, known, batch.documents)
     _write(connection, batch, tenants, vault)
     return Published(
         results,
@@ -83,25 +83,6 @@ def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
 def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenant]:
     statement = "SELECT id, name, last_sequence, last_at FROM tenant WHERE id = ?"
     return {tenant_id: Tenant(*rows(connection, statement, (tenant_id,))[0]) for tenant_id in ids}
-
-
-def _documents(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
-    found = {}
-    for tenant_id, external_id in keys:
-        row = document(connection, tenant_id, external_id)
-        if row is not None:
-            found[tenant_id, external_id] = row
-    return found
-
-
-def document(connection: apsw.Connection, tenant_id: int, external_id: str) -> DocumentRow | None:
-    statement = (
-        "SELECT version, updated_at, body, source_version, deleted_at FROM document"
-        " WHERE tenant_id = ? AND external_id = ?"
-    )
-    for columns in rows(connection, statement, (tenant_id, pack_uuid(external_id))):
-        return DocumentRow(external_id, *columns)
-    return None
 
 
 def _subscriptions(
@@ -146,24 +127,6 @@ def _next(connection: apsw.Connection, table: str) -> int:
 
 
 def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant], vault: Vault) -> None:
-    connection.executemany(
-        "INSERT INTO document (tenant_id, external_id, version, source_version, updated_at, deleted_at, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, external_id) DO UPDATE SET version = excluded.version,"
-        " source_version = excluded.source_version, updated_at = excluded.updated_at,"
-        " deleted_at = excluded.deleted_at, body = excluded.body",
-        [
-            (
-                tenant_id,
-                pack_uuid(external_id),
-                row.version,
-                row.source_version,
-                row.updated_at,
-                row.deleted_at,
-                row.body,
-            )
-            for (tenant_id, external_id), row in batch.documents.items()
-        ],
-    )
     connection.executemany(
         "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [

@@ -1,18 +1,17 @@
 """What people and lanes read. Every statement is bounded: by a limit, or by how much of the log it looks through."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import apsw
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Retry, Tenant
-from signalpost.domain.delivery import State
 from signalpost.domain.event import Event, time_of
-from signalpost.domain.subscription import Subscription, wanted
+from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import codec
-from signalpost.store.sqlite.codec import pack_uuid, unpack_sequences, unpack_uuid
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.database import rows
-from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPage, DeliveryView, Loaded, LogEntry
+from signalpost.store.store import Loaded
 from signalpost.store.vault import Vault
 
 SCANNED_MOST = 10_000
@@ -60,22 +59,59 @@ def event_by_id(connection: apsw.Connection, tenant_id: int, event_id: str) -> E
 
 
 def feed(
-    connection: apsw.Connection, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
+    connection: apsw.Connection,
+    tenant_id: int,
+    after: int,
+    types: int,
+    document_id: str | None,
+    limit: int,
+    scanned_most: int,
 ) -> tuple[list[Event], int]:
     last = last_sequence(connection, tenant_id)
     if document_id is not None:
-        # `+` keeps the planner from walking the whole log instead of the document's own events.
-        condition = "document_id = ? AND sequence > ? AND +tenant_id = ? AND type & ? ORDER BY sequence LIMIT ?"
-        found = _events(connection, condition, (pack_uuid(document_id), after, tenant_id, types, limit))
-    else:
-        last = min(last, after + SCANNED_MOST)
-        condition = "tenant_id = ? AND sequence > ? AND sequence <= ? AND type & ? ORDER BY sequence LIMIT ?"
-        found = _events(connection, condition, (tenant_id, after, last, types, limit))
+        return _feed_of_document(connection, tenant_id, after, types, document_id, limit, scanned_most)
+    last = min(last, after + scanned_most)
+    condition = "tenant_id = ? AND sequence > ? AND sequence <= ? AND type & ? ORDER BY sequence LIMIT ?"
+    found = _events(connection, condition, (tenant_id, after, last, types, limit))
     return found, found[-1].sequence if len(found) == limit else last
+
+
+def _feed_of_document(
+    connection: apsw.Connection,
+    tenant_id: int,
+    after: int,
+    types: int,
+    document_id: str,
+    limit: int,
+    scanned_most: int,
+) -> tuple[list[Event], int]:
+    looked_at = rows(
+        connection,
+        "SELECT sequence, type FROM event INDEXED BY event_document WHERE tenant_id = ? AND document_id = ?"
+        " AND sequence > ? ORDER BY sequence LIMIT ?",
+        (tenant_id, pack_uuid(document_id), after, scanned_most),
+    )
+    found = [sequence for sequence, event_type in looked_at if event_type & types][:limit]
+    last = last_sequence(connection, tenant_id)
+    if len(found) == limit:
+        last = found[-1]
+    elif len(looked_at) == scanned_most:
+        last = looked_at[-1][0]
+    return event_bodies(connection, tenant_id, found), last
 
 
 def last_sequence(connection: apsw.Connection, tenant_id: int) -> int:
     return rows(connection, "SELECT last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0][0]  # type: ignore[no-any-return]
+
+
+def last_at(connection: apsw.Connection, tenant_id: int) -> int:
+    return rows(connection, "SELECT last_at FROM tenant WHERE id = ?", (tenant_id,))[0][0]  # type: ignore[no-any-return]
+
+
+def at_of(connection: apsw.Connection, tenant_id: int, sequence: int) -> int:
+    """When the event was created, which must be there."""
+    statement = "SELECT at FROM event WHERE tenant_id = ? AND sequence = ?"
+    return rows(connection, statement, (tenant_id, sequence))[0][0]  # type: ignore[no-any-return]
 
 
 def floor(connection: apsw.Connection, tenant_id: int) -> int:
@@ -130,134 +166,3 @@ def keys(connection: apsw.Connection, below: int | None, limit: int) -> list[Api
     )
     found = rows(connection, statement, (below if below is not None else 2**62, limit))
     return [codec.unpack_key(columns) for columns in found]
-
-
-# --- Deliveries -------------------------------------------------------------------------------------------------------
-
-_NAMES = {State.PARKED: "retrying", State.BLOCKED: "pending", State.FAILED: "failed"}
-_ENTRY_COLUMNS = "e.sequence, e.at, e.id, e.type, e.document_id, d.state, d.due, d.charged"
-_JOIN = "LEFT JOIN delivery d ON d.subscription_number = ? AND d.sequence = e.sequence"
-
-
-class _Lane:
-    """What tells the settled from the pending, as it was last recorded."""
-
-    def __init__(self, connection: apsw.Connection, number: int) -> None:
-        found = rows(connection, "SELECT head, open, gaps FROM lane WHERE subscription_number = ?", (number,))
-        head, packed, gaps = found[0] if found else (0, b"", b"[]")
-        self.head: int = head
-        self.open = frozenset(unpack_sequences(packed))
-        self.gaps: list[list[int]] = codec.decode_gaps(gaps)
-
-    def status(self, sequence: int, state: int | None) -> str | None:
-        if state is not None:
-            return _NAMES[State(state)]
-        if sequence > self.head or sequence in self.open:
-            return "pending"
-        if any(first <= sequence <= last for first, last in self.gaps):
-            return None
-        return "delivered"
-
-
-def deliveries(
-    connection: apsw.Connection,
-    subscription: Subscription,
-    asked: DeliveryFilter,
-    below: int | None,
-    limit: int,
-) -> DeliveryPage:
-    """Newest first. A delivery that was skipped, or not asked for, is not one."""
-    tenant_id = subscription.tenant_id
-    low = max(subscription.starts_after + 1, floor(connection, tenant_id))
-    high = last_sequence(connection, tenant_id) + 1
-    if asked.created_from is not None:
-        low = max(low, sequence_at(connection, tenant_id, asked.created_from))
-    if asked.created_to is not None:
-        high = min(high, sequence_at(connection, tenant_id, asked.created_to))
-    if below is not None:
-        high = min(high, below)
-    lane = _Lane(connection, subscription.number)
-    data: list[DeliveryView] = []
-    scanned = 0
-    sequence = high
-    for sequence, at, identity, event_type, document_id, state, due, charged in _entries(
-        connection, subscription, asked, low, high
-    ):
-        scanned += 1
-        status = lane.status(sequence, state)
-        if event_type & asked.types & wanted(subscription.filters, sequence) and status in _asked(asked.status):
-            entry = LogEntry(sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document_id))
-            data.append(DeliveryView(entry, status or "", due if state == State.PARKED else None, charged or 0))
-            if len(data) == limit:
-                return DeliveryPage(tuple(data), sequence)
-    return DeliveryPage(tuple(data), sequence if scanned == SCANNED_MOST else None)
-
-
-_STATUSES = frozenset({"pending", "delivered", "retrying", "failed"})
-
-
-def _asked(status: str | None) -> frozenset[str | None]:
-    return frozenset({status}) if status else _STATUSES
-
-
-def _entries(
-    connection: apsw.Connection, subscription: Subscription, asked: DeliveryFilter, low: int, high: int
-) -> Iterator[tuple[int, int, bytes, int, bytes, int | None, int | None, int | None]]:
-    """Entries of the log from `high` (excluded) down to `low`, by the shortest way that the filter allows."""
-    number, tenant_id = subscription.number, subscription.tenant_id
-    if asked.document_id is not None:
-        statement = (
-            f"SELECT {_ENTRY_COLUMNS} FROM event e INDEXED BY event_document {_JOIN} WHERE e.document_id = ?"  # noqa: S608
-            " AND e.sequence >= ? AND e.sequence < ? AND e.tenant_id = ? ORDER BY e.sequence DESC LIMIT ?"
-        )
-        bindings: tuple[object, ...] = (
-            number,
-            pack_uuid(asked.document_id),
-            low,
-            high,
-            tenant_id,
-            SCANNED_MOST,
-        )
-    elif asked.status in ("failed", "retrying"):
-        state = State.FAILED if asked.status == "failed" else State.PARKED
-        statement = (
-            f"SELECT {_ENTRY_COLUMNS} FROM delivery d CROSS JOIN event e ON e.tenant_id = ? AND e.sequence = d.sequence"  # noqa: S608
-            f" WHERE d.subscription_number = ? AND d.state = {int(state)} AND d.sequence >= ? AND d.sequence < ?"
-            " ORDER BY d.sequence DESC LIMIT ?"
-        )
-        bindings = (tenant_id, number, low, high, SCANNED_MOST)
-    else:
-        statement = (
-            f"SELECT {_ENTRY_COLUMNS} FROM event e {_JOIN} WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ?"  # noqa: S608
-            " ORDER BY e.sequence DESC LIMIT ?"
-        )
-        bindings = (number, tenant_id, low, high, SCANNED_MOST)
-    yield from connection.execute(statement, bindings)
-
-
-def delivery(
-    connection: apsw.Connection, subscription: Subscription, entry: LogEntry
-) -> tuple[DeliveryView, list[Attempt]] | None:
-    if entry.sequence <= subscription.starts_after or not entry.type & wanted(subscription.filters, entry.sequence):
-        return None
-    found = rows(
-        connection,
-        "SELECT state, due, charged FROM delivery WHERE subscription_number = ? AND sequence = ?",
-        (subscription.number, entry.sequence),
-    )
-    state, due, charged = found[0] if found else (None, None, 0)
-    status = _Lane(connection, subscription.number).status(entry.sequence, state)
-    if status is None:
-        return None
-    view = DeliveryView(entry, status, due if state == State.PARKED else None, charged)
-    return view, attempts(connection, subscription, entry.sequence)
-
-
-def attempts(connection: apsw.Connection, subscription: Subscription, sequence: int) -> list[Attempt]:
-    found = rows(
-        connection,
-        "SELECT sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer FROM attempt"
-        " WHERE tenant_id = ? AND sequence = ? AND subscription_number = ? ORDER BY started_at",
-        (subscription.tenant_id, sequence, subscription.number),
-    )
-    return [Attempt._make(columns)._replace(counted=bool(columns[5])) for columns in found]

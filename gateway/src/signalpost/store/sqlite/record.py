@@ -50,10 +50,12 @@ def _record(connection: apsw.Connection, flush: LaneFlush) -> LaneFlushed:
     gone = [(number, sequence) for sequence, row in flush.rows.items() if row is None]
     if gone:
         connection.executemany("DELETE FROM delivery WHERE subscription_number = ? AND sequence = ?", gone)
-    kept = [(number, row[0], pack_uuid(row[1]), *row[2:]) for row in flush.rows.values() if row is not None]
+    kept = [
+        (flush.tenant_id, number, row[0], pack_uuid(row[1]), *row[2:]) for row in flush.rows.values() if row is not None
+    ]
     if kept:
         connection.executemany(
-            "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due, charged = excluded.charged,"
             " budget = excluded.budget, run = excluded.run, resume_at = excluded.resume_at",
             kept,

@@ -4,6 +4,9 @@ import apsw
 
 from signalpost.store.sqlite.database import rows
 
+ATTEMPTS_EACH = 20
+"""Where events have more attempts than that, fewer events go at once."""
+
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
     """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows."""
@@ -11,13 +14,20 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:
         return 0
+    crowded = rows(
+        connection,
+        "SELECT sequence FROM attempt WHERE tenant_id = ? AND sequence < ? ORDER BY sequence LIMIT 1 OFFSET ?",
+        (tenant_id, end, limit * ATTEMPTS_EACH),
+    )
+    if crowded:
+        end = max(oldest + 1, crowded[0][0])
     connection.execute("UPDATE tenant SET floor = ? WHERE id = ?", (end, tenant_id))
     connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute(
-        "DELETE FROM delivery WHERE sequence < ?"
-        " AND subscription_number IN (SELECT number FROM subscription WHERE tenant_id = ?)",
-        (end, tenant_id),
+        "DELETE FROM delivery INDEXED BY delivery_tenant_state"
+        " WHERE tenant_id = ? AND state IN (1, 2, 3) AND sequence < ?",
+        (tenant_id, end),
     )
     return int(end - oldest)
 

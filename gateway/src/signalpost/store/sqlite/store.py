@@ -14,15 +14,19 @@ from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
+from signalpost.store.sqlite import deliveries, documents, reads, record, retention
 from signalpost.store.sqlite import publish as publishing
-from signalpost.store.sqlite import reads, record, retention
 from signalpost.store.sqlite.database import check_version, connect, migrate
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import (
     Attempt,
     DeliveryFilter,
     DeliveryPage,
+    DeliveryPosition,
     DeliveryView,
+    DocumentFilter,
+    DocumentPage,
+    DocumentPosition,
     LaneFlush,
     LaneFlushed,
     LaneRow,
@@ -64,6 +68,7 @@ class SqliteStore:
         executors: Executors,
         on_broken: Callable[[BaseException], None],
         vfs: str | None = None,
+        scanned_most: int = reads.SCANNED_MOST,
     ) -> None:
         """Opens the database, and makes or migrates it. Raises StartError."""
         check_version()
@@ -71,6 +76,7 @@ class SqliteStore:
         self._now = now
         self._random_bits = random_bits
         self._executors = executors
+        self._scanned_most = scanned_most
         connection = connect(path, vfs=vfs)
         migrate(connection, now())
         self._writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
@@ -160,7 +166,7 @@ class SqliteStore:
     async def feed(
         self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
     ) -> tuple[list[Event], int]:
-        return await self._read(reads.feed, tenant_id, after, types, document_id, limit)
+        return await self._read(reads.feed, tenant_id, after, types, document_id, limit, self._scanned_most)
 
     async def floor(self, tenant_id: int) -> int:
         return await self._read(reads.floor, tenant_id)
@@ -169,7 +175,12 @@ class SqliteStore:
         return await self._read(reads.sequence_at, tenant_id, at)
 
     async def document(self, tenant_id: int, external_id: str) -> DocumentRow | None:
-        return await self._read(publishing.document, tenant_id, external_id)
+        return await self._read(documents.document, tenant_id, external_id)
+
+    async def documents(
+        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
+    ) -> DocumentPage:
+        return await self._read(documents.documents, tenant_id, wanted, below, limit, self._scanned_most)
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
         return await self._read(reads.subscriptions, tenant_id, below, limit, self._vault)
@@ -178,12 +189,19 @@ class SqliteStore:
         return await self._read(reads.keys, below, limit)
 
     async def deliveries(
-        self, subscription: Subscription, wanted: DeliveryFilter, below: int | None, limit: int
+        self,
+        tenant_id: int,
+        subscriptions: Sequence[Subscription],
+        wanted: DeliveryFilter,
+        below: DeliveryPosition | None,
+        limit: int,
     ) -> DeliveryPage:
-        return await self._read(reads.deliveries, subscription, wanted, below, limit)
+        return await self._read(
+            deliveries.deliveries, tenant_id, subscriptions, wanted, below, limit, self._scanned_most
+        )
 
     async def delivery(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
-        return await self._read(reads.delivery, subscription, entry)
+        return await self._read(deliveries.delivery, subscription, entry)
 
     async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]:
-        return await self._read(reads.attempts, subscription, sequence)
+        return await self._read(deliveries.attempts, subscription, sequence)

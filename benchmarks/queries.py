@@ -1,0 +1,496 @@
+"""Every list with every kind of filter, at the size that a page must stay fast at. See benchmarks/README.md."""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from signalpost.domain.document import STATUSES
+from signalpost.domain.event import event_id
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.sqlite import deliveries, documents, reads, retention
+from signalpost.store.sqlite.codec import (
+    SUBSCRIPTION_COLUMNS,
+    pack_sequences,
+    pack_subscription,
+    pack_uuid,
+    unpack_uuid,
+)
+from signalpost.store.sqlite.database import connect, migrate, rows
+from signalpost.store.store import DeliveryFilter, DocumentFilter
+from signalpost.store.vault import Vault
+
+PAGE_MOST_MS = 50.0
+LIMIT = 250
+REPEATS = 3
+PAGES_DEEP = (0, 1, 8)
+"""Which pages of a walk are timed."""
+START = 1_700_000_000 * SECOND
+STEP = SECOND // 2
+"""Between two events."""
+BODY = b"{" + b'"title":"' + b"T" * 700 + b'"}'
+SEED = 11
+TENANT = 1
+VAULT = Vault(bytes(32))
+
+
+class Size(NamedTuple):
+    events: int
+    attempts: int
+    exceptions: int
+    documents: int
+    subscriptions: int
+
+
+# --- What is built ----------------------------------------------------------------------------------------------------
+
+
+def build(path: Path, size: Size) -> None:
+    """A tenant of that size, in the shapes that are hard on a list: subscriptions with nothing, with hundreds of
+    thousands of failed ones, far behind, with a full `open` list; a document with 10,000 events; types, statuses and
+    owners that are everywhere or hardly anywhere."""
+    connection = connect(path)
+    migrate(connection, START)
+    connection.pragma("synchronous", "off")
+    chance = random.Random(SEED)  # noqa: S311
+    for what in (_documents, _events, _subscriptions, _exceptions, _attempts):
+        with connection:
+            connection.executemany(*what(chance, size))
+    with connection:
+        connection.executemany(*_lanes(size))
+        connection.execute(
+            "UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?",
+            (size.events, START + size.events * STEP, TENANT),
+        )
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    connection.close()
+
+
+Rows = tuple[str, Iterator[tuple[Any, ...]]]
+
+
+def document_of(sequence: int, size: Size) -> int:
+    """The first ones create the documents, in their order; every 200th then is the busy document's."""
+    if sequence <= size.documents:
+        return sequence
+    if sequence % max(1, size.events // 10_000) == 0:
+        return 1
+    return random.Random(sequence).randrange(2, size.documents + 1)  # noqa: S311
+
+
+def type_of(sequence: int, size: Size) -> int:
+    if sequence <= size.documents:
+        return 1
+    return 4 if sequence % 100_000 == 7 else 2
+
+
+def document_id(number: int) -> bytes:
+    return pack_uuid(f"00000000-0000-4000-8000-{number * 7919 % 10**12:012d}")
+
+
+def _documents(_chance: random.Random, size: Size) -> Rows:
+    changed = {document_of(sequence, size): sequence for sequence in range(1, size.events + 1)}
+
+    def each() -> Iterator[tuple[Any, ...]]:
+        for number in _shown(range(1, size.documents + 1), "documents"):
+            at = START + changed.get(number, number) * STEP
+            if number % 10 == 0:
+                yield number, document_id(number), 2, at, at, None, None, None, None, b""
+                continue
+            status = "paused" if number % 50_000 == 1 else STATUSES[0 if number % 3 else 11]
+            owner = "everyone@example.com" if number % 2 else f"owner-{number % 1000}@example.com"
+            yield (
+                number, document_id(number), 1, at, None, "Lease" if number % 50_000 == 3 else "NDA", status,
+                f"REF-{number // 20}" if number % 4 else "REF-common", owner, BODY,
+            )  # fmt: skip
+
+    statement = (
+        "INSERT INTO document (tenant_id, number, external_id, version, updated_at, deleted_at, type, status,"
+        " reference_id, owner_email, body) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    return statement, each()
+
+
+def _events(chance: random.Random, size: Size) -> Rows:
+    def each() -> Iterator[tuple[Any, ...]]:
+        for sequence in _shown(range(1, size.events + 1), "events"):
+            at = START + sequence * STEP
+            identity = pack_uuid(event_id(at, chance.getrandbits(62)))
+            document = document_id(document_of(sequence, size))
+            yield TENANT, sequence, at, identity, type_of(sequence, size), document, BODY
+
+    return (
+        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        each(),
+    )
+
+
+def _subscriptions(_chance: random.Random, size: Size) -> Rows:
+    def each() -> Iterator[tuple[Any, ...]]:
+        # As many deleted ones lie among them as there are.
+        for number in range(1, 2 * size.subscriptions + 1):
+            yield pack_subscription(
+                Subscription(
+                    id=event_id(START + number, number), tenant_id=TENANT, number=number, name=f"s{number}",
+                    url="https://example.com/hook", secret="s" * 40, headers={}, status="active", ordering="loose",
+                    rate_limit=None, retry_delays=(10, 60, 300), starts_after=0,
+                    filters=((0, 4 if number % 10 == 9 else 7),), created_at=START, updated_at=START,
+                    deleted_at=None if number <= size.subscriptions else START,
+                ),
+                VAULT,
+            )  # fmt: skip
+
+    return f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", each()  # noqa: S608
+
+
+NOTHING, FULL_OF_FAILED, FAR_BEHIND, FULL_OF_PARKED, STUCK_BELOW = 1, 2, 3, 4, 5
+"""Subscriptions by what is the matter with them. STUCK_BELOW has one open and one blocked at the log's beginning."""
+
+
+def _exceptions(chance: random.Random, size: Size) -> Rows:
+    """A quarter of them failed ones of one subscription, a quarter parked ones of another, half anybody's."""
+    per_lane = size.exceptions // 4
+    common = size.exceptions - 2 * per_lane
+    others = range(6, size.subscriptions + 1)
+
+    def each() -> Iterator[tuple[Any, ...]]:
+        for number, state in ((FULL_OF_FAILED, 3), (FULL_OF_PARKED, 1)):
+            for n in _shown(range(per_lane), "exceptions of one"):
+                yield _exception(number, 1 + n * (size.events // per_lane), state)
+        per_other = max(1, common // len(others))
+        for number in _shown(others, "exceptions of all"):
+            for sequence in sorted(chance.sample(range(1, size.events), per_other)):
+                yield _exception(number, sequence, chance.choice((1, 3, 3)))
+        yield _exception(STUCK_BELOW, 3, 2)
+
+    def _exception(number: int, sequence: int, state: int) -> tuple[Any, ...]:
+        due = START + (size.events + sequence % 7_000) * STEP
+        return TENANT, number, sequence, document_id(document_of(sequence, size)), state, due, 2, 4, 0, None
+
+    return "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", each()
+
+
+def _attempts(chance: random.Random, size: Size) -> Rows:
+    def each() -> Iterator[tuple[Any, ...]]:
+        for n in _shown(range(size.attempts), "attempts"):
+            sequence = 1 + n * size.events // size.attempts
+            yield (TENANT, sequence, chance.randrange(1, size.subscriptions + 1), START + n, 9_000, 1, 0, 1, 200, None,
+                   "", b"ok")  # fmt: skip
+
+    return "INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", each()
+
+
+def _lanes(size: Size) -> Rows:
+    end = size.events
+
+    def each() -> Iterator[tuple[Any, ...]]:
+        for number in range(1, size.subscriptions + 1):
+            head, opened = end, list(range(end - 3 * (number % 170), end, 1 + number % 2))
+            if number == NOTHING:
+                opened = []
+            elif number == FAR_BEHIND:
+                head, opened = 1_000, []
+            elif number == STUCK_BELOW:
+                opened = [2]
+            yield number, 5, head, pack_sequences(opened), b"[]", b"{}"
+
+    return "INSERT INTO lane VALUES (?, ?, ?, ?, ?, ?)", each()
+
+
+def _shown(each: range, what: str) -> Any:
+    return track(each, f"{what:<20}", transient=True)
+
+
+# --- What is timed ----------------------------------------------------------------------------------------------------
+
+Page = Callable[[apsw.Connection, Any], tuple[int, Any]]
+"""Reads the page below a position: how many rows it has, and where the next one begins."""
+
+
+class Query(NamedTuple):
+    list: str
+    asked: str
+    page: Page
+
+
+class Timing(NamedTuple):
+    query: Query
+    page: int
+    position: Any
+    rows: int
+    first: float
+    """The first reading of the page, in ms; the others follow on a page that is in the cache."""
+    times: list[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.times)
+
+
+def queries(connection: apsw.Connection, size: Size) -> list[Query]:
+    subscriptions = reads.subscriptions(connection, TENANT, None, size.subscriptions, VAULT)
+    return [
+        *_document_queries(size),
+        *_delivery_queries(subscriptions, size),
+        *_feed_queries(size),
+        Query("subscriptions", "", _page_of_subscriptions),
+        Query(
+            "subscriptions", "of a tenant without", lambda c, _: (len(reads.subscriptions(c, 2, None, 1, VAULT)), None)
+        ),
+        *_single_queries(connection, subscriptions, size),
+    ]
+
+
+def _document_queries(size: Size) -> list[Query]:
+    def query(asked: dict[str, Any]) -> Query:
+        wanted = DocumentFilter(**asked)
+
+        def page(connection: apsw.Connection, below: Any) -> tuple[int, Any]:
+            found = documents.documents(connection, TENANT, wanted, below, LIMIT, reads.SCANNED_MOST)
+            return len(found.data), found.next
+
+        return Query("documents", _said(asked), page)
+
+    ends = [START + size.events * STEP * part // 100 for part in (-1, 50, 99, 101)]
+    choices: dict[str, list[Any]] = {
+        "status": [None, "created", "paused", "cancelled"],
+        "type": [None, "NDA", "Lease", "nothing"],
+        "reference_id": [None, "REF-common", "REF-77", "nothing"],
+        "owner_email": [None, "everyone@example.com", "owner-2@example.com", "nothing"],
+        "updated_after": [None, *ends],
+    }
+    return [query(asked) for asked in _combinations(choices)]
+
+
+def _delivery_queries(subscriptions: list[Subscription], size: Size) -> list[Query]:
+    def query(name: str, of: list[Subscription], asked: dict[str, Any]) -> Query:
+        wanted = DeliveryFilter(**asked)
+
+        def page(connection: apsw.Connection, below: Any) -> tuple[int, Any]:
+            found = deliveries.deliveries(connection, TENANT, of, wanted, below, LIMIT, reads.SCANNED_MOST)
+            return len(found.data), found.next
+
+        return Query(name, _said(asked), page)
+
+    by_number = {subscription.number: subscription for subscription in subscriptions}
+    groups = {
+        "all deliveries": subscriptions,
+        "… of some": [by_number[number] for number in range(6, 12)],
+        "… of one": [by_number[100]],
+        "… of one with nothing": [by_number[NOTHING]],
+        "… of one full of failed": [by_number[FULL_OF_FAILED]],
+        "… of one full of parked": [by_number[FULL_OF_PARKED]],
+        "… of one far behind": [by_number[FAR_BEHIND]],
+        "… of one stuck below": [by_number[STUCK_BELOW]],
+    }
+    choices: dict[str, list[Any]] = {
+        "status": [None, "pending", "delivered", "retrying", "failed"],
+        "types": [7, 2, 4],
+        "document_id": [None, unpack_uuid(document_id(1)), unpack_uuid(document_id(5)), unpack_uuid(bytes(16))],
+    }
+    # What begins lower down the log is a page deep in a walk.
+    times: list[dict[str, Any]] = [
+        {},
+        {"created_from": START + size.events * STEP // 2},
+        {"created_to": START + size.events * STEP // 3},
+    ]
+    asked = [{**combination, **time} for combination in _combinations(choices) for time in times]
+    return [query(name, of, each) for name, of in groups.items() for each in asked]
+
+
+def _feed_queries(size: Size) -> list[Query]:
+    def query(start: int, types: int, document: str | None) -> Query:
+        def page(connection: apsw.Connection, below: Any) -> tuple[int, Any]:
+            after = start if below is None else below
+            found, last = reads.feed(connection, TENANT, after, types, document, LIMIT, reads.SCANNED_MOST)
+            return len(found), last if last != after else None
+
+        return Query("events", _said({"after": start, "types": types, "document_id": document}), page)
+
+    ids = [None, *(unpack_uuid(each) for each in (document_id(1), document_id(5), bytes(16)))]
+    return [query(*each) for each in product((0, size.events // 2), (7, 1, 4), ids)]
+
+
+def _page_of_subscriptions(connection: apsw.Connection, below: Any) -> tuple[int, Any]:
+    found = reads.subscriptions(connection, TENANT, below, LIMIT, VAULT)
+    return len(found), found[-1].number if len(found) == LIMIT else None
+
+
+def _single_queries(connection: apsw.Connection, subscriptions: list[Subscription], size: Size) -> list[Query]:
+    middle = reads.event_bodies(connection, TENANT, [size.events // 2])[0]
+    [entry] = deliveries.entries(connection, TENANT, [middle.sequence]).values()
+    return [
+        Query("event", "by id", lambda c, _: (reads.event_by_id(c, TENANT, middle.id) is not None, None)),
+        Query(
+            "event",
+            "by another's id",
+            lambda c, _: (reads.event_by_id(c, TENANT, unpack_uuid(bytes(16))) is None, None),
+        ),
+        Query(
+            "delivery",
+            "with attempts",
+            lambda c, _: (deliveries.delivery(c, subscriptions[0], entry) is not None, None),
+        ),
+        Query("document", "by id", lambda c, _: (documents.document(c, TENANT, middle.document_id) is not None, None)),
+    ]
+
+
+def _combinations(choices: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in zip(choices, values, strict=True) if value is not None}
+        for values in product(*choices.values())
+    ]
+
+
+def _said(asked: dict[str, Any]) -> str:
+    def shown(value: Any) -> str:
+        if isinstance(value, int) and value > START // 2:
+            return f"{(value - START) // STEP:,}."
+        return str(value).replace("00000000-0000-4000-8000-", "…")
+
+    return " ".join(f"{name}={shown(value)}" for name, value in asked.items() if value is not None and value != 7)
+
+
+def timed(connection: apsw.Connection, query: Query) -> list[Timing]:
+    """The first pages and a deep one. Every repeat is on a page that the first reading brought into the cache."""
+    timings = []
+    position: Any = None
+    for number in range(max(PAGES_DEEP) + 1):
+        began = time.perf_counter()
+        with snapshot(connection):
+            count, following = query.page(connection, position)
+        first = (time.perf_counter() - began) * 1000
+        if number in PAGES_DEEP:
+            times = [_once(connection, query, position) for _ in range(REPEATS)]
+            timings.append(Timing(query, number, position, count, first, times))
+        if following is None:
+            break
+        position = following
+    return timings
+
+
+def _once(connection: apsw.Connection, query: Query, position: Any) -> float:
+    began = time.perf_counter()
+    with snapshot(connection):
+        query.page(connection, position)
+    return (time.perf_counter() - began) * 1000
+
+
+@contextmanager
+def snapshot(connection: apsw.Connection) -> Iterator[None]:
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+# --- What is told -----------------------------------------------------------------------------------------------------
+
+
+def report(console: Console, timings: list[Timing]) -> None:
+    table = Table("list", "filter", "page", "rows", "ms median", "worst", "first", box=None)
+    for timing in sorted(timings, key=lambda timing: -timing.median)[:40]:
+        table.add_row(
+            timing.query.list, timing.query.asked, str(timing.page + 1), str(timing.rows),
+            f"{timing.median:.1f}", f"{max(timing.times):.1f}", f"{timing.first:.1f}",
+        )  # fmt: skip
+    console.print(table)
+    by_list: dict[str, list[Timing]] = {}
+    for timing in timings:
+        by_list.setdefault(timing.query.list, []).append(timing)
+    summary = Table("list", "pages timed", "ms median", "slowest median", "slowest reading", box=None)
+    for name, group in by_list.items():
+        summary.add_row(
+            name, str(len(group)), f"{statistics.median(timing.median for timing in group):.2f}",
+            f"{max(timing.median for timing in group):.1f}",
+            f"{max(max(timing.first, *timing.times) for timing in group):.1f}",
+        )  # fmt: skip
+    console.print(summary)
+
+
+def explain(console: Console, connection: apsw.Connection, slowest: Timing) -> None:
+    """The statements of a page with their plans, each once."""
+    console.print(f"slowest: {slowest.query.list} {slowest.query.asked} page {slowest.page + 1}", style="bold")
+    statements: dict[str, Any] = {}
+
+    def traced(_cursor: apsw.Cursor, statement: str, bindings: Any) -> bool:
+        statements.setdefault(statement, bindings)
+        return True
+
+    connection.exec_trace = traced
+    slowest.query.page(connection, slowest.position)
+    connection.exec_trace = None
+    for statement, bindings in statements.items():
+        console.print(statement)
+        for *_, detail in rows(connection, f"EXPLAIN QUERY PLAN {statement}", bindings):
+            console.print(f"    {detail}", style="dim")
+
+
+def pruning(console: Console, path: Path) -> None:
+    """What the retention takes in one batch, on the writer's thread; undone again."""
+    connection = connect(path)
+    connection.execute("BEGIN IMMEDIATE")
+    jobs: dict[str, Callable[[], int]] = {
+        "prune_log, 500 events": lambda: retention.prune_log(connection, TENANT, 10**9, 500),
+        "prune_leftovers, 500": lambda: retention.prune_leftovers(connection, START, 500),
+    }
+    for name, job in jobs.items():
+        began = time.perf_counter()
+        removed = job()
+        console.print(f"{name}: {(time.perf_counter() - began) * 1000:.1f} ms for {removed}")
+    connection.execute("ROLLBACK")
+    connection.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=2_000_000)
+    parser.add_argument("--attempts", type=int, default=5_000_000)
+    parser.add_argument("--exceptions", type=int, default=1_000_000, help="failed or parked deliveries")
+    parser.add_argument("--documents", type=int, default=250_000)
+    parser.add_argument("--subscriptions", type=int, default=1_000)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--keep", type=Path, help="build the database in this folder and leave it there")
+    where.add_argument("--reuse", type=Path, help="time the one that --keep left, of the same size")
+    options = parser.parse_args()
+    size = Size(*(getattr(options, name) for name in Size._fields))
+    console = Console(highlight=False, width=170)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder: Path = options.keep or options.reuse or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "signalpost.db"
+        if options.reuse is None:
+            began = time.perf_counter()
+            build(path, size)
+            console.print(f"built in {time.perf_counter() - began:.0f} s, {path.stat().st_size / 1e9:.1f} GB")
+        connection = connect(path, read_only=True)
+        timings = [
+            timing
+            for query in track(queries(connection, size), "queries", transient=True)
+            for timing in timed(connection, query)
+        ]
+        report(console, timings)
+        slowest = max(timings, key=lambda timing: timing.median)
+        explain(console, connection, slowest)
+        connection.close()
+        pruning(console, path)
+    slow = [timing for timing in timings if timing.median > PAGE_MOST_MS]
+    console.print(f"{len(timings)} pages timed, {len(slow)} of them above {PAGE_MOST_MS:.0f} ms")
+    raise SystemExit(1 if slow else 0)
+
+
+if __name__ == "__main__":
+    main()

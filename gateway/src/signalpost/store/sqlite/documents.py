@@ -1,0 +1,199 @@
+"""Documents: read by id, written with a batch, and listed.
+
+Lists go by the order of creation, which no change of a document moves: through the narrowest index that the filter
+allows, looking at a bounded stretch of it a page. With `updated_after` they go, last changed first, through the log,
+which is the index by time that every event has paid for already: a document stands at the event that made its
+`updated_at`. What changed last before the log's edge is no longer there; it follows in the order of creation. Either
+way a document that changes during a walk is listed as it was reached, or not at all; it is then newer than all that the
+walk listed, so that a reader who asks for `updated_after` the newest it saw misses nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import apsw
+
+from signalpost.domain.batch import DocumentKey
+from signalpost.domain.document import DocumentRow, Facets
+from signalpost.store.sqlite import reads
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.sqlite.database import rows
+from signalpost.store.store import DocumentFilter, DocumentPage, DocumentPosition
+
+_UNBOUNDED = 2**62
+_COLUMNS = "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at"
+_SELECTED = ", ".join(f"d.{column}" for column in _COLUMNS.split(", "))
+
+
+def document(connection: apsw.Connection, tenant_id: int, external_id: str) -> DocumentRow | None:
+    statement = f"SELECT {_COLUMNS} FROM document WHERE tenant_id = ? AND external_id = ?"  # noqa: S608
+    for columns in rows(connection, statement, (tenant_id, pack_uuid(external_id))):
+        return _row(*columns)
+    return None
+
+
+def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
+    found = {key: document(connection, *key) for key in keys}
+    return {key: row for key, row in found.items() if row is not None}
+
+
+def write(
+    connection: apsw.Connection, before: Mapping[DocumentKey, DocumentRow], after: Mapping[DocumentKey, DocumentRow]
+) -> None:
+    """Rewrites no index where what lists filter by stays as it was, as in most changes."""
+    changed = {key: row for key, row in after.items() if key not in before or before[key].facets != row.facets}
+    connection.executemany(
+        f"INSERT INTO document (tenant_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (tenant_id, external_id) DO UPDATE SET version = excluded.version,"
+        " updated_at = excluded.updated_at, type = excluded.type, status = excluded.status,"
+        " reference_id = excluded.reference_id, owner_email = excluded.owner_email, body = excluded.body,"
+        " source_version = excluded.source_version, deleted_at = excluded.deleted_at",
+        [
+            (
+                tenant_id,
+                pack_uuid(external_id),
+                row.version,
+                row.updated_at,
+                *(row.facets or (None, None, None, None)),
+                row.body,
+                row.source_version,
+                row.deleted_at,
+            )
+            for (tenant_id, external_id), row in changed.items()
+        ],
+    )
+    connection.executemany(
+        "UPDATE document SET version = ?, updated_at = ?, body = ?, source_version = ?"
+        " WHERE tenant_id = ? AND external_id = ?",
+        [
+            (row.version, row.updated_at, row.body, row.source_version, tenant_id, pack_uuid(external_id))
+            for (tenant_id, external_id), row in after.items()
+            if (tenant_id, external_id) not in changed
+        ],
+    )
+
+
+# --- Lists ------------------------------------------------------------------------------------------------------------
+
+
+def documents(
+    connection: apsw.Connection,
+    tenant_id: int,
+    wanted: DocumentFilter,
+    below: DocumentPosition | None,
+    limit: int,
+    scanned_most: int,
+) -> DocumentPage:
+    by_log = wanted.updated_after is not None and wanted.reference_id is None and wanted.owner_email is None
+    if below is None:
+        below = DocumentPosition(0 if by_log else _UNBOUNDED, reads.last_at(connection, tenant_id) + 1)
+    if below.number == 0:
+        return _by_log(connection, tenant_id, wanted, below.changed_before, limit, scanned_most)
+    return _by_creation(connection, tenant_id, wanted, below, limit, scanned_most)
+
+
+def _by_creation(
+    connection: apsw.Connection,
+    tenant_id: int,
+    wanted: DocumentFilter,
+    below: DocumentPosition,
+    limit: int,
+    scanned_most: int,
+) -> DocumentPage:
+    index, condition, value = _narrowest(wanted)
+    most = max(1, scanned_most // 2)  # each may cost a page of the table
+    source = f"FROM document d INDEXED BY {index} WHERE tenant_id = ? AND {condition} AND deleted_at IS NULL"
+    looked_at, lowest = rows(
+        connection,
+        f"SELECT count(*), min(number) FROM (SELECT number {source} AND number < ? ORDER BY number DESC LIMIT ?)",  # noqa: S608
+        (tenant_id, *value, below.number, most),
+    )[0]
+    if not looked_at:
+        return DocumentPage(())
+    matching, values = _matching(wanted)
+    if wanted.updated_after is not None:
+        matching, values = (
+            f"{matching} AND updated_at > ? AND updated_at < ?",
+            (
+                *values,
+                wanted.updated_after,
+                below.changed_before,
+            ),
+        )
+    found = rows(
+        connection,
+        f"SELECT number, {_SELECTED} {source} AND number < ? AND number >= ? AND {matching}"
+        " ORDER BY number DESC LIMIT ?",
+        (tenant_id, *value, below.number, lowest, *values, limit),
+    )
+    data = tuple(_row(*columns[1:]) for columns in found)
+    if len(data) == limit:
+        return DocumentPage(data, below._replace(number=found[-1][0]))
+    return DocumentPage(data, below._replace(number=lowest) if looked_at == most else None)
+
+
+def _by_log(
+    connection: apsw.Connection,
+    tenant_id: int,
+    wanted: DocumentFilter,
+    changed_before: int,
+    limit: int,
+    scanned_most: int,
+) -> DocumentPage:
+    assert wanted.updated_after is not None
+    low = reads.sequence_at(connection, tenant_id, wanted.updated_after + 1)
+    high = reads.sequence_at(connection, tenant_id, changed_before)
+    first = max(low, high - max(1, scanned_most // 4))  # each costs a look at its document too
+    matching, values = _matching(wanted)
+    found = rows(
+        connection,
+        f"SELECT {_SELECTED} FROM event e CROSS JOIN document d"  # noqa: S608
+        " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
+        f" WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ? AND d.deleted_at IS NULL AND {matching}"
+        " ORDER BY e.sequence DESC LIMIT ?",
+        (tenant_id, first, high, *values, limit),
+    )
+    data = tuple(_row(*each) for each in found)
+    if len(data) == limit:
+        return DocumentPage(data, DocumentPosition(0, data[-1].updated_at))
+    reached = reads.at_of(connection, tenant_id, first) if first < high else changed_before
+    if first > low:
+        return DocumentPage(data, DocumentPosition(0, reached))
+    pruned = 1 < low == reads.floor(connection, tenant_id) and wanted.updated_after + 1 < reached
+    return DocumentPage(data, DocumentPosition(_UNBOUNDED, reached) if pruned else None)
+
+
+def _narrowest(wanted: DocumentFilter) -> tuple[str, str, tuple[str, ...]]:
+    """The index to go through, its condition and that one's value."""
+    for column, index in (
+        ("reference_id", "document_reference"),
+        ("owner_email", "document_owner"),
+        ("status", "document_status"),
+        ("type", "document_type"),
+    ):
+        if (value := getattr(wanted, column)) is not None:
+            return index, f"{column} = ?", (value,)
+    return "document_live", "TRUE", ()
+
+
+def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:
+    given = {column: value for column in Facets._fields if (value := getattr(wanted, column)) is not None}
+    return " AND ".join(["TRUE", *(f"+d.{column} = ?" for column in given)]), tuple(given.values())
+
+
+def _row(
+    external_id: bytes,
+    version: int,
+    updated_at: int,
+    document_type: str | None,
+    status: str | None,
+    reference_id: str | None,
+    owner_email: str | None,
+    body: bytes,
+    source_version: int | None,
+    deleted_at: int | None,
+) -> DocumentRow:
+    facets = None
+    if document_type is not None and status is not None and owner_email is not None:
+        facets = Facets(document_type, status, reference_id, owner_email)
+    return DocumentRow(unpack_uuid(external_id), version, updated_at, facets, body, source_version, deleted_at)
