@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ from signalpost.domain.errors import SignalpostError
 TIMEOUT = 30
 ADDRESS_FILE = "address"
 """Where `serve` writes its URL, inside the data directory."""
+SEND_BUFFER = 256 * 1024
+"""What the system takes off a request at once, whether or not the gateway reads it: more than any that `exchange_lines`
+is given, but for a single long line."""
 PAGE_MOST = 250
 """The entries that one page of a list can have."""
 
@@ -87,7 +91,8 @@ class Client:
     def exchange_lines(self, path: str, media_type: str, content: bytes) -> Iterator[dict[str, Any]]:
         """POST lines, and have the answer line by line as it comes. Raises as `call` does.
 
-        It reads only when all is sent: `content` must fit into the buffers on the way, or be a single line.
+        It reads only when all is sent, while the gateway answers from the first line on: so `content` must fit into
+        half of SEND_BUFFER, or be a single line.
         """
         try:
             response = self._request("POST", path, content, {"content-type": media_type})
@@ -125,6 +130,8 @@ class Client:
     def _request_once(
         self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
     ) -> http.client.HTTPResponse:
+        if self._connection.sock is None:
+            _open(self._connection)
         self._connection.request(method, self._prefix + target, content, {**self._headers, **headers})
         return self._connection.getresponse()
 
@@ -184,6 +191,11 @@ def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
         raise CommandError(f"SIGNALPOST_URL must be http(s)://host:port, not {url}")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     return kind(parts.hostname, port, timeout=TIMEOUT), parts.path.rstrip("/")
+
+
+def _open(connection: http.client.HTTPConnection) -> None:
+    connection.connect()
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def _kept(file: Path) -> str | None:

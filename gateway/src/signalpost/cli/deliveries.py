@@ -21,12 +21,12 @@ OPTIONS = {
     "?to": "--until", "?subscriptionId": "--subscription",
 }  # fmt: skip
 FIELDS = {
-    "status": "status", "created": "createdAt", "event": "eventId", "type": "eventType",
-    "next attempt": "nextAttemptAt", "subscription": "subscriptionId", "document": "externalId",
+    "status": "status", "event": "eventId", "subscription": "subscriptionId", "created": "createdAt",
+    "type": "eventType", "next attempt": "nextAttemptAt", "document": "externalId",
 }  # fmt: skip
 """Of a list's columns, by weight."""
 WIDTHS = {
-    "status": 9, "created": 20, "event": 36, "type": 15, "next attempt": 20, "subscription": 36, "document": 36,
+    "status": 9, "event": 36, "subscription": 36, "created": 20, "type": 15, "next attempt": 20, "document": 36,
 }  # fmt: skip
 POLL = 0.5
 
@@ -106,23 +106,17 @@ def get(subscription: SubscriptionId, event: EventId, /, *, as_json: Json = Fals
     print_facts(found)
     say("")
     print_table(
-        ("attempt", "run", "started", "ms", "status", "error", "detail", "answer"),
+        ("attempt", "run", "started", "ms", "status", "error", "detail or answer"),
         [
             (
-                a["number"],
-                a["run"],
-                a["startedAt"],
-                a["durationMs"],
-                a["statusCode"],
-                a["error"],
-                a["detail"],
-                a["answer"],
+                attempt["number"], attempt["run"], attempt["startedAt"], attempt["durationMs"], attempt["statusCode"],
+                attempt["error"], attempt["detail"] or attempt["answer"],
             )
-            for a in attempts
+            for attempt in attempts
         ],
         "Not attempted yet.",
-        cut=("detail", "answer"),
-    )
+        cut=("detail or answer",),
+    )  # fmt: skip
 
 
 @app.command

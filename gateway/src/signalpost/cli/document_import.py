@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
-from signalpost.cli.client import Client, CommandError, NoAnswer, path
+from signalpost.cli.client import SEND_BUFFER, Client, CommandError, NoAnswer, path
 
 LINE_MOST = 1024 * 1024 + 1
 """Bytes of a line that are sent: one more than the API takes, so that it refuses a longer one by itself."""
 BATCH_LINES = 500
-BATCH_BYTES = 64 * 1024
-"""Little enough to be sent whole before its answers are read."""
+BATCH_BYTES = SEND_BUFFER // 2
 MEDIA_TYPE = "application/x-ndjson"
 
 Show = Callable[[dict[str, Any]], None]

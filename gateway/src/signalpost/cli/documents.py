@@ -138,11 +138,11 @@ def import_(
         lines = (line for line in read_lines(opened) if line.content)
         first = next(lines, None)
         if first is None:
-            remarks.print(f"{file} is empty: there is nothing to import.", markup=False)
-        elif source_version is None and _is_json(first.content):
+            remarks.print(f"{_name(file)} is empty: there is nothing to import.", markup=False)
+        elif source_version is None and (_is_json(first.content) or len(first.content) == LINE_MOST):
             _import_lines(connect(), opened, chain([first], lines), as_json)
         else:
-            _import_one(file, first.content + b"\n" + opened.read(LINE_MOST), source_version, as_json)
+            _import_one(_name(file), first.content + b"\n" + opened.read(LINE_MOST), source_version, as_json)
 
 
 def _import_lines(
@@ -171,7 +171,7 @@ def _import_lines(
     if not as_json:
         say(f"{tally}.")
     if tally.refused:
-        raise CommandError(f"{tally.refused:,} of {tally.lines:,} lines were refused; all others are imported.")
+        raise CommandError(f"{tally.refused:,} of {tally.lines:,} lines were refused.")
 
 
 def _so_far(tally: Tally) -> str:
@@ -182,28 +182,28 @@ def _so_far(tally: Tally) -> str:
     )
 
 
-def _import_one(file: Path, content: bytes, source_version: int | None, as_json: bool) -> None:  # noqa: FBT001
+def _import_one(name: str, content: bytes, source_version: int | None, as_json: bool) -> None:  # noqa: FBT001
     if len(content) > LINE_MOST:
-        raise CommandError(
-            f"{file} is neither one JSON object a line nor a single one of at most {LINE_MOST - 1} bytes."
-        )
+        raise CommandError(f"{name} is neither one JSON object a line nor a single one of at most 1 MiB.")
     try:
         snapshot = json.loads(content)
     except ValueError as error:
         where = "With --source-version" if source_version is not None else "If not one on each line"
-        raise CommandError(f"{where}, {file} must have a single JSON object: {error}.") from None
+        raise CommandError(f"{where}, {name} must have a single JSON object: {error}.") from None
     if isinstance(snapshot, list):
-        raise CommandError(
-            f"{file} has a list. Give one object a line: jq -c '.[]' {file} | signalpost documents import -"
-        )
+        raise CommandError(f"{name} has a list. Give one object a line, such as `jq -c '.[]'` makes of it.")
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("externalId"), str):
-        raise CommandError(f"{file} must be a JSON object with an externalId.")
+        raise CommandError(f"{name} must be a JSON object with an externalId.")
     answer = connect(FILTERS).call(
         "PUT", path("documents", snapshot["externalId"]), {"sourceVersion": source_version}, snapshot
     )
     if not as_json:
         say("Imported." if answer.headers.get("signalpost-changed") == "true" else "Nothing changed.")
     _show(answer.content, as_json)
+
+
+def _name(file: Path) -> str:
+    return "standard input" if str(file) == "-" else str(file)
 
 
 @contextmanager

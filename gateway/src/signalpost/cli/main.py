@@ -7,7 +7,7 @@ from cyclopts import App, Group
 
 from signalpost import VERSION
 from signalpost.cli import db, deliveries, documents, events, keys, replay, subscriptions
-from signalpost.cli.output import complain
+from signalpost.cli.output import complain, misuse
 from signalpost.domain.errors import SignalpostError
 
 HELP = """A webhook gateway for document events.
@@ -43,7 +43,7 @@ _HERE = Group.create_ordered("On the gateway's machine")
 _ANYWHERE = Group.create_ordered("With a running gateway")
 _MORE = Group.create_ordered("More")
 
-app = App(name="signalpost", help=HELP, help_format="plaintext", version=VERSION)
+app = App(name="signalpost", help=HELP, help_format="plaintext", version=VERSION, error_formatter=misuse)
 app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
 app.command("signalpost.cli.bench:bench", help=BENCH_HELP, group=_HERE)
 for group, modules in ((_HERE, (db,)), (_ANYWHERE, (documents, subscriptions, deliveries, replay, events, keys))):

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
-from cyclopts import Parameter, validators
+from cyclopts import CycloptsError, Parameter, validators
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 from rich.text import Text
@@ -58,8 +58,8 @@ def print_table(
 ) -> None:
     """A table, or the sentence `nothing` where it has no rows.
 
-    The columns come by weight. Where a terminal is too narrow, those of `cut` are made narrower, and what still does
-    not fit is left out from the right.
+    The columns come by weight. Where a terminal is too narrow, those of `cut` are made narrower, and each that finds no
+    place beside those before it is left out.
     """
     cells = [[cell(value) for value in row] for row in rows]
     if not cells:
@@ -70,7 +70,7 @@ def print_table(
     _print_line([Text(name, style="bold") for name in columns], shown)
     for row in cells:
         _print_line(row, shown)
-    if left_out := columns[len(shown) :]:
+    if left_out := [name for at, name in enumerate(columns) if at not in shown]:
         remark(f"(For {', '.join(left_out)}: a wider terminal, or --json.)")
 
 
@@ -87,37 +87,33 @@ class Lines:
         _print_line([cell(value) for value in row], self._shown)
 
 
-def fitted(columns: Sequence[str], widths: Sequence[int], cut: Collection[str], room: int | None) -> list[int]:
-    """The widths of as many columns, from the left, as `room` has place for (None is for all)."""
+def fitted(columns: Sequence[str], widths: Sequence[int], cut: Collection[str], room: int | None) -> dict[int, int]:
+    """Which columns are shown, and how wide, where a line has `room` (None: for all)."""
     if room is None:
-        return list(widths)
-    shown: list[int] = []
-    for name, width in zip(columns, widths, strict=True):
+        return dict(enumerate(widths))
+    shown: dict[int, int] = {}
+    left = room + _GAP
+    for at, (name, width) in enumerate(zip(columns, widths, strict=True)):
         least = min(width, max(_CUT_TO, len(name))) if name in cut else width
-        if shown and sum(shown) + least + _GAP * len(shown) > room:
-            break
-        shown.append(least)
-    spare = max(0, room - sum(shown) - _GAP * (len(shown) - 1))
-    for at, least in enumerate(shown):
-        more = min(spare, widths[at] - least)
+        if least + _GAP <= left or not shown:
+            shown[at] = least
+            left -= least + _GAP
+    for at, least in shown.items():
+        more = max(0, min(left, widths[at] - least))
         shown[at] += more
-        spare -= more
+        left -= more
     return shown
-
-
-_GAP = 2
 
 
 def _room() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _print_line(cells: Sequence[Text], widths: Sequence[int]) -> None:
+def _print_line(cells: Sequence[Text], shown: Mapping[int, int]) -> None:
     line = Text()
-    for each, width in zip(cells, widths, strict=False):
-        fits = each.copy()
-        if len(cells) > 1:
-            fits.truncate(width, overflow="ellipsis", pad=True)
+    for at, width in shown.items():
+        fits = cells[at].copy()
+        fits.truncate(width, overflow="ellipsis", pad=True)
         line += fits + " " * _GAP
     line.rstrip()
     console.print(line)
@@ -145,7 +141,16 @@ def say(sentence: str) -> None:
 
 def complain(problem: str) -> None:
     """Why a command could not be done."""
-    remarks.print(Text("signalpost: ", style="bold red") + "\n".join(_seen(line) for line in problem.splitlines()))
+    remarks.print(_complaint(problem))
+
+
+def misuse(error: CycloptsError) -> Text:
+    """What is wrong with a command as it was given. Exit code 2."""
+    return _complaint(f"{error}\nSee: {' '.join(('signalpost', *(error.command_chain or ())))} --help")
+
+
+def _complaint(problem: str) -> Text:
+    return Text("signalpost: ", style="bold red") + "\n".join(_seen(line) for line in problem.splitlines())
 
 
 def remark(sentence: str) -> None:
@@ -168,7 +173,7 @@ def progress(*columns: ProgressColumn) -> Progress:
 
 def cell(value: object) -> Text:
     """A value as a person reads it."""
-    if value is None or value in ([], {}, ()):
+    if value in (None, "", [], {}, ()):
         return Text("–", style="dim")
     if isinstance(value, bool):
         return Text("yes" if value else "no")
