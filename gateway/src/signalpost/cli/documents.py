@@ -165,6 +165,8 @@ def _import_lines(
             import_lines(client, lines, tally, show, lambda size: bar.advance(task, size))
         except CommandError as error:
             raise CommandError(f"{error}\n{_so_far(tally)}") from None
+        except BrokenPipeError:
+            raise CommandError(f"Nobody reads the answers any more.\n{_so_far(tally)}") from None
         except KeyboardInterrupt:
             remarks.print(_so_far(tally), markup=False)
             raise

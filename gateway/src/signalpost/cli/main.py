@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import NoReturn
 
 from cyclopts import App, Group
 
@@ -61,10 +62,18 @@ def main() -> None:
         app()
     except SignalpostError as error:
         complain(str(error))
-        sys.exit(1)
+        _end(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _end(130)
     except BrokenPipeError:
-        # The reader of a pipe has seen enough (`| head`). Nothing may be flushed to it on the way out.
+        # The reader of a pipe has seen enough (`| head`).
+        _end(0)
+
+
+def _end(code: int) -> NoReturn:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nothing may be flushed to a closed pipe on the way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    sys.exit(code)
