@@ -3,7 +3,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-
 from gateway.tests.cli import command
 from gateway.tests.cli.command import NOWHERE, Endpoint, Run, create, json_of
 

@@ -1,6 +1,5 @@
 """The database's commands, what all commands share, and what a newcomer sees."""
 
-import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-
 from gateway.tests.cli import command
 from gateway.tests.cli.command import Run, at_terminal, json_of
 

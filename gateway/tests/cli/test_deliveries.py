@@ -2,7 +2,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import Endpoint, Run, create, following, json_of
 
@@ -68,7 +67,7 @@ def test_a_tail_shows_a_delivery_when_it_appears_and_whenever_its_state_changes(
         assert statuses in (["pending", "retrying", "failed"], ["retrying", "failed"])
         endpoint.status = 200
         others = {create(run), create(run)}
-        delivered = set()
+        delivered: set[str] = set()
         while delivered != others:
             line = next_line()
             if line["status"] == "delivered":

@@ -3,7 +3,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from gateway.tests.cli.command import Run, create, json_of
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from gateway.tests.cli.command import Run, create, following, json_of
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-
 from gateway.tests.acceptance.client import until
 from gateway.tests.cli import command
 from gateway.tests.cli.command import SIGNALPOST, Run, environment, json_of
@@ -138,7 +137,7 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_can_be_done_again(tm
     folder = tmp_path / "data"
     text = ndjson(snapshot(number) for number in range(2000))
     begin = text[: len(text) // 2]
-    here = {"SIGNALPOST_DATA_DIR": str(folder)}
+    here: dict[str, Any] = {"SIGNALPOST_DATA_DIR": str(folder)}
     with command.gateway(folder) as gateway:
         importing = subprocess.Popen(
             [SIGNALPOST, "documents", "import", "-", "--json"], text=True, env=environment(**here),

@@ -1,8 +1,8 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-
 from gateway.tests.cli import command
 from gateway.tests.cli.command import Run, json_of
 
@@ -29,7 +29,7 @@ def test_what_is_wrong_is_named(run: Run) -> None:
 
 def test_whoever_lost_every_key_gets_a_new_one_while_the_gateway_is_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    here = {"SIGNALPOST_DATA_DIR": str(folder)}
+    here: dict[str, Any] = {"SIGNALPOST_DATA_DIR": str(folder)}
     with command.gateway(folder):
         assert "Another Signalpost" in command.run("keys", "--recover", code=1, **here).stderr
     keys = [command.run("keys", "--recover", "--data-dir", str(folder)).stdout.splitlines()[0] for _ in range(2)]

@@ -1,5 +1,4 @@
 import pytest
-
 from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import Endpoint, Run, create, json_of
 

@@ -1,5 +1,4 @@
 import pytest
-
 from gateway.tests.cli.command import NOWHERE, Endpoint, Run, json_of
 
 pytestmark = pytest.mark.slow
@@ -48,9 +47,11 @@ def test_everything_about_a_subscription_can_be_set_and_changed(run: Run) -> Non
     assert [made[name] for name in ("name", "ordering", "rateLimit", "retryDelays", "status")] == [
         "Ours", "strict", 5, [2, 4], "paused",
     ]  # fmt: skip
-    options = ("--name", "Yours", "--url", NOWHERE + "/x", "--event-type", "documentDeleted", "--ordering", "loose")
-    more = ("--rate-limit", "7", "--retry-delays", "1,2,3", "--status", "active", "--header", "x-b: c")
-    changed = json_of(run("subscriptions", "update", made["id"], *options, *more, "--json"))
+    others = (
+        "--name", "Yours", "--url", NOWHERE + "/x", "--event-type", "documentDeleted", "--ordering", "loose",
+        "--rate-limit", "7", "--retry-delays", "1,2,3", "--status", "active", "--header", "x-b: c",
+    )  # fmt: skip
+    changed = json_of(run("subscriptions", "update", made["id"], *others, "--json"))
     fields = ("name", "url", "eventTypes", "ordering", "rateLimit", "retryDelays", "status", "headers")
     assert [changed[name] for name in fields] == [
         "Yours", NOWHERE + "/x", ["documentDeleted"], "loose", 7, [1, 2, 3], "active", {"x-b": None},

@@ -182,15 +182,14 @@ def connect(options: Mapping[str, str] | None = None) -> Client:
 
 def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
     """With the path below which the API is."""
-    parts = urlsplit(url)
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-        raise CommandError(f"SIGNALPOST_URL must be http(s)://host:port, not {url}")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname, port, timeout=TIMEOUT), parts.path.rstrip("/")
+        parts = urlsplit(url)
+        kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[parts.scheme]
+        if not parts.hostname:
+            raise ValueError
+        return kind(parts.hostname, parts.port, timeout=TIMEOUT), parts.path.rstrip("/")
+    except (KeyError, ValueError):
+        raise CommandError(f"SIGNALPOST_URL must be http(s)://host:port, not {url}") from None
 
 
 def _open(connection: http.client.HTTPConnection) -> None:
