@@ -18,7 +18,9 @@ import structlog
 from starlette.applications import Starlette
 
 from signalpost.api.app import build_app
+from signalpost.api.counts import RequestCounts
 from signalpost.api.keys import Keys, make_key
+from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.errors import StartError
 from signalpost.engine.clock import SystemClock
@@ -36,6 +38,8 @@ log = structlog.get_logger()
 
 class Gateway:
     app: Starlette
+    metrics_app: Starlette | None
+    """What METRICS_PORT serves; None where `app` serves the metrics too."""
     operator_key: str
 
     def __init__(self, settings: Settings, on_broken: Callable[[BaseException], None] | None = None) -> None:
@@ -93,18 +97,24 @@ class Gateway:
         except BaseException:
             await self._store.close()
             raise
-        self.app = build_app(
-            Services(
-                store=self._store,
-                engine=self._engine,
-                clock=clock,
-                random_bits=chance.getrandbits,
-                secret_bytes=secrets.token_bytes,
-                keys=Keys(self.operator_key),
-                allow_targets=settings.allow_targets,
-                retry_delays=settings.retry_delays,
-            )
+        services = Services(
+            store=self._store,
+            engine=self._engine,
+            clock=clock,
+            random_bits=chance.getrandbits,
+            secret_bytes=secrets.token_bytes,
+            keys=Keys(self.operator_key),
+            requests=RequestCounts(),
+            database=directory / FILE_NAME,
+            allow_targets=settings.allow_targets,
+            retry_delays=settings.retry_delays,
         )
+        if settings.metrics_port is None:
+            self.app = build_app(services, ROUTES, {**HEALTH_ROUTES, **METRICS_ROUTES})
+            self.metrics_app = None
+        else:
+            self.app = build_app(services, ROUTES, HEALTH_ROUTES)
+            self.metrics_app = build_app(services, (), METRICS_ROUTES)
 
 
 def _new_master_key() -> str:

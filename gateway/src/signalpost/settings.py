@@ -27,6 +27,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     data_dir: Path = Path("signalpost-data")
     host: str = "127.0.0.1"
     port: int = 8080
+    metrics_port: int | None = None
     master_key: bytes | None = None
     operator_key: str | None = None
     allow_targets: tuple[AllowedTarget, ...] = ()
@@ -118,6 +119,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "data_dir": Setting(_folder, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
     "host": Setting(_text, "The address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "The port to listen on; 0 takes a free one. [8080]"),
+    "metrics_port": Setting(
+        _number(0, 65_535), "A port for /metrics alone, which PORT does not serve then; 0 takes a free one. []"
+    ),
     "master_key": Setting(_master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]"),
     "operator_key": Setting(_operator_key, "The operator's API key. [made in the data directory]"),
     "allow_targets": Setting(

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 from starlette.applications import Starlette
@@ -13,30 +13,31 @@ from starlette.routing import Route as StarletteRoute
 
 from signalpost.api import problems
 from signalpost.api.call import Call
-from signalpost.api.routes import OPEN_ROUTES, ROUTES, Route
+from signalpost.api.routes import OpenRoutes, Route
 from signalpost.api.services import Services
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import CallerError, Forbidden, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
 
 TENANT = "signalpost-tenant"
 DEFAULT_TENANT = "default"
+NO_ROUTE = "none"
 log = structlog.get_logger()
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(services: Services) -> Starlette:
-    """The API on these services. It neither starts nor stops them."""
+def build_app(services: Services, routes: Iterable[Route], open_routes: OpenRoutes) -> Starlette:
+    """These routes on these services. It neither starts nor stops them."""
     paths: dict[str, dict[str, Endpoint]] = {}
-    for route in ROUTES:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method] = _endpoint(route, services)
-    for path, handler in OPEN_ROUTES.items():
+    for path, handler in open_routes.items():
         paths[path] = {"GET": _open_endpoint(handler, services)}
-    routes = [StarletteRoute(path, _by_method(endpoints)) for path, endpoints in paths.items()]
-    for each in routes:
+    known = [StarletteRoute(path, _by_method(path, endpoints, services)) for path, endpoints in paths.items()]
+    for each in known:
         # Every method, also one that nobody knows, reaches the path's endpoint, which says what it takes.
         each.methods = None
-    app = Starlette(routes=routes, exception_handlers={404: _no_route})
+    app = Starlette(routes=known, exception_handlers={404: _no_route(services)})
     app.router.redirect_slashes = False
     return app
 
@@ -61,7 +62,7 @@ def _open_endpoint(handler: Callable[[Services], Awaitable[Answer]], services: S
     return endpoint
 
 
-def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+def _by_method(path: str, endpoints: dict[str, Endpoint], services: Services) -> Endpoint:
     """One path's endpoint: finds the method's, and turns every error into a problem."""
     if "GET" in endpoints:
         endpoints = {**endpoints, "HEAD": endpoints["GET"]}
@@ -86,25 +87,36 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
         except Exception:
             log.exception("request failed", request=request_id)
             response = problems.defect_problem(request_id)
-        response.headers["request-id"] = request_id
-        log.debug(
-            "request",
-            request=request_id,
-            method=request.method,
-            path=request.scope["path"],
-            status=response.status_code,
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
-        return response
+        return _finished(services, request, path, request_id, response, started)
 
     return endpoint
 
 
-async def _no_route(request: Request, _error: Exception) -> Response:
-    request_id = _request_id()
-    error = NotFound("no_such_path", f"The API has no path {request.scope['path'][:200]}.")
-    response = problems.caller_problem(error, request_id)
+def _no_route(services: Services) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def endpoint(request: Request, _error: Exception) -> Response:
+        started, request_id = time.perf_counter(), _request_id()
+        error = NotFound("no_such_path", f"The API has no path {request.scope['path'][:200]}.")
+        response = problems.caller_problem(error, request_id)
+        return _finished(services, request, NO_ROUTE, request_id, response, started)
+
+    return endpoint
+
+
+def _finished(
+    services: Services, request: Request, route: str, request_id: str, response: Response, started: float
+) -> Response:
+    """Every answer passes here: it is counted and logged."""
     response.headers["request-id"] = request_id
+    seconds = time.perf_counter() - started
+    services.requests.count(request.method, route, response.status_code, seconds)
+    log.debug(
+        "request",
+        request=request_id,
+        method=request.method,
+        path=request.scope["path"],
+        status=response.status_code,
+        ms=round(seconds * 1000, 1),
+    )
     return response
 
 

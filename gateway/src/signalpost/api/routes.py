@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Struct
 
-from signalpost.api import deliveries, documents, events, health, subscriptions
+from signalpost.api import deliveries, documents, events, health, metrics, subscriptions
 from signalpost.api.call import Call
 from signalpost.api.keys import Role
 from signalpost.api.services import Services
@@ -44,8 +44,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/events/{id}", "Read an event", _OPERATOR, events.read),
 )
 
-OPEN_ROUTES: Mapping[str, Callable[[Services], Awaitable[Answer]]] = {
-    "/health/live": health.live,
-    "/health/ready": health.ready,
-}
+OpenRoutes = Mapping[str, Callable[[Services], Awaitable[Answer]]]
 """Read by anyone, without a key."""
+
+HEALTH_ROUTES: OpenRoutes = {"/health/live": health.live, "/health/ready": health.ready}
+METRICS_ROUTES: OpenRoutes = {"/metrics": metrics.metrics}

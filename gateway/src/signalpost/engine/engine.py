@@ -13,11 +13,13 @@ import structlog
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.clock import Clock
 from signalpost.engine.committer import Committer
+from signalpost.engine.counts import Counts
 from signalpost.engine.dispatcher import Dispatcher
 from signalpost.engine.log_cache import BYTES_MOST, LogCache
+from signalpost.engine.overview import Overview
 from signalpost.engine.recorder import Recorder
 from signalpost.engine.retention import Retention
 from signalpost.engine.runner import PARKED_LOADED, PARKED_LOADED_STRICT, Runner
@@ -45,9 +47,10 @@ class Engine:
         self._store = store
         self._clock = clock
         self._log = LogCache(cache_bytes)
-        self._committer = Committer(store, self._on_published)
-        self._recorder = Recorder(store, clock, self._on_recorded, self._reload)
-        self._dispatcher = Dispatcher(store, self._log, transport, clock, random, self._recorder.changed)
+        self.counts = Counts()
+        self._committer = Committer(store, self.counts, self._on_published)
+        self._recorder = Recorder(store, clock, self.counts, self._on_recorded, self._reload)
+        self._dispatcher = Dispatcher(store, self._log, transport, clock, random, self.counts, self._recorder.changed)
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
         self._runners: dict[int, Runner] = {}
         self._by_id: dict[tuple[int, str], Runner] = {}
@@ -116,7 +119,6 @@ class Engine:
             return {"state": "unknown"}
         lane, breaker = runner.lane, runner.health.breaker
         last = self._log.last.get(subscription.tenant_id, 0)
-        waiting = 0 if runner.asleep else max(0, last - lane.head)
         state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
         due = lane.next_due
         return {
@@ -124,10 +126,49 @@ class Engine:
             "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
             "lastError": runner.health.last_error,
             "breaker": "open" if breaker.is_open else "closed",
-            "lag": waiting + len(lane.open) + lane.blocked,
+            "lag": runner.lag(last),
             "oldestDueAt": None if due is None else format_timestamp(due),
             "lost": runner.health.lost,
         }
+
+    # --- What operators watch -----------------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that are under way."""
+        return self._dispatcher.in_flight
+
+    @property
+    def unrecorded(self) -> int:
+        """Attempts that ended and are not recorded yet."""
+        return self._dispatcher.unrecorded
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for their commit to begin."""
+        return self._committer.waiting
+
+    @property
+    def cached_bytes(self) -> int:
+        """What the log's recent end takes in memory."""
+        return self._log.bytes
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether what lanes do can be recorded."""
+        return self._recorder.failing_since is None
+
+    def overview(self) -> Overview:
+        return Overview(self._runners.values(), self._log.last)
+
+    async def pending_seconds(self, overview: Overview) -> float:
+        """The age of the oldest event that an active lane has not settled or parked; 0 if there is none."""
+        oldest = now = self._clock.wall()
+        for tenant_id, sequence in overview.pending.items():
+            cached = self._log.get(tenant_id, sequence)
+            events = [cached] if cached is not None else await self._store.event_bodies(tenant_id, [sequence])
+            oldest = min([oldest, *(event.at for event in events)])
+        return (now - oldest) / SECOND
 
     # --- What commits bring -------------------------------------------------------------------------------------------
 
@@ -137,6 +178,7 @@ class Engine:
             self._follow(subscription)
         self._ask(published.retries)
         if published.events:
+            self.counts.count_events(published.events)
             self._log.put(published.events)
             for event in published.events:
                 self._log.last[event.tenant_id] = event.sequence
