@@ -45,6 +45,7 @@ def test_without_any_setting_each_has_its_default() -> None:
         retry_delays=(10, 60, 300),
         attempt_timeout=5.0,
         retention_days=30,
+        disk_reserve_mb=256,
         log_level="info",
         log_format="auto",
     )
@@ -104,6 +105,8 @@ GOOD: list[tuple[str, str, Any]] = [
     ("attempt_timeout", "2.125", 2.125),
     ("retention_days", "1", 1),
     ("retention_days", "3650", 3650),
+    ("disk_reserve_mb", "0", 0),
+    ("disk_reserve_mb", "1048576", 1_048_576),
     ("log_level", "DEBUG", "debug"),
     ("log_level", "error", "error"),
     ("log_format", "json", "json"),
@@ -136,6 +139,7 @@ BAD: dict[str, tuple[list[str], str]] = {
         "must be seconds from 0.1 to 60",
     ),
     "retention_days": (["", "0", "3651", "-1", "1.5", "∞", "30d"], "must be a whole number from 1 to 3650"),
+    "disk_reserve_mb": (["", "-1", "1048577", "1.5", "256M"], "must be a whole number from 0 to 1048576"),
     "log_level": (["", "trace", "warn", "info "], "must be one of debug, info, warning, error"),
     "log_format": (["", "xml", "logfmt"], "must be one of auto, text, json"),
 }  # fmt: skip

@@ -9,7 +9,9 @@ import base64
 import os
 import random
 import secrets
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +26,7 @@ from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.errors import StartError
 from signalpost.engine.clock import SystemClock
+from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
 from signalpost.settings import SETTINGS, Settings
@@ -92,7 +95,10 @@ class Gateway:
                 loop=asyncio.get_running_loop(),
                 wall=clock.wall,
             )
-            self._engine = Engine(self._store, sender, clock, chance, settings.retention_days)
+            disk = DiskReserve(
+                settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, ThreadPoolExecutor(1, "disk")
+            )
+            self._engine = Engine(self._store, sender, clock, chance, settings.retention_days, disk)
             await self._engine.start()
         except BaseException:
             await self._store.close()

@@ -35,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry_delays: tuple[int, ...] = retry.DELAYS
     attempt_timeout: float = 5.0
     retention_days: int = 30
+    disk_reserve_mb: int = 256
     log_level: str = "info"
     log_format: str = "auto"
 
@@ -132,6 +133,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "retry_delays": Setting(_delays, "Seconds before each retry, for new subscriptions. [10,60,300]"),
     "attempt_timeout": Setting(_seconds, "Seconds that an attempt has, from name resolution to the answer's end. [5]"),
     "retention_days": Setting(_number(1, 3_650), "Days for which events, attempts and settled history are kept. [30]"),
+    "disk_reserve_mb": Setting(
+        _number(0, 1_048_576), "MB of disk to keep free: with less, documents are refused; 0 keeps none. [256]"
+    ),
     "log_level": Setting(_one_of("debug", "info", "warning", "error"), "The least severe log lines to write. [info]"),
     "log_format": Setting(_one_of("auto", "text", "json"), "How log lines look; auto is text at a terminal. [auto]"),
 }

@@ -152,6 +152,7 @@ def test_it_says_how_subscriptions_and_their_lanes_stand(busy: "World") -> None:
     assert metrics.value("signalpost_lag_most_events", status="paused") == 5
     assert metrics.value("signalpost_parked_deliveries") == 5
     assert metrics.value("signalpost_oldest_pending_seconds") == 0, "what is paused waits on purpose"
+    assert metrics.value("signalpost_accepting") == 1
     for nothing in ("attempts_in_flight", "attempts_unrecorded", "commands_waiting", "recording_failing"):
         assert f"signalpost_{nothing}" in metrics.families
         assert metrics.value(f"signalpost_{nothing}") == 0
@@ -174,6 +175,7 @@ def test_it_says_what_takes_room_and_what_runs(busy: "World") -> None:
     database: Path = busy.settings.data_dir / "signalpost.db"
     assert metrics.value("signalpost_database_bytes") == database.stat().st_size
     assert metrics.value("signalpost_wal_bytes") > 0
+    assert metrics.value("signalpost_disk_free_bytes") > 1e6
     assert metrics.value("signalpost_log_cache_bytes") > 5 * 500
     assert metrics.families["signalpost_build_info"].samples[0].labels["version"] == "0.1.0"
     assert metrics.value("process_resident_memory_bytes") > 1e6

@@ -82,6 +82,8 @@ def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
     yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded.", engine.unrecorded)
     yield _gauge("signalpost_commands_waiting", "Changes that wait for their commit to begin.", engine.waiting)
     yield _gauge("signalpost_recording_failing", "1 while results cannot be recorded.", not engine.is_recording)
+    yield _gauge("signalpost_accepting", "0 while documents are refused to spare the disk.", engine.disk.is_kept)
+    yield _gauge("signalpost_disk_free_bytes", "Free space where the data directory is.", engine.disk.free)
     yield _gauge("signalpost_log_cache_bytes", "The log's recent end in memory.", engine.cached_bytes)
     yield _gauge("signalpost_parked_deliveries", "Deliveries in memory that wait for a retry.", overview.parked)
     subscriptions = {state: overview.subscriptions[state] for state in STATES}

@@ -47,6 +47,7 @@ def serve(
     retry_delays: Annotated[str | None, _help("retry_delays")] = None,
     attempt_timeout: Annotated[str | None, _help("attempt_timeout")] = None,
     retention_days: Annotated[str | None, _help("retention_days")] = None,
+    disk_reserve_mb: Annotated[str | None, _help("disk_reserve_mb")] = None,
     log_level: Annotated[str | None, _help("log_level")] = None,
     log_format: Annotated[str | None, _help("log_format")] = None,
 ) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 import structlog
 
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
+from signalpost.domain.errors import DiskNearlyFull
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.clock import Clock
 from signalpost.engine.committer import Committer
 from signalpost.engine.counts import Counts
+from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.dispatcher import Dispatcher
 from signalpost.engine.log_cache import BYTES_MOST, LogCache
 from signalpost.engine.overview import Overview
@@ -41,9 +43,11 @@ class Engine:
         clock: Clock,
         random: Random,
         retention_days: int,
+        disk: DiskReserve,
         cache_bytes: int = BYTES_MOST,
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory."""
+        self.disk = disk
         self._store = store
         self._clock = clock
         self._log = LogCache(cache_bytes)
@@ -61,6 +65,7 @@ class Engine:
 
     async def start(self) -> None:
         """Take up every lane where the store says it was."""
+        await self.disk.look()
         loaded = await self._store.load()
         for tenant in loaded.tenants:
             self._tenants[tenant.name] = tenant
@@ -72,6 +77,7 @@ class Engine:
         self._ask(loaded.retries)
         self._keep_running(self._record_heads())
         self._keep_running(self._retention.run())
+        self._keep_running(self.disk.run())
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
@@ -82,8 +88,14 @@ class Engine:
         await self._recorder.close()
 
     async def submit(self, command: Command) -> Answer:
-        """See `Committer.submit`."""
-        return await self._committer.submit(command)
+        """See `Committer.submit`. What would make an event is refused while the disk is nearly full."""
+        if command.document_id is not None:
+            self.disk.check()
+        try:
+            return await self._committer.submit(command)
+        except DiskNearlyFull:
+            await self.disk.look()
+            raise
 
     def tenant_id(self, name: str) -> int | None:
         tenant = self._tenants.get(name)
@@ -98,7 +110,8 @@ class Engine:
     def trouble(self) -> str | None:
         """What keeps the engine from its work, for an operator; None if nothing does."""
         since = self._recorder.failing_since
-        return None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
+        recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
+        return " ".join(filter(None, (self.disk.trouble, recording))) or None
 
     def _runners_of(self, tenant_id: int) -> list[Runner]:
         runners = [runner for runner in self._runners.values() if runner.subscription.tenant_id == tenant_id]
