@@ -1,7 +1,9 @@
 """Every command, as a person runs it: the real binary against a real gateway on this machine."""
 
+import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -173,6 +175,32 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(run: Run, tmp_path: Pat
     target = tmp_path / "target"
     assert "faults, nothing was changed" in run("db", "restore", str(copy), "--data-dir", str(target), code=1).stderr
     assert not target.exists()
+
+
+def test_metrics_on_a_port_of_their_own_are_nowhere_else(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [SIGNALPOST, "serve", "--data-dir", tmp_path / "data", "--port", "0", "--metrics-port", "0"],
+        stdout=subprocess.PIPE, text=True, env=_environment(),
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        main, metrics = (re.search(r"127\.0\.0\.1:\d+", process.stdout.readline()) for _ in range(2))
+        assert main is not None
+        assert metrics is not None
+        statuses = [_status(port[0], path) for port in (main, metrics) for path in ("/metrics", "/health/live")]
+        assert statuses == [404, 200, 200, 404]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        process.stdout.close()
+
+
+def _status(address: str, path: str) -> int:
+    connection = http.client.HTTPConnection(address, timeout=10)
+    connection.request("GET", path)
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 def test_without_a_gateway_a_command_says_how_to_get_one(run: Run, tmp_path: Path) -> None:
