@@ -9,6 +9,7 @@ import resource
 import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from signalpost.domain.event import event_id
 from signalpost.domain.subscription_commands import CreateSubscription
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.engine.clock import SystemClock
+from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
@@ -85,7 +87,8 @@ async def run(port: int, pipe: Connection, events: int, subscriptions: int) -> t
         )
         settings = SenderSettings(allow_targets=parse_allow_targets(f"http://127.0.0.1:{port}"))
         sender = Sender(settings, loop=asyncio.get_running_loop(), wall=clock.wall)
-        engine = Engine(store, sender, clock, chance, 30)
+        disk = DiskReserve(0, lambda: 0, ThreadPoolExecutor(1, "disk"))
+        engine = Engine(store, sender, clock, chance, 30, disk)
         await engine.start()
         run_id = chance.getrandbits(30) ^ time.time_ns() & 0xFFFFFF
         for number in range(subscriptions):

@@ -9,7 +9,9 @@ import base64
 import os
 import random
 import secrets
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,11 +20,14 @@ import structlog
 from starlette.applications import Starlette
 
 from signalpost.api.app import build_app
+from signalpost.api.counts import RequestCounts
 from signalpost.api.principals import Principals
+from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import StartError
 from signalpost.engine.clock import SystemClock
+from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
 from signalpost.settings import SETTINGS, Settings
@@ -37,6 +42,8 @@ log = structlog.get_logger()
 
 class Gateway:
     app: Starlette
+    metrics_app: Starlette | None
+    """What METRICS_PORT serves; None where `app` serves the metrics too."""
     operator_key: str
 
     def __init__(self, settings: Settings, on_broken: Callable[[BaseException], None] | None = None) -> None:
@@ -89,23 +96,32 @@ class Gateway:
                 loop=asyncio.get_running_loop(),
                 wall=clock.wall,
             )
-            self._engine = Engine(self._store, sender, clock, chance, settings.retention_days)
+            disk = DiskReserve(
+                settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, ThreadPoolExecutor(1, "disk")
+            )
+            self._engine = Engine(self._store, sender, clock, chance, settings.retention_days, disk)
             await self._engine.start()
         except BaseException:
             await self._store.close()
             raise
-        self.app = build_app(
-            Services(
-                store=self._store,
-                engine=self._engine,
-                clock=clock,
-                random_bits=chance.getrandbits,
-                secret_bytes=secrets.token_bytes,
-                principals=Principals(self.operator_key, self._engine.key),
-                allow_targets=settings.allow_targets,
-                retry_delays=settings.retry_delays,
-            )
+        services = Services(
+            store=self._store,
+            engine=self._engine,
+            clock=clock,
+            random_bits=chance.getrandbits,
+            secret_bytes=secrets.token_bytes,
+            principals=Principals(self.operator_key, self._engine.key),
+            requests=RequestCounts(),
+            database=directory / FILE_NAME,
+            allow_targets=settings.allow_targets,
+            retry_delays=settings.retry_delays,
         )
+        if settings.metrics_port is None:
+            self.app = build_app(services, ROUTES, (*HEALTH_ROUTES, *METRICS_ROUTES))
+            self.metrics_app = None
+        else:
+            self.app = build_app(services, ROUTES, HEALTH_ROUTES)
+            self.metrics_app = build_app(services, (), METRICS_ROUTES)
 
 
 def _new_master_key() -> str:

@@ -27,6 +27,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     data_dir: Path = Path("signalpost-data")
     host: str = "127.0.0.1"
     port: int = 8080
+    metrics_port: int | None = None
     master_key: bytes | None = None
     operator_key: str | None = None
     allow_targets: tuple[AllowedTarget, ...] = ()
@@ -34,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry_delays: tuple[int, ...] = retry.DELAYS
     attempt_timeout: float = 5.0
     retention_days: int = 30
+    disk_reserve_mb: int = 256
     log_level: str = "info"
     log_format: str = "auto"
 
@@ -118,6 +120,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "data_dir": Setting(_folder, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
     "host": Setting(_text, "The address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "The port to listen on; 0 takes a free one. [8080]"),
+    "metrics_port": Setting(
+        _number(0, 65_535), "A port for /metrics alone, which PORT does not serve then; 0 takes a free one. []"
+    ),
     "master_key": Setting(_master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]"),
     "operator_key": Setting(_operator_key, "The operator's API key. [made in the data directory]"),
     "allow_targets": Setting(
@@ -128,6 +133,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "retry_delays": Setting(_delays, "Seconds before each retry, for new subscriptions. [10,60,300]"),
     "attempt_timeout": Setting(_seconds, "Seconds that an attempt has, from name resolution to the answer's end. [5]"),
     "retention_days": Setting(_number(1, 3_650), "Days for which events, attempts and settled history are kept. [30]"),
+    "disk_reserve_mb": Setting(
+        _number(0, 1_048_576), "MB of disk to keep free: with less, documents are refused; 0 keeps none. [256]"
+    ),
     "log_level": Setting(_one_of("debug", "info", "warning", "error"), "The least severe log lines to write. [info]"),
     "log_format": Setting(_one_of("auto", "text", "json"), "How log lines look; auto is text at a terminal. [auto]"),
 }

@@ -21,6 +21,8 @@ class GatewayProcess:
 
     def __init__(self, data_dir: Path, logs: Path, ca_file: Path, allow: str, **flags: str) -> None:
         """`flags` are further settings: `retry_delays="1,1"`."""
+        self.command = [str(COMMAND)]
+        """What `serve` is given to."""
         self.data_dir = data_dir
         self.stdout = logs / "stdout"
         self.stderr = logs / "stderr"
@@ -42,7 +44,7 @@ class GatewayProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
         with self.stdout.open("ab") as stdout, self.stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [COMMAND, "serve", *arguments],
+                [*self.command, "serve", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

@@ -10,6 +10,7 @@ from signalpost.domain.batch import Answer, Command
 from signalpost.domain.document_commands import DeleteDocument
 from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.engine.committer import BATCH_MOST, WAITING_MOST, Committer
+from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
 
 
@@ -28,7 +29,7 @@ class Book:
 
 
 def _committer(book: Book, on_published: Callable[[Published], None] = lambda _: None) -> Committer:
-    return Committer(cast(Store, book), on_published)
+    return Committer(cast(Store, book), Counts(), on_published)
 
 
 def _command(tenant_id: int = 1) -> Command:

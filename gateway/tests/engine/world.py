@@ -31,6 +31,7 @@ from signalpost.domain.subscription_commands import (
     RetryDelivery,
 )
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.disk_reserve import MB, DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.log_cache import BYTES_MOST
 from signalpost.store.sqlite.codec import unpack_sequences
@@ -44,6 +45,7 @@ ATTEMPT_TIMEOUT = 5.0
 TENANT = 1
 EVERYTHING = 7
 FOREVER = 1e9
+DISK_RESERVE_MB = 100
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -360,7 +362,13 @@ class Life:
             _not_broken,
         )
         self.engine = Engine(
-            self.store, self.transport, self.clock, world.random, retention_days, cache_bytes=cache_bytes
+            self.store,
+            self.transport,
+            self.clock,
+            world.random,
+            retention_days,
+            DiskReserve(DISK_RESERVE_MB, world.free_bytes, inline),
+            cache_bytes=cache_bytes,
         )
 
     async def submit(self, *commands: Command) -> list[Answer]:
@@ -459,6 +467,7 @@ class World:
         self.checks: list[Callable[[Call], None]] = []
         """Asked before every call; they raise where it must not be made."""
         self.on_end: Callable[[Call], None] = lambda _call: None
+        self.disk_free = 2 * DISK_RESERVE_MB * MB
         self._titles = 0
         self._errors: list[Mapping[str, Any]] = []
 
@@ -472,6 +481,12 @@ class World:
 
     def endpoint(self, host: str) -> Endpoint:
         return self.endpoints.setdefault(host, Endpoint(host))
+
+    def free_bytes(self) -> int:
+        """What the disk says. Raises OSError where `disk_free` is negative."""
+        if self.disk_free < 0:
+            raise OSError("the disk does not answer")
+        return self.disk_free
 
     def logged(self, level: str, words: str) -> int:
         """How often something with these words was logged at that level."""

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import structlog
@@ -17,13 +17,13 @@ from signalpost.api.call import Call
 from signalpost.api.docs_page import render
 from signalpost.api.openapi import describe
 from signalpost.api.route import OpenRoute, Route
-from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import CallerError, Forbidden, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
 
 TENANT = "signalpost-tenant"
 DEFAULT_TENANT = "default"
+NO_ROUTE = "none"
 log = structlog.get_logger()
 
 Endpoint = Callable[[Request, str], Awaitable[Response]]
@@ -32,19 +32,20 @@ _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; 
 """The page is one piece: it loads nothing, least of all from elsewhere."""
 
 
-def build_app(services: Services) -> Starlette:
-    """The API on these services. It neither starts nor stops them."""
+def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> Starlette:
+    """These routes on these services. It neither starts nor stops them."""
     paths: dict[str, dict[str, Endpoint]] = {}
-    for route in ROUTES:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method] = _endpoint(route, services)
-    for open_route in OPEN_ROUTES:
+    for open_route in open_routes:
         paths[open_route.path] = {"GET": _open_endpoint(open_route, services)}
-    paths |= _description()
-    routes = [StarletteRoute(path, _by_method(endpoints)) for path, endpoints in paths.items()]
-    for each in routes:
+    if routes:
+        paths |= _description(routes, open_routes)
+    known = [StarletteRoute(path, _by_method(path, endpoints, services)) for path, endpoints in paths.items()]
+    for each in known:
         # Every method, also one that nobody knows, reaches the path's endpoint, which says what it takes.
         each.methods = None
-    app = Starlette(routes=routes, exception_handlers={404: _no_route})
+    app = Starlette(routes=known, exception_handlers={404: _no_route(services)})
     app.router.redirect_slashes = False
     return app
 
@@ -71,9 +72,9 @@ def _open_endpoint(route: OpenRoute, services: Services) -> Endpoint:
     return endpoint
 
 
-def _description() -> dict[str, dict[str, Endpoint]]:
+def _description(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[str, dict[str, Endpoint]]:
     """What says what the API takes and answers, for programs and for people."""
-    described = describe(ROUTES, OPEN_ROUTES)
+    described = describe(routes, open_routes)
     document, page = msgspec.json.encode(described), render(described)
 
     async def openapi(_request: Request, _request_id: str) -> Response:
@@ -85,7 +86,9 @@ def _description() -> dict[str, dict[str, Endpoint]]:
     return {"/openapi.json": {"GET": openapi}, "/docs": {"GET": docs}}
 
 
-def _by_method(endpoints: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
+def _by_method(
+    path: str, endpoints: dict[str, Endpoint], services: Services
+) -> Callable[[Request], Awaitable[Response]]:
     """One path's endpoint: finds the method's, and turns every error into a problem."""
     if "GET" in endpoints:
         endpoints = {**endpoints, "HEAD": endpoints["GET"]}
@@ -110,25 +113,36 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Callable[[Request], Awaitable[
         except Exception:
             log.exception("request failed", request=request_id)
             response = problems.defect_problem(request_id)
-        response.headers["request-id"] = request_id
-        log.debug(
-            "request",
-            request=request_id,
-            method=request.method,
-            path=request.scope["path"],
-            status=response.status_code,
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
-        return response
+        return _finished(services, request, path, request_id, response, started)
 
     return endpoint
 
 
-async def _no_route(request: Request, _error: Exception) -> Response:
-    request_id = _request_id()
-    error = NotFound("no_such_path", f"The API has no path {request.scope['path'][:200]}.")
-    response = problems.caller_problem(error, request_id)
+def _no_route(services: Services) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def endpoint(request: Request, _error: Exception) -> Response:
+        started, request_id = time.perf_counter(), _request_id()
+        error = NotFound("no_such_path", f"The API has no path {request.scope['path'][:200]}.")
+        response = problems.caller_problem(error, request_id)
+        return _finished(services, request, NO_ROUTE, request_id, response, started)
+
+    return endpoint
+
+
+def _finished(
+    services: Services, request: Request, route: str, request_id: str, response: Response, started: float
+) -> Response:
+    """Every answer passes here: it is counted and logged."""
     response.headers["request-id"] = request_id
+    seconds = time.perf_counter() - started
+    services.requests.count(request.method, route, response.status_code, seconds)
+    log.debug(
+        "request",
+        request=request_id,
+        method=request.method,
+        path=request.scope["path"],
+        status=response.status_code,
+        ms=round(seconds * 1000, 1),
+    )
     return response
 
 

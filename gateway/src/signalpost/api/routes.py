@@ -1,6 +1,6 @@
 """The route table: every call of the API. Each resource lists its own; nothing is reachable that is not here."""
 
-from signalpost.api import deliveries, documents, events, health, imports, keys, subscriptions
+from signalpost.api import deliveries, documents, events, health, imports, keys, metrics, subscriptions
 from signalpost.api.route import OpenRoute, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -11,4 +11,6 @@ ROUTES: tuple[Route, ...] = (
     *events.ROUTES,
     *keys.ROUTES,
 )
-OPEN_ROUTES: tuple[OpenRoute, ...] = (*health.ROUTES,)
+HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
+METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.ROUTES
+"""On a port of their own where `METRICS_PORT` says so."""

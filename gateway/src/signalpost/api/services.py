@@ -1,9 +1,11 @@
 """What handlers work with: passed in, so that an application can be built on any store, engine and clock."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from msgspec import Struct
 
+from signalpost.api.counts import RequestCounts
 from signalpost.api.principals import Principals
 from signalpost.engine.addresses import AllowedTarget
 from signalpost.engine.clock import Clock
@@ -18,6 +20,9 @@ class Services(Struct, frozen=True, kw_only=True):
     random_bits: Callable[[int], int]
     secret_bytes: Callable[[int], bytes]
     principals: Principals
+    requests: RequestCounts
+    database: Path
+    """The file, for its size."""
     allow_targets: tuple[AllowedTarget, ...]
     retry_delays: tuple[int, ...]
     """For subscriptions that name none."""

@@ -5,6 +5,7 @@ import random
 import resource
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from signalpost.domain.event import event_id
 from signalpost.domain.subscription_commands import CreateSubscription, PatchSubscription
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.engine.clock import SystemClock
+from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
 from signalpost.store.sqlite.database import FILE_NAME, connect, migrate
@@ -45,7 +47,8 @@ class Plain:
             ca_file=None if certificate is None else Path(certificate),
         )
         sender = Sender(settings, loop=asyncio.get_running_loop(), wall=self._clock.wall)
-        self._engine = Engine(self._store, sender, self._clock, self._random, 30)
+        disk = DiskReserve(0, lambda: 0, ThreadPoolExecutor(1))
+        self._engine = Engine(self._store, sender, self._clock, self._random, 30, disk)
         await self._engine.start()
         self._documents = await self._make_documents()
         self._subscriptions = await self._subscribe(url, status)

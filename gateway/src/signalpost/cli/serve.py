@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import structlog
@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 from cyclopts import Parameter
 from rich.console import Console
+from starlette.applications import Starlette
 
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
@@ -38,6 +39,7 @@ def serve(
     data_dir: Annotated[str | None, _help("data_dir")] = None,
     host: Annotated[str | None, _help("host")] = None,
     port: Annotated[str | None, _help("port")] = None,
+    metrics_port: Annotated[str | None, _help("metrics_port")] = None,
     master_key: Annotated[str | None, _help("master_key")] = None,
     operator_key: Annotated[str | None, _help("operator_key")] = None,
     allow_targets: Annotated[str | None, _help("allow_targets")] = None,
@@ -45,6 +47,7 @@ def serve(
     retry_delays: Annotated[str | None, _help("retry_delays")] = None,
     attempt_timeout: Annotated[str | None, _help("attempt_timeout")] = None,
     retention_days: Annotated[str | None, _help("retention_days")] = None,
+    disk_reserve_mb: Annotated[str | None, _help("disk_reserve_mb")] = None,
     log_level: Annotated[str | None, _help("log_level")] = None,
     log_format: Annotated[str | None, _help("log_format")] = None,
 ) -> None:
@@ -62,28 +65,21 @@ def serve(
 
 async def _serve(settings: Settings) -> None:
     listener = _listen(settings.host, settings.port)
+    metrics_listener = None if settings.metrics_port is None else _listen(settings.host, settings.metrics_port)
     async with Gateway(settings, on_broken=_end_at_once) as gateway:
-        server = _Server(
-            uvicorn.Config(
-                gateway.app,
-                http="httptools",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=HTTP_GRACE,
-            )
-        )
+        servers = [_Server(gateway.app, listener)]
+        if gateway.metrics_app is not None and metrics_listener is not None:
+            servers.append(_Server(gateway.metrics_app, metrics_listener))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
+            loop.add_signal_handler(number, _stop, servers)
         # What was made until here lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         address_file = settings.data_dir / ADDRESS_FILE
         address_file.write_text(_address(listener) + "\n", encoding="ascii")
-        _greet(settings, gateway, _address(listener))
-        await server.serve([listener])
+        _greet(settings, gateway, *(_address(server.listener) for server in servers))
+        await asyncio.gather(*(server.serve([server.listener]) for server in servers))
         address_file.unlink(missing_ok=True)
         log.info("stopping: attempts under way may end")
     log.info("stopped")
@@ -96,7 +92,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise StartError(
-            f"Cannot listen on {host}:{port}: {reason}. Choose another HOST or PORT, or stop what listens there."
+            f"Cannot listen on {host}:{port}: {reason}. Choose another HOST or port, or stop what listens there."
         ) from None
 
 
@@ -106,8 +102,19 @@ def _address(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    def stop(self) -> None:
-        self.should_exit = True
+    def __init__(self, app: Starlette, listener: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=HTTP_GRACE,
+            )
+        )
+        self.listener = listener
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -115,9 +122,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _greet(settings: Settings, gateway: Gateway, address: str) -> None:
+def _stop(servers: Iterable[_Server]) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+def _greet(settings: Settings, gateway: Gateway, address: str, metrics_address: str | None = None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]Signalpost[/bold] listens on {address}, its data is in {settings.data_dir}", markup=True)
+    if metrics_address is not None:
+        console.print(f"Metrics are at {metrics_address}/metrics")
     if gateway.key_file is None:
         key = f"${PREFIX}OPERATOR_KEY"
     else:

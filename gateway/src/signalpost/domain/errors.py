@@ -15,6 +15,7 @@
     │   ├── Invalid            422, with every bad field
     │   └── TooMany            429, with when to come again
     ├── Unavailable            503: us, for now; repeating the request is safe
+    │   ├── DiskNearlyFull     503: nothing was changed
     │   └── OutcomeUnknown     503: the change may or may not have been made
     └── StartError             the operator's: a wrong setting, a data directory in use
 
@@ -124,6 +125,19 @@ class Unavailable(SignalpostError):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+
+
+class DiskNearlyFull(Unavailable):
+    """What would make the log grow is refused until there is space again."""
+
+    code = "disk_nearly_full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Signalpost's disk is nearly full: nothing was changed. Repeat the request later; its operator must free "
+            "some space.",
+            retry_after=30,
+        )
 
 
 class OutcomeUnknown(Unavailable):

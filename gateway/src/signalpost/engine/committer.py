@@ -11,6 +11,7 @@ import structlog
 
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.errors import SignalpostError, Unavailable
+from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
 
 BATCH_MOST = 256
@@ -21,12 +22,13 @@ _Waiting = tuple[Command, asyncio.Future[Answer]]
 
 
 class Committer:
-    def __init__(self, store: Store, on_published: Callable[[Published], None]) -> None:
+    def __init__(self, store: Store, counts: Counts, on_published: Callable[[Published], None]) -> None:
         self._store = store
+        self._counts = counts
         self._on_published = on_published
         self._queues: dict[int, deque[_Waiting]] = {}
         """Tenants with something waiting; the first one has the next turn."""
-        self._waiting = 0
+        self.waiting = 0
         self._running: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -39,11 +41,11 @@ class Committer:
         """What `submit` waits for. Raises Unavailable where nothing can be taken."""
         if self._closed:
             raise Unavailable("Signalpost is stopping. Repeat the request in a moment.")
-        if self._waiting >= WAITING_MOST:
+        if self.waiting >= WAITING_MOST:
             raise Unavailable("Too many changes are waiting. Repeat the request in a moment.")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._queues.setdefault(command.tenant_id, deque()).append((command, future))
-        self._waiting += 1
+        self.waiting += 1
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return future
@@ -56,7 +58,7 @@ class Committer:
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
+            while self.waiting:
                 batch = self._take()
                 await self._commit(batch)
         finally:
@@ -70,10 +72,12 @@ class Committer:
             batch.append(queue.popleft())
             if queue:
                 self._queues[tenant_id] = queue
-        self._waiting -= len(batch)
+        self.waiting -= len(batch)
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             published = await self._store.publish([command for command, _ in batch])
         except Exception as error:
@@ -83,6 +87,7 @@ class Committer:
                 if not future.done():
                     future.set_exception(error)
             return
+        self._counts.commit_seconds.add(loop.time() - began)
         try:
             self._on_published(published)
         except Exception:

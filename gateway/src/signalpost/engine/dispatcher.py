@@ -23,6 +23,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.clock import Clock
+from signalpost.engine.counts import Counts
 from signalpost.engine.log_cache import LogCache
 from signalpost.engine.runner import NEVER, Runner
 from signalpost.engine.transport import Transport
@@ -55,6 +56,7 @@ class Dispatcher:
         transport: Transport,
         clock: Clock,
         random: Random,
+        counts: Counts,
         on_change: Callable[[Runner], None],
     ) -> None:
         """`on_change` is told of a lane that has something to record."""
@@ -63,14 +65,16 @@ class Dispatcher:
         self._transport = transport
         self._clock = clock
         self._random = random
+        self._counts = counts
         self._on_change = on_change
         self._ring: deque[Runner] = deque()
-        self._in_flight = 0
+        self.in_flight = 0
         self._failing: set[Delivery] = set()
         """Those in flight that were sent while their endpoint was failing."""
         self._aside: dict[Runner, None] = {}
         """Runners of failing endpoints that wait until fewer of those are in flight."""
-        self._unrecorded = 0
+        self.unrecorded = 0
+        """Attempts that ended and are not recorded yet."""
         self._taken = 0
         """How many entries of the log were taken in during this slice."""
         self._scheduled = False
@@ -88,7 +92,7 @@ class Dispatcher:
 
     def recorded(self, count: int) -> None:
         """So many attempts are durable now."""
-        self._unrecorded -= count
+        self.unrecorded -= count
         self._schedule()
 
     async def stop(self, grace: float) -> None:
@@ -106,7 +110,7 @@ class Dispatcher:
             asyncio.get_running_loop().call_soon(self._slice)
 
     def _may_start(self) -> bool:
-        return self._in_flight < IN_FLIGHT_MOST and self._unrecorded < UNRECORDED_MOST and not self._stopped
+        return self.in_flight < IN_FLIGHT_MOST and self.unrecorded < UNRECORDED_MOST and not self._stopped
 
     def _may_return(self) -> bool:
         return bool(self._aside) and len(self._failing) < IN_FLIGHT_FAILING_MOST
@@ -245,7 +249,7 @@ class Dispatcher:
     # --- Attempts -----------------------------------------------------------------------------------------------------
 
     def _send(self, runner: Runner, delivery: Delivery) -> None:
-        self._in_flight += 1
+        self.in_flight += 1
         event = self._log.get(runner.subscription.tenant_id, delivery.sequence)
         if event is None:
             self._bodiless.append((runner, delivery))
@@ -285,7 +289,7 @@ class Dispatcher:
 
     def _gone(self, runner: Runner, delivery: Delivery) -> None:
         """The retention took the event while the delivery waited."""
-        self._in_flight -= 1
+        self.in_flight -= 1
         self._failing.discard(delivery)
         runner.note_lost(1)
         log.error(
@@ -299,8 +303,9 @@ class Dispatcher:
         self._schedule()
 
     def _done(self, runner: Runner, lane: object, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
-        self._in_flight -= 1
+        self.in_flight -= 1
         self._failing.discard(delivery)
+        self._counts.count_attempt(outcome)
         self._schedule()
         if runner.lane is not lane:
             return  # it was deleted or loaded anew meanwhile; what the store says holds
@@ -312,7 +317,7 @@ class Dispatcher:
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, asked_for)
         runner.attempts.append(_attempt(delivery, number, verdict, outcome))
         runner.unrecorded += 1
-        self._unrecorded += 1
+        self.unrecorded += 1
         was_open = runner.health.breaker.is_open
         runner.lane.settle(delivery, verdict, subscription.attempts)
         runner.note_outcome(outcome, now, jitter, asked_for)

@@ -13,15 +13,18 @@ import structlog
 from signalpost.destinations.webhook import Kind, Webhook
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
-from signalpost.domain.errors import TooMany
+from signalpost.domain.errors import DiskNearlyFull, TooMany
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.clock import Clock
 from signalpost.engine.committer import Committer
+from signalpost.engine.counts import Counts
+from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.dispatcher import Dispatcher
 from signalpost.engine.log_cache import BYTES_MOST, LogCache
+from signalpost.engine.overview import Overview
 from signalpost.engine.recorder import Recorder
 from signalpost.engine.retention import Retention
 from signalpost.engine.runner import PARKED_LOADED, PARKED_LOADED_STRICT, Runner
@@ -45,15 +48,18 @@ class Engine:
         clock: Clock,
         random: Random,
         retention_days: int,
+        disk: DiskReserve,
         cache_bytes: int = BYTES_MOST,
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory."""
+        self.disk = disk
         self._store = store
         self._clock = clock
         self._log = LogCache(cache_bytes)
-        self._committer = Committer(store, self._on_published)
-        self._recorder = Recorder(store, clock, self._on_recorded, self._reload)
-        self._dispatcher = Dispatcher(store, self._log, transport, clock, random, self._recorder.changed)
+        self.counts = Counts()
+        self._committer = Committer(store, self.counts, self._on_published)
+        self._recorder = Recorder(store, clock, self.counts, self._on_recorded, self._reload)
+        self._dispatcher = Dispatcher(store, self._log, transport, clock, random, self.counts, self._recorder.changed)
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
         self._runners: dict[int, Runner] = {}
         self._by_id: dict[tuple[int, str], Runner] = {}
@@ -69,6 +75,7 @@ class Engine:
 
     async def start(self) -> None:
         """Take up every lane where the store says it was."""
+        await self.disk.look()
         loaded = await self._store.load()
         for tenant in loaded.tenants:
             self._tenants[tenant.name] = tenant
@@ -81,6 +88,7 @@ class Engine:
         self._keys = {key.hash: key for key in loaded.keys}
         self._keep_running(self._record_heads())
         self._keep_running(self._retention.run())
+        self._keep_running(self.disk.run())
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
@@ -91,11 +99,17 @@ class Engine:
         await self._recorder.close()
 
     async def submit(self, command: Command) -> Answer:
-        """See `Committer.submit`."""
-        return await self._committer.submit(command)
+        """See `Committer.submit`. What would make an event is refused while the disk is nearly full."""
+        try:
+            return await self.enqueue(command)
+        except DiskNearlyFull:
+            await self.disk.look()
+            raise
 
     def enqueue(self, command: Command) -> asyncio.Future[Answer]:
-        """See `Committer.enqueue`."""
+        """What `submit` waits for."""
+        if command.document_id is not None:
+            self.disk.check()
         return self._committer.enqueue(command)
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
@@ -132,7 +146,8 @@ class Engine:
     def trouble(self) -> str | None:
         """What keeps the engine from its work, for an operator; None if nothing does."""
         since = self._recorder.failing_since
-        return None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
+        recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
+        return " ".join(filter(None, (self.disk.trouble, recording))) or None
 
     def _runners_of(self, tenant_id: int) -> list[Runner]:
         runners = [runner for runner in self._runners.values() if runner.subscription.tenant_id == tenant_id]
@@ -153,7 +168,6 @@ class Engine:
             return {"state": "unknown"}
         lane, breaker = runner.lane, runner.health.breaker
         last = self._log.last.get(subscription.tenant_id, 0)
-        waiting = 0 if runner.asleep else max(0, last - lane.head)
         state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
         due = lane.next_due
         return {
@@ -161,10 +175,49 @@ class Engine:
             "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
             "lastError": runner.health.last_error,
             "breaker": "open" if breaker.is_open else "closed",
-            "lag": waiting + len(lane.open) + lane.blocked,
+            "lag": runner.lag(last),
             "oldestDueAt": None if due is None else format_timestamp(due),
             "lost": runner.health.lost,
         }
+
+    # --- What operators watch -----------------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that are under way."""
+        return self._dispatcher.in_flight
+
+    @property
+    def unrecorded(self) -> int:
+        """Attempts that ended and are not recorded yet."""
+        return self._dispatcher.unrecorded
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for their commit to begin."""
+        return self._committer.waiting
+
+    @property
+    def cached_bytes(self) -> int:
+        """What the log's recent end takes in memory."""
+        return self._log.bytes
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether what lanes do can be recorded."""
+        return self._recorder.failing_since is None
+
+    def overview(self) -> Overview:
+        return Overview(self._runners.values(), self._log.last)
+
+    async def pending_seconds(self, overview: Overview) -> float:
+        """The age of the oldest event that an active lane has not settled or parked; 0 if there is none."""
+        oldest = now = self._clock.wall()
+        for tenant_id, sequence in overview.pending.items():
+            cached = self._log.get(tenant_id, sequence)
+            events = [cached] if cached is not None else await self._store.event_bodies(tenant_id, [sequence])
+            oldest = min([oldest, *(event.at for event in events)])
+        return (now - oldest) / SECOND
 
     # --- What commits bring -------------------------------------------------------------------------------------------
 
@@ -179,6 +232,7 @@ class Engine:
             else:
                 self._keys.pop(key.hash, None)
         if published.events:
+            self.counts.count_events(published.events)
             self._log.put(published.events)
             for event in published.events:
                 self._log.last[event.tenant_id] = event.sequence

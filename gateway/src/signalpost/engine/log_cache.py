@@ -19,7 +19,7 @@ class LogCache:
         self._events: dict[tuple[int, int], Event] = {}
         self._order: deque[tuple[int, int]] = deque()
         """The keys as they came. (To find the first key of a dict takes longer the more were removed before it.)"""
-        self._bytes = 0
+        self.bytes = 0
         self._bytes_most = bytes_most
         self.last: dict[int, int] = {}
         """The last sequence of each tenant."""
@@ -33,7 +33,7 @@ class LogCache:
             if key not in self._events:
                 self._events[key] = event
                 self._order.append(key)
-                self._bytes += len(event.body) + _OVERHEAD
-        while self._bytes > self._bytes_most:
+                self.bytes += len(event.body) + _OVERHEAD
+        while self.bytes > self._bytes_most:
             oldest = self._events.pop(self._order.popleft())
-            self._bytes -= len(oldest.body) + _OVERHEAD
+            self.bytes -= len(oldest.body) + _OVERHEAD

@@ -12,6 +12,7 @@ import structlog
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.clock import Clock
+from signalpost.engine.counts import Counts
 from signalpost.engine.runner import Runner
 from signalpost.store.store import LaneFlush, LaneFlushed, Store
 
@@ -26,12 +27,14 @@ class Recorder:
         self,
         store: Store,
         clock: Clock,
+        counts: Counts,
         on_recorded: Callable[[Runner, int], None],
         on_fenced: Callable[[Runner], None],
     ) -> None:
         """`on_recorded` is told how many attempts of a lane became durable, `on_fenced` of a lane that is not ours."""
         self._store = store
         self._clock = clock
+        self._counts = counts
         self._on_recorded = on_recorded
         self._on_fenced = on_fenced
         self._dirty: dict[Runner, None] = {}
@@ -94,7 +97,9 @@ class Recorder:
                 self._on_fenced(runner)
 
     async def _until_recorded(self, flushes: list[LaneFlush]) -> dict[int, LaneFlushed]:
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
                 recorded = await self._store.record(flushes)
             except Exception as error:
@@ -108,6 +113,7 @@ class Recorder:
                 await asyncio.sleep(REPEAT_AFTER)
             else:
                 self.failing_since = None
+                self._counts.record_seconds.add(loop.time() - began)
                 return recorded
 
     def _answer(self, runner: Runner, flush: LaneFlush, flushed: LaneFlushed) -> None:

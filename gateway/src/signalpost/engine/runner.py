@@ -109,6 +109,11 @@ class Runner:
         """Whether its last attempts all failed."""
         return self.health.breaker.failures >= FAILING_FROM
 
+    def lag(self, last: int) -> int:
+        """How many events up to `last`, the log's end, are yet to be settled or parked."""
+        unread = 0 if self.asleep else max(0, last - self.lane.head)
+        return unread + len(self.lane.open) + self.lane.blocked
+
     def may_send_at(self, now: int) -> int:
         """`now` or earlier: at once; NEVER: once something ended or changed."""
         state = self.health.breaker

@@ -2,8 +2,9 @@
 
 A job is a function of the connection. All jobs of a group are run in one transaction and are durable together when
 their futures resolve. If a group fails, nothing of it was written; its jobs are then run one by one, so that a faulty
-job fails alone. An I/O error of the disk ends the writer: what SQLite says after a failed sync cannot be trusted, so
-everything from then on is refused and `on_broken` is told.
+job fails alone. An I/O error of the disk, also one while the WAL is copied back, ends the writer: what the system says
+after a failed sync cannot be trusted, so everything from then on is refused and `on_broken` is told. A disk that is
+full is no such error: nothing was written, and it may be tried again.
 
 The WAL. Automatic checkpoints would stall the commit that crosses the threshold, and RESTART and TRUNCATE hold the
 writer's lock. So a thread of its own copies pages back with PASSIVE as soon as `CHECKPOINT_AFTER` pages have gathered;
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 import apsw
 import structlog
 
-from signalpost.domain.errors import OutcomeUnknown, Unavailable
+from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
 
 CHECKPOINT_AFTER = 1_000
 START_OVER_AFTER = 8_000
@@ -47,6 +48,7 @@ class Writer:
         self._checkpoint_executor = checkpoint_executor
         self._on_broken = on_broken
         self._broken = False
+        self._checkpoints_fail = False
         self._closed = False
         self._jobs: list[tuple[Job, asyncio.Future[Any]]] = []
         self._draining: asyncio.Task[None] | None = None
@@ -58,7 +60,7 @@ class Writer:
     async def run(self, job: Callable[[apsw.Connection], T]) -> T:
         """The job's result, once its transaction is durable. Raises Unavailable, or what the job raised."""
         if self._broken:
-            raise Unavailable("The disk failed; Signalpost is stopping.")
+            raise _failed()
         if self._closed:
             raise Unavailable("Signalpost is stopping. Repeat the request in a moment.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -97,14 +99,15 @@ class Writer:
             self._draining = None
 
     def _transact(self, jobs: list[Job]) -> list[tuple[Any, BaseException | None]]:
+        if self._broken:
+            return [(None, _failed()) for _ in jobs]
         try:
             results = self._commit(jobs)
-        except apsw.IOError as error:
-            self._broken = True
-            self._on_broken(error)
-            unknown = OutcomeUnknown("The disk failed during the commit. Repeat with the same Idempotency-Key.")
-            return [(None, unknown) for _ in jobs]
         except Exception as error:
+            if isinstance(error, apsw.IOError) and not _is_shortage(error):
+                self._break(error)
+                unknown = OutcomeUnknown("The disk failed during the commit. Repeat with the same Idempotency-Key.")
+                return [(None, unknown) for _ in jobs]
             if len(jobs) == 1:
                 return [(None, _as_told(error))]
             return [outcome for job in jobs for outcome in self._transact([job])]
@@ -123,6 +126,12 @@ class Writer:
             raise
         return results
 
+    def _break(self, error: BaseException) -> None:
+        """On whichever thread met it, so that nothing is answered in between."""
+        if not self._broken:
+            self._broken = True
+            self._on_broken(error)
+
     # --- Checkpoints --------------------------------------------------------------------------------------------------
 
     def _note_wal_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
@@ -140,30 +149,44 @@ class Writer:
             await asyncio.get_running_loop().run_in_executor(
                 self._checkpoint_executor, self._copy_back, self._checkpoint_connection
             )
-        except apsw.Error as error:
-            log.warning("checkpoint failed; it is tried again", error=str(error))
         finally:
             self._checkpointing = None
 
     def _copy_back(self, connection: apsw.Connection) -> None:
-        pages, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        try:
+            pages, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.BusyError:
+            return  # the other thread is at it
+        except apsw.IOError as error:
+            self._break(error)
+            return
+        except apsw.Error as error:
+            if not self._checkpoints_fail:
+                self._checkpoints_fail = True
+                log.warning("the WAL cannot be copied back; it is tried again", error=str(error))
+            return
+        self._checkpoints_fail = False
         if pages >= 0:
             self._copied_pages = copied
 
     def _start_over_if_needed(self) -> None:
         """On the writer's thread: make the pass after which the next write begins the WAL anew."""
         if self._wal_pages >= START_OVER_AFTER and self._wal_pages - self._copied_pages <= SHORT_PASS:
-            try:
-                self._copy_back(self._connection)
-            except apsw.BusyError:
-                return  # the checkpoint thread is at it
-            except apsw.Error as error:
-                log.warning("checkpoint failed; it is tried again", error=str(error))
+            self._copy_back(self._connection)
+
+
+def _failed() -> Unavailable:
+    return Unavailable("The disk failed; Signalpost is stopping.")
+
+
+def _is_shortage(error: apsw.Error) -> bool:
+    """Whether there was no room: for the database or the WAL, or (an I/O error to SQLite) for the WAL's index."""
+    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
 
 
 def _as_told(error: Exception) -> Exception:
-    if isinstance(error, apsw.FullError):
-        return Unavailable("The disk is full: nothing was changed. Free some space and repeat.", retry_after=30)
+    if isinstance(error, apsw.Error) and _is_shortage(error):
+        return DiskNearlyFull()
     if isinstance(error, apsw.BusyError):
         return Unavailable("The database is in use by another program: nothing was changed.")
     return error

@@ -1,0 +1,203 @@
+"""`GET /metrics`: what it says after real traffic is what took place, in a format that Prometheus reads."""
+
+import re
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from signalpost.domain.outcome import Failure
+from signalpost.engine.addresses import parse_allow_targets
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import Client, World
+
+EVERYTHING = ["documentCreated", "documentUpdated", "documentDeleted"]
+
+
+class Metrics:
+    """One scrape, read by Prometheus' own parser."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.families: dict[str, Metric] = {family.name: family for family in text_string_to_metric_families(text)}
+
+    def value(self, name: str, **labels: str) -> float:
+        """The value of one sample; 0 if there is none."""
+        found = [
+            sample.value
+            for family in self.families.values()
+            for sample in family.samples
+            if sample.name == name and sample.labels == labels
+        ]
+        assert len(found) <= 1
+        return found[0] if found else 0.0
+
+
+def scrape(client: "Client") -> Metrics:
+    answer = client.send("GET", "/metrics", headers={"authorization": None})
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return Metrics(answer.body.decode())
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with the status that the path names: `/500`."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(int(self.path[1:]))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Of an endpoint that answers as its path says."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def busy(make_world: Callable[..., "World"], url: str) -> "World":
+    """A gateway that delivered five events, failed to deliver each of them to another endpoint, and has a third one
+    paused."""
+    world = make_world(allow_targets=parse_allow_targets(url), retry_delays=(3600,))
+    well, failing, paused = (
+        world.create_subscription(url=f"{url}{path}", eventTypes=EVERYTHING, status=status)
+        for path, status in (("/200", "active"), ("/500", "active"), ("/200", "paused"))
+    )
+    made = [f"/v1/documents/{world.create_document()['externalId']}" for _ in range(3)]
+    world.send("PATCH", made[0], {"title": "Changed"}).ok()
+    assert world.send("DELETE", made[1]).status == 204
+    world.refuses("POST", "/v1/documents", {}, at=("/type", "/title", "/ownerEmail", "/authorEmail"))
+    world.wait_until(lambda: scrape(world).value("signalpost_attempts_total", outcome="delivered") == 5)
+    # Of a document whose first event is parked the later ones are sent all the same (C17).
+    world.wait_until(lambda: scrape(world).value("signalpost_attempts_total", outcome="status") == 5)
+    world.wait_until(lambda: scrape(world).value("signalpost_attempts_unrecorded") == 0)
+    assert [world.get(f"/v1/subscriptions/{each['id']}").ok()["health"]["lag"] for each in (well, failing, paused)] == [
+        0, 0, 5,
+    ]  # fmt: skip
+    return world
+
+
+def test_it_counts_events_by_their_type(busy: "World") -> None:
+    metrics = scrape(busy)
+    counted = [metrics.value("signalpost_events_total", type=each) for each in EVERYTHING]
+    assert counted == [3, 1, 1]
+
+
+def test_it_counts_attempts_by_what_came_of_them_and_how_long_they_took(busy: "World") -> None:
+    metrics = scrape(busy)
+    outcomes = {
+        sample.labels["outcome"]: sample.value
+        for sample in metrics.families["signalpost_attempts"].samples
+        if sample.name == "signalpost_attempts_total"
+    }
+    assert set(outcomes) == {"delivered", *Failure}
+    assert {outcome: count for outcome, count in outcomes.items() if count} == {"delivered": 5, "status": 5}
+    assert metrics.value("signalpost_attempt_seconds_count") == 10
+    assert metrics.value("signalpost_attempt_seconds_bucket", le="5.5") == 10
+    assert 0 < metrics.value("signalpost_attempt_seconds_sum") < 10
+
+
+def test_it_counts_commits_and_records(busy: "World") -> None:
+    metrics = scrape(busy)
+    assert 8 <= metrics.value("signalpost_commit_seconds_count") <= 9, "eight changes, and one that was refused"
+    assert metrics.value("signalpost_record_seconds_count") >= 1
+    assert metrics.value("signalpost_commit_seconds_sum") > 0
+
+
+def test_it_counts_requests_by_method_route_and_status(busy: "World") -> None:
+    metrics = scrape(busy)
+
+    def answers(method: str, route: str, status: str) -> float:
+        return metrics.value("signalpost_requests_total", method=method, route=route, status=status)
+
+    assert answers("POST", "/v1/documents", "201") == 3
+    assert answers("POST", "/v1/documents", "422") == 1
+    assert answers("PATCH", "/v1/documents/{externalId}", "200") == 1
+    assert answers("DELETE", "/v1/documents/{externalId}", "204") == 1
+    assert metrics.value("signalpost_request_seconds_count", method="POST", route="/v1/documents") == 4
+
+
+def test_whatever_is_asked_for_makes_no_time_series_of_its_own(busy: "World") -> None:
+    for method in ("TRACE", "PROPFIND", "PURGE"):
+        assert busy.send("GET", f"/nowhere/{method}").status == 404
+        assert busy.send(method, "/v1/documents").status == 405
+    metrics = scrape(busy)
+    assert metrics.value("signalpost_requests_total", method="GET", route="none", status="404") == 3
+    assert metrics.value("signalpost_requests_total", method="other", route="/v1/documents", status="405") == 3
+    assert "PURGE" not in metrics.text
+
+
+def test_it_says_how_subscriptions_and_their_lanes_stand(busy: "World") -> None:
+    metrics = scrape(busy)
+    states = {s.labels["state"]: s.value for s in metrics.families["signalpost_subscriptions"].samples}
+    assert states == {"healthy": 1, "failing": 1, "breaker_open": 0, "paused": 1, "disabled": 0}
+    assert metrics.value("signalpost_lag_events", status="active") == 0
+    assert metrics.value("signalpost_lag_events", status="paused") == 5
+    assert metrics.value("signalpost_lag_most_events", status="paused") == 5
+    assert metrics.value("signalpost_parked_deliveries") == 5
+    assert metrics.value("signalpost_oldest_pending_seconds") == 0, "what is paused waits on purpose"
+    assert metrics.value("signalpost_accepting") == 1
+    for nothing in ("attempts_in_flight", "attempts_unrecorded", "commands_waiting", "recording_failing"):
+        assert f"signalpost_{nothing}" in metrics.families
+        assert metrics.value(f"signalpost_{nothing}") == 0
+
+
+def test_it_says_how_old_the_oldest_pending_event_is(make_world: Callable[..., "World"], url: str) -> None:
+    world = make_world(allow_targets=parse_allow_targets(url))
+    slow = world.create_subscription(url=f"{url}/200", rateLimit=1, status="active")
+    for _ in range(20):
+        world.create_document()
+    world.wait_until(lambda: scrape(world).value("signalpost_oldest_pending_seconds") > 0.2)
+    metrics = scrape(world)
+    assert metrics.value("signalpost_lag_events", status="active") >= 1
+    world.send("PATCH", f"/v1/subscriptions/{slow['id']}", {"status": "paused"}).ok()
+    assert scrape(world).value("signalpost_oldest_pending_seconds") == 0
+
+
+def test_it_says_what_takes_room_and_what_runs(busy: "World") -> None:
+    metrics = scrape(busy)
+    database: Path = busy.settings.data_dir / "signalpost.db"
+    assert metrics.value("signalpost_database_bytes") == database.stat().st_size
+    assert metrics.value("signalpost_wal_bytes") > 0
+    assert metrics.value("signalpost_disk_free_bytes") > 1e6
+    assert metrics.value("signalpost_log_cache_bytes") > 5 * 500
+    assert metrics.families["signalpost_build_info"].samples[0].labels["version"] == "0.1.0"
+    assert metrics.value("process_resident_memory_bytes") > 1e6
+    assert metrics.value("process_start_time_seconds") > 1e9
+    assert metrics.value("process_open_fds") > 5
+
+
+def test_names_and_units_follow_the_conventions(busy: "World") -> None:
+    for family in scrape(busy).families.values():
+        assert family.documentation
+        assert re.fullmatch(r"(signalpost|process)_[a-z_]+", family.name)
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds")
+        if family.type == "counter":
+            assert not family.name.endswith("_total"), "the parser takes it off"
+
+
+def test_no_label_tells_who_or_what(busy: "World") -> None:
+    """A series per subscription, document or tenant would outgrow any Prometheus, and be read without a key."""
+    text = scrape(busy).text
+    labels = {name for family in Metrics(text).families.values() for s in family.samples for name in s.labels}
+    assert labels == {"le", "method", "route", "status", "state", "type", "outcome", "version", "python"}
+    for secret in (busy.key, "127.0.0.1", "default", "An agreement"):
+        assert secret not in text
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}", text)
