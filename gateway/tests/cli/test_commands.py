@@ -1,14 +1,19 @@
 """The database's commands, what all commands share, and what a newcomer sees."""
 
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from gateway.tests.cli import command
 from gateway.tests.cli.command import Run, at_terminal, json_of
+from rich.console import Console
+
+from signalpost.cli.main import app
 
 pytestmark = pytest.mark.slow
 GROUPS = ("documents", "subscriptions", "deliveries", "replay", "events", "keys", "db")
@@ -88,12 +93,29 @@ def test_another_server_is_told_from_a_gateway(run: Run, other_server: str) -> N
 def test_every_command_explains_itself_with_an_example(group: str) -> None:
     for name in import_module(f"signalpost.cli.{group}").app:
         if not name.startswith("-"):
-            assert f"Example: signalpost {group} {name}" in " ".join(command.run(group, name, "--help").stdout.split())
+            assert f"Example: signalpost {group} {name}" in _help(group, name)
 
 
 @pytest.mark.parametrize("name", ["serve", "bench", "keys", "replay"])
 def test_what_is_a_command_by_itself_does_so_too(name: str) -> None:
-    assert f"Example: signalpost {name}" in command.run(name, "--help").stdout
+    assert f"Example: signalpost {name}" in _help(name)
+
+
+def _help(*command: str) -> str:
+    """As `--help` shows it, in one process for all."""
+    shown = StringIO()
+    app.help_print(command, console=Console(file=shown, width=200))
+    return shown.getvalue()
+
+
+def test_a_shell_completes_commands(tmp_path: Path) -> None:
+    command.run("--install-completion", HOME=str(tmp_path), SHELL="/bin/bash")
+    [script] = [file for file in tmp_path.rglob("*signalpost*") if file.is_file()]
+    typed = "COMP_WORDS=(signalpost subscriptions ro) COMP_CWORD=2; _signalpost signalpost ro subscriptions"
+    completed = subprocess.run(
+        ["bash", "-c", f'source "{script}"; {typed}; echo "${{COMPREPLY[@]}}"'], capture_output=True, text=True
+    )
+    assert completed.stdout == "rotate\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])

@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from gateway.tests.cli.command import SIGNALPOST, environment
 
 pytestmark = pytest.mark.slow

@@ -1,5 +1,6 @@
 """What a person at a terminal sees, and what a pipe gets."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_a_terminal_gets_colours_and_lines_that_fit(run: Run, data_dir: Path) ->
         assert "\x1b[32m" in shown or "\x1b[1m" in shown
         assert max(len(ESCAPES.sub("", line)) for line in shown.splitlines()[:-1]) <= columns
         assert ("A title that go" in shown and "…" in shown) == (columns == 120)
-        assert "a wider terminal, or --json" in shown
+        assert ("a wider terminal, or --json" in shown) == (columns < 120)
 
 
 @slow
@@ -59,11 +60,11 @@ def test_no_colour_is_shown_where_none_is_wanted(data_dir: Path) -> None:
 @slow
 def test_an_import_shows_how_far_it_is_at_a_terminal_only(run: Run, data_dir: Path, tmp_path: Path) -> None:
     example = Path(__file__).parents[3] / "examples" / "page" / "documentCreated.json"
-    one = example.read_text().replace("\n", "")
+    one = json.dumps(json.loads(example.read_text())["data"]["document"])
     file = tmp_path / "many.ndjson"
     file.write_text(f"{one}\n" * 2000)
     assert "━" in at_terminal(100, "documents", "import", str(file), SIGNALPOST_DATA_DIR=str(data_dir))
-    assert "━" not in run("documents", "import", str(file), code=1).stderr
+    assert run("documents", "import", str(file)).stderr == ""
 
 
 @slow
