@@ -50,6 +50,8 @@ class Tenants:
             rows["answers"],
             1,
             1,
+            (),
+            1,
         )
 
     def keep(self, batch: Batch) -> None:

@@ -28,7 +28,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.tenant = Tenant(1, "default")
-        self.batch = Batch(NOW, Random(1).getrandbits, {1: self.tenant}, {}, {}, {}, 1, 1)
+        self.batch = Batch(NOW, Random(1).getrandbits, {1: self.tenant}, {}, {}, {}, 1, 1, (), 1)
 
     @property
     def events(self) -> list[dict[str, Any]]:

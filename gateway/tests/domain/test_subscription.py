@@ -34,7 +34,9 @@ MASKS = st.integers(1, 7)
 
 class Desk:
     def __init__(self, last_sequence: int = 0) -> None:
-        self.batch = Batch(NOW, Random(1).getrandbits, {1: Tenant(1, "default", last_sequence, NOW)}, {}, {}, {}, 1, 1)
+        self.batch = Batch(
+            NOW, Random(1).getrandbits, {1: Tenant(1, "default", last_sequence, NOW)}, {}, {}, {}, 1, 1, (), 1
+        )
 
     @property
     def found(self) -> Subscription:

@@ -16,6 +16,7 @@ from hypothesis import settings
 from signalpost.domain.batch import Answer, Command, IdempotencyKey
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.lane import Row
+from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import (
     CreateSubscription,
@@ -29,6 +30,7 @@ from signalpost.store.store import (
     Attempt,
     DeliveryFilter,
     DeliveryView,
+    Feed,
     Health,
     LaneFlush,
     LaneFlushed,
@@ -202,6 +204,8 @@ def flush(
     retries_done: tuple[int, ...] = (),
     look_up: tuple[int, ...] = (),
     refill: int = 0,
+    replays: tuple[Replay, ...] = (),
+    feed: Feed | None = None,
 ) -> LaneFlush:
     return LaneFlush(
         tenant_id=subscription.tenant_id,
@@ -217,6 +221,8 @@ def flush(
         retries_done=retries_done,
         look_up=look_up,
         refill=refill,
+        replays=replays,
+        feed=feed,
     )
 
 

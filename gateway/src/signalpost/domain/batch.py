@@ -1,12 +1,12 @@
 """A batch of commands, decided one after the other on the rows that they read.
 
-The store reads those rows, runs every command here, and writes `events`, `documents`, `subscriptions`, `retries` and
-`answers` set-wise in one transaction. Each command sees what those before it changed. A refused command changes
-nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt` and event ids are given out
-here and nowhere else, under the tenant's lock (C2, C5).
+The store reads those rows, runs every command here, and writes `events`, `documents`, `subscriptions`, `retries`,
+`replays` and `answers` set-wise in one transaction. Each command sees what those before it changed. A refused command
+changes nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt` and event ids are
+given out here and nowhere else, under the tenant's lock (C2, C5).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.replay import Replay, ReplayState
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 
@@ -77,6 +78,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     """The document's JSON in that event."""
     subscription: Subscription | None = None
     retry: Retry | None = None
+    replay: Replay | None = None
 
 
 class View(Protocol):
@@ -85,6 +87,10 @@ class View(Protocol):
     def document(self, tenant_id: int, external_id: str) -> DocumentRow | None: ...
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None: ...
+
+    def replay(self, subscription_number: int, replay_id: str) -> Replay | None: ...
+
+    def running_replays(self, subscription_number: int) -> int: ...
 
 
 class Command(Protocol):
@@ -98,6 +104,8 @@ class Command(Protocol):
     def document_id(self) -> str | None: ...
     @property
     def subscription_id(self) -> str | None: ...
+    @property
+    def replay_id(self) -> str | None: ...
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         """Pure. Raises CallerError to refuse."""
@@ -105,6 +113,7 @@ class Command(Protocol):
 
 DocumentKey = tuple[int, str]
 SubscriptionKey = tuple[int, str]
+ReplayKey = tuple[int, str]
 AnswerKey = tuple[int, int, str]
 
 
@@ -119,7 +128,10 @@ class Batch:
         stored_answers: Mapping[AnswerKey, StoredAnswer],
         next_subscription: int,
         next_retry: int,
+        replays: Iterable[Replay],
+        next_replay: int,
     ) -> None:
+        """`replays`: of each subscription of which a command names a replay, that one and those that run."""
         self._now = now
         self._random_bits = random_bits
         self._documents = dict(documents)
@@ -127,11 +139,14 @@ class Batch:
         self._stored_answers = dict(stored_answers)
         self._next_subscription = next_subscription
         self._next_retry = next_retry
+        self._replays = {(replay.subscription_number, replay.id): replay for replay in replays}
+        self._next_replay = next_replay
         self.tenants = dict(tenants)
         self.events: list[Event] = []
         self.documents: dict[DocumentKey, DocumentRow] = {}
         self.subscriptions: dict[SubscriptionKey, Subscription] = {}
         self.retries: list[Retry] = []
+        self.replays: dict[ReplayKey, Replay] = {}
         self.answers: dict[AnswerKey, StoredAnswer] = {}
 
     def document(self, tenant_id: int, external_id: str) -> DocumentRow | None:
@@ -139,6 +154,15 @@ class Batch:
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
         return self._subscriptions.get((tenant_id, subscription_id))
+
+    def replay(self, subscription_number: int, replay_id: str) -> Replay | None:
+        return self._replays.get((subscription_number, replay_id))
+
+    def running_replays(self, subscription_number: int) -> int:
+        return sum(
+            replay.subscription_number == subscription_number and replay.state is ReplayState.RUNNING
+            for replay in self._replays.values()
+        )
 
     def run(self, command: Command) -> Answer:
         """Decide one command and keep what it changes. Raises CallerError if it is refused."""
@@ -175,6 +199,8 @@ class Batch:
         if decision.retry is not None:
             self.retries.append(replace(decision.retry, number=self._next_retry))
             self._next_retry += 1
+        if decision.replay is not None:
+            self._keep_replay(decision.replay)
 
     def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, document: bytes) -> None:
         identity = event_id(stamp.at, self._random_bits(62))
@@ -188,3 +214,10 @@ class Batch:
             self._next_subscription += 1
         key = (subscription.tenant_id, subscription.id)
         self._subscriptions[key] = self.subscriptions[key] = subscription
+
+    def _keep_replay(self, replay: Replay) -> None:
+        if not replay.number:
+            replay = replace(replay, number=self._next_replay)
+            self._next_replay += 1
+        key = (replay.subscription_number, replay.id)
+        self._replays[key] = self.replays[key] = replay

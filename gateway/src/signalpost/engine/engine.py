@@ -4,14 +4,15 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
 from signalpost.domain.event import Event, EventType
+from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.clock import Clock
@@ -28,6 +29,7 @@ HEADS_RECORDED_EVERY = 30.0
 """Seconds after which the head of a lane that wanted nothing is recorded, so that a restart need not look again."""
 LOADED_AGAIN_AFTER = 0.5
 """Seconds to wait where a lane could not be loaded."""
+Asked = TypeVar("Asked", Retry, Replay)
 log = structlog.get_logger()
 
 
@@ -65,7 +67,7 @@ class Engine:
         for subscription in loaded.subscriptions:
             row = await self._store.load_lane(subscription, _parked_loaded(subscription))
             if row is not None:
-                self._add(subscription, row)
+                self._add(subscription, row, _of(subscription.number, loaded.replays))
         self._ask(loaded.retries)
         self._keep_running(self._record_heads())
         self._keep_running(self._retention.run())
@@ -76,6 +78,8 @@ class Engine:
         for task in list(self._tasks):
             task.cancel()
         await self._dispatcher.stop(grace)
+        for runner in self._runners.values():
+            runner.held = True  # or replays would go on feeding while the last of it is recorded
         await self._recorder.close()
 
     async def submit(self, command: Command) -> Answer:
@@ -90,6 +94,10 @@ class Engine:
         """A subscription as it stands after the last commit; None if there is none or it was deleted."""
         runner = self._by_id.get((tenant_id, subscription_id))
         return None if runner is None else runner.subscription
+
+    def head(self, subscription: Subscription) -> int:
+        """The last sequence that the subscription's lane took in: a replay goes no further."""
+        return self._runners[subscription.number].lane.head
 
     @property
     def trouble(self) -> str | None:
@@ -136,6 +144,7 @@ class Engine:
         for subscription in published.subscriptions:
             self._follow(subscription)
         self._ask(published.retries)
+        self._replay(published.replays)
         if published.events:
             self._log.put(published.events)
             for event in published.events:
@@ -160,7 +169,7 @@ class Engine:
         runner = self._runners.get(subscription.number)
         if runner is None:
             if subscription.deleted_at is None:
-                self._add(subscription, _new_lane(subscription))
+                self._add(subscription, _new_lane(subscription), ())
             return
         self._unindex(runner)
         if subscription.deleted_at is not None:
@@ -178,12 +187,12 @@ class Engine:
         self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
 
-    def _add(self, subscription: Subscription, row: LaneRow) -> None:
-        runner = Runner(subscription, row)
+    def _add(self, subscription: Subscription, row: LaneRow, replays: Sequence[Replay]) -> None:
+        runner = Runner(subscription, row, replays)
         self._runners[subscription.number] = runner
         self._by_id[subscription.tenant_id, subscription.id] = runner
         self._index(runner)
-        if runner.lane.changed:
+        if runner.lane.changed or replays:
             self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
 
@@ -192,6 +201,13 @@ class Engine:
             runner = self._runners.get(retry.subscription_number)
             if runner is not None:
                 runner.retries.append(retry)
+                self._recorder.changed(runner)
+
+    def _replay(self, replays: Iterable[Replay]) -> None:
+        for replay in replays:
+            runner = self._runners.get(replay.subscription_number)
+            if runner is not None:
+                runner.feeder.follow(replay)
                 self._recorder.changed(runner)
 
     def _index(self, runner: Runner) -> None:
@@ -227,7 +243,7 @@ class Engine:
             version = runner.version
             try:
                 row = await self._store.load_lane(runner.subscription, _parked_loaded(runner.subscription))
-                retries = (await self._store.load()).retries
+                loaded = await self._store.load()
             except Exception:
                 log.exception("a lane could not be loaded; it is tried again", subscription=runner.subscription.id)
                 await asyncio.sleep(LOADED_AGAIN_AFTER)
@@ -237,10 +253,11 @@ class Engine:
             if not runner.dirty and not runner.writing and runner.version == version:
                 break  # nothing was written or asked for since it was read
         asked = {retry.number for retry in runner.retries}
-        runner.retries += [r for r in retries if r.subscription_number == number and r.number not in asked]
-        runner.restore(row)
+        runner.retries += [r for r in _of(number, loaded.retries) if r.number not in asked]
+        replays = _of(number, loaded.replays)
+        runner.restore(row, replays)
         runner.held = False
-        if runner.retries or runner.lane.changed:
+        if runner.retries or replays or runner.lane.changed:
             self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
 
@@ -271,3 +288,8 @@ def _new_lane(subscription: Subscription) -> LaneRow:
     return LaneRow(
         version=0, head=subscription.starts_after, open=(), gaps=(), health=Health(), rows=(), horizon=None
     )  # fmt: skip
+
+
+def _of(subscription_number: int, asked: Iterable[Asked]) -> list[Asked]:
+    """Those of one subscription."""
+    return [each for each in asked if each.subscription_number == subscription_number]

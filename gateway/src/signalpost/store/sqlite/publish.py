@@ -18,8 +18,9 @@ from signalpost.domain.batch import (
 )
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import CallerError
+from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import codec
+from signalpost.store.sqlite import codec, replays
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Health, Published
@@ -43,19 +44,28 @@ def publish(
     subscriptions = {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}
     keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
     tenants = _tenants(connection, {command.tenant_id for command in commands})
+    found = _subscriptions(connection, subscriptions, vault)
     batch = Batch(
         now,
         random_bits,
         tenants,
         _documents(connection, documents),
-        _subscriptions(connection, subscriptions, vault),
+        found,
         _stored_answers(connection, keys, vault),
         _next(connection, "subscription"),
         _next(connection, "retry"),
+        _replays(connection, commands, found),
+        _next(connection, "replay"),
     )
     results = tuple(_run(batch, command) for command in commands)
     _write(connection, batch, tenants, vault)
-    return Published(results, tuple(batch.events), tuple(batch.subscriptions.values()), tuple(batch.retries))
+    return Published(
+        results,
+        tuple(batch.events),
+        tuple(batch.subscriptions.values()),
+        tuple(batch.retries),
+        tuple(batch.replays.values()),
+    )
 
 
 def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
@@ -104,6 +114,18 @@ def _subscriptions(
         for columns in rows(connection, statement, (tenant_id, pack_uuid(subscription_id))):
             found[tenant_id, subscription_id] = codec.unpack_subscription(columns, vault)
     return found
+
+
+def _replays(
+    connection: apsw.Connection, commands: Sequence[Command], subscriptions: dict[SubscriptionKey, Subscription]
+) -> list[Replay]:
+    named: dict[int, set[str]] = {}
+    for command in commands:
+        if command.replay_id is not None and command.subscription_id is not None:
+            subscription = subscriptions.get((command.tenant_id, command.subscription_id))
+            if subscription is not None:
+                named.setdefault(subscription.number, set()).add(command.replay_id)
+    return [replay for number, ids in named.items() for replay in replays.concerning(connection, number, ids)]
 
 
 def _stored_answers(
@@ -185,6 +207,7 @@ def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant],
             for retry in batch.retries
         ],
     )
+    replays.write(connection, batch.replays.values())
 
 
 def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault) -> None:

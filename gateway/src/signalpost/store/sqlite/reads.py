@@ -8,7 +8,7 @@ from signalpost.domain.batch import Retry, Tenant
 from signalpost.domain.delivery import State
 from signalpost.domain.event import Event, time_of
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.store.sqlite import codec
+from signalpost.store.sqlite import codec, replays
 from signalpost.store.sqlite.codec import pack_uuid, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPage, DeliveryView, Loaded, LogEntry
@@ -31,6 +31,7 @@ def load(connection: apsw.Connection, vault: Vault) -> Loaded:
                 connection, "SELECT * FROM retry ORDER BY number"
             )
         ),
+        replays.running(connection),
     )
 
 
