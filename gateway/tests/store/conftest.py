@@ -17,6 +17,7 @@ from signalpost.domain.batch import Answer, Command, IdempotencyKey
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.lane import Row
 from signalpost.domain.replay import Replay
+from signalpost.domain.replay_commands import CancelReplay, StartReplay
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import (
     CreateSubscription,
@@ -190,6 +191,26 @@ def retry(sequence: int, number: int = 1) -> RetryDelivery:
     )  # fmt: skip
 
 
+def replay_id(number: int) -> str:
+    return f"00000000-0000-7000-a000-{number:012d}"
+
+
+def replay(replay: int, number: int = 1, **given: Any) -> StartReplay:
+    asked: dict[str, Any] = {"what": "failed", "from_sequence": 1, "to_sequence": 9, "count": 0} | given
+    return StartReplay(
+        tenant_id=TENANT,
+        subscription_id=subscription_id(number),
+        replay_id=replay_id(replay),
+        from_at=START,
+        to_at=START + SECOND,
+        **({"count_is_capped": False} | asked),
+    )
+
+
+def cancel(replay: int, number: int = 1) -> CancelReplay:
+    return CancelReplay(tenant_id=TENANT, subscription_id=subscription_id(number), replay_id=replay_id(replay))
+
+
 def flush(
     subscription: Subscription,
     version: int,
@@ -232,6 +253,7 @@ class Tools:
     create, patch, delete, put = staticmethod(create), staticmethod(patch), staticmethod(delete), staticmethod(put)
     subscribe, change, unsubscribe = staticmethod(subscribe), staticmethod(change), staticmethod(unsubscribe)
     retry, flush = staticmethod(retry), staticmethod(flush)
+    replay, cancel = staticmethod(replay), staticmethod(cancel)
     document_id, subscription_id = staticmethod(document_id), staticmethod(subscription_id)
 
 
