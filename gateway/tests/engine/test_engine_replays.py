@@ -8,6 +8,7 @@ from gateway.tests.engine.world import BROKEN, REFUSED, TENANT, Call, Life, Repl
 
 from signalpost.domain.delivery import State
 from signalpost.domain.replay import ReplayState
+from signalpost.domain.replay_commands import StartReplay
 from signalpost.domain.subscription_commands import PatchSubscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import LaneFlush
@@ -382,11 +383,52 @@ def test_a_sparse_replay_goes_on_over_several_writes(world: World) -> None:
         replay_id = await life.replay("a", "all")
         await asyncio.sleep(0.05)
         assert (await life.replay_of("a", replay_id)).state is ReplayState.RUNNING
+
+    async def after_a_stop(life: Life) -> None:
+        (looked_through,) = world.query("SELECT cursor FROM replay")[0]
+        assert looked_through < 24_000, "the stop waited for the replay"
         await asyncio.sleep(1)
-        assert (await life.replay_of("a", replay_id)).state is ReplayState.FINISHED
+        assert (await life.replay_of("a", world.replays[0])).state is ReplayState.FINISHED
 
     world.run(scenario)
+    world.run(after_a_stop)
     assert [call.sequence for call in replayed(world)] == [1, 24_002]
+
+
+def test_one_that_was_started_just_before_a_crash_needs_nothing_else_to_begin(world: World) -> None:
+    async def first(life: Life) -> None:
+        await given_up(life, "x")
+        await life.replay("a", "failed")
+
+    async def second(_life: Life) -> None:
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(1)
+
+    world.crash(first)
+    assert replayed(world) == []
+    world.run(second)
+    assert [call.sequence for call in replayed(world)] == [1]
+
+
+def test_one_that_is_started_while_the_lane_is_loaded_anew_begins_after_that(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await given_up(life, "x")
+        world.endpoint("a").answers(Reply())
+        subscription = life.of("a")
+        world.faults.slow_read = 1.0
+        await life.change("a", ordering="strict")
+        await life.submit(
+            StartReplay(
+                tenant_id=TENANT, subscription_id=subscription.id, replay_id=world.uuid("r"), what="failed", from_at=0,
+                to_at=life.clock.wall(), from_sequence=1, to_sequence=1, count=1, count_is_capped=False,
+            )
+        )  # fmt: skip
+        await asyncio.sleep(0.5)
+        assert replayed(world) == []
+        await asyncio.sleep(5)
+
+    world.run(scenario)
+    assert [call.sequence for call in replayed(world)] == [1]
 
 
 # --- Fenced and crashed -----------------------------------------------------------------------------------------------

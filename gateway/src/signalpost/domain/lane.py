@@ -331,7 +331,7 @@ class Lane:
         """A replay: what is failed or settled starts a new run; what is unread, under way or waits is left as it is.
         `row` as for `send_again`. Tells whether a run started."""
         row = self._row_now(sequence, row)
-        waits = sequence in self.open or sequence in self.parked or (row is not None and row.state is not State.FAILED)
+        waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
         if sequence > self.head or waits:
             return False
         self._begin_run(sequence, document_id, row, budget, now)
