@@ -127,6 +127,7 @@ def _parts(what: What, first: int, last: int, filters: Filters, gaps: Gaps) -> I
 
 
 _FAILED = (
+    # Left to itself SQLite walks all rows of the range, parked ones included.
     "FROM delivery d INDEXED BY delivery_failed"
     " WHERE d.subscription_number = ? AND d.state = 3 AND d.sequence BETWEEN ? AND ? ORDER BY d.sequence LIMIT ?"
 )
