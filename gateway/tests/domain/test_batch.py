@@ -15,6 +15,7 @@ from signalpost.domain.batch import (
     Command,
     Decision,
     IdempotencyKey,
+    Numbers,
     Stamp,
     Tenant,
     View,
@@ -49,9 +50,8 @@ class Tenants:
             rows["subscriptions"],
             rows["answers"],
             {},
-            1,
-            1,
-            1,
+            (),
+            Numbers(),
         )
 
     def keep(self, batch: Batch) -> None:

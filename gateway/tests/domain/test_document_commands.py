@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain import document as rules
 from signalpost.domain import fields
-from signalpost.domain.batch import Answer, Batch, Tenant
+from signalpost.domain.batch import Answer, Batch, Numbers, Tenant
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.errors import CallerError, Conflict, NotFound, PreconditionFailed
 from signalpost.domain.event import EventType
@@ -28,7 +28,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.tenant = Tenant(1, "default")
-        self.batch = Batch(NOW, Random(1).getrandbits, {1: self.tenant}, {}, {}, {}, {}, 1, 1, 1)
+        self.batch = Batch(NOW, Random(1).getrandbits, {1: self.tenant}, {}, {}, {}, {}, (), Numbers())
 
     @property
     def events(self) -> list[dict[str, Any]]:

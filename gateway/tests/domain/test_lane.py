@@ -401,3 +401,82 @@ def test_a_skip_is_a_change_until_it_is_handed_over() -> None:
     given.skip(7)
     changed = [given.changed, given.changes().head, given.changed]
     assert changed == [True, 7, False]
+
+
+# --- Replays ----------------------------------------------------------------------------------------------------------
+
+
+def failed_row(sequence: int, document: str, run: int = 0) -> Row:
+    return Row(sequence, document, State.FAILED, 0, 4, 4, run, None)
+
+
+def test_a_replay_begins_a_new_run_of_what_is_failed_or_settled() -> None:
+    given = Lane(2, strict=False)
+    assert given.replay(1, "a", failed_row(1, "a", run=2), 4, 50)
+    assert given.replay(2, "b", None, 4, 50)
+    rows = given.changes().rows
+    assert rows == {
+        1: Row(1, "a", State.PARKED, 50, 0, 4, 3, None),
+        2: Row(2, "b", State.PARKED, 50, 0, 4, 1, None),
+    }
+    given.fall_due(50)
+    assert sorted(sent(given)) == [1, 2]
+
+
+def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
+    given = lane("a", "a", "b", "b", bounds=Bounds(document_open_most=1))  # 2 and 4 are blocked
+    given.settle(send(given), failed(1000), 4)  # 1 is parked, 2 open
+    flying = send(given)
+    before = given.changes()
+    blocked = Row(4, "b", State.BLOCKED, 0, 0, 0, 0, None)
+    for sequence, document, row in ((1, "a", before.rows[1]), (2, "a", None), (3, "b", None), (4, "b", blocked)):
+        assert not given.replay(sequence, document, row, 4, 50)
+    assert not given.replay(5, "c", None, 4, 50)
+    assert not given.replay(9, "c", parked(9, "c", 5000), 4, 50)
+    assert (given.changed, flying.state, given.next_due) == (False, State.FLYING, 1000)
+
+
+def test_what_changed_since_the_record_is_what_counts_for_a_replay() -> None:
+    """It was parked in the store, and given up before the answer came."""
+    given = Lane(1, strict=False)
+    given.restore([], [parked(1, "a", due=10)], None)
+    given.fall_due(10)
+    given.settle(send(given), GIVEN_UP, 4)
+    assert given.replay(1, "a", parked(1, "a", due=10), 4, 50)
+
+
+def has_room(given: Lane) -> bool:
+    return given.has_room_for_replays
+
+
+def test_a_replay_brings_no_more_while_enough_wait() -> None:
+    given = Lane(10, strict=False, bounds=Bounds(replayed_below=2))
+    for sequence in (1, 2):
+        assert has_room(given)
+        given.replay(sequence, f"d{sequence}", None, 4, 0)
+    assert not has_room(given)
+    given.fall_due(0)
+    given.settle(send(given), DELIVERED, 4)
+    assert has_room(given)
+
+
+def test_a_replay_brings_no_more_while_retries_wait_in_the_store_alone() -> None:
+    given = Lane(10, strict=False)
+    given.restore([], [parked(1, "a", due=10)], 1000)
+    assert not has_room(given)
+    given.refill([], None)
+    assert has_room(given)
+
+
+def test_a_replay_brings_no_more_while_a_new_event_waits_behind_it() -> None:
+    given = Lane(1, strict=False)
+    given.replay(1, "a", None, 4, 0)
+    given.fall_due(0)
+    given.take(2, "b")
+    assert has_room(given)
+    given.take(3, "a")
+    assert not has_room(given)
+    replayed = next(each for each in (send(given), send(given)) if each.sequence == 1)
+    given.settle(replayed, DELIVERED, 4)
+    assert has_room(given)
+    assert sent(given) == [3]

@@ -19,7 +19,7 @@ from signalpost.domain.lane import Bounds, Changes, Lane, Row
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.timestamps import SECOND
 
-BOUNDS = Bounds(open_most=6, document_open_most=2, exceptions_most=8, parked_kept=2)
+BOUNDS = Bounds(open_most=6, document_open_most=2, exceptions_most=8, parked_kept=2, replayed_below=3)
 LOADED = 3
 """How many parked rows a load or a refill brings."""
 DELAYS = (2, 1, 3)
@@ -92,7 +92,9 @@ class World:
         self.delivered: set[int] = set()
         """At least once, ever."""
         self.asked: list[tuple[int, int]] = []
-        self.write: tuple[Changes, bool, list[tuple[int, int]], dict[int, Known], int] | None = None
+        self.replay_from = 0
+        """The next sequence of a replay of all; 0 if none runs."""
+        self.write: tuple[Changes, bool, list[tuple[int, int]], range, dict[int, Known], int] | None = None
 
     # --- What may happen ----------------------------------------------------------------------------------------------
 
@@ -184,14 +186,15 @@ class World:
     def begin_write(self) -> None:
         if self.write is None:
             wants_refill = self.lane.wants_refill
-            self.write = (self.lane.changes(), wants_refill, self.asked, dict(self.known), self.lane.head)
+            feed = range(self.replay_from, min(self.replay_from + 2, self.lane.head + 1)) if self.feeds() else range(0)
+            self.write = (self.lane.changes(), wants_refill, self.asked, feed, dict(self.known), self.lane.head)
             self.asked = []
             assert not self.lane.changed
 
     def end_write(self) -> None:
         if self.write is None:
             return
-        changes, wants_refill, asked, snapshot, head = self.write
+        changes, wants_refill, asked, feed, snapshot, head = self.write
         self.write = None
         self.store.record(changes)
         self.check_store(snapshot, head)
@@ -201,6 +204,36 @@ class World:
         for sequence, budget in asked:
             self.lane.send_again(sequence, self.log[sequence] or "", rows[sequence], budget, self.now)
             self.note_again(sequence, budget)
+        for sequence in feed:
+            self.feed(sequence)
+        if feed:
+            self.replay_from = feed.stop if feed.stop <= head else 0
+
+    def feeds(self) -> bool:
+        """Whether a replay brings more with this write: not while there is much, or while new events wait for it."""
+        waiting = [s for s in self.with_state(State.OPEN, State.BLOCKED) if self.known[s].run == 0]
+        for document in {self.known[s].document for s in waiting}:
+            ready = self.of(document, State.OPEN, State.DUE)
+            if ready and ready[min(ready)].run > 0:
+                assert not self.lane.has_room_for_replays, f"{document} waits"
+        if self.lane.has_room_for_replays:
+            assert len(self.lane.parked) < BOUNDS.replayed_below
+            assert self.lane.horizon is None
+        return self.replay_from > 0 and self.lane.has_room_for_replays
+
+    def feed(self, sequence: int) -> None:
+        """One more of the replay, if it is a delivery."""
+        document = self.log[sequence]
+        gone = any(first <= sequence <= last for first, last in self.store.gaps)
+        row = self.store.rows.get(sequence)
+        if document is None or (gone and row is None):
+            return
+        known = self.known.get(sequence)
+        queued = self.lane.replay(sequence, document, row, 4, self.now)
+        assert queued == (known is None or known.state is State.FAILED)
+        if queued:
+            run = 1 if known is None else known.run + 1
+            self.known[sequence] = Known(State.PARKED, document, budget=4, run=run, due=self.now)
 
     def crash(self, *, applied: bool, strict: bool) -> None:
         """The process ends; the write that was under way took place or not. Another takes up what is recorded."""
@@ -208,6 +241,7 @@ class World:
             self.store.record(self.write[0])
         self.write = None
         self.asked = []
+        self.replay_from = 0
         self.flying = {}
         store = self.store
         self.known = {sequence: Known(State.OPEN, self.log[sequence] or "") for sequence in store.open}
@@ -330,9 +364,11 @@ class World:
             for sequence in list(self.flying):
                 self.settle(sequence, VERDICTS["delivered"])
             self.check()
-            if not self.with_state(*WAITING) and self.lane.horizon is None and not self.asked:
+            waits = self.with_state(*WAITING) or self.asked or self.replay_from
+            if not waits and self.lane.horizon is None:
                 break
         assert not self.with_state(*WAITING)
+        assert not self.replay_from, "the replay never ended"
         self.begin_write()
         self.end_write()
         lane = self.lane
@@ -375,6 +411,11 @@ class LaneMachine(RuleBasedStateMachine):
     @rule(data=st.data(), budget=st.sampled_from([1, 4]))
     def ask_again(self, data: st.DataObject, budget: int) -> None:
         self.world.ask_again(data.draw(st.integers(1, self.world.lane.head)), budget)
+
+    @precondition(lambda self: self.world.lane.head)
+    @rule(data=st.data())
+    def replay(self, data: st.DataObject) -> None:
+        self.world.replay_from = data.draw(st.integers(1, self.world.lane.head))
 
     @rule()
     def begin_write(self) -> None:
@@ -421,6 +462,9 @@ def walk(world: World, random: Random, steps: int) -> None:
     def again() -> None:
         world.ask_again(random.randint(1, world.lane.head + 1), random.choice([1, 4]))
 
+    def replay() -> None:
+        world.replay_from = random.randint(0, world.lane.head)
+
     def abandon() -> None:
         world.abandon(max(0, world.lane.head + random.randint(-4, 2)))
 
@@ -436,6 +480,7 @@ def walk(world: World, random: Random, steps: int) -> None:
         (settle, 8),
         (lambda: world.pass_time(random.randint(0, 3 * SECOND)), 2),
         (again, 1),
+        (replay, random.choice([0, 0, 1])),
         (world.begin_write, 2),
         (world.end_write, 2),
         (abandon, random.choice([0, 0, 1])),

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from signalpost.domain import fields
 from signalpost.domain import subscription as rules
-from signalpost.domain.batch import Answer, Batch, IdempotencyKey, Retry, Tenant
+from signalpost.domain.batch import Answer, Batch, IdempotencyKey, Numbers, Retry, Tenant
 from signalpost.domain.document_commands import CreateDocument
 from signalpost.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from signalpost.domain.event import BY_WIRE, EventType
@@ -36,7 +36,7 @@ MASKS = st.integers(1, 7)
 class Desk:
     def __init__(self, last_sequence: int = 0) -> None:
         self.batch = Batch(
-            NOW, Random(1).getrandbits, {1: Tenant(1, "default", last_sequence, NOW)}, {}, {}, {}, {}, 1, 1, 1
+            NOW, Random(1).getrandbits, {1: Tenant(1, "default", last_sequence, NOW)}, {}, {}, {}, {}, (), Numbers()
         )
 
     @property

@@ -22,6 +22,8 @@ from signalpost.domain.batch import Answer, Command
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.outcome import Failure, Outcome
+from signalpost.domain.replay import Replay, What
+from signalpost.domain.replay_commands import CancelReplay, StartReplay
 from signalpost.domain.request import Request
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import (
@@ -405,6 +407,38 @@ class Life:
             )
         )
 
+    async def replay(self, host: str, what: What, first: int = 1, last: int = 1 << 40) -> str:
+        """Start a replay of these sequences as the API does, and give its id."""
+        subscription = self.of(host)
+        last = min(last, self.engine.head(subscription))
+        count, capped = await self.store.count_replayable(subscription, first, last, what)
+        identity = self.world.uuid(f"r{len(self.world.replays)}-{host}"[:16])
+        self.world.replays.append(identity)
+        await self.submit(
+            StartReplay(
+                tenant_id=TENANT,
+                subscription_id=subscription.id,
+                replay_id=identity,
+                what=what,
+                from_at=0,
+                to_at=self.clock.wall(),
+                from_sequence=first,
+                to_sequence=last,
+                count=count,
+                count_is_capped=capped,
+            )
+        )
+        return identity
+
+    async def cancel(self, host: str, replay_id: str) -> None:
+        await self.submit(CancelReplay(tenant_id=TENANT, subscription_id=self.of(host).id, replay_id=replay_id))
+
+    async def replay_of(self, host: str, replay_id: str) -> Replay:
+        """As the API shows it."""
+        found = await self.store.replay(self.of(host), replay_id)
+        assert found is not None
+        return found
+
     def of(self, host: str) -> Subscription:
         found = self.engine.subscription(TENANT, self.world.ids[host])
         assert found is not None
@@ -464,6 +498,8 @@ class World:
         self.endpoints: dict[str, Endpoint] = {}
         self.ids: dict[str, str] = {}
         """Subscriptions by the host that they send to first."""
+        self.replays: list[str] = []
+        """Those that were started."""
         self.checks: list[Callable[[Call], None]] = []
         """Asked before every call; they raise where it must not be made."""
         self.on_end: Callable[[Call], None] = lambda _call: None

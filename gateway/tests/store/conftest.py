@@ -18,6 +18,8 @@ from signalpost.domain.batch import Answer, Command, IdempotencyKey
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.lane import Row
+from signalpost.domain.replay import Replay
+from signalpost.domain.replay_commands import CancelReplay, StartReplay
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import (
     CreateSubscription,
@@ -35,6 +37,7 @@ from signalpost.store.store import (
     DeliveryView,
     DocumentFilter,
     DocumentPosition,
+    Feed,
     Health,
     LaneFlush,
     LaneFlushed,
@@ -237,6 +240,26 @@ def retry(sequence: int, number: int = 1) -> RetryDelivery:
     )  # fmt: skip
 
 
+def replay_id(number: int) -> str:
+    return f"00000000-0000-7000-a000-{number:012d}"
+
+
+def replay(replay: int, number: int = 1, **given: Any) -> StartReplay:
+    asked: dict[str, Any] = {"what": "failed", "from_sequence": 1, "to_sequence": 9, "count": 0} | given
+    return StartReplay(
+        tenant_id=TENANT,
+        subscription_id=subscription_id(number),
+        replay_id=replay_id(replay),
+        from_at=START,
+        to_at=START + SECOND,
+        **({"count_is_capped": False} | asked),
+    )
+
+
+def cancel(replay: int, number: int = 1) -> CancelReplay:
+    return CancelReplay(tenant_id=TENANT, subscription_id=subscription_id(number), replay_id=replay_id(replay))
+
+
 def flush(
     subscription: Subscription,
     version: int,
@@ -251,6 +274,8 @@ def flush(
     retries_done: tuple[int, ...] = (),
     look_up: tuple[int, ...] = (),
     refill: int = 0,
+    replays: tuple[Replay, ...] = (),
+    feed: Feed | None = None,
 ) -> LaneFlush:
     return LaneFlush(
         tenant_id=subscription.tenant_id,
@@ -266,6 +291,8 @@ def flush(
         retries_done=retries_done,
         look_up=look_up,
         refill=refill,
+        replays=replays,
+        feed=feed,
     )
 
 
@@ -276,6 +303,7 @@ class Tools:
     edit = staticmethod(edit)
     subscribe, change, unsubscribe = staticmethod(subscribe), staticmethod(change), staticmethod(unsubscribe)
     retry, flush = staticmethod(retry), staticmethod(flush)
+    replay, cancel = staticmethod(replay), staticmethod(cancel)
     document_id, subscription_id = staticmethod(document_id), staticmethod(subscription_id)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -132,6 +133,33 @@ def test_all_pages_together_are_every_delivery_that_matches(
                         assert view.due == (10**6 + event.sequence if view.status == "retrying" else None)
 
     fresh_play()(scenario)
+
+
+@pytest.mark.parametrize("state", list(NAMES))
+@pytest.mark.parametrize("scanned_most", [1, 2, 4, 9])
+@pytest.mark.parametrize("document", [None, 0])
+@pytest.mark.parametrize("unread", [True, False])
+def test_an_event_with_more_exceptions_than_a_page_looks_at_is_listed_whole(
+    play: "Play", make: "type[Tools]", state: State, scanned_most: int, document: int | None, unread: bool
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        shop.scanned_most = scanned_most
+        await shop.reopen()
+        subscriptions = [await shop.subscribe(number) for number in range(1, 7)]
+        await shop.fill(4, documents=1)
+        rows = [Row(s, make.document_id(0), state, 0, 4, 4, 0, None) for s in (1, 2, 3, 4)]
+        behind = subscriptions[3] if unread else None
+        for subscription in subscriptions:
+            if subscription is not behind:
+                await shop.record(make.flush(subscription, 0, 4, rows=rows))
+        numbers = [n for n in (6, 5, 4, 3, 2, 1) if not unread or n != 4 or state == State.BLOCKED]
+        everything = [(s, make.subscription_id(n)) for s in (4, 3, 2, 1) for n in numbers]
+        asked: dict[str, Any] = {} if document is None else {"document_id": make.document_id(document)}
+        for limit in (1, 250):
+            found = await shop.listed_of(subscriptions, limit, status=NAMES[state], **asked)
+            assert [(view.entry.sequence, view.subscription_id) for view in found] == everything
+
+    play(scenario)
 
 
 def test_a_page_ends_and_the_next_begins_between_two_deliveries_of_one_event(play: "Play", make: "type[Tools]") -> None:

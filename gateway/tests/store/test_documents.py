@@ -186,12 +186,12 @@ def test_who_polls_for_what_changed_after_the_newest_it_saw_misses_no_change(
 
     async def scenario(shop: "Shop") -> None:
         random = Random(1)
-        shop.scanned_most = 4
+        shop.scanned_most = 20
         await shop.reopen()
         await shop.publish(*(make.put(n, 1) for n in range(20)))
         known: dict[str, int] = {}
         after = 0
-        for round_ in range(12):
+        for round_ in range(8):
             below: DocumentPosition | None = None
             newest = after
             while True:
@@ -202,7 +202,7 @@ def test_who_polls_for_what_changed_after_the_newest_it_saw_misses_no_change(
                 below = page.next
                 if below is None:
                     break
-                if round_ < 10:
+                if round_ < 6:
                     await shop.publish(*(make.patch(random.randrange(20), str(random.random())) for _ in range(2)))
                     await shop.store.prune_log(1, await shop.store.floor(1) + floor - 1, 1000)
             after = newest

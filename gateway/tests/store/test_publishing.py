@@ -172,7 +172,7 @@ def test_a_key_is_free_again_after_24_hours_pruned_or_not(play: "Play", make: "t
         await shop.do(make.create(1, key=IdempotencyKey(1, "l", b"one")))
         shop.now += DAY
         await shop.do(make.create(2, key=IdempotencyKey(1, "k", b"two")))
-        assert await shop.store.prune_leftovers(shop.now, 100) == 1
+        assert await shop.store.prune_leftovers(shop.now, shop.now, 100) == 1
         await shop.do(make.create(2, key=IdempotencyKey(1, "l", b"two")))
         assert len(await log_of(shop)) == 4
 
@@ -235,7 +235,7 @@ def test_a_number_is_never_given_to_another_subscription(play: "Play", make: "ty
         await shop.subscribe(1)
         await shop.subscribe(2)
         await shop.publish(make.unsubscribe(2))
-        while await shop.store.prune_leftovers(shop.now, 100):
+        while await shop.store.prune_leftovers(shop.now, shop.now, 100):
             pass
         assert (await shop.subscribe(3)).number == 3
 

@@ -1,6 +1,6 @@
 """The route table: every call of the API. Each resource lists its own; nothing is reachable that is not here."""
 
-from signalpost.api import deliveries, documents, events, health, imports, keys, metrics, subscriptions
+from signalpost.api import deliveries, documents, events, health, imports, keys, metrics, replays, subscriptions
 from signalpost.api.route import OpenRoute, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -8,6 +8,7 @@ ROUTES: tuple[Route, ...] = (
     *documents.ROUTES,
     *subscriptions.ROUTES,
     *deliveries.ROUTES,
+    *replays.ROUTES,
     *events.ROUTES,
     *keys.ROUTES,
 )

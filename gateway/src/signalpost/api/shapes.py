@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from signalpost.domain import document, event
 from signalpost.domain.key_commands import KeyShown
 from signalpost.domain.outcome import Failure
+from signalpost.domain.replay import ShownReplay
 from signalpost.domain.subscription_commands import SubscriptionShown
 
 Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
@@ -140,6 +141,16 @@ class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
 
 class DeliveryPage(Shape, frozen=True):
     data: list[Delivery]
+    next: Cursor
+
+
+class ReplayCount(Shape, frozen=True):
+    count: int
+    count_is_capped: Annotated[bool, Meta(description="There are at least so many.")]
+
+
+class ReplayPage(Shape, frozen=True):
+    data: list[ShownReplay]
     next: Cursor
 
 

@@ -1,12 +1,12 @@
 """A batch of commands, decided one after the other on the rows that they read.
 
 The store reads those rows, runs every command here, and writes `events`, `documents`, `subscriptions`, `retries`,
-`keys` and `answers` set-wise in one transaction. Each command sees what those before it changed. A refused command
-changes nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt` and event ids are
-given out here and nowhere else, under the tenant's lock (C2, C5).
+`replays`, `keys` and `answers` set-wise in one transaction. Each command sees what those before it changed. A refused
+command changes nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt` and event
+ids are given out here and nowhere else, under the tenant's lock (C2, C5).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.replay import Replay, ReplayState
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 
@@ -68,6 +69,15 @@ class Stamp(NamedTuple):
     at: int
 
 
+class Numbers(NamedTuple):
+    """Each the key, in the store, of the next row of its kind."""
+
+    subscription: int = 1
+    retry: int = 1
+    key: int = 1
+    replay: int = 1
+
+
 class Decision(Struct, frozen=True, kw_only=True):
     """What a command comes to."""
 
@@ -79,6 +89,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     subscription: Subscription | None = None
     retry: Retry | None = None
     key: ApiKey | None = None
+    replay: Replay | None = None
 
 
 class View(Protocol):
@@ -89,6 +100,10 @@ class View(Protocol):
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None: ...
 
     def key(self, key_id: str) -> ApiKey | None: ...
+
+    def replay(self, subscription_number: int, replay_id: str) -> Replay | None: ...
+
+    def running_replays(self, subscription_number: int) -> int: ...
 
 
 class Command(Protocol):
@@ -104,6 +119,8 @@ class Command(Protocol):
     def subscription_id(self) -> str | None: ...
     @property
     def key_id(self) -> str | None: ...
+    @property
+    def replay_id(self) -> str | None: ...
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         """Pure. Raises CallerError to refuse."""
@@ -111,6 +128,7 @@ class Command(Protocol):
 
 DocumentKey = tuple[int, str]
 SubscriptionKey = tuple[int, str]
+ReplayKey = tuple[int, str]
 AnswerKey = tuple[int, int, str]
 
 
@@ -124,25 +142,26 @@ class Batch:
         subscriptions: Mapping[SubscriptionKey, Subscription],
         stored_answers: Mapping[AnswerKey, StoredAnswer],
         keys: Mapping[str, ApiKey],
-        next_subscription: int,
-        next_retry: int,
-        next_key: int,
+        replays: Iterable[Replay],
+        following: Numbers,
     ) -> None:
+        """`replays`: of each subscription of which a command names a replay, that one and those that run. `following`
+        are the numbers of what is made next."""
         self._now = now
         self._random_bits = random_bits
         self._documents = dict(documents)
         self._subscriptions = dict(subscriptions)
         self._stored_answers = dict(stored_answers)
         self._keys = dict(keys)
-        self._next_subscription = next_subscription
-        self._next_retry = next_retry
-        self._next_key = next_key
+        self._next_subscription, self._next_retry, self._next_key, self._next_replay = following
+        self._replays = {(replay.subscription_number, replay.id): replay for replay in replays}
         self.tenants = dict(tenants)
         self.events: list[Event] = []
         self.documents: dict[DocumentKey, DocumentRow] = {}
         self.subscriptions: dict[SubscriptionKey, Subscription] = {}
         self.retries: list[Retry] = []
         self.keys: dict[str, ApiKey] = {}
+        self.replays: dict[ReplayKey, Replay] = {}
         self.answers: dict[AnswerKey, StoredAnswer] = {}
 
     def document(self, tenant_id: int, external_id: str) -> DocumentRow | None:
@@ -153,6 +172,15 @@ class Batch:
 
     def key(self, key_id: str) -> ApiKey | None:
         return self._keys.get(key_id)
+
+    def replay(self, subscription_number: int, replay_id: str) -> Replay | None:
+        return self._replays.get((subscription_number, replay_id))
+
+    def running_replays(self, subscription_number: int) -> int:
+        return sum(
+            replay.subscription_number == subscription_number and replay.state is ReplayState.RUNNING
+            for replay in self._replays.values()
+        )
 
     def run(self, command: Command) -> Answer:
         """Decide one command and keep what it changes. Raises CallerError if it is refused."""
@@ -191,6 +219,8 @@ class Batch:
             self._next_retry += 1
         if decision.key is not None:
             self._keep_key(decision.key)
+        if decision.replay is not None:
+            self._keep_replay(decision.replay)
 
     def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, document: bytes) -> None:
         identity = event_id(stamp.at, self._random_bits(62))
@@ -210,3 +240,10 @@ class Batch:
             key = replace(key, number=self._next_key)
             self._next_key += 1
         self._keys[key.id] = self.keys[key.id] = key
+
+    def _keep_replay(self, replay: Replay) -> None:
+        if not replay.number:
+            replay = replace(replay, number=self._next_replay)
+            self._next_replay += 1
+        key = (replay.subscription_number, replay.id)
+        self._replays[key] = self.replays[key] = replay

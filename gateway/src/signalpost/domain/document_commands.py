@@ -21,6 +21,7 @@ class _DocumentCommand(Struct, frozen=True, kw_only=True):
     """The ETags of which the document must have one; None for any state."""
     subscription_id: None = None
     key_id: None = None
+    replay_id: None = None
 
     def _found(self, view: View) -> DocumentRow:
         row = view.document(self.tenant_id, self.document_id)

@@ -16,6 +16,7 @@ class _KeyCommand(Struct, frozen=True, kw_only=True):
     idempotency: IdempotencyKey | None = None
     document_id: None = None
     subscription_id: None = None
+    replay_id: None = None
 
 
 class CreateKey(_KeyCommand, frozen=True, kw_only=True):

@@ -29,6 +29,8 @@ class Bounds(NamedTuple):
     document_open_most: int = 8
     exceptions_most: int = 20_000
     parked_kept: int = 2_000
+    replayed_below: int = 512
+    """Parked ones in memory below which a replay may bring more."""
 
 
 BOUNDS = Bounds()
@@ -72,6 +74,13 @@ class _Document:
         self.blocked: deque[int] = deque()
         self.parked: set[int] = set()
         """Those that wait for their retry and hold later ones back (strict order)."""
+
+    @property
+    def waits_for_replay(self) -> bool:
+        """Whether something of it waits behind a delivery that is not in its first run."""
+        if not self.ready or self.ready[0].run == 0:
+            return False
+        return bool(self.blocked) or any(delivery.run == 0 for delivery in self.ready)
 
 
 class Lane:
@@ -292,7 +301,7 @@ class Lane:
         heapify(self._due)
 
     def send_again(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> None:
-        """A person's retry (`budget` 1) or a replay. `row` is the delivery's row, if it has one, as of the last record.
+        """A person's retry (`budget` 1). `row` is the delivery's row, if it has one, as of the last record.
 
         What is under way or waits its turn is left as it is; a parked one has an extra attempt now and keeps its
         schedule; a failed or settled one starts a new run.
@@ -309,10 +318,30 @@ class Lane:
             return
         if row is not None and row.state is State.BLOCKED:
             return
+        self._begin_run(sequence, document_id, row, budget, now)
+
+    @property
+    def has_room_for_replays(self) -> bool:
+        """Whether a replay may bring more. What it brings goes before the new events of its document (C17), so nothing
+        more comes while one of those waits for that."""
+        few = self.horizon is None and len(self.parked) < self._bounds.replayed_below
+        return few and not any(document.waits_for_replay for document in self._documents.values())
+
+    def replay(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> bool:
+        """A replay: what is failed or settled starts a new run; what is unread, under way or waits is left as it is.
+        `row` as for `send_again`. Tells whether a run started."""
+        row = self._row_now(sequence, row)
+        waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
+        if sequence > self.head or waits:
+            return False
+        self._begin_run(sequence, document_id, row, budget, now)
+        return True
+
+    def _begin_run(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> None:
+        """Once more, of one that is failed or (without a row) settled."""
         run = 1 if row is None else row.run + 1
         state = TRANSITIONS[State.SETTLED if row is None else row.state][Input.AGAIN]
-        delivery = Delivery(sequence, document_id, state, budget=budget, run=run, due=now)
-        self._schedule(delivery)
+        self._schedule(Delivery(sequence, document_id, state, budget=budget, run=run, due=now))
 
     def _row_now(self, sequence: int, recorded: Row | None) -> Row | None:
         """The delivery's row with what changed since it was recorded."""

@@ -15,13 +15,14 @@ from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost_receiver import standard_secret
 
 
-class _SubscriptionCommand(Struct, frozen=True, kw_only=True):
+class SubscriptionCommand(Struct, frozen=True, kw_only=True):
     tenant_id: int
     subscription_id: str
     idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
     document_id: None = None
     key_id: None = None
+    replay_id: str | None = None
 
     def _found(self, view: View, now: int) -> Subscription:
         found = view.subscription(self.tenant_id, self.subscription_id)
@@ -31,7 +32,7 @@ class _SubscriptionCommand(Struct, frozen=True, kw_only=True):
         return found.with_secrets_of(now)
 
 
-class CreateSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
+class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """`subscription_id` and, where the owner gave none, `secret` were made for it. It starts at the end of the log, as
     the tenant's lock knows it: it gets exactly what is committed after it."""
 
@@ -62,7 +63,7 @@ class CreateSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(answer=answer, subscription=made)
 
 
-class PatchSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
+class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """`checked` are the fields of `subscription.PATCH`. Event types count for events to come, all else at once."""
 
     checked: dict[str, Any]
@@ -87,7 +88,7 @@ class PatchSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(answer=subscription_answer(patched), subscription=patched)
 
 
-class DeleteSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
+class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         found = self._found(view, stamp.at).promoted()
         gone = replace(
@@ -96,7 +97,7 @@ class DeleteSubscription(_SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(answer=Answer(204), subscription=gone)
 
 
-class RotateSecret(_SubscriptionCommand, frozen=True, kw_only=True):
+class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
     """A new secret beside the old one for `overlap_hours`, or at once in its place (C21). `secret` was made for it
     where the owner gave none."""
 
@@ -118,7 +119,7 @@ class RotateSecret(_SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(answer=_answer_with_secret(rotated, self.secret), subscription=rotated)
 
 
-class PromoteSecret(_SubscriptionCommand, frozen=True, kw_only=True):
+class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
     """End a rotation's overlap now: the new secret is the only one (C21)."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
@@ -129,7 +130,7 @@ class PromoteSecret(_SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(answer=subscription_answer(promoted), subscription=promoted)
 
 
-class RetryDelivery(_SubscriptionCommand, frozen=True, kw_only=True):
+class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     """One attempt more, now. The event was looked up before: `sequence`, its type as bits, and its document."""
 
     sequence: int

@@ -4,9 +4,9 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -16,6 +16,7 @@ from signalpost.domain.batch import Answer, Command, Retry, Tenant
 from signalpost.domain.errors import DiskNearlyFull, TooMany
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.outcome import Outcome
+from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.clock import Clock
@@ -37,6 +38,7 @@ TESTS_MOST = 16
 """Test deliveries at a time."""
 LOADED_AGAIN_AFTER = 0.5
 """Seconds to wait where a lane could not be loaded."""
+Asked = TypeVar("Asked", Retry, Replay)
 log = structlog.get_logger()
 
 
@@ -83,7 +85,7 @@ class Engine:
         for subscription in loaded.subscriptions:
             row = await self._store.load_lane(subscription, _parked_loaded(subscription))
             if row is not None:
-                self._add(subscription, row)
+                self._add(subscription, row, _of(subscription.number, loaded.replays))
         self._ask(loaded.retries)
         self._keys = {key.hash: key for key in loaded.keys}
         self._keep_running(self._record_heads())
@@ -96,6 +98,8 @@ class Engine:
         for task in list(self._tasks):
             task.cancel()
         await self._dispatcher.stop(grace)
+        for runner in self._runners.values():
+            runner.held = True  # or replays would go on feeding while the last of it is recorded
         await self._recorder.close()
 
     async def submit(self, command: Command) -> Answer:
@@ -141,6 +145,10 @@ class Engine:
     def subscriptions(self, tenant_id: int) -> list[Subscription]:
         """All of a tenant's, as they stand after the last commit."""
         return [r.subscription for r in self._runners.values() if r.subscription.tenant_id == tenant_id]
+
+    def head(self, subscription: Subscription) -> int:
+        """The last sequence that the subscription's lane took in: a replay goes no further."""
+        return self._runners[subscription.number].lane.head
 
     @property
     def trouble(self) -> str | None:
@@ -231,6 +239,7 @@ class Engine:
                 self._keys[key.hash] = key
             else:
                 self._keys.pop(key.hash, None)
+        self._replay(published.replays)
         if published.events:
             self.counts.count_events(published.events)
             self._log.put(published.events)
@@ -256,7 +265,7 @@ class Engine:
         runner = self._runners.get(subscription.number)
         if runner is None:
             if subscription.deleted_at is None:
-                self._add(subscription, _new_lane(subscription))
+                self._add(subscription, _new_lane(subscription), ())
             return
         self._unindex(runner)
         if subscription.deleted_at is not None:
@@ -274,12 +283,12 @@ class Engine:
         self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
 
-    def _add(self, subscription: Subscription, row: LaneRow) -> None:
-        runner = Runner(subscription, row)
+    def _add(self, subscription: Subscription, row: LaneRow, replays: Sequence[Replay]) -> None:
+        runner = Runner(subscription, row, replays)
         self._runners[subscription.number] = runner
         self._by_id[subscription.tenant_id, subscription.id] = runner
         self._index(runner)
-        if runner.lane.changed:
+        if runner.lane.changed or replays:
             self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
 
@@ -288,6 +297,13 @@ class Engine:
             runner = self._runners.get(retry.subscription_number)
             if runner is not None:
                 runner.retries.append(retry)
+                self._recorder.changed(runner)
+
+    def _replay(self, replays: Iterable[Replay]) -> None:
+        for replay in replays:
+            runner = self._runners.get(replay.subscription_number)
+            if runner is not None:
+                runner.feeder.follow(replay)
                 self._recorder.changed(runner)
 
     def _index(self, runner: Runner) -> None:
@@ -323,7 +339,7 @@ class Engine:
             version = runner.version
             try:
                 row = await self._store.load_lane(runner.subscription, _parked_loaded(runner.subscription))
-                retries = (await self._store.load()).retries
+                loaded = await self._store.load()
             except Exception:
                 log.exception("a lane could not be loaded; it is tried again", subscription=runner.subscription.id)
                 await asyncio.sleep(LOADED_AGAIN_AFTER)
@@ -333,10 +349,11 @@ class Engine:
             if not runner.dirty and not runner.writing and runner.version == version:
                 break  # nothing was written or asked for since it was read
         asked = {retry.number for retry in runner.retries}
-        runner.retries += [r for r in retries if r.subscription_number == number and r.number not in asked]
-        runner.restore(row)
+        runner.retries += [r for r in _of(number, loaded.retries) if r.number not in asked]
+        replays = _of(number, loaded.replays)
+        runner.restore(row, replays)
         runner.held = False
-        if runner.retries or runner.lane.changed:
+        if runner.retries or replays or runner.lane.changed:
             self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
 
@@ -367,3 +384,8 @@ def _new_lane(subscription: Subscription) -> LaneRow:
     return LaneRow(
         version=0, head=subscription.starts_after, open=(), gaps=(), health=Health(), rows=(), horizon=None
     )  # fmt: skip
+
+
+def _of(subscription_number: int, asked: Iterable[Asked]) -> list[Asked]:
+    """Those of one subscription."""
+    return [each for each in asked if each.subscription_number == subscription_number]

@@ -120,6 +120,9 @@ class Recorder:
         """Give the lane what it asked to read with its write."""
         if flush.refill:
             runner.lane.refill(flushed.parked, flushed.horizon)
+        if flush.feed is not None and flushed.fed is not None:
+            runner.feeder.queue(runner.lane, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall())
+            self.changed(runner)
         if flush.look_up:
             now = self._clock.steady()
             asked, runner.retries = runner.retries[: len(flush.look_up)], runner.retries[len(flush.look_up) :]

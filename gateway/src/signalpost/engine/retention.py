@@ -67,7 +67,7 @@ class Retention:
             await self._tell_lanes(tenant.id, floor, half)
             while await self._store.prune_log(tenant.id, floor, BATCH):
                 await asyncio.sleep(PAUSE)
-        while await self._store.prune_leftovers(now, BATCH) >= BATCH:
+        while await self._store.prune_leftovers(now, now - self._kept, BATCH) >= BATCH:
             await asyncio.sleep(PAUSE)
 
     async def _tell_lanes(self, tenant_id: int, floor: int, half: int) -> None:

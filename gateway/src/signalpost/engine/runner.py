@@ -6,6 +6,7 @@ Times are the clock's steady µs.
 """
 
 import asyncio
+from collections.abc import Iterable
 
 from signalpost.destinations.webhook import Webhook
 from signalpost.domain import breaker, concurrency, pace
@@ -13,9 +14,11 @@ from signalpost.domain.batch import Retry
 from signalpost.domain.event import Event
 from signalpost.domain.lane import Lane
 from signalpost.domain.outcome import Failure, Outcome
+from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import Attempt, Health, LaneFlush, LaneRow
+from signalpost.engine.feeder import Feeder
+from signalpost.store.store import Attempt, Feed, Health, LaneFlush, LaneRow
 
 UNRECORDED_MOST = 1_000
 FAILING_FROM = 4
@@ -27,7 +30,7 @@ NEVER = 1 << 62
 
 
 class Runner:
-    def __init__(self, subscription: Subscription, row: LaneRow) -> None:
+    def __init__(self, subscription: Subscription, row: LaneRow, replays: Iterable[Replay]) -> None:
         self.subscription = subscription
         self.webhook = Webhook(subscription)
         self.limit = concurrency.FIRST
@@ -54,10 +57,10 @@ class Runner:
         """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
         self._theoretical = 0
         self._hold_until = 0
-        self.restore(row)
+        self.restore(row, replays)
 
-    def restore(self, row: LaneRow) -> None:
-        """Take up the lane as the store has it."""
+    def restore(self, row: LaneRow, replays: Iterable[Replay]) -> None:
+        """Take up the lane and its running replays as the store has them."""
         self.version = row.version
         self.recorded_head = row.head
         self.health = row.health
@@ -66,6 +69,7 @@ class Runner:
         self.lane = Lane(row.head, strict=self.subscription.ordering == "strict")
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
+        self.feeder = Feeder(replays)
         self.attempts = []
         self.retries_done = []
         self.unrecorded = 0
@@ -168,6 +172,16 @@ class Runner:
             abandoned_to=changes.abandoned_to,
             attempts=attempts,
             retries_done=tuple(retries_done),
+            replays=self.feeder.changes(),
             look_up=tuple(retry.sequence for retry in self.retries),
             refill=(PARKED_LOADED_STRICT if strict else PARKED_LOADED) if wants_refill else 0,
+            feed=self._feed(),
         )
+
+    def _feed(self) -> Feed | None:
+        """The next part of a replay, if there is one and room for it."""
+        replay = self.feeder.next
+        waits = self.held or self.subscription.status != "active" or not self.lane.has_room_for_replays
+        if replay is None or waits:
+            return None
+        return Feed(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)

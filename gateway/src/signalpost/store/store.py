@@ -16,7 +16,8 @@ from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event
 from signalpost.domain.lane import Row
-from signalpost.domain.subscription import Subscription
+from signalpost.domain.replay import Replay, What
+from signalpost.domain.subscription import Filters, Subscription
 
 DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
 """What a reader is told of a delivery."""
@@ -56,6 +57,7 @@ class Published(Struct, frozen=True):
     subscriptions: tuple[Subscription, ...] = ()
     retries: tuple[Retry, ...] = ()
     keys: tuple[ApiKey, ...] = ()
+    replays: tuple[Replay, ...] = ()
 
 
 class Attempt(NamedTuple):
@@ -73,6 +75,30 @@ class Attempt(NamedTuple):
     answer: bytes
 
 
+class Feed(Struct, frozen=True):
+    """The next part of a replay, which a lane has room for."""
+
+    replay: Replay
+    up_to: int
+    """Its end, or the lane's head."""
+    filters: Filters
+    """What the subscription asked for."""
+
+
+class Candidate(NamedTuple):
+    """A delivery that a replay found failed or settled."""
+
+    sequence: int
+    document_id: str
+    row: Row | None
+
+
+class Fed(Struct, frozen=True):
+    candidates: tuple[Candidate, ...]
+    cursor: int
+    """Up to here there is no other one."""
+
+
 class LaneFlush(Struct, frozen=True, kw_only=True):
     """What one lane wants recorded, and what it wants to read right after that, in the same transaction."""
 
@@ -88,16 +114,21 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
     abandoned_to: int
     attempts: Sequence[Attempt]
     retries_done: tuple[int, ...]
+    replays: tuple[Replay, ...]
+    """Those that have come further, as they stand with these rows."""
     look_up: tuple[int, ...]
     """Sequences whose rows are wanted."""
     refill: int
     """How many of the parked rows that are due first are wanted; 0 for none."""
+    feed: Feed | None
 
 
 class LaneFlushed(Struct, frozen=True):
     looked_up: dict[int, Row] = {}
     parked: tuple[Row, ...] = ()
     horizon: int | None = None
+    fed: Fed | None = None
+    """The answer to `feed`."""
 
 
 class Loaded(Struct, frozen=True):
@@ -105,6 +136,8 @@ class Loaded(Struct, frozen=True):
     subscriptions: tuple[Subscription, ...]
     """Those that are not deleted."""
     retries: tuple[Retry, ...]
+    replays: tuple[Replay, ...]
+    """Those that run, oldest first."""
     keys: tuple[ApiKey, ...] = ()
     """Those that are not revoked."""
 
@@ -245,6 +278,19 @@ class Store(Protocol):
 
     async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]: ...
 
+    async def replay(self, subscription: Subscription, replay_id: str) -> Replay | None: ...
+
+    async def replays(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
+        """Newest first; give the last one's number as `below` for the page after this one."""
+        ...
+
+    async def count_replayable(
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
+    ) -> tuple[int, bool]:
+        """How many deliveries of a range a replay would queue, as they were last recorded; and whether there may be
+        more, since it counts no further than a bound."""
+        ...
+
     async def sequence_at(self, tenant_id: int, at: int) -> int:
         """The lowest kept sequence whose event was created at `at` or later; one above the last if there is none."""
         ...
@@ -253,8 +299,9 @@ class Store(Protocol):
         """Remove at most `limit` events below `floor`, with their attempts and settled history; returns how many."""
         ...
 
-    async def prune_leftovers(self, now: int, limit: int) -> int:
-        """Remove expired idempotency answers and what deleted subscriptions left, at most `limit` rows of each."""
+    async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
+        """Remove expired idempotency answers, replays that ended before `kept_since`, and what deleted subscriptions
+        left, at most `limit` rows of each."""
         ...
 
     async def close(self) -> None: ...

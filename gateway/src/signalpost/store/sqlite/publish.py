@@ -12,13 +12,15 @@ from signalpost.domain.batch import (
     AnswerKey,
     Batch,
     Command,
+    Numbers,
     StoredAnswer,
     SubscriptionKey,
     Tenant,
 )
 from signalpost.domain.errors import CallerError
+from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import codec, documents
+from signalpost.store.sqlite import codec, documents, replays
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Health, Published
@@ -43,17 +45,17 @@ def publish(
     keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
     tenants = _tenants(connection, {command.tenant_id for command in commands})
     known = documents.read(connection, named)
+    found = _subscriptions(connection, subscriptions, vault)
     batch = Batch(
         now,
         random_bits,
         tenants,
         known,
-        _subscriptions(connection, subscriptions, vault),
+        found,
         _stored_answers(connection, keys, vault),
         _api_keys(connection, {c.key_id for c in commands if c.key_id is not None}),
-        _next(connection, "subscription"),
-        _next(connection, "retry"),
-        _next(connection, "api_key"),
+        _replays(connection, commands, found),
+        Numbers(*(_next(connection, table) for table in ("subscription", "retry", "api_key", "replay"))),
     )
     results = tuple(_run(batch, command) for command in commands)
     documents.write(connection, known, batch.documents)
@@ -64,6 +66,7 @@ def publish(
         tuple(batch.subscriptions.values()),
         tuple(batch.retries),
         tuple(batch.keys.values()),
+        tuple(batch.replays.values()),
     )
 
 
@@ -94,6 +97,18 @@ def _subscriptions(
         for columns in rows(connection, statement, (tenant_id, pack_uuid(subscription_id))):
             found[tenant_id, subscription_id] = codec.unpack_subscription(columns, vault)
     return found
+
+
+def _replays(
+    connection: apsw.Connection, commands: Sequence[Command], subscriptions: dict[SubscriptionKey, Subscription]
+) -> list[Replay]:
+    named: dict[int, set[str]] = {}
+    for command in commands:
+        if command.replay_id is not None and command.subscription_id is not None:
+            subscription = subscriptions.get((command.tenant_id, command.subscription_id))
+            if subscription is not None:
+                named.setdefault(subscription.number, set()).add(command.replay_id)
+    return [replay for number, ids in named.items() for replay in replays.concerning(connection, number, ids)]
 
 
 def _stored_answers(
@@ -171,6 +186,7 @@ def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant],
         " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
         [codec.pack_key(key) for key in batch.keys.values()],
     )
+    replays.write(connection, batch.replays.values())
 
 
 def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault) -> None:

@@ -8,7 +8,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Retry, Tenant
 from signalpost.domain.event import Event, time_of
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import codec
+from signalpost.store.sqlite import codec, replays
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Loaded
@@ -31,6 +31,7 @@ def load(connection: apsw.Connection, vault: Vault) -> Loaded:
                 connection, "SELECT * FROM retry ORDER BY number"
             )
         ),
+        replays.running(connection),
         tuple(keys(connection, None, -1)),
     )
 

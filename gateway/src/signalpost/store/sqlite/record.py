@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import apsw
 import msgspec
+from msgspec.structs import replace
 
 from signalpost.domain.delivery import State
 from signalpost.domain.lane import Row
 from signalpost.domain.subscription import Subscription
+from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import pack_sequences, pack_uuid, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Health, LaneFlush, LaneFlushed, LaneRow
@@ -21,7 +23,11 @@ _ROW_COLUMNS = "sequence, document_id, state, due, charged, budget, run, resume_
 
 def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
     """Record each lane that is still at the version its owner knew, and answer what it asks."""
-    return {flush.subscription_number: _record(connection, flush) for flush in flushes if _move_on(connection, flush)}
+    ours = [flush for flush in flushes if _move_on(connection, flush)]
+    recorded = {flush.subscription_number: _record(connection, flush) for flush in ours}
+    for number, fed in replays.feed(connection, ours).items():
+        recorded[number] = replace(recorded[number], fed=fed)
+    return recorded
 
 
 def _move_on(connection: apsw.Connection, flush: LaneFlush) -> bool:
@@ -67,6 +73,8 @@ def _record(connection: apsw.Connection, flush: LaneFlush) -> LaneFlushed:
         )
     if flush.retries_done:
         connection.executemany("DELETE FROM retry WHERE number = ?", [(done,) for done in flush.retries_done])
+    if flush.replays:
+        replays.write_progress(connection, flush.replays)
     return _look(connection, flush)
 
 

@@ -32,8 +32,9 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
     return int(end - oldest)
 
 
-def prune_leftovers(connection: apsw.Connection, now: int, limit: int) -> int:
-    """Remove expired idempotency answers and the rows of deleted subscriptions, at most `limit` of each."""
+def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limit: int) -> int:
+    """Remove expired idempotency answers, replays that ended before `kept_since`, and the rows of deleted
+    subscriptions, at most `limit` of each."""
     removed = 0
     expired = rows(
         connection,
@@ -42,6 +43,9 @@ def prune_leftovers(connection: apsw.Connection, now: int, limit: int) -> int:
     )
     connection.executemany("DELETE FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?", expired)
     removed += len(expired)
+    ended = rows(connection, "SELECT number FROM replay WHERE finished_at < ? LIMIT ?", (kept_since, limit))
+    connection.executemany("DELETE FROM replay WHERE number = ?", ended)
+    removed += len(ended)
     for (number,) in rows(connection, "SELECT number FROM subscription WHERE deleted_at IS NOT NULL"):
         left = rows(connection, "SELECT sequence FROM delivery WHERE subscription_number = ? LIMIT ?", (number, limit))
         connection.executemany(
@@ -51,6 +55,7 @@ def prune_leftovers(connection: apsw.Connection, now: int, limit: int) -> int:
         removed += len(left)
         if not left:
             connection.execute("DELETE FROM retry WHERE subscription_number = ?", (number,))
+            connection.execute("DELETE FROM replay WHERE subscription_number = ?", (number,))
             # The highest stays, so that its number is never given to another one.
             highest = "SELECT max(number) FROM subscription"
             connection.execute(f"DELETE FROM subscription WHERE number = ? AND number < ({highest})", (number,))  # noqa: S608

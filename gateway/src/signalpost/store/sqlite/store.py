@@ -13,8 +13,9 @@ from signalpost.domain.batch import Command
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
+from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import deliveries, documents, reads, record, retention
+from signalpost.store.sqlite import deliveries, documents, reads, record, replays, retention
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.database import check_version, connect, migrate
 from signalpost.store.sqlite.writer import Writer
@@ -112,6 +113,7 @@ class SqliteStore:
                 first.subscriptions + second.subscriptions,
                 first.retries + second.retries,
                 first.keys + second.keys,
+                first.replays + second.replays,
             )
 
     async def _publish_half(self, commands: Sequence[Command]) -> Published:
@@ -127,8 +129,8 @@ class SqliteStore:
     async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
         return await self._writer.run(lambda connection: retention.prune_log(connection, tenant_id, floor, limit))
 
-    async def prune_leftovers(self, now: int, limit: int) -> int:
-        return await self._writer.run(lambda connection: retention.prune_leftovers(connection, now, limit))
+    async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
+        return await self._writer.run(lambda connection: retention.prune_leftovers(connection, now, kept_since, limit))
 
     # --- Reading ------------------------------------------------------------------------------------------------------
 
@@ -205,3 +207,14 @@ class SqliteStore:
 
     async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]:
         return await self._read(deliveries.attempts, subscription, sequence)
+
+    async def replay(self, subscription: Subscription, replay_id: str) -> Replay | None:
+        return await self._read(replays.replay, subscription, replay_id)
+
+    async def replays(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
+        return await self._read(replays.replays, subscription, below, limit)
+
+    async def count_replayable(
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
+    ) -> tuple[int, bool]:
+        return await self._read(replays.count_replayable, subscription, from_sequence, to_sequence, what)

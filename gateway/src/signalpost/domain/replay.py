@@ -1,0 +1,115 @@
+"""A replay: what an endpoint was sent, or was not, in a stretch of the log, sent again.
+
+    RUNNING ─finish─▶ FINISHED        all of its range was fed to the lane
+       └────cancel──▶ CANCELLED       nothing more is fed; what was, is sent
+
+It has no deliveries of its own. It *feeds* its subscription's lane, oldest first and a part at a time: each failed (or,
+if `all` is asked for, settled) delivery of the range begins a new run. `cursor` says how far it came. The lane's owner
+writes `cursor` in the transaction that writes the rows of what was fed, so a crash repeats no part and leaves none out.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from signalpost.domain.timestamps import format_timestamp
+
+ATTEMPTS = 4
+"""How many a replayed delivery has, whatever the subscription's own schedule (C16)."""
+RUNNING_MOST = 10
+"""Of one subscription at a time."""
+
+What = Literal["failed", "all"]
+
+
+class ReplayState(StrEnum):
+    """Part of the API and of the schema."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class ReplayInput(IntEnum):
+    FINISH = 0
+    CANCEL = 1
+
+
+TRANSITIONS: Mapping[ReplayState, Mapping[ReplayInput, ReplayState]] = {
+    ReplayState.RUNNING: {
+        ReplayInput.FINISH: ReplayState.FINISHED,
+        ReplayInput.CANCEL: ReplayState.CANCELLED,
+    },
+    ReplayState.FINISHED: {},
+    ReplayState.CANCELLED: {},
+}
+"""What may follow what."""
+
+
+class Replay(Struct, frozen=True, kw_only=True):
+    number: int
+    """Its key in the store."""
+    id: str
+    tenant_id: int
+    subscription_number: int
+    what: What
+    from_at: int
+    to_at: int
+    """The times that were asked for: from the first, up to and without the second."""
+    from_sequence: int
+    to_sequence: int
+    """The range, both included, that these were when it started."""
+    count: int
+    """How many deliveries it was about when it started; at least so many if `count_is_capped`."""
+    count_is_capped: bool
+    created_at: int
+    cursor: int
+    """The last sequence that it is done with."""
+    queued: int = 0
+    """How many deliveries began a new run."""
+    state: ReplayState = ReplayState.RUNNING
+    finished_at: int | None = None
+    """When it was finished or cancelled."""
+
+    def fed(self, cursor: int, queued: int, end: int, now: int) -> "Replay":
+        """After one more part, up to `cursor`, of which so many were queued; `end` is where there will be no more."""
+        further = replace(self, cursor=cursor, queued=self.queued + queued)
+        if cursor < end:
+            return further
+        return replace(further, state=TRANSITIONS[self.state][ReplayInput.FINISH], finished_at=now)
+
+
+class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A replay as the API shows it."""
+
+    id: str
+    subscription_id: str
+    state: ReplayState
+    from_: str = field(name="from")
+    to: str
+    status: What
+    """Which deliveries were asked for."""
+    count: int
+    count_is_capped: bool
+    queued: int
+    created_at: str
+    finished_at: str | None
+
+
+def shown(replay: Replay, subscription_id: str) -> ShownReplay:
+    return ShownReplay(
+        id=replay.id,
+        subscription_id=subscription_id,
+        state=replay.state,
+        from_=format_timestamp(replay.from_at),
+        to=format_timestamp(replay.to_at),
+        status=replay.what,
+        count=replay.count,
+        count_is_capped=replay.count_is_capped,
+        queued=replay.queued,
+        created_at=format_timestamp(replay.created_at),
+        finished_at=None if replay.finished_at is None else format_timestamp(replay.finished_at),
+    )

@@ -1,0 +1,208 @@
+"""Replays: what people and lanes read of them, and what lanes write.
+
+What a replay may feed: of what has a row the failed, and if `all` is asked for, also what has none and was settled. So
+its range is cut into parts. In a gap, which no lane ever took in, and where no type was wanted, only rows count, and
+these are found through their index. Elsewhere the log is looked through, a bounded number of entries at a time.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import apsw
+
+from signalpost.domain.delivery import State
+from signalpost.domain.lane import Row
+from signalpost.domain.replay import Replay, ReplayState, What
+from signalpost.domain.subscription import Filters, Subscription, wanted
+from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequences, unpack_uuid
+from signalpost.store.sqlite.database import rows
+from signalpost.store.store import Candidate, Fed, Feed, LaneFlush
+
+FED_MOST = 256
+"""Deliveries that a lane is given at a time."""
+SCANNED_MOST = 10_000
+"""Entries of the log that one transaction looks through, for all lanes that it records."""
+COUNTED_MOST = 100_000
+
+Gaps = Sequence[Sequence[int]]
+
+_COLUMNS = (
+    "number, id, tenant_id, subscription_number, what, from_at, to_at, from_sequence, to_sequence, count,"
+    " count_is_capped, created_at, cursor, queued, state, finished_at"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM replay"  # noqa: S608
+
+
+# --- Replays as rows --------------------------------------------------------------------------------------------------
+
+
+def write(connection: apsw.Connection, changed: Iterable[Replay]) -> None:
+    """Those that commands started or cancelled. How far one has come is its lane's to say."""
+    connection.executemany(
+        "INSERT INTO replay VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (number) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at",
+        [_pack(replay) for replay in changed],
+    )
+
+
+def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
+    """How far a lane has come with its replays. What was queued before a cancellation counts; that it was cancelled
+    stays."""
+    connection.executemany(
+        "UPDATE replay SET cursor = ?, queued = ?, state = iif(state = 'running', ?, state),"
+        " finished_at = coalesce(finished_at, ?) WHERE number = ?",
+        [(replay.cursor, replay.queued, str(replay.state), replay.finished_at, replay.number) for replay in fed],
+    )
+
+
+def running(connection: apsw.Connection) -> tuple[Replay, ...]:
+    found = rows(connection, f"{_SELECT} INDEXED BY replay_running WHERE state = 'running' ORDER BY number")
+    return tuple(_unpack(columns) for columns in found)
+
+
+def concerning(connection: apsw.Connection, subscription_number: int, ids: Collection[str]) -> list[Replay]:
+    """The running replays of a subscription, and those of these ids."""
+    found = rows(connection, f"{_SELECT} WHERE subscription_number = ? AND state = 'running'", (subscription_number,))
+    for replay_id in ids:
+        statement = f"{_SELECT} WHERE id = ? AND subscription_number = ? AND state <> 'running'"
+        found += rows(connection, statement, (pack_uuid(replay_id), subscription_number))
+    return [_unpack(columns) for columns in found]
+
+
+def replay(connection: apsw.Connection, subscription: Subscription, replay_id: str) -> Replay | None:
+    statement = f"{_SELECT} WHERE id = ? AND subscription_number = ?"
+    for columns in rows(connection, statement, (pack_uuid(replay_id), subscription.number)):
+        return _unpack(columns)
+    return None
+
+
+def replays(connection: apsw.Connection, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
+    statement = f"{_SELECT} WHERE subscription_number = ? AND number < ? ORDER BY number DESC LIMIT ?"
+    found = rows(connection, statement, (subscription.number, below if below is not None else 2**62, limit))
+    return [_unpack(columns) for columns in found]
+
+
+def _pack(replay: Replay) -> tuple[Any, ...]:
+    return (
+        replay.number, pack_uuid(replay.id), replay.tenant_id, replay.subscription_number, replay.what, replay.from_at,
+        replay.to_at, replay.from_sequence, replay.to_sequence, replay.count, replay.count_is_capped, replay.created_at,
+        replay.cursor, replay.queued, str(replay.state), replay.finished_at,
+    )  # fmt: skip
+
+
+def _unpack(columns: tuple[Any, ...]) -> Replay:
+    values = dict(zip(Replay.__struct_fields__, columns, strict=True))
+    values |= {
+        "id": unpack_uuid(values["id"]),
+        "count_is_capped": bool(values["count_is_capped"]),
+        "state": ReplayState(values["state"]),
+    }
+    return Replay(**values)
+
+
+# --- What there is to replay ------------------------------------------------------------------------------------------
+
+
+class _Part(NamedTuple):
+    """A stretch of a range."""
+
+    first: int
+    last: int
+    types: int
+    """The types, as bits, of which an event without a row was delivered; 0 for none."""
+
+
+def _parts(what: What, first: int, last: int, filters: Filters, gaps: Gaps) -> Iterator[_Part]:
+    if first > last:
+        return
+    if what == "failed":
+        yield _Part(first, last, 0)
+        return
+    edges = {after + 1 for after, _ in filters} | {edge for gap in gaps for edge in (gap[0], gap[1] + 1)}
+    cuts = sorted({first, last + 1} | {edge for edge in edges if first < edge <= last})
+    for start, following in pairwise(cuts):
+        skipped = any(gap[0] <= start <= gap[1] for gap in gaps)
+        yield _Part(start, following - 1, 0 if skipped else wanted(filters, start))
+
+
+_FAILED = (
+    # Left to itself SQLite walks all rows of the range, parked ones included.
+    "FROM delivery d INDEXED BY delivery_state"
+    " WHERE d.subscription_number = ? AND d.state = 3 AND d.sequence BETWEEN ? AND ? ORDER BY d.sequence LIMIT ?"
+)
+_FAILED_OR_SETTLED = (
+    "FROM event e LEFT JOIN delivery d ON d.subscription_number = ? AND d.sequence = e.sequence"
+    " WHERE e.tenant_id = ? AND e.sequence BETWEEN ? AND ? AND e.type & ? AND coalesce(d.state, 3) = 3"
+    " ORDER BY e.sequence LIMIT ?"
+)
+_ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
+
+
+def feed(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, Fed]:
+    """The next part of what each lane replays. One that comes when enough was looked through gets none this time."""
+    fed: dict[int, Fed] = {}
+    scan = SCANNED_MOST
+    for flush in flushes:
+        if flush.feed is not None:
+            fed[flush.subscription_number], scan = _feed(connection, flush, flush.feed, scan)
+    return fed
+
+
+def _feed(connection: apsw.Connection, flush: LaneFlush, asked: Feed, scan: int) -> tuple[Fed, int]:
+    """What is fed, and how many entries may still be looked through."""
+    number, cursor = flush.subscription_number, asked.replay.cursor
+    candidates: list[Candidate] = []
+    for part in _parts(asked.replay.what, cursor + 1, asked.up_to, asked.filters, flush.gaps):
+        limit = min(FED_MOST - len(candidates), scan)
+        if limit <= 0:
+            break
+        if part.types:
+            last = min(part.last, part.first + scan - 1)
+            statement = f"SELECT e.sequence, e.document_id, {_ROW} {_FAILED_OR_SETTLED}"
+            found = rows(connection, statement, (number, flush.tenant_id, part.first, last, part.types, limit))
+        else:
+            last = part.last
+            statement = f"SELECT d.sequence, d.document_id, {_ROW} {_FAILED}"
+            found = rows(connection, statement, (number, part.first, last, limit))
+        cursor = found[-1][0] if len(found) == limit else last
+        scan -= cursor - part.first + 1 if part.types else len(found)
+        candidates += [_candidate(*columns) for columns in found if columns[0] not in flush.open]
+        if cursor < part.last:
+            break
+    return Fed(tuple(candidates), cursor), scan
+
+
+def _candidate(sequence: int, document: bytes, state: int | None, *rest: Any) -> Candidate:
+    document_id = unpack_uuid(document)
+    row = None if state is None else Row(sequence, document_id, State(state), *rest)
+    return Candidate(sequence, document_id, row)
+
+
+def count_replayable(
+    connection: apsw.Connection, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
+) -> tuple[int, bool]:
+    number = subscription.number
+    lane = rows(connection, "SELECT head, open, gaps FROM lane WHERE subscription_number = ?", (number,))
+    head, packed, gaps = lane[0] if lane else (0, b"", b"[]")
+    first = last = max(from_sequence, subscription.starts_after + 1)
+    count, scan, capped = 0, COUNTED_MOST, False
+    bindings: tuple[int, ...]
+    for part in _parts(what, first, min(to_sequence, head), subscription.filters, decode_gaps(gaps)):
+        limit = COUNTED_MOST + 1 - count
+        if part.types:
+            last = min(part.last, part.first + scan - 1)
+            scan -= last - part.first + 1
+            statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED_OR_SETTLED})"  # noqa: S608
+            bindings = (number, subscription.tenant_id, part.first, last, part.types, limit)
+        else:
+            last = part.last
+            statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED})"  # noqa: S608
+            bindings = (number, part.first, last, limit)
+        count += rows(connection, statement, bindings)[0][0]
+        capped = last < part.last or count > COUNTED_MOST
+        if capped:
+            break
+    if what == "all":
+        count -= sum(first <= sequence <= last for sequence in unpack_sequences(packed))
+    return min(count, COUNTED_MOST), capped

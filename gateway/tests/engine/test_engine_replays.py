@@ -1,0 +1,582 @@
+"""Replays: what is fed and what is not, cancelling, pausing, deleting; beside new events; over crashes."""
+
+import asyncio
+from random import Random
+
+import pytest
+from gateway.tests.engine.world import BROKEN, REFUSED, TENANT, Call, Life, Reply, World, types
+
+from signalpost.domain.delivery import State
+from signalpost.domain.replay import ReplayState
+from signalpost.domain.replay_commands import StartReplay
+from signalpost.domain.subscription_commands import PatchSubscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.store import LaneFlush
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+
+def replayed(world: World, host: str = "a") -> list[Call]:
+    return [call for call in world.endpoint(host).calls if call.replay]
+
+
+async def given_up(life: Life, *names: str) -> None:
+    """An event for each name, given up after one attempt."""
+    await life.subscribe("a", retryDelays=())
+    life.world.endpoint("a").answers(BROKEN)
+    for first in range(0, len(names), 5_000):
+        await life.create(*names[first : first + 5_000])
+    await life.until(lambda: len(life.world.endpoint("a").calls) == len(names), every=1)
+    await life.until_recorded()
+
+
+# --- What is fed ------------------------------------------------------------------------------------------------------
+
+
+def test_what_failed_is_sent_again_and_marked_with_four_attempts_each(world: World) -> None:
+    """C16, C18: also where the subscription's own schedule has fewer."""
+
+    async def scenario(life: Life) -> None:
+        await given_up(life, "x", "y", "z")
+        world.endpoint("a").answer = lambda call: Reply() if call.sequence == 2 else BROKEN
+        replay_id = await life.replay("a", "failed")
+        started = await life.replay_of("a", replay_id)
+        assert (started.state, started.count, started.queued) == (ReplayState.RUNNING, 3, 0)
+        await asyncio.sleep(2_000)
+        done = await life.replay_of("a", replay_id)
+        assert (done.state, done.queued) == (ReplayState.FINISHED, 3)
+        assert done.finished_at is not None
+
+    world.run(scenario)
+    for sequence, attempts in ((1, [1, 2, 3, 4]), (2, [1]), (3, [1, 2, 3, 4])):
+        calls = [call for call in replayed(world) if call.sequence == sequence]
+        assert [call.attempt for call in calls] == attempts
+        assert [a.run for a in world.attempts("a", sequence)] == [0] + [1] * len(attempts)
+    assert {s: (r.state, r.charged, r.run) for s, r in world.deliveries("a").items()} == {
+        1: (State.FAILED, 4, 1),
+        3: (State.FAILED, 4, 1),
+    }
+
+
+def test_what_was_delivered_is_left_alone_unless_all_is_asked_for(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", retryDelays=())
+        world.endpoint("a").answer = lambda call: BROKEN if call.sequence == 2 else Reply()
+        await life.create("x", "y", "z")
+        await life.until_recorded()
+        world.endpoint("a").answers(Reply())
+        await life.replay("a", "failed")
+        await asyncio.sleep(1)
+        assert [call.sequence for call in replayed(world)] == [2]
+        await life.replay("a", "all", first=2)
+        await asyncio.sleep(1)
+        assert [call.sequence for call in replayed(world)] == [2, 2, 3]
+
+    world.run(scenario)
+
+
+def test_only_what_was_asked_for_then_and_lies_in_the_range_is_replayed(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.create("before")
+        await life.subscribe("a", types=types("documentCreated"))
+        await life.create("x", "y")
+        await life.update("x")
+        await life.change("a", eventTypes=types("documentUpdated"))
+        await life.create("z")
+        await life.update("y")
+        await life.update("z")
+        await life.until_recorded()
+        assert sorted(world.endpoint("a").sequences) == [2, 3, 6, 7]
+        replay_id = await life.replay("a", "all", last=6)
+        await asyncio.sleep(1)
+        assert (await life.replay_of("a", replay_id)).count == 3
+
+    world.run(scenario)
+    assert [call.sequence for call in replayed(world)] == [2, 3, 6]
+
+
+def test_a_skipped_backlog_is_not_replayed(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.create("x")
+        await life.until_recorded()
+        await life.change("a", status="paused")
+        await life.create("y", "z")
+        await life.change("a", status="active", skipBacklog=True)
+        await life.create("w")
+        await life.until_recorded()
+        replay_id = await life.replay("a", "all")
+        await asyncio.sleep(1)
+        assert (await life.replay_of("a", replay_id)).count == 2
+
+    world.run(scenario)
+    assert [call.sequence for call in replayed(world)] == [1, 4]
+
+
+def test_what_is_open_waits_for_its_retry_or_is_blocked_is_left_as_it_is(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", ordering="strict")
+        world.endpoint("a").answer = lambda call: Reply(after=4) if call.sequence == 4 else BROKEN
+        await life.create("x")
+        await life.update("x", times=2)  # blocked behind the first
+        await life.create("flying")
+        await asyncio.sleep(1)
+        replay_id = await life.replay("a", "all")
+        await asyncio.sleep(2)
+        found = await life.replay_of("a", replay_id)
+        assert (found.state, found.queued) == (ReplayState.FINISHED, 0)
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(1_000)
+
+    world.run(scenario)
+    calls = world.endpoint("a").calls
+    assert [(call.sequence, call.attempt, call.replay) for call in calls] == [
+        (1, 1, False),
+        (4, 1, False),
+        (1, 2, False),
+        (2, 1, False),
+        (3, 1, False),
+    ]
+
+
+def test_a_replay_ends_where_the_lane_was_when_it_started(world: World) -> None:
+    """What comes later is delivered, not replayed."""
+
+    async def scenario(life: Life) -> None:
+        await given_up(life, "x")
+        world.endpoint("a").answers(Reply(after=0.5))
+        await life.replay("a", "all")
+        await life.create(*(f"d{number}" for number in range(20)))
+        await asyncio.sleep(60)
+
+    world.run(scenario)
+    assert [call.sequence for call in replayed(world)] == [1]
+    assert sorted(world.endpoint("a").sequences) == list(range(1, 22))
+
+
+def test_replays_of_one_subscription_go_one_after_the_other(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await given_up(life, *(f"d{number}" for number in range(40)))
+        world.endpoint("a").answers(Reply(after=0.2))
+        first = await life.replay("a", "failed", 1, 20)
+        second = await life.replay("a", "failed", 15, 40)
+        await asyncio.sleep(60)
+        assert [(await life.replay_of("a", each)).queued for each in (first, second)] == [20, 20]
+
+    world.run(scenario)
+    assert sorted(call.sequence for call in replayed(world)) == list(range(1, 41))
+
+
+def test_in_strict_order_a_replay_holds_nothing_back(world: World) -> None:
+    """C17"""
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", ordering="strict", retryDelays=())
+        world.endpoint("a").answers(BROKEN)
+        await life.create("x")
+        await life.until_recorded()
+        await life.replay("a", "failed")
+        await asyncio.sleep(1)
+        world.endpoint("a").answers(Reply())
+        await life.update("x")
+        await asyncio.sleep(1)
+        assert world.endpoint("a").sequences == [2]
+
+    world.run(scenario)
+
+
+# --- Cancelling, pausing, deleting ------------------------------------------------------------------------------------
+
+
+def test_cancelled_it_queues_no_more_and_what_was_queued_is_sent(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await given_up(life, *(f"d{number}" for number in range(3_000)))
+        world.endpoint("a").answers(Reply(after=1))
+        replay_id = await life.replay("a", "failed")
+        await asyncio.sleep(5)
+        await life.cancel("a", replay_id)
+        sent = len(replayed(world))
+        await asyncio.sleep(1_000)
+        cancelled = await life.replay_of("a", replay_id)
+        assert cancelled.state is ReplayState.CANCELLED
+        assert sent < cancelled.queued < 1_500
+        assert len(replayed(world)) == cancelled.queued
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_a_cancelled_one_stays_cancelled_after_a_restart(world: World, crash: bool) -> None:
+    async def first(life: Life) -> None:
+        await given_up(life, *(f"d{number}" for number in range(1_000)))
+        world.endpoint("a").answers(Reply(after=3))
+        await life.cancel("a", await life.replay("a", "failed"))
+
+    async def second(life: Life) -> None:
+        await asyncio.sleep(1_000)
+        found = await life.replay_of("a", world.replays[0])
+        assert found.state is ReplayState.CANCELLED
+        assert len({call.sequence for call in replayed(world)}) == found.queued < 1_000
+
+    (world.crash if crash else world.run)(first)
+    world.run(second)
+
+
+def test_while_paused_nothing_is_queued_and_the_resume_goes_on(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await given_up(life, "x", "y")
+        await life.change("a", status="paused")
+        world.endpoint("a").answers(Reply())
+        replay_id = await life.replay("a", "failed")
+        await asyncio.sleep(100)
+        waiting = await life.replay_of("a", replay_id)
+        assert (waiting.state, waiting.queued, replayed(world)) == (ReplayState.RUNNING, 0, [])
+        await life.change("a", status="active")
+        await asyncio.sleep(1)
+        assert (await life.replay_of("a", replay_id)).state is ReplayState.FINISHED
+
+    world.run(scenario)
+    assert [call.sequence for call in replayed(world)] == [1, 2]
+
+
+def test_deleting_the_subscription_ends_its_replays(world: World) -> None:
+    async def first(life: Life) -> None:
+        await given_up(life, *(f"d{number}" for number in range(2_000)))
+        world.endpoint("a").answers(Reply(after=1))
+        await life.replay("a", "failed")
+        await asyncio.sleep(3)
+        await life.unsubscribe("a")
+        sent = len(world.endpoint("a").calls)
+        await asyncio.sleep(700)  # the retention comes by
+        assert len(world.endpoint("a").calls) == sent
+        assert world.query("SELECT count(*) FROM replay") == [(0,)]
+
+    async def second(_life: Life) -> None:
+        await asyncio.sleep(10)
+
+    world.run(first)
+    world.run(second)
+    assert world.logged("error", "") == 0
+
+
+def test_finished_ones_are_kept_as_long_as_the_log(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.create("x")
+        await life.until_recorded()
+        finished = await life.replay("a", "all")
+        await asyncio.sleep(20 * 3_600)
+        assert (await life.replay_of("a", finished)).queued == 1
+        await life.change("a", status="paused")
+        running = await life.replay("a", "all")
+        await asyncio.sleep(5 * 3_600)
+        assert [replay.id for replay in await life.store.replays(life.of("a"), None, 10)] == [running]
+
+    world.run(scenario, retention_days=1)
+
+
+def test_a_stop_leaves_the_rest_of_a_replay_to_the_next_start(world: World) -> None:
+    async def first(life: Life) -> None:
+        await given_up(life, *(f"d{number}" for number in range(3_000)))
+        world.endpoint("a").answers(Reply(after=2))
+        await life.replay("a", "failed")
+        await asyncio.sleep(5)
+
+    async def second(life: Life) -> None:
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(100)
+        found = await life.replay_of("a", world.replays[0])
+        assert (found.state, found.queued) == (ReplayState.FINISHED, 3_000)
+
+    world.run(first)
+    waiting = [row for row in world.deliveries("a").values() if row.state == State.PARKED]
+    assert len(waiting) < 1_000
+    world.run(second)
+    delivered = [call.sequence for call in replayed(world) if call.delivered]
+    assert sorted(delivered) == list(range(1, 3_001))
+
+
+# --- Beside all else --------------------------------------------------------------------------------------------------
+
+
+class Watched:
+    """The most that a lane had parked and blocked, at every call."""
+
+    def __init__(self, world: World, life: Life) -> None:
+        self.most = 0
+        (self._runner,) = life.engine._runners.values()
+        world.checks.append(self.look)
+
+    def look(self, _call: Call) -> None:
+        lane = self._runner.lane
+        self.most = max(self.most, len(lane.parked) + lane.blocked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("documents", [1, 20_000], ids=["of one document", "of many documents"])
+def test_many_thousands_are_replayed_in_bounded_memory_while_new_events_go_on(world: World, documents: int) -> None:
+    many = 20_000 if documents > 1 else 4_000
+
+    async def scenario(life: Life) -> None:
+        if documents == 1:
+            await given_up(life, "d0")
+            await life.update("d0", times=many - 1)
+            await life.until(lambda: len(world.endpoint("a").calls) == many, every=1)
+            await life.until_recorded()
+        else:
+            await given_up(life, *(f"d{number}" for number in range(many)))
+        watched = Watched(world, life)
+        world.endpoint("a").answers(Reply(after=0.01))
+        replay_id = await life.replay("a", "failed")
+        waits = []
+        while (await life.replay_of("a", replay_id)).state is ReplayState.RUNNING:
+            before = life.loop.time()
+            await life.update("d0")
+            newest = (await life.log())[-1].sequence
+            await life.until(lambda newest=newest: newest in world.endpoint("a").sequences, every=0.1)  # type: ignore[misc]
+            waits.append(life.loop.time() - before)
+        await asyncio.sleep(30)
+        assert len(waits) > 3
+        assert max(waits) < (15 if documents == 1 else 3)
+        assert watched.most < 1_100
+
+    world.run(scenario)
+    delivered = [call.sequence for call in replayed(world)]
+    assert sorted(delivered) == list(range(1, many + 1))
+
+
+def test_a_replay_to_an_endpoint_that_is_down_waits_for_room_and_goes_on_when_it_is_up(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await given_up(life, *(f"d{number}" for number in range(3_000)))
+        watched = Watched(world, life)
+        before = len(world.endpoint("a").calls)
+        replay_id = await life.replay("a", "failed")
+        await asyncio.sleep(3_600)
+        assert len(world.endpoint("a").calls) - before < 1_000  # until the breaker opened; from then on it probes
+        assert life.health("a")["breaker"] == "open"
+        waiting = await life.replay_of("a", replay_id)
+        assert waiting.state is ReplayState.RUNNING
+        assert waiting.queued < 1_000
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(3_600)
+        assert (await life.replay_of("a", replay_id)).queued == 3_000
+        assert watched.most < 1_000
+
+    world.run(scenario)
+    unsettled = world.deliveries("a")
+    assert {row.state for row in unsettled.values()} <= {State.FAILED}
+    delivered = {call.sequence for call in replayed(world) if call.delivered}
+    assert delivered | set(unsettled) == set(range(1, 3_001))
+    assert len(delivered) > 2_900
+
+
+def test_a_sparse_replay_goes_on_over_several_writes(world: World) -> None:
+    """More entries than one transaction looks through lie between those that were asked for."""
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", types=types("documentCreated"))
+        await life.create("x")
+        for _ in range(24):
+            await life.update("x", times=1_000)
+        await life.create("y")
+        await life.until_recorded()
+        replay_id = await life.replay("a", "all")
+        await asyncio.sleep(0.05)
+        assert (await life.replay_of("a", replay_id)).state is ReplayState.RUNNING
+
+    async def after_a_stop(life: Life) -> None:
+        (looked_through,) = world.query("SELECT cursor FROM replay")[0]
+        assert looked_through < 24_000, "the stop waited for the replay"
+        await asyncio.sleep(1)
+        assert (await life.replay_of("a", world.replays[0])).state is ReplayState.FINISHED
+
+    world.run(scenario)
+    world.run(after_a_stop)
+    assert [call.sequence for call in replayed(world)] == [1, 24_002]
+
+
+def test_one_that_was_started_just_before_a_crash_needs_nothing_else_to_begin(world: World) -> None:
+    async def first(life: Life) -> None:
+        await given_up(life, "x")
+        await life.replay("a", "failed")
+
+    async def second(_life: Life) -> None:
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(1)
+
+    world.crash(first)
+    assert replayed(world) == []
+    world.run(second)
+    assert [call.sequence for call in replayed(world)] == [1]
+
+
+def test_one_that_is_started_while_the_lane_is_loaded_anew_begins_after_that(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await given_up(life, "x")
+        world.endpoint("a").answers(Reply())
+        subscription = life.of("a")
+        world.faults.slow_read = 1.0
+        await life.change("a", ordering="strict")
+        await life.submit(
+            StartReplay(
+                tenant_id=TENANT, subscription_id=subscription.id, replay_id=world.uuid("r"), what="failed", from_at=0,
+                to_at=life.clock.wall(), from_sequence=1, to_sequence=1, count=1, count_is_capped=False,
+            )
+        )  # fmt: skip
+        await asyncio.sleep(0.5)
+        assert replayed(world) == []
+        await asyncio.sleep(5)
+
+    world.run(scenario)
+    assert [call.sequence for call in replayed(world)] == [1]
+
+
+# --- Fenced and crashed -----------------------------------------------------------------------------------------------
+
+
+def test_a_lane_that_another_owner_wrote_takes_its_replays_from_the_store(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await given_up(life, *(f"d{number}" for number in range(1_500)))
+        world.endpoint("a").answers(Reply(after=0.5))
+        replay_id = await life.replay("a", "failed")
+        await asyncio.sleep(2)
+        other = await life.store.load_lane(life.of("a"), 1)
+        assert other is not None
+        write = LaneFlush(
+            tenant_id=TENANT,
+            subscription_number=life.of("a").number,
+            version=other.version,
+            head=other.head,
+            open=(),
+            gaps=(),
+            health=other.health,
+            rows={},
+            abandoned_to=0,
+            attempts=(),
+            retries_done=(),
+            replays=(),
+            look_up=(),
+            refill=0,
+            feed=None,
+        )
+        assert await life.store.record([write])
+        await asyncio.sleep(300)
+        found = await life.replay_of("a", replay_id)
+        assert (found.state, found.queued) == (ReplayState.FINISHED, 1_500)
+
+    world.run(scenario)
+    assert {call.sequence for call in replayed(world)} == set(range(1, 1_501))
+    assert world.deliveries("a") == {}
+
+
+def test_an_order_that_is_changed_meanwhile_loses_no_part_of_a_replay(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await given_up(life, *(f"d{number}" for number in range(1_500)))
+        world.endpoint("a").answers(Reply(after=0.5))
+        replay_id = await life.replay("a", "failed")
+        for ordering in ("strict", "loose", "strict"):
+            await asyncio.sleep(0.7)
+            await life.change("a", ordering=ordering)
+        second = await life.replay("a", "all", last=3)  # while the lane is loaded anew
+        await asyncio.sleep(300)
+        assert [(await life.replay_of("a", each)).queued for each in (replay_id, second)] == [1_500, 3]
+
+    world.run(scenario)
+    assert sorted(call.sequence for call in replayed(world)) == sorted([*range(1, 1_501), 1, 2, 3])
+
+
+class Auditor:
+    """Holds every call of a replay against what was recorded when its life began."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[int, list[str | None]] = {}
+        world.checks.append(self.check)
+
+    def read(self) -> None:
+        found = self._world.query("SELECT sequence, failure FROM attempt WHERE run > 0 ORDER BY started_at")
+        self._known = {}
+        for sequence, failure in found:
+            self._known.setdefault(sequence, []).append(failure)
+        assert all(failures.count(None) <= 1 for failures in self._known.values()), "delivered twice, recorded twice"
+
+    def check(self, call: Call) -> None:
+        if call.replay:
+            failures = self._known.get(call.sequence, [])
+            assert None not in failures, f"recorded as delivered, and sent again: {call}"
+            assert len(failures) < 4, f"all attempts were used: {call}"
+
+    def ended(self, call: Call) -> None:
+        if call.replay and call.outcome is not None and call.outcome.failure != "cut":
+            self._known.setdefault(call.sequence, []).append(call.outcome.failure)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_over_crashes_every_failed_one_is_replayed_and_none_twice_but_the_unrecorded(world: World, seed: int) -> None:
+    random = Random(seed)
+    many = random.choice([50, 700, 1_500])
+    auditor = Auditor(world)
+    world.on_end = auditor.ended
+
+    async def begin(life: Life) -> None:
+        await given_up(life, *(f"d{number % 300}-{number}" for number in range(many)))
+        await life.replay("a", "failed")
+        world.endpoint("a").answer = lambda _call: _answers(random)
+
+    async def work(life: Life) -> None:
+        while True:
+            for _ in range(random.randrange(4)):
+                await life.submit(world.create(f"new{random.randrange(10**9)}"))
+            if random.random() < 0.3:
+                changes = random.choice([{"ordering": random.choice(["loose", "strict"])}, {"status": "paused"}])
+                ids = world.ids["a"]
+                await life.submit(PatchSubscription(tenant_id=TENANT, subscription_id=ids, checked=changes))
+                await asyncio.sleep(random.choice([0.0, 0.03, 1.0]))
+                await life.change("a", status="active")
+            await asyncio.sleep(random.choice([0.001, 0.02, 0.5, 12.0]))
+
+    async def end(life: Life) -> None:
+        world.endpoint("a").answers(Reply())
+        await life.change("a", status="active")
+        await asyncio.sleep(3_600)
+        found = await life.replay_of("a", world.replays[0])
+        assert (found.state, found.queued) == (ReplayState.FINISHED, many)
+
+    world.crash(begin)
+    for _ in range(6):
+        auditor.read()
+        world.crash(work, turns=random.randrange(1, random.choice([30, 300, 2_000])))
+        world.now += random.choice([0.0, 1.0, 50.0])
+    auditor.read()
+    world.run(end)
+
+    assert world.logged("error", "") == 0
+    gone = {row.sequence for row in world.deliveries("a").values() if row.run > 0}
+    assert {row.state for row in world.deliveries("a").values()} <= {State.FAILED}
+    delivered = {call.sequence for call in replayed(world) if call.delivered}
+    assert delivered | gone == set(range(1, many + 1))
+    for sequence in gone:
+        assert sum(a.counted for a in world.attempts("a", sequence) if a.run > 0) == 4
+
+
+def _answers(random: Random) -> Reply:
+    chance = random.random()
+    if chance < 0.7:
+        return Reply(after=random.choice([0.001, 0.01, 0.3]))
+    return REFUSED if chance < 0.75 else BROKEN
+
+
+def test_the_time_at_which_a_replay_was_found_is_when_it_is_due(world: World) -> None:
+    """It waits for nothing but its turn."""
+
+    async def scenario(life: Life) -> None:
+        await given_up(life, "x")
+        world.endpoint("a").answers(Reply())
+        asked_at = life.loop.time()
+        await life.replay("a", "failed")
+        await asyncio.sleep(1)
+        (call,) = replayed(world)
+        assert call.at - asked_at < 0.1
+        assert call.signed_at == life.world.wall_at(call.at) // SECOND
+
+    world.run(scenario)

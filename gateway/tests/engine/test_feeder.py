@@ -1,0 +1,79 @@
+"""What a lane's replays hand to it, and what is to be recorded of them."""
+
+from msgspec.structs import replace
+
+from signalpost.domain.delivery import State
+from signalpost.domain.lane import Lane, Row
+from signalpost.domain.replay import Replay, ReplayState
+from signalpost.engine.feeder import Feeder
+from signalpost.store.store import Candidate, Fed, Feed
+
+STEADY, WALL = 5, 7
+
+
+def replay(number: int) -> Replay:
+    return Replay(
+        number=number, id=f"r{number}", tenant_id=1, subscription_number=1, what="all", from_at=0, to_at=0,
+        from_sequence=1, to_sequence=9, count=0, count_is_capped=False, created_at=0, cursor=0,
+    )  # fmt: skip
+
+
+def asked(given: Replay) -> Feed:
+    return Feed(given, 9, ((0, 7),))
+
+
+def found(cursor: int, *sequences: int) -> Fed:
+    return Fed(tuple(Candidate(sequence, "d", None) for sequence in sequences), cursor)
+
+
+def test_a_part_is_queued_and_how_far_it_came_is_to_be_recorded_once() -> None:
+    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
+    feeder.queue(lane, asked(replay(1)), found(4, 2, 4), STEADY, WALL)
+    further = replace(replay(1), cursor=4, queued=2)
+    assert feeder.changes() == (further,)
+    assert feeder.changes() == ()
+    assert feeder.next == further
+    assert lane.changes().rows == {
+        sequence: Row(sequence, "d", State.PARKED, STEADY, 0, 4, 1, None) for sequence in (2, 4)
+    }
+
+
+def test_what_the_lane_leaves_as_it_is_does_not_count() -> None:
+    lane, feeder = Lane(3, strict=False), Feeder([replay(1)])
+    lane.take(4, "d")
+    feeder.queue(lane, asked(replay(1)), found(5, 3, 4, 5), STEADY, WALL)
+    assert [each.queued for each in feeder.changes()] == [1]
+
+
+def test_the_oldest_goes_first_until_it_is_finished() -> None:
+    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
+    feeder.follow(replay(2))
+    feeder.queue(lane, asked(replay(1)), found(8, 8), STEADY, WALL)
+    assert feeder.next == replace(replay(1), cursor=8, queued=1)
+    feeder.queue(lane, asked(feeder.next), found(9, 9), STEADY, WALL)
+    assert feeder.next == replay(2)
+    [finished] = feeder.changes()
+    assert (finished.state, finished.queued, finished.finished_at) == (ReplayState.FINISHED, 2, WALL)
+
+
+def test_one_that_is_known_keeps_its_place_when_its_start_is_told_again() -> None:
+    """A lane that was loaded anew may have read it already."""
+    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
+    feeder.queue(lane, asked(replay(1)), found(8), STEADY, WALL)
+    feeder.follow(replay(1))
+    assert feeder.next == replace(replay(1), cursor=8)
+
+
+def test_an_answer_that_comes_after_the_cancellation_is_dropped() -> None:
+    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
+    feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))
+    feeder.queue(lane, asked(replay(1)), found(8, 3), STEADY, WALL)
+    assert (feeder.next, feeder.changes(), lane.changed) == (None, (), False)
+
+
+def test_what_was_queued_before_the_cancellation_is_still_recorded() -> None:
+    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
+    feeder.queue(lane, asked(replay(1)), found(8, 3), STEADY, WALL)
+    feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))
+    assert feeder.next is None
+    assert [each.queued for each in feeder.changes()] == [1]

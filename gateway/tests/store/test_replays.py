@@ -1,0 +1,275 @@
+"""The contract of a store: replays, how far they have come, and what there is for them to feed."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from signalpost.domain.delivery import State
+from signalpost.domain.errors import Conflict
+from signalpost.domain.lane import Row
+from signalpost.domain.replay import Replay, ReplayState
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.store import Candidate, Fed, Feed
+
+if TYPE_CHECKING:
+    from gateway.tests.store.conftest import Play, Shop, Tools
+
+
+def failed(make: "type[Tools]", sequence: int, state: State = State.FAILED) -> Row:
+    return Row(sequence, make.document_id((sequence - 1) % 5), state, 0, 4, 4, 0, None)
+
+
+async def started(shop: "Shop", make: "type[Tools]", replay: int = 1, number: int = 1, **given: Any) -> Replay:
+    published = await shop.publish(make.replay(replay, number, **given))
+    [found] = published.replays
+    return found
+
+
+async def fed(
+    shop: "Shop", make: "type[Tools]", subscription: Subscription, version: int, replay: Replay, **given: Any
+) -> Fed:
+    """What a write that asks for more of a replay gets."""
+    head = given.pop("head", 10)
+    feed = Feed(replay, min(replay.to_sequence, head), subscription.filters)
+    flushed = (await shop.record(make.flush(subscription, version, head, feed=feed, **given)))[subscription.number]
+    assert flushed.fed is not None
+    return flushed.fed
+
+
+# --- Replays ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_replay_is_kept_as_it_was_started(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        replay = await started(shop, make, what="all", from_sequence=2, to_sequence=8, count=7, count_is_capped=True)
+        assert (replay.cursor, replay.what, replay.count, replay.count_is_capped) == (1, "all", 7, True)
+        await shop.reopen()
+        assert await shop.store.replay(subscription, replay.id) == replay
+        assert (await shop.store.load()).replays == (replay,)
+
+    play(scenario)
+
+
+def test_replays_are_listed_newest_first_page_by_page(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, other = await shop.subscribe(1), await shop.subscribe(2)
+        made = [await started(shop, make, replay) for replay in range(1, 6)]
+        foreign = await started(shop, make, 6, number=2)
+        page = await shop.store.replays(subscription, None, 3)
+        assert page == made[:1:-1]
+        assert await shop.store.replays(subscription, page[-1].number, 3) == made[1::-1]
+        assert await shop.store.replays(other, None, 3) == [foreign]
+        assert await shop.store.replay(subscription, foreign.id) is None
+
+    play(scenario)
+
+
+def test_only_so_many_run_over_several_batches(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.subscribe()
+        for replay in range(10):
+            await shop.do(make.replay(replay))
+        with pytest.raises(Conflict):
+            await shop.do(make.replay(10))
+        await shop.do(make.cancel(4))
+        await shop.do(make.replay(10))
+
+    play(scenario)
+
+
+def test_a_lane_writes_how_far_its_replays_have_come_and_a_stale_one_does_not(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        replay = await started(shop, make)
+        further = replay.fed(5, 3, 9, shop.now)
+        assert await shop.record(make.flush(subscription, 7, 9, rows=[failed(make, 1)], replays=(further,))) == {}
+        assert await shop.store.replay(subscription, replay.id) == replay
+        await shop.record(make.flush(subscription, 0, 9, replays=(further,)))
+        assert await shop.store.replay(subscription, replay.id) == further
+        finished = further.fed(9, 1, 9, shop.now + 5)
+        await shop.record(make.flush(subscription, 1, 9, replays=(finished,)))
+        assert await shop.store.replay(subscription, replay.id) == finished
+        assert (await shop.store.load()).replays == ()
+        with pytest.raises(Conflict):
+            await shop.do(make.cancel(1))
+
+    play(scenario)
+
+
+def test_a_cancelled_one_stays_cancelled_and_counts_what_was_queued_before(play: "Play", make: "type[Tools]") -> None:
+    """The lane learns of the cancellation after it queued one more part."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        replay = await started(shop, make)
+        [cancelled] = (await shop.publish(make.cancel(1))).replays
+        await shop.record(make.flush(subscription, 0, 9, replays=(replay.fed(9, 4, 9, shop.now + 99),)))
+        found = await shop.store.replay(subscription, replay.id)
+        assert found is not None
+        assert (found.state, found.queued) == (ReplayState.CANCELLED, 4)
+        assert found.finished_at == cancelled.finished_at
+
+    play(scenario)
+
+
+def test_a_cancellation_does_not_take_back_what_was_recorded(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        replay = await started(shop, make)
+        await shop.record(make.flush(subscription, 0, 9, replays=(replay.fed(5, 3, 9, shop.now),)))
+        await shop.do(make.cancel(1))
+        found = await shop.store.replay(subscription, replay.id)
+        assert found is not None
+        assert (found.state, found.cursor, found.queued) == (ReplayState.CANCELLED, 5, 3)
+
+    play(scenario)
+
+
+def test_those_that_ended_go_with_the_retention_and_all_with_their_subscription(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, other = await shop.subscribe(1), await shop.subscribe(2)
+        old, recent, running = [await started(shop, make, replay) for replay in (1, 2, 3)]
+        gone = await started(shop, make, 4, number=2)
+        await shop.do(make.cancel(1))
+        shop.now += 100 * SECOND
+        await shop.do(make.cancel(2))
+        await shop.publish(make.unsubscribe(2))
+        while await shop.store.prune_leftovers(shop.now, shop.now - 50 * SECOND, 10):
+            pass
+        left = await shop.store.replays(subscription, None, 10)
+        assert [replay.id for replay in left] == [running.id, recent.id]
+        assert await shop.store.replay(subscription, old.id) is None
+        # The subscription of the highest number stays as a tombstone; its replays do not.
+        assert await shop.store.replay(other, gone.id) is None
+
+    play(scenario)
+
+
+# --- What they feed ---------------------------------------------------------------------------------------------------
+
+
+def test_what_failed_is_found_as_it_is_after_the_write(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(10)
+        rows = [failed(make, s) for s in (1, 3, 5, 9)] + [failed(make, 2, State.PARKED), failed(make, 4, State.BLOCKED)]
+        await shop.record(make.flush(subscription, 0, 10, rows=rows))
+        replay = await started(shop, make, from_sequence=2, to_sequence=9)
+        found = await fed(shop, make, subscription, 1, replay, rows={5: None, 6: failed(make, 6)})
+        expected = tuple(Candidate(s, make.document_id((s - 1) % 5), failed(make, s)) for s in (3, 6, 9))
+        assert found == Fed(expected, 9)
+
+    play(scenario)
+
+
+def test_of_all_what_is_settled_is_found_too_and_nothing_that_is_on_its_way(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(12)
+        rows = [failed(make, 3), failed(make, 4, State.PARKED), failed(make, 5, State.BLOCKED)]
+        replay = await started(shop, make, what="all", from_sequence=1, to_sequence=12)
+        found = await fed(shop, make, subscription, 0, replay, rows=rows, open=(7,), gaps=((8, 9),))
+        assert [candidate.sequence for candidate in found.candidates] == [1, 2, 3, 6, 10]
+        assert [candidate.row for candidate in found.candidates if candidate.row] == [failed(make, 3)]
+        assert found.cursor == 10, "it went beyond the head"
+        count = await shop.store.count_replayable(subscription, 1, 12, "all")
+        assert count == (5, False)
+
+    play(scenario)
+
+
+def test_what_failed_in_a_gap_is_found_by_its_row(play: "Play", make: "type[Tools]") -> None:
+    """A retry by hand of what was skipped makes it a delivery."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(10)
+        replay = await started(shop, make, what="all", from_sequence=1, to_sequence=10)
+        found = await fed(shop, make, subscription, 0, replay, rows=[failed(make, 4)], gaps=((1, 3), (4, 9)))
+        assert [candidate.sequence for candidate in found.candidates] == [4, 10]
+        assert await shop.store.count_replayable(subscription, 1, 10, "all") == (2, False)
+
+    play(scenario)
+
+
+def test_types_count_as_they_were_when_the_event_was_made(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.subscribe(eventTypes=1)
+        await shop.fill(2)
+        await shop.do(make.patch(0, "3"))
+        await shop.do(make.change(eventTypes=2))
+        await shop.do(make.patch(1, "4"))
+        await shop.do(make.create(7))
+        await shop.do(make.change(eventTypes=7))
+        await shop.do(make.patch(1, "6"))
+        await shop.do(make.create(8))
+        subscription = await shop.subscription()
+        replay = await started(shop, make, what="all", from_sequence=1, to_sequence=7)
+        found = await fed(shop, make, subscription, 0, replay, head=7)
+        assert [candidate.sequence for candidate in found.candidates] == [1, 2, 4, 6, 7]
+        assert await shop.store.count_replayable(subscription, 1, 7, "all") == (5, False)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("what", ["failed", "all"])
+def test_parts_follow_one_another_without_loss_or_repetition(play: "Play", make: "type[Tools]", what: str) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.publish(*(make.create(number) for number in range(700)))
+        rows = [failed(make, sequence) for sequence in range(1, 701, 1 if what == "failed" else 3)]
+        replay = await started(shop, make, what=what, from_sequence=1, to_sequence=699)
+        seen: list[int] = []
+        for version in range(10):
+            found = await fed(shop, make, subscription, version, replay, head=700, rows=rows)
+            assert len(found.candidates) <= 256
+            seen += [candidate.sequence for candidate in found.candidates]
+            replay = replay.fed(found.cursor, len(found.candidates), 699, shop.now)
+            if replay.state is ReplayState.FINISHED:
+                break
+        assert seen == list(range(1, 700))
+        assert await shop.store.count_replayable(subscription, 1, 699, replay.what) == (699, False)
+
+    play(scenario)
+
+
+def test_a_range_beyond_the_head_or_none_at_all_has_nothing(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        await shop.record(make.flush(subscription, 0, 5))
+        for first, last in ((6, 9), (4, 3), (9, 2)):
+            assert await shop.store.count_replayable(subscription, first, last, "all") == (0, False)
+        assert await shop.store.count_replayable(subscription, 4, 9, "all") == (2, False)
+        replay = await started(shop, make, what="all", from_sequence=8, to_sequence=9)
+        assert await fed(shop, make, subscription, 1, replay, head=5) == Fed((), 7)
+
+    play(scenario)
+
+
+def test_many_lanes_that_replay_all_have_what_they_ask_for_in_one_write(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscriptions = [await shop.subscribe(number) for number in range(1, 6)]
+        await shop.fill(9)
+        replays = [await started(shop, make, n, number=n, what="all", to_sequence=9) for n in range(1, 6)]
+        flushes = [
+            make.flush(s, 0, 9, feed=Feed(replay, 9, s.filters))
+            for s, replay in zip(subscriptions, replays, strict=True)
+        ]
+        recorded = await shop.record(*flushes)
+        for subscription in subscriptions:
+            found = recorded[subscription.number].fed
+            assert found is not None
+            assert [candidate.sequence for candidate in found.candidates] == list(range(1, 10))
+
+    play(scenario)
