@@ -1,6 +1,13 @@
+import signal
+import subprocess
+from pathlib import Path
+from urllib.request import Request, urlopen
+
 import pytest
 from gateway.tests.acceptance.client import until
-from gateway.tests.cli.command import Endpoint, Run, create, json_of
+from gateway.tests.cli.command import SIGNALPOST, Endpoint, Run, create, environment, json_of
+
+from signalpost.domain.replay import RUNNING_MOST
 
 pytestmark = pytest.mark.slow
 AGO = ("--since", "1h")
@@ -50,12 +57,46 @@ def test_what_was_delivered_is_sent_again_too(run: Run, subscription: str, endpo
     until(lambda: len(endpoint.headers) == 2)
 
 
-def test_a_replay_is_cancelled(run: Run, subscription: str) -> None:
+@pytest.fixture
+def paused(run: Run, subscription: str) -> str:
+    """A subscription that got an event and is paused: its replays wait."""
     create(run)
     until(lambda: json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json")))
-    made = json_of(run("replay", subscription, *AGO, "--all", "--json"))
-    assert run("replay", "cancel", subscription, made["id"]).stdout.startswith("It is ")
-    assert json_of(run("replay", "get", subscription, made["id"], "--json"))["state"] in ("cancelled", "finished")
+    run("subscriptions", "pause", subscription)
+    return subscription
+
+
+def test_a_replay_is_cancelled(run: Run, paused: str) -> None:
+    made = json_of(run("replay", paused, *AGO, "--all", "--json"))
+    assert run("replay", "cancel", paused, made["id"]).stdout == "It is cancelled: 0 of 1 were queued.\n"
+    assert json_of(run("replay", "get", paused, made["id"], "--json"))["state"] == "cancelled"
+    again = run("replay", "cancel", paused, made["id"], code=1).stderr
+    assert again == "signalpost: The replay is cancelled: there is nothing left to cancel.\n"
+
+
+def test_a_replay_goes_on_when_nobody_waits_for_it_any_more(run: Run, paused: str, data_dir: Path) -> None:
+    waiting = subprocess.Popen(
+        [SIGNALPOST, "replay", paused, *AGO, "--all", "--wait"],
+        env=environment(SIGNALPOST_DATA_DIR=str(data_dir)),
+    )
+    until(lambda: json_of(run("replay", "list", paused, "--json")))
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(10) == 130
+    [made] = json_of(run("replay", "list", paused, "--json"))
+    assert made["state"] == "running"
+
+
+def test_a_subscription_that_takes_no_more_is_left_out_and_named(run: Run, paused: str, data_dir: Path) -> None:
+    url, key = ((data_dir / name).read_text().strip() for name in ("address", "operator-key"))
+    asked = Request(
+        f"{url}/v1/subscriptions/{paused}/replays",
+        b'{"from": "2026-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "status": "all"}',
+        {"authorization": f"Bearer {key}", "content-type": "application/json"},
+    )
+    for _ in range(RUNNING_MOST):
+        urlopen(asked).close()
+    refused = run("replay", *AGO, "--all", code=1)
+    assert f"Some subscriptions were left out:\n  {paused}: {RUNNING_MOST} replays" in refused.stderr
 
 
 def test_what_is_not_there_or_wrong_is_said(run: Run, subscription: str, document: str) -> None:

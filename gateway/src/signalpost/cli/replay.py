@@ -149,15 +149,17 @@ def _waited(client: Client, made: list[Replay]) -> list[Replay]:
             replay["id"]: bar.add_task(replay["id"], total=None if replay["countIsCapped"] else replay["count"])
             for replay in made
         }
+        running = made
         try:
-            while running := [replay for replay in replays.values() if replay.get("state", "running") == "running"]:
+            while running := [replay for replay in replays.values() if replay["state"] == "running"]:
                 for replay in running:
                     found = client.call("GET", _replays(replay["subscriptionId"], replay["id"])).content
                     replays[replay["id"]] = found
                     bar.update(tasks[replay["id"]], completed=found["queued"])
                 time.sleep(POLL)
         except KeyboardInterrupt:
-            remark("The replays go on. To stop one: signalpost replay cancel SUBSCRIPTION REPLAY")
+            for replay in running:
+                remark(f"It goes on. To stop it: signalpost replay cancel {replay['subscriptionId']} {replay['id']}")
             raise
     return list(replays.values())
 
@@ -168,8 +170,8 @@ def _show(made: list[Replay], dry_run: bool) -> None:  # noqa: FBT001 - the comm
         print_table(("subscription", "deliveries"), rows, "Nothing to send again.")
     else:
         print_table(
-            ("subscription", "replay", "deliveries"),
-            [(replay["subscriptionId"], replay["id"], _count(replay)) for replay in made],
+            ("subscription", "replay", "state", "queued", "of"),
+            [(r["subscriptionId"], r["id"], r["state"], f"{r['queued']:,}", _count(r)) for r in made],
             "Nothing to send again.",
         )
 
