@@ -1,6 +1,6 @@
 """`signalpost` on a disk that fails when it is told to. A program of its own: `failing_disk.py TRIGGER serve …`.
 
-As soon as the file TRIGGER is there, what it names fails with an I/O error: an operation on a kind of file, `sync -wal`.
+As soon as the file TRIGGER is there, what it says fails with an I/O error: an operation on a kind of file, `sync -wal`.
 """
 
 import sys

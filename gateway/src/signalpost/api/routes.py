@@ -49,3 +49,5 @@ OpenRoutes = Mapping[str, Callable[[Services], Awaitable[Answer]]]
 
 HEALTH_ROUTES: OpenRoutes = {"/health/live": health.live, "/health/ready": health.ready}
 METRICS_ROUTES: OpenRoutes = {"/metrics": metrics.metrics}
+QUIET_ROUTES = frozenset({*HEALTH_ROUTES, *METRICS_ROUTES})
+"""Asked for every few seconds, by machines: logged at the level debug."""
