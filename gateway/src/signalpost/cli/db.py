@@ -118,7 +118,7 @@ def prune(
     print_table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing.")
     for subscription, lost in pruned.lost.items():
         say(f"The subscription {subscription} lost up to {lost:,} events that it was behind.")
-    say(f"Kept {days} days of it. Of the file's {size:,} bytes {free:,} are free for what comes.")
+    say(f"Kept the last {days} days. Of the file's {size:,} bytes {free:,} are free for what comes.")
     if free and not compact:
         say("To give them back to the disk: signalpost db prune --compact")
 
