@@ -133,7 +133,11 @@ ROUTES = (
         handler=create,
         body=Body(document.NEW, document.NEW_REQUIRED),
         idempotent=True,
-        replies={201: Reply("The document; `documentCreated` is on its way.", Document, ("etag", "location"))},
+        replies={
+            201: Reply(
+                "The document; `documentCreated` is on its way.", Document, ("etag", "location", "signalpost-event")
+            )
+        },
         example=Example(_NEW),
     ),
     Route(
@@ -175,7 +179,13 @@ ROUTES = (
         body=Body(document.PATCH),
         conditional=True,
         idempotent=True,
-        replies={200: Reply("The document; `documentUpdated` is on its way if anything changed.", Document, ("etag",))},
+        replies={
+            200: Reply(
+                "The document; `documentUpdated` is on its way if anything changed.",
+                Document,
+                ("etag", "signalpost-event"),
+            )
+        },
         errors=(NotFound,),
         example=Example({"title": "Mutual NDA, second draft", "contractValue": 1500.0}),
     ),
@@ -194,8 +204,12 @@ ROUTES = (
         conditional=True,
         idempotent=True,
         replies={
-            200: Reply("The document as it is now.", Document, ("etag", "signalpost-changed")),
-            201: Reply("The document, which was not there before.", Document, ("etag", "signalpost-changed")),
+            200: Reply("The document as it is now.", Document, ("etag", "signalpost-changed", "signalpost-event")),
+            201: Reply(
+                "The document, which was not there before.",
+                Document,
+                ("etag", "signalpost-changed", "signalpost-event"),
+            ),
         },
         errors=(Conflict,),
         example=Example(_SNAPSHOT, {"sourceVersion": "7"}),
@@ -208,7 +222,7 @@ ROUTES = (
         handler=delete,
         conditional=True,
         idempotent=True,
-        replies={204: Reply("Deleted; `documentDeleted` is on its way.")},
+        replies={204: Reply("Deleted; `documentDeleted` is on its way.", headers=("signalpost-event",))},
         errors=(NotFound,),
         example=Example(),
     ),

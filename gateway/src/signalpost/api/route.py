@@ -73,5 +73,6 @@ PATH: Final[Mapping[str, str]] = {
 RESPONSE_HEADERS: Final[Mapping[str, str]] = {
     "etag": "The version, for `If-Match`.",
     "location": "Where it can be read.",
+    "signalpost-event": "The id of the event that the change made, if it made one.",
     "signalpost-changed": "`true` if the import changed anything.",
 }
