@@ -1,161 +1,30 @@
-"""Every command, as a person runs it: the real binary against a real gateway on this machine."""
+"""The database's commands, what all commands share, and what a newcomer sees."""
 
-import http.client
-import json
-import os
-import re
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import apsw
 import pytest
+from gateway.tests.cli import command
+from gateway.tests.cli.command import Run, at_terminal, json_of
+from rich.console import Console
 
-SIGNALPOST = Path(sys.executable).parent / "signalpost"
-NOWHERE = "http://127.0.0.1:9"
-"""Allowed as a target; nothing listens there."""
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from signalpost.cli.main import app
 
 pytestmark = pytest.mark.slow
+GROUPS = ("documents", "subscriptions", "deliveries", "replay", "events", "keys", "db")
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("gateway") / "data"
-    process = subprocess.Popen(
-        [SIGNALPOST, "serve", "--data-dir", folder, "--port", "0", "--allow-targets", NOWHERE, "--log-level", "error"],
-        stdout=subprocess.PIPE, text=True, env=_environment(),
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert "listens on" in process.stdout.readline()
-    yield folder
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
-    process.stdout.close()
-    assert not (folder / "address").exists(), "a stopped gateway leaves no address behind"
-
-
-@pytest.fixture
-def run(data_dir: Path) -> Run:
-    def run(*arguments: str, code: int = 0, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [SIGNALPOST, *arguments], input=stdin, capture_output=True, text=True, timeout=30,
-            env=_environment(**{"SIGNALPOST_DATA_DIR": str(data_dir), **environment}),
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    return run
-
-
-def _environment(**more: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")} | more
-
-
-def _json(done: "subprocess.CompletedProcess[str]") -> Any:
-    return json.loads(done.stdout)
-
-
-def _create(run: Run, title: str = "Mutual NDA") -> str:
-    made = run("documents", "create", "--type", "NDA", "--title", title, "--owner", "me@example.com", "--json")
-    return str(_json(made)["externalId"])
-
-
-def test_a_document_is_created_shown_changed_and_deleted(run: Run) -> None:
-    document = _create(run)
-    changed = _json(run("documents", "update", document, "--set", "contractValue=12.5", "--set", "title=New", "--json"))
-    assert (changed["contractValue"], changed["title"]) == (12.5, "New")
-    assert "12.5" in run("documents", "get", document).stdout
-    assert run("documents", "delete", document).stdout == f"Deleted {document}.\n"
-    assert "no document" in run("documents", "get", document, code=1).stderr
-
-
-def test_a_snapshot_is_imported_from_a_file_or_standard_input(run: Run, tmp_path: Path) -> None:
-    example = Path(__file__).parents[3] / "examples" / "page" / "documentCreated.json"
-    snapshot = json.loads(example.read_text())["data"]["document"]
-    file = tmp_path / "snapshot.json"
-    file.write_text(json.dumps(snapshot))
-    assert run("documents", "import", str(file), "--source-version", "1").stdout.startswith("Imported.")
-    again = run("documents", "import", "-", "--source-version", "1", stdin=file.read_text())
-    assert again.stdout.startswith("Nothing changed.")
-    assert "must be a JSON object" in run("documents", "import", "-", stdin="[]", code=1).stderr
-
-
-def test_what_is_wrong_is_named_field_by_field(run: Run) -> None:
-    wrong = run("documents", "update", _create(run), "--set", "titel=x", "--set", "ownerEmail=nobody", code=1)
-    assert "/titel: There is no such field here" in wrong.stderr
-    assert "/ownerEmail: This must be an e-mail address" in wrong.stderr
-
-
-def test_a_title_is_never_taken_for_markup(run: Run) -> None:
-    assert "[red]NDA[/red]" in run("documents", "get", _create(run, "[red]NDA[/red]")).stdout
-
-
-def test_a_subscription_is_made_listed_paused_resumed_changed_and_deleted(run: Run) -> None:
-    made = _json(run("subscriptions", "create", NOWHERE, "--event", "documentCreated", "--header", "x-a: b", "--json"))
-    subscription = made["id"]
-    assert made["secret"].startswith("whsec_")
-    assert subscription in run("subscriptions", "list").stdout
-    assert run("subscriptions", "pause", subscription).stdout.startswith("Paused.")
-    assert _json(run("subscriptions", "get", subscription, "--json"))["status"] == "paused"
-    assert run("subscriptions", "resume", subscription, "--skip-backlog").stdout.startswith("Resumed from now on.")
-    changed = _json(
-        run("subscriptions", "update", subscription, "--name", "Ours", "--event", "documentDeleted", "--json")
-    )
-    assert (changed["name"], changed["eventTypes"]) == ("Ours", ["documentDeleted"])
-    assert "secret" not in run("subscriptions", "get", subscription).stdout
-    assert run("subscriptions", "delete", subscription).stdout == f"Deleted {subscription}.\n"
-    assert "no subscription" in run("subscriptions", "get", subscription, code=1).stderr
-
-
-def test_a_failing_delivery_is_found_explained_and_retried(run: Run) -> None:
-    subscription = _json(run("subscriptions", "create", NOWHERE, "--json"))["id"]
-    _create(run)
-    found = _json(run("deliveries", "list", subscription, "--json"))
-    assert len(found) == 1
-    event = found[0]["eventId"]
-    assert run("deliveries", "retry", subscription, event).stdout.startswith("It is sent again now.")
-    assert "The endpoint refused the connection." in run("deliveries", "get", subscription, event).stdout
-    assert event in run("deliveries", "list", subscription, "--status", "retrying").stdout
-    assert run("deliveries", "list", subscription, "--status", "failed").stdout == "No such deliveries.\n"
-
-
-def test_events_are_listed_and_shown(run: Run) -> None:
-    document = _create(run)
-    found = _json(run("events", "list", "--document", document, "--json"))
-    assert [entry["event"]["type"] for entry in found] == ["documentCreated"]
-    event = found[0]["event"]["id"]
-    assert document in run("events", "get", event).stdout
-    assert event in run("events", "list", "--after", str(found[0]["sequence"] - 1), "--limit", "1").stdout
-
-
-def test_events_tail_follows_what_comes_and_nothing_before(run: Run, data_dir: Path) -> None:
-    _create(run, "before")
-    tail = subprocess.Popen(
-        [SIGNALPOST, "events", "tail", "--json"], stdout=subprocess.PIPE, text=True,
-        env=_environment(SIGNALPOST_DATA_DIR=str(data_dir)),
-    )  # fmt: skip
-    assert tail.stdout is not None
-    try:
-        time.sleep(2)  # it says nothing when it is ready
-        _create(run, "after")
-        assert json.loads(tail.stdout.readline())["event"]["data"]["document"]["title"] == "after"
-    finally:
-        tail.send_signal(signal.SIGINT)
-        assert tail.wait(10) == 130
-        tail.stdout.close()
-
-
-def test_the_database_is_checked_measured_backed_up_beside_the_gateway_and_restored(run: Run, tmp_path: Path) -> None:
-    document = _create(run)
+def test_the_database_is_checked_measured_backed_up_beside_the_gateway_and_restored(
+    run: Run, tmp_path: Path, document: str
+) -> None:
     assert run("db", "check").stdout == "The database is sound.\n"
-    assert "event" in {entry["name"] for entry in _json(run("db", "sizes", "--json"))}
+    assert "event" in {entry["name"] for entry in json_of(run("db", "sizes", "--json"))}
     copy = tmp_path / "copy.db"
     assert "the copy is sound" in run("db", "backup", str(copy)).stdout
     assert copy.stat().st_mode & 0o777 == 0o600
@@ -219,52 +88,90 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(run: Run, tmp_path: Pat
     assert not target.exists()
 
 
-def test_metrics_on_a_port_of_their_own_are_nowhere_else(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [SIGNALPOST, "serve", "--data-dir", tmp_path / "data", "--port", "0", "--metrics-port", "0"],
-        stdout=subprocess.PIPE, text=True, env=_environment(),
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        main, metrics = (re.search(r"127\.0\.0\.1:\d+", process.stdout.readline()) for _ in range(2))
-        assert main is not None
-        assert metrics is not None
-        statuses = [_status(port[0], path) for port in (main, metrics) for path in ("/metrics", "/health/live")]
-        assert statuses == [404, 200, 200, 404]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        process.stdout.close()
-
-
-def _status(address: str, path: str) -> int:
-    connection = http.client.HTTPConnection(address, timeout=10)
-    connection.request("GET", path)
-    status = connection.getresponse().status
-    connection.close()
-    return status
-
-
 def test_without_a_gateway_a_command_says_how_to_get_one(run: Run, tmp_path: Path) -> None:
     none = run("events", "list", code=1, SIGNALPOST_DATA_DIR=str(tmp_path))
     assert "Start one with `signalpost serve`" in none.stderr
     away = run("events", "list", code=1, SIGNALPOST_URL="http://127.0.0.1:9", SIGNALPOST_KEY="sp_x")
     assert "No gateway answers at http://127.0.0.1:9" in away.stderr
     assert "There is no database" in run("db", "check", code=1, SIGNALPOST_DATA_DIR=str(tmp_path)).stderr
+    keyless = run("events", "list", code=1, SIGNALPOST_URL="http://127.0.0.1:9", SIGNALPOST_DATA_DIR=str(tmp_path))
+    assert "need a key: set SIGNALPOST_KEY" in keyless.stderr
 
 
-def test_a_wrong_key_is_told_apart(run: Run) -> None:
+@pytest.mark.parametrize("url", ["example.com", "ftp://example.com", "http://", "http://127.0.0.1:x", "http://[::1"])
+def test_an_address_that_is_none_is_told(run: Run, url: str) -> None:
+    assert "SIGNALPOST_URL must be http(s)://host:port" in run("events", "list", code=1, SIGNALPOST_URL=url).stderr
+
+
+def test_a_wrong_key_or_tenant_is_told_apart(run: Run) -> None:
     assert "Set SIGNALPOST_KEY" in run("events", "list", code=1, SIGNALPOST_KEY="sp_wrong").stderr
+    assert "SIGNALPOST_KEY must be printable" in run("events", "list", code=1, SIGNALPOST_KEY="sp_\u00fc").stderr
+    assert "SIGNALPOST_TENANT says which one" in run("events", "list", code=1, SIGNALPOST_TENANT="nobody").stderr
 
 
-@pytest.mark.parametrize("group", ["documents", "subscriptions", "deliveries", "events", "db"])
-def test_every_command_explains_itself_with_an_example(run: Run, group: str) -> None:
+@pytest.fixture
+def other_server() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.wfile.write(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n<html></html>" if "list" not in self.path else b""
+            )
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_another_server_is_told_from_a_gateway(run: Run, other_server: str) -> None:
+    assert "not as a Signalpost gateway does" in run("events", "list", code=1, SIGNALPOST_URL=other_server).stderr
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_command_explains_itself_with_an_example(group: str) -> None:
     for name in import_module(f"signalpost.cli.{group}").app:
         if not name.startswith("-"):
-            assert f"Example: signalpost {group} {name}" in " ".join(run(group, name, "--help").stdout.split())
+            assert f"Example: signalpost {group} {name}" in _help(group, name)
 
 
-def test_the_top_level_help_names_every_group(run: Run) -> None:
-    shown = run("--help").stdout
-    for name in ("serve", "documents", "subscriptions", "deliveries", "events", "db"):
+@pytest.mark.parametrize("name", ["serve", "bench", "keys", "replay"])
+def test_what_is_a_command_by_itself_does_so_too(name: str) -> None:
+    assert f"Example: signalpost {name}" in _help(name)
+
+
+def _help(*command: str) -> str:
+    """As `--help` shows it, in one process for all."""
+    shown = StringIO()
+    app.help_print(command, console=Console(file=shown, width=200))
+    return shown.getvalue()
+
+
+def test_a_shell_completes_commands(tmp_path: Path) -> None:
+    command.run("--install-completion", HOME=str(tmp_path), SHELL="/bin/bash")
+    [script] = [file for file in tmp_path.rglob("*signalpost*") if file.is_file()]
+    typed = "COMP_WORDS=(signalpost subscriptions ro) COMP_CWORD=2; _signalpost signalpost ro subscriptions"
+    completed = subprocess.run(
+        ["bash", "-c", f'source "{script}"; {typed}; echo "${{COMPREPLY[@]}}"'], capture_output=True, text=True
+    )
+    assert completed.stdout == "rotate\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_a_newcomer_is_shown_first_steps_and_every_group(arguments: tuple[str, ...]) -> None:
+    shown = command.run(*arguments).stdout
+    for name in ("First steps", "signalpost serve\n", "SIGNALPOST_URL", "bench", *GROUPS):
         assert name in shown
+
+
+def test_the_first_steps_fit_a_small_terminal() -> None:
+    assert max(len(line) for line in at_terminal(80, "--help").splitlines() if line.startswith("    ")) <= 80
+
+
+def test_a_command_that_is_none_gets_the_nearest_one_and_where_to_read_on(run: Run) -> None:
+    wrong = run("documents", "lst", code=2).stderr
+    assert 'Did you mean "list"?' in wrong
+    assert "See: signalpost documents --help" in wrong

@@ -3,20 +3,51 @@
 import http.client
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from signalpost.domain.errors import SignalpostError
 
 TIMEOUT = 30
 ADDRESS_FILE = "address"
 """Where `serve` writes its URL, inside the data directory."""
+SEND_BUFFER = 256 * 1024
+"""What the system takes off a request at once, whether or not the gateway reads it: more than any that `exchange_lines`
+is given, but for a single long line."""
+PAGE_MOST = 250
+"""The entries that one page of a list can have."""
+
+_NEXT_STEPS = {
+    "document_not_found": "See which there are: signalpost documents list",
+    "subscription_not_found": "See which there are: signalpost subscriptions list",
+    "delivery_not_found": "See which there are: signalpost deliveries list",
+    "event_not_found": "See which there are: signalpost events list",
+    "key_not_found": "See which there are: signalpost keys list",
+    "replay_not_found": "See which there are: signalpost replay list SUBSCRIPTION",
+    "tenant_not_found": "SIGNALPOST_TENANT says which one is meant; without it, it is `default`.",
+    "subscription_not_active": "Resume it: signalpost subscriptions resume SUBSCRIPTION",
+}
+"""By a problem's code."""
 
 
 class CommandError(SignalpostError):
     """The command could not be done; the message says what to do next. Exit code 1."""
+
+
+class NoAnswer(CommandError):
+    """The connection could not be made, or it ended before the answer did."""
+
+
+class Refused(CommandError):
+    """The gateway answered, and not with a 2xx."""
+
+    def __init__(self, problem: Mapping[str, Any], message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+        """What it answered; of another than a gateway, empty."""
 
 
 class Answer(NamedTuple):
@@ -26,59 +57,107 @@ class Answer(NamedTuple):
     """The decoded JSON, or None."""
 
 
+def path(*parts: str) -> str:
+    """The path of the API with these parts, whatever characters they hold."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
 class Client:
-    def __init__(self, url: str, key: str, tenant: str | None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise CommandError(f"SIGNALPOST_URL must be http(s)://host:port, not {url}.")
+    """One connection, kept between calls."""
+
+    def __init__(self, url: str, key: str, tenant: str | None, options: Mapping[str, str]) -> None:
+        """`options` says by which of its options a command sets a field (`/name`) or a parameter (`?name`)."""
         self.url = url
-        self._parts = parts
+        self._options = options
         self._headers = {"authorization": f"Bearer {key}", "accept": "application/json"}
         if tenant is not None:
             self._headers["signalpost-tenant"] = tenant
+        self._connection, self._prefix = _connection(url)
 
     def call(
         self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None, **headers: str
     ) -> Answer:
-        """One request. Raises CommandError for anything but a 2xx."""
+        """One request. Raises Refused for anything but a 2xx, and NoAnswer."""
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         target = f"{path}?{urlencode(given)}" if given else path
         content = None if body is None else json.dumps(body).encode()
-        sent = {**self._headers, **headers, **({"content-type": "application/json"} if content else {})}
-        connection = self._connection()
+        sent = {**headers, **({"content-type": "application/json"} if content else {})}
         try:
-            connection.request(method, target, content, sent)
-            response = connection.getresponse()
-            raw = response.read()
-        except OSError as error:
-            raise CommandError(
-                f"No gateway answers at {self.url} ({error.strerror or error}). Start one with `signalpost serve`, "
-                "or say where it is with SIGNALPOST_URL."
-            ) from None
-        finally:
-            connection.close()
-        answer = Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, _json(raw))
-        if not 200 <= answer.status < 300:
-            raise _refused(answer)
-        return answer
+            response = self._request(method, target, content, sent)
+            return self._answer(response, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_answer(error) from None
+
+    def exchange_lines(self, path: str, media_type: str, content: bytes) -> Iterator[dict[str, Any]]:
+        """POST lines, and have the answer line by line as it comes. Raises as `call` does.
+
+        It reads only when all is sent, while the gateway answers from the first line on: so `content` must fit into
+        half of SEND_BUFFER, or be a single line.
+        """
+        try:
+            response = self._request("POST", path, content, {"content-type": media_type})
+            if response.status != 200:
+                self._answer(response, response.read())
+            for line in response:
+                yield json.loads(line)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._no_answer(error) from None
 
     def pages(self, path: str, query: Mapping[str, object], limit: int) -> Iterator[dict[str, Any]]:
         """The first `limit` entries of a list, over as many pages as that takes."""
         left, cursor = limit, None
         while left > 0:
-            page = self.call("GET", path, {**query, "limit": min(left, 250), "cursor": cursor}).content
+            page = self.call("GET", path, {**query, "limit": min(left, PAGE_MOST), "cursor": cursor}).content
             yield from page["data"][:left]
             left -= len(page["data"])
             cursor = page["next"]
             if cursor is None:
                 return
 
-    def _connection(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-        return kind(self._parts.hostname or "", self._parts.port, timeout=TIMEOUT)
+    def _request(
+        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        reused = self._connection.sock is not None
+        try:
+            return self._request_once(method, target, content, headers)
+        except (ConnectionError, http.client.CannotSendRequest):
+            self._connection.close()
+            if not reused:
+                raise
+            # A gateway ends connections that were idle: the request has most likely not reached it.
+            return self._request_once(method, target, content, headers)
+
+    def _request_once(
+        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        if self._connection.sock is None:
+            _open(self._connection)
+        self._connection.request(method, self._prefix + target, content, {**self._headers, **headers})
+        return self._connection.getresponse()
+
+    def _answer(self, response: http.client.HTTPResponse, raw: bytes) -> Answer:
+        try:
+            content = json.loads(raw) if raw else None
+        except ValueError:
+            raise CommandError(
+                f"{self.url} answered {response.status}, and not as a Signalpost gateway does. Is SIGNALPOST_URL right?"
+            ) from None
+        answer = Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
+        if not 200 <= answer.status < 300:
+            problem = content if isinstance(content, dict) else {}
+            raise Refused(problem, _refusal(answer, problem, self._options))
+        return answer
+
+    def _no_answer(self, error: Exception) -> NoAnswer:
+        self._connection.close()
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return NoAnswer(
+            f"No gateway answers at {self.url} ({reason}). Start one with `signalpost serve`, "
+            "or say where it is with SIGNALPOST_URL."
+        )
 
 
-def connect() -> Client:
+def connect(options: Mapping[str, str] | None = None) -> Client:
     """The gateway that the environment names, or else the one of the data directory on this machine."""
     data_dir = Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
     url = os.environ.get("SIGNALPOST_URL") or _kept(data_dir / ADDRESS_FILE)
@@ -87,12 +166,35 @@ def connect() -> Client:
         or os.environ.get("SIGNALPOST_OPERATOR_KEY")
         or _kept(data_dir / "operator-key")
     )
-    if url is None or key is None:
+    if url is None:
         raise CommandError(
-            f"No gateway is known: there is none in {data_dir}. Start one with `signalpost serve`, or set "
+            f"No gateway is known: none runs on {data_dir}. Start one with `signalpost serve`, or set "
             "SIGNALPOST_URL and SIGNALPOST_KEY (or SIGNALPOST_DATA_DIR, on the gateway's own machine)."
         )
-    return Client(url, key, os.environ.get("SIGNALPOST_TENANT"))
+    if key is None:
+        raise CommandError(f"Calls to {url} need a key: set SIGNALPOST_KEY.")
+    tenant = os.environ.get("SIGNALPOST_TENANT")
+    for name, value in (("SIGNALPOST_KEY", key), ("SIGNALPOST_TENANT", tenant or "")):
+        if not (value.isascii() and value.isprintable()):
+            raise CommandError(f"{name} must be printable ASCII characters only.")
+    return Client(url, key, tenant, options or {})
+
+
+def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
+    """With the path below which the API is."""
+    try:
+        parts = urlsplit(url)
+        kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[parts.scheme]
+        if not parts.hostname:
+            raise ValueError
+        return kind(parts.hostname, parts.port, timeout=TIMEOUT), parts.path.rstrip("/")
+    except (KeyError, ValueError):
+        raise CommandError(f"SIGNALPOST_URL must be http(s)://host:port, not {url}") from None
+
+
+def _open(connection: http.client.HTTPConnection) -> None:
+    connection.connect()
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def _kept(file: Path) -> str | None:
@@ -102,21 +204,31 @@ def _kept(file: Path) -> str | None:
         return None
 
 
-def _json(raw: bytes) -> Any:
-    try:
-        return json.loads(raw) if raw else None
-    except ValueError:
-        return None
-
-
-def _refused(answer: Answer) -> CommandError:
-    problem = answer.content if isinstance(answer.content, dict) else {}
+def _refusal(answer: Answer, problem: Mapping[str, Any], options: Mapping[str, str]) -> str:
     errors = problem.get("errors", [])
     what = problem.get("title" if errors else "detail") or f"The gateway answered {answer.status}"
     lines = [f"{what}:" if errors else str(what)]
-    lines += [f"  {error['pointer'] or 'the body'}: {error['detail']}" for error in errors]
+    lines += [f"  {_where(error['pointer'], options)}: {error['detail']}" for error in errors]
     if answer.status == 401:
         lines.append("Set SIGNALPOST_KEY to a key of this gateway.")
-    if answer.status == 503 and "retry-after" in answer.headers:
+    if "retry-after" in answer.headers:
         lines.append(f"Try again in {answer.headers['retry-after']} s.")
-    return CommandError("\n".join(lines))
+    if answer.status == 500:
+        lines.append(f"The request's id: {problem.get('requestId')}")
+    step = _NEXT_STEPS.get(str(problem.get("code")))
+    return "\n".join([*lines, step] if step else lines)
+
+
+def _where(pointer: str, options: Mapping[str, str]) -> str:
+    """The option that set what a pointer names, or the name itself; then what is below it."""
+    if pointer.startswith("?"):
+        return options.get(pointer, pointer[1:])
+    field, *below = pointer[1:].split("/")
+    named = options.get(f"/{field}", field) or "the body"
+    return " ".join([named, *(f"entry {int(part) + 1}" if part.isdecimal() else part for part in below)])
+
+
+def reasons(problem: Mapping[str, Any]) -> list[str]:
+    """A sentence for each thing that a problem finds wrong with a body."""
+    errors = problem.get("errors") or [{"pointer": "", "detail": problem["detail"]}]
+    return [f"{_where(e['pointer'], {})}: {e['detail']}" if e["pointer"] else str(e["detail"]) for e in errors]

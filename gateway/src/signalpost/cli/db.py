@@ -1,6 +1,5 @@
 """`signalpost db`: the database file itself, on the gateway's own machine."""
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from signalpost.cli.client import CommandError
+from signalpost.cli.data_directory import DataDir, find_database, folder
 from signalpost.cli.output import Json, print_json, print_table, say
 from signalpost.engine.clock import SystemClock
 from signalpost.engine.retention import DAY
@@ -19,8 +19,6 @@ from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 
 app = App(name="db", help="Check, back up, restore, prune and measure the database, on the gateway's own machine.")
 
-DataDir = Annotated[Path | None, Parameter(name="--data-dir", help="The gateway's folder. [signalpost-data]")]
-
 
 @app.command
 def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
@@ -28,7 +26,7 @@ def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
     Example: signalpost db check --data-dir ./data
     """
-    faults = maintenance.check(_database(data_dir))
+    faults = maintenance.check(find_database(data_dir))
     if as_json:
         print_json({"faults": faults})
     elif not faults:
@@ -46,7 +44,7 @@ def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir:
     if to.exists():
         raise CommandError(f"{to} exists; give a new file's name.")
     began = time.monotonic()
-    maintenance.back_up(_database(data_dir), to)
+    maintenance.back_up(find_database(data_dir), to)
     seconds = time.monotonic() - began
     say(f"Copied {to.stat().st_size:,} bytes to {to} in {seconds:.1f} s; the copy is sound.")
     say("The copy's secrets open with this gateway's master key only: keep that too.")
@@ -66,11 +64,11 @@ def restore(backup: Annotated[Path, Parameter(help="What `db backup` made.")], /
         raise CommandError(
             "This backup has faults, nothing was changed:\n" + "\n".join(f"  {fault}" for fault in faults)
         )
-    folder = _folder(data_dir)
-    directory = DataDirectory(folder)
+    database = folder(data_dir) / FILE_NAME
+    directory = DataDirectory(database.parent)
     directory.lock()
     try:
-        kept = maintenance.restore(backup, folder / FILE_NAME)
+        kept = maintenance.restore(backup, database)
     finally:
         directory.unlock()
     say(f"Restored {backup}." + (f" The database of before is {kept}." if kept else ""))
@@ -129,21 +127,10 @@ def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
     Example: signalpost db sizes
     """
-    found = maintenance.sizes(_database(data_dir))
+    found = maintenance.sizes(find_database(data_dir))
     if as_json:
         print_json([{"name": name, "rows": rows, "bytes": size} for name, rows, size in found])
     else:
         print_table(
             ("what", "rows", "bytes"), [(name, f"{rows:,}", f"{size:,}") for name, rows, size in found], "Nothing."
         )
-
-
-def _folder(data_dir: Path | None) -> Path:
-    return data_dir or Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
-
-
-def _database(data_dir: Path | None) -> Path:
-    database = _folder(data_dir) / FILE_NAME
-    if not database.exists():
-        raise CommandError(f"There is no database in {database.parent}. Say where it is with --data-dir.")
-    return database

@@ -1,72 +1,134 @@
 """`signalpost deliveries`: what was sent, what waits, what failed and why."""
 
-from typing import Annotated, Literal
+import time
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.client import connect
-from signalpost.cli.output import Json, print_facts, print_json, print_table, say
+from signalpost.cli.client import connect, path
+from signalpost.cli.delivery_tail import DeliveryTail
+from signalpost.cli.moments import WAYS, Moment
+from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, say
 
-app = App(name="deliveries", help="Look into deliveries, and send one again.")
+app = App(name="deliveries", help="Look into deliveries, follow them live, and send one again.")
 
-Subscription = Annotated[str, Parameter(help="The subscription's id.")]
-Event = Annotated[str, Parameter(help="The event's id.")]
+SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
+EventId = Annotated[str, Parameter(name="EVENT", help="The event's id.")]
+Status = Literal["pending", "delivered", "retrying", "failed"]
+EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
+OPTIONS = {
+    "?status": "--status", "?eventType": "--event-type", "?externalId": "--document", "?from": "--since",
+    "?to": "--until", "?subscriptionId": "--subscription",
+}  # fmt: skip
+FIELDS = {
+    "status": "status", "event": "eventId", "subscription": "subscriptionId", "created": "createdAt",
+    "type": "eventType", "next attempt": "nextAttemptAt", "document": "externalId",
+}  # fmt: skip
+"""Of a list's columns, by weight."""
+WIDTHS = {
+    "status": 9, "event": 36, "subscription": 36, "created": 20, "type": 15, "next attempt": 20, "document": 36,
+}  # fmt: skip
+POLL = 0.5
 
 
 @app.command(name="list")
 def list_(
-    subscription: Subscription,
+    subscription: Annotated[str | None, Parameter(name="SUBSCRIPTION", help="Only those of this subscription.")] = None,
     /,
     *,
-    status: Literal["pending", "delivered", "retrying", "failed"] | None = None,
+    status: Annotated[Status | None, Parameter(help="Only those that are in this state.")] = None,
+    event_type: Annotated[EventType | None, Parameter(help="Only those of events of this type.")] = None,
     document: Annotated[str | None, Parameter(help="Only those of the document with this externalId.")] = None,
-    since: Annotated[
-        str | None, Parameter(help="Only events from this moment on, such as 2026-11-24T10:00:00Z.")
-    ] = None,
-    limit: int = 50,
+    since: Annotated[Moment | None, Parameter(help=f"Only events from this moment on: {WAYS}.")] = None,
+    until: Annotated[Moment | None, Parameter(help="Only events before this moment.")] = None,
+    limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """List a subscription's deliveries, newest first.
+    """List deliveries, the newest event first.
 
-    Example: signalpost deliveries list 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --status failed
+    Example: signalpost deliveries list --status failed --since 2h
     """
-    query = {"status": status, "externalId": document, "from": since}
-    found = list(connect().pages(f"/v1/subscriptions/{subscription}/deliveries", query, limit))
+    query = {"status": status, "eventType": event_type, "externalId": document, "from": since, "to": until}
+    place = path("deliveries") if subscription is None else path("subscriptions", subscription, "deliveries")
+    found = list(connect(OPTIONS).pages(place, query, limit))
     if as_json:
         print_json(found)
         return
-    columns = ("sequence", "created", "type", "document", "status", "next attempt", "event")
-    fields = ("sequence", "createdAt", "eventType", "externalId", "status", "nextAttemptAt", "eventId")
-    print_table(columns, [[delivery[field] for field in fields] for delivery in found], "No such deliveries.")
-
-
-@app.command
-def get(subscription: Subscription, event: Event, /, *, as_json: Json = False) -> None:
-    """Show a delivery with every attempt.
-
-    Example: signalpost deliveries get 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
-    """
-    found = connect().call("GET", f"/v1/subscriptions/{subscription}/deliveries/{event}").content
-    if as_json:
-        print_json(found)
-        return
-    attempts = found.pop("attempts")
-    print_facts(found)
+    columns = _columns(subscription)
     print_table(
-        ("attempt", "started", "ms", "status", "error", "detail", "answer"),
-        [
-            (a["number"], a["startedAt"], a["durationMs"], a["statusCode"], a["error"], a["detail"], a["answer"][:80])
-            for a in attempts
-        ],
-        "Not attempted yet.",
+        columns,
+        [[delivery[FIELDS[column]] for column in columns] for delivery in found],
+        "No such deliveries." if any(query.values()) else "No deliveries.",
     )
 
 
 @app.command
-def retry(subscription: Subscription, event: Event, /) -> None:
+def tail(
+    *,
+    subscription: Annotated[str | None, Parameter(help="Only those of this subscription.")] = None,
+    status: Annotated[Status | None, Parameter(help="Only when they come into this state.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Follow deliveries live, until Ctrl-C: a line when one appears, and whenever its state changes.
+
+    It shows those of events that come from now on.
+
+    Example: signalpost deliveries tail --status failed
+    """
+    client = connect(OPTIONS)
+    if subscription is not None:
+        client.call("GET", path("subscriptions", subscription))
+    tail = DeliveryTail(client, subscription)
+    columns = _columns(subscription)
+    lines = None if as_json else Lines({column: WIDTHS[column] for column in columns})
+    while True:
+        for delivery in tail.changes():
+            if status is not None and delivery["status"] != status:
+                continue
+            if lines is None:
+                print_json(delivery)
+            else:
+                lines.print([delivery[FIELDS[column]] for column in columns])
+        time.sleep(POLL)
+
+
+@app.command
+def get(subscription: SubscriptionId, event: EventId, /, *, as_json: Json = False) -> None:
+    """Show a delivery with every attempt.
+
+    Example: signalpost deliveries get 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
+    """
+    found = connect().call("GET", path("subscriptions", subscription, "deliveries", event)).content
+    if as_json:
+        print_json(found)
+        return
+    attempts: list[dict[str, Any]] = found.pop("attempts")
+    print_facts(found)
+    say("")
+    print_table(
+        ("attempt", "run", "started", "ms", "status", "error", "detail or answer"),
+        [
+            (
+                attempt["number"], attempt["run"], attempt["startedAt"], attempt["durationMs"], attempt["statusCode"],
+                attempt["error"], attempt["detail"] or attempt["answer"],
+            )
+            for attempt in attempts
+        ],
+        "Not attempted yet.",
+        cut=("detail or answer",),
+    )  # fmt: skip
+
+
+@app.command
+def retry(subscription: SubscriptionId, event: EventId, /) -> None:
     """Send once more, now. A failure of it cancels nothing.
 
     Example: signalpost deliveries retry 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
-    connect().call("POST", f"/v1/subscriptions/{subscription}/deliveries/{event}/retry")
-    say("It is sent again now. See how it went: signalpost deliveries get …")
+    connect().call("POST", path("subscriptions", subscription, "deliveries", event, "retry"))
+    say(f"It is sent again now. See how it went: signalpost deliveries get {subscription} {event}")
+
+
+def _columns(subscription: str | None) -> tuple[str, ...]:
+    """All, but the subscription's where that is the same everywhere."""
+    return tuple(column for column in FIELDS if column != "subscription" or subscription is None)

@@ -1,27 +1,74 @@
-"""`signalpost documents`: create, read, change, delete, import."""
+"""`signalpost documents`: list, create, read, change, delete, import."""
 
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 from cyclopts import App, Parameter
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-from signalpost.cli.client import CommandError, connect
-from signalpost.cli.output import Json, print_facts, print_json, say
+from signalpost.cli.client import Client, CommandError, connect, path, reasons
+from signalpost.cli.document_import import LINE_MOST, Line, Tally, import_lines, read_lines
+from signalpost.cli.moments import WAYS, Moment
+from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
+from signalpost.domain.document import STATUSES
 
-app = App(name="documents", help="Create, read, change, delete and import documents.")
+app = App(name="documents", help="List, create, read, change, delete and import documents.")
 
+ExternalId = Annotated[str, Parameter(name="EXTERNAL-ID", help="The document's externalId.")]
 Fields = Annotated[
-    list[str] | None, Parameter(name="--set", help="field=value, as often as needed; JSON values are read.")
+    list[str] | None,
+    Parameter(name="--set", negative="", help="field=value, as often as needed; JSON values are read."),
 ]
+OPTIONS = {"/type": "--type", "/title": "--title", "/ownerEmail": "--owner", "/authorEmail": "--author"}
+FILTERS = {
+    "?status": "--status", "?type": "--type", "?referenceId": "--reference-id", "?ownerEmail": "--owner",
+    "?updatedAfter": "--updated-after", "?sourceVersion": "--source-version",
+}  # fmt: skip
+
+
+@app.command(name="list")
+def list_(
+    *,
+    status: Annotated[str | None, Parameter(help=f"Only those with this status: {', '.join(STATUSES)}.")] = None,
+    type_: Annotated[str | None, Parameter(name="--type", help="Only those of this type.")] = None,
+    reference_id: Annotated[str | None, Parameter(help="Only those with this referenceId.")] = None,
+    owner: Annotated[str | None, Parameter(help="Only those of the owner with this e-mail address.")] = None,
+    updated_after: Annotated[Moment | None, Parameter(help=f"Only those changed since: {WAYS}.")] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List documents, the newest first.
+
+    Example: signalpost documents list --status approved --updated-after 7d
+    """
+    query = {
+        "status": status, "type": type_, "referenceId": reference_id, "ownerEmail": owner,
+        "updatedAfter": updated_after,
+    }  # fmt: skip
+    found = list(connect(FILTERS).pages(path("documents"), query, limit))
+    if as_json:
+        print_json(found)
+        return
+    fields = ("externalId", "status", "updatedAt", "title", "type", "ownerEmail", "referenceId")
+    print_table(
+        ("document", "status", "updated", "title", "type", "owner", "reference"),
+        [[document.get(field) for field in fields] for document in found],
+        "No such documents." if any(query.values()) else "No documents yet. Make one: signalpost documents create …",
+        cut=("title", "type", "owner", "reference"),
+    )
 
 
 @app.command
 def create(
     *,
     type_: Annotated[str, Parameter(name="--type", help="What kind of document it is.")],
-    title: str,
+    title: Annotated[str, Parameter(help="Its title.")],
     owner: Annotated[str, Parameter(help="The owner's e-mail address.")],
     author: Annotated[str | None, Parameter(help="The author's; the owner's if left out.")] = None,
     set_: Fields = None,
@@ -31,68 +78,160 @@ def create(
 
     Example: signalpost documents create --type NDA --title "Mutual NDA" --owner me@example.com
     """
-    body = {"type": type_, "title": title, "ownerEmail": owner, "authorEmail": author or owner, **_fields(set_)}
-    _show(connect().call("POST", "/v1/documents", body=body).content, as_json)
+    fields = _fields(set_)
+    body = {"type": type_, "title": title, "ownerEmail": owner, "authorEmail": author or owner, **fields}
+    _show(connect(OPTIONS | _set(fields)).call("POST", path("documents"), body=body).content, as_json)
 
 
 @app.command
-def get(external_id: str, /, *, as_json: Json = False) -> None:
+def get(external_id: ExternalId, /, *, as_json: Json = False) -> None:
     """Show a document.
 
     Example: signalpost documents get d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
-    _show(connect().call("GET", f"/v1/documents/{external_id}").content, as_json)
+    _show(connect().call("GET", path("documents", external_id)).content, as_json)
 
 
 @app.command
-def update(external_id: str, /, *, set_: Fields = None, as_json: Json = False) -> None:
+def update(external_id: ExternalId, /, *, set_: Fields = None, as_json: Json = False) -> None:
     """Change fields of a document; null removes one.
 
     Example: signalpost documents update d24c0644-1d31-47fa-960e-b0cc8b4f136c --set contractValue=1500.0
     """
-    if not set_:
-        raise CommandError("Say what to change: --set field=value.")
-    _show(connect().call("PATCH", f"/v1/documents/{external_id}", body=_fields(set_)).content, as_json)
+    fields = _fields(set_)
+    if not fields:
+        raise CommandError("Say what to change: --set field=value")
+    _show(connect(_set(fields)).call("PATCH", path("documents", external_id), body=fields).content, as_json)
 
 
 @app.command
-def delete(external_id: str, /) -> None:
+def delete(external_id: ExternalId, /) -> None:
     """Delete a document.
 
     Example: signalpost documents delete d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
-    connect().call("DELETE", f"/v1/documents/{external_id}")
+    connect().call("DELETE", path("documents", external_id))
     say(f"Deleted {external_id}.")
 
 
 @app.command(name="import")
 def import_(
-    file: Annotated[
-        Path, Parameter(allow_leading_hyphen=True, help="A JSON file with one snapshot; - is standard input.")
-    ],
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file; - is standard input.")],
     /,
     *,
     source_version: Annotated[
-        int | None, Parameter(help="The source's own number of this state; newer ones win.")
+        int | None,
+        Parameter(
+            help="Of one snapshot: the source's own number of this state; newer ones win. Lines carry it inside."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Import a whole snapshot of a document that another system keeps.
+    """Import whole snapshots of documents that another system keeps.
 
-    Example: signalpost documents import contract.json --source-version 7
+    The file has one JSON object a line (NDJSON), of any length, or a single JSON object over several lines. To import
+    the same again changes nothing.
+
+    Example: signalpost documents import archive.ndjson
     """
+    with _opened(file) as opened:
+        lines = (line for line in read_lines(opened) if line.content)
+        first = next(lines, None)
+        if first is None:
+            remarks.print(f"{_name(file)} is empty: there is nothing to import.", markup=False)
+        elif source_version is None and (_is_json(first.content) or len(first.content) == LINE_MOST):
+            _import_lines(connect(), opened, chain([first], lines), as_json)
+        else:
+            _import_one(_name(file), first.content + b"\n" + opened.read(LINE_MOST), source_version, as_json)
+
+
+def _import_lines(
+    client: Client,
+    file: BinaryIO,
+    lines: Iterator[Line],
+    as_json: bool,  # noqa: FBT001 - the command's own option
+) -> None:
+    def show(answer: dict[str, Any]) -> None:
+        if as_json:
+            print_json(answer)
+        elif "problem" in answer:
+            for reason in reasons(answer["problem"]):
+                remarks.print(cell(f"line {answer['line']} ({answer['externalId'] or 'no externalId'}): {reason}"))
+
+    tally = Tally()
+    with progress(BarColumn(), DownloadColumn(), TextColumn("{task.fields[tally]}"), TimeRemainingColumn()) as bar:
+        task = bar.add_task("", total=_size(file), tally=tally)
+        try:
+            import_lines(client, lines, tally, show, lambda size: bar.advance(task, size))
+        except CommandError as error:
+            raise CommandError(f"{error}\n{_so_far(tally)}") from None
+        except BrokenPipeError:
+            raise CommandError(f"Nobody reads the answers any more.\n{_so_far(tally)}") from None
+        except KeyboardInterrupt:
+            remarks.print(_so_far(tally), markup=False)
+            raise
+    if not as_json:
+        say(f"{tally}.")
+    if tally.refused:
+        raise CommandError(f"{tally.refused:,} of {tally.lines:,} lines were refused.")
+
+
+def _so_far(tally: Tally) -> str:
+    if not tally.through:
+        return "No line is known to be imported. Import the same again: what is in already changes nothing."
+    return (
+        f"Up to line {tally.through:,} all is done; {tally}. Import the same again: what is in already changes nothing."
+    )
+
+
+def _import_one(name: str, content: bytes, source_version: int | None, as_json: bool) -> None:  # noqa: FBT001
+    if len(content) > LINE_MOST:
+        raise CommandError(f"{name} is neither one JSON object a line nor a single one of at most 1 MiB.")
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        snapshot = json.loads(text)
-        external_id = snapshot["externalId"]
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError):
-        raise CommandError(f"{file} must be a JSON object with an externalId.") from None
-    answer = connect().call("PUT", f"/v1/documents/{external_id}", {"sourceVersion": source_version}, snapshot)
+        snapshot = json.loads(content)
+    except ValueError as error:
+        where = "With --source-version" if source_version is not None else "If not one on each line"
+        raise CommandError(f"{where}, {name} must have a single JSON object: {error}.") from None
+    if isinstance(snapshot, list):
+        raise CommandError(f"{name} has a list. Give one object a line, such as `jq -c '.[]'` makes of it.")
+    if not isinstance(snapshot, dict) or not isinstance(snapshot.get("externalId"), str):
+        raise CommandError(f"{name} must be a JSON object with an externalId.")
+    answer = connect(FILTERS).call(
+        "PUT", path("documents", snapshot["externalId"]), {"sourceVersion": source_version}, snapshot
+    )
     if not as_json:
         say("Imported." if answer.headers.get("signalpost-changed") == "true" else "Nothing changed.")
     _show(answer.content, as_json)
+
+
+def _name(file: Path) -> str:
+    return "standard input" if str(file) == "-" else str(file)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = file.open("rb")
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+    with opened:
+        yield opened
+
+
+def _size(file: BinaryIO) -> int | None:
+    """In bytes; None of a pipe."""
+    return os.fstat(file.fileno()).st_size or None
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _fields(pairs: list[str] | None) -> dict[str, Any]:
@@ -100,12 +239,16 @@ def _fields(pairs: list[str] | None) -> dict[str, Any]:
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
         if not separator:
-            raise CommandError(f"Write --set field=value, not {pair}.")
+            raise CommandError(f"Write --set field=value, not {pair}")
         try:
             fields[name] = json.loads(value)
         except ValueError:
             fields[name] = value
     return fields
+
+
+def _set(fields: dict[str, Any]) -> dict[str, str]:
+    return {f"/{name}": f"--set {name}" for name in fields}
 
 
 def _show(document: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - the command's own option

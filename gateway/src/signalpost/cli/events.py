@@ -5,100 +5,125 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.client import Client, connect
-from signalpost.cli.output import Json, print_facts, print_json, print_table
+from signalpost.cli.client import PAGE_MOST, Client, Refused, connect, path
+from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, remark
 
-app = App(name="events", help="Read the log of events.")
+app = App(name="events", help="Read the log of events, and follow it live.")
 
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
-Type = Annotated[EventType | None, Parameter(name="--type", help="Only events of this type.")]
+Type = Annotated[EventType | None, Parameter(name="--event-type", help="Only events of this type.")]
 Document = Annotated[str | None, Parameter(name="--document", help="Only events of the document with this externalId.")]
-COLUMNS = ("sequence", "createdAt", "type", "status", "document", "event")
+OPTIONS = {"?after": "--after", "?eventType": "--event-type", "?externalId": "--document"}
+COLUMNS = {"sequence": 9, "event": 36, "type": 15, "created": 20, "document": 36, "status": 23}
 POLL = 0.5
 
 
 @app.command(name="list")
 def list_(
     *,
-    after: Annotated[int, Parameter(help="Begin behind this sequence.")] = 0,
-    limit: int = 50,
-    type_: Type = None,
+    after: Annotated[int | None, Parameter(help="Begin behind this sequence; at the oldest if left out.")] = None,
+    limit: Limit = 50,
+    event_type: Type = None,
     document: Document = None,
     as_json: Json = False,
 ) -> None:
-    """List events, oldest first.
+    """List events, the oldest first.
 
-    Example: signalpost events list --after 100 --type documentCreated
+    Example: signalpost events list --after 100 --event-type documentCreated
     """
-    client = connect()
+    client = connect(OPTIONS)
+    at = _before_oldest(client) if after is None else after
     found: list[dict[str, Any]] = []
     while len(found) < limit:
-        page = _page(client, after, limit - len(found), type_, document)
+        page = _page(client, at, limit - len(found), event_type, document)
         found += page["data"]
-        if page["last"] == after:
+        if page["last"] == at:
             break
-        after = page["last"]
+        at = page["last"]
     if as_json:
         print_json(found)
-    else:
-        print_table(COLUMNS, map(_row, found), "No events.")
+        return
+    print_table(
+        tuple(COLUMNS), map(_row, found), "No such events." if after or event_type or document else "No events."
+    )
+    if len(found) == limit:
+        remark(f"(Go on with --after {at}.)")
 
 
 @app.command
-def tail(*, type_: Type = None, document: Document = None, as_json: Json = False) -> None:
+def tail(*, event_type: Type = None, document: Document = None, as_json: Json = False) -> None:
     """Follow the log live, until Ctrl-C.
 
-    Example: signalpost events tail --type documentUpdated
+    Example: signalpost events tail --event-type documentUpdated
     """
-    client = connect()
-    after = _end(client)
+    client = connect(OPTIONS)
+    after = end_of_log(client)
+    lines = None if as_json else Lines(COLUMNS)
     while True:
-        page = _page(client, after, 250, type_, document)
+        page = _page(client, after, PAGE_MOST, event_type, document)
         for entry in page["data"]:
-            if as_json:
+            if lines is None:
                 print_json(entry)
             else:
-                print_table(("",) * len(COLUMNS), [_row(entry)], "")
+                lines.print(_row(entry))
         if page["last"] == after:
             time.sleep(POLL)
         after = page["last"]
 
 
 @app.command
-def get(event_id: str, /, *, as_json: Json = False) -> None:
+def get(event: Annotated[str, Parameter(name="EVENT", help="The event's id.")], /, *, as_json: Json = False) -> None:
     """Show an event, as it is sent.
 
     Example: signalpost events get 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
-    entry = connect().call("GET", f"/v1/events/{event_id}").content
+    entry = connect().call("GET", path("events", event)).content
     if as_json:
         print_json(entry)
     else:
-        event = entry["event"]
-        facts = {
-            "sequence": entry["sequence"],
-            "id": event["id"],
-            "type": event["type"],
-            "createdAt": event["createdAt"],
-        }
-        print_facts({**facts, **{f"document.{name}": value for name, value in event["data"]["document"].items()}})
+        sent = entry["event"]
+        facts = {name: sent[name] for name in ("id", "type", "createdAt")}
+        print_facts({"sequence": entry["sequence"], **facts, **sent["data"]})
 
 
-def _page(client: Client, after: int, limit: int, type_: str | None, document: str | None) -> dict[str, Any]:
-    query = {"after": after, "limit": min(limit, 250), "eventType": type_, "externalId": document}
-    page: dict[str, Any] = client.call("GET", "/v1/events", query).content
-    return page
-
-
-def _end(client: Client) -> int:
+def end_of_log(client: Client) -> int:
     """The last sequence: a feed that begins behind the log's end says where that is."""
-    last: int = client.call("GET", "/v1/events", {"after": 2**62}).content["last"]
+    last: int = client.call("GET", path("events"), {"after": 2**62}).content["last"]
     return last
+
+
+def newest(client: Client) -> tuple[int, str | None]:
+    """The sequence and `createdAt` of the newest event; that is None where none is kept."""
+    last = end_of_log(client)
+    try:
+        found = _page(client, max(0, last - 1), 1, None, None)["data"]
+    except Refused as refused:
+        if "oldest" not in refused.problem:
+            raise
+        found = []
+    return last, found[0]["event"]["createdAt"] if found else None
+
+
+def _before_oldest(client: Client) -> int:
+    """Where to begin, to get all that is kept."""
+    try:
+        _page(client, 0, 1, None, None)
+    except Refused as refused:
+        if "oldest" not in refused.problem:
+            raise
+        return int(refused.problem["oldest"]) - 1
+    return 0
+
+
+def _page(client: Client, after: int, limit: int, event_type: str | None, document: str | None) -> dict[str, Any]:
+    query = {"after": after, "limit": min(limit, PAGE_MOST), "eventType": event_type, "externalId": document}
+    page: dict[str, Any] = client.call("GET", path("events"), query).content
+    return page
 
 
 def _row(entry: dict[str, Any]) -> tuple[object, ...]:
     event = entry["event"]
     document = event["data"]["document"]
     return (
-        entry["sequence"], event["createdAt"], event["type"], document["status"], document["externalId"], event["id"],
+        entry["sequence"], event["id"], event["type"], event["createdAt"], document["externalId"], document["status"],
     )  # fmt: skip

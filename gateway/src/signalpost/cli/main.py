@@ -2,34 +2,78 @@
 
 import os
 import sys
+from typing import NoReturn
 
-from cyclopts import App
+from cyclopts import App, Group
 
 from signalpost import VERSION
-from signalpost.cli import db, deliveries, documents, events, subscriptions
+from signalpost.cli import db, deliveries, documents, events, keys, replay, subscriptions
+from signalpost.cli.output import complain, misuse
 from signalpost.domain.errors import SignalpostError
 
-app = App(
-    name="signalpost",
-    help="A webhook gateway for document events. Try: signalpost serve",
-    version=VERSION,
-)
-app.command("signalpost.cli.serve:serve", help="Run a gateway on this machine until Ctrl-C or SIGTERM.")
-app.command("signalpost.cli.bench:bench", help="Measure a gateway on this machine.")
-for commands in (documents, subscriptions, deliveries, events, db):
-    app.command(commands.app)
+HELP = """A webhook gateway for document events.
+
+First steps, the first of them in a terminal of its own:
+
+    signalpost serve
+    signalpost subscriptions create https://example.com/hooks
+    signalpost documents create --type NDA --title Mine --owner me@example.com
+    signalpost deliveries list
+
+Where the gateway is, they read from SIGNALPOST_URL, SIGNALPOST_KEY and, for
+another tenant than `default`, SIGNALPOST_TENANT; on its own machine, from its
+folder, SIGNALPOST_DATA_DIR or ./signalpost-data.
+Every command has --help with an example.
+"""
+
+# These two are loaded only when they are called: what they need is much. So their help stands here.
+SERVE_HELP = """Run a gateway on this machine until Ctrl-C or SIGTERM.
+
+Each option can be given in the environment as well: SIGNALPOST_DATA_DIR is --data-dir.
+
+Example: signalpost serve --data-dir ./data --port 8080
+"""
+BENCH_HELP = """Measure a gateway on this machine, and check that nothing was lost.
+
+Every rate is also a share of the limit: what a client that does nothing but send reaches in the same run.
+
+Example: signalpost bench --only engine --fan-out 10 --runs 5
+"""
+
+_HERE = Group.create_ordered("On the gateway's machine")
+_ANYWHERE = Group.create_ordered("With a running gateway")
+_MORE = Group.create_ordered("More")
+
+app = App(name="signalpost", help=HELP, help_format="plaintext", version=VERSION, error_formatter=misuse)
+app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
+app.command("signalpost.cli.bench:bench", help=BENCH_HELP, group=_HERE)
+for group, modules in ((_HERE, (db,)), (_ANYWHERE, (documents, subscriptions, deliveries, replay, events, keys))):
+    for module in modules:
+        module.app.group = group
+        module.app.help_format = "markdown"
+        app.command(module.app)
 app.register_install_completion_command()
+for option in ("--help", "--version", "--install-completion"):
+    app[option].group = _MORE
 
 
 def main() -> None:
     try:
         app()
     except SignalpostError as error:
-        print(f"signalpost: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+        complain(str(error))
+        _end(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _end(130)
     except BrokenPipeError:
-        # The reader of a pipe has seen enough (`| head`). Nothing may be flushed to it on the way out.
+        # The reader of a pipe has seen enough (`| head`).
+        _end(0)
+
+
+def _end(code: int) -> NoReturn:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nothing may be flushed to a closed pipe on the way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    sys.exit(code)

@@ -1,28 +1,51 @@
-"""What commands print: tables and facts for people, JSON for scripts. Colours only at a terminal."""
+"""What commands print: tables, lines and facts for people, JSON for scripts.
+
+Colours, and widths that fit, only at a terminal: a pipe gets everything. Whatever a value holds, it is neither markup
+nor a control sequence here.
+"""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any, NoReturn
 
-from cyclopts import Parameter
+from cyclopts import CycloptsError, Parameter, validators
 from rich.console import Console
-from rich.table import Table
+from rich.progress import Progress, ProgressColumn
 from rich.text import Text
 
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for scripts.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON, for scripts.")]
+Limit = Annotated[int, Parameter(validator=validators.Number(gte=1), help="Show at most so many.")]
 
 _STYLES = {
-    "active": "green", "healthy": "green", "delivered": "green", "closed": "green",
-    "paused": "yellow", "retrying": "yellow", "pending": "cyan",
-    "failed": "red", "failing": "red", "disabled": "red", "open": "red",
+    "active": "green", "healthy": "green", "delivered": "green", "closed": "green", "finished": "green",
+    "approved": "green", "executed": "green", "reviewApproved": "green",
+    "paused": "yellow", "retrying": "yellow", "pending": "cyan", "running": "cyan", "cancelled": "yellow",
+    "failed": "red", "failing": "red", "disabled": "red", "open": "red", "not delivered": "red",
+    "reviewRejected": "red", "approvalRejected": "red", "signatureRejected": "red",
 }  # fmt: skip
 
 _FRACTION = re.compile(r"(?<=\d\d:\d\d:\d\d)\.\d{6}\+00:00$")
 """People read seconds; `--json` has it all."""
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of a text."""
+_CUT_TO = 16
+"""The least width of a column that may be cut."""
+_GAP = 2
 
-console = Console(highlight=False, soft_wrap=True, width=10_000)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """`main` deals with it."""
+        raise BrokenPipeError
+
+
+console = _Console(highlight=False, soft_wrap=True, width=10_000)
 """As wide as what it prints: a terminal wraps long lines itself, and ids can be copied whole."""
+remarks = _Console(highlight=False, soft_wrap=True, stderr=True)
+"""Errors, progress, and what is not part of what was asked for."""
 
 
 def print_json(value: object) -> None:
@@ -30,39 +53,136 @@ def print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
-    """A table, or the sentence `nothing` where it has no rows."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(cell(value) for value in row))
-    if table.row_count:
-        console.print(table)
-    else:
-        console.print(nothing)
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str, cut: Collection[str] = ()
+) -> None:
+    """A table, or the sentence `nothing` where it has no rows.
+
+    The columns come by weight. Where a terminal is too narrow, those of `cut` are made narrower, and each that finds no
+    place beside those before it is left out.
+    """
+    cells = [[cell(value) for value in row] for row in rows]
+    if not cells:
+        say(nothing)
+        return
+    widths = [max(len(name), *(row[at].cell_len for row in cells)) for at, name in enumerate(columns)]
+    shown = fitted(columns, widths, cut, _room())
+    _print_line([Text(name, style="bold") for name in columns], shown)
+    for row in cells:
+        _print_line(row, shown)
+    if left_out := [name for at, name in enumerate(columns) if at not in shown]:
+        remark(f"(For {', '.join(left_out)}: a wider terminal, or --json.)")
+
+
+class Lines:
+    """A table whose rows come one by one, each printed at once."""
+
+    def __init__(self, columns: Mapping[str, int]) -> None:
+        """Names and widths, by weight as for `print_table`."""
+        self._names = tuple(columns)
+        self._shown = fitted(self._names, tuple(columns.values()), (), _room())
+        _print_line([Text(name, style="bold") for name in self._names], self._shown)
+
+    def print(self, row: Sequence[object]) -> None:
+        _print_line([cell(value) for value in row], self._shown)
+
+
+def fitted(columns: Sequence[str], widths: Sequence[int], cut: Collection[str], room: int | None) -> dict[int, int]:
+    """Which columns are shown, and how wide, where a line has `room` (None: for all)."""
+    if room is None:
+        return dict(enumerate(widths))
+    shown: dict[int, int] = {}
+    left = room + _GAP
+    for at, (name, width) in enumerate(zip(columns, widths, strict=True)):
+        least = min(width, max(_CUT_TO, len(name))) if name in cut else width
+        if least + _GAP <= left or not shown:
+            shown[at] = least
+            left -= least + _GAP
+    for at, least in shown.items():
+        more = max(0, min(left, widths[at] - least))
+        shown[at] += more
+        left -= more
+    return shown
+
+
+def _room() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _print_line(cells: Sequence[Text], shown: Mapping[int, int]) -> None:
+    line = Text()
+    for at, width in shown.items():
+        fits = cells[at].copy()
+        fits.truncate(width, overflow="ellipsis", pad=True)
+        line += fits + " " * _GAP
+    line.rstrip()
+    console.print(line)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Names and values, one a line."""
-    width = max(len(name) for name in facts)
+    """Names and values, one a line; what is in an object by names with a dot."""
+    flat = dict(_flat(facts))
+    width = max(len(name) for name in flat)
+    for name, value in flat.items():
+        console.print(Text(f"{_seen(name):<{width}}  ", style="bold") + cell(value))
+
+
+def _flat(facts: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for name, value in facts.items():
-        console.print(Text(f"{name:<{width}}  ", style="bold") + cell(value))
+        if isinstance(value, dict) and value:
+            yield from ((f"{name}.{below}", each) for below, each in _flat(value))
+        else:
+            yield name, value
 
 
 def say(sentence: str) -> None:
     console.print(sentence, markup=False)
 
 
+def complain(problem: str) -> None:
+    """Why a command could not be done."""
+    remarks.print(_complaint(problem))
+
+
+def misuse(error: CycloptsError) -> Text:
+    """What is wrong with a command as it was given. Exit code 2."""
+    return _complaint(f"{error}\nSee: {' '.join(('signalpost', *(error.command_chain or ())))} --help")
+
+
+def _complaint(problem: str) -> Text:
+    return Text("signalpost: ", style="bold red") + "\n".join(_seen(line) for line in problem.splitlines())
+
+
+def remark(sentence: str) -> None:
+    """What a person at a terminal may want to know beside the output."""
+    if sys.stderr.isatty():
+        remarks.print(sentence, style="dim", markup=False)
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """A progress bar beside the output, at a terminal only; it leaves nothing behind."""
+    return Progress(
+        *columns,
+        console=remarks,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not sys.stderr.isatty(),
+    )
+
+
 def cell(value: object) -> Text:
-    """A value as a person reads it; what it holds is never taken for markup."""
-    if value is None:
+    """A value as a person reads it."""
+    if value in (None, "", [], {}, ()):
         return Text("–", style="dim")
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, list | tuple):
-        return Text(", ".join(str(part) for part in value) or "–")
-    if isinstance(value, dict):
-        return Text(json.dumps(value, ensure_ascii=False))
-    text = _FRACTION.sub("Z", str(value))
+        return Text(_seen(", ".join(str(part) for part in value)))
+    text = _FRACTION.sub("Z", _seen(str(value)))
     return Text(text, style=_STYLES.get(text, ""))
+
+
+def _seen(text: str) -> str:
+    """Every character that would act instead of being seen, as its escape."""
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

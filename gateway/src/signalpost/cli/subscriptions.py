@@ -4,107 +4,153 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.client import CommandError, connect
-from signalpost.cli.output import Json, print_facts, print_json, print_table, say
+from signalpost.cli.client import CommandError, connect, path
+from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 
-app = App(name="subscriptions", help="Set up subscriptions and see how their endpoints do.")
+app = App(name="subscriptions", help="Set up subscriptions, try their endpoints and see how those do.")
 
+SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
-Types = Annotated[list[EventType] | None, Parameter(name="--event", help="An event type; as often as needed.")]
-Headers = Annotated[list[str] | None, Parameter(name="--header", help="'name: value', as often as needed.")]
 ALL: tuple[EventType, ...] = ("documentCreated", "documentUpdated", "documentDeleted")
+Url = Annotated[str, Parameter(help="Where to send: an https URL.")]
+Types = Annotated[
+    list[EventType] | None, Parameter(name="--event-type", negative="", help="An event type; as often as needed.")
+]
+Name = Annotated[str | None, Parameter(help="What to call it in lists.")]
+Secret = Annotated[str | None, Parameter(help="8 to 256 characters that sign; made if left out.")]
+Headers = Annotated[
+    list[str] | None,
+    Parameter(name="--header", negative="", help="An additional header, 'name: value'; as often as needed."),
+]
+Ordering = Annotated[
+    Literal["loose", "strict"] | None,
+    Parameter(
+        help="Whether a document's events wait for a failing one before them: loose lets them pass after a while."
+    ),
+]
+RateLimit = Annotated[int | None, Parameter(help="At most so many requests a second.")]
+RetryDelays = Annotated[
+    str | None, Parameter(help="Seconds before each retry, such as 10,60,300; '' is for no retries.")
+]
+Status = Annotated[Literal["active", "paused"] | None, Parameter(help="Whether to send; what comes meanwhile waits.")]
+OPTIONS = {
+    "/url": "URL", "/eventTypes": "--event-type", "/name": "--name", "/secret": "--secret", "/headers": "--header",
+    "/ordering": "--ordering", "/rateLimit": "--rate-limit", "/retryDelays": "--retry-delays", "/status": "--status",
+    "/overlapHours": "--overlap-hours", "/skipBacklog": "--skip-backlog",
+}  # fmt: skip
 
 
 @app.command(name="list")
-def list_(*, limit: int = 50, as_json: Json = False) -> None:
-    """List subscriptions, newest first, with how they do.
+def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
+    """List subscriptions, the newest first, with how they do.
 
     Example: signalpost subscriptions list
     """
-    found = list(connect().pages("/v1/subscriptions", {}, limit))
+    found = list(connect().pages(path("subscriptions"), {}, limit))
     if as_json:
         print_json(found)
         return
     print_table(
-        ("id", "name", "status", "health", "breaker", "lag", "last error"),
+        ("subscription", "status", "health", "lag", "name", "breaker", "last error"),
         [
-            (s["id"], s["name"], s["status"], s["health"]["state"], s["health"]["breaker"], s["health"]["lag"],
+            (s["id"], s["status"], s["health"]["state"], s["health"]["lag"], s["name"], s["health"]["breaker"],
              s["health"]["lastError"])
             for s in found
         ],
-        "No subscriptions yet. Make one with: signalpost subscriptions create https://…",
+        "No subscriptions yet. Make one: signalpost subscriptions create https://…",
+        cut=("name", "last error"),
     )  # fmt: skip
 
 
 @app.command
 def create(
-    url: str,
+    url: Url,
     /,
     *,
-    event: Types = None,
-    name: str | None = None,
-    secret: Annotated[str | None, Parameter(help="8 to 256 characters; made if left out.")] = None,
+    event_type: Types = None,
+    name: Name = None,
+    secret: Secret = None,
     header: Headers = None,
-    ordering: Literal["loose", "strict"] | None = None,
-    rate_limit: Annotated[int | None, Parameter(help="Most requests in a second.")] = None,
+    ordering: Ordering = None,
+    rate_limit: RateLimit = None,
+    retry_delays: RetryDelays = None,
+    status: Status = None,
     as_json: Json = False,
 ) -> None:
     """Subscribe an endpoint, to every event type unless some are named. Shows the secret, this once.
 
-    Example: signalpost subscriptions create https://example.com/hooks --event documentCreated
+    Example: signalpost subscriptions create https://example.com/hooks --event-type documentCreated
     """
     body = {
-        "url": url, "eventTypes": event or list(ALL), "name": name, "secret": secret,
-        "headers": _headers(header), "ordering": ordering, "rateLimit": rate_limit,
+        "url": url, "eventTypes": event_type or list(ALL), "name": name, "secret": secret, "headers": _headers(header),
+        "ordering": ordering, "rateLimit": rate_limit, "retryDelays": _delays(retry_delays), "status": status,
     }  # fmt: skip
-    given = {field: value for field, value in body.items() if value is not None}
-    _show(connect().call("POST", "/v1/subscriptions", body=given).content, as_json)
+    _show(connect(OPTIONS).call("POST", path("subscriptions"), body=_given(body)).content, as_json)
 
 
 @app.command
-def get(subscription_id: str, /, *, as_json: Json = False) -> None:
+def get(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
     """Show a subscription and its health.
 
     Example: signalpost subscriptions get 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    _show(connect().call("GET", f"/v1/subscriptions/{subscription_id}").content, as_json)
+    _show(connect().call("GET", path("subscriptions", subscription)).content, as_json)
 
 
 @app.command
 def update(
-    subscription_id: str,
+    subscription: SubscriptionId,
     /,
     *,
-    url: str | None = None,
-    event: Types = None,
-    name: str | None = None,
+    url: Annotated[str | None, Parameter(help="Where to send from now on.")] = None,
+    event_type: Types = None,
+    name: Name = None,
     header: Headers = None,
-    ordering: Literal["loose", "strict"] | None = None,
+    no_headers: Annotated[bool, Parameter(negative="", show_default=False, help="No additional headers.")] = False,
+    ordering: Ordering = None,
+    rate_limit: RateLimit = None,
+    no_rate_limit: Annotated[bool, Parameter(negative="", show_default=False, help="As fast as it goes.")] = False,
+    retry_delays: RetryDelays = None,
+    status: Status = None,
     as_json: Json = False,
 ) -> None:
-    """Change a subscription. Event types count for events to come, all else at once.
+    """Change a subscription. Event types count for events to come, all else at once; headers replace those of before.
 
-    Example: signalpost subscriptions update 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --url https://example.com/new
+    Example: signalpost subscriptions update 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --rate-limit 20
     """
-    body = {"url": url, "eventTypes": event, "name": name, "headers": _headers(header), "ordering": ordering}
-    given = {field: value for field, value in body.items() if value is not None}
-    if not given:
+    body = _given(
+        {
+            "url": url, "eventTypes": event_type, "name": name, "headers": {} if no_headers else _headers(header),
+            "ordering": ordering, "rateLimit": rate_limit, "retryDelays": _delays(retry_delays), "status": status,
+        }
+    )  # fmt: skip
+    if no_rate_limit:
+        body["rateLimit"] = None
+    if not body:
         raise CommandError("Say what to change, such as --url https://…")
-    _show(connect().call("PATCH", f"/v1/subscriptions/{subscription_id}", body=given).content, as_json)
+    changed = connect({**OPTIONS, "/url": "--url"}).call("PATCH", path("subscriptions", subscription), body=body)
+    _show(changed.content, as_json)
 
 
 @app.command
-def pause(subscription_id: str, /) -> None:
+def pause(subscription: SubscriptionId, /) -> None:
     """Stop sending; what comes meanwhile waits.
 
     Example: signalpost subscriptions pause 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    connect().call("PATCH", f"/v1/subscriptions/{subscription_id}", body={"status": "paused"})
+    connect().call("PATCH", path("subscriptions", subscription), body={"status": "paused"})
     say("Paused. What comes meanwhile waits for `signalpost subscriptions resume`.")
 
 
 @app.command
-def resume(subscription_id: str, /, *, skip_backlog: bool = False) -> None:
+def resume(
+    subscription: SubscriptionId,
+    /,
+    *,
+    skip_backlog: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Give up what came meanwhile, and what was waiting.")
+    ] = False,
+) -> None:
     """Send again, from where it stopped, or from now on.
 
     Example: signalpost subscriptions resume 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --skip-backlog
@@ -112,18 +158,79 @@ def resume(subscription_id: str, /, *, skip_backlog: bool = False) -> None:
     body: dict[str, object] = {"status": "active"}
     if skip_backlog:
         body["skipBacklog"] = True
-    connect().call("PATCH", f"/v1/subscriptions/{subscription_id}", body=body)
+    connect(OPTIONS).call("PATCH", path("subscriptions", subscription), body=body)
     say("Resumed from now on." if skip_backlog else "Resumed: it catches up.")
 
 
 @app.command
-def delete(subscription_id: str, /) -> None:
+def rotate(
+    subscription: SubscriptionId,
+    /,
+    *,
+    secret: Secret = None,
+    overlap_hours: Annotated[
+        int | None, Parameter(help="How long both secrets sign; 0 makes the new one the only one at once. [24]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Begin to change the secret: old and new both sign until the overlap ends. Shows the new one, this once.
+
+    Example: signalpost subscriptions rotate 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --overlap-hours 48
+    """
+    body = _given({"secret": secret, "overlapHours": overlap_hours})
+    rotated = connect(OPTIONS).call("POST", path("subscriptions", subscription, "secret", "rotate"), body=body)
+    _show(rotated.content, as_json)
+
+
+@app.command
+def promote(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
+    """End a rotation's overlap now: the new secret is the only one.
+
+    Example: signalpost subscriptions promote 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    promoted = connect().call("POST", path("subscriptions", subscription, "secret", "promote"))
+    if as_json:
+        print_json(promoted.content)
+    else:
+        say("Promoted: from now on the new secret alone signs.")
+
+
+@app.command(name="test")
+def try_(
+    subscription: SubscriptionId,
+    /,
+    *,
+    event_type: Annotated[
+        EventType | None, Parameter(help="Of the sample; the first it asked for if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Send a sample event now, outside the log, and show what came back. Exit code 1 if it was not delivered.
+
+    Example: signalpost subscriptions test 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    body = _given({"eventType": event_type})
+    result = connect().call("POST", path("subscriptions", subscription, "test"), body=body).content
+    if as_json:
+        print_json(result)
+    else:
+        print_facts({"result": "delivered" if result.pop("delivered") else "not delivered", **result})
+    if result["error"] is not None:
+        raise CommandError(f"The sample was not delivered: {result['detail'] or result['error']}")
+
+
+@app.command
+def delete(subscription: SubscriptionId, /) -> None:
     """Delete a subscription; nothing more is sent.
 
     Example: signalpost subscriptions delete 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    connect().call("DELETE", f"/v1/subscriptions/{subscription_id}")
-    say(f"Deleted {subscription_id}.")
+    connect().call("DELETE", path("subscriptions", subscription))
+    say(f"Deleted {subscription}.")
+
+
+def _given(body: dict[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in body.items() if value is not None}
 
 
 def _headers(pairs: list[str] | None) -> dict[str, str] | None:
@@ -133,17 +240,24 @@ def _headers(pairs: list[str] | None) -> dict[str, str] | None:
     for pair in pairs:
         name, separator, value = pair.partition(":")
         if not separator:
-            raise CommandError(f"Write --header 'name: value', not {pair}.")
+            raise CommandError(f"Write --header 'name: value', not {pair}")
         headers[name.strip()] = value.strip()
     return headers
+
+
+def _delays(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        raise CommandError(f"Write --retry-delays as seconds with commas, such as 10,60,300, not {text}") from None
 
 
 def _show(subscription: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - the command's own option
     if as_json:
         print_json(subscription)
         return
-    health = subscription.pop("health") or {}
-    headers = list(subscription.pop("headers"))
-    print_facts({**subscription, "headers": headers, **{f"health.{name}": value for name, value in health.items()}})
+    print_facts({**subscription, "headers": list(subscription["headers"])})
     if "secret" in subscription:
         say("The secret is shown this once: keep it where the receiver can read it.")

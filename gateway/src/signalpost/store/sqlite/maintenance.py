@@ -1,6 +1,6 @@
-"""What an operator does with the database file: check it, copy it, put a copy back, see its sizes.
+"""What an operator does with the database file: check it, copy it, put a copy back, add a key, see its sizes.
 
-All but `restore`, `prune` and `compact` work beside a running gateway, in read transactions of their own.
+All but `restore`, `prune`, `compact` and `add_key` work beside a running gateway, in read transactions of their own.
 """
 
 import shutil
@@ -10,8 +10,9 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite import reads, retention
+from signalpost.store.sqlite import codec, reads, retention
 from signalpost.store.sqlite.database import connect, migrate, rows
 
 PRUNED_AT_ONCE = 1_000
@@ -163,6 +164,19 @@ def free_bytes(database: Path) -> int:
     connection = connect(database, read_only=True)
     try:
         return int(connection.pragma("freelist_count")) * int(connection.pragma("page_size"))
+    finally:
+        connection.close()
+
+
+def add_key(database: Path, key: ApiKey) -> None:
+    """Add an API key to the database of a gateway that is stopped; the key gets the next free number."""
+    connection = connect(database)
+    try:
+        migrate(connection, key.created_at)
+        connection.execute(
+            "INSERT INTO api_key SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ? FROM api_key",
+            codec.pack_key(key)[1:],
+        )
     finally:
         connection.close()
 

@@ -1,0 +1,107 @@
+"""`signalpost keys`: who may call the gateway."""
+
+import secrets
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from signalpost.cli.client import connect, path
+from signalpost.cli.data_directory import DataDir, find_database
+from signalpost.cli.moments import now
+from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.domain.api_key import ApiKey, Role, hash_key, make_key
+from signalpost.domain.event import event_id
+from signalpost.store.sqlite import maintenance
+from signalpost.store.sqlite.database import DataDirectory
+
+app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]")
+
+OPTIONS = {"/name": "NAME", "/role": "--role"}
+
+
+@app.default
+def recover(
+    *,
+    recover: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="Make an operator's key in the store of a stopped gateway."),
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make, list and revoke API keys; get back in without one.
+
+    Whoever has lost every operator's key stops the gateway and makes a new one on its machine, with --recover.
+
+    Example: signalpost keys --recover --data-dir ./data
+    """
+    if not recover:
+        app.help_print([])
+        return
+    database = find_database(data_dir)
+    directory = DataDirectory(database.parent)
+    directory.lock()
+    try:
+        key, at = make_key(secrets.token_bytes), now()
+        maintenance.add_key(
+            database,
+            ApiKey(
+                number=0,
+                id=event_id(at, secrets.randbits(62)),
+                name="recovered",
+                role=Role.OPERATOR,
+                hash=hash_key(key),
+                created_at=at,
+            ),
+        )
+    finally:
+        directory.unlock()
+    say(key)
+    say("This is a new operator's key, shown this once. Start the gateway, and revoke the keys that were lost.")
+
+
+@app.command
+def create(
+    name: Annotated[str, Parameter(help="Who uses it; shown in lists and logs.")],
+    /,
+    *,
+    role: Annotated[Role, Parameter(help="What it may do.")] = Role.OPERATOR,
+    as_json: Json = False,
+) -> None:
+    """Make a key. Shows it, this once.
+
+    Example: signalpost keys create "support desk" --role operator
+    """
+    made = connect(OPTIONS).call("POST", path("keys"), body={"name": name, "role": role}).content
+    if as_json:
+        print_json(made)
+    else:
+        print_facts(made)
+        say("The key is shown this once: keep it where its user can read it, as SIGNALPOST_KEY.")
+
+
+@app.command(name="list")
+def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
+    """List the keys that are valid, the newest first; the keys themselves are not kept.
+
+    Example: signalpost keys list
+    """
+    found = list(connect().pages(path("keys"), {}, limit))
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("id", "role", "created", "name"),
+        [(key["id"], key["role"], key["createdAt"], key["name"]) for key in found],
+        "No keys but the operator's own. Make one: signalpost keys create NAME",
+        cut=("name",),
+    )
+
+
+@app.command
+def revoke(key: Annotated[str, Parameter(name="ID", help="The key's id, of the list.")], /) -> None:
+    """Revoke a key: it is refused from now on.
+
+    Example: signalpost keys revoke 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    connect().call("DELETE", path("keys", key))
+    say(f"Revoked {key}.")

@@ -1,0 +1,178 @@
+"""`signalpost replay`: send the events of a span of time again."""
+
+import time
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+
+from signalpost.cli.client import Client, CommandError, Refused, connect, path
+from signalpost.cli.moments import WAYS, Moment, now
+from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, progress, remark, say
+from signalpost.domain.timestamps import format_timestamp
+
+app = App(name="replay", usage="Usage: signalpost replay [SUBSCRIPTION] --since MOMENT --failed|--all [OPTIONS]")
+
+SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
+ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]
+OPTIONS = {"/from": "--since", "/to": "--until"}
+ALL_MOST = 100_000
+"""Subscriptions that one command goes through."""
+POLL = 0.5
+
+Replay = dict[str, Any]
+
+
+@app.default
+def replay(
+    subscription: Annotated[
+        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; every one if left out.")
+    ] = None,
+    /,
+    *,
+    since: Annotated[Moment, Parameter(help=f"Events from this moment on: {WAYS}.")],
+    until: Annotated[Moment | None, Parameter(help="Events before this moment; until now if left out.")] = None,
+    failed: Annotated[bool, Parameter(negative="", show_default=False, help="Those that were given up.")] = False,
+    all_: Annotated[bool, Parameter(name="--all", negative="", show_default=False, help="Delivered ones too.")] = False,
+    dry_run: Annotated[bool, Parameter(negative="", show_default=False, help="Only count them.")] = False,
+    wait: Annotated[bool, Parameter(negative="", show_default=False, help="Until all of them are queued.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send again what failed, or everything, of a span of time.
+
+    Each delivery gets a full budget of attempts. A replay queues them little by little, and can be cancelled meanwhile.
+
+    Example: signalpost replay --since 2h --failed --dry-run
+    """
+    if failed == all_:
+        raise CommandError("Say what to send again: --failed, or --all for delivered ones too.")
+    body: dict[str, object] = {
+        "from": since,
+        "to": until or format_timestamp(now()),
+        "status": "all" if all_ else "failed",
+    }
+    client = connect(OPTIONS)
+    if subscription is not None:
+        made = [_replay(client, subscription, {**body, "dryRun": dry_run})]
+        refused: list[str] = []
+    else:
+        made, refused = _replay_all(client, body, dry_run)
+    if wait and not dry_run:
+        made = _waited(client, made)
+    if as_json:
+        print_json(made if subscription is None else made[0])
+    else:
+        _show(made, dry_run)
+    if refused:
+        raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
+
+
+@app.command(name="list")
+def list_(subscription: SubscriptionId, /, *, limit: Limit = 50, as_json: Json = False) -> None:
+    """List a subscription's replays, the newest first.
+
+    Example: signalpost replay list 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    found = list(connect().pages(_replays(subscription), {}, limit))
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("replay", "state", "queued", "of", "status", "from", "to", "created"),
+        [
+            (r["id"], r["state"], f"{r['queued']:,}", _count(r), r["status"], r["from"], r["to"], r["createdAt"])
+            for r in found
+        ],
+        "No replays.",
+    )
+
+
+@app.command
+def get(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = False) -> None:
+    """Show a replay and how far it is.
+
+    Example: signalpost replay get 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
+    """
+    found = connect().call("GET", _replays(subscription, replay)).content
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(found)
+
+
+@app.command
+def cancel(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = False) -> None:
+    """Queue no more of a replay; what is queued is sent.
+
+    Example: signalpost replay cancel 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
+    """
+    found = connect().call("DELETE", _replays(subscription, replay)).content
+    if as_json:
+        print_json(found)
+    else:
+        say(f"It is {found['state']}: {found['queued']:,} of {_count(found)} were queued.")
+
+
+def _replays(subscription: str, *replay: str) -> str:
+    return path("subscriptions", subscription, "replays", *replay)
+
+
+def _replay(client: Client, subscription: str, body: dict[str, object]) -> Replay:
+    return {"subscriptionId": subscription, **client.call("POST", _replays(subscription), body=body).content}
+
+
+def _replay_all(client: Client, body: dict[str, object], dry_run: bool) -> tuple[list[Replay], list[str]]:  # noqa: FBT001
+    """A replay of every subscription that has anything to send again, and why others were refused."""
+    made: list[Replay] = []
+    refused: list[str] = []
+    for subscription in client.pages(path("subscriptions"), {}, ALL_MOST):
+        identity = subscription["id"]
+        try:
+            found = _replay(client, identity, {**body, "dryRun": True})
+            if found["count"] and not dry_run:
+                found = _replay(client, identity, body)
+        except Refused as error:
+            if "errors" in error.problem:
+                raise
+            refused.append(f"  {identity}: {error}")
+            continue
+        if found["count"]:
+            made.append(found)
+    return made, refused
+
+
+def _waited(client: Client, made: list[Replay]) -> list[Replay]:
+    """The replays as they are when none runs any more."""
+    replays = {replay["id"]: replay for replay in made}
+    with progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as bar:
+        tasks = {
+            replay["id"]: bar.add_task(replay["id"], total=None if replay["countIsCapped"] else replay["count"])
+            for replay in made
+        }
+        try:
+            while running := [replay for replay in replays.values() if replay.get("state", "running") == "running"]:
+                for replay in running:
+                    found = client.call("GET", _replays(replay["subscriptionId"], replay["id"])).content
+                    replays[replay["id"]] = found
+                    bar.update(tasks[replay["id"]], completed=found["queued"])
+                time.sleep(POLL)
+        except KeyboardInterrupt:
+            remark("The replays go on. To stop one: signalpost replay cancel SUBSCRIPTION REPLAY")
+            raise
+    return list(replays.values())
+
+
+def _show(made: list[Replay], dry_run: bool) -> None:  # noqa: FBT001 - the command's own option
+    if dry_run:
+        rows = [(replay["subscriptionId"], _count(replay)) for replay in made]
+        print_table(("subscription", "deliveries"), rows, "Nothing to send again.")
+    else:
+        print_table(
+            ("subscription", "replay", "deliveries"),
+            [(replay["subscriptionId"], replay["id"], _count(replay)) for replay in made],
+            "Nothing to send again.",
+        )
+
+
+def _count(replay: Replay) -> str:
+    return f"{replay['count']:,}" + (" or more" if replay["countIsCapped"] else "")

@@ -1,0 +1,91 @@
+import time
+from pathlib import Path
+
+import pytest
+from gateway.tests.acceptance.client import until
+from gateway.tests.cli.command import Endpoint, Run, create, following, json_of
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_failing_delivery_is_found_explained_and_retried(run: Run, subscription: str, endpoint: Endpoint) -> None:
+    endpoint.status = 500
+    document = create(run)
+    [delivery] = until(lambda: json_of(run("deliveries", "list", subscription, "--status", "failed", "--json")))
+    event = delivery["eventId"]
+    assert (delivery["externalId"], delivery["subscriptionId"]) == (document, subscription)
+    shown = run("deliveries", "get", subscription, event).stdout
+    assert "status          failed\n" in shown
+    assert shown.count("  500     ") == 2, "both attempts"
+    endpoint.status = 200
+    assert run("deliveries", "retry", subscription, event).stdout == (
+        f"It is sent again now. See how it went: signalpost deliveries get {subscription} {event}\n"
+    )
+    until(lambda: json_of(run("deliveries", "get", subscription, event, "--json"))["status"] == "delivered")
+
+
+def test_deliveries_are_found_by_each_filter_of_one_subscription_and_across(run: Run, subscription: str) -> None:
+    document = create(run)
+    create(run)
+    until(lambda: len(json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json"))) == 2)
+    for place in ((subscription,), ()):
+        for options in (("--event-type", "documentCreated"), ("--since", "2h"), ("--until", "2100-01-01")):
+            found = json_of(run("deliveries", "list", *place, "--document", document, *options, "--json"))
+            assert [each["externalId"] for each in found if each["subscriptionId"] == subscription] == [document]
+        for options in (("--event-type", "documentDeleted"), ("--until", "2h"), ("--since", "2100-01-01T00:00:00Z")):
+            assert run("deliveries", "list", *place, "--document", document, *options).stdout == "No such deliveries.\n"
+    assert subscription in run("deliveries", "list", "--document", document).stdout
+    assert subscription not in run("deliveries", "list", subscription).stdout
+
+
+def test_what_is_not_there_or_wrong_is_said(run: Run, subscription: str, document: str) -> None:
+    assert "See which there are: signalpost subscriptions list" in run("deliveries", "list", "x y", code=1).stderr
+    assert "  --document: This must be a UUID" in run("deliveries", "list", "--document", "x", code=1).stderr
+    missing = run("deliveries", "get", subscription, document, code=1).stderr
+    assert "See which there are: signalpost deliveries list" in missing
+    assert run("deliveries", "list", subscription, "--status", "failed").stdout == "No such deliveries.\n"
+    run("subscriptions", "pause", subscription)
+    event = json_of(run("events", "list", "--document", document, "--json"))[0]["event"]["id"]
+    assert "Resume it" in run("deliveries", "retry", subscription, event, code=1).stderr
+
+
+def test_a_tail_shows_a_delivery_when_it_appears_and_whenever_its_state_changes(
+    run: Run, subscription: str, endpoint: Endpoint, data_dir: Path
+) -> None:
+    create(run, "before")
+    endpoint.status = 500
+    with following(
+        "deliveries", "tail", "--subscription", subscription, SIGNALPOST_DATA_DIR=str(data_dir)
+    ) as next_line:
+        time.sleep(2)  # it says nothing when it is ready
+        document = create(run, "after")
+        seen = [next_line()]
+        while seen[-1]["status"] not in ("delivered", "failed"):
+            seen.append(next_line())
+        assert {each["externalId"] for each in seen} == {document}
+        statuses = [each["status"] for each in seen]
+        assert statuses in (["pending", "retrying", "failed"], ["retrying", "failed"])
+        endpoint.status = 200
+        others = {create(run), create(run)}
+        delivered: set[str] = set()
+        while delivered != others:
+            line = next_line()
+            if line["status"] == "delivered":
+                delivered.add(line["externalId"])
+
+
+def test_a_tail_of_one_state_shows_nothing_else(
+    run: Run, subscription: str, endpoint: Endpoint, data_dir: Path
+) -> None:
+    with following("deliveries", "tail", "--status", "failed", SIGNALPOST_DATA_DIR=str(data_dir)) as next_line:
+        time.sleep(2)
+        create(run)
+        until(lambda: json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json")))
+        endpoint.status = 500
+        document = create(run)
+        line = next_line()
+        assert (line["externalId"], line["status"], line["subscriptionId"]) == (document, "failed", subscription)
+
+
+def test_a_tail_of_no_subscription_ends_at_once(run: Run) -> None:
+    assert "no subscription" in run("deliveries", "tail", "--subscription", "x", code=1).stderr

@@ -1,0 +1,33 @@
+import time
+from pathlib import Path
+
+import pytest
+from gateway.tests.cli.command import Run, create, following, json_of
+
+pytestmark = pytest.mark.slow
+
+
+def test_events_are_listed_and_shown(run: Run, document: str) -> None:
+    found = json_of(run("events", "list", "--document", document, "--json"))
+    assert [entry["event"]["type"] for entry in found] == ["documentCreated"]
+    event = found[0]["event"]["id"]
+    assert document in run("events", "get", event).stdout
+    assert json_of(run("events", "get", event, "--json")) == found[0]
+    assert event in run("events", "list", "--after", str(found[0]["sequence"] - 1), "--limit", "1").stdout
+    assert (
+        run("events", "list", "--document", document, "--event-type", "documentDeleted").stdout == "No such events.\n"
+    )
+
+
+def test_what_is_not_there_or_wrong_is_said(run: Run, document: str) -> None:
+    assert "See which there are: signalpost events list" in run("events", "get", document, code=1).stderr
+    assert "  --document: This must be a UUID" in run("events", "list", "--document", "x", code=1).stderr
+    assert "  --after: " in run("events", "list", "--after", "-1", code=1).stderr
+
+
+def test_a_tail_follows_what_comes_and_nothing_before(run: Run, data_dir: Path) -> None:
+    create(run, "before")
+    with following("events", "tail", SIGNALPOST_DATA_DIR=str(data_dir)) as next_line:
+        time.sleep(2)  # it says nothing when it is ready
+        create(run, "after")
+        assert next_line()["event"]["data"]["document"]["title"] == "after"

@@ -1,0 +1,36 @@
+import http.client
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from gateway.tests.cli.command import SIGNALPOST, environment
+
+pytestmark = pytest.mark.slow
+
+
+def test_metrics_on_a_port_of_their_own_are_nowhere_else(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [SIGNALPOST, "serve", "--data-dir", tmp_path / "data", "--port", "0", "--metrics-port", "0"],
+        stdout=subprocess.PIPE, text=True, env=environment(),
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        main, metrics = (re.search(r"127\.0\.0\.1:\d+", process.stdout.readline()) for _ in range(2))
+        assert main is not None
+        assert metrics is not None
+        statuses = [_status(port[0], path) for port in (main, metrics) for path in ("/metrics", "/health/live")]
+        assert statuses == [404, 200, 200, 404]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        process.stdout.close()
+
+
+def _status(address: str, path: str) -> int:
+    connection = http.client.HTTPConnection(address, timeout=10)
+    connection.request("GET", path)
+    status = connection.getresponse().status
+    connection.close()
+    return status

@@ -1,0 +1,113 @@
+import pytest
+from gateway.tests.cli.command import NOWHERE, Endpoint, Run, json_of
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_subscription_is_made_listed_paused_resumed_changed_and_deleted(run: Run) -> None:
+    made = json_of(
+        run("subscriptions", "create", NOWHERE, "--event-type", "documentCreated", "--header", "x-a: b", "--json")
+    )
+    subscription = made["id"]
+    assert made["secret"].startswith("whsec_")
+    assert (made["eventTypes"], made["headers"]) == (["documentCreated"], {"x-a": None})
+    assert subscription in run("subscriptions", "list").stdout
+    assert run("subscriptions", "pause", subscription).stdout.startswith("Paused.")
+    assert json_of(run("subscriptions", "get", subscription, "--json"))["status"] == "paused"
+    assert run("subscriptions", "resume", subscription).stdout.startswith("Resumed: it catches up.")
+    assert "secret" not in run("subscriptions", "get", subscription).stdout
+    assert run("subscriptions", "delete", subscription).stdout == f"Deleted {subscription}.\n"
+    gone = run("subscriptions", "get", subscription, code=1).stderr
+    assert "no subscription" in gone
+    assert "See which there are: signalpost subscriptions list" in gone
+
+
+def test_the_backlog_is_skipped_with_a_resume(run: Run, subscription: str) -> None:
+    run("subscriptions", "pause", subscription)
+    done = run("subscriptions", "resume", subscription, "--skip-backlog")
+    assert done.stdout.startswith("Resumed from now on.")
+    wrong = run("subscriptions", "resume", subscription, "--skip-backlog", code=1).stderr
+    assert "  --skip-backlog: The backlog is skipped with a resume only" in wrong
+
+
+def test_everything_about_a_subscription_can_be_set_and_changed(run: Run) -> None:
+    options = (
+        "--name",
+        "Ours",
+        "--ordering",
+        "strict",
+        "--rate-limit",
+        "5",
+        "--retry-delays",
+        "2, 4",
+        "--status",
+        "paused",
+    )
+    made = json_of(run("subscriptions", "create", NOWHERE, *options, "--header", "x-a: b", "--json"))
+    assert [made[name] for name in ("name", "ordering", "rateLimit", "retryDelays", "status")] == [
+        "Ours", "strict", 5, [2, 4], "paused",
+    ]  # fmt: skip
+    others = (
+        "--name", "Yours", "--url", NOWHERE + "/x", "--event-type", "documentDeleted", "--ordering", "loose",
+        "--rate-limit", "7", "--retry-delays", "1,2,3", "--status", "active", "--header", "x-b: c",
+    )  # fmt: skip
+    changed = json_of(run("subscriptions", "update", made["id"], *others, "--json"))
+    fields = ("name", "url", "eventTypes", "ordering", "rateLimit", "retryDelays", "status", "headers")
+    assert [changed[name] for name in fields] == [
+        "Yours", NOWHERE + "/x", ["documentDeleted"], "loose", 7, [1, 2, 3], "active", {"x-b": None},
+    ]  # fmt: skip
+    cleared = json_of(
+        run("subscriptions", "update", made["id"], "--no-rate-limit", "--no-headers", "--retry-delays", "", "--json")
+    )
+    assert [cleared[name] for name in ("rateLimit", "headers", "retryDelays")] == [None, {}, []]
+    run("subscriptions", "delete", made["id"])
+
+
+def test_what_is_wrong_is_named_by_the_option_that_set_it(run: Run, subscription: str) -> None:
+    options = ("--header", "content-length: 1", "--rate-limit", "0", "--retry-delays", "1,0", "--secret", "short")
+    wrong = run("subscriptions", "create", "http://192.0.2.1", *options, code=1).stderr
+    for name in ("URL", "--header content-length", "--rate-limit", "--retry-delays entry 2", "--secret"):
+        assert f"  {name}: " in wrong
+    assert "  --url: " in run("subscriptions", "update", subscription, "--url", "ftp://x", code=1).stderr
+    assert "  --overlap-hours: " in run("subscriptions", "rotate", subscription, "--overlap-hours", "-1", code=1).stderr
+    assert "--event-type" in run("subscriptions", "create", NOWHERE, "--event-type", "created", code=2).stderr
+
+
+def test_a_change_of_nothing_or_of_what_cannot_be_read_says_what_to_write(run: Run, subscription: str) -> None:
+    for options, says in (
+        ((), "Say what to change"),
+        (("--header", "x"), "Write --header 'name: value'"),
+        (("--retry-delays", "soon"), "Write --retry-delays as seconds with commas"),
+    ):
+        assert says in run("subscriptions", "update", subscription, *options, code=1).stderr
+
+
+def test_a_secret_is_rotated_and_promoted(run: Run, subscription: str) -> None:
+    rotated = run("subscriptions", "rotate", subscription, "--overlap-hours", "48")
+    assert "rotationEndsAt          20" in rotated.stdout
+    assert "The secret is shown this once" in rotated.stdout
+    assert "A rotation is under way" in run("subscriptions", "rotate", subscription, code=1).stderr
+    assert run("subscriptions", "promote", subscription).stdout.startswith("Promoted")
+    assert "No rotation is under way" in run("subscriptions", "promote", subscription, code=1).stderr
+    given = run("subscriptions", "rotate", subscription, "--secret", "our own secret", "--overlap-hours", "0", "--json")
+    assert json_of(given)["secret"] == "our own secret"
+    assert json_of(given)["rotationEndsAt"] is None
+    run("subscriptions", "rotate", subscription)
+    assert json_of(run("subscriptions", "promote", subscription, "--json"))["id"] == subscription
+
+
+def test_a_working_endpoint_passes_its_test(run: Run, subscription: str, endpoint: Endpoint) -> None:
+    passed = run("subscriptions", "test", subscription, "--event-type", "documentDeleted").stdout
+    assert "result      delivered\n" in passed
+    assert "statusCode  200\n" in passed
+    assert len(endpoint.headers) == 1
+    assert json_of(run("subscriptions", "test", subscription, "--json"))["delivered"] is True
+
+
+def test_a_failing_endpoint_does_not(run: Run, subscription: str, endpoint: Endpoint) -> None:
+    endpoint.status = 503
+    failed = run("subscriptions", "test", subscription, code=1)
+    assert "result      not delivered\n" in failed.stdout
+    assert "statusCode  503\n" in failed.stdout
+    assert "The sample was not delivered: " in failed.stderr
+    assert json_of(run("subscriptions", "test", subscription, "--json", code=1))["statusCode"] == 503
