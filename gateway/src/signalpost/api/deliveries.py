@@ -122,6 +122,7 @@ _FILTERS = {
 
 ROUTES = (
     Route(
+        name="list_subscription_deliveries",
         method="GET",
         path=_OF_SUBSCRIPTION,
         summary="List a subscription's deliveries",
@@ -133,6 +134,7 @@ ROUTES = (
         example=Example(query={"status": "failed", "limit": "10"}),
     ),
     Route(
+        name="read_delivery",
         method="GET",
         path=_OF_SUBSCRIPTION + "/{eventId}",
         summary="Read a delivery with its attempts",
@@ -143,6 +145,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="retry_delivery",
         method="POST",
         path=_OF_SUBSCRIPTION + "/{eventId}/retry",
         summary="Send once more, now",

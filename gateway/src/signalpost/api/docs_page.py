@@ -37,13 +37,13 @@ def render(openapi: Mapping[str, Any]) -> str:
     for tag in tags:
         parts.append(f'<h2 id="{escape(tag)}">{escape(tag)}</h2>')
         for path, operations in openapi["paths"].items():
-            parts += [_call(path, m, call) for m, call in operations.items() if tag in call["tags"]]
+            parts += [_call(path, m, call, schemas) for m, call in operations.items() if tag in call["tags"]]
     parts.append('<h2 id="types">types</h2>')
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
     return "".join(parts)
 
 
-def _call(path: str, method: str, call: Mapping[str, Any]) -> str:
+def _call(path: str, method: str, call: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     anchor = escape(call["operationId"])
     return "".join(
         (
@@ -51,7 +51,7 @@ def _call(path: str, method: str, call: Mapping[str, Any]) -> str:
             f'<span class="what">{escape(call["summary"])}</span></summary>',
             f"<p>{_prose(call.get('description', 'For anyone, without a key.'))}</p>",
             *_parameters(call.get("parameters", ())),
-            *_body(call.get("requestBody")),
+            *_body(call.get("requestBody"), schemas),
             "<h4>Try it</h4><pre>",
             escape(_curl(path, method, call)),
             "</pre>",
@@ -70,10 +70,11 @@ def _parameters(parameters: Any) -> Iterator[str]:
         yield "</table>"
 
 
-def _body(body: Mapping[str, Any] | None) -> Iterator[str]:
+def _body(body: Mapping[str, Any] | None, schemas: Mapping[str, Any]) -> Iterator[str]:
     if body is not None:
         media_type, content = next(iter(body["content"].items()))
-        yield f"<h4>Body, <code>{media_type}</code></h4>{_members(content['schema'])}"
+        name = _referred(content["schema"])
+        yield f"<h4>Body, <code>{escape(media_type)}</code></h4>{_members(schemas[name])}"
 
 
 def _answers(responses: Mapping[str, Any]) -> Iterator[str]:
@@ -115,10 +116,15 @@ def _members(schema: Mapping[str, Any]) -> str:
     return f"<table>{''.join(rows)}</table>" if rows else f"<p>{_kind(schema)}</p>"
 
 
+def _referred(schema: Mapping[str, Any]) -> str:
+    """The name of the type that it refers to."""
+    return str(schema["$ref"].rsplit("/", 1)[1])
+
+
 def _kind(schema: Mapping[str, Any]) -> str:
     """What a schema lets through, in a few words."""
     if "$ref" in schema:
-        name = escape(schema["$ref"].rsplit("/", 1)[1])
+        name = escape(_referred(schema))
         return f'<a href="#type-{name}">{name}</a>'
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(map(_kind, schema["anyOf"])))

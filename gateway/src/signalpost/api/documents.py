@@ -108,6 +108,7 @@ _SNAPSHOT = {**_NEW, "status": "approved", "createdAt": "2026-01-15T09:30:00Z", 
 
 ROUTES = (
     Route(
+        name="create_document",
         method="POST",
         path="/v1/documents",
         summary="Create a document",
@@ -119,6 +120,7 @@ ROUTES = (
         example=Example(_NEW),
     ),
     Route(
+        name="read_document",
         method="GET",
         path=_PATH,
         summary="Read a document",
@@ -129,6 +131,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="patch_document",
         method="PATCH",
         path=_PATH,
         summary="Change a document (JSON merge patch)",
@@ -142,6 +145,7 @@ ROUTES = (
         example=Example({"title": "Mutual NDA, second draft", "contractValue": 1500.0}),
     ),
     Route(
+        name="import_document",
         method="PUT",
         path=_PATH,
         summary="Import a whole snapshot of a document that another system keeps",
@@ -163,6 +167,7 @@ ROUTES = (
         example=Example(_SNAPSHOT, {"sourceVersion": "7"}),
     ),
     Route(
+        name="delete_document",
         method="DELETE",
         path=_PATH,
         summary="Delete a document",

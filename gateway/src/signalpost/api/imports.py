@@ -198,6 +198,7 @@ _BODY: Final = Body(_LINE, _REQUIRED, media_types=(NDJSON, "application/ndjson",
 
 ROUTES = (
     Route(
+        name="import_documents",
         method="POST",
         path="/v1/documents/import",
         summary="Import many snapshots: one JSON object a line in, one answer a line out",
