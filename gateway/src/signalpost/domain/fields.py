@@ -257,7 +257,10 @@ def truth(value: Any) -> bool:
 
 def nullable(check: Field) -> Field:
     """`check`, or null."""
-    return Field(lambda value: None if value is None else check(value), {"anyOf": [check.schema, {"type": "null"}]})
+    schema = dict(check.schema)
+    description = {"description": schema.pop("description")} if "description" in schema else {}
+    kinds = [schema, {"type": "null"}]
+    return Field(lambda value: None if value is None else check(value), {"anyOf": kinds, **description})
 
 
 def object_schema(fields: Mapping[str, Field], required: Iterable[str] = ()) -> dict[str, Any]:
