@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from signalpost.api.docs_page import render
 from signalpost.api.openapi import describe
+from signalpost.api.route import OpenRoute, Route
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def test_the_page_is_served_to_anyone_as_html_that_may_load_nothing(world: "Worl
 
 def test_the_page_names_every_call_with_its_summary(page: Page, text: str) -> None:
     anchors = set(page.all("id"))
-    for route in (*ROUTES, *OPEN_ROUTES):
+    every: list[Route | OpenRoute] = [*ROUTES, *OPEN_ROUTES]
+    for route in every:
         assert route.name in anchors
         assert route.path in text
         assert escape(route.summary) in text

@@ -138,7 +138,7 @@ def text(most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> Field:
     return Field(lambda value: plain_text(value, most, least), schema)
 
 
-@field(type="string", format="email", pattern=_EMAIL, minLength=3, maxLength=TEXT_MAX_CHARACTERS)
+@field(type="string", pattern=_EMAIL, minLength=3, maxLength=TEXT_MAX_CHARACTERS, description="An e-mail address.")
 def email(value: Any) -> str:
     address = plain_text(value)
     if not re.fullmatch(_EMAIL, address):
