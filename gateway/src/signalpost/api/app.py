@@ -22,7 +22,7 @@ from signalpost.api.route import OpenRoute, Route
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.batch import EVENT_HEADER, Answer
-from signalpost.domain.errors import CallerError, Forbidden, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
+from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
 
 TENANT = "signalpost-tenant"
 DEFAULT_TENANT = "default"
@@ -31,7 +31,11 @@ log = structlog.get_logger()
 
 Endpoint = Callable[[Request, str], Awaitable[Response]]
 """Takes the request's id as well."""
-_DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_ALWAYS_CURRENT = {"cache-control": "no-cache"}
+"""For what changes with the version that runs."""
+_DOCS_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 """The page is one piece: it loads nothing, least of all from elsewhere."""
 
 
@@ -56,8 +60,7 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
 def _endpoint(route: Route, services: Services) -> Endpoint:
     async def endpoint(request: Request, request_id: str) -> Response:
         principal = services.principals.of(request.headers.get("authorization"))
-        if principal.role not in route.roles:
-            raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot do this.")
+        principal.must_be(route.roles)
         tenant = request.headers.get(TENANT, DEFAULT_TENANT)
         tenant_id = services.engine.tenant_id(tenant)
         request.state.principal = principal
@@ -84,10 +87,11 @@ def _description(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> d
     document, page = msgspec.json.encode(described), render(described)
 
     async def openapi(_request: Request, _request_id: str) -> Response:
-        return Response(document, media_type="application/json")
+        return Response(document, media_type="application/json", headers=_ALWAYS_CURRENT)
 
     async def docs(_request: Request, _request_id: str) -> Response:
-        return Response(page, media_type="text/html", headers={"content-security-policy": _DOCS_POLICY})
+        headers = {"content-security-policy": _DOCS_POLICY, **_ALWAYS_CURRENT}
+        return Response(page, media_type="text/html", headers=headers)
 
     return {"/openapi.json": {"GET": openapi}, "/docs": {"GET": docs}}
 

@@ -126,6 +126,7 @@ _SNAPSHOT = {**_NEW, "status": "approved", "createdAt": "2026-01-15T09:30:00Z", 
 
 ROUTES = (
     Route(
+        name="create_document",
         method="POST",
         path="/v1/documents",
         summary="Create a document",
@@ -141,6 +142,7 @@ ROUTES = (
         example=Example(_NEW),
     ),
     Route(
+        name="read_document",
         method="GET",
         path="/v1/documents",
         summary="List documents",
@@ -171,6 +173,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="patch_document",
         method="PATCH",
         path=_PATH,
         summary="Change a document (JSON merge patch)",
@@ -190,6 +193,7 @@ ROUTES = (
         example=Example({"title": "Mutual NDA, second draft", "contractValue": 1500.0}),
     ),
     Route(
+        name="import_document",
         method="PUT",
         path=_PATH,
         summary="Import a whole snapshot of a document that another system keeps",
@@ -215,6 +219,7 @@ ROUTES = (
         example=Example(_SNAPSHOT, {"sourceVersion": "7"}),
     ),
     Route(
+        name="delete_document",
         method="DELETE",
         path=_PATH,
         summary="Delete a document",
