@@ -17,7 +17,7 @@ from signalpost.cli.serve import serve
 from signalpost.domain.errors import StartError
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.gateway import Gateway
-from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings
+from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings, show_settings
 
 KEY = "sp_" + "aB9_-" * 8 + "xyz"
 MASTER_KEY = bytes(range(32))
@@ -57,8 +57,9 @@ def test_the_table_and_the_structure_name_the_same_settings() -> None:
 
 def test_the_flags_of_serve_are_the_settings() -> None:
     parameters = inspect.signature(serve).parameters
-    assert tuple(parameters) == tuple(SETTINGS)
-    for name, parameter in parameters.items():
+    assert tuple(parameters) == (*SETTINGS, "show_settings", "as_json")
+    for name in SETTINGS:
+        parameter = parameters[name]
         assert parameter.default is None
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
         assert parameter.annotation.__metadata__[0].help == SETTINGS[name].help
@@ -189,6 +190,29 @@ def test_a_flag_wins_over_the_environment() -> None:
     assert (settings.port, settings.host) == (2, "a")
     # Also where the environment's is wrong: it is not used.
     assert read_settings({"SIGNALPOST_PORT": "x"}, {"port": "2"}).port == 2
+
+
+def test_every_setting_is_shown_with_its_value_and_where_it_is_from() -> None:
+    environment = {"SIGNALPOST_PORT": "1", "SIGNALPOST_HOST": "::", "SIGNALPOST_ALLOW_TARGETS": "http://10.0.0.0/8:2"}
+    shown = {each.name: each for each in show_settings(environment, {"port": "2"})}
+    assert list(shown) == list(SETTINGS)
+    assert [(shown[name].value, shown[name].source) for name in ("port", "host", "allow_targets")] == [
+        ("2", "flag"), ("::", "environment"), ("http://10.0.0.0/8:2", "environment"),
+    ]  # fmt: skip
+    for name, each in shown.items():
+        assert each.help == SETTINGS[name].help
+        if each.source == "default" and each.value is not None and not SETTINGS[name].secret:
+            assert SETTINGS[name].read(each.value) == getattr(Settings(), name), "it can be given as it is shown"
+    assert shown["metrics_port"].value is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("master_key", BASE64), ("operator_key", KEY)])
+def test_of_a_secret_only_is_shown_whether_it_is_set(name: str, value: str) -> None:
+    (given,) = (each for each in show_settings({PREFIX + name.upper(): value}, {}) if each.name == name)
+    assert (given.value, given.source) == ("set", "environment")
+    (made,) = (each for each in show_settings({}, {"data_dir": "/srv"}) if each.name == name)
+    assert (made.value, made.source) == (f"made in /srv/{name.replace('_', '-')}", "default")
+    assert {name for name, setting in SETTINGS.items() if setting.secret} == {"master_key", "operator_key"}
 
 
 def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path) -> None:

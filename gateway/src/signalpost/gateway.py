@@ -30,7 +30,7 @@ from signalpost.engine.clock import SystemClock
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
-from signalpost.settings import SETTINGS, Settings
+from signalpost.settings import SETTINGS, Settings, kept_in
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import KEY_BYTES, Vault
@@ -75,7 +75,7 @@ class Gateway:
     @property
     def key_file(self) -> Path | None:
         """Where the operator's key is kept; None if it was given as a setting."""
-        return None if self._settings.operator_key else self._settings.data_dir / "operator-key"
+        return None if self._settings.operator_key else kept_in(self._settings.data_dir, "operator_key")
 
     async def _start(self) -> None:
         settings, clock, chance = self._settings, SystemClock(), random.Random()  # noqa: S311 - ids, jitter; no secret
@@ -134,7 +134,7 @@ def _new_operator_key() -> str:
 
 def _kept(directory: Path, setting: str, make: Callable[[], str]) -> Any:
     """A setting's value from a file that only its owner can read, made on the first start. Raises StartError."""
-    file = directory / setting.replace("_", "-")
+    file = kept_in(directory, setting)
     if not file.exists():
         _keep(file, make())
     try:

@@ -9,7 +9,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -43,6 +43,18 @@ class Settings(Struct, frozen=True, kw_only=True):
 class Setting(Struct, frozen=True):
     read: Callable[[str], Any]
     """The value of a text. Raises ValueError with a sentence about what it must be."""
+    help: str
+    """A sentence with its bounds, and the default in brackets."""
+    secret: bool = False
+
+
+class Shown(Struct, frozen=True):
+    """A setting as it would hold."""
+
+    name: str
+    value: str | None
+    """None where it is left out; of a secret only whether it is there."""
+    source: Literal["default", "environment", "flag"]
     help: str
 
 
@@ -119,25 +131,41 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 SETTINGS: Final[Mapping[str, Setting]] = {
     "data_dir": Setting(_folder, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
     "host": Setting(_text, "The address to listen on. [127.0.0.1]"),
-    "port": Setting(_number(0, 65_535), "The port to listen on; 0 takes a free one. [8080]"),
+    "port": Setting(_number(0, 65_535), "The port to listen on, 0 to 65535; 0 takes a free one. [8080]"),
     "metrics_port": Setting(
-        _number(0, 65_535), "A port for /metrics alone, which PORT does not serve then; 0 takes a free one. []"
+        _number(0, 65_535),
+        "A port for /metrics alone, 0 to 65535; PORT does not serve it then, and 0 takes a free one. []",
     ),
-    "master_key": Setting(_master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]"),
-    "operator_key": Setting(_operator_key, "The operator's API key. [made in the data directory]"),
+    "master_key": Setting(
+        _master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]", secret=True
+    ),
+    "operator_key": Setting(
+        _operator_key, "The operator's API key: sp_ and 43 characters. [made in the data directory]", secret=True
+    ),
     "allow_targets": Setting(
         parse_allow_targets,
         "scheme://host-or-CIDR:port entries, separated by commas, delivered to although private or plain http. []",
     ),
     "ca_file": Setting(_file, "PEM file of certificate authorities to trust beside the system's. []"),
-    "retry_delays": Setting(_delays, "Seconds before each retry, for new subscriptions. [10,60,300]"),
-    "attempt_timeout": Setting(_seconds, "Seconds that an attempt has, from name resolution to the answer's end. [5]"),
-    "retention_days": Setting(_number(1, 3_650), "Days for which events, attempts and settled history are kept. [30]"),
-    "disk_reserve_mb": Setting(
-        _number(0, 1_048_576), "MB of disk to keep free: with less, documents are refused; 0 keeps none. [256]"
+    "retry_delays": Setting(
+        _delays, "Seconds before each retry, up to ten of 1 to 86400, for new subscriptions. [10,60,300]"
     ),
-    "log_level": Setting(_one_of("debug", "info", "warning", "error"), "The least severe log lines to write. [info]"),
-    "log_format": Setting(_one_of("auto", "text", "json"), "How log lines look; auto is text at a terminal. [auto]"),
+    "attempt_timeout": Setting(
+        _seconds, "Seconds that an attempt has, 0.1 to 60, from name resolution to the answer's end. [5]"
+    ),
+    "retention_days": Setting(
+        _number(1, 3_650), "Days for which events, attempts and settled history are kept, 1 to 3650. [30]"
+    ),
+    "disk_reserve_mb": Setting(
+        _number(0, 1_048_576), "MB of disk to keep free, 0 to 1048576: with less, documents are refused. [256]"
+    ),
+    "log_level": Setting(
+        _one_of("debug", "info", "warning", "error"),
+        "The least severe log lines to write: debug, info, warning, error. [info]",
+    ),
+    "log_format": Setting(
+        _one_of("auto", "text", "json"), "How log lines look: text, json, or auto, which is text at a terminal. [auto]"
+    ),
 }
 
 
@@ -145,13 +173,45 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
     """The settings of an environment and of flags by setting name. Raises StartError naming the wrong one."""
     given: dict[str, Any] = {}
     for name, setting in SETTINGS.items():
-        variable = PREFIX + name.upper()
-        text = flags.get(name, environment.get(variable))
+        text = flags.get(name, environment.get(_variable(name)))
         if text is None:
             continue
         try:
             given[name] = setting.read(text)
         except ValueError as error:
-            source = f"--{name.replace('_', '-')}" if name in flags else variable
+            source = f"--{name.replace('_', '-')}" if name in flags else _variable(name)
             raise StartError(f"{source} {str(error).rstrip('.')}.") from None
     return Settings(**given)
+
+
+def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> list[Shown]:
+    """Every setting, and where it comes from. Raises StartError as `read_settings` does."""
+    settings = read_settings(environment, flags)
+    shown = []
+    for name, setting in SETTINGS.items():
+        text = flags.get(name, environment.get(_variable(name)))
+        if setting.secret:
+            value: str | None = f"made in {kept_in(settings.data_dir, name)}" if text is None else "set"
+        else:
+            value = _written(getattr(settings, name)) if text is None else text
+        source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
+        shown.append(Shown(name, value, "default" if text is None else source, setting.help))
+    return shown
+
+
+def kept_in(data_dir: Path, name: str) -> Path:
+    """Where a secret that was not given is kept, once it was made."""
+    return data_dir / name.replace("_", "-")
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _written(value: Any) -> str | None:
+    """A default as one would give it."""
+    if value is None or value == ():
+        return None
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -177,6 +177,7 @@ class World(Client):
     async def _serve(self) -> None:
         async with Gateway(self.settings) as gateway:
             self._key = gateway.operator_key
+            self.app = gateway.app
             config = uvicorn.Config(
                 gateway.app,
                 http="httptools",

@@ -71,7 +71,7 @@ BAD_DELAYS: list[Any] = [
     None, 10, "10", "10,60", True, {}, [1] * 11,
 ]  # fmt: skip
 DELAYS_WITH_A_BAD_ONE_AT_THE_END: list[list[Any]] = [
-    [0], [-1], [86_401], [1.5], [10.0], ["10"], [True], [None], [[10]], [BIG], [10, 60, 0],
+    [0], [-1], [86_401], [1.5], [86_401.0], ["10"], [True], [None], [[10]], [BIG], [10, 60, 0],
 ]  # fmt: skip
 BAD: list[tuple[str, Any, str]] = [
     *[("name", v, "") for v in [*NO_TEXT, "", "x" * 513, "a\x00b"]],
@@ -92,7 +92,7 @@ BAD: list[tuple[str, Any, str]] = [
     *[("secret", v, "") for v in [*NO_TEXT, "", "1234567", "x" * 257, "12345678\x00"]],
     *[("ordering", v, "") for v in [*NO_TEXT, "", "Strict", "fifo"]],
     *[("status", v, "") for v in [*NO_TEXT, "", "Active", "disabled", "deleted", "running"]],
-    *[("rateLimit", v, "") for v in ["10", True, 1.5, 10.0, [], {}, 0, -1, 100_001, BIG]],
+    *[("rateLimit", v, "") for v in ["10", True, 1.5, [], {}, 0, 0.0, -1, 100_001, BIG]],
     *[("retryDelays", v, "") for v in BAD_DELAYS],
     *[("retryDelays", v, f"/{len(v) - 1}") for v in DELAYS_WITH_A_BAD_ONE_AT_THE_END],
     ("retrydelays", [10], ""), ("id", "x", ""), ("startsAfter", 0, ""), ("health", {}, ""), ("createdAt", None, ""),

@@ -1,5 +1,6 @@
 """The database's commands, what all commands share, and what a newcomer sees."""
 
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -8,9 +9,10 @@ from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
+import apsw
 import pytest
 from gateway.tests.cli import command
-from gateway.tests.cli.command import Run, at_terminal, json_of
+from gateway.tests.cli.command import Run, at_terminal, create, json_of
 from rich.console import Console
 
 from signalpost.cli.main import app
@@ -33,6 +35,47 @@ def test_the_database_is_checked_measured_backed_up_beside_the_gateway_and_resto
     assert run("db", "restore", str(copy), "--data-dir", str(elsewhere)).stdout.startswith("Restored")
     assert run("db", "check", "--data-dir", str(elsewhere)).stdout == "The database is sound.\n"
     assert document.replace("-", "") in copy.read_bytes().hex()
+
+
+def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(run: Run, tmp_path: Path) -> None:
+    unused = tmp_path / "unused"
+    environment = {"SIGNALPOST_DATA_DIR": str(unused), "SIGNALPOST_OPERATOR_KEY": "sp_" + "k" * 43}
+    shown = run("serve", "--show-settings", "--port", "1", **environment).stdout
+    assert re.search(r"PORT +1 +flag +The port to listen on, 0 to 65535", shown)
+    assert re.search(r"RETENTION_DAYS +30 +default ", shown)
+    assert re.search(r"OPERATOR_KEY +set +environment ", shown)
+    listed = run("serve", "--show-settings", "--json", **environment)
+    assert {each["name"]: each["source"] for each in json_of(listed)}["data_dir"] == "environment"
+    assert "kkk" not in shown + listed.stdout
+    assert not unused.exists()
+    assert "SIGNALPOST_PORT must be" in run("serve", "--show-settings", code=1, SIGNALPOST_PORT="x").stderr
+    assert "--show-settings" in run("serve", "--json", code=1, **environment).stderr
+
+
+def test_what_is_past_the_retention_is_pruned_while_the_gateway_is_stopped(run: Run, tmp_path: Path) -> None:
+    assert "Another Signalpost" in run("db", "prune", code=1).stderr, "not under a running gateway"
+    for number in range(5):
+        create(run, f"{number} {'x' * 500}")
+    run("db", "backup", str(tmp_path / "copy.db"))
+    stopped = ("--data-dir", str(tmp_path / "stopped"))
+    run("db", "restore", str(tmp_path / "copy.db"), *stopped)
+    database = apsw.Connection(str(tmp_path / "stopped" / "signalpost.db"))
+    before = database.execute("SELECT count(*) FROM event").get
+    database.execute("UPDATE event SET at = at - 2 * 86400 * 1000000 WHERE sequence <= 3")
+    database.close()
+
+    assert json_of(run("db", "prune", "--json", *stopped))["removed"]["event"] == 0, "30 days are kept"
+    pruned = run("db", "prune", "--retention-days", "1", *stopped)
+    assert re.search(r"event +3 ", pruned.stdout)
+    assert re.search(r"Kept the last 1 days. Of the file's [0-9,]+ bytes [0-9,]+ are free", pruned.stdout)
+    assert run("db", "check", *stopped).stdout == "The database is sound.\n"
+    compacted = json_of(run("db", "prune", "--retention-days", "1", "--compact", "--json", *stopped))
+    assert (compacted["removed"]["event"], compacted["free"]) == (0, 0)
+    assert run("db", "check", *stopped).stdout == "The database is sound.\n"
+    assert {each["name"]: each["rows"] for each in json_of(run("db", "sizes", "--json", *stopped))}[
+        "event"
+    ] == before - 3
+    assert "--retention-days must be" in run("db", "prune", "--retention-days", "0", *stopped, code=1).stderr
 
 
 def test_a_damaged_backup_is_refused_and_changes_nothing(run: Run, tmp_path: Path) -> None:

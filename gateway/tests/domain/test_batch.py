@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain.batch import (
+    EVENT_HEADER,
     IDEMPOTENCY_KEPT,
     Answer,
     Batch,
@@ -39,12 +40,13 @@ class Tenants:
         }
         self.rows |= {"documents": {}, "subscriptions": {}, "answers": {}}
         self.events: list[Any] = []
+        self._random = Random(1)
 
     def batch(self, now: int) -> Batch:
         rows = self.rows
         return Batch(
             now,
-            Random(now).getrandbits,
+            self._random.getrandbits,
             rows["tenants"],
             rows["documents"],
             rows["subscriptions"],
@@ -96,6 +98,11 @@ def key(name: str = "k", request: bytes = b"one", api_key: int = 1) -> Idempoten
 def replayed(answer: object) -> bool:
     assert isinstance(answer, Answer)
     return ("idempotent-replayed", "true") in answer.headers
+
+
+def named_event(answer: object) -> str | None:
+    assert isinstance(answer, Answer)
+    return dict(answer.headers).get(EVENT_HEADER)
 
 
 # --- Numbers and times ------------------------------------------------------------------------------------------------
@@ -229,6 +236,20 @@ def test_a_repeat_answers_the_same_and_does_nothing(in_one_batch: bool) -> None:
     assert (second.status, second.body) == (first.status, first.body)
     assert second.headers == (*first.headers, ("idempotent-replayed", "true"))
     assert len(tenants.events) == 1
+
+
+def test_the_answer_to_a_change_names_the_event_that_it_made() -> None:
+    tenants = Tenants()
+    answers = tenants.run(
+        NOW, create(IDS[0], key=key()), create(IDS[1], key=key()), patch(IDS[0], "A"), patch(IDS[0], "B"),
+        patch(IDS[9], "B"), delete(IDS[0]),
+    )  # fmt: skip
+    made, repeated, unchanged, changed, refused, deleted = answers
+    created, updated, gone = (event.id for event in tenants.events)
+    assert named_event(made) == named_event(repeated) == created
+    assert named_event(unchanged) is None
+    assert isinstance(refused, NotFound)
+    assert [named_event(changed), named_event(deleted)] == [updated, gone]
 
 
 def test_a_repeat_answers_what_was_answered_even_if_the_document_moved_on() -> None:

@@ -146,7 +146,13 @@ def test_what_is_no_amount(value: Any) -> None:
 # --- Numbers and truth ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [True, 1.0, "1", None])
+@pytest.mark.parametrize("value", [10, 10.0])
+def test_a_whole_number_is_whole_however_it_is_written(value: Any) -> None:
+    taken = fields.whole_number(0, 10)(value)
+    assert (taken, type(taken)) == (10, int)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, math.inf, math.nan, "1", None])
 def test_what_is_no_whole_number(value: Any) -> None:
     assert code_of(fields.whole_number(0, 9), value) == "wrong_type"
 

@@ -1,6 +1,7 @@
 """The ASGI application: from a request to a handler of the route table, and from its answer or error to a response."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,10 +17,12 @@ from signalpost.api import problems
 from signalpost.api.call import Call
 from signalpost.api.docs_page import render
 from signalpost.api.openapi import describe
+from signalpost.api.principals import Principal
 from signalpost.api.route import OpenRoute, Route
+from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.services import Services
-from signalpost.domain.batch import Answer
-from signalpost.domain.errors import CallerError, Forbidden, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
+from signalpost.domain.batch import EVENT_HEADER, Answer
+from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
 
 TENANT = "signalpost-tenant"
 DEFAULT_TENANT = "default"
@@ -28,7 +31,11 @@ log = structlog.get_logger()
 
 Endpoint = Callable[[Request, str], Awaitable[Response]]
 """Takes the request's id as well."""
-_DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_ALWAYS_CURRENT = {"cache-control": "no-cache"}
+"""For what changes with the version that runs."""
+_DOCS_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 """The page is one piece: it loads nothing, least of all from elsewhere."""
 
 
@@ -53,11 +60,13 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
 def _endpoint(route: Route, services: Services) -> Endpoint:
     async def endpoint(request: Request, request_id: str) -> Response:
         principal = services.principals.of(request.headers.get("authorization"))
-        if principal.role not in route.roles:
-            raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot do this.")
-        tenant_id = services.engine.tenant_id(request.headers.get(TENANT, DEFAULT_TENANT))
+        principal.must_be(route.roles)
+        tenant = request.headers.get(TENANT, DEFAULT_TENANT)
+        tenant_id = services.engine.tenant_id(tenant)
+        request.state.principal = principal
         if tenant_id is None:
             raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT}` names one.")
+        request.state.tenant = tenant
         call = Call(request, services, principal, tenant_id, request_id, route.query, route.body)
         answer = await route.handler(call)
         return answer if isinstance(answer, Response) else _response(answer)
@@ -78,10 +87,11 @@ def _description(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> d
     document, page = msgspec.json.encode(described), render(described)
 
     async def openapi(_request: Request, _request_id: str) -> Response:
-        return Response(document, media_type="application/json")
+        return Response(document, media_type="application/json", headers=_ALWAYS_CURRENT)
 
     async def docs(_request: Request, _request_id: str) -> Response:
-        return Response(page, media_type="text/html", headers={"content-security-policy": _DOCS_POLICY})
+        headers = {"content-security-policy": _DOCS_POLICY, **_ALWAYS_CURRENT}
+        return Response(page, media_type="text/html", headers=headers)
 
     return {"/openapi.json": {"GET": openapi}, "/docs": {"GET": docs}}
 
@@ -131,17 +141,24 @@ def _no_route(services: Services) -> Callable[[Request, Exception], Awaitable[Re
 def _finished(
     services: Services, request: Request, route: str, request_id: str, response: Response, started: float
 ) -> Response:
-    """Every answer passes here: it is counted and logged."""
+    """Every answer passes here: it is counted and logged. Of what the client sent only what is known here is shown:
+    anything else may hold a secret."""
     response.headers["request-id"] = request_id
     seconds = time.perf_counter() - started
     services.requests.count(request.method, route, response.status_code, seconds)
-    log.debug(
+    principal: Principal | None = getattr(request.state, "principal", None)
+    log.log(
+        logging.DEBUG if route in QUIET_ROUTES else logging.INFO,
         "request",
         request=request_id,
         method=request.method,
-        path=request.scope["path"],
+        route=route,
         status=response.status_code,
         ms=round(seconds * 1000, 1),
+        key=None if principal is None else principal.name,
+        key_id=None if principal is None else principal.key_id,
+        tenant=getattr(request.state, "tenant", None),
+        event_id=response.headers.get(EVENT_HEADER),
     )
     return response
 

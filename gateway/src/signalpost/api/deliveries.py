@@ -136,6 +136,7 @@ _FILTERS = {
 
 ROUTES = (
     Route(
+        name="list_subscription_deliveries",
         method="GET",
         path="/v1/deliveries",
         summary="List deliveries of all subscriptions",
@@ -157,6 +158,7 @@ ROUTES = (
         example=Example(query={"status": "failed", "limit": "10"}),
     ),
     Route(
+        name="read_delivery",
         method="GET",
         path=_OF_SUBSCRIPTION + "/{eventId}",
         summary="Read a delivery with its attempts",
@@ -167,6 +169,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="retry_delivery",
         method="POST",
         path=_OF_SUBSCRIPTION + "/{eventId}/retry",
         summary="Send once more, now",

@@ -1,23 +1,32 @@
 """The description of the API as a page for people: one piece of HTML that loads nothing."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from shlex import quote
 from typing import Any
 
 STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #0a7d55; }
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #08734e; }
+@media (prefers-color-scheme: dark) { :root { --accent: #4cc795; } }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem 1.5rem 6rem; }
 h1 { margin-bottom: 0; } h2 { margin-top: 3rem; text-transform: capitalize; border-bottom: 1px solid var(--line); }
-nav a { margin-right: 1rem; } a { color: var(--accent); }
+nav { display: flex; flex-wrap: wrap; gap: 0 1rem; } a { color: var(--accent); }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: 0 1rem; }
 summary { cursor: pointer; padding: .6rem 0; } summary code { font-weight: 600; }
-.method { display: inline-block; min-width: 4.2rem; color: var(--accent); font-weight: 700; }
+.method { display: inline-block; min-width: 4.4rem; margin-right: .3rem; color: var(--accent); font-weight: 700; }
 .what { opacity: .75; margin-left: .6rem; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem; }
-td, th { border-top: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; table-layout: fixed; width: 100%; margin: .5rem 0 1rem; }
+td { border-top: 1px solid var(--line); padding: .3rem .6rem .3rem 0; vertical-align: top; overflow-wrap: anywhere; }
+td:nth-child(3) { width: 45%; }
 pre { background: var(--soft); border-radius: .4rem; overflow-x: auto; padding: .7rem; font-size: .85rem; }
-code { font-size: .9em; } h4 { margin: 1rem 0 .2rem; }
+code { font-size: .9em; overflow-wrap: anywhere; } h4 { margin: 1rem 0 .2rem; }
+:target > summary { color: var(--accent); }
+@media (max-width: 40rem) {
+  body { padding: .5rem 1rem 4rem; } .what { display: block; margin: 0; }
+  table, tbody, tr, td { display: block; } td:nth-child(n) { width: auto; } td { padding: 0; } td + td { border: 0; }
+  tr { padding: .3rem 0; }
+}
 """
 
 
@@ -26,8 +35,8 @@ def render(openapi: Mapping[str, Any]) -> str:
     info, schemas = openapi["info"], openapi["components"]["schemas"]
     tags = [tag["name"] for tag in openapi["tags"]]
     parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])} API</title>',
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>',
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>',
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>',
         f"<h1>{escape(info['title'])} API</h1>",
         f'<p>Version {escape(info["version"])} · <a href="/openapi.json">openapi.json</a></p>',
         f"<p>{_prose(info['description'])}</p>",
@@ -37,13 +46,14 @@ def render(openapi: Mapping[str, Any]) -> str:
     for tag in tags:
         parts.append(f'<h2 id="{escape(tag)}">{escape(tag)}</h2>')
         for path, operations in openapi["paths"].items():
-            parts += [_call(path, m, call) for m, call in operations.items() if tag in call["tags"]]
+            parts += [_call(path, m, call, schemas) for m, call in operations.items() if tag in call["tags"]]
     parts.append('<h2 id="types">types</h2>')
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
+    parts.append("</body></html>")
     return "".join(parts)
 
 
-def _call(path: str, method: str, call: Mapping[str, Any]) -> str:
+def _call(path: str, method: str, call: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     anchor = escape(call["operationId"])
     return "".join(
         (
@@ -51,7 +61,7 @@ def _call(path: str, method: str, call: Mapping[str, Any]) -> str:
             f'<span class="what">{escape(call["summary"])}</span></summary>',
             f"<p>{_prose(call.get('description', 'For anyone, without a key.'))}</p>",
             *_parameters(call.get("parameters", ())),
-            *_body(call.get("requestBody")),
+            *_body(call.get("requestBody"), schemas),
             "<h4>Try it</h4><pre>",
             escape(_curl(path, method, call)),
             "</pre>",
@@ -63,25 +73,34 @@ def _call(path: str, method: str, call: Mapping[str, Any]) -> str:
 
 def _parameters(parameters: Any) -> Iterator[str]:
     if parameters:
-        yield "<h4>Parameters</h4><table>"
-        for each in parameters:
-            what = _prose(each.get("description", ""))
-            yield f"<tr><td><code>{escape(each['name'])}</code><td>{each['in']}<td>{_kind(each['schema'])}<td>{what}"
-        yield "</table>"
+        yield "<h4>Parameters</h4>"
+        yield _table(
+            (
+                f"<code>{escape(each['name'])}</code> in {each['in']}",
+                _kind(each["schema"]),
+                _prose(each.get("description", "")),
+            )
+            for each in parameters
+        )
 
 
-def _body(body: Mapping[str, Any] | None) -> Iterator[str]:
+def _body(body: Mapping[str, Any] | None, schemas: Mapping[str, Any]) -> Iterator[str]:
     if body is not None:
         media_type, content = next(iter(body["content"].items()))
-        yield f"<h4>Body, <code>{media_type}</code></h4>{_members(content['schema'])}"
+        name = _referred(content["schema"])
+        yield f"<h4>Body, <code>{escape(media_type)}</code></h4>{_members(schemas[name])}"
 
 
 def _answers(responses: Mapping[str, Any]) -> Iterator[str]:
-    yield "<h4>Answers</h4><table>"
-    for status, answer in responses.items():
-        shapes = [_kind(content["schema"]) for content in answer.get("content", {}).values()]
-        yield f"<tr><td><code>{status}</code><td>{_prose(answer['description'])}<td>{', '.join(shapes)}"
-    yield "</table>"
+    yield "<h4>Answers</h4>"
+    yield _table(
+        (
+            f"<code>{status}</code>",
+            ", ".join(_kind(content["schema"]) for content in answer.get("content", {}).values()),
+            _prose(answer["description"]),
+        )
+        for status, answer in responses.items()
+    )
 
 
 def _curl(path: str, method: str, call: Mapping[str, Any]) -> str:
@@ -90,7 +109,7 @@ def _curl(path: str, method: str, call: Mapping[str, Any]) -> str:
         lines.append('-H "authorization: Bearer $SIGNALPOST_KEY"')
     if (body := call.get("requestBody")) is not None:
         media_type, content = next(iter(body["content"].items()))
-        lines += [f"-H 'content-type: {media_type}'", f"-d '{json.dumps(content['example'])}'"]
+        lines += [f"-H 'content-type: {media_type}'", f"-d {quote(json.dumps(content['example']))}"]
     return " \\\n  ".join(lines)
 
 
@@ -106,19 +125,34 @@ def _type(name: str, schema: Mapping[str, Any]) -> str:
 
 
 def _members(schema: Mapping[str, Any]) -> str:
+    if "properties" not in schema:
+        return f"<p>{_kind(schema)}</p>"
     required = schema.get("required", ())
-    rows = [
-        f"<tr><td><code>{escape(name)}</code>{'' if name in required else ' (optional)'}<td>{_kind(member)}"
-        f"<td>{_prose(member.get('description', ''))}"
-        for name, member in schema.get("properties", {}).items()
-    ]
-    return f"<table>{''.join(rows)}</table>" if rows else f"<p>{_kind(schema)}</p>"
+    return _table(
+        (
+            f"<code>{escape(name)}</code>{'' if name in required else ' (optional)'}",
+            _kind(member),
+            _prose(member.get("description", "")),
+        )
+        for name, member in schema["properties"].items()
+    )
+
+
+def _table(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Of a name, what it may be, and what it means."""
+    lines = (f"<tr><td>{name}</td><td>{kind}</td><td>{meaning}</td></tr>" for name, kind, meaning in rows)
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _referred(schema: Mapping[str, Any]) -> str:
+    """The name of the type that it refers to."""
+    return str(schema["$ref"].rsplit("/", 1)[1])
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
     """What a schema lets through, in a few words."""
     if "$ref" in schema:
-        name = escape(schema["$ref"].rsplit("/", 1)[1])
+        name = escape(_referred(schema))
         return f'<a href="#type-{name}">{name}</a>'
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(map(_kind, schema["anyOf"])))

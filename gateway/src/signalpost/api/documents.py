@@ -126,6 +126,7 @@ _SNAPSHOT = {**_NEW, "status": "approved", "createdAt": "2026-01-15T09:30:00Z", 
 
 ROUTES = (
     Route(
+        name="create_document",
         method="POST",
         path="/v1/documents",
         summary="Create a document",
@@ -133,10 +134,15 @@ ROUTES = (
         handler=create,
         body=Body(document.NEW, document.NEW_REQUIRED),
         idempotent=True,
-        replies={201: Reply("The document; `documentCreated` is on its way.", Document, ("etag", "location"))},
+        replies={
+            201: Reply(
+                "The document; `documentCreated` is on its way.", Document, ("etag", "location", "signalpost-event")
+            )
+        },
         example=Example(_NEW),
     ),
     Route(
+        name="read_document",
         method="GET",
         path="/v1/documents",
         summary="List documents",
@@ -167,6 +173,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="patch_document",
         method="PATCH",
         path=_PATH,
         summary="Change a document (JSON merge patch)",
@@ -175,11 +182,18 @@ ROUTES = (
         body=Body(document.PATCH),
         conditional=True,
         idempotent=True,
-        replies={200: Reply("The document; `documentUpdated` is on its way if anything changed.", Document, ("etag",))},
+        replies={
+            200: Reply(
+                "The document; `documentUpdated` is on its way if anything changed.",
+                Document,
+                ("etag", "signalpost-event"),
+            )
+        },
         errors=(NotFound,),
         example=Example({"title": "Mutual NDA, second draft", "contractValue": 1500.0}),
     ),
     Route(
+        name="import_document",
         method="PUT",
         path=_PATH,
         summary="Import a whole snapshot of a document that another system keeps",
@@ -194,13 +208,18 @@ ROUTES = (
         conditional=True,
         idempotent=True,
         replies={
-            200: Reply("The document as it is now.", Document, ("etag", "signalpost-changed")),
-            201: Reply("The document, which was not there before.", Document, ("etag", "signalpost-changed")),
+            200: Reply("The document as it is now.", Document, ("etag", "signalpost-changed", "signalpost-event")),
+            201: Reply(
+                "The document, which was not there before.",
+                Document,
+                ("etag", "signalpost-changed", "signalpost-event"),
+            ),
         },
         errors=(Conflict,),
         example=Example(_SNAPSHOT, {"sourceVersion": "7"}),
     ),
     Route(
+        name="delete_document",
         method="DELETE",
         path=_PATH,
         summary="Delete a document",
@@ -208,7 +227,7 @@ ROUTES = (
         handler=delete,
         conditional=True,
         idempotent=True,
-        replies={204: Reply("Deleted; `documentDeleted` is on its way.")},
+        replies={204: Reply("Deleted; `documentDeleted` is on its way.", headers=("signalpost-event",))},
         errors=(NotFound,),
         example=Example(),
     ),

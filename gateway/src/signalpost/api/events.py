@@ -51,6 +51,7 @@ _OPERATOR = frozenset({Role.OPERATOR})
 
 ROUTES = (
     Route(
+        name="list_events",
         method="GET",
         path="/v1/events",
         summary="Read the log, oldest first",
@@ -67,6 +68,7 @@ ROUTES = (
         example=Example(query={"after": "0", "eventType": "documentCreated"}),
     ),
     Route(
+        name="read_event",
         method="GET",
         path="/v1/events/{id}",
         summary="Read an event",

@@ -20,12 +20,14 @@ async def ready(services: Services) -> Answer:
 
 ROUTES = (
     OpenRoute(
+        name="read_liveness",
         path="/health/live",
         summary="Whether the process runs",
         handler=live,
         replies={200: Reply("It runs.", Liveness)},
     ),
     OpenRoute(
+        name="read_readiness",
         path="/health/ready",
         summary="Whether it can do its work",
         handler=ready,

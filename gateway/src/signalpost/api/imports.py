@@ -194,10 +194,11 @@ _LINE: Final = {
     "sourceVersion": fields.whole_number(0, 2**63 - 1).described("The source's own number of this state."),
 }
 _REQUIRED: Final = (*document.SNAPSHOT_REQUIRED, "externalId")
-_BODY: Final = Body(_LINE, _REQUIRED, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
+_BODY: Final = Body(_LINE, _REQUIRED, optional=True, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
 
 ROUTES = (
     Route(
+        name="import_documents",
         method="POST",
         path="/v1/documents/import",
         summary="Import many snapshots: one JSON object a line in, one answer a line out",

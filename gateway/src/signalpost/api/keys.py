@@ -9,7 +9,7 @@ from signalpost.domain import api_key
 from signalpost.domain.api_key import Role, make_key
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import NotFound
-from signalpost.domain.key_commands import CreateKey, NewKeyShown, RevokeKey, key_shown
+from signalpost.domain.key_commands import CreateKey, NewKey, RevokeKey, key_shown
 
 _OPERATOR = frozenset({Role.OPERATOR})
 
@@ -45,6 +45,7 @@ async def revoke(call: Call) -> Answer:
 
 ROUTES = (
     Route(
+        name="create_key",
         method="POST",
         path="/v1/keys",
         summary="Make an API key",
@@ -52,10 +53,11 @@ ROUTES = (
         handler=create,
         body=Body(api_key.NEW, api_key.NEW_REQUIRED),
         idempotent=True,
-        replies={201: Reply("The key, shown this once.", NewKeyShown, ("location",))},
+        replies={201: Reply("The key, shown this once.", NewKey, ("location",))},
         example=Example({"name": "support desk", "role": "operator"}),
     ),
     Route(
+        name="list_keys",
         method="GET",
         path="/v1/keys",
         summary="List API keys",
@@ -66,6 +68,7 @@ ROUTES = (
         example=Example(query={"limit": "10"}),
     ),
     Route(
+        name="revoke_key",
         method="DELETE",
         path="/v1/keys/{id}",
         summary="Revoke an API key",

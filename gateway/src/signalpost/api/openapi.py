@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -10,7 +10,9 @@ from signalpost import VERSION
 from signalpost.api import problems
 from signalpost.api.call import Body
 from signalpost.api.route import PATH, RESPONSE_HEADERS, OpenRoute, Reply, Route
-from signalpost.api.shapes import Problem
+from signalpost.api.shapes import DELIVERY_STATUSES, Problem
+from signalpost.domain import document, event, subscription
+from signalpost.domain.api_key import Role
 from signalpost.domain.errors import (
     CallerError,
     Forbidden,
@@ -29,6 +31,15 @@ Documents come in, every change of one becomes an event, and each event is POSTe
 subscribed. What was answered 2xx is durable. Errors are RFC 9457 problems; lists answer `data` and `next`, newest
 first, and a page may be short and still have a `next`."""
 _REF = "#/components/schemas/{name}"
+_WORDS: Mapping[str, Iterable[str]] = {
+    "EventType": tuple(event.BY_WIRE),
+    "DocumentStatus": document.STATUSES,
+    "DeliveryStatus": DELIVERY_STATUSES,
+    "SubscriptionStatus": get_args(subscription.Status),
+    "Ordering": get_args(subscription.Ordering),
+    "Role": tuple(Role),
+}
+"""Lists of words that stand in many places, under the name of the type that clients make of them."""
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -63,7 +74,7 @@ def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "tags": [{"name": name} for name in dict.fromkeys(_tag(route.path) for route in every)],
-        "paths": paths,
+        "paths": _with_words(paths),
         "components": {
             "schemas": _schemas(every),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `sp_…`."}},
@@ -86,25 +97,25 @@ def errors_of(route: Route) -> tuple[type[CallerError], ...]:
 
 def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": _operation_id(route.method, route.path),
+        "operationId": route.name,
         "summary": route.summary,
         "description": f"For keys with the role {', '.join(sorted(route.roles))}.",
         "tags": [_tag(route.path)],
         "parameters": _parameters(route),
         "responses": {
             **{str(status): _reply(reply) for status, reply in route.replies.items()},
-            **{str(error.status): _problem(error.title) for error in errors_of(route)},
-            "503": _problem("Not available now: repeat it after `Retry-After`"),
+            **{str(error.status): _problem(error.status, error.title) for error in errors_of(route)},
+            "503": _problem(503, "Not available now: repeat it after `retry-after`"),
         },
     }
     if route.body is not None:
-        operation["requestBody"] = _request_body(route.body, route.example.body)
+        operation["requestBody"] = _request_body(route, route.body)
     return operation
 
 
 def _open_operation(route: OpenRoute) -> dict[str, Any]:
     return {
-        "operationId": _operation_id("GET", route.path),
+        "operationId": route.name,
         "summary": route.summary,
         "tags": [_tag(route.path)],
         "security": [],
@@ -136,25 +147,34 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return [*found, _TENANT]
 
 
-def _request_body(body: Body, example: Any) -> dict[str, Any]:
-    schema = object_schema(body.fields, body.required)
-    content = {"schema": schema, "example": example}
+def _request_body(route: Route, body: Body) -> dict[str, Any]:
+    content = {"schema": {"$ref": _REF.format(name=_body_name(route))}, "example": route.example.body}
     return {"required": not body.optional, "content": dict.fromkeys(body.media_types, content)}
 
 
+def _body_name(route: Route) -> str:
+    """What generated clients call the body's type."""
+    return "".join(word.capitalize() for word in route.name.split("_"))
+
+
 def _reply(reply: Reply) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": reply.description}
+    answer: dict[str, Any] = {"description": reply.description, "headers": _headers(*reply.headers)}
     if reply.body is not None:
         answer["content"] = {reply.media_type: {"schema": _schema(reply.body)}}
-    if reply.headers:
-        answer["headers"] = {
-            name: {"description": RESPONSE_HEADERS[name], "schema": {"type": "string"}} for name in reply.headers
-        }
     return answer
 
 
-def _problem(title: str) -> dict[str, Any]:
-    return {"description": title, "content": {problems.MEDIA_TYPE: {"schema": _schema(Problem)}}}
+def _problem(status: int, title: str) -> dict[str, Any]:
+    return {
+        "description": title,
+        "headers": _headers(*problems.HEADERS.get(status, ())),
+        "content": {problems.MEDIA_TYPE: {"schema": _schema(Problem)}},
+    }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    """Those that an answer always has."""
+    return {name: {"required": True, **RESPONSE_HEADERS[name]} for name in (*names, "request-id")}
 
 
 def _schema(shape: Any) -> dict[str, Any]:
@@ -163,9 +183,31 @@ def _schema(shape: Any) -> dict[str, Any]:
 
 
 def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
+    """Every type that has a name: bodies, answers, and the lists of words that stand in many of them."""
     shapes = {id(reply.body): reply.body for route in routes for reply in route.replies.values() if reply.body}
     _, components = msgspec.json.schema_components((*shapes.values(), Problem), ref_template=_REF)
-    return {name: _whole(schema) for name, schema in components.items()}
+    bodies = {
+        _body_name(route): object_schema(route.body.fields, route.body.required)
+        for route in routes
+        if isinstance(route, Route) and route.body is not None
+    }
+    shown = {name: _whole(schema) for name, schema in components.items()}
+    words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}
+    return words | {
+        name: schema if "enum" in schema else _with_words(schema) for name, schema in (shown | bodies).items()
+    }
+
+
+def _with_words(part: Any) -> Any:
+    """A part of the description that refers to lists of words by their names."""
+    if isinstance(part, list):
+        return [_with_words(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    for name, words in _WORDS.items():
+        if set(part.get("enum", ())) == set(words):
+            return {"$ref": _REF.format(name=name)}
+    return {key: _with_words(value) for key, value in part.items()}
 
 
 def _whole(schema: dict[str, Any]) -> dict[str, Any]:
@@ -181,8 +223,3 @@ def _whole(schema: dict[str, Any]) -> dict[str, Any]:
 def _tag(path: str) -> str:
     parts = [part for part in path.split("/") if part and part != "v1" and "{" not in part]
     return parts[1] if len(parts) > 1 and parts[1] in ("deliveries", "replays") else parts[0]
-
-
-def _operation_id(method: str, path: str) -> str:
-    words = [re.sub(r"\W", "", part) for part in path.split("/") if part and part != "v1"]
-    return "_".join([method.lower(), *words])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey, Role, hash_key
-from signalpost.domain.errors import Unauthenticated
+from signalpost.domain.errors import Forbidden, Unauthenticated
 
 
 class Principal(Struct, frozen=True):
@@ -16,6 +16,11 @@ class Principal(Struct, frozen=True):
     """Idempotency keys count per API key; the operator's own is 0."""
     name: str
     role: Role
+
+    def must_be(self, roles: frozenset[Role]) -> None:
+        """Raises Forbidden for a role that is none of these."""
+        if self.role not in roles:
+            raise Forbidden("role_not_allowed", f"A key with the role {self.role} cannot do this.")
 
 
 _OPERATOR = Principal(0, "operator", Role.OPERATOR)

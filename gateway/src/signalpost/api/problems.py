@@ -8,6 +8,8 @@ from starlette.responses import Response
 from signalpost.domain.errors import CallerError, TooMany, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+HEADERS = {401: ("www-authenticate",), 429: ("retry-after",), 503: ("retry-after",)}
+"""Those that problems with a status always have."""
 
 
 def caller_document(error: CallerError, request_id: str) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class Example(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True, kw_only=True):
+    name: str
+    """What programs call it: the operation's id, from which generated clients make a function's name."""
     method: str
     path: str
     summary: str
@@ -56,10 +58,15 @@ class Route(Struct, frozen=True, kw_only=True):
 class OpenRoute(Struct, frozen=True, kw_only=True):
     """A GET that anyone may make, without a key."""
 
+    name: str
     path: str
     summary: str
     handler: Callable[[Services], Awaitable[Answer]]
     replies: Mapping[int, Reply]
+
+
+def _text(description: str, pattern: str) -> Mapping[str, Any]:
+    return {"description": description, "schema": {"type": "string", "pattern": pattern}}
 
 
 PATH: Final[Mapping[str, str]] = {
@@ -70,8 +77,12 @@ PATH: Final[Mapping[str, str]] = {
 }
 """Parameters in paths. All are UUIDs; what is none cannot be there."""
 
-RESPONSE_HEADERS: Final[Mapping[str, str]] = {
-    "etag": "The version, for `If-Match`.",
-    "location": "Where it can be read.",
-    "signalpost-changed": "`true` if the import changed anything.",
+RESPONSE_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "etag": _text("The version, for `If-Match`.", r'^"\d+"$'),
+    "location": _text("Its own path.", "^/v1/"),
+    "signalpost-event": _text("The id of the event that the change made, if it made one.", "^[0-9a-f-]{36}$"),
+    "signalpost-changed": _text("`true` if the import changed anything.", "^(true|false)$"),
+    "request-id": _text("Names this call in the gateway's log.", "^[0-9a-f]{16}$"),
+    "retry-after": _text("Seconds.", r"^\d+$"),
+    "www-authenticate": _text("How to send a key.", "^Bearer$"),
 }

@@ -7,16 +7,15 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from signalpost.domain import document, event
-from signalpost.domain.key_commands import KeyShown
+from signalpost.domain import document
+from signalpost.domain.event import EventTypeName
+from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.key_commands import Key
 from signalpost.domain.outcome import Failure
 from signalpost.domain.replay import ShownReplay
 from signalpost.domain.subscription_commands import SubscriptionShown
 
-Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
-Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Cursor = Annotated[str | None, Meta(description="Give it as `cursor` for the next page; null at the end.")]
-EventTypeName = Annotated[str, Meta(extra_json_schema={"enum": list(event.BY_WIRE)})]
 DELIVERY_STATUSES = ("pending", "delivered", "retrying", "failed")
 DeliveryStatus = Annotated[str, Meta(extra_json_schema={"enum": list(DELIVERY_STATUSES)})]
 
@@ -40,7 +39,7 @@ class DocumentPage(Shape, frozen=True):
 class ImportedLine(Shape, frozen=True):
     line: Annotated[int, Meta(description="Counts from 1, in the order of the lines that came in.")]
     status: Annotated[int, Meta(description="What the same import would be answered by itself.")]
-    external_id: str | None
+    external_id: Uuid | None
     changed: bool | UnsetType = UNSET
     problem: "Problem | UnsetType" = UNSET
 
@@ -158,7 +157,7 @@ class ReplayPage(Shape, frozen=True):
 
 
 class KeyPage(Shape, frozen=True):
-    data: list[KeyShown]
+    data: list[Key]
     next: Cursor
 
 

@@ -176,6 +176,7 @@ _PATH = "/v1/subscriptions/{id}"
 
 ROUTES = (
     Route(
+        name="create_subscription",
         method="POST",
         path="/v1/subscriptions",
         summary="Subscribe an endpoint",
@@ -187,6 +188,7 @@ ROUTES = (
         example=Example({"url": "https://example.com/hooks", "eventTypes": ["documentCreated", "documentUpdated"]}),
     ),
     Route(
+        name="list_subscriptions",
         method="GET",
         path="/v1/subscriptions",
         summary="List subscriptions",
@@ -197,6 +199,7 @@ ROUTES = (
         example=Example(query={"limit": "10"}),
     ),
     Route(
+        name="read_subscription",
         method="GET",
         path=_PATH,
         summary="Read a subscription and how its endpoint does",
@@ -207,6 +210,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="patch_subscription",
         method="PATCH",
         path=_PATH,
         summary="Change, pause or resume a subscription",
@@ -220,6 +224,7 @@ ROUTES = (
         example=Example({"status": "paused"}),
     ),
     Route(
+        name="delete_subscription",
         method="DELETE",
         path=_PATH,
         summary="Delete a subscription",
@@ -232,6 +237,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="rotate_secret",
         method="POST",
         path=_PATH + "/secret/rotate",
         summary="Begin to change the secret: both sign until the overlap ends",
@@ -245,6 +251,7 @@ ROUTES = (
         example=Example({"overlapHours": 48}),
     ),
     Route(
+        name="promote_secret",
         method="POST",
         path=_PATH + "/secret/promote",
         summary="End the overlap now: the new secret is the only one",
@@ -257,6 +264,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="test_subscription",
         method="POST",
         path=_PATH + "/test",
         summary="Send a sample event now, outside the log",

@@ -1,18 +1,24 @@
 """`signalpost db`: the database file itself, on the gateway's own machine."""
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from rich.console import Console
+from rich.progress import Progress
 
 from signalpost.cli.client import CommandError
 from signalpost.cli.data_directory import DataDir, find_database, folder
 from signalpost.cli.output import Json, print_json, print_table, say
+from signalpost.engine.clock import SystemClock
+from signalpost.engine.retention import DAY
+from signalpost.settings import read_settings
 from signalpost.store.sqlite import maintenance
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 
-app = App(name="db", help="Check, back up, restore and measure the database, on the gateway's own machine.")
+app = App(name="db", help="Check, back up, restore, prune and measure the database, on the gateway's own machine.")
 
 
 @app.command
@@ -21,7 +27,7 @@ def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
     Example: signalpost db check --data-dir ./data
     """
-    faults = maintenance.check(find_database(data_dir))
+    faults = maintenance.check(findfind_database(data_dir))
     if as_json:
         print_json({"faults": faults})
     elif not faults:
@@ -39,7 +45,7 @@ def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir:
     if to.exists():
         raise CommandError(f"{to} exists; give a new file's name.")
     began = time.monotonic()
-    maintenance.back_up(find_database(data_dir), to)
+    maintenance.back_up(findfind_database(data_dir), to)
     seconds = time.monotonic() - began
     say(f"Copied {to.stat().st_size:,} bytes to {to} in {seconds:.1f} s; the copy is sound.")
     say("The copy's secrets open with this gateway's master key only: keep that too.")
@@ -70,12 +76,59 @@ def restore(backup: Annotated[Path, Parameter(help="What `db backup` made.")], /
 
 
 @app.command
+def prune(
+    *,
+    retention_days: Annotated[str | None, Parameter(help="Days to keep. [SIGNALPOST_RETENTION_DAYS, or 30]")] = None,
+    compact: Annotated[
+        bool, Parameter(negative="", help="Give the space back to the disk; this takes longer.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Remove what is past the retention now, all of it. The gateway must be stopped; running, it does so by itself.
+
+    A subscription that is so far behind that it loses events is named here, and its health tells how many it lost.
+
+    Example: signalpost db prune --retention-days 7 --compact
+    """
+    days = read_settings(
+        os.environ, {} if retention_days is None else {"retention_days": retention_days}
+    ).retention_days
+    database = find_database(data_dir)
+    directory = DataDirectory(database.parent)
+    directory.lock()
+    try:
+        now = SystemClock().wall()
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("Removing events")
+            pruned = maintenance.prune(
+                database, now, now - days * DAY, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+        if compact:
+            maintenance.compact(database)
+        free = maintenance.free_bytes(database)
+    finally:
+        directory.unlock()
+    size = database.stat().st_size
+    if as_json:
+        print_json({"days": days, "removed": pruned.removed, "lost": pruned.lost, "bytes": size, "free": free})
+        return
+    print_table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing.")
+    for subscription, lost in pruned.lost.items():
+        say(f"The subscription {subscription} lost up to {lost:,} events that it was behind.")
+    say(f"Kept the last {days} days. Of the file's {size:,} bytes {free:,} are free for what comes.")
+    if free and not compact:
+        say("To give them back to the disk: signalpost db prune --compact")
+
+
+@app.command
 def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Show what takes how much room.
 
     Example: signalpost db sizes
     """
-    found = maintenance.sizes(find_database(data_dir))
+    found = maintenance.sizes(findfind_database(data_dir))
     if as_json:
         print_json([{"name": name, "rows": rows, "bytes": size} for name, rows, size in found])
     else:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
+import msgspec
 import structlog
 import uvicorn
 import uvloop
@@ -19,9 +20,11 @@ from starlette.applications import Starlette
 
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
+from signalpost.cli.output import Json, print_json, print_table
 from signalpost.domain.errors import StartError
 from signalpost.gateway import Gateway
-from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings
+from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings
+from signalpost.settings import show_settings as settings_shown
 
 HTTP_GRACE = 1
 """Seconds for requests that are under way when the gateway is told to stop."""
@@ -50,6 +53,10 @@ def serve(
     disk_reserve_mb: Annotated[str | None, _help("disk_reserve_mb")] = None,
     log_level: Annotated[str | None, _help("log_level")] = None,
     log_format: Annotated[str | None, _help("log_format")] = None,
+    show_settings: Annotated[
+        bool, Parameter(negative="", help="Print every setting and where it is from; end.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Run a gateway on this machine until Ctrl-C or SIGTERM.
 
@@ -57,10 +64,23 @@ def serve(
 
     Example: signalpost serve --data-dir ./data --port 8080
     """
-    flags = {name: value for name, value in locals().items() if value is not None}
+    flags = {name: value for name, value in locals().items() if name in SETTINGS and value is not None}
+    if show_settings:
+        _show(settings_shown(os.environ, flags), as_json=as_json)
+        return
+    if as_json:
+        raise StartError("--json is for --show-settings; log lines are JSON with --log-format json.")
     settings = read_settings(os.environ, flags)
     set_up_logs(settings.log_level, settings.log_format)
     uvloop.run(_serve(settings))
+
+
+def _show(settings: list[Shown], *, as_json: bool) -> None:
+    if as_json:
+        print_json(msgspec.to_builtins(settings))
+    else:
+        rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
+        print_table(("setting", "value", "from", "what it is"), rows, "")
 
 
 async def _serve(settings: Settings) -> None:

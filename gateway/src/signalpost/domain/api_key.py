@@ -15,7 +15,7 @@ KEY_RANDOM_BYTES = 32
 
 
 class Role(StrEnum):
-    """What a key may do. The route table says which calls that are."""
+    """What a key may do: every call says which roles may make it."""
 
     OPERATOR = "operator"
     """Everything, in any tenant."""

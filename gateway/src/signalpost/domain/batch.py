@@ -21,6 +21,8 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 
 IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
+EVENT_HEADER = "signalpost-event"
+"""Of the answer to a change that made an event: the event's id."""
 
 
 class Answer(Struct, frozen=True):
@@ -190,12 +192,15 @@ class Batch:
         tenant = self.tenants[command.tenant_id]
         stamp = Stamp(tenant.last_sequence + 1, max(self._now, tenant.last_at + 1))
         decision = command.decide(self, stamp)
-        self._apply(tenant, stamp, decision)
+        made = self._apply(tenant, stamp, decision)
+        answer = decision.answer
+        if made is not None:
+            answer = replace(answer, headers=(*answer.headers, (EVENT_HEADER, made)))
         if key is not None:
-            stored = StoredAnswer(key.request_hash, decision.answer, self._now + IDEMPOTENCY_KEPT)
+            stored = StoredAnswer(key.request_hash, answer, self._now + IDEMPOTENCY_KEPT)
             self._stored_answers[tenant.id, key.api_key_id, key.key] = stored
             self.answers[tenant.id, key.api_key_id, key.key] = stored
-        return decision.answer
+        return answer
 
     def _repeated(self, tenant_id: int, key: IdempotencyKey) -> Answer | None:
         stored = self._stored_answers.get((tenant_id, key.api_key_id, key.key))
@@ -206,12 +211,16 @@ class Batch:
             raise Invalid([FieldError("Idempotency-Key", "reused", detail)], code="idempotency_key_reused")
         return replace(stored.answer, headers=(*stored.answer.headers, ("idempotent-replayed", "true")))
 
-    def _apply(self, tenant: Tenant, stamp: Stamp, decision: Decision) -> None:
+    def _apply(self, tenant: Tenant, stamp: Stamp, decision: Decision) -> str | None:
+        """Returns the id of the event that it made, if it made one."""
+        made = None
         if decision.document is not None:
             key = (tenant.id, decision.document.external_id)
             self._documents[key] = self.documents[key] = decision.document
             if decision.event is not None:
-                self._append(tenant, stamp, decision.event, decision.document.external_id, decision.event_document)
+                made = self._append(
+                    tenant, stamp, decision.event, decision.document.external_id, decision.event_document
+                )
         if decision.subscription is not None:
             self._keep(decision.subscription)
         if decision.retry is not None:
@@ -221,12 +230,14 @@ class Batch:
             self._keep_key(decision.key)
         if decision.replay is not None:
             self._keep_replay(decision.replay)
+        return made
 
-    def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, document: bytes) -> None:
+    def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, document: bytes) -> str:
         identity = event_id(stamp.at, self._random_bits(62))
         body = build(event_type, stamp.at, identity, document)
         self.events.append(Event(tenant.id, stamp.sequence, stamp.at, identity, int(event_type), document_id, body))
         self.tenants[tenant.id] = replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at)
+        return identity
 
     def _keep(self, subscription: Subscription) -> None:
         if not subscription.number:

@@ -4,14 +4,14 @@ A document is kept as the very bytes that its events carry, so that what was rea
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from signalpost.domain import fields
 from signalpost.domain.errors import FieldError, Invalid
-from signalpost.domain.fields import Bad, Field, Several, nullable
+from signalpost.domain.fields import Bad, DateOrTimestamp, Field, Several, Timestamp, Uuid, nullable
 
 STATUSES: Final = (
     "created", "awaitingReview", "reviewApproved", "reviewRejected", "awaitingApproval", "approved",
@@ -40,13 +40,13 @@ class Document(Struct, frozen=True, kw_only=True, rename="camel"):
 
     type: str
     title: str
-    status: str
-    created_at: str
+    status: Annotated[str, Meta(extra_json_schema={"enum": list(STATUSES)})]
+    created_at: Timestamp
     source_app: str
-    start_date: str | None = None
-    executed_at: str | None = None
-    expiry_date: str | None = None
-    external_id: str
+    start_date: DateOrTimestamp | None = None
+    executed_at: Timestamp | None = None
+    expiry_date: DateOrTimestamp | None = None
+    external_id: Uuid
     owner_email: str
     author_email: str
     reference_id: str | None = None
@@ -115,8 +115,19 @@ def _facts(value: Any, *, removable: bool) -> dict[str, Any]:
     return checked
 
 
-_FACT = {"anyOf": [{"type": "string", "maxLength": FACT_VALUE_MAX_BYTES}, {"type": "number"}, {"type": "boolean"}]}
-_FACT_NAME = {"minLength": 1, "maxLength": FACT_NAME_MAX_CHARACTERS}
+_FACT: Final = {
+    "anyOf": [
+        {
+            "type": "string",
+            "maxLength": FACT_VALUE_MAX_BYTES,
+            "pattern": fields.NO_NUL,
+            "description": "At most 4096 bytes in UTF-8.",
+        },
+        {"type": "number", "minimum": -(2**63), "maximum": 2**64 - 1},
+        {"type": "boolean"},
+    ]
+}
+_FACT_NAME: Final = {"minLength": 1, "maxLength": FACT_NAME_MAX_CHARACTERS, "pattern": fields.NO_NUL}
 
 
 @fields.field(type="object", maxProperties=FACTS_MAX, propertyNames=_FACT_NAME, additionalProperties=_FACT)

@@ -44,8 +44,18 @@ class Url(Struct, frozen=True):
         return host if self.target.port == _PORTS[self.target.scheme] else f"{host}:{self.target.port}"
 
 
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_URL = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?![^:/?]{{254}}){_LABEL}(\.{_LABEL})*(:({_PORT}))?([/?][!-\"$-~]*)?$"
+
+
 @fields.field(
-    type="string", format="uri", pattern="^https?://", maxLength=URL_MAX_CHARACTERS, description="An https URL."
+    type="string",
+    format="uri",
+    pattern=_URL,
+    maxLength=URL_MAX_CHARACTERS,
+    description="An https URL without user name and fragment. International host names and IPv6 addresses are taken "
+    "although the pattern lets none through. Plain http and private addresses only where the operator allows them.",
 )
 def url(value: Any) -> str:
     """A check for the field: an absolute https URL (http where the operator allows it: that is checked elsewhere)."""

@@ -1,8 +1,9 @@
 """An event: one change of one document, as the final bytes that every endpoint receives (C1–C6, C11, C13)."""
 
 from enum import IntEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from signalpost.domain.timestamps import format_timestamp
 
@@ -26,6 +27,7 @@ _WIRE = {
     EventType.DELETED: "documentDeleted",
 }
 BY_WIRE = {name: event_type for event_type, name in _WIRE.items()}
+EventTypeName = Annotated[str, Meta(extra_json_schema={"enum": list(BY_WIRE)})]
 
 
 class Event(Struct, frozen=True):

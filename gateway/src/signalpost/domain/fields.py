@@ -7,19 +7,35 @@ what its description says come from one place. Limits come from the API page.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from signalpost.domain.errors import FieldError, Invalid
-from signalpost.domain.timestamps import format_timestamp, normalise_date_or_timestamp, parse_timestamp
+from signalpost.domain.timestamps import (
+    TIMESTAMP_PATTERN,
+    format_timestamp,
+    normalise_date_or_timestamp,
+    parse_timestamp,
+)
 
 Check = Callable[[Any], Any]
 
 TEXT_MAX_CHARACTERS = 512
 MONEY_MAX = 10**13
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+_EMAIL = r"^[^@\s\x00-\x1f\x7f\x85\ufeff]+@[^@\s\x00-\x1f\x7f\x85\ufeff]+$"
+"""Where Python and JavaScript differ about `\\s`, both sides are named."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+# How texts of an answer are described. They are ours, and are not checked again.
+Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+DateOrTimestamp = Annotated[
+    str,
+    Meta(
+        extra_json_schema={"anyOf": [{"format": "date", "type": "string"}, {"format": "date-time", "type": "string"}]}
+    ),
+]
 
 
 class Field(Struct, frozen=True):
@@ -122,10 +138,10 @@ def text(most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> Field:
     return Field(lambda value: plain_text(value, most, least), schema)
 
 
-@field(type="string", format="email", minLength=3, maxLength=TEXT_MAX_CHARACTERS)
+@field(type="string", pattern=_EMAIL, minLength=3, maxLength=TEXT_MAX_CHARACTERS, description="An e-mail address.")
 def email(value: Any) -> str:
     address = plain_text(value)
-    if not _EMAIL.fullmatch(address):
+    if not re.fullmatch(_EMAIL, address):
         raise Bad("not_an_email", "This must be an e-mail address, such as owner@example.com.")
     return address
 
@@ -142,7 +158,10 @@ def uuid(value: Any) -> str:
 
 
 @field(
-    anyOf=[{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],
+    anyOf=[
+        {"type": "string", "format": "date"},
+        {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN},
+    ],
     description="A date, or a timestamp with its zone and at most six decimals.",
 )
 def date_or_timestamp(value: Any) -> str:
@@ -154,7 +173,12 @@ def date_or_timestamp(value: Any) -> str:
         raise Bad("not_a_date", f"{error} This is a date (2021-11-25) or a timestamp.") from None
 
 
-@field(type="string", format="date-time", description="A timestamp with its zone and at most six decimals.")
+@field(
+    type="string",
+    format="date-time",
+    pattern=TIMESTAMP_PATTERN,
+    description="A timestamp with its zone and at most six decimals.",
+)
 def timestamp(value: Any) -> str:
     """A timestamp in the form that the gateway's own have: in UTC, with six digits (C4)."""
     try:
@@ -165,7 +189,7 @@ def timestamp(value: Any) -> str:
         raise Bad("not_a_timestamp", str(error)) from None
 
 
-@field(type="number", minimum=-MONEY_MAX, maximum=MONEY_MAX, description="At most two decimals.")
+@field(type="number", minimum=-MONEY_MAX, maximum=MONEY_MAX, multipleOf=0.01, description="At most two decimals.")
 def money(value: Any) -> float:
     """A JSON number of at most two decimals, exact up to 10^13 (C8)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -192,11 +216,12 @@ def one_of(*allowed: str) -> Field:
 def whole_number(least: int, most: int) -> Field:
     @field(type="integer", minimum=least, maximum=most)
     def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
+        # JSON has one type of number: 10.0 is as whole as 10.
+        if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and value.is_integer())):
             raise Bad("wrong_type", "This must be a whole number.")
         if not least <= value <= most:
             raise Bad("out_of_range", f"This must lie between {least} and {most}.")
-        return value
+        return int(value)
 
     return check
 
@@ -232,7 +257,10 @@ def truth(value: Any) -> bool:
 
 def nullable(check: Field) -> Field:
     """`check`, or null."""
-    return Field(lambda value: None if value is None else check(value), {"anyOf": [check.schema, {"type": "null"}]})
+    schema = dict(check.schema)
+    description = {"description": schema.pop("description")} if "description" in schema else {}
+    kinds = [schema, {"type": "null"}]
+    return Field(lambda value: None if value is None else check(value), {"anyOf": kinds, **description})
 
 
 def object_schema(fields: Mapping[str, Field], required: Iterable[str] = ()) -> dict[str, Any]:

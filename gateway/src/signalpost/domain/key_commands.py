@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from signalpost.domain.api_key import ApiKey, Role, hash_key
 from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Stamp, View
 from signalpost.domain.errors import NotFound
+from signalpost.domain.fields import Timestamp, Uuid
 from signalpost.domain.timestamps import format_timestamp
 
 
@@ -30,7 +31,7 @@ class CreateKey(_KeyCommand, frozen=True, kw_only=True):
         made = ApiKey(
             number=0, id=self.key_id, name=self.name, role=self.role, hash=hash_key(self.key), created_at=stamp.at
         )
-        body = msgspec.json.encode(NewKeyShown(**msgspec.structs.asdict(key_shown(made)), key=self.key))
+        body = msgspec.json.encode(NewKey(**msgspec.structs.asdict(key_shown(made)), key=self.key))
         return Decision(answer=Answer(201, body, (("location", f"/v1/keys/{made.id}"),)), key=made)
 
 
@@ -42,20 +43,20 @@ class RevokeKey(_KeyCommand, frozen=True, kw_only=True):
         return Decision(answer=Answer(204), key=replace(found, revoked_at=stamp.at))
 
 
-class KeyShown(Struct, frozen=True, rename="camel"):
+class Key(Struct, frozen=True, rename="camel"):
     """A key as lists show it: all but the key."""
 
-    id: str
+    id: Uuid
     name: str
     role: Role
-    created_at: str
+    created_at: Timestamp
 
 
-class NewKeyShown(KeyShown, frozen=True, rename="camel"):
+class NewKey(Key, frozen=True, rename="camel"):
     """The only answer that shows the key, this once."""
 
     key: str
 
 
-def key_shown(key: ApiKey) -> KeyShown:
-    return KeyShown(key.id, key.name, key.role, format_timestamp(key.created_at))
+def key_shown(key: ApiKey) -> Key:
+    return Key(key.id, key.name, key.role, format_timestamp(key.created_at))

@@ -10,6 +10,8 @@ from signalpost.domain import subscription as rules
 from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Retry, Stamp, View
 from signalpost.domain.document_commands import check_precondition
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.event import EventTypeName
+from signalpost.domain.fields import Timestamp, Uuid
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost_receiver import standard_secret
@@ -158,10 +160,10 @@ def _moved_on(changed: Subscription, now: int) -> Subscription:
 class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     """A subscription as the API shows it, all but its `health`, which the engine alone knows."""
 
-    id: str
+    id: Uuid
     name: str
     url: str
-    event_types: tuple[str, ...]
+    event_types: tuple[EventTypeName, ...]
     headers: dict[str, None]
     """Names; the values are write-only."""
     status: rules.Status
@@ -169,10 +171,10 @@ class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     rate_limit: int | None
     retry_delays: tuple[int, ...]
     starts_after: int
-    rotation_ends_at: str | None
+    rotation_ends_at: Timestamp | None
     """When the rotation that is under way, if one is, makes the new secret the only one."""
-    created_at: str
-    updated_at: str
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 def subscription_answer(found: Subscription, status: int = 200, *headers: tuple[str, str]) -> Answer:

@@ -1,17 +1,22 @@
 """What an operator does with the database file: check it, copy it, put a copy back, add a key, see its sizes.
 
-All but `restore` and `add_key` work beside a running gateway, in read transactions of their own.
+All but `restore`, `prune`, `compact` and `add_key` work beside a running gateway, in read transactions of their own.
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
+from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite import codec
+from signalpost.store.sqlite import codec, reads, retention
 from signalpost.store.sqlite.database import connect, migrate, rows
+
+PRUNED_AT_ONCE = 1_000
+_PRUNED = ("event", "attempt", "delivery", "idempotency", "subscription")
 
 _INVARIANTS = {
     "a log with a gap": (
@@ -85,6 +90,82 @@ def restore(backup: Path, database: Path) -> Path | None:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
     draft.rename(database)
     return kept
+
+
+class Pruned(Struct, frozen=True):
+    removed: dict[str, int]
+    """Rows by table."""
+    lost: dict[str, int]
+    """By subscription: events that were removed before they were delivered."""
+
+
+def prune(database: Path, now: int, before: int, progress: Callable[[int, int], None]) -> Pruned:
+    """Remove the events made before a moment, with their history, and what has expired: what the gateway does, at once.
+
+    No gateway may run. `progress` is told how many events are gone, and of how many. Raises StartError.
+    """
+    connection = connect(database)
+    try:
+        migrate(connection, now)
+        connection.pragma("wal_autocheckpoint", 1_000)
+        counted = _count(connection)
+        lost = _prune_logs(connection, before, progress)
+        removed = PRUNED_AT_ONCE
+        while removed >= PRUNED_AT_ONCE:
+            with connection:
+                removed = retention.prune_leftovers(connection, now, before, PRUNED_AT_ONCE)
+        left = _count(connection)
+        return Pruned({table: count - left[table] for table, count in counted.items()}, lost)
+    except apsw.Error as error:
+        raise StartError(f"Pruning stopped: {error}. What is gone is gone; repeat it for the rest.") from None
+    finally:
+        connection.close()
+
+
+def _prune_logs(connection: apsw.Connection, before: int, progress: Callable[[int, int], None]) -> dict[str, int]:
+    tenants = rows(connection, "SELECT id, floor FROM tenant")
+    floors = {tenant_id: reads.sequence_at(connection, tenant_id, before) for tenant_id, _ in tenants}
+    total = sum(floors[tenant_id] - floor for tenant_id, floor in tenants)
+    done = 0
+    lost: dict[str, int] = {}
+    for tenant_id, floor in floors.items():
+        with connection:
+            lost |= retention.give_up_below(connection, tenant_id, floor)
+        removed = 1
+        while removed:
+            with connection:
+                removed = retention.prune_log(connection, tenant_id, floor, PRUNED_AT_ONCE)
+            done += removed
+            progress(done, total)
+    return lost
+
+
+def _count(connection: apsw.Connection) -> dict[str, int]:
+    return {table: rows(connection, f"SELECT count(*) FROM {table}")[0][0] for table in _PRUNED}  # noqa: S608
+
+
+def compact(database: Path) -> None:
+    """Give unused space back to the disk. No gateway may run. Raises StartError, with nothing changed."""
+    connection = connect(database)
+    try:
+        connection.pragma("temp_store", "file")  # the copy that it makes is as large as the database
+        connection.execute("VACUUM")
+    except apsw.Error as error:
+        raise StartError(
+            f"The database could not be compacted: {error}. It takes twice its size in free space, in its folder and "
+            "in that of temporary files (SQLITE_TMPDIR)."
+        ) from None
+    finally:
+        connection.close()
+
+
+def free_bytes(database: Path) -> int:
+    """What the file holds of unused space, which new events take first."""
+    connection = connect(database, read_only=True)
+    try:
+        return int(connection.pragma("freelist_count")) * int(connection.pragma("page_size"))
+    finally:
+        connection.close()
 
 
 def add_key(database: Path, key: ApiKey) -> None:

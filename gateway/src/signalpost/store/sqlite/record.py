@@ -15,7 +15,7 @@ from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Health, LaneFlush, LaneFlushed, LaneRow
 
 _encode = msgspec.json.Encoder().encode
-_decode_health = msgspec.json.Decoder(Health).decode
+decode_health = msgspec.json.Decoder(Health).decode
 _decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 _ROW_COLUMNS = "sequence, document_id, state, due, charged, budget, run, resume_at"
@@ -135,7 +135,7 @@ def load_lane(connection: apsw.Connection, subscription: Subscription, parked: i
         head=head,
         open=_with_documents(connection, subscription.tenant_id, unpack_sequences(packed)),
         gaps=_decode_gaps(gaps),
-        health=_decode_health(health),
+        health=decode_health(health),
         rows=(*waiting, *(_row(*columns) for columns in blocked)),
         horizon=horizon,
     )

@@ -1,8 +1,14 @@
 """What is taken away, in batches small enough to stall nobody."""
 
 import apsw
+import msgspec
+from msgspec.structs import replace
 
+from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.record import decode_health
+
+_encode = msgspec.json.Encoder().encode
 
 ATTEMPTS_EACH = 20
 """Where events have more attempts than that, fewer events go at once."""
@@ -30,6 +36,37 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
         (tenant_id, end),
     )
     return int(end - oldest)
+
+
+def give_up_below(connection: apsw.Connection, tenant_id: int, floor: int) -> dict[str, int]:
+    """For a log without a gateway at work on it: note in each lane's health what it took in and did not deliver below
+    `floor`. Returns by subscription how much each loses there, with what it never took in, which its owner finds
+    missing when it starts."""
+    lost = {}
+    lanes = rows(
+        connection,
+        "SELECT s.number, s.id, l.head, l.open, l.health FROM subscription s JOIN lane l"
+        " ON l.subscription_number = s.number WHERE s.tenant_id = ?",
+        (tenant_id,),
+    )
+    for number, packed_id, head, packed, health in lanes:
+        open_ = unpack_sequences(packed)
+        kept = [sequence for sequence in open_ if sequence >= floor]
+        waiting = rows(
+            connection,
+            "SELECT count(*) FROM delivery WHERE subscription_number = ? AND sequence < ? AND state IN (1, 2)",
+            (number, floor),
+        )[0][0]
+        taken_in = len(open_) - len(kept) + waiting
+        if taken_in:
+            known = decode_health(health)
+            connection.execute(
+                "UPDATE lane SET version = version + 1, open = ?, health = ? WHERE subscription_number = ?",
+                (pack_sequences(kept), _encode(replace(known, lost=known.lost + taken_in)), number),
+            )
+        if total := taken_in + max(0, floor - 1 - head):
+            lost[unpack_uuid(packed_id)] = total
+    return lost
 
 
 def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limit: int) -> int:

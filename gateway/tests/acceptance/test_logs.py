@@ -1,0 +1,80 @@
+"""What a running gateway writes to its log: a line for every request and every failed attempt, tied by their ids."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from gateway.tests.acceptance.client import DOCUMENT, until
+from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.receiver import FAIL, Endpoint, always
+
+Gateways = Callable[..., GatewayProcess]
+Endpoints = Callable[..., Endpoint]
+pytestmark = pytest.mark.slow
+
+
+def lines(gateway: GatewayProcess, message: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, gateway.stderr.read_text().splitlines()) if line["message"] == message]
+
+
+def test_a_change_is_followed_from_its_request_over_its_event_to_a_failed_attempt(
+    gateways: Gateways, endpoint: Endpoints
+) -> None:
+    gateway = gateways(retry_delays="", log_format="json")
+    subscription = gateway.api.subscribe(endpoint(always(FAIL)).url)
+    made = gateway.api.request("POST", "/v1/documents", DOCUMENT, idempotency_key="once")
+    again = gateway.api.request("POST", "/v1/documents", DOCUMENT, idempotency_key="once")
+    event = made.headers["signalpost-event"]
+    assert again.headers["signalpost-event"] == event
+    assert [each["id"] for each in gateway.api.events_of(made.json())] == [event]
+
+    by_request = {line["request"]: line for line in lines(gateway, "request")}
+    for reply in (made, again):
+        line = by_request[reply.headers["request-id"]]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("timestamp"))
+        assert line.pop("ms") >= 0
+        assert line == {
+            "level": "info", "message": "request", "request": reply.headers["request-id"], "method": "POST",
+            "route": "/v1/documents", "status": 201, "key": "operator", "key_id": 0, "tenant": "default",
+            "event": event,
+        }  # fmt: skip
+    (failed,) = until(lambda: lines(gateway, "attempt failed"))
+    assert (failed["event"], failed["subscription"]) == (event, subscription["id"])
+    assert (failed["failure"], failed["status"], failed["then"]) == ("status", 500, "failed")
+
+
+def test_refused_requests_are_logged_by_their_route_without_what_was_sent(gateways: Gateways) -> None:
+    gateway = gateways(log_format="json")
+    replies = [
+        gateway.api.request("GET", "/v1/documents/what-was-sent?what-was-sent=1"),
+        gateway.api.request("GET", "/what-was-sent"),
+        gateway.api.request("POST", "/v1/documents", {"what-was-sent": 1}),
+        gateway.api.request("GET", "/v1/events", authorization="Bearer what-was-sent"),
+    ]
+    logged = {line["request"]: line for line in lines(gateway, "request")}
+    told = [logged[reply.headers["request-id"]] for reply in replies]
+    assert [(line["route"], line["status"], line["key"]) for line in told] == [
+        ("/v1/documents/{externalId}", 422, "operator"),
+        ("none", 404, None),
+        ("/v1/documents", 422, "operator"),
+        ("/v1/events", 401, None),
+    ]
+    assert "what-was-sent" not in gateway.stderr.read_text()
+
+
+def test_whoever_watches_the_process_leaves_a_line_at_the_level_debug_alone(gateways: Gateways) -> None:
+    for level, wanted in (("info", []), ("debug", ["/health/live", "/health/ready", "/metrics"])):
+        gateway = gateways(log_format="json", log_level=level)
+        for path in ("/health/live", "/health/ready", "/metrics"):
+            assert gateway.api.request("GET", path).status == 200
+        assert [line["route"] for line in lines(gateway, "request")] == wanted
+
+
+def test_as_text_a_line_says_the_same(gateways: Gateways) -> None:
+    gateway = gateways(log_format="text")
+    made = gateway.api.request("POST", "/v1/documents", DOCUMENT)
+    (line,) = (line for line in gateway.stderr.read_text().splitlines() if made.headers["request-id"] in line)
+    assert f"event={made.headers['signalpost-event']}" in line
+    assert re.search(r"\[info +\] request ", line)

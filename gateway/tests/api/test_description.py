@@ -1,0 +1,161 @@
+"""The description of the API for programs and for people: valid, complete, in one piece, and the served one."""
+
+import re
+from collections import Counter
+from html import escape
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from signalpost.api.docs_page import render
+from signalpost.api.openapi import describe
+from signalpost.api.route import OpenRoute, Route
+from signalpost.api.routes import OPEN_ROUTES, ROUTES
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+LOADS = {"src", "srcset", "data", "poster", "background", "action", "formaction", "ping"}
+NOT_LOADED = {"script", "iframe", "object", "embed", "img", "link", "base", "form", "audio", "video"}
+
+
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    return describe(ROUTES, OPEN_ROUTES)
+
+
+# --- /openapi.json ----------------------------------------------------------------------------------------------------
+
+
+def test_the_description_is_valid_openapi_3_1(world: "World") -> None:
+    served = world.send("GET", "/openapi.json").ok()
+    assert served["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(served).iter_errors()] == []
+
+
+def test_the_description_is_served_to_anyone_and_is_that_of_the_version_that_runs(
+    world: "World", description: dict[str, Any]
+) -> None:
+    answer = world.send("GET", "/openapi.json", headers={"authorization": None})
+    assert answer.ok() == description
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_every_named_type_is_used_and_every_used_one_is_there(description: dict[str, Any]) -> None:
+    used = {reference.rsplit("/", 1)[1] for reference in references(description)}
+    assert used == set(description["components"]["schemas"])
+
+
+def test_no_list_of_words_that_has_a_name_is_spelled_out_again(description: dict[str, Any]) -> None:
+    """Or a generated client has one type for each place."""
+    lists = Counter(words for schema in nested(description) if len(words := frozenset(schema.get("enum", ()))) > 2)
+    assert [set(words) for words, times in lists.items() if times > 1] == []
+
+
+def references(description: dict[str, Any]) -> set[str]:
+    return {schema["$ref"] for schema in nested(description) if isinstance(schema.get("$ref"), str)}
+
+
+def nested(part: Any) -> list[dict[str, Any]]:
+    """Every object in it, itself first."""
+    if isinstance(part, dict):
+        return [part, *(found for below in part.values() for found in nested(below))]
+    return [found for below in part for found in nested(below)] if isinstance(part, list) else []
+
+
+# --- /docs ------------------------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What a page has: its elements, anchors and links. Raises AssertionError where tags do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs)
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, attribute: str) -> list[str]:
+        return [value for _, attributes in self.elements if (value := attributes.get(attribute)) is not None]
+
+
+@pytest.fixture(scope="module")
+def text(description: dict[str, Any]) -> str:
+    return render(description)
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_the_page_is_served_to_anyone_as_html_that_may_load_nothing(world: "World", text: str) -> None:
+    answer = world.send("GET", "/docs", headers={"authorization": None})
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": "'unsafe-inline'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert answer.body.decode() == text
+
+
+def test_the_page_names_every_call_with_its_summary(page: Page, text: str) -> None:
+    anchors = set(page.all("id"))
+    every: list[Route | OpenRoute] = [*ROUTES, *OPEN_ROUTES]
+    for route in every:
+        assert route.name in anchors
+        assert route.path in text
+        assert escape(route.summary) in text
+
+
+def test_the_page_names_every_type(page: Page, description: dict[str, Any]) -> None:
+    anchors = set(page.all("id"))
+    assert {f"type-{name}" for name in description["components"]["schemas"]} <= anchors
+
+
+def test_the_page_loads_nothing(page: Page, text: str) -> None:
+    assert not {tag for tag, _ in page.elements} & NOT_LOADED
+    assert not {name for _, attributes in page.elements for name in attributes} & LOADS
+    assert not {name for _, attributes in page.elements for name in attributes if name.startswith("on")}
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_every_link_of_the_page_leads_somewhere_in_it(page: Page) -> None:
+    anchors = page.all("id")
+    assert len(set(anchors)) == len(anchors)
+    links = set(page.all("href"))
+    assert "/openapi.json" in links
+    assert {link.removeprefix("#") for link in links - {"/openapi.json"}} <= set(anchors)
+
+
+def test_whatever_a_description_says_is_shown_as_text(description: dict[str, Any]) -> None:
+    strange = "<script>alert(1)</script>&\"'"
+    info = {**description["info"], "title": strange, "description": strange}
+    paths = {
+        path: {method: {**call, "summary": strange} for method, call in calls.items()}
+        for path, calls in description["paths"].items()
+    }
+    shown = render({**description, "info": info, "paths": paths})
+    assert "<script" not in shown
+    assert re.search(r"&lt;script&gt;", shown)

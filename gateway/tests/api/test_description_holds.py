@@ -1,0 +1,246 @@
+"""What the description says of a call is what happens: requests made from it, answers held against it.
+
+Schemathesis makes requests that the description allows and such that it forbids, sends them to a real gateway and runs
+all of its checks: no 5xx; statuses, media types, headers and bodies as described; what is allowed is taken, what is
+forbidden is refused; no method, key or deleted thing slips through. The requests follow from the description alone, so
+that a failure comes back. `make fuzz-api` makes more of them.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import Case, CheckContext, Config, DeserializationContext, HookContext, Response, SerializationContext
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from signalpost.api.openapi import describe
+from signalpost.api.route import Route
+from signalpost.api.routes import OPEN_ROUTES, ROUTES
+from signalpost.engine.addresses import parse_allow_targets
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
+"""For each call; a tenth of it is the number of workflows."""
+NOTHING_LISTENS = "http://127.0.0.1:9/"
+BODIES = {route.name: route.body for route in ROUTES if route.body is not None}
+LINES = BODIES["import_documents"].media_types
+
+BEYOND_A_SCHEMA = {
+    "address_refused": "which addresses may be dialled is the operator's choice, and no pattern tells an address",
+    "reserved_header": "header names ignore case, patterns do not",
+    "duplicate": "header names ignore case, names of a JSON object do not",
+    "mismatch": "it must be the id in the path, and a body's schema knows no path",
+    "not_a_resume": "it depends on the subscription's state",
+}
+"""Codes of refusals that may meet a request that its schema allows, and why."""
+CONFIG = {
+    "seed": 1,
+    "checks": {
+        "positive_data_acceptance": {
+            # Beside the usual ones: If-Match may name another version (412), `after` what is no longer kept (410).
+            "expected-statuses": ["2xx", "401", "403", "404", "409", "410", "412", "429"],
+        },
+        "negative_data_rejection": {"expected-statuses": ["400", "401", "404", "405", "412", "415", "422"]},
+    },
+}
+
+
+def for_workflows() -> dict[str, Any]:
+    """The description with links from each creation to the calls on what was created. Without headers that may be left
+    out: whether something is there is judged only where a link gave all that was asked with."""
+    description = describe(ROUTES, OPEN_ROUTES)
+    for made in ROUTES:
+        for status, reply in made.replies.items():
+            if "location" in reply.headers:
+                answer = description["paths"][made.path][made.method.lower()]["responses"][str(status)]
+                answer["links"] = {route.name: link for route in ROUTES if (link := link_from(made, route)) is not None}
+    for route in ROUTES:
+        operation = description["paths"][route.path][route.method.lower()]
+        operation["parameters"] = [each for each in operation["parameters"] if each["in"] != "header"]
+    return description
+
+
+def link_from(made: Route, route: Route) -> dict[str, Any] | None:
+    """A link to a call on one thing of a list, from the call that adds a thing to the list."""
+    match = re.fullmatch(rf"{made.path}/{{(\w+)}}[^{{]*", route.path)
+    return match and {"operationId": route.name, "parameters": {match[1]: f"$response.body#/{match[1]}"}}
+
+
+SCHEMA = schemathesis.openapi.from_dict(describe(ROUTES, OPEN_ROUTES), config=Config.from_dict(CONFIG))
+WORKFLOWS = schemathesis.openapi.from_dict(for_workflows(), config=Config.from_dict(CONFIG))
+WORKFLOWS.config.checks.ignored_auth.enabled = False  # it sends all thrice, and is run on single calls
+WORKFLOWS.config.phases.stateful.inference.algorithms = []  # what is drawn must not follow what a list has by chance
+
+
+# --- What only this API has -------------------------------------------------------------------------------------------
+
+
+@schemathesis.serializer(*LINES)
+def one_line(_context: SerializationContext, value: Any) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+@schemathesis.deserializer(*LINES)
+def its_answer(_context: DeserializationContext, response: Response) -> Any:
+    """Of no line, one that says nothing."""
+    return json.loads(response.content or b'{"line": 0, "status": 200, "externalId": null}')
+
+
+def refusals(problem: dict[str, Any]) -> set[str]:
+    return {error["code"] for error in problem.get("errors", ())} or {problem["code"]}
+
+
+@schemathesis.hook
+def filter_failure(_context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
+    """Whether it counts."""
+    if isinstance(failure, RejectedPositiveData):
+        return not refusals(response.json()) <= set(BEYOND_A_SCHEMA)
+    # An import is answered line by line: `lines_are_judged` is the check.
+    return not (isinstance(failure, AcceptedNegativeData) and case.media_type in LINES)
+
+
+def lines_are_judged(_context: CheckContext, response: Response, case: Case[Any]) -> None:
+    """A line that the description forbids is refused, and one that it allows is taken."""
+    if case.media_type in LINES and response.status_code == 200 and response.content and case.meta is not None:
+        line = json.loads(response.content)
+        assert (line["status"] in (400, 422)) == case.meta.is_negative_at(ParameterLocation.BODY), line
+
+
+class Things:
+    """What there is to ask for: requests name it instead of ids that nobody has."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.watching = world.create_subscription(url=NOTHING_LISTENS, status="active")["id"]
+        self.events = self._events()
+
+    def _events(self) -> list[str]:
+        self.world.create_document()
+        return [entry["event"]["id"] for entry in self.world.events()]
+
+    def ids(self, path: str) -> dict[str, str]:
+        """One for each parameter of a path; what a deletion or a change could spoil is made for it."""
+        found = {
+            "externalId": lambda: self.world.create_document()["externalId"],
+            "eventId": lambda: self.events[-1],
+            "id": self._makers(path),
+        }
+        return {name: make() for name, make in found.items() if f"{{{name}}}" in path}
+
+    def _makers(self, path: str) -> Callable[[], str]:
+        if "{eventId}" in path:
+            return lambda: self.watching
+        if path.startswith("/v1/events/"):
+            return lambda: self.events[0]
+        if path.startswith("/v1/keys/"):
+            key = {"name": "made for a test", "role": "operator"}
+            return lambda: str(self.world.send("POST", "/v1/keys", key).ok(201)["id"])
+        return lambda: str(self.world.create_subscription(url=NOTHING_LISTENS)["id"])
+
+    def cursor(self, path: str) -> str | None:
+        """One that a page of the list gave."""
+        page = self.world.get(f"{path}?limit=1")
+        return page.json["next"] if page.status == 200 else None
+
+
+@pytest.fixture(scope="module")
+def world(make_world: Callable[..., "World"]) -> "World":
+    """Without a retry within the test's time, so that nothing but the requests changes anything."""
+    return make_world(allow_targets=parse_allow_targets("http://127.0.0.1:9"))
+
+
+@pytest.fixture(scope="module")
+def things(world: "World") -> Things:
+    return Things(world)
+
+
+def keep_harmless(case: Case[Any]) -> None:
+    """Nothing is sent to a host that chance named: what subscribes one is paused."""
+    takes = BODIES.get(case.operation.definition.raw["operationId"])
+    if takes is None or "url" not in takes.fields or not isinstance(case.body, dict):
+        return
+    if case.body.get("status", "active" if case.method == "POST" else "paused") == "active":
+        case.body["status"] = "paused"
+
+
+def make_known(case: Case[Any], things: Things) -> None:
+    """Of tenants, versions, cursors and keys for one request a schema knows the form alone: give such as there are."""
+    assert case.meta is not None
+    things.world.close()  # the server has done so if the request before took long to make
+    if not case.meta.is_negative_at(ParameterLocation.HEADER):
+        case.headers.pop("signalpost-tenant", None)
+        if "Idempotency-Key" in case.headers:
+            case.headers["Idempotency-Key"] = f"{case.headers['Idempotency-Key'][:200]}{uuid4()}"
+        if len(case.headers.get("If-Match", "")) % 2 == 0:
+            case.headers.pop("If-Match", None)
+    if not case.meta.is_negative_at(ParameterLocation.QUERY) and "cursor" in case.query:
+        real = things.cursor(case.formatted_path)
+        case.query.pop("cursor") if real is None else case.query.update(cursor=real)
+
+
+def make_there(case: Case[Any], things: Things) -> None:
+    """Ask for what there is, in about three of four requests."""
+    assert case.meta is not None
+    if case.meta.is_negative_at(ParameterLocation.PATH):
+        return
+    if any(not str(value).endswith(("0", "4", "8", "c")) for value in case.path_parameters.values()):
+        case.path_parameters.update(things.ids(case.operation.path))
+
+
+# --- Single calls, and calls on what earlier ones made ----------------------------------------------------------------
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None)
+def test_a_call_does_what_is_described(case: Case[Any], world: "World", things: Things) -> None:
+    keep_harmless(case)
+    make_there(case, things)
+    make_known(case, things)
+    case.call_and_validate(
+        base_url=f"http://127.0.0.1:{world.port}",
+        headers={"Authorization": f"Bearer {world.key}"},
+        additional_checks=[lines_are_judged],
+    )
+
+
+class Workflow(WORKFLOWS.as_state_machine()):  # type: ignore[misc]
+    """Creates, and goes on with what was created: it is there until it is deleted, and then it is gone."""
+
+    things: Things
+
+    def before_call(self, case: Case[Any]) -> None:
+        keep_harmless(case)
+        if case.operation.path.startswith("/v1/subscriptions") and isinstance(case.body, dict) and "url" in case.body:
+            case.body["url"] = NOTHING_LISTENS
+        make_known(case, self.things)
+
+    def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.things.world.key}"}
+        return {"base_url": f"http://127.0.0.1:{self.things.world.port}", "headers": headers}
+
+
+def test_what_was_created_is_there_until_it_is_deleted(things: Things) -> None:
+    class WorkflowHere(Workflow):
+        pass
+
+    WorkflowHere.things = things
+    WorkflowHere.run(
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=8,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+    )

@@ -1,0 +1,219 @@
+"""The route table: whole, unambiguous, and the only way in. Its entries are the authorisation matrix."""
+
+import json
+import re
+from contextlib import nullcontext
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from starlette.routing import Route as StarletteRoute
+
+from signalpost.api.openapi import describe, errors_of
+from signalpost.api.principals import Principal
+from signalpost.api.route import PATH, RESPONSE_HEADERS, OpenRoute, Route
+from signalpost.api.routes import OPEN_ROUTES, ROUTES
+from signalpost.domain.api_key import Role
+from signalpost.domain.errors import CallerError, Forbidden
+from signalpost.domain.fields import check_object
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+EVERY: tuple[Route | OpenRoute, ...] = (*ROUTES, *OPEN_ROUTES)
+DESCRIPTION_PATHS = {"/openapi.json", "/docs"}
+UUID = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
+each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+each_of_all = pytest.mark.parametrize("route", EVERY, ids=lambda route: route.name)
+
+
+def names_in(path: str) -> list[str]:
+    return re.findall(r"{(\w+)}", path)
+
+
+def concrete(path: str) -> str:
+    """The path with an id for each of its parameters."""
+    return re.sub(r"{\w+}", UUID, path)
+
+
+def method_of(route: Route | OpenRoute) -> str:
+    return route.method if isinstance(route, Route) else "GET"
+
+
+# --- Each entry is whole ----------------------------------------------------------------------------------------------
+
+
+@each_of_all
+def test_an_entry_has_a_name_a_path_a_summary_a_handler_and_described_answers(route: Route | OpenRoute) -> None:
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)+", route.name)
+    assert re.fullmatch(r"(/([a-z0-9.]+|{\w+}))+", route.path)
+    assert route.summary
+    assert not route.summary.endswith(".")
+    assert callable(route.handler)
+    assert route.replies
+    for status, reply in route.replies.items():
+        assert 200 <= status < 300 or (isinstance(route, OpenRoute) and status == 503)
+        assert reply.description.endswith(".")
+        assert set(reply.headers) <= set(RESPONSE_HEADERS)
+        if status != 202:
+            assert (reply.body is None) == (status == 204)
+
+
+@each_route
+def test_an_entry_has_a_method_and_roles(route: Route) -> None:
+    assert route.method in METHODS
+    assert route.roles
+    assert route.roles <= set(Role)
+
+
+@each_route
+def test_every_parameter_of_a_path_is_described(route: Route) -> None:
+    assert set(names_in(route.path)) <= set(PATH)
+
+
+def test_every_described_parameter_and_header_has_a_sentence() -> None:
+    for sentence in [*PATH.values(), *(header["description"] for header in RESPONSE_HEADERS.values())]:
+        assert sentence.endswith(".")
+
+
+@each_route
+def test_errors_are_named_once_and_those_of_an_id_in_the_path_are_among_them(route: Route) -> None:
+    assert len(set(route.errors)) == len(route.errors)
+    assert all(issubclass(error, CallerError) for error in route.errors)
+    statuses = [error.status for error in errors_of(route)]
+    assert statuses == sorted(set(statuses))
+    assert {401, 403, 404, 422} <= set(statuses)
+
+
+@each_route
+def test_what_changes_something_can_be_repeated_safely(route: Route) -> None:
+    """A read takes neither a body nor an Idempotency-Key."""
+    if route.method == "GET":
+        assert route.body is None
+        assert not route.idempotent
+        assert not route.conditional
+
+
+# --- Examples ---------------------------------------------------------------------------------------------------------
+
+
+@each_route
+def test_a_body_has_an_example_and_an_example_a_body(route: Route) -> None:
+    assert (route.example.body is None) == (route.body is None)
+
+
+@each_route
+def test_an_example_passes_its_own_checks(route: Route) -> None:
+    if route.body is not None:
+        assert check_object(route.example.body, route.body.fields, route.body.required)
+    for name, value in route.example.query.items():
+        route.query[name](value)
+
+
+@each_route
+def test_an_example_is_valid_by_its_schema(route: Route, description: dict[str, Any]) -> None:
+    operation = description["paths"][route.path][route.method.lower()]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        problems = validator(description, content["schema"]).iter_errors(content["example"])
+        assert [problem.message for problem in problems] == []
+
+
+@each_route
+def test_a_list_has_an_example_of_its_query(route: Route) -> None:
+    assert bool(route.query) == bool(route.example.query)
+
+
+def validator(description: dict[str, Any], schema: dict[str, Any]) -> OAS31Validator:
+    whole = {**schema, "components": description["components"]}
+    return OAS31Validator(whole, format_checker=OAS31Validator.FORMAT_CHECKER)
+
+
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    described: dict[str, Any] = json.loads(json.dumps(describe(ROUTES, OPEN_ROUTES)))
+    return described
+
+
+# --- The entries together ---------------------------------------------------------------------------------------------
+
+
+def test_names_are_unique() -> None:
+    names = [route.name for route in EVERY]
+    assert len(set(names)) == len(names)
+
+
+def test_no_method_of_a_path_is_there_twice() -> None:
+    calls = [(method_of(route), re.sub(r"{\w+}", "{}", route.path)) for route in EVERY]
+    assert len(set(calls)) == len(calls)
+
+
+def test_a_path_with_a_word_comes_before_one_that_would_take_the_word_for_an_id() -> None:
+    """Of two paths that fit a request, the first is taken."""
+    paths = list(dict.fromkeys(route.path for route in EVERY))
+    for index, path in enumerate(paths):
+        pattern = re.compile(re.sub(r"{\w+}", "[^/]+", path))
+        hidden = [other for other in paths[index + 1 :] if pattern.fullmatch(other)]
+        assert not hidden, f"{path} hides {hidden}"
+
+
+def test_a_call_is_open_or_needs_a_key_but_not_both() -> None:
+    assert not {route.path for route in ROUTES} & {route.path for route in OPEN_ROUTES}
+
+
+def test_nothing_is_reachable_that_is_not_in_the_table(world: "World") -> None:
+    reachable = [route.path for route in world.app.routes if isinstance(route, StarletteRoute)]
+    assert len(reachable) == len(world.app.routes)
+    assert set(reachable) == {route.path for route in EVERY} | DESCRIPTION_PATHS
+
+
+def test_every_method_that_is_not_in_the_table_is_refused_with_those_that_are(world: "World") -> None:
+    known: dict[str, set[str]] = {path: {"GET"} for path in DESCRIPTION_PATHS}
+    for route in EVERY:
+        known[route.path] = known.get(route.path, set()) | {method_of(route)}
+    for path, method in product(known, METHODS):
+        if method in known[path]:
+            continue
+        answer = world.send(method, concrete(path))
+        assert answer.status == 405, (method, path)
+        assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == known[path]
+
+
+# --- Who may call -----------------------------------------------------------------------------------------------------
+
+
+@each_route
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        (None, "no_key"),
+        ("", "no_key"),
+        ("Bearer", "no_key"),
+        ("Basic c3A6", "no_key"),
+        ("Bearer sp_" + "A" * 43, "unknown_key"),
+    ],
+)
+def test_a_call_without_a_known_key_is_refused(
+    world: "World", route: Route, authorization: str | None, code: str
+) -> None:
+    body = None if route.body is None else route.example.body
+    problem = world.refuses(
+        route.method, concrete(route.path), body, status=401, headers={"authorization": authorization}, code=code
+    )
+    assert set(problem) == {"type", "title", "status", "detail", "code", "requestId"}
+
+
+@each_route
+@pytest.mark.parametrize("role", Role)
+def test_a_call_is_for_the_roles_of_its_entry_alone(route: Route, role: Role) -> None:
+    principal = Principal(1, "someone", role)
+    with nullcontext() if role in route.roles else pytest.raises(Forbidden):
+        principal.must_be(route.roles)
+    with pytest.raises(Forbidden):
+        principal.must_be(route.roles - {role})
+
+
+@pytest.mark.parametrize("route", OPEN_ROUTES, ids=lambda route: route.name)
+def test_an_open_call_needs_no_key(world: "World", route: OpenRoute) -> None:
+    assert world.send("GET", route.path, headers={"authorization": None}).status == 200

@@ -1,0 +1,114 @@
+"""A log that was pruned while the gateway was stopped: whoever lost something is told, and all go on behind it."""
+
+import asyncio
+
+import pytest
+from gateway.tests.engine.world import BROKEN, HANG, Call, Life, Reply, World
+
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.sqlite import maintenance
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+OLD, RECENT = ("one", "two", "three"), ("four", "five")
+
+
+def prune_between(world: World) -> maintenance.Pruned:
+    """Remove the old events."""
+    between = world.query("SELECT at FROM event WHERE sequence = 3")[0][0] + SECOND
+    told: list[tuple[int, int]] = []
+    pruned = maintenance.prune(world.path, world.wall_at(world.now), between, lambda *step: told.append(step))
+    assert told[-1] == (3, 3)
+    return pruned
+
+
+async def publish(life: Life) -> None:
+    await life.create(*OLD)
+    await asyncio.sleep(100)
+    await life.create(*RECENT)
+    await asyncio.sleep(1)
+
+
+def test_what_was_delivered_or_not_yet_old_is_not_touched(world: World) -> None:
+    async def before(life: Life) -> None:
+        await life.subscribe("well")
+        await publish(life)
+
+    async def after(life: Life) -> None:
+        await life.create("six")
+        await asyncio.sleep(1)
+        assert life.health("well")["lost"] == 0
+
+    world.run(before)
+    pruned = prune_between(world)
+    assert (pruned.removed["event"], pruned.removed["attempt"], pruned.lost) == (3, 3, {})
+    world.run(after)
+    assert world.endpoint("well").sequences == [1, 2, 3, 4, 5, 6]
+    assert world.logged("error", "") == 0
+
+
+def test_a_lane_that_had_not_read_them_says_how_many_it_lost(world: World) -> None:
+    async def before(life: Life) -> None:
+        await life.subscribe("paused", status="paused")
+        await publish(life)
+
+    async def after(life: Life) -> None:
+        await life.change("paused", status="active")
+        await life.until(lambda: len(world.endpoint("paused").sequences) == 2)
+        assert life.health("paused")["lost"] == 3
+
+    world.run(before)
+    assert prune_between(world).lost == {world.ids["paused"]: 3}
+    world.run(after)
+    assert world.endpoint("paused").sequences == [4, 5]
+    assert world.logged("error", "events were removed before they were delivered") == 1
+    assert world.lane("paused").health["lost"] == 3
+
+
+@pytest.mark.parametrize("ordering", ["loose", "strict"])
+def test_a_lane_that_had_them_wait_for_a_retry_says_how_many_it_lost(world: World, ordering: str) -> None:
+    async def before(life: Life) -> None:
+        await life.subscribe("failing", delays=(3600,), ordering=ordering)
+        world.endpoint("failing").answers(BROKEN)
+        await life.create("one")
+        await life.update("one", times=2)
+        await asyncio.sleep(100)
+        await life.create(*RECENT)
+        await asyncio.sleep(1)
+
+    async def after(life: Life) -> None:
+        world.endpoint("failing").answers(Reply())
+        assert life.health("failing")["lost"] == 3
+        await life.until(lambda: len(world.endpoint("failing").sequences) == 2)
+
+    world.run(before)
+    assert prune_between(world).lost == {world.ids["failing"]: 3}
+    world.run(after)
+    assert sorted(world.endpoint("failing").sequences) == [4, 5]
+    assert world.lane("failing").health["lost"] == 3
+
+
+def test_a_lane_that_had_them_on_their_way_says_how_many_it_lost(world: World) -> None:
+    """It took them in, and a crash came before they were answered."""
+
+    def first_alone(call: Call) -> Reply:
+        return Reply() if call.sequence == 1 else HANG
+
+    async def before(life: Life) -> None:
+        await life.subscribe("hanging")
+        world.endpoint("hanging").answer = first_alone
+        await life.create(*OLD)
+        await asyncio.sleep(2)
+        await life.create(*RECENT)
+        await life.until_recorded()
+
+    async def after(life: Life) -> None:
+        assert life.health("hanging")["lost"] == 2
+        await life.until(lambda: len(world.endpoint("hanging").sequences) == 3)
+
+    world.crash(before)
+    assert world.lane("hanging").open[:2] == [2, 3]
+    assert prune_between(world).lost == {world.ids["hanging"]: 2}
+    world.endpoint("hanging").answers(Reply())
+    world.run(after)
+    assert world.endpoint("hanging").sequences == [1, 4, 5]
