@@ -30,6 +30,8 @@ from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import KEY_BYTES, Vault
 
+IDLE_SECONDS = 60.0
+"""How long a client that sends a stream may pause."""
 SHUTDOWN_GRACE_MOST = 5.5
 """Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
 log = structlog.get_logger()
@@ -39,11 +41,17 @@ class Gateway:
     app: Starlette
     operator_key: str
 
-    def __init__(self, settings: Settings, on_broken: Callable[[BaseException], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_broken: Callable[[BaseException], None] | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: the
         process should end. Without it, every further change is refused."""
         self._settings = settings
         self._on_broken = on_broken or _log_broken
+        self._idle_seconds = idle_seconds
         self._directory = DataDirectory(settings.data_dir)
 
     async def __aenter__(self) -> Self:
@@ -104,6 +112,7 @@ class Gateway:
                 principals=Principals(self.operator_key, self._engine.key),
                 allow_targets=settings.allow_targets,
                 retry_delays=settings.retry_delays,
+                idle_seconds=self._idle_seconds,
             )
         )
 

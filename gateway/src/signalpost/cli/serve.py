@@ -19,7 +19,7 @@ from rich.console import Console
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.domain.errors import StartError
-from signalpost.gateway import Gateway
+from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings
 
 HTTP_GRACE = 1
@@ -61,7 +61,7 @@ def serve(
 
 
 async def _serve(settings: Settings) -> None:
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port, IDLE_SECONDS)
     async with Gateway(settings, on_broken=_end_at_once) as gateway:
         server = _Server(
             uvicorn.Config(
@@ -89,15 +89,20 @@ async def _serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, idle_seconds: float) -> socket.socket:
+    """A socket whose connections end when a client takes nothing of its answer for so long. Raises StartError."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise StartError(
             f"Cannot listen on {host}:{port}: {reason}. Choose another HOST or PORT, or stop what listens there."
         ) from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Closing such a connection does not end it: what was not taken keeps it open. The kernel does, on Linux.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(idle_seconds * 1000))
+    return listener
 
 
 def _address(listener: socket.socket) -> str:
