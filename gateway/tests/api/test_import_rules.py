@@ -99,7 +99,11 @@ def test_it_is_whole_what_it_leaves_out_is_gone(made: Document) -> None:
 def test_it_keeps_the_source_s_status_times_and_links(made: Document) -> None:
     """C8, C9, C10, C12"""
     version = {"number": "7.1", "downloadUrl": "https://source.example.com/7.1?signed=yes"}
-    fields: dict[str, Any] = {"status": "signedByClient", "executedAt": "2021-09-02T04:37:56+00:00", "latestVersion": version}
+    fields: dict[str, Any] = {
+        "status": "signedByClient",
+        "executedAt": "2021-09-02T04:37:56+00:00",
+        "latestVersion": version,
+    }
     assert made.offer(**fields) == CREATED
     found = made.read()
     assert found["createdAt"] == SNAPSHOT["createdAt"]

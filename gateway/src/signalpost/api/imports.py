@@ -240,6 +240,11 @@ _LINE: Final = {
 _REQUIRED: Final = (*document.SNAPSHOT_REQUIRED, "externalId")
 _BODY: Final = Body(_LINE, _REQUIRED, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
 
+_REPLY: Final = (
+    "A line for each line, in order, as they are committed. If it cannot go on, its last line is a problem that tells"
+    " why and from which line on to repeat."
+)
+
 ROUTES = (
     Route(
         method="POST",
@@ -248,7 +253,7 @@ ROUTES = (
         roles=frozenset({Role.OPERATOR}),
         handler=import_many,
         body=_BODY,
-        replies={200: Reply("A line for each line, in order, as they are committed.", ImportedLine, media_type=NDJSON)},
+        replies={200: Reply(_REPLY, ImportedLine, media_type=NDJSON)},
         example=Example(
             {
                 "externalId": "d24c0644-1d31-47fa-960e-b0cc8b4f136c",
