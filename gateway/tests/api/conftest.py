@@ -26,7 +26,7 @@ hypothesis_settings.register_profile("no deadline", deadline=None)
 hypothesis_settings.load_profile("no deadline")
 
 PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
-TABLES = ("tenant", "document", "event", "subscription", "idempotency", "retry")
+TABLES = ("tenant", "document", "event", "subscription", "idempotency", "retry", "api_key")
 """What requests change; lanes, deliveries and attempts are the engine's."""
 READY_SECONDS = 10
 KEPT_SECONDS = 2

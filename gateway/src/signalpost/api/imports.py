@@ -153,6 +153,7 @@ class _Import:
         try:
             given = _given(line)
             external_id = _external_id(given)
+            self._call.check_key()
             checked = check_object(given, _LINE, _REQUIRED)
             source_version = checked.pop("sourceVersion", None)
             command = ImportDocument(
