@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from signalpost.api.app import build_app
 from signalpost.api.counts import RequestCounts
 from signalpost.api.principals import Principals
-from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, ROUTES
+from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import StartError
@@ -35,6 +35,8 @@ from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import KEY_BYTES, Vault
 
+IDLE_SECONDS = 60.0
+"""How long a client that sends a stream may pause."""
 SHUTDOWN_GRACE_MOST = 5.5
 """Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
 log = structlog.get_logger()
@@ -46,11 +48,17 @@ class Gateway:
     """What METRICS_PORT serves; None where `app` serves the metrics too."""
     operator_key: str
 
-    def __init__(self, settings: Settings, on_broken: Callable[[BaseException], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_broken: Callable[[BaseException], None] | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: the
         process should end. Without it, every further change is refused."""
         self._settings = settings
         self._on_broken = on_broken or _log_broken
+        self._idle_seconds = idle_seconds
         self._directory = DataDirectory(settings.data_dir)
 
     async def __aenter__(self) -> Self:
@@ -115,9 +123,10 @@ class Gateway:
             database=directory / FILE_NAME,
             allow_targets=settings.allow_targets,
             retry_delays=settings.retry_delays,
+            idle_seconds=self._idle_seconds,
         )
         if settings.metrics_port is None:
-            self.app = build_app(services, ROUTES, (*HEALTH_ROUTES, *METRICS_ROUTES))
+            self.app = build_app(services, ROUTES, OPEN_ROUTES)
             self.metrics_app = None
         else:
             self.app = build_app(services, ROUTES, HEALTH_ROUTES)

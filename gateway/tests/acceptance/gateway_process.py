@@ -116,6 +116,10 @@ class GatewayProcess:
         return "127.0.0.1", self._port
 
     @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    @property
     def operator_key(self) -> str:
         return (self.data_dir / "operator-key").read_text().strip()
 

@@ -18,16 +18,19 @@ import uvicorn
 import uvloop
 from hypothesis import settings as hypothesis_settings
 
-from signalpost.gateway import Gateway
+from signalpost.cli.serve import listen
+from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.settings import Settings
 
 hypothesis_settings.register_profile("no deadline", deadline=None)
 hypothesis_settings.load_profile("no deadline")
 
 PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
-TABLES = ("tenant", "document", "event", "subscription", "idempotency", "retry")
+TABLES = ("tenant", "document", "event", "subscription", "idempotency", "retry", "api_key")
 """What requests change; lanes, deliveries and attempts are the engine's."""
 READY_SECONDS = 10
+KEPT_SECONDS = 2
+"""How long a connection is used again: less than the 5 s after which the server ends it."""
 T = TypeVar("T")
 Headers = Mapping[str, str | None] | None
 Body = Any
@@ -79,6 +82,7 @@ class Client:
         self.port = port
         self.key = key
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)
+        self._used = time.monotonic()
 
     def close(self) -> None:
         self._connection.close()
@@ -94,6 +98,8 @@ class Client:
         if payload is not None:
             lines.setdefault("content-type", "application/json")
         given = {name: value for name, value in lines.items() if value is not None}
+        if time.monotonic() > self._used + KEPT_SECONDS:
+            self._connection.close()
         try:
             self._connection.request(method, path, payload, given)
             response = self._connection.getresponse()
@@ -101,6 +107,7 @@ class Client:
         except BaseException:
             self._connection.close()
             raise
+        self._used = time.monotonic()
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, names, content)
 
@@ -138,9 +145,10 @@ class World(Client):
     }
     """Paused, so that nothing is sent to anywhere."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, idle_seconds: float = IDLE_SECONDS) -> None:
         self.settings = settings
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._idle_seconds = idle_seconds
+        self._listener = listen("127.0.0.1", 0, idle_seconds)
         self._server: uvicorn.Server | None = None
         self._failure: BaseException | None = None
         self._up = threading.Event()
@@ -175,7 +183,7 @@ class World(Client):
                 self._up.set()
 
     async def _serve(self) -> None:
-        async with Gateway(self.settings) as gateway:
+        async with Gateway(self.settings, idle_seconds=self._idle_seconds) as gateway:
             self._key = gateway.operator_key
             self.app = gateway.app
             config = uvicorn.Config(
@@ -254,9 +262,9 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     """Starts gateways that end with the module; the settings are those of `Settings`."""
     made: list[World] = []
 
-    def maker(**settings: Any) -> World:
+    def maker(*, idle_seconds: float = IDLE_SECONDS, **settings: Any) -> World:
         settings.setdefault("data_dir", tmp_path_factory.mktemp("data"))
-        made.append(World(Settings(**settings)))
+        made.append(World(Settings(**settings), idle_seconds))
         return made[-1]
 
     yield maker

@@ -17,7 +17,7 @@ NAMES = [
     "type", "title", "ownerEmail", "authorEmail", "startDate", "expiryDate", "referenceId", "contractValue",
     "counterpartyName", "additionalFacts", "sourceApp", "status", "createdAt", "executedAt", "externalId",
     "latestVersion", "publishedVersion", "name", "url", "eventTypes", "headers", "ordering", "rateLimit",
-    "retryDelays", "secret", "skipBacklog", "number", "downloadUrl",
+    "retryDelays", "secret", "skipBacklog", "number", "downloadUrl", "overlapHours", "eventType", "role",
 ]  # fmt: skip
 VALUES: list[Any] = [
     None, True, 0, -1, 1.5, 2**64, 10**30, 1e300, "", "x", "x" * 600, "2021-11-25", "2021-11-27T13:00:00+00:00", "a@b",
@@ -32,6 +32,9 @@ ROUTES = [
     "POST /v1/subscriptions",
     "PATCH subscription",
     "POST retry",
+    "POST rotate",
+    "POST test",
+    "POST /v1/keys",
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(VALUES),
@@ -65,6 +68,8 @@ def call(request: pytest.FixtureRequest, world: "World", document: str, subscrip
         "document": document,
         "subscription": subscription,
         "retry": f"{subscription}/deliveries/{event}/retry",
+        "rotate": f"{subscription}/secret/rotate",
+        "test": f"{subscription}/test",
     }
     return method, paths.get(what, what)
 

@@ -150,6 +150,7 @@ class Call:
     def __init__(self, host: str, request: Request, at: float, life: int) -> None:
         head = dict(line.split(": ", 1) for line in request.head.decode().split("\r\n")[1:] if line)
         self.host = host
+        self.headers = head
         self.at = at
         """When it was sent, in seconds of virtual time."""
         self.life = life

@@ -102,6 +102,10 @@ class Call:
 
     # --- Headers ------------------------------------------------------------------------------------------------------
 
+    def check_key(self) -> None:
+        """For a call that lasts. Raises Unauthenticated where its API key was revoked meanwhile."""
+        self.services.principals.of(self._request.headers.get("authorization"))
+
     @property
     def if_match(self) -> frozenset[str] | None:
         header = self._request.headers.get("if-match")

@@ -136,7 +136,7 @@ _FILTERS = {
 
 ROUTES = (
     Route(
-        name="list_subscription_deliveries",
+        name="list_deliveries",
         method="GET",
         path="/v1/deliveries",
         summary="List deliveries of all subscriptions",
@@ -147,6 +147,7 @@ ROUTES = (
         example=Example(query={"status": "failed", "limit": "10"}),
     ),
     Route(
+        name="list_subscription_deliveries",
         method="GET",
         path=_OF_SUBSCRIPTION,
         summary="List a subscription's deliveries",

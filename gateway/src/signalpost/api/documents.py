@@ -142,7 +142,7 @@ ROUTES = (
         example=Example(_NEW),
     ),
     Route(
-        name="read_document",
+        name="list_documents",
         method="GET",
         path="/v1/documents",
         summary="List documents",
@@ -163,6 +163,7 @@ ROUTES = (
         example=Example(query={"status": "approved", "limit": "10"}),
     ),
     Route(
+        name="read_document",
         method="GET",
         path=_PATH,
         summary="Read a document",

@@ -1,13 +1,14 @@
 """Importing many documents: NDJSON in, one line out for every line in, as they are committed.
 
-Both ways are streamed. A bounded window of lines is under way at a time, so that a commit takes many of them and memory
-stays the same however many come. A client has to read while it sends; one that does neither for `IDLE_SECONDS` is cut
-off. What was answered is committed; after a connection that ended early, the same lines can be sent again.
+Both ways are streamed. A task reads lines and hands them to the committer; beside it the answers are sent, each as soon
+as it and those before it are there. A line holds places from its reading until its answer is sent: so a commit takes
+many lines, memory stays the same however many come, and who does not read his answers is not read from either. What was
+answered is committed; after an answer that ended early, the same lines can be sent again.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -24,15 +25,13 @@ from signalpost.domain import document, fields
 from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import ImportDocument
-from signalpost.domain.errors import CallerError, TooLarge, Unavailable, Unparseable
+from signalpost.domain.errors import CallerError, OutcomeUnknown, TooLarge, Unavailable, Unparseable
 from signalpost.domain.fields import check_object
 
 NDJSON: Final = "application/x-ndjson"
-LINES_MOST = 256
-"""Under way at a time."""
-BYTES_MOST = 4 * 1024 * 1024
-"""Of these, together: more only where a single line is larger."""
-IDLE_SECONDS = 60
+PLACES = 256
+PLACE_BYTES = 16 * 1024
+"""A line takes one place for each of these that it begins: at most 4 MiB are under way."""
 log = structlog.get_logger()
 
 
@@ -43,7 +42,8 @@ class Line(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    line: Line
+    number: int
+    places: int
     external_id: str | None
     result: "asyncio.Future[Answer]"
 
@@ -51,19 +51,36 @@ class _Waiting(NamedTuple):
 async def import_many(call: Call) -> Response:
     call.query()
     call.check_media_type(_BODY)
-    chunks = call.stream()
+    chunks = _chunks(call)
     # The body's first part before the head of the answer: a client that waits for `100 Continue` gets it only so.
     first = await anext(chunks, b"")
-    return _Streamed(_answers(call, _lines(first, chunks)))
+    return _Streamed(_Import(call, lines(first, chunks)).answers())
 
 
-async def _lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
+# --- Reading ----------------------------------------------------------------------------------------------------------
+
+
+async def _chunks(call: Call) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises Unparseable where it stops coming before its end."""
+    idle, body = call.services.idle_seconds, call.stream()
+    while True:
+        try:
+            async with asyncio.timeout(idle):
+                chunk = await anext(body, None)
+        except TimeoutError:
+            raise Unparseable("incomplete_body", f"Nothing more of the body came for {idle:g} s.") from None
+        if chunk is None:
+            return
+        yield chunk
+
+
+async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
     """The lines that are not blank, numbered from 1 with those that are."""
-    number, rest, too_long = 1, bytearray(first), False
-    async for chunk in _and_the_end(chunks):
+    number, rest, too_long = 1, bytearray(), False
+    async for chunk in _whole(first, chunks):
+        begin, searched = 0, len(rest)
         rest += chunk
-        begin = 0
-        while (end := rest.find(b"\n", begin)) >= 0:
+        while (end := rest.find(b"\n", max(begin, searched))) >= 0:
             content = bytes(rest[begin:end])
             if too_long or len(content) > BODY_MAX_BYTES:
                 yield Line(number, None)
@@ -76,50 +93,101 @@ async def _lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Li
             rest.clear()
 
 
-async def _and_the_end(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks, and a newline: the last line may come without one."""
-    yield b""
+async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """All chunks, and a newline: the last line may come without one."""
+    yield first
     async for chunk in chunks:
         yield chunk
     yield b"\n"
 
 
-async def _answers(call: Call, lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
-    waiting: deque[_Waiting] = deque()
-    size = 0
-    async for line in lines:
-        waiting.append(_begun(call, line))
-        size += len(line.content or b"")
-        answered: list[bytes] = []
-        while waiting and (waiting[0].result.done() or len(waiting) >= LINES_MOST or size > BYTES_MOST):
-            done = waiting.popleft()
-            size -= len(done.line.content or b"")
-            answered.append(await _answer(call, done))
-        if answered:
-            yield b"".join(answered)
-    for left in waiting:
-        yield await _answer(call, left)
+# --- Committing and answering -----------------------------------------------------------------------------------------
 
 
-def _begun(call: Call, line: Line) -> _Waiting:
-    """Have a line committed, or say at once what is wrong with it."""
-    try:
-        given = _given(line)
-        external_id = _external_id(given)
+class _Import:
+    """One import under way."""
+
+    def __init__(self, call: Call, lines: AsyncIterator[Line]) -> None:
+        self._call = call
+        self._lines = lines
+        self._places = asyncio.Semaphore(PLACES)
+        self._waiting: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        """Oldest first; None after the last."""
+
+    async def answers(self) -> AsyncGenerator[bytes, None]:
+        """Ends, where the body broke off or the gateway stops, with what keeps the next line from an answer."""
+        reading = asyncio.create_task(self._read())
+        reading.add_done_callback(_noted)
+        following, request_id = 1, self._call.request_id
         try:
+            while (waiting := await self._waiting.get()) is not None:
+                yield await self._answer(waiting)
+                following = waiting.number + 1
+                for _ in range(waiting.places):
+                    self._places.release()
+            await reading
+        except Unparseable as error:
+            log.info("an import broke off", request=request_id, line=following, why=error.detail)
+            yield _refused(following, None, problems.caller_document(error, request_id))
+        except asyncio.CancelledError:
+            log.info("an import was cut by a stop", request=request_id, line=following)
+            stopped = OutcomeUnknown("Signalpost is stopping. Send this line and those after it again.")
+            yield _refused(following, None, problems.unavailable_document(stopped, request_id))
+        finally:
+            reading.cancel()
+
+    async def _read(self) -> None:
+        try:
+            async for line in self._lines:
+                places = 1 + len(line.content or b"") // PLACE_BYTES
+                for _ in range(places):
+                    await self._places.acquire()
+                self._waiting.put_nowait(self._begun(line, places))
+        finally:
+            self._waiting.put_nowait(None)
+
+    def _begun(self, line: Line, places: int) -> _Waiting:
+        """Have a line committed, or say at once what is wrong with it."""
+        external_id: str | None = None
+        result: asyncio.Future[Answer]
+        try:
+            given = _given(line)
+            external_id = _external_id(given)
+            self._call.check_key()
             checked = check_object(given, _LINE, _REQUIRED)
             source_version = checked.pop("sourceVersion", None)
             command = ImportDocument(
-                tenant_id=call.tenant_id,
+                tenant_id=self._call.tenant_id,
                 document_id=checked["externalId"],
                 checked=checked,
                 source_version=source_version,
             )
-            return _Waiting(line, command.document_id, call.services.engine.enqueue(command))
+            result = self._call.services.engine.enqueue(command)
         except (CallerError, Unavailable) as error:
-            return _Waiting(line, external_id, _failed(error))
-    except CallerError as error:
-        return _Waiting(line, None, _failed(error))
+            result = asyncio.get_running_loop().create_future()
+            result.set_exception(error)
+        result.add_done_callback(_noted)
+        return _Waiting(line.number, places, external_id, result)
+
+    async def _answer(self, waiting: _Waiting) -> bytes:
+        number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
+        try:
+            answer = await waiting.result
+        except CallerError as error:
+            return _refused(number, external_id, problems.caller_document(error, request_id))
+        except Unavailable as error:
+            return _refused(number, external_id, problems.unavailable_document(error, request_id))
+        except Exception:
+            log.exception("a line could not be imported", request=request_id, line=number)
+            return _refused(number, external_id, problems.defect_document(request_id))
+        changed = ("signalpost-changed", "true") in answer.headers
+        return _encoded(ImportedLine(line=number, status=answer.status, external_id=external_id, changed=changed))
+
+
+def _noted(ended: "asyncio.Future[Any]") -> None:
+    """Nobody asks what became of it once the client is gone: asyncio need not complain of that."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 def _given(line: Line) -> Any:
@@ -136,27 +204,6 @@ def _external_id(given: Any) -> str | None:
         return None
 
 
-def _failed(error: Exception) -> "asyncio.Future[Answer]":
-    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    future.set_exception(error)
-    return future
-
-
-async def _answer(call: Call, waiting: _Waiting) -> bytes:
-    number, external_id = waiting.line.number, waiting.external_id
-    try:
-        answer = await waiting.result
-    except CallerError as error:
-        return _refused(number, external_id, problems.caller_document(error, call.request_id))
-    except Unavailable as error:
-        return _refused(number, external_id, problems.unavailable_document(error, call.request_id))
-    except Exception:
-        log.exception("a line could not be imported", request=call.request_id, line=number)
-        return _refused(number, external_id, problems.defect_document(call.request_id))
-    changed = ("signalpost-changed", "true") in answer.headers
-    return _encoded(ImportedLine(line=number, status=answer.status, external_id=external_id, changed=changed))
-
-
 def _refused(number: int, external_id: str | None, problem: dict[str, Any]) -> bytes:
     line = ImportedLine(line=number, status=problem["status"], external_id=external_id)
     return msgspec.json.encode({**msgspec.to_builtins(line), "problem": problem}) + b"\n"
@@ -171,7 +218,7 @@ class _Streamed(Response):
 
     media_type = NDJSON
 
-    def __init__(self, parts: AsyncIterator[bytes]) -> None:
+    def __init__(self, parts: AsyncGenerator[bytes, None]) -> None:
         self._parts = parts
         self.status_code = 200
         self.background = None
@@ -179,14 +226,12 @@ class _Streamed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        try:
-            while (part := await asyncio.wait_for(anext(self._parts, None), IDLE_SECONDS)) is not None:
-                message = {"type": "http.response.body", "body": part, "more_body": True}
-                await asyncio.wait_for(send(message), IDLE_SECONDS)
+        # Cancelled here is, at a stop, the answer to a client that does not read.
+        with suppress(asyncio.CancelledError):
+            async with aclosing(self._parts) as parts:
+                async for part in parts:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except (TimeoutError, Unparseable):
-            # The head is sent: an answer that breaks off is all that can tell. What was answered is committed.
-            log.info("an import broke off", request=self.headers.get("request-id"))
 
 
 _LINE: Final = {
@@ -195,6 +240,11 @@ _LINE: Final = {
 }
 _REQUIRED: Final = (*document.SNAPSHOT_REQUIRED, "externalId")
 _BODY: Final = Body(_LINE, _REQUIRED, optional=True, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
+
+_REPLY: Final = (
+    "A line for each line, in order, as they are committed. If it cannot go on, its last line is a problem that tells"
+    " why and from which line on to repeat."
+)
 
 ROUTES = (
     Route(
@@ -205,7 +255,7 @@ ROUTES = (
         roles=frozenset({Role.OPERATOR}),
         handler=import_many,
         body=_BODY,
-        replies={200: Reply("A line for each line, in order, as they are committed.", ImportedLine, media_type=NDJSON)},
+        replies={200: Reply(_REPLY, ImportedLine, media_type=NDJSON)},
         example=Example(
             {
                 "externalId": "d24c0644-1d31-47fa-960e-b0cc8b4f136c",

@@ -150,6 +150,7 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
 
 ROUTES = (
     OpenRoute(
+        name="read_metrics",
         path="/metrics",
         summary="What was counted, for Prometheus",
         handler=metrics,

@@ -95,6 +95,7 @@ _EXAMPLE: dict[str, Any] = {"from": "2026-01-15T09:00:00Z", "to": "2026-01-15T12
 
 ROUTES = (
     Route(
+        name="start_replay",
         method="POST",
         path=_PATH,
         summary="Send again what failed, or everything, of a stretch of time",
@@ -118,6 +119,7 @@ ROUTES = (
         example=Example(_EXAMPLE),
     ),
     Route(
+        name="list_replays",
         method="GET",
         path=_PATH,
         summary="List a subscription's replays",
@@ -129,6 +131,7 @@ ROUTES = (
         example=Example(query={"limit": "10"}),
     ),
     Route(
+        name="read_replay",
         method="GET",
         path=_PATH + "/{replayId}",
         summary="See how far a replay is",
@@ -139,6 +142,7 @@ ROUTES = (
         example=Example(),
     ),
     Route(
+        name="cancel_replay",
         method="DELETE",
         path=_PATH + "/{replayId}",
         summary="Cancel a replay: what was queued is still sent",

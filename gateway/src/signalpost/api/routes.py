@@ -15,5 +15,6 @@ ROUTES: tuple[Route, ...] = (
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.ROUTES
 """On a port of their own where `METRICS_PORT` says so."""
-QUIET_ROUTES = frozenset(route.path for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
+OPEN_ROUTES = (*HEALTH_ROUTES, *METRICS_ROUTES)
+QUIET_ROUTES = frozenset(route.path for route in OPEN_ROUTES)
 """Asked for every few seconds, by machines: logged at the level debug."""

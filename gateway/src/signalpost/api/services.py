@@ -26,3 +26,5 @@ class Services(Struct, frozen=True, kw_only=True):
     allow_targets: tuple[AllowedTarget, ...]
     retry_delays: tuple[int, ...]
     """For subscriptions that name none."""
+    idle_seconds: float
+    """How long the next part of a streamed body may take."""

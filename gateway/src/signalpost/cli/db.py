@@ -27,7 +27,7 @@ def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
     Example: signalpost db check --data-dir ./data
     """
-    faults = maintenance.check(findfind_database(data_dir))
+    faults = maintenance.check(find_database(data_dir))
     if as_json:
         print_json({"faults": faults})
     elif not faults:
@@ -45,7 +45,7 @@ def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir:
     if to.exists():
         raise CommandError(f"{to} exists; give a new file's name.")
     began = time.monotonic()
-    maintenance.back_up(findfind_database(data_dir), to)
+    maintenance.back_up(find_database(data_dir), to)
     seconds = time.monotonic() - began
     say(f"Copied {to.stat().st_size:,} bytes to {to} in {seconds:.1f} s; the copy is sound.")
     say("The copy's secrets open with this gateway's master key only: keep that too.")
@@ -128,7 +128,7 @@ def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
     Example: signalpost db sizes
     """
-    found = maintenance.sizes(findfind_database(data_dir))
+    found = maintenance.sizes(find_database(data_dir))
     if as_json:
         print_json([{"name": name, "rows": rows, "bytes": size} for name, rows, size in found])
     else:

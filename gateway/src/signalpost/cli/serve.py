@@ -22,7 +22,7 @@ from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, print_json, print_table
 from signalpost.domain.errors import StartError
-from signalpost.gateway import Gateway
+from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings
 from signalpost.settings import show_settings as settings_shown
 
@@ -84,8 +84,9 @@ def _show(settings: list[Shown], *, as_json: bool) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    listener = _listen(settings.host, settings.port)
-    metrics_listener = None if settings.metrics_port is None else _listen(settings.host, settings.metrics_port)
+    listener = listen(settings.host, settings.port, IDLE_SECONDS)
+    metrics_port = settings.metrics_port
+    metrics_listener = None if metrics_port is None else listen(settings.host, metrics_port, IDLE_SECONDS)
     async with Gateway(settings, on_broken=_end_at_once) as gateway:
         servers = [_Server(gateway.app, listener)]
         if gateway.metrics_app is not None and metrics_listener is not None:
@@ -105,15 +106,20 @@ async def _serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, idle_seconds: float) -> socket.socket:
+    """A socket whose connections end when a client takes nothing of its answer for so long. Raises StartError."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise StartError(
             f"Cannot listen on {host}:{port}: {reason}. Choose another HOST or port, or stop what listens there."
         ) from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Closing such a connection does not end it: what was not taken keeps it open. The kernel does, on Linux.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(idle_seconds * 1000))
+    return listener
 
 
 def _address(listener: socket.socket) -> str:

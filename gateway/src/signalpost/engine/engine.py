@@ -122,12 +122,15 @@ class Engine:
             raise TooMany("too_many_tests", f"{TESTS_MOST} tests are under way: repeat it in a moment.", retry_after=5)
         request = Webhook(subscription).prepare(event, 1, Kind.TEST, self._clock.wall())
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._tests += 1
-        try:
-            self._transport.send(request, lambda ended: None if outcome.done() else outcome.set_result(ended))
-            return await outcome
-        finally:
+
+        def done(ended: Outcome) -> None:
             self._tests -= 1
+            if not outcome.done():  # the client may be gone
+                outcome.set_result(ended)
+
+        self._tests += 1
+        self._transport.send(request, done)
+        return await outcome
 
     def tenant_id(self, name: str) -> int | None:
         tenant = self._tenants.get(name)

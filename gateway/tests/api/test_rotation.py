@@ -1,0 +1,149 @@
+"""Rotating a subscription's secret through the API: what is shown, repeated and refused (C21)."""
+
+import base64
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from signalpost.domain.timestamps import SECOND, parse_timestamp
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import Answer, World
+
+ABSENT = "/v1/subscriptions/01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
+OWN = "an owner's own, ü"
+
+
+@pytest.fixture
+def path(world: "World") -> str:
+    """The path of a subscription of the test's own, before its first change."""
+    return f"/v1/subscriptions/{world.create_subscription()['id']}"
+
+
+def rotate(world: "World", path: str, body: Any = None, **headers: str) -> "Answer":
+    return world.send("POST", f"{path}/secret/rotate", body, headers)
+
+
+def promote(world: "World", path: str, **headers: str) -> "Answer":
+    return world.send("POST", f"{path}/secret/promote", headers=headers)
+
+
+def listed(world: "World", path: str) -> Any:
+    return next(each for each in world.get("/v1/subscriptions?limit=250").ok()["data"] if path.endswith(each["id"]))
+
+
+@pytest.mark.parametrize(
+    ("body", "hours"), [(None, 24), ({}, 24), ({"overlapHours": 1}, 1), ({"overlapHours": 720}, 720)]
+)
+def test_a_rotation_shows_the_new_secret_once_and_when_the_overlap_ends(
+    world: "World", path: str, body: Any, hours: int
+) -> None:
+    before = world.get(path).ok()
+    assert before["rotationEndsAt"] is None
+    answer = rotate(world, path, body)
+    rotated = answer.ok()
+    assert len(base64.b64decode(rotated["secret"].removeprefix("whsec_"), validate=True)) == 32
+    assert rotated["standardWebhooksSecret"] == rotated["secret"]
+    overlap = parse_timestamp(rotated["rotationEndsAt"]) - parse_timestamp(rotated["updatedAt"])
+    assert overlap == hours * 3600 * SECOND
+    assert answer.headers["etag"] == '"2"'
+    shown = {name: value for name, value in rotated.items() if "ecret" not in name}
+    assert list(shown) == list(before)
+    changed = {name for name in before if before[name] != shown[name]}
+    assert changed == {"rotationEndsAt", "updatedAt"}
+    for later in (world.get(path), world.send("PATCH", path, {"name": "renamed"}), world.get("/v1/subscriptions")):
+        assert b"ecret" not in later.body
+        assert rotated["secret"].encode() not in later.body
+    assert world.get(path).ok()["rotationEndsAt"] == listed(world, path)["rotationEndsAt"] == rotated["rotationEndsAt"]
+
+
+def test_an_owner_s_secret_is_shown_in_both_forms(world: "World", path: str) -> None:
+    rotated = rotate(world, path, {"secret": OWN}).ok()
+    assert rotated["secret"] == OWN
+    assert base64.b64decode(rotated["standardWebhooksSecret"].removeprefix("whsec_")) == OWN.encode()
+
+
+def test_without_an_overlap_nothing_is_left_to_promote(world: "World", path: str) -> None:
+    assert rotate(world, path, {"overlapHours": 0}).ok()["rotationEndsAt"] is None
+    promote(world, path).refused(409, code="no_rotation")
+
+
+def test_a_rotation_under_way_is_promoted_or_replaced_and_not_begun_again(world: "World", path: str) -> None:
+    rotate(world, path)
+    world.refuses("POST", f"{path}/secret/rotate", {"overlapHours": 1}, status=409, code="rotation_under_way")
+    answer = promote(world, path)
+    assert answer.ok()["rotationEndsAt"] is None
+    assert b"ecret" not in answer.body
+    assert answer.headers["etag"] == '"3"'
+    world.refuses("POST", f"{path}/secret/promote", status=409, code="no_rotation")
+    rotate(world, path).ok()
+    assert rotate(world, path, {"overlapHours": 0}).ok()["rotationEndsAt"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"overlapHours": -1}, ["/overlapHours"]),
+        ({"overlapHours": 721}, ["/overlapHours"]),
+        ({"overlapHours": 1.5}, ["/overlapHours"]),
+        ({"overlapHours": None}, ["/overlapHours"]),
+        ({"overlapHours": True}, ["/overlapHours"]),
+        ({"secret": "short"}, ["/secret"]),
+        ({"secret": "x" * 257, "overlapHours": "24"}, ["/overlapHours", "/secret"]),
+        ({"secret": None}, ["/secret"]),
+        ({"secret": "\ud800" * 8}, ["/secret"]),
+        ({"newSecret": "12345678"}, ["/newSecret"]),
+        ([], [""]),
+    ],
+)
+def test_bad_fields_are_named_and_the_secret_stays(world: "World", path: str, body: Any, pointers: list[str]) -> None:
+    problem = world.refuses("POST", f"{path}/secret/rotate", body, at=tuple(pointers))
+    assert "12345678" not in str(problem["detail"])
+
+
+@pytest.mark.parametrize("call", [rotate, promote])
+def test_what_is_not_there_has_no_secret(world: "World", path: str, call: Callable[..., "Answer"]) -> None:
+    call(world, ABSENT).refused(404, code="subscription_not_found")
+    call(world, "/v1/subscriptions/none").refused(404, code="subscription_not_found")
+    rotate(world, path)
+    world.send("DELETE", path)
+    call(world, path).refused(404, code="subscription_not_found")
+
+
+def test_etags_go_round(world: "World", path: str) -> None:
+    for etag in ('"2"', "1", ""):
+        rotate(world, path, **{"if-match": etag}).refused(412)
+    assert world.get(path).headers["etag"] == '"1"'
+    assert rotate(world, path, **{"if-match": '"1"'}).headers["etag"] == '"2"'
+    promote(world, path, **{"if-match": '"1"'}).refused(412)
+    assert promote(world, path, **{"if-match": '"2"'}).headers["etag"] == '"3"'
+
+
+def test_a_repeat_shows_the_same_secret_and_begins_nothing(world: "World", path: str) -> None:
+    """The answer may have been lost, and with it the only sight of the secret."""
+    key = {"idempotency-key": str(uuid.uuid4())}
+    first = rotate(world, path, {"overlapHours": 2}, **key).ok()
+    state = world.state()
+    again = rotate(world, path, {"overlapHours": 2}, **key)
+    assert again.ok() == first
+    assert again.headers["idempotent-replayed"] == "true"
+    assert world.state() == state
+    rotate(world, path, {"overlapHours": 3}, **key).refused(422, "Idempotency-Key", code="idempotency_key_reused")
+
+    key = {"idempotency-key": str(uuid.uuid4())}
+    promoted = promote(world, path, **key).ok()
+    assert promote(world, path, **key).ok() == promoted
+    assert rotate(world, path).ok()["secret"] != first["secret"]
+    assert promote(world, path, **key).ok() == promoted, "a repeat promotes nothing that came later"
+    assert world.get(path).ok()["rotationEndsAt"] is not None
+
+
+def test_other_changes_leave_the_rotation_alone(world: "World", path: str) -> None:
+    ends = rotate(world, path).ok()["rotationEndsAt"]
+    for patch in ({"name": "x"}, {"url": "https://receiver.example.com/new"}, {"headers": {"a": "b"}}, {}):
+        assert world.send("PATCH", path, patch).ok()["rotationEndsAt"] == ends
+    world.refuses("PATCH", path, {"secret": "x" * 8}, at=("/secret",))
+    world.refuses("PATCH", path, {"rotationEndsAt": None}, at=("/rotationEndsAt",))
+    assert world.send("DELETE", path).status == 204
