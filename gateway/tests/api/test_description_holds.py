@@ -78,7 +78,8 @@ def link_from(made: Route, route: Route) -> dict[str, Any] | None:
 
 SCHEMA = schemathesis.openapi.from_dict(describe(ROUTES, OPEN_ROUTES), config=Config.from_dict(CONFIG))
 WORKFLOWS = schemathesis.openapi.from_dict(for_workflows(), config=Config.from_dict(CONFIG))
-WORKFLOWS.config.checks.ignored_auth.enabled = False  # it sends all thrice, and is run on single calls
+# Keys are the matter of single calls.
+WORKFLOWS.config.checks.ignored_auth.enabled = WORKFLOWS.config.generation.with_security_parameters = False
 WORKFLOWS.config.phases.stateful.inference.algorithms = []  # what is drawn must not follow what a list has by chance
 
 
@@ -230,11 +231,8 @@ class Workflow(WORKFLOWS.as_state_machine()):  # type: ignore[misc]
 
 
 def test_what_was_created_is_there_until_it_is_deleted(things: Things) -> None:
-    class WorkflowHere(Workflow):
-        pass
-
-    WorkflowHere.things = things
-    WorkflowHere.run(
+    Workflow.things = things
+    Workflow.run(
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=8,
