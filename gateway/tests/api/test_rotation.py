@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import pytest
 
 from signalpost.domain.timestamps import SECOND, parse_timestamp
@@ -147,3 +148,21 @@ def test_other_changes_leave_the_rotation_alone(world: "World", path: str) -> No
     world.refuses("PATCH", path, {"secret": "x" * 8}, at=("/secret",))
     world.refuses("PATCH", path, {"rotationEndsAt": None}, at=("/rotationEndsAt",))
     assert world.send("DELETE", path).status == 204
+
+
+def test_after_the_overlap_s_end_nothing_shows_a_rotation_and_another_can_begin(
+    make_world: Callable[..., "World"],
+) -> None:
+    """The row still has it: only the time has passed."""
+    world = make_world()
+    path = f"/v1/subscriptions/{world.create_subscription()['id']}"
+    rotate(world, path, {"overlapHours": 1})
+    world.stop()
+    with apsw.Connection(str(world.settings.data_dir / "signalpost.db")) as database:
+        database.execute("UPDATE subscription SET config = CAST(json_set(config, '$.promote_at', 1) AS BLOB)")
+    world = make_world(data_dir=world.settings.data_dir)
+    assert world.get(path).ok()["rotationEndsAt"] is None
+    assert listed(world, path)["rotationEndsAt"] is None
+    promote(world, path).refused(409, code="no_rotation")
+    assert world.send("PATCH", path, {"name": "renamed"}).ok()["rotationEndsAt"] is None
+    assert rotate(world, path, {"overlapHours": 1}).ok()["rotationEndsAt"] is not None

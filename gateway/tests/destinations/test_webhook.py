@@ -17,7 +17,13 @@ from signalpost.domain.batch import Batch, Command, Numbers, Tenant
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.subscription_commands import CreateSubscription, PatchSubscription, PromoteSecret, RotateSecret
+from signalpost.domain.subscription_commands import (
+    CreateSubscription,
+    DeleteSubscription,
+    PatchSubscription,
+    PromoteSecret,
+    RotateSecret,
+)
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite.codec import pack_subscription, unpack_subscription
 from signalpost.store.vault import Vault
@@ -158,6 +164,13 @@ def test_only_a_rotation_that_is_under_way_can_be_promoted() -> None:
     with pytest.raises(Conflict, match="No rotation"):
         shop.promote()
     signs_with(shop.headers(shop.now), SECRETS[1])
+
+
+def test_a_deletion_in_the_middle_keeps_neither_secret() -> None:
+    shop = Shop(SECRETS[0])
+    shop.rotate(SECRETS[1], 1)
+    shop.do(DeleteSubscription(tenant_id=1, subscription_id=ID))
+    assert (shop.found.secret, shop.found.next_secret, shop.found.promote_at) == ("", None, None)
 
 
 class Expected(NamedTuple):
