@@ -40,6 +40,7 @@ BEYOND_A_SCHEMA = {
     "reserved_header": "header names ignore case, patterns do not",
     "duplicate": "header names ignore case, names of a JSON object do not",
     "mismatch": "it must be the id in the path, and a body's schema knows no path",
+    "empty_range": "no schema compares two members of a body",
     "not_a_resume": "it depends on the subscription's state",
 }
 """Codes of refusals that may meet a request that its schema allows, and why."""
@@ -131,12 +132,20 @@ class Things:
 
     def ids(self, path: str) -> dict[str, str]:
         """One for each parameter of a path; what a deletion or a change could spoil is made for it."""
+        if "{replayId}" in path:
+            return self._replay()
         found = {
             "externalId": lambda: self.world.create_document()["externalId"],
             "eventId": lambda: self.events[-1],
             "id": self._makers(path),
         }
         return {name: make() for name, make in found.items() if f"{{{name}}}" in path}
+
+    def _replay(self) -> dict[str, str]:
+        subscription = self.world.create_subscription(url=NOTHING_LISTENS)["id"]
+        asked = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "status": "failed"}
+        replay = self.world.send("POST", f"/v1/subscriptions/{subscription}/replays", asked).ok(202)["id"]
+        return {"id": subscription, "replayId": replay}
 
     def _makers(self, path: str) -> Callable[[], str]:
         if "{eventId}" in path:

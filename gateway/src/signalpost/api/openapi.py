@@ -173,7 +173,7 @@ def _problem(status: int, title: str) -> dict[str, Any]:
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    """Those that an answer always has."""
+    """Those that an answer has: always, unless they say otherwise."""
     return {name: {"required": True, **RESPONSE_HEADERS[name]} for name in (*names, "request-id")}
 
 

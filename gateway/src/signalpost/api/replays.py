@@ -24,7 +24,7 @@ async def start(call: Call) -> Answer:
     what: What = asked.fields["status"]
     from_at, to_at = (parse_timestamp(asked.fields[name]) for name in ("from", "to"))
     if to_at <= from_at:
-        raise Invalid([FieldError("/to", "out_of_range", "This must be later than `from`.")])
+        raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
     first, last = await _range(call, found, from_at, to_at)
     count, capped = await call.services.store.count_replayable(found, first, last, what)
     if asked.fields.get("dryRun"):

@@ -80,7 +80,10 @@ PATH: Final[Mapping[str, str]] = {
 RESPONSE_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "etag": _text("The version, for `If-Match`.", r'^"\d+"$'),
     "location": _text("Its own path.", "^/v1/"),
-    "signalpost-event": _text("The id of the event that the change made, if it made one.", "^[0-9a-f-]{36}$"),
+    "signalpost-event": {
+        **_text("The id of the event that the change made, if it made one.", "^[0-9a-f-]{36}$"),
+        "required": False,
+    },
     "signalpost-changed": _text("`true` if the import changed anything.", "^(true|false)$"),
     "request-id": _text("Names this call in the gateway's log.", "^[0-9a-f]{16}$"),
     "retry-after": _text("Seconds.", r"^\d+$"),
