@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain import document as rules
 from signalpost.domain import fields
-from signalpost.domain.batch import Answer, Batch, Numbers, Tenant
+from signalpost.domain.batch import EVENT_HEADER, Answer, Batch, Numbers, Tenant
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.errors import CallerError, Conflict, NotFound, PreconditionFailed
 from signalpost.domain.event import EventType
@@ -120,8 +120,9 @@ def test_deleting_answers_204_and_the_event_carries_the_last_attributes_with_sta
     desk = Desk()
     desk.create()
     desk.patch({"title": "last"})
-    assert desk.delete() == Answer(204)
+    answer = desk.delete()
     created, updated, gone = desk.events
+    assert answer == Answer(204, headers=((EVENT_HEADER, gone["id"]),))
     assert gone["type"] == "documentDeleted"
     assert gone["data"]["document"] == {**updated["data"]["document"], "status": "other"}
     assert created["data"]["document"]["status"] == "created"
