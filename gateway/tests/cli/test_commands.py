@@ -66,7 +66,7 @@ def test_what_is_past_the_retention_is_pruned_while_the_gateway_is_stopped(run: 
 
     assert json_of(run("db", "prune", "--json", *stopped))["removed"]["event"] == 0, "30 days are kept"
     pruned = run("db", "prune", "--retention-days", "1", *stopped)
-    assert re.search(r"event +3 ", pruned.stdout)
+    assert re.search(r"event +3\n", pruned.stdout)
     assert re.search(r"Kept the last 1 days. Of the file's [0-9,]+ bytes [0-9,]+ are free", pruned.stdout)
     assert run("db", "check", *stopped).stdout == "The database is sound.\n"
     compacted = json_of(run("db", "prune", "--retention-days", "1", "--compact", "--json", *stopped))
@@ -151,14 +151,16 @@ def _help(*command: str) -> str:
     return shown.getvalue()
 
 
-def test_a_shell_completes_commands(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("typed", "completed"), [("subscriptions ro", "rotate"), ("keys rev", "revoke")])
+def test_a_shell_completes_commands(tmp_path: Path, typed: str, completed: str) -> None:
     command.run("--install-completion", HOME=str(tmp_path), SHELL="/bin/bash")
     [script] = [file for file in tmp_path.rglob("*signalpost*") if file.is_file()]
-    typed = "COMP_WORDS=(signalpost subscriptions ro) COMP_CWORD=2; _signalpost signalpost ro subscriptions"
-    completed = subprocess.run(
-        ["bash", "-c", f'source "{script}"; {typed}; echo "${{COMPREPLY[@]}}"'], capture_output=True, text=True
+    group, begun = typed.split()
+    asked = f"COMP_WORDS=(signalpost {typed}) COMP_CWORD=2; _signalpost signalpost {begun} {group}"
+    shell = subprocess.run(
+        ["bash", "-c", f'source "{script}"; {asked}; echo "${{COMPREPLY[@]}}"'], capture_output=True, text=True
     )
-    assert completed.stdout == "rotate\n"
+    assert shell.stdout == f"{completed}\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])

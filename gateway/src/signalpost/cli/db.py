@@ -18,7 +18,7 @@ from signalpost.settings import read_settings
 from signalpost.store.sqlite import maintenance
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 
-app = App(name="db", help="Check, back up, restore, prune and measure the database, on the gateway's own machine.")
+app = App(name="db", help_format="markdown")
 
 
 @app.command

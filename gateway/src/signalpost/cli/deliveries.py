@@ -10,7 +10,7 @@ from signalpost.cli.delivery_tail import DeliveryTail
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, say
 
-app = App(name="deliveries", help="Look into deliveries, follow them live, and send one again.")
+app = App(name="deliveries", help="Look into deliveries, follow them live, and send one again.", help_format="markdown")
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 EventId = Annotated[str, Parameter(name="EVENT", help="The event's id.")]

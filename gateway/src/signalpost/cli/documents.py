@@ -18,7 +18,7 @@ from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
 from signalpost.domain.document import STATUSES
 
-app = App(name="documents", help="List, create, read, change, delete and import documents.")
+app = App(name="documents", help="List, create, read, change, delete and import documents.", help_format="markdown")
 
 ExternalId = Annotated[str, Parameter(name="EXTERNAL-ID", help="The document's externalId.")]
 Fields = Annotated[

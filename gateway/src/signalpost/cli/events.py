@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import PAGE_MOST, Client, Refused, connect, path
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, remark
 
-app = App(name="events", help="Read the log of events, and follow it live.")
+app = App(name="events", help="Read the log of events, and follow it live.", help_format="markdown")
 
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 Type = Annotated[EventType | None, Parameter(name="--event-type", help="Only events of this type.")]

@@ -14,7 +14,7 @@ from signalpost.domain.event import event_id
 from signalpost.store.sqlite import maintenance
 from signalpost.store.sqlite.database import DataDirectory
 
-app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]")
+app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]", help_format="markdown")
 
 OPTIONS = {"/name": "NAME", "/role": "--role"}
 
@@ -28,12 +28,7 @@ def recover(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Make, list and revoke API keys; get back in without one.
-
-    Whoever has lost every operator's key stops the gateway and makes a new one on its machine, with --recover.
-
-    Example: signalpost keys --recover --data-dir ./data
-    """
+    """Make an operator's key in the store of a stopped gateway, or show what there is."""
     if not recover:
         app.help_print([])
         return

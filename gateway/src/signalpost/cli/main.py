@@ -7,7 +7,7 @@ from typing import NoReturn
 from cyclopts import App, Group
 
 from signalpost import VERSION
-from signalpost.cli import db, deliveries, documents, events, keys, replay, subscriptions
+from signalpost.cli import deliveries, documents, events, replay, subscriptions
 from signalpost.cli.output import complain, misuse
 from signalpost.domain.errors import SignalpostError
 
@@ -20,13 +20,14 @@ First steps, the first of them in a terminal of its own:
     signalpost documents create --type NDA --title Mine --owner me@example.com
     signalpost deliveries list
 
-Where the gateway is, they read from SIGNALPOST_URL, SIGNALPOST_KEY and, for
-another tenant than `default`, SIGNALPOST_TENANT; on its own machine, from its
-folder, SIGNALPOST_DATA_DIR or ./signalpost-data.
+Commands find the gateway through SIGNALPOST_URL, SIGNALPOST_KEY and, for
+another tenant than `default`, SIGNALPOST_TENANT; on its own machine, through
+its folder: SIGNALPOST_DATA_DIR, or ./signalpost-data.
 Every command has --help with an example.
 """
 
-# These two are loaded only when they are called: what they need is much. So their help stands here.
+# What needs the engine or the store is loaded only when it is called: that takes as long as all else. So its help
+# stands here.
 SERVE_HELP = """Run a gateway on this machine until Ctrl-C or SIGTERM.
 
 Each option can be given in the environment as well: SIGNALPOST_DATA_DIR is --data-dir.
@@ -39,6 +40,13 @@ Every rate is also a share of the limit: what a client that does nothing but sen
 
 Example: signalpost bench --only engine --fan-out 10 --runs 5
 """
+DB_HELP = "Check, back up, restore, prune and measure the database."
+KEYS_HELP = """Make, list and revoke API keys; get back in without one.
+
+Whoever has lost every operator's key stops the gateway and makes a new one on its machine, with --recover.
+
+Example: signalpost keys --recover --data-dir ./data
+"""
 
 _HERE = Group.create_ordered("On the gateway's machine")
 _ANYWHERE = Group.create_ordered("With a running gateway")
@@ -47,11 +55,11 @@ _MORE = Group.create_ordered("More")
 app = App(name="signalpost", help=HELP, help_format="plaintext", version=VERSION, error_formatter=misuse)
 app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
 app.command("signalpost.cli.bench:bench", help=BENCH_HELP, group=_HERE)
-for group, modules in ((_HERE, (db,)), (_ANYWHERE, (documents, subscriptions, deliveries, replay, events, keys))):
-    for module in modules:
-        module.app.group = group
-        module.app.help_format = "markdown"
-        app.command(module.app)
+app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
+app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWHERE)
+for module in (documents, subscriptions, deliveries, replay, events):
+    module.app.group = _ANYWHERE
+    app.command(module.app)
 app.register_install_completion_command()
 for option in ("--help", "--version", "--install-completion"):
     app[option].group = _MORE

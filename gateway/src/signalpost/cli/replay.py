@@ -11,7 +11,11 @@ from signalpost.cli.moments import WAYS, Moment, now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, progress, remark, say
 from signalpost.domain.timestamps import format_timestamp
 
-app = App(name="replay", usage="Usage: signalpost replay [SUBSCRIPTION] --since MOMENT --failed|--all [OPTIONS]")
+app = App(
+    name="replay",
+    usage="Usage: signalpost replay [SUBSCRIPTION] --since MOMENT --failed|--all [OPTIONS]",
+    help_format="markdown",
+)
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]

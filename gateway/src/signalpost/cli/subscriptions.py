@@ -7,7 +7,9 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import CommandError, connect, path
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 
-app = App(name="subscriptions", help="Set up subscriptions, try their endpoints and see how those do.")
+app = App(
+    name="subscriptions", help="Set up subscriptions, try their endpoints and see how those do.", help_format="markdown"
+)
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
