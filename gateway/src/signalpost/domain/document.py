@@ -127,7 +127,7 @@ _FACT: Final = {
             "pattern": fields.NO_NUL,
             "description": "At most 4096 bytes in UTF-8.",
         },
-        {"type": "number", "minimum": -(2**63), "maximum": 2**64 - 1},
+        {"type": "number", "description": "What is written as a whole number fits into 64 bits."},
         {"type": "boolean"},
     ]
 }
