@@ -7,10 +7,10 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Tests without sockets, processes or waits; `make test` runs all.
 FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py
 
-.PHONY: help demo serve test check format lock clean
+.PHONY: help demo serve test fuzz-api check format lock clean
 
 help: ## Show these targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/runtime ## Run the main job and watch it (under a minute)
 	@$(BIN)/python examples/demo.py
@@ -20,6 +20,9 @@ serve: .venv/runtime ## Leave a gateway running on this machine
 
 test: .venv/dev ## Run every test
 	@$(BIN)/pytest
+
+fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py
 
 check: .venv/dev ## Format, lint, strict types, import contracts, fast tests
 	@$(BIN)/ruff format --check .

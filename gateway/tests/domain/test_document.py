@@ -456,6 +456,15 @@ def test_a_patch_adds_replaces_and_removes_single_facts() -> None:
     assert changed.additional_facts == {"b": "two", "c": 3, "d": True}
 
 
+@pytest.mark.parametrize("name", ["", "x" * 129, "\x00", "\ud800"])
+def test_a_patch_cannot_remove_a_fact_by_a_name_that_none_can_have(name: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        fields.check_object({"additionalFacts": {name: None}}, rules.PATCH)
+    assert [error.code for error in caught.value.errors] == [
+        "forbidden_character" if len(name) == 1 else "wrong_length"
+    ]
+
+
 def test_a_patch_cannot_make_more_facts_than_the_limit() -> None:
     document = new({**REQUIRED, "additionalFacts": {str(n): n for n in range(64)}})
     with pytest.raises(Invalid) as caught:

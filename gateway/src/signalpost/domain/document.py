@@ -78,11 +78,14 @@ def decode(body: bytes) -> Document:
 # --- What each field may be -------------------------------------------------------------------------------------------
 
 
-def _fact(name: Any, value: Any) -> str | int | float | bool:
+def _check_fact_name(name: Any) -> None:
     try:
         fields.plain_text(name, FACT_NAME_MAX_CHARACTERS)
     except Bad as bad:
         raise Bad(bad.code, f"The fact's name: {bad.detail}") from None
+
+
+def _fact(value: Any) -> str | int | float | bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -105,7 +108,8 @@ def _facts(value: Any, *, removable: bool) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for name, given in value.items():
         try:
-            checked[name] = None if given is None and removable else _fact(name, given)
+            _check_fact_name(name)
+            checked[name] = None if given is None and removable else _fact(given)
         except Bad as bad:
             bads.append(Bad(bad.code, bad.detail, (name,)))
     if len(value) > FACTS_MAX and not removable:
@@ -123,7 +127,7 @@ _FACT: Final = {
             "pattern": fields.NO_NUL,
             "description": "At most 4096 bytes in UTF-8.",
         },
-        {"type": "number", "minimum": -(2**63), "maximum": 2**64 - 1},
+        {"type": "number", "description": "What is written as a whole number fits into 64 bits."},
         {"type": "boolean"},
     ]
 }

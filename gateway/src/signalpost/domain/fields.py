@@ -189,7 +189,7 @@ def timestamp(value: Any) -> str:
         raise Bad("not_a_timestamp", str(error)) from None
 
 
-@field(type="number", minimum=-MONEY_MAX, maximum=MONEY_MAX, multipleOf=0.01, description="At most two decimals.")
+@field(type="number", minimum=-MONEY_MAX, maximum=MONEY_MAX, description="At most two decimals.")
 def money(value: Any) -> float:
     """A JSON number of at most two decimals, exact up to 10^13 (C8)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
