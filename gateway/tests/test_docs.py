@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,14 +19,26 @@ BIN = ROOT / ".venv" / "bin"
 
 
 def test_the_page_of_states_is_what_the_tables_say() -> None:
-    spec = importlib.util.spec_from_file_location("make_states", ROOT / "docs" / "make_states.py")
+    page = _maker("make_states").page()
+    assert (ROOT / "docs" / "states.md").read_text(encoding="utf-8") == page, "run: python docs/make_states.py"
+
+
+@pytest.mark.slow
+def test_the_first_ten_minutes_go_as_their_page_says(tmp_path: Path) -> None:
+    """Every command of the session ends as it did, and the page has the same steps."""
+    played = _maker("make_first_ten_minutes").play(tmp_path, _free_port(), _free_port())
+    written = (ROOT / "docs" / "first-ten-minutes.md").read_text(encoding="utf-8")
+    steps = re.compile(r"^\$ (\w+ ?\w*)", re.MULTILINE)
+    assert steps.findall(played) == steps.findall(written), "run: python docs/make_first_ten_minutes.py"
+
+
+def _maker(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    make_states = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_states)
-    assert (ROOT / "docs" / "states.md").read_text(encoding="utf-8") == make_states.page(), (
-        "run: python docs/make_states.py"
-    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_every_relative_link_leads_somewhere() -> None:
