@@ -29,8 +29,8 @@ from signalpost.engine.addresses import parse_allow_targets
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
-"""For each call; a tenth of it is the number of workflows."""
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
+"""Of each call, and of workflows."""
 NOTHING_LISTENS = "http://127.0.0.1:9/"
 BODIES = {route.name: route.body for route in ROUTES if route.body is not None}
 LINES = BODIES["import_documents"].media_types

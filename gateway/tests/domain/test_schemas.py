@@ -55,7 +55,7 @@ REFUSED = [(field, value) for field, _, refused in BOTH for value in refused]
 
 
 def allows(field: Field, value: Any) -> bool:
-    return OAS31Validator(dict(field.schema), format_checker=OAS31Validator.FORMAT_CHECKER).is_valid(value)
+    return bool(OAS31Validator(dict(field.schema), format_checker=OAS31Validator.FORMAT_CHECKER).is_valid(value))
 
 
 @pytest.mark.parametrize(("field", "value"), TAKEN)
