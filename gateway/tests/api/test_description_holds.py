@@ -29,8 +29,8 @@ from signalpost.engine.addresses import parse_allow_targets
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
-"""For each call; a tenth of it is the number of workflows."""
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
+"""Of each call, and of workflows."""
 NOTHING_LISTENS = "http://127.0.0.1:9/"
 BODIES = {route.name: route.body for route in ROUTES if route.body is not None}
 LINES = BODIES["import_documents"].media_types
@@ -122,8 +122,9 @@ def lines_are_judged(_context: CheckContext, response: Response, case: Case[Any]
     """A line that the description forbids is refused, and one that it allows is taken."""
     if case.media_type in LINES and response.status_code == 200 and response.content and case.meta is not None:
         line = json.loads(response.content)
-        refused = line["status"] in (400, 422) and not is_beyond_a_schema(line["problem"])
-        assert refused == case.meta.is_negative_at(ParameterLocation.BODY), line
+        refused = line["status"] in (400, 422)
+        if not (refused and is_beyond_a_schema(line["problem"])):
+            assert refused == case.meta.is_negative_at(ParameterLocation.BODY), line
 
 
 class Things:
