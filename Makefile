@@ -7,6 +7,9 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Tests without sockets, processes or waits; `make test` runs all.
 FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py
 
+# Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together.
+JOBS := -n 4 --dist loadfile
+
 .PHONY: help demo serve test fuzz-api check format lock clean
 
 help: ## Show these targets
@@ -19,7 +22,7 @@ serve: .venv/runtime ## Leave a gateway running on this machine
 	@$(BIN)/signalpost serve
 
 test: .venv/dev ## Run every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(JOBS)
 
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py
@@ -29,7 +32,7 @@ check: .venv/dev ## Format, lint, strict types, import contracts, fast tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests examples benchmarks docs
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/pytest -m "not slow" $(FAST)
+	@$(BIN)/pytest $(JOBS) -m "not slow" $(FAST)
 
 format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
