@@ -29,7 +29,7 @@ from signalpost_receiver import (
 BODY = (Path(__file__).parent / "examples" / "documentUpdated.json").read_bytes()
 EVENT_ID = "8cfa669c-41cc-412c-858d-0374e2c007fc"
 NOW = 1_700_000_000
-OLD, NEW = "the old token", make_token()
+OLD, NEW = "the old token", make_token(lambda size: bytes(range(size)))
 PAGE, ALTERNATE = "plexus-webhook-signature", "plexus-webhook-signature-alternate"
 HOUR = timedelta(hours=1)
 

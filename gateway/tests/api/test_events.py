@@ -6,7 +6,6 @@ import json
 import random
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -126,7 +125,12 @@ def test_each_event_can_be_read_by_its_id(busy: "World", polled: dict[str, list[
 
 @pytest.mark.parametrize(
     "identity",
-    [ABSENT, "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", str(uuid.uuid4())],
+    [
+        ABSENT,
+        "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        "6f1b1a52-8a5d-4d36-9a1f-3f7c1f0d2b11",
+    ],
 )
 def test_an_event_that_is_none_is_not_there(busy: "World", identity: str) -> None:
     busy.get(f"/v1/events/{identity}").refused(404, code="event_not_found")
