@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import structlog
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from signalpost.api.app import build_app
 from signalpost.api.counts import RequestCounts
@@ -43,8 +43,8 @@ log = structlog.get_logger()
 
 
 class Gateway:
-    app: Starlette
-    metrics_app: Starlette | None
+    app: ASGIApp
+    metrics_app: ASGIApp | None
     """What METRICS_PORT serves; None where `app` serves the metrics too."""
     operator_key: str
 

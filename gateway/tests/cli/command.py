@@ -26,8 +26,8 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """That of the tests, without a gateway in it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
+    """That of the tests, without a gateway in it, and without the width of the terminal that shows the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALPOST_", "COLUMNS"))}
     return kept | {"TERM": "xterm-256color"} | more
 
 

@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
+import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 import structlog
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from signalpost.api import problems
 from signalpost.api.call import Call
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 Endpoint = Callable[[Request, str], Awaitable[Response]]
 """Takes the request's id as well."""
+Resource = Callable[[Request], Awaitable[Response]]
+"""What answers every method of one path."""
 _ALWAYS_CURRENT = {"cache-control": "no-cache"}
 """For what changes with the version that runs."""
 _DOCS_POLICY = (
@@ -39,7 +41,7 @@ _DOCS_POLICY = (
 """The page is one piece: it loads nothing, least of all from elsewhere."""
 
 
-def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> Starlette:
+def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> ASGIApp:
     """These routes on these services. It neither starts nor stops them."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in routes:
@@ -48,13 +50,37 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
         paths[open_route.path] = {"GET": _open_endpoint(open_route, services)}
     if routes:
         paths |= _description(routes, open_routes)
-    known = [StarletteRoute(path, _by_method(path, endpoints, services)) for path, endpoints in paths.items()]
-    for each in known:
-        # Every method, also one that nobody knows, reaches the path's endpoint, which says what it takes.
-        each.methods = None
-    app = Starlette(routes=known, exception_handlers={404: _no_route(services)})
-    app.router.redirect_slashes = False
+    find = _finder({path: _by_method(path, endpoints, services) for path, endpoints in paths.items()})
+    no_route = _no_route(services)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"Signalpost answers HTTP requests, no {scope['type']}.")
+        resource, scope["path_params"] = find(scope["path"].removeprefix(scope.get("root_path", ""))) or (no_route, {})
+        response = await resource(Request(scope, receive))
+        await response(scope, receive, send)
+
     return app
+
+
+def _finder(resources: Mapping[str, Resource]) -> Callable[[str], tuple[Resource, dict[str, str]] | None]:
+    """Finds the resource of a path, with the path's parameters. A path without any goes before a pattern that fits."""
+    plain = {path: (resource, dict[str, str]()) for path, resource in resources.items() if "{" not in path}
+    patterns = [
+        (re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), resource)
+        for path, resource in resources.items()
+        if path not in plain
+    ]
+
+    def find(path: str) -> tuple[Resource, dict[str, str]] | None:
+        if (found := plain.get(path)) is not None:
+            return found
+        for pattern, resource in patterns:
+            if (match := pattern.fullmatch(path)) is not None:
+                return resource, match.groupdict()
+        return None
+
+    return find
 
 
 def _endpoint(route: Route, services: Services) -> Endpoint:
@@ -96,9 +122,7 @@ def _description(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> d
     return {"/openapi.json": {"GET": openapi}, "/docs": {"GET": docs}}
 
 
-def _by_method(
-    path: str, endpoints: dict[str, Endpoint], services: Services
-) -> Callable[[Request], Awaitable[Response]]:
+def _by_method(path: str, endpoints: dict[str, Endpoint], services: Services) -> Resource:
     """One path's endpoint: finds the method's, and turns every error into a problem."""
     if "GET" in endpoints:
         endpoints = {**endpoints, "HEAD": endpoints["GET"]}
@@ -128,8 +152,8 @@ def _by_method(
     return endpoint
 
 
-def _no_route(services: Services) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def endpoint(request: Request, _error: Exception) -> Response:
+def _no_route(services: Services) -> Resource:
+    async def endpoint(request: Request) -> Response:
         started, request_id = time.perf_counter(), _request_id()
         error = NotFound("no_such_path", f"The API has no path {request.scope['path'][:200]}.")
         response = problems.caller_problem(error, request_id)

@@ -16,7 +16,7 @@ import uvicorn
 import uvloop
 from cyclopts import Parameter
 from rich.console import Console
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
@@ -128,7 +128,7 @@ def _address(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: Starlette, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
