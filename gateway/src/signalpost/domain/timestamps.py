@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -16,7 +17,14 @@ SECOND = 1_000_000
 
 def format_timestamp(at: int) -> str:
     """`at` with six digits and `+00:00`, as the gateway's own times always are (C4)."""
-    return (_EPOCH + at * _MICROSECOND).isoformat(timespec="microseconds")
+    seconds, microseconds = divmod(at, SECOND)
+    return f"{_second(seconds)}.{microseconds:06d}+00:00"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    # Most times that are written are of a few seconds, and the calendar is what takes long.
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
 def parse_timestamp(text: str) -> int:

@@ -55,7 +55,7 @@ def publish(
         _stored_answers(connection, keys, vault),
         _api_keys(connection, {c.key_id for c in commands if c.key_id is not None}),
         _replays(connection, commands, found),
-        Numbers(*(_next(connection, table) for table in ("subscription", "retry", "api_key", "replay"))),
+        _numbers(connection, commands),
     )
     results = tuple(_run(batch, command) for command in commands)
     documents.write(connection, known, batch.documents)
@@ -132,6 +132,12 @@ def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiK
         for columns in rows(connection, statement, (pack_uuid(key_id),)):
             found[key_id] = codec.unpack_key(columns)
     return found
+
+
+def _numbers(connection: apsw.Connection, commands: Sequence[Command]) -> Numbers:
+    if all(command.document_id is not None for command in commands):
+        return Numbers()  # a change of a document takes none
+    return Numbers(*(_next(connection, table) for table in ("subscription", "retry", "api_key", "replay")))
 
 
 def _next(connection: apsw.Connection, table: str) -> int:
