@@ -137,6 +137,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                proxy_headers=False,  # nothing here depends on where a client is, so nobody is believed about it
                 timeout_graceful_shutdown=HTTP_GRACE,
             )
         )
