@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 EVENT_TYPES = ["documentCreated", "documentUpdated", "documentDeleted"]
 OWN_SECRET = "canary-of-an-owner-4f1d"
+ROTATED = "canary-of-a-rotated-secret-2e8c"
 HEADER = "canary-of-a-header-93ab"
 CHANGED_HEADER = "canary-of-a-changed-header-77c0"
 URL_QUERY = "canary-of-a-url-query-b5e2"
@@ -120,6 +121,16 @@ def subscribe(gateway: GatewayProcess, hooks: Mapping[str, Endpoint]) -> dict[st
     return made
 
 
+def rotate_and_make_a_key(gateway: GatewayProcess, subscription: Any) -> str:
+    """The key. Both answers show a secret, so they are not kept."""
+    path = f"/v1/subscriptions/{subscription['id']}/secret/rotate"
+    for _ in range(2):
+        rotated = gateway.api.request("POST", path, {"secret": ROTATED}, idempotency_key="key-rotate")
+        assert rotated.json()["secret"] == ROTATED, "a repeat shows it too"
+    made = gateway.api.request("POST", "/v1/keys", {"name": "a colleague", "role": "operator"}, idempotency_key="key")
+    return str(made.json()["key"])
+
+
 def use(api: KeepingClient, subscriptions: Mapping[str, Any], hooks: Mapping[str, Endpoint]) -> None:
     """Deliveries that succeed, fail in several ways and are retried; changes, lists, reads."""
     documents = [api.create(title=TITLE) for _ in range(3)]
@@ -195,6 +206,7 @@ def test_no_secret_is_found_where_it_has_no_business(gateways: Gateways, endpoin
     }
     api = KeepingClient(gateway)
     subscriptions = subscribe(gateway, hooks)
+    key = rotate_and_make_a_key(gateway, subscriptions["well"])
     use(api, subscriptions, hooks)
     misuse(api, gateway, subscriptions["well"])
     printed = {
@@ -215,6 +227,8 @@ def test_no_secret_is_found_where_it_has_no_business(gateways: Gateways, endpoin
         "an owner's secret": OWN_SECRET.encode(),
         "a made secret": made.encode(),
         "a made secret, decoded": base64.b64decode(made.removeprefix("whsec_")),
+        "a rotated secret": ROTATED.encode(),
+        "a made key": key.encode(),
         "a header": HEADER.encode(),
         "a changed header": CHANGED_HEADER.encode(),
         "a wrong key": WRONG_KEY.encode(),
