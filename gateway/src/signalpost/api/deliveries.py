@@ -8,11 +8,10 @@ import msgspec
 from signalpost.api import subscriptions
 from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Call, cursor, event_type, moment, write_cursor
 from signalpost.api.events import find_event
-from signalpost.api.route import Example, Reply, Route
+from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import DELIVERY_STATUSES, Delivery, DeliveryPage, DeliveryWithAttempts
 from signalpost.api.shapes import Attempt as AttemptShape
 from signalpost.domain import fields
-from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import Event, EventType
@@ -122,7 +121,6 @@ def _shown_attempt(attempt: Attempt) -> AttemptShape:
     )
 
 
-_OPERATOR = frozenset({Role.OPERATOR})
 _OF_SUBSCRIPTION = "/v1/subscriptions/{id}/deliveries"
 _FILTERS = {
     "status": fields.one_of(*DELIVERY_STATUSES),
@@ -140,7 +138,7 @@ ROUTES = (
         method="GET",
         path="/v1/deliveries",
         summary="List deliveries of all subscriptions",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=list_all,
         query={"subscriptionId": fields.uuid, **_FILTERS},
         replies={200: Reply("A page, newest first; it may be short and still have a `next`.", DeliveryPage)},
@@ -151,7 +149,7 @@ ROUTES = (
         method="GET",
         path=_OF_SUBSCRIPTION,
         summary="List a subscription's deliveries",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=list_of_subscription,
         query=_FILTERS,
         replies={200: Reply("A page, newest first; it may be short and still have a `next`.", DeliveryPage)},
@@ -163,7 +161,7 @@ ROUTES = (
         method="GET",
         path=_OF_SUBSCRIPTION + "/{eventId}",
         summary="Read a delivery with its attempts",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=read,
         replies={200: Reply("The delivery.", DeliveryWithAttempts)},
         errors=(NotFound,),
@@ -174,7 +172,7 @@ ROUTES = (
         method="POST",
         path=_OF_SUBSCRIPTION + "/{eventId}/retry",
         summary="Send once more, now",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=retry,
         idempotent=True,
         replies={202: Reply("It is sent now; a failure of it cancels nothing.")},

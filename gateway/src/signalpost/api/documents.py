@@ -5,10 +5,9 @@ from typing import Any
 import msgspec
 
 from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, integer, moment, write_cursor
-from signalpost.api.route import Example, Reply, Route
+from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import Document, DocumentPage
 from signalpost.domain import document, fields
-from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import (
     CreateDocument,
@@ -119,7 +118,6 @@ def _same_as(document_id: str) -> Check:
     return check
 
 
-_OPERATOR = frozenset({Role.OPERATOR})
 _PATH = "/v1/documents/{externalId}"
 _NEW = {"type": "NDA", "title": "Mutual NDA", "ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
 _SNAPSHOT = {**_NEW, "status": "approved", "createdAt": "2026-01-15T09:30:00Z", "sourceApp": "archive"}
@@ -130,7 +128,7 @@ ROUTES = (
         method="POST",
         path="/v1/documents",
         summary="Create a document",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=create,
         body=Body(document.NEW, document.NEW_REQUIRED),
         idempotent=True,
@@ -146,7 +144,7 @@ ROUTES = (
         method="GET",
         path="/v1/documents",
         summary="List documents",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=list_all,
         query={
             "status": fields.one_of(*document.STATUSES),
@@ -167,7 +165,7 @@ ROUTES = (
         method="GET",
         path=_PATH,
         summary="Read a document",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=read,
         replies={200: Reply("The document.", Document, ("etag",))},
         errors=(NotFound,),
@@ -178,7 +176,7 @@ ROUTES = (
         method="PATCH",
         path=_PATH,
         summary="Change a document (JSON merge patch)",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=patch,
         body=Body(document.PATCH),
         conditional=True,
@@ -198,7 +196,7 @@ ROUTES = (
         method="PUT",
         path=_PATH,
         summary="Import a whole snapshot of a document that another system keeps",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=put,
         query={
             "sourceVersion": integer(0, 2**63 - 1).described(
@@ -224,7 +222,7 @@ ROUTES = (
         method="DELETE",
         path=_PATH,
         summary="Delete a document",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=delete,
         conditional=True,
         idempotent=True,

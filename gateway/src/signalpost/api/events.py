@@ -3,10 +3,9 @@
 import msgspec
 
 from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Call, event_type, integer
-from signalpost.api.route import Example, Reply, Route
+from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import Feed, LogEntry
 from signalpost.domain import fields
-from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.event import Event, EventType
@@ -47,15 +46,13 @@ def _shown(event: Event) -> dict[str, object]:
     return {"sequence": event.sequence, "event": msgspec.Raw(event.body)}
 
 
-_OPERATOR = frozenset({Role.OPERATOR})
-
 ROUTES = (
     Route(
         name="list_events",
         method="GET",
         path="/v1/events",
         summary="Read the log, oldest first",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=feed,
         query={
             "after": integer(0, 2**62).described("Only events with a higher sequence."),
@@ -72,7 +69,7 @@ ROUTES = (
         method="GET",
         path="/v1/events/{id}",
         summary="Read an event",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=read,
         replies={200: Reply("The event, as it is sent.", LogEntry)},
         errors=(NotFound,),

@@ -19,10 +19,9 @@ from starlette.types import Receive, Scope, Send
 from signalpost.api import problems
 from signalpost.api.body import BODY_MAX_BYTES, read_json
 from signalpost.api.call import Body, Call
-from signalpost.api.route import Example, Reply, Route
+from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import ImportedLine
 from signalpost.domain import document, fields
-from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import ImportDocument
 from signalpost.domain.errors import CallerError, OutcomeUnknown, TooLarge, Unavailable, Unparseable
@@ -252,7 +251,7 @@ ROUTES = (
         method="POST",
         path="/v1/documents/import",
         summary="Import many snapshots: one JSON object a line in, one answer a line out",
-        roles=frozenset({Role.OPERATOR}),
+        roles=OPERATOR,
         handler=import_many,
         body=_BODY,
         replies={200: Reply(_REPLY, ImportedLine, media_type=NDJSON)},

@@ -3,15 +3,13 @@
 import msgspec
 
 from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
-from signalpost.api.route import Example, Reply, Route
+from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import KeyPage
 from signalpost.domain import api_key
 from signalpost.domain.api_key import Role, make_key
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import NotFound
 from signalpost.domain.key_commands import CreateKey, NewKey, RevokeKey, key_shown
-
-_OPERATOR = frozenset({Role.OPERATOR})
 
 
 async def create(call: Call) -> Answer:
@@ -49,7 +47,7 @@ ROUTES = (
         method="POST",
         path="/v1/keys",
         summary="Make an API key",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=create,
         body=Body(api_key.NEW, api_key.NEW_REQUIRED),
         idempotent=True,
@@ -61,7 +59,7 @@ ROUTES = (
         method="GET",
         path="/v1/keys",
         summary="List API keys",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor()},
         replies={200: Reply("A page, newest first.", KeyPage)},
@@ -72,7 +70,7 @@ ROUTES = (
         method="DELETE",
         path="/v1/keys/{id}",
         summary="Revoke an API key",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=revoke,
         idempotent=True,
         replies={204: Reply("Revoked: it is refused from now on.")},

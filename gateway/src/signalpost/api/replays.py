@@ -6,10 +6,9 @@ import msgspec
 
 from signalpost.api import subscriptions
 from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
-from signalpost.api.route import Example, Reply, Route
+from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import ReplayCount, ReplayPage
 from signalpost.domain import fields, replay
-from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.replay import ShownReplay, What
@@ -89,7 +88,6 @@ def _replay_id(call: Call) -> str:
     return call.path_uuid("replayId", "replay")
 
 
-_OPERATOR = frozenset({Role.OPERATOR})
 _PATH = "/v1/subscriptions/{id}/replays"
 _EXAMPLE: dict[str, Any] = {"from": "2026-01-15T09:00:00Z", "to": "2026-01-15T12:00:00Z", "status": "failed"}
 
@@ -99,7 +97,7 @@ ROUTES = (
         method="POST",
         path=_PATH,
         summary="Send again what failed, or everything, of a stretch of time",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=start,
         body=Body(
             {
@@ -123,7 +121,7 @@ ROUTES = (
         method="GET",
         path=_PATH,
         summary="List a subscription's replays",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor()},
         replies={200: Reply("A page, newest first.", ReplayPage)},
@@ -135,7 +133,7 @@ ROUTES = (
         method="GET",
         path=_PATH + "/{replayId}",
         summary="See how far a replay is",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=read,
         replies={200: Reply("The replay: `queued` of `count` were handed to the endpoint's lane.", ShownReplay)},
         errors=(NotFound,),
@@ -146,7 +144,7 @@ ROUTES = (
         method="DELETE",
         path=_PATH + "/{replayId}",
         summary="Cancel a replay: what was queued is still sent",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=cancel,
         idempotent=True,
         replies={200: Reply("The replay as it was left.", ShownReplay)},

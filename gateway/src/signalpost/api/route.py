@@ -14,6 +14,7 @@ from signalpost.domain.errors import CallerError
 from signalpost.domain.fields import Field
 
 JSON: Final = "application/json"
+OPERATOR: Final = frozenset({Role.OPERATOR})
 
 
 class Reply(Struct, frozen=True):

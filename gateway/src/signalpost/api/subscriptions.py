@@ -6,11 +6,10 @@ import msgspec
 from msgspec.structs import replace
 
 from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
-from signalpost.api.route import Example, Reply, Route
+from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.shapes import Subscription as SubscriptionShape
 from signalpost.domain import endpoint, fields, sample, subscription
-from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE
@@ -171,7 +170,6 @@ def _with_health(call: Call, answer: Answer) -> Answer:
     return replace(answer, body=b'%b,"health":%b}' % (answer.body[:-1], msgspec.json.encode(health)))
 
 
-_OPERATOR = frozenset({Role.OPERATOR})
 _PATH = "/v1/subscriptions/{id}"
 
 ROUTES = (
@@ -180,7 +178,7 @@ ROUTES = (
         method="POST",
         path="/v1/subscriptions",
         summary="Subscribe an endpoint",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=create,
         body=Body(subscription.NEW, subscription.NEW_REQUIRED),
         idempotent=True,
@@ -192,7 +190,7 @@ ROUTES = (
         method="GET",
         path="/v1/subscriptions",
         summary="List subscriptions",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor()},
         replies={200: Reply("A page, newest first.", SubscriptionPage)},
@@ -203,7 +201,7 @@ ROUTES = (
         method="GET",
         path=_PATH,
         summary="Read a subscription and how its endpoint does",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=read,
         replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},
         errors=(NotFound,),
@@ -214,7 +212,7 @@ ROUTES = (
         method="PATCH",
         path=_PATH,
         summary="Change, pause or resume a subscription",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=patch,
         body=Body(subscription.PATCH),
         conditional=True,
@@ -228,7 +226,7 @@ ROUTES = (
         method="DELETE",
         path=_PATH,
         summary="Delete a subscription",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=delete,
         conditional=True,
         idempotent=True,
@@ -241,7 +239,7 @@ ROUTES = (
         method="POST",
         path=_PATH + "/secret/rotate",
         summary="Begin to change the secret: both sign until the overlap ends",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=rotate,
         body=Body(subscription.ROTATE, optional=True),
         conditional=True,
@@ -255,7 +253,7 @@ ROUTES = (
         method="POST",
         path=_PATH + "/secret/promote",
         summary="End the overlap now: the new secret is the only one",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=promote,
         conditional=True,
         idempotent=True,
@@ -268,7 +266,7 @@ ROUTES = (
         method="POST",
         path=_PATH + "/test",
         summary="Send a sample event now, outside the log",
-        roles=_OPERATOR,
+        roles=OPERATOR,
         handler=test,
         body=Body({"eventType": fields.one_of(*BY_WIRE)}, optional=True),
         replies={200: Reply("What came back.", TestResult)},

@@ -93,7 +93,7 @@ class Load:
         return {"began": began, "seconds": (time.monotonic_ns() - began) / 1e9}
 
     async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
-        """Change documents at a steady rate; what each change was called, and when it was sent."""
+        """Change documents at a steady rate; what each change was called, and when it was due."""
         sent: list[tuple[str, int]] = []
         free = asyncio.Queue[Client]()
         for client in self._clients:
@@ -105,12 +105,12 @@ class Load:
             _expect(status, 200, answer)
 
         tasks = []
-        began = time.perf_counter()
+        began = time.monotonic_ns()
         for number in range(int(rate * seconds)):
-            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-            name = f"change {number}"
+            name, due = f"change {number}", began + number * 1_000_000_000 // rate
+            await asyncio.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
             # From the moment it was due: a gateway that stalls must not make the load wait for it unseen.
-            sent.append((name, time.monotonic_ns()))
+            sent.append((name, due))
             client = await free.get()
             tasks.append(asyncio.ensure_future(change(client, self._next_change(name))))
         await asyncio.gather(*tasks)

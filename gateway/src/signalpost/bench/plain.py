@@ -61,19 +61,6 @@ class Plain:
         await asyncio.gather(*(self._change_some(left) for _ in range(WAITING)))
         return {"began": began, "seconds": (time.monotonic_ns() - began) / 1e9}
 
-    async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
-        """Change documents at a steady rate; what each change was called, and when it was asked for."""
-        asked: list[tuple[str, int]] = []
-        tasks = []
-        began = time.perf_counter()
-        for number in range(int(rate * seconds)):
-            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-            name = f"change {number}"
-            asked.append((name, time.monotonic_ns()))
-            tasks.append(asyncio.ensure_future(self._change(name)))
-        await asyncio.gather(*tasks)
-        return asked
-
     async def resume(self) -> int:
         """Let every subscription send; when that was."""
         began = time.monotonic_ns()
@@ -100,13 +87,13 @@ class Plain:
 
     async def _change_some(self, left: Any) -> None:
         for _ in left:
-            await self._change(None)
+            await self._change()
 
-    async def _change(self, name: str | None) -> None:
+    async def _change(self) -> None:
         number = self._changes
         self._changes += 1
         tenant_id, document_id = self._documents[number % len(self._documents)]
-        checked: dict[str, Any] = {"contractValue": number % 1_000_000 + 1.5, "referenceId": name or "a change"}
+        checked: dict[str, Any] = {"contractValue": number % 1_000_000 + 1.5, "referenceId": "a change"}
         await self._engine.submit(PatchDocument(tenant_id=tenant_id, document_id=document_id, checked=checked))
 
     async def _make_documents(self) -> list[tuple[int, str]]:
@@ -167,7 +154,6 @@ if __name__ == "__main__":
         {
             "open": plain.open,
             "publish": plain.publish,
-            "trickle": plain.trickle,
             "resume": plain.resume,
             "usage": plain.usage,
             "close": plain.close,
