@@ -4,6 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 DOCUMENT = {"type": "NDA", "title": "A title", "ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
@@ -128,6 +129,12 @@ class Client:
         path = f"/v1/subscriptions/{subscription['id']}/deliveries/{event_id}/retry"
         self.ask("POST", path, expect=202)
 
+    def metric(self, name: str) -> float:
+        """A metric without labels."""
+        lines = self.request("GET", "/metrics").body.decode().splitlines()
+        (value,) = [line.split()[1] for line in lines if line.startswith(f"{name} ")]
+        return float(value)
+
     def until_delivery(self, subscription: Any, event_id: str, status: str, attempts: int = 1, wait: float = 15) -> Any:
         """The delivery, once it has this status and so many attempts."""
 
@@ -136,6 +143,11 @@ class Client:
             return found if found["status"] == status and len(found["attempts"]) >= attempts else None
 
         return until(settled, wait, lambda: f"not {status}: {self.delivery(subscription, event_id)}")
+
+
+def seconds(timestamp: str) -> float:
+    """A timestamp of the API as `time.time` counts."""
+    return datetime.fromisoformat(timestamp).timestamp()
 
 
 def until(condition: Callable[[], Any], wait: float = 15, why: Callable[[], str] = lambda: "it did not happen") -> Any:

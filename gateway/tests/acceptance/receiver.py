@@ -37,6 +37,9 @@ HANG = Answer(after=3600)
 RESET = Answer(reset=True)
 FAIL = Answer(500, body=b"no")
 
+HELD_MOST = 60.0
+"""Seconds after which an answer is held no more: its test has failed."""
+
 
 class Received(NamedTuple):
     """One request."""
@@ -134,6 +137,16 @@ def first(*answers: Answer, then: Answer = OK) -> Answers:
     def answer(request: Received) -> Answer:
         number = seen[request.id] = seen.get(request.id, 0) + 1
         return answers[number - 1] if number <= len(answers) else then
+
+    return answer
+
+
+def held(until: threading.Event, then: Answer = OK) -> Answers:
+    """No answer before the event is set."""
+
+    def answer(_request: Received) -> Answer:
+        until.wait(HELD_MOST)
+        return then
 
     return answer
 

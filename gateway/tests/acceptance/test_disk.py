@@ -92,8 +92,8 @@ def test_on_a_disk_that_is_nearly_full_documents_are_refused_and_all_else_goes_o
     ]
     assert [(reply.status, reply.json()["code"]) for reply in refused] == [(503, "disk_nearly_full")] * 3
     assert all(int(reply.headers["retry-after"]) > 0 for reply in refused)
-    assert metric(api, "signalpost_accepting") == 0
-    assert metric(api, "signalpost_disk_free_bytes") < 16 * 1024 * 1024
+    assert api.metric("signalpost_accepting") == 0
+    assert api.metric("signalpost_disk_free_bytes") < 16 * 1024 * 1024
 
     api.until_delivery(to_slow, event["id"], "delivered")
     api.until_delivery(to_failing, event["id"], "delivered", attempts=3)
@@ -106,7 +106,7 @@ def test_on_a_disk_that_is_nearly_full_documents_are_refused_and_all_else_goes_o
 
     filling.unlink()
     until(lambda: ready(api) == 200)
-    assert metric(api, "signalpost_accepting") == 1
+    assert api.metric("signalpost_accepting") == 1
     (later,) = api.events_of(api.create())
     api.until_delivery(to_slow, later["id"], "delivered")
     assert len(list(api.feed())) == 2
@@ -159,12 +159,6 @@ def assert_promises_kept(api: Client, callers: list[Writer], subscription: Any, 
     until(lambda: not api.deliveries(subscription, status="retrying"))
     until(lambda: not api.deliveries(subscription, status="pending"))
     assert {each["eventId"] for each in api.deliveries(subscription, status="delivered")} == wanted
-
-
-def metric(api: Client, name: str) -> float:
-    lines = api.request("GET", "/metrics").body.decode().splitlines()
-    (value,) = [line.split()[1] for line in lines if line.startswith(f"{name} ")]
-    return float(value)
 
 
 # --- A disk that fails ------------------------------------------------------------------------------------------------

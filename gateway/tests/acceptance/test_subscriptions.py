@@ -1,14 +1,15 @@
 """What a change of a subscription means for what is on its way to it."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gateway.tests.acceptance.client import Client, until
+from gateway.tests.acceptance.client import Client, seconds, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.load import check_log, writers
-from gateway.tests.acceptance.receiver import FAIL, OK, Answer, Endpoint, always
+from gateway.tests.acceptance.receiver import FAIL, OK, Endpoint, always, held
 
 Endpoints = Callable[..., Endpoint]
 
@@ -219,26 +220,38 @@ def test_a_new_order_holds_for_what_waits(api: Client, endpoint: Endpoints) -> N
 
 
 @pytest.mark.slow
-def test_a_deleted_subscription_is_sent_nothing_more(api: Client, endpoint: Endpoints) -> None:
+def test_a_deleted_subscription_is_sent_nothing_more(
+    gateways: Callable[..., GatewayProcess], endpoint: Endpoints
+) -> None:
     """Neither what follows, nor its backlog, nor what waits for a retry; the others are sent on."""
+    gateway = gateways(attempt_timeout="60")
+    api = gateway.api
     hook, other = endpoint(always(FAIL)), endpoint()
-    subscription = api.subscribe(hook.url)
+    subscription = api.subscribe(hook.url, retryDelays=[2])
     api.subscribe(other.url)
     (event,) = api.events_of(api.create())
-    api.until_delivery(subscription, event["id"], "retrying")
-    hook.answer = always(Answer(after=0.2))
+    planned = seconds(api.until_delivery(subscription, event["id"], "retrying")["nextAttemptAt"])
+    end = threading.Event()
+    hook.answer = held(end)
     for _ in range(30):
         api.create()
-    hook.until(2)
+    other.until(31)
+    # No answer comes, so that no more is sent than what is under way now: and all of that has arrived.
+    until(lambda: api.metric("signalpost_attempts_in_flight") == len(hook.requests) - 1)
+    arrived = len(hook.requests)
+
     api.unsubscribe(subscription)
-    time.sleep(0.3)  # what flew then may end
+    end.set()
     api.create()
-    quiet(hook, seconds=1.5)
-    assert len(hook.requests) < 20
+    other.until(32)
+    time.sleep(max(0, planned - time.time()))
+    quiet(hook, seconds=0.5)
+
+    assert len(hook.requests) == arrived
+    assert 1 < arrived < 31, "it had a backlog"
     assert api.request("GET", f"/v1/subscriptions/{subscription['id']}").status == 404
     path = f"/v1/subscriptions/{subscription['id']}/deliveries/{event['id']}/retry"
     assert api.request("POST", path).status == 404
-    other.until(32)
 
 
 @pytest.mark.slow
