@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from gateway.tests.cli.command import Run, json_of
 
@@ -12,17 +14,31 @@ def test_every_scene_is_measured_and_checked(run: Run) -> None:
     for title, measured in scenes.items():
         assert measured["rate"] > 0, title
         assert measured["cpu_us"] > 0, title
-    latency = scenes["latency at 100/s"]
+    latency = scenes["latency at 100 a second"]
     assert 0 < latency["p50_ms"] <= latency["p99_ms"] <= latency["worst_ms"]
     assert found["machine"]["cores"] >= 1
 
 
 def test_a_table_says_what_share_of_the_limit_a_rate_is(run: Run) -> None:
-    shown = run("bench", *SCENES, "--only", "limit", "--only", "engine", "--fan-out", "3", "--tls").stdout
+    shown = run("bench", *SCENES, "--scene", "limit", "--scene", "engine", "--fan-out", "3", "--tls").stdout
     assert "of limit" in shown
     assert "100.0%" in shown
     assert "Every event arrived once, verified, in the order of its document." in shown
 
 
-def test_what_cannot_be_measured_together_is_said(run: Run) -> None:
-    assert "--only engine" in run("bench", "--tenants", "2", "--only", "api", code=1).stderr
+def test_databases_are_made_where_the_url_says_and_removed(run: Run, tmp_path: Path) -> None:
+    run("bench", *SCENES, "--scene", "engine", "--database-url", f"sqlite:///{tmp_path}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--tenants", "2", "--scene", "api"), "--scene engine"),
+        (("--scene", "nothing"), "choose from limit, engine,"),
+        (("--database-url", "postgresql://localhost"), "sqlite:///FOLDER"),
+        (("--database-url", "sqlite:///is-not-there"), "make it first"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(run: Run, options: tuple[str, ...], told: str) -> None:
+    assert told in run("bench", *options, code=1).stderr

@@ -4,13 +4,15 @@ import asyncio
 import json
 import time
 from collections import deque
+from collections.abc import Iterator
+from itertools import count, takewhile
 from typing import Any, cast
 
 import httptools
 import msgspec
 
 from signalpost.bench.parts import answer_questions
-from signalpost.bench.workload import Workload
+from signalpost.bench.workload import Workload, at_rate
 
 CLIENTS = 64
 
@@ -79,10 +81,17 @@ class Load:
 
         await asyncio.gather(*map(make, self._clients))
 
-    async def change(self, events: int) -> dict[str, float]:
-        """Change documents one request each, as fast as they are answered."""
-        left = iter(range(events))
-        began = time.monotonic_ns()
+    async def change(self, events: int) -> dict[str, int]:
+        """Change documents one request each, as fast as they are answered; when that began, and how many there were."""
+        return await self._change_each(iter(range(events)))
+
+    async def change_for(self, seconds: float) -> dict[str, int]:
+        """The same, for so long."""
+        end = time.monotonic() + seconds
+        return await self._change_each(takewhile(lambda _: time.monotonic() < end, count()))
+
+    async def _change_each(self, left: Iterator[int]) -> dict[str, int]:
+        began, changes = time.monotonic_ns(), self._changes
 
         async def change(client: Client) -> None:
             for _ in left:
@@ -90,7 +99,7 @@ class Load:
                 _expect(status, 200, answer)
 
         await asyncio.gather(*map(change, self._clients))
-        return {"began": began, "seconds": (time.monotonic_ns() - began) / 1e9}
+        return {"began": began, "events": self._changes - changes}
 
     async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
         """Change documents at a steady rate; what each change was called, and when it was due."""
@@ -105,27 +114,24 @@ class Load:
             _expect(status, 200, answer)
 
         tasks = []
-        began = time.monotonic_ns()
-        for number in range(int(rate * seconds)):
-            name, due = f"change {number}", began + number * 1_000_000_000 // rate
-            await asyncio.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
-            # From the moment it was due: a gateway that stalls must not make the load wait for it unseen.
+        async for name, due in at_rate(rate, seconds):
             sent.append((name, due))
             client = await free.get()
             tasks.append(asyncio.ensure_future(change(client, self._next_change(name))))
         await asyncio.gather(*tasks)
         return sent
 
-    async def import_all(self, events: int) -> dict[str, float]:
+    async def import_all(self, events: int) -> dict[str, int]:
         """Import changed snapshots as one stream, read while it is sent."""
         reader, writer = await asyncio.open_connection(*self._clients[0].transport.get_extra_info("peername")[:2])
         head = f"POST /v1/documents/import HTTP/1.1\r\n{self._head}content-type: application/x-ndjson\r\n"
         writer.write(head.encode() + b"transfer-encoding: chunked\r\n\r\n")
         began = time.monotonic_ns()
         _, refused = await asyncio.gather(self._send_lines(writer, events), _read_lines(reader))
-        seconds = (time.monotonic_ns() - began) / 1e9
         writer.close()
-        return {"began": began, "seconds": seconds, "refused": refused}
+        if refused:
+            raise RuntimeError(f"the gateway refused {refused} lines of the import")
+        return {"began": began, "events": events}
 
     async def _send_lines(self, writer: asyncio.StreamWriter, events: int) -> None:
         for begin in range(0, events, 64):
@@ -192,6 +198,7 @@ if __name__ == "__main__":
             "subscribe": load.subscribe,
             "make_documents": load.make_documents,
             "change": load.change,
+            "change_for": load.change_for,
             "trickle": load.trickle,
             "import_all": load.import_all,
             "close": load.close,

@@ -28,6 +28,10 @@ class Part:
         # At once, so that the threads it makes inherit it.
         os.sched_setaffinity(self._process.pid, {core})
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, do: str, **given: Any) -> Any:
         """What the part answers. Raises PartFailed."""
         self.begin(do, **given)

@@ -1,27 +1,31 @@
 """The engine by itself, driven in process: changes of documents are submitted as the API would submit them."""
 
 import asyncio
+import gc
 import random
-import resource
-import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from signalpost.bench.parts import answer_questions
-from signalpost.bench.workload import SECRET, Workload, bytes_in
+from signalpost.bench.probe import Probe
+from signalpost.bench.workload import MASTER_KEY, SECRET, Workload, at_rate
+from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import CreateDocument, PatchDocument
-from signalpost.domain.event import event_id
+from signalpost.domain.event import EventType, event_id
 from signalpost.domain.subscription_commands import CreateSubscription, PatchSubscription
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.engine.clock import SystemClock
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
-from signalpost.store.sqlite.database import FILE_NAME, connect, migrate
+from signalpost.store.sqlite.database import connect, migrate
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 
@@ -30,16 +34,17 @@ WAITING = 512
 
 
 class Plain:
-    """One engine on a new database, with its documents and subscriptions made."""
+    """One engine on a database, with documents and subscriptions made for the run."""
 
-    async def open(self, workload: dict[str, Any], url: str, certificate: str | None, status: str) -> None:
+    async def open(
+        self, workload: dict[str, Any], database: str, url: str, certificate: str | None, status: str
+    ) -> None:
         self._workload = load = msgspec.convert(workload, Workload)
-        self._clock, self._random = SystemClock(), random.Random(1)  # noqa: S311 - a workload, no secret
-        self._folder = tempfile.TemporaryDirectory(prefix="signalpost-bench-")
-        path = Path(self._folder.name) / FILE_NAME
+        self._clock, self._random = SystemClock(), random.Random()  # noqa: S311 - a workload, no secret
+        path = Path(database)
         _make_tenants(path, load.tenants)
         self._store = SqliteStore(
-            path, Vault(bytes(32)), self._clock.wall, self._random.getrandbits, thread_executors(), _end
+            path, Vault(MASTER_KEY), self._clock.wall, self._random.getrandbits, thread_executors(), _end
         )
         authority = url.removesuffix("/").split("://")
         settings = SenderSettings(
@@ -50,87 +55,129 @@ class Plain:
         disk = DiskReserve(0, lambda: 0, ThreadPoolExecutor(1))
         self._engine = Engine(self._store, sender, self._clock, self._random, 30, disk)
         await self._engine.start()
+        self._changes = count()
         self._documents = await self._make_documents()
-        self._subscriptions = await self._subscribe(url, status)
-        self._changes = 0
+        self._subscriptions = [
+            await self._subscribe(
+                number % load.tenants + 1, f"{url}/{number}", load.wants(number // load.tenants), status
+            )
+            for number in range(load.endpoints)
+        ]
+        # As `signalpost serve` does.
+        gc.collect()
+        gc.freeze()
+        self._probe = Probe()
 
-    async def publish(self, events: int) -> dict[str, float]:
-        """Change documents `events` times: the seconds until the last is committed, and when the first was asked."""
+    async def publish(self, events: int) -> int:
+        """Change documents `events` times, until the last is committed; when the first was asked."""
         began = time.monotonic_ns()
         left = iter(range(events))
-        await asyncio.gather(*(self._change_some(left) for _ in range(WAITING)))
-        return {"began": began, "seconds": (time.monotonic_ns() - began) / 1e9}
+        await asyncio.gather(*(self._change_each(left) for _ in range(WAITING)))
+        return began
+
+    async def publish_at_once(self, events: int) -> float:
+        """Change so many documents together; the seconds until all were answered."""
+        began = time.monotonic_ns()
+        await asyncio.gather(*(self._change("a change") for _ in range(events)))
+        return (time.monotonic_ns() - began) / 1e9
+
+    async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
+        """Change documents at a steady rate; what each change was called, and when it was due."""
+        sent, tasks = [], []
+        async for name, due in at_rate(rate, seconds):
+            sent.append((name, due))
+            tasks.append(asyncio.ensure_future(self._change(name)))
+        await asyncio.gather(*tasks)
+        return sent
 
     async def resume(self) -> int:
         """Let every subscription send; when that was."""
         began = time.monotonic_ns()
-        for tenant_id, subscription_id in self._subscriptions:
-            command = PatchSubscription(
-                tenant_id=tenant_id, subscription_id=subscription_id, checked={"status": "active"}
+        await asyncio.gather(
+            *(
+                self._engine.submit(
+                    PatchSubscription(tenant_id=tenant, subscription_id=s, checked={"status": "active"})
+                )
+                for tenant, s in self._subscriptions
             )
-            await self._engine.submit(command)
+        )
         return began
 
-    async def usage(self) -> dict[str, float]:
-        """CPU seconds so far, the most memory ever, bytes on disk."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return {
-            "cpu": used.ru_utime + used.ru_stime,
-            "memory": used.ru_maxrss * 1024,
-            "disk": bytes_in(Path(self._folder.name)),
-        }
+    async def add_live(self, url: str) -> None:
+        """A subscription of the first tenant that wants new documents, and nothing of what the others want."""
+        await self._subscribe(1, url, EventType.CREATED, "active")
+
+    async def create_at_rate(self, rate: int, seconds: float) -> list[tuple[str, int]]:
+        """Make documents at a steady rate; what each is called, and when it was due."""
+        return await self._create_while(rate, seconds, lambda: True)
+
+    async def catch_up(self, rate: int, seconds: float) -> list[tuple[str, int]]:
+        """Let every subscription send, and make documents at a steady rate until all have caught up, or for so long."""
+        await self.resume()
+        return await self._create_while(rate, seconds, self._is_behind)
+
+    async def _create_while(self, rate: int, seconds: float, goes_on: Callable[[], bool]) -> list[tuple[str, int]]:
+        sent, tasks = [], []
+        async for name, due in at_rate(rate, seconds):
+            if not goes_on():
+                break
+            sent.append((name, due))
+            tasks.append(asyncio.ensure_future(self._create(1, self._new_id(), name)))
+        await asyncio.gather(*tasks)
+        return sent
+
+    def _is_behind(self) -> bool:
+        subscriptions = (self._engine.subscription(tenant, identity) for tenant, identity in self._subscriptions)
+        return any(self._engine.health(each)["lag"] for each in subscriptions if each is not None)
+
+    async def threads(self) -> dict[int, str]:
+        """What each thread is for, by its number."""
+        named = {thread.native_id: thread.name for thread in threading.enumerate() if thread.native_id is not None}
+        return named | {threading.main_thread().native_id or 0: "loop"}
+
+    async def stalls(self) -> Any:
+        """The longest since the last call."""
+        return msgspec.to_builtins(self._probe.longest())
 
     async def close(self) -> None:
         await self._engine.close(1.0)
         await self._store.close()
-        self._folder.cleanup()
 
-    async def _change_some(self, left: Any) -> None:
+    async def _change_each(self, left: Iterator[int]) -> None:
         for _ in left:
-            await self._change()
+            await self._change("a change")
 
-    async def _change(self) -> None:
-        number = self._changes
-        self._changes += 1
+    async def _change(self, name: str) -> Answer:
+        number = next(self._changes)
         tenant_id, document_id = self._documents[number % len(self._documents)]
-        checked: dict[str, Any] = {"contractValue": number % 1_000_000 + 1.5, "referenceId": "a change"}
-        await self._engine.submit(PatchDocument(tenant_id=tenant_id, document_id=document_id, checked=checked))
+        checked: dict[str, Any] = {"contractValue": number % 1_000_000 + 1.5, "referenceId": name}
+        return await self._engine.submit(PatchDocument(tenant_id=tenant_id, document_id=document_id, checked=checked))
 
     async def _make_documents(self) -> list[tuple[int, str]]:
         load = self._workload
         made = [(number % load.tenants + 1, self._new_id()) for number in range(load.documents)]
-        checked = load.new_document()
         for begin in range(0, len(made), WAITING):
-            await asyncio.gather(
-                *(
-                    self._engine.submit(
-                        CreateDocument(tenant_id=tenant, document_id=identity, checked=checked, source_app="bench")
-                    )
-                    for tenant, identity in made[begin : begin + WAITING]
-                )
-            )
+            await asyncio.gather(*(self._create(*each, None) for each in made[begin : begin + WAITING]))
         return made
 
-    async def _subscribe(self, url: str, status: str) -> list[tuple[int, str]]:
-        load, made = self._workload, []
-        for number in range(load.endpoints):
-            tenant_id, identity = number % load.tenants + 1, self._new_id()
-            checked = {
-                "url": f"{url}/{number}",
-                "eventTypes": int(load.wants(number // load.tenants)),
-                "status": status,
-                "ordering": load.ordering,
-            }
-            command = CreateSubscription(
+    async def _create(self, tenant_id: int, document_id: str, name: str | None) -> Answer:
+        checked = self._workload.new_document() | {"referenceId": name}
+        return await self._engine.submit(
+            CreateDocument(tenant_id=tenant_id, document_id=document_id, checked=checked, source_app="bench")
+        )
+
+    async def _subscribe(self, tenant_id: int, url: str, wants: EventType, status: str) -> tuple[int, str]:
+        identity = self._new_id()
+        await self._engine.submit(
+            CreateSubscription(
                 tenant_id=tenant_id,
                 subscription_id=identity,
-                checked=checked,
+                checked={"url": url, "eventTypes": int(wants), "status": status, "ordering": self._workload.ordering},
                 secret=SECRET,
                 retry_delays=(10, 60, 300),
             )
-            await self._engine.submit(command)
-            made.append((tenant_id, identity))
-        return made
+        )
+        return tenant_id, identity
 
     def _new_id(self) -> str:
         return event_id(self._clock.wall(), self._random.getrandbits(62))
@@ -140,7 +187,9 @@ def _make_tenants(path: Path, count: int) -> None:
     connection = connect(path)
     migrate(connection, 0)
     with connection:
-        connection.executemany("INSERT INTO tenant (name) VALUES (?)", [(f"t{number}",) for number in range(1, count)])
+        connection.executemany(
+            "INSERT OR IGNORE INTO tenant (name) VALUES (?)", [(f"t{number}",) for number in range(1, count)]
+        )
     connection.close()
 
 
@@ -150,12 +199,5 @@ def _end(error: BaseException) -> None:
 
 if __name__ == "__main__":
     plain = Plain()
-    answer_questions(
-        {
-            "open": plain.open,
-            "publish": plain.publish,
-            "resume": plain.resume,
-            "usage": plain.usage,
-            "close": plain.close,
-        }
-    )
+    handlers = "open publish publish_at_once trickle resume add_live create_at_rate catch_up threads stalls close"
+    answer_questions({name: getattr(plain, name) for name in handlers.split()})

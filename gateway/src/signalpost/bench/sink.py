@@ -9,7 +9,7 @@ import ssl
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -18,6 +18,7 @@ from signalpost_receiver.sign import Signer
 
 KEPT_MOST = 200_000
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+LAST_ANSWER = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"
 _END = b"\r\n\r\n"
 
 
@@ -48,53 +49,57 @@ class Book:
     """What came, and what is wrong with it."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self.kept: deque[Got] = deque()
-        self.forget("")
+        self.forget("", None)
 
-    def forget(self, secret: str) -> None:
-        """Begin anew: what comes from here on is signed with `secret`; nothing checks what is signed with nothing."""
-        self.count = 0
-        self.kept.clear()
+    def forget(self, secret: str, timed: str | None) -> None:
+        """Begin anew: what comes from here on is signed with `secret`; nothing checks what is signed with nothing.
+        Of those whose path begins with `timed` is kept when each came; None for none."""
+        self.count = self.resumed = 0
+        self._kept: deque[Got] = deque()
         self._signer = Signer(secret) if secret else None
-        self._seen: set[tuple[bytes, bytes]] = set()
-        self._last: dict[tuple[bytes, str], int] = {}
+        self._timed = None if timed is None else b"POST " + timed.encode()
+        self._seen: dict[bytes, set[int]] = {}
+        self._newest: dict[tuple[bytes, str], int] = {}
         self._arrived: list[tuple[str | None, int]] = []
-        self.repeated = self.unverified = self.disordered = 0
+        self._last = 0
+        self._repeated = self._unverified = self._disordered = 0
 
     def keep(self, got: Got) -> None:
         self.count += 1
         if self._signer is not None:
-            self.kept.append(got)
-            if len(self.kept) > KEPT_MOST:
-                self._check(self.kept.popleft())
+            self._kept.append(got)
+            if len(self._kept) > KEPT_MOST:
+                self._check(self._kept.popleft())
 
     def check(self) -> dict[str, Any]:
-        while self.kept:
-            self._check(self.kept.popleft())
+        while self._kept:
+            self._check(self._kept.popleft())
         return {
-            "count": self.count,
-            "distinct": len(self._seen),
-            "repeated": self.repeated,
-            "unverified": self.unverified,
-            "disordered": self.disordered,
+            "distinct": sum(map(len, self._seen.values())),
+            "repeated": self._repeated,
+            "unverified": self._unverified,
+            "disordered": self._disordered,
+            "resumed": self.resumed,
+            "last": self._last,
             "arrived": self._arrived,
         }
 
     def _check(self, got: Got) -> None:
         assert self._signer is not None
         path = got.head[: got.head.index(b" HTTP/")]
-        key = (path, _header(got.head, b"webhook-id"))
-        self.repeated += key in self._seen
-        self._seen.add(key)
-        signature = _header(got.head, b"plexus-webhook-signature").decode()
-        self.unverified += self._signer.page_signature(got.body) != signature
-        document = _decode(got.body).data.document
         sequence = int(_header(got.head, b"signalpost-sequence"))
+        seen = self._seen.setdefault(path, set())
+        self._repeated += sequence in seen
+        seen.add(sequence)
+        signature = _header(got.head, b"plexus-webhook-signature").decode()
+        self._unverified += self._signer.page_signature(got.body) != signature
+        document = _decode(got.body).data.document
         order = (path, document.externalId)
-        self.disordered += self._last.get(order, 0) > sequence
-        self._last[order] = sequence
-        self._arrived.append((document.referenceId, got.at))
+        self._disordered += self._newest.get(order, 0) > sequence
+        self._newest[order] = sequence
+        self._last = max(self._last, got.at)
+        if self._timed is not None and path.startswith(self._timed):
+            self._arrived.append((document.referenceId, got.at))
 
 
 def _header(head: bytes, name: bytes) -> bytes:
@@ -104,11 +109,15 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    book: ClassVar[Book]
+    def __init__(self, book: Book, answer: bytes) -> None:
+        self._book = book
+        self._answer = answer
+        self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._rest = b""
+        tls = transport.get_extra_info("ssl_object")
+        self._book.resumed += tls is not None and bool(tls.session_reused)
 
     def data_received(self, data: bytes) -> None:
         data = self._rest + data if self._rest else data
@@ -117,31 +126,34 @@ class _Connection(asyncio.Protocol):
             length = int(data[begin : data.index(b"\r\n", begin)])
             if len(data) < end + 4 + length:
                 break
-            self.book.keep(Got(time.monotonic_ns(), data[:end], data[end + 4 : end + 4 + length]))
+            self._book.keep(Got(time.monotonic_ns(), data[:end], data[end + 4 : end + 4 + length]))
             data = data[end + 4 + length :]
-            self._transport.write(ANSWER)
+            self._transport.write(self._answer)
         self._rest = data
 
 
 class Sink:
     def __init__(self) -> None:
-        self._book = _Connection.book = Book()
+        self._book = Book()
         self._servers: list[asyncio.Server] = []
 
-    async def listen(self, certificate: str | None) -> int:
+    async def listen(self, certificate: str | None, kept: Literal["alive", "for one request"]) -> int:
         """The port that it listens on; over TLS with a certificate and its key in one PEM file."""
         context = None
         if certificate is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(Path(certificate))
+        answer = ANSWER if kept == "alive" else LAST_ANSWER
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(_Connection, "127.0.0.1", 0, ssl=context, backlog=4096)
+        server = await loop.create_server(
+            lambda: _Connection(self._book, answer), "127.0.0.1", 0, ssl=context, backlog=4096
+        )
         self._servers.append(server)
         port: int = server.sockets[0].getsockname()[1]
         return port
 
-    async def forget(self, secret: str) -> None:
-        self._book.forget(secret)
+    async def forget(self, secret: str = "", timed: str | None = None) -> None:
+        self._book.forget(secret, timed)
 
     async def count(self) -> int:
         return self._book.count

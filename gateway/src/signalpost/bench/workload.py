@@ -1,6 +1,8 @@
-"""What the parts of a benchmark agree on: how much of what is sent where."""
+"""What the parts of a benchmark agree on: how much of what is sent where, and when."""
 
-from pathlib import Path
+import asyncio
+import time
+from collections.abc import AsyncIterator
 
 from msgspec import Struct
 
@@ -8,6 +10,8 @@ from signalpost.domain.event import EventType
 
 SECRET = "whsec_" + "c2lnbmFscG9zdCBiZW5jaG1hcmsgc2VjcmV0ISEhISE="
 """Of every subscription of a run: the sink verifies with it."""
+MASTER_KEY = bytes(32)
+"""Of every database of a run."""
 PAYLOAD_LEAST = 700
 """Bytes of the smallest event that the workload makes."""
 
@@ -42,6 +46,13 @@ class Workload(Struct, frozen=True, kw_only=True):
         }
 
 
-def bytes_in(folder: Path) -> int:
-    """What the files of a folder take on disk."""
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+async def at_rate(rate: int, seconds: float) -> AsyncIterator[tuple[str, int]]:
+    """As many changes as come in that time, each when it is due: what it is called, and when that was.
+
+    What is measured counts from the moment a change was due: one that stalls must not make the load wait for it unseen.
+    """
+    began = time.monotonic_ns()
+    for number in range(int(rate * seconds)):
+        due = began + number * 1_000_000_000 // rate
+        await asyncio.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
+        yield f"change {number}", due

@@ -2,37 +2,59 @@
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from signalpost.bench import scenes
+from signalpost.bench.measured import Measured, Size, median
 from signalpost.bench.parts import PartFailed
-from signalpost.bench.scenes import Measured, Size
+from signalpost.bench.scenes import SCENES, with_needs
+from signalpost.bench.scenes.flat import LIMIT
 from signalpost.bench.stage import Stage
 from signalpost.bench.workload import Workload
 from signalpost.cli.client import CommandError
-from signalpost.cli.output import Json, console, print_json, print_table, say
+from signalpost.cli.output import Json, console, print_json, print_table, progress, say
 
-Only = Literal["limit", "engine", "backlog", "api", "import", "latency"]
+SQLITE = "sqlite:///"
+_SCENES = "; ".join(f"{name}: {scene.about}" for name, scene in SCENES.items())
+_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "rate": ("a second", ",.0f"),
+    "share": ("of limit", ".1%"),
+    "ratio": ("ratio", ".2f"),
+    "cpu_us": ("CPU µs", ".1f"),
+    "p50_ms": ("p50 ms", ".2f"),
+    "p99_ms": ("p99 ms", ".2f"),
+    "p999_ms": ("p99.9", ".2f"),
+    "worst_ms": ("worst", ".1f"),
+    "memory_mb": ("MB", ".0f"),
+    "disk_bytes": ("disk B", ",.0f"),
+    "wal_mb": ("WAL MB", ".0f"),
+    "start_s": ("start s", ".2f"),
+}
+"""What of a row is shown, under which name, and how."""
 
 
 def bench(
     *,
+    scene: Annotated[list[str] | None, Parameter(help=f"Only this; as often as needed. {_SCENES}.")] = None,
     endpoints: Annotated[int, Parameter(help="Subscriptions in all.")] = 1,
-    tenants: Annotated[int, Parameter(help="Tenants that they are spread over (engine and backlog only).")] = 1,
+    tenants: Annotated[int, Parameter(help="Tenants that they are spread over.")] = 1,
     fan_out: Annotated[int, Parameter(help="How many subscriptions of a tenant get each event.")] = 1,
     payload: Annotated[int, Parameter(help="Bytes of an event, roughly.")] = 1_300,
     documents: Annotated[int, Parameter(help="How many documents are changed in turn.")] = 5_000,
     ordering: Literal["loose", "strict"] = "loose",
     tls: Annotated[bool, Parameter(negative="", help="Deliver over TLS.")] = False,
     events: Annotated[int, Parameter(help="Changes in each run of a scene that is as fast as it can.")] = 30_000,
-    duration: Annotated[float, Parameter(help="Seconds of each latency run.")] = 10.0,
+    duration: Annotated[float, Parameter(help="Seconds of each run of a scene that is steady.")] = 10.0,
+    backlog: Annotated[int, Parameter(help="Events that lie in the database of the scene backlog.")] = 100_000,
     runs: Annotated[int, Parameter(help="The table shows their medians.")] = 3,
-    only: Annotated[list[Only] | None, Parameter(help="Only this scene; as often as needed.")] = None,
+    database_url: Annotated[
+        str | None, Parameter(help="Folder in which databases are made, on another disk say: sqlite:///FOLDER.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a gateway on this machine: rates, latency, CPU, memory and disk, and check that nothing was lost.
@@ -40,7 +62,7 @@ def bench(
     Every rate is also a share of the limit: what a client that does nothing but send reaches into the same endpoint in
     the same run. A run in which an event did not arrive once, verified and in the order of its document, fails.
 
-    Example: signalpost bench --only engine --fan-out 10 --runs 5
+    Example: signalpost bench --scene engine --fan-out 10 --runs 5
     """
     workload = Workload(
         endpoints=max(endpoints, fan_out * tenants),
@@ -50,47 +72,55 @@ def bench(
         documents=documents,
         ordering=ordering,
     )
-    wanted: list[Only] = list(only or ["limit", "engine", "backlog", "api", "import", "latency"])
-    if tenants > 1 and any(name in ("api", "import", "latency") for name in wanted):
-        raise CommandError("With --tenants, measure the engine and the backlog: --only limit --only engine.")
+    names = _scenes(scene, tenants)
+    place = None if database_url is None else _folder(database_url)
     try:
-        with Stage(workload, tls=tls) as stage:
-            found = _measure(stage, wanted, Size(duration, events), runs)
+        with Stage(workload, place, tls=tls) as stage:
+            found = _measure(stage, names, Size(duration, events, backlog), runs)
     except PartFailed as failed:
         raise CommandError(f"The run does not count: {failed}.") from None
     if as_json:
-        print_json({"machine": _machine(), "workload": msgspec.to_builtins(workload), "tls": tls, **found})
+        asked = {"workload": msgspec.to_builtins(workload), "tls": tls, "events": events, "duration": duration}
+        print_json({"machine": _machine(), **asked, "runs": runs, "scenes": msgspec.to_builtins(found)})
     else:
         _show(found)
 
 
-def _measure(stage: Stage, wanted: list[Only], size: Size, runs: int) -> dict[str, Any]:
-    """Runs take turns, so that a noisy minute hits every scene alike."""
+def _scenes(asked: Sequence[str] | None, tenants: int) -> list[str]:
+    """Raises CommandError."""
+    for name in asked or ():
+        if name not in SCENES:
+            raise CommandError(f"There is no scene {name}: choose from {', '.join(SCENES)}.")
+    names = with_needs(asked or [name for name, scene in SCENES.items() if scene.in_table])
+    if tenants > 1 and not all(SCENES[name].of_many_tenants for name in names):
+        able = " or ".join(f"--scene {name}" for name, scene in SCENES.items() if scene.of_many_tenants)
+        raise CommandError(f"With --tenants, choose {able}.")
+    return names
+
+
+def _folder(url: str) -> Path:
+    """Raises CommandError."""
+    if not url.startswith(SQLITE):
+        raise CommandError(f"{url} names no database that there is: give {SQLITE}FOLDER.")
+    folder = Path(url.removeprefix(SQLITE))
+    if not folder.is_dir():
+        raise CommandError(f"{folder} is no folder: make it first. (sqlite:////tmp/x is /tmp/x, sqlite:///x is ./x.)")
+    return folder
+
+
+def _measure(stage: Stage, names: Sequence[str], size: Size, runs: int) -> dict[str, Measured]:
+    """Scenes take turns, so that a noisy minute hits every one alike."""
     measured: dict[str, list[Measured]] = {}
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
+    with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as shown:
+        task = shown.add_task("", total=None)
         for run in range(1, runs + 1):
-            for name in wanted:
-                if name == "latency":
-                    continue
-                title, scene = scenes.FLAT[name]
-                progress.update(task, description=f"run {run} of {runs}: {title}")
-                measured.setdefault(title, []).append(scene(stage, size))
-        if "latency" in wanted:
-            half = _half_rate(measured)
-            for run in range(1, runs + 1):
-                for rate in filter(None, (scenes.TRICKLE_RATE, half)):
-                    title = f"latency at {rate:,}/s"
-                    progress.update(task, description=f"run {run} of {runs}: {title}")
-                    measured.setdefault(title, []).append(scenes.latency(stage, size, rate))
-    return {"scenes": {title: msgspec.to_builtins(scenes.median(found)) for title, found in measured.items()}}
-
-
-def _half_rate(measured: dict[str, list[Measured]]) -> int | None:
-    """Half of what the API takes flat out, in round numbers; None where that was not measured."""
-    found = measured.get(scenes.FLAT["api"][0])
-    return None if found is None else int((scenes.median(found).rate or 0) / 200) * 100
+            earlier: dict[str, Measured] = {}
+            for name in names:
+                shown.update(task, description=f"run {run} of {runs}: {SCENES[name].about}")
+                earlier |= SCENES[name].run(stage, size, earlier)
+            for title, row in earlier.items():
+                measured.setdefault(title, []).append(row)
+    return {title: median(rows) for title, rows in measured.items()}
 
 
 def _machine() -> dict[str, Any]:
@@ -104,40 +134,25 @@ def _machine() -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: Mapping[str, Measured]) -> None:
     machine = _machine()
     say(f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['system']}")
-    limit = (found["scenes"].get(scenes.FLAT["limit"][0]) or {}).get("rate")
-    columns = (
-        "scene",
-        "a second",
-        "of limit",
-        "CPU µs",
-        "p50 ms",
-        "p99 ms",
-        "p99.9",
-        "worst",
-        "MB",
-        "disk B",
-        "start s",
-    )
+    limit = found[LIMIT].rate if LIMIT in found else None
     rows = []
-    for title, m in found["scenes"].items():
-        share = f"{m['rate'] / limit:.1%}" if limit and m["rate"] else None
-        latencies = [_figure(m[name], ".2f") for name in ("p50_ms", "p99_ms", "p999_ms", "worst_ms")]
-        rows.append(
-            (
-                title, _figure(m["rate"], ",.0f"), share, _figure(m["cpu_us"], ".1f"), *latencies,
-                _figure(m["memory_mb"], ".0f"), _figure(m["disk_bytes"], ",.0f"), _figure(m["start_s"], ".2f"),
-            )
-        )  # fmt: skip
-    print_table(columns, rows, "Nothing was measured.")
+    for title, row in found.items():
+        share = row.rate / limit if limit and row.rate else None
+        figures = {**msgspec.structs.asdict(row), "share": share}
+        more = ", ".join(f"{name} {value:,.4g}" for name, value in row.more.items())
+        rows.append([title, *(_figure(figures[name], form) for name, (_, form) in _COLUMNS.items()), more])
+    columns = ["scene", *(shown for shown, _ in _COLUMNS.values()), "and"]
+    used = [at for at in range(len(columns)) if any(row[at] for row in rows)]
+    print_table([columns[at] for at in used], [[row[at] for at in used] for row in rows], "Nothing was measured.")
     console.print("Every event arrived once, verified, in the order of its document.", style="green")
 
 

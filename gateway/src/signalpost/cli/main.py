@@ -38,7 +38,7 @@ BENCH_HELP = """Measure a gateway on this machine, and check that nothing was lo
 
 Every rate is also a share of the limit: what a client that does nothing but send reaches in the same run.
 
-Example: signalpost bench --only engine --fan-out 10 --runs 5
+Example: signalpost bench --scene engine --fan-out 10 --runs 5
 """
 DB_HELP = "Check, back up, restore, prune and measure the database."
 KEYS_HELP = """Make, list and revoke API keys; get back in without one.

@@ -1,0 +1,65 @@
+"""Watches a measured process and its database from outside, so that neither has more to do for being watched."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from msgspec import Struct
+
+EVERY_SECONDS = 0.05
+MB = 1e6
+
+
+class Usage(Struct, frozen=True):
+    cpu: float
+    """Seconds so far, of all its threads."""
+    memory: int
+    """The most bytes that were ever resident."""
+    disk: int
+    """Bytes of the database's files."""
+
+
+class Gauge:
+    """Looks twenty times a second, until it is stopped."""
+
+    def __init__(self, pid: int, folder: Path) -> None:
+        self._process = Path(f"/proc/{pid}")
+        self._folder = folder
+        self.wal_most = 0
+        """Bytes."""
+        self.resident: list[tuple[float, int]] = []
+        """Seconds of the monotonic clock, and bytes."""
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def usage(self) -> Usage:
+        fields = (self._process / "stat").read_text().rsplit(") ", 1)[1].split()
+        ticks = int(fields[11]) + int(fields[12])
+        return Usage(ticks / os.sysconf("SC_CLK_TCK"), self._status("VmHWM"), bytes_in(self._folder))
+
+    def forget(self) -> None:
+        """Begin anew with what was the most."""
+        self.wal_most = 0
+        self.resident.clear()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(EVERY_SECONDS):
+            try:
+                self.resident.append((time.monotonic(), self._status("VmRSS")))
+                self.wal_most = max([self.wal_most, *(wal.stat().st_size for wal in self._folder.glob("*-wal"))])
+            except (OSError, IndexError):
+                pass  # the process has ended, or a file was removed between two looks
+
+    def _status(self, name: str) -> int:
+        return int((self._process / "status").read_text().split(f"{name}:")[1].split()[0]) * 1024
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files of a folder take on disk."""
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())

@@ -1,0 +1,95 @@
+"""The figures of a scene, and what several runs of it come to."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+
+class Stall(Struct, frozen=True, kw_only=True):
+    """The event loop of the measured process was away for `ms`: what it did meanwhile, as far as it can be told."""
+
+    ms: float
+    ran_ms: float
+    """The loop's own thread ran on a core: a long callback."""
+    collected_ms: float
+    """Python's garbage collector ran, on whichever thread."""
+    no_core_ms: float
+    """It could have run and had no core: another process, or another thread of this one, had it."""
+    threads: dict[str, str]
+    """Where each thread of the process was while it lasted."""
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """One row of the table; None where a figure does not apply."""
+
+    rate: float | None = None
+    """Deliveries (or requests) a second."""
+    ratio: float | None = None
+    """Against the row or the number that the title names."""
+    cpu_us: float | None = None
+    """CPU of the measured process for each."""
+    memory_mb: float | None = None
+    """The most that was resident."""
+    disk_bytes: float | None = None
+    """On disk for each delivery."""
+    wal_mb: float | None = None
+    """The most that the WAL took."""
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    p999_ms: float | None = None
+    worst_ms: float | None = None
+    start_s: float | None = None
+    """From the start of the process to ready."""
+    more: dict[str, float] = {}
+    """What this row alone has, by a name that says its unit."""
+    stalls: tuple[Stall, ...] = ()
+    """The longest."""
+
+
+Rows = Mapping[str, Measured]
+"""What a scene measured, by the title of each row."""
+
+STALLS_KEPT = 3
+_WORST = ("worst_ms", "memory_mb", "wal_mb")
+"""Of these the greatest of all runs counts."""
+
+
+class Size(Struct, frozen=True):
+    """How long a scene goes on."""
+
+    seconds: float
+    """Of a steady scene."""
+    events: int
+    """Of a scene that is as fast as it can."""
+    backlog: int
+    """Events that lie in the database that the scene `backlog` builds."""
+
+
+def median(runs: Sequence[Measured]) -> Measured:
+    """Each figure's median over the runs; of latency, memory and WAL the greatest."""
+
+    def middle(name: str) -> float | None:
+        values = [value for run in runs if (value := getattr(run, name)) is not None]
+        return (max(values) if name in _WORST else statistics.median(values)) if values else None
+
+    figures = {name: middle(name) for name in Measured.__struct_fields__ if name not in ("more", "stalls")}
+    more = {name: statistics.median(run.more[name] for run in runs if name in run.more) for name in runs[0].more}
+    stalls = sorted((stall for run in runs for stall in run.stalls), key=lambda stall: -stall.ms)
+    return Measured(**figures, more=more, stalls=tuple(stalls[:STALLS_KEPT]))
+
+
+def latencies(took_ms: Sequence[float]) -> Measured:
+    """The figures of a distribution."""
+    ascending = sorted(took_ms)
+    return Measured(
+        p50_ms=share(ascending, 0.5),
+        p99_ms=share(ascending, 0.99),
+        p999_ms=share(ascending, 0.999),
+        worst_ms=ascending[-1],
+    )
+
+
+def share(ascending: Sequence[float], of: float) -> float:
+    """What this share of the values does not exceed."""
+    return ascending[min(len(ascending) - 1, int(len(ascending) * of))]

@@ -1,0 +1,34 @@
+"""As fast as it can, through the HTTP API."""
+
+from msgspec.structs import replace
+
+from signalpost.bench.gauge import MB
+from signalpost.bench.measured import Measured, Rows, Size
+from signalpost.bench.scenes.flat import figures
+from signalpost.bench.stage import Stage
+from signalpost.bench.workload import SECRET
+
+API = "HTTP API, one change a request"
+IMPORT = "HTTP API, bulk import"
+
+
+def api(stage: Stage, size: Size, _: Rows) -> Rows:
+    """One change a request."""
+    return {API: _through_http(stage, size.events // 2, "change")}
+
+
+def bulk(stage: Stage, size: Size, _: Rows) -> Rows:
+    """One stream of an import."""
+    return {IMPORT: _through_http(stage, size.events, "import_all")}
+
+
+def _through_http(stage: Stage, events: int, how: str) -> Measured:
+    with stage.gateway() as gateway, stage.load(gateway, stage.workload) as load:
+        stage.sink.ask("forget", secret=SECRET)
+        before = gateway.gauge.usage()
+        ran = load.ask(how, events=events)
+        due = events * stage.workload.fan_out
+        stage.expect(due)
+        found = stage.check(due)
+        flat = figures(found, ran["began"], due, before, gateway.gauge.usage())
+        return replace(flat, wal_mb=gateway.gauge.wal_most / MB, start_s=gateway.start_seconds)

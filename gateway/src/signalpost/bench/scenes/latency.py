@@ -1,0 +1,43 @@
+"""From the moment a client's change was due to the arrival of its event, at a steady rate."""
+
+from msgspec.structs import replace
+
+from signalpost.bench.gauge import MB
+from signalpost.bench.measured import Measured, Rows, Size, latencies
+from signalpost.bench.scenes.http import API
+from signalpost.bench.stage import Stage
+from signalpost.bench.workload import SECRET
+
+SLOWLY = 100
+"""Changes a second."""
+AT_100 = "latency at 100 a second"
+AT_HALF = "latency at half the API's rate"
+
+
+def latency(stage: Stage, size: Size, earlier: Rows) -> Rows:
+    """At 100 a second, and at half of what the API took flat out in the same run."""
+    half = int((earlier[API].rate or 0) / stage.workload.fan_out / 2)
+    return {AT_100: _at(stage, SLOWLY, size.seconds), AT_HALF: _at(stage, half, size.seconds)}
+
+
+def _at(stage: Stage, rate: int, seconds: float) -> Measured:
+    fan_out = stage.workload.fan_out
+    with stage.gateway() as gateway, stage.load(gateway, stage.workload) as load:
+        stage.sink.ask("forget", secret=SECRET)
+        stage.expect(len(load.ask("trickle", rate=rate, seconds=1)) * fan_out)
+        stage.sink.ask("forget", secret=SECRET, timed="/")
+        before = gateway.gauge.usage()
+        sent = load.ask("trickle", rate=rate, seconds=seconds)
+        due = len(sent) * fan_out
+        stage.expect(due)
+        found = stage.check(due)
+        after = gateway.gauge.usage()
+    asked = dict(sent)
+    return replace(
+        latencies([(at - asked[name]) / 1e6 for name, at in found["arrived"]]),
+        rate=due / ((found["last"] - sent[0][1]) / 1e9),
+        cpu_us=(after.cpu - before.cpu) / due * 1e6,
+        memory_mb=after.memory / MB,
+        wal_mb=gateway.gauge.wal_most / MB,
+        start_s=gateway.start_seconds,
+    )

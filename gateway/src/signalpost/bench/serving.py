@@ -1,0 +1,66 @@
+"""A gateway as `signalpost serve` runs it, in a process of its own."""
+
+import base64
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+from signalpost.bench.gauge import Gauge
+from signalpost.bench.parts import STOP_SECONDS, PartFailed
+from signalpost.bench.workload import MASTER_KEY
+
+READY_SECONDS = 60
+_SERVE = "from signalpost.cli.main import main; main()"
+
+
+class GatewayProcess:
+    """On a data directory, which may be new."""
+
+    def __init__(self, folder: Path, targets: str, certificate: str, core: int) -> None:
+        self._folder = folder
+        options = ["--data-dir", str(folder), "--port", "0", "--allow-targets", targets, "--ca-file", certificate]
+        options += ["--log-format", "json", "--master-key", base64.b64encode(MASTER_KEY).decode()]
+        self._log = folder.with_suffix(".log").open("wb")
+        self.began = time.monotonic_ns()
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", _SERVE, "serve", *options], stdout=subprocess.DEVNULL, stderr=self._log
+        )
+        os.sched_setaffinity(self._process.pid, {core})
+        self.port = self._wait_until_ready()
+        self.start_seconds = (time.monotonic_ns() - self.began) / 1e9
+        self.key = (folder / "operator-key").read_text().strip()
+        self.gauge = Gauge(self._process.pid, folder)
+
+    def _wait_until_ready(self) -> int:
+        address = self._folder / "address"
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until and self._process.poll() is None:
+            try:
+                url = address.read_text().strip()
+                with urllib.request.urlopen(f"{url}/health/ready", timeout=1):  # noqa: S310 - its own address
+                    return int(url.rsplit(":", 1)[1])
+            except (OSError, urllib.error.URLError):
+                time.sleep(0.005)
+        self._stop()
+        raise PartFailed("the gateway did not start")
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gauge.stop()
+        self._stop()
