@@ -18,6 +18,7 @@ from signalpost.domain.document_commands import (
 )
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Bad, Check
+from signalpost.domain.workflow import STATUSES
 from signalpost.store.store import DocumentFilter, DocumentPosition
 
 
@@ -26,6 +27,7 @@ async def create(call: Call) -> Answer:
     return await call.services.engine.submit(
         CreateDocument(
             tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
             document_id=call.new_id(),
             checked=asked.fields,
             source_app=call.principal.name,
@@ -62,6 +64,7 @@ async def patch(call: Call) -> Answer:
     return await call.services.engine.submit(
         PatchDocument(
             tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
             document_id=_document_id(call),
             checked=asked.fields,
             if_match=call.if_match,
@@ -75,6 +78,7 @@ async def delete(call: Call) -> Answer:
     return await call.services.engine.submit(
         DeleteDocument(
             tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
             document_id=_document_id(call),
             if_match=call.if_match,
             idempotency=asked.idempotency,
@@ -88,6 +92,7 @@ async def put(call: Call) -> Answer:
     return await call.services.engine.submit(
         ImportDocument(
             tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
             document_id=document_id,
             checked=asked.fields,
             source_version=asked.query.get("sourceVersion"),
@@ -147,7 +152,7 @@ ROUTES = (
         roles=OPERATOR,
         handler=list_all,
         query={
-            "status": fields.one_of(*document.STATUSES),
+            "status": fields.one_of(*STATUSES),
             "type": fields.text(),
             "referenceId": fields.text(),
             "ownerEmail": fields.email,

@@ -157,6 +157,7 @@ class _Import:
             source_version = checked.pop("sourceVersion", None)
             command = ImportDocument(
                 tenant_id=self._call.tenant_id,
+                caller=self._call.principal.key_id,
                 document_id=checked["externalId"],
                 checked=checked,
                 source_version=source_version,

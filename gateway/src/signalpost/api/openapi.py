@@ -11,7 +11,7 @@ from signalpost.api import problems
 from signalpost.api.call import Body
 from signalpost.api.route import PATH, RESPONSE_HEADERS, OpenRoute, Reply, Route
 from signalpost.api.shapes import DELIVERY_STATUSES, Problem
-from signalpost.domain import document, event, subscription
+from signalpost.domain import event, subscription, workflow
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import (
     CallerError,
@@ -33,7 +33,7 @@ first, and a page may be short and still have a `next`."""
 _REF = "#/components/schemas/{name}"
 _WORDS: Mapping[str, Iterable[str]] = {
     "EventType": tuple(event.BY_WIRE),
-    "DocumentStatus": document.STATUSES,
+    "DocumentStatus": workflow.STATUSES,
     "DeliveryStatus": DELIVERY_STATUSES,
     "SubscriptionStatus": get_args(subscription.Status),
     "Ordering": get_args(subscription.Ordering),

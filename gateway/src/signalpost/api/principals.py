@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from signalpost.domain.api_key import ApiKey, Role, hash_key
+from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER, ApiKey, Role, hash_key
 from signalpost.domain.errors import Forbidden, Unauthenticated
 
 
@@ -23,7 +23,7 @@ class Principal(Struct, frozen=True):
             raise Forbidden("role_not_allowed", f"A key with the role {self.role} cannot do this.")
 
 
-_OPERATOR = Principal(0, "operator", Role.OPERATOR)
+_OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, Role.OPERATOR)
 
 
 class Principals:

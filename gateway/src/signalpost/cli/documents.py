@@ -16,7 +16,7 @@ from signalpost.cli.client import Client, CommandError, connect, path, reasons
 from signalpost.cli.document_import import LINE_MOST, Line, Tally, import_lines, read_lines
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
-from signalpost.domain.document import STATUSES
+from signalpost.domain.workflow import STATUSES
 
 app = App(name="documents", help="List, create, read, change, delete and import documents.", help_format="markdown")
 

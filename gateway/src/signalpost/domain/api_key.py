@@ -12,6 +12,9 @@ from signalpost.domain import fields
 from signalpost.domain.fields import Field
 
 KEY_RANDOM_BYTES = 32
+OPERATOR_NUMBER = 0
+OPERATOR_NAME = "operator"
+"""Of the operator's own key, which is a setting and not stored."""
 
 
 class Role(StrEnum):
@@ -23,7 +26,7 @@ class Role(StrEnum):
 
 class ApiKey(Struct, frozen=True, kw_only=True):
     number: int
-    """Its key in the store; 0 before it is stored. The operator key of the settings is 0 as well."""
+    """Its key in the store; 0 before it is stored."""
     id: str
     name: str
     role: Role

@@ -1,9 +1,9 @@
 """A batch of commands, decided one after the other on the rows that they read.
 
-The store reads those rows, runs every command here, and writes `events`, `documents`, `subscriptions`, `retries`,
-`replays`, `keys` and `answers` set-wise in one transaction. Each command sees what those before it changed. A refused
-command changes nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt` and event
-ids are given out here and nowhere else, under the tenant's lock (C2, C5).
+The store reads those rows, runs every command here, and writes `events`, `documents`, `steps`, `subscriptions`,
+`retries`, `replays`, `keys` and `answers` set-wise in one transaction. Each command sees what those before it changed.
+A refused command changes nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt`
+and event ids are given out here and nowhere else, under the tenant's lock (C2, C5).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +16,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.history import UNKNOWN, KeptStep, Origin, Step
 from signalpost.domain.replay import Replay, ReplayState
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -88,6 +89,10 @@ class Decision(Struct, frozen=True, kw_only=True):
     event: EventType | None = None
     event_document: bytes = b""
     """The document's JSON in that event."""
+    origin: Origin = UNKNOWN
+    """How the change of the document came about."""
+    step: Step | None = None
+    """What no event tells of it."""
     subscription: Subscription | None = None
     retry: Retry | None = None
     key: ApiKey | None = None
@@ -159,7 +164,10 @@ class Batch:
         self._replays = {(replay.subscription_number, replay.id): replay for replay in replays}
         self.tenants = dict(tenants)
         self.events: list[Event] = []
+        self.origins: list[Origin] = []
+        """Of each of these events."""
         self.documents: dict[DocumentKey, DocumentRow] = {}
+        self.steps: list[KeptStep] = []
         self.subscriptions: dict[SubscriptionKey, Subscription] = {}
         self.retries: list[Retry] = []
         self.keys: dict[str, ApiKey] = {}
@@ -218,9 +226,9 @@ class Batch:
             key = (tenant.id, decision.document.external_id)
             self._documents[key] = self.documents[key] = decision.document
             if decision.event is not None:
-                made = self._append(
-                    tenant, stamp, decision.event, decision.document.external_id, decision.event_document
-                )
+                made = self._append(tenant, stamp, decision.event, decision.document.external_id, decision)
+            if decision.step is not None:
+                self._tell(tenant, stamp, decision.document.external_id, made, decision.origin, decision.step)
         if decision.subscription is not None:
             self._keep(decision.subscription)
         if decision.retry is not None:
@@ -232,12 +240,19 @@ class Batch:
             self._keep_replay(decision.replay)
         return made
 
-    def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, document: bytes) -> str:
+    def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, decision: Decision) -> str:
         identity = event_id(stamp.at, self._random_bits(62))
-        body = build(event_type, stamp.at, identity, document)
+        body = build(event_type, stamp.at, identity, decision.event_document)
         self.events.append(Event(tenant.id, stamp.sequence, stamp.at, identity, int(event_type), document_id, body))
+        self.origins.append(decision.origin)
         self.tenants[tenant.id] = replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at)
         return identity
+
+    def _tell(
+        self, tenant: Tenant, stamp: Stamp, document_id: str, made: str | None, origin: Origin, step: Step
+    ) -> None:
+        sequence = stamp.sequence if made is not None else stamp.sequence - 1
+        self.steps.append(KeptStep(tenant.id, document_id, sequence, stamp.at, made, origin.caller, step))
 
     def _keep(self, subscription: Subscription) -> None:
         if not subscription.number:

@@ -12,13 +12,7 @@ from msgspec import Meta, Struct
 from signalpost.domain import fields
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.fields import Bad, DateOrTimestamp, Field, Several, Timestamp, Uuid, nullable
-
-STATUSES: Final = (
-    "created", "awaitingReview", "reviewApproved", "reviewRejected", "awaitingApproval", "approved",
-    "approvalRejected", "awaitingSignature", "signedByClient", "signatureRejected", "signatureRequestExpired",
-    "executed", "paused", "cancelled", "other",
-)  # fmt: skip
-"""C12, in the order of the page."""
+from signalpost.domain.workflow import STATUSES, Workflow
 
 FACTS_MAX = 64
 FACT_NAME_MAX_CHARACTERS = 128
@@ -258,13 +252,25 @@ class DocumentRow(Struct, frozen=True):
     """`encode` of the document; of a deleted one, empty."""
     source_version: int | None = None
     deleted_at: int | None = None
+    workflow: Workflow | None = None
+    """None where its status is all that there is to know of it, and of a deleted one."""
 
     @property
     def etag(self) -> str:
         return f'"{self.version}"'
 
 
-def kept(document: Document, version: int, updated_at: int, source_version: int | None = None) -> DocumentRow:
-    """The row of a document that is not deleted. Raises Invalid as `encode` does."""
+def kept(
+    document: Document,
+    version: int,
+    updated_at: int,
+    source_version: int | None = None,
+    workflow: Workflow | None = None,
+) -> DocumentRow:
+    """The row of a document that is not deleted; `workflow` counts if it is of its status. Raises Invalid as `encode`
+    does."""
     facets = Facets(document.type, document.status, document.reference_id, document.owner_email)
-    return DocumentRow(document.external_id, version, updated_at, facets, encode(document), source_version)
+    if workflow is not None and workflow.status != document.status:
+        workflow = None
+    body = encode(document)
+    return DocumentRow(document.external_id, version, updated_at, facets, body, source_version, workflow=workflow)

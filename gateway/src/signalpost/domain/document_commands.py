@@ -10,28 +10,44 @@ from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Stamp, Vie
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
 from signalpost.domain.event import EventType
+from signalpost.domain.history import Cause, Origin
 from signalpost.domain.timestamps import format_timestamp
 
 
-class _DocumentCommand(Struct, frozen=True, kw_only=True):
+class DocumentCommand(Struct, frozen=True, kw_only=True):
     tenant_id: int
     document_id: str
     idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
     """The ETags of which the document must have one; None for any state."""
+    caller: int | None = None
+    """The number of the API key that asks, for the history; None where nobody does."""
     subscription_id: None = None
     key_id: None = None
     replay_id: None = None
 
     def _found(self, view: View) -> DocumentRow:
+        """Raises NotFound and PreconditionFailed."""
         row = view.document(self.tenant_id, self.document_id)
         if row is None or row.deleted_at is not None:
             raise NotFound("document_not_found", "There is no document with this externalId.")
         check_precondition(self.if_match, row.etag)
         return row
 
+    def _changed(
+        self, row: DocumentRow, event: EventType, cause: Cause, status: int = 200, *headers: tuple[str, str]
+    ) -> Decision:
+        """The decision that makes an event of a document's new row."""
+        return Decision(
+            answer=document_answer(row, status, *headers),
+            document=row,
+            event=event,
+            event_document=row.body,
+            origin=Origin(cause, self.caller),
+        )
 
-class CreateDocument(_DocumentCommand, frozen=True, kw_only=True):
+
+class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
     """`document_id` is the new document's, made for it; `checked` are the fields of `document.NEW`."""
 
     checked: dict[str, Any]
@@ -40,10 +56,11 @@ class CreateDocument(_DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         made = document.created(self.checked, self.document_id, self.source_app, format_timestamp(stamp.at))
         row = document.kept(made, 1, stamp.at)
-        return _changed(row, EventType.CREATED, 201, ("location", f"/v1/documents/{self.document_id}"))
+        location = ("location", f"/v1/documents/{self.document_id}")
+        return self._changed(row, EventType.CREATED, Cause.CREATE, 201, location)
 
 
-class PatchDocument(_DocumentCommand, frozen=True, kw_only=True):
+class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
     """`checked` are the fields of `document.PATCH`. A patch that changes nothing makes no event."""
 
     checked: dict[str, Any]
@@ -51,25 +68,31 @@ class PatchDocument(_DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
         patched = document.patched(document.decode(row.body), self.checked)
-        changed = document.kept(patched, row.version + 1, stamp.at, row.source_version)
+        changed = document.kept(patched, row.version + 1, stamp.at, row.source_version, row.workflow)
         if changed.body == row.body:
             return Decision(answer=document_answer(row))
-        return _changed(changed, EventType.UPDATED)
+        return self._changed(changed, EventType.UPDATED, Cause.UPDATE)
 
 
-class DeleteDocument(_DocumentCommand, frozen=True, kw_only=True):
+class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
         last = document.encode(document.deleted(document.decode(row.body)))
         tombstone = DocumentRow(row.external_id, row.version + 1, stamp.at, None, b"", row.source_version, stamp.at)
-        return Decision(answer=Answer(204), document=tombstone, event=EventType.DELETED, event_document=last)
+        return Decision(
+            answer=Answer(204),
+            document=tombstone,
+            event=EventType.DELETED,
+            event_document=last,
+            origin=Origin(Cause.DELETE, self.caller),
+        )
 
 
-class ImportDocument(_DocumentCommand, frozen=True, kw_only=True):
+class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
     """A whole snapshot from a system that keeps the document itself: the newest one wins.
 
     `checked` are the fields of `document.SNAPSHOT`. Without a `source_version` snapshots count in the order in which
-    they arrive.
+    they arrive. One that leaves the status as it is leaves its workflow too; another status begins without any.
     """
 
     checked: dict[str, Any]
@@ -90,7 +113,7 @@ class ImportDocument(_DocumentCommand, frozen=True, kw_only=True):
         if self._is_older_than(row):
             return Decision(answer=document_answer(row, 200, ("signalpost-changed", "false")))
         source_version = row.source_version if self.source_version is None else self.source_version
-        changed = document.kept(snapshot, row.version + 1, stamp.at, source_version)
+        changed = document.kept(snapshot, row.version + 1, stamp.at, source_version, row.workflow)
         if changed.body == row.body:
             same = replace(row, source_version=source_version)
             answer = document_answer(same, 200, ("signalpost-changed", "false"))
@@ -112,7 +135,8 @@ class ImportDocument(_DocumentCommand, frozen=True, kw_only=True):
             raise Conflict("document_deleted", detail, sourceVersion=known_version)
 
     def _accepted(self, event: EventType, row: DocumentRow) -> Decision:
-        return _changed(row, event, 201 if event is EventType.CREATED else 200, ("signalpost-changed", "true"))
+        status = 201 if event is EventType.CREATED else 200
+        return self._changed(row, event, Cause.IMPORT, status, ("signalpost-changed", "true"))
 
 
 def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> None:
@@ -129,7 +153,3 @@ def document_answer(row: DocumentRow, status: int = 200, *headers: tuple[str, st
     """A document as the API shows it: the attributes of C7 and `updatedAt`."""
     body = b'%b,"updatedAt":"%b"}' % (row.body[:-1], format_timestamp(row.updated_at).encode())
     return Answer(status, body, (("etag", row.etag), *headers))
-
-
-def _changed(row: DocumentRow, event: EventType, status: int = 200, *headers: tuple[str, str]) -> Decision:
-    return Decision(answer=document_answer(row, status, *headers), document=row, event=event, event_document=row.body)

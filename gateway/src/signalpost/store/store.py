@@ -15,6 +15,7 @@ from signalpost.domain.breaker import CLOSED, Breaker
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event
+from signalpost.domain.history import HistoryPosition, Step
 from signalpost.domain.lane import Row
 from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
@@ -58,6 +59,8 @@ class Published(Struct, frozen=True):
     retries: tuple[Retry, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     replays: tuple[Replay, ...] = ()
+    expiries: tuple[int, ...] = ()
+    """When signature requests of changed documents expire."""
 
 
 class Attempt(NamedTuple):
@@ -178,6 +181,29 @@ class DocumentPage(Struct, frozen=True):
     """Give it as `below`, with the same filter, for the page after this one."""
 
 
+class Expiry(NamedTuple):
+    """A document whose signature request is to expire."""
+
+    at: int
+    number: int
+    """Tells apart what expires at the same time."""
+    tenant_id: int
+    document_id: str
+
+
+class HistoryEntry(Struct, frozen=True):
+    """One thing that was done to a document."""
+
+    position: HistoryPosition
+    at: int
+    event_id: str | None
+    event_type: int | None
+    """Of one that made an event: an EventType's value."""
+    caller: str | None
+    """The name of the API key that asked for it."""
+    step: Step
+
+
 class DeliveryFilter(Struct, frozen=True, kw_only=True):
     """Which deliveries a reader asks for: those that match all that is given."""
 
@@ -252,6 +278,17 @@ class Store(Protocol):
     ) -> DocumentPage:
         """Documents that are not deleted: the last created first, or, with `updated_after`, the last changed first as
         far as the log goes. A page may be short, or empty, and still have a next."""
+        ...
+
+    async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:
+        """Signature requests by the time at which they expire, whether or not it has come: those behind `after`."""
+        ...
+
+    async def history(
+        self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
+    ) -> list[HistoryEntry] | None:
+        """What was done to a document, newest first, also to a deleted one; None if there never was one. Give the last
+        one's position as `below` for the page after this one."""
         ...
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]: ...

@@ -7,7 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.history import Step
 from signalpost.domain.subscription import Filters, Ordering, Status, Subscription
+from signalpost.domain.workflow import Workflow
 from signalpost.store.vault import Vault
 
 
@@ -130,4 +132,12 @@ def unpack_key(columns: KeyColumns) -> ApiKey:
     )
 
 
+def pack_workflow(workflow: Workflow | None) -> tuple[bytes | None, int | None]:
+    """With the time by which it is found."""
+    return (None, None) if workflow is None else (_encode(workflow), workflow.expires_at)
+
+
+unpack_workflow = msgspec.json.Decoder(Workflow).decode
+pack_step = msgspec.json.Encoder().encode
+unpack_step = msgspec.json.Decoder(Step).decode
 decode_gaps = msgspec.json.Decoder(list[list[int]]).decode

@@ -15,13 +15,16 @@ import apsw
 
 from signalpost.domain.batch import DocumentKey
 from signalpost.domain.document import DocumentRow, Facets
-from signalpost.store.sqlite import reads
+from signalpost.store.sqlite import codec, reads
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.database import rows
-from signalpost.store.store import DocumentFilter, DocumentPage, DocumentPosition
+from signalpost.store.store import DocumentFilter, DocumentPage, DocumentPosition, Expiry
 
 _UNBOUNDED = 2**62
-_COLUMNS = "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at"
+_COLUMNS = (
+    "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at,"
+    " workflow"
+)
 _SELECTED = ", ".join(f"d.{column}" for column in _COLUMNS.split(", "))
 
 
@@ -40,14 +43,15 @@ def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[Docum
 def write(
     connection: apsw.Connection, before: Mapping[DocumentKey, DocumentRow], after: Mapping[DocumentKey, DocumentRow]
 ) -> None:
-    """Rewrites no index where what lists filter by stays as it was, as in most changes."""
-    changed = {key: row for key, row in after.items() if key not in before or before[key].facets != row.facets}
+    """Rewrites no index where what lists filter by and the workflow stay as they were, as in most changes."""
+    changed = {key: row for key, row in after.items() if key not in before or _moved(before[key], row)}
     connection.executemany(
-        f"INSERT INTO document (tenant_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO document (tenant_id, {_COLUMNS}, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (tenant_id, external_id) DO UPDATE SET version = excluded.version,"
         " updated_at = excluded.updated_at, type = excluded.type, status = excluded.status,"
         " reference_id = excluded.reference_id, owner_email = excluded.owner_email, body = excluded.body,"
-        " source_version = excluded.source_version, deleted_at = excluded.deleted_at",
+        " source_version = excluded.source_version, deleted_at = excluded.deleted_at, workflow = excluded.workflow,"
+        " expires_at = excluded.expires_at",
         [
             (
                 tenant_id,
@@ -58,6 +62,7 @@ def write(
                 row.body,
                 row.source_version,
                 row.deleted_at,
+                *codec.pack_workflow(row.workflow),
             )
             for (tenant_id, external_id), row in changed.items()
         ],
@@ -71,6 +76,20 @@ def write(
             if (tenant_id, external_id) not in changed
         ],
     )
+
+
+def _moved(before: DocumentRow, after: DocumentRow) -> bool:
+    return before.facets != after.facets or before.workflow != after.workflow
+
+
+def expiring(connection: apsw.Connection, after: Expiry | None, limit: int) -> list[Expiry]:
+    found = rows(
+        connection,
+        "SELECT expires_at, number, tenant_id, external_id FROM document INDEXED BY document_expiry"
+        " WHERE expires_at IS NOT NULL AND (expires_at, number) > (?, ?) ORDER BY expires_at, number LIMIT ?",
+        (after.at, after.number, limit) if after is not None else (-_UNBOUNDED, 0, limit),
+    )
+    return [Expiry(at, number, tenant_id, unpack_uuid(external_id)) for at, number, tenant_id, external_id in found]
 
 
 # --- Lists ------------------------------------------------------------------------------------------------------------
@@ -192,8 +211,12 @@ def _row(
     body: bytes,
     source_version: int | None,
     deleted_at: int | None,
+    packed_workflow: bytes | None,
 ) -> DocumentRow:
     facets = None
     if document_type is not None and status is not None and owner_email is not None:
         facets = Facets(document_type, status, reference_id, owner_email)
-    return DocumentRow(unpack_uuid(external_id), version, updated_at, facets, body, source_version, deleted_at)
+    workflow = None if packed_workflow is None else codec.unpack_workflow(packed_workflow)
+    return DocumentRow(
+        unpack_uuid(external_id), version, updated_at, facets, body, source_version, deleted_at, workflow
+    )

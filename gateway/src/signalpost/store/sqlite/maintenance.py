@@ -16,7 +16,7 @@ from signalpost.store.sqlite import codec, reads, retention
 from signalpost.store.sqlite.database import connect, migrate, rows
 
 PRUNED_AT_ONCE = 1_000
-_PRUNED = ("event", "attempt", "delivery", "idempotency", "subscription")
+_PRUNED = ("event", "step", "attempt", "delivery", "idempotency", "subscription")
 
 _INVARIANTS = {
     "a log with a gap": (

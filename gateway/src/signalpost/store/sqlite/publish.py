@@ -20,7 +20,7 @@ from signalpost.domain.batch import (
 from signalpost.domain.errors import CallerError
 from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import codec, documents, replays
+from signalpost.store.sqlite import codec, documents, history, replays
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Health, Published
@@ -59,6 +59,7 @@ def publish(
     )
     results = tuple(_run(batch, command) for command in commands)
     documents.write(connection, known, batch.documents)
+    history.write(connection, batch.steps)
     _write(connection, batch, tenants, vault)
     return Published(
         results,
@@ -67,6 +68,11 @@ def publish(
         tuple(batch.retries),
         tuple(batch.keys.values()),
         tuple(batch.replays.values()),
+        tuple(
+            row.workflow.expires_at
+            for row in batch.documents.values()
+            if row.workflow is not None and row.workflow.expires_at is not None
+        ),
     )
 
 
@@ -149,10 +155,11 @@ def _next(connection: apsw.Connection, table: str) -> int:
 
 def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant], vault: Vault) -> None:
     connection.executemany(
-        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body, cause, caller)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (e.tenant_id, e.sequence, e.at, pack_uuid(e.id), e.type, pack_uuid(e.document_id), e.body)
-            for e in batch.events
+            (e.tenant_id, e.sequence, e.at, pack_uuid(e.id), e.type, pack_uuid(e.document_id), e.body, *origin)
+            for e, origin in zip(batch.events, batch.origins, strict=True)
         ],
     )
     connection.executemany(

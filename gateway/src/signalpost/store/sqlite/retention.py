@@ -4,6 +4,7 @@ import apsw
 import msgspec
 from msgspec.structs import replace
 
+from signalpost.store.sqlite import history
 from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.sqlite.record import decode_health
@@ -15,7 +16,8 @@ ATTEMPTS_EACH = 20
 
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
-    """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows."""
+    """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows; those
+    of deletions with the steps of their documents."""
     oldest, last = rows(connection, "SELECT floor, last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0]
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:
@@ -27,6 +29,7 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
     )
     if crowded:
         end = max(oldest + 1, crowded[0][0])
+    history.prune(connection, tenant_id, end)
     connection.execute("UPDATE tenant SET floor = ? WHERE id = ?", (end, tenant_id))
     connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))

@@ -13,9 +13,10 @@ from signalpost.domain.batch import Command
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
+from signalpost.domain.history import HistoryPosition
 from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import deliveries, documents, reads, record, replays, retention
+from signalpost.store.sqlite import deliveries, documents, history, reads, record, replays, retention
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.database import check_version, connect, migrate
 from signalpost.store.sqlite.writer import Writer
@@ -28,6 +29,8 @@ from signalpost.store.store import (
     DocumentFilter,
     DocumentPage,
     DocumentPosition,
+    Expiry,
+    HistoryEntry,
     LaneFlush,
     LaneFlushed,
     LaneRow,
@@ -114,6 +117,7 @@ class SqliteStore:
                 first.retries + second.retries,
                 first.keys + second.keys,
                 first.replays + second.replays,
+                first.expiries + second.expiries,
             )
 
     async def _publish_half(self, commands: Sequence[Command]) -> Published:
@@ -183,6 +187,14 @@ class SqliteStore:
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
     ) -> DocumentPage:
         return await self._read(documents.documents, tenant_id, wanted, below, limit, self._scanned_most)
+
+    async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:
+        return await self._read(documents.expiring, after, limit)
+
+    async def history(
+        self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
+    ) -> list[HistoryEntry] | None:
+        return await self._read(history.history, tenant_id, document_id, below, limit)
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
         return await self._read(reads.subscriptions, tenant_id, below, limit, self._vault)

@@ -1,0 +1,272 @@
+"""The life of a document: which action may follow which status, who has a say in it, and what comes of it.
+
+`TABLE` is the whole of it; the functions below only read it. An action asks people to decide (`ASK`), is the decision
+of one of them (`AGREE`, `REFUSE`), or moves the document by itself. The last of the asked to agree moves it on; the
+first to refuse moves it back. A signature request *expires* at its time, also while the document is paused: that shows
+when it is resumed.
+
+A status that came by import has no known participants: whoever decides then settles it alone, since the system that
+asked them is the one that knows them. Statuses that nothing here leads to (`signedByClient`, `other`) can be paused and
+cancelled, as any.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, StrEnum, auto
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.domain import fields
+from signalpost.domain.errors import Conflict, FieldError, Invalid
+from signalpost.domain.fields import Bad, Field, Several, field
+from signalpost.domain.timestamps import format_timestamp, parse_timestamp
+
+STATUSES: Final = (
+    "created", "awaitingReview", "reviewApproved", "reviewRejected", "awaitingApproval", "approved",
+    "approvalRejected", "awaitingSignature", "signedByClient", "signatureRejected", "signatureRequestExpired",
+    "executed", "paused", "cancelled", "other",
+)  # fmt: skip
+"""C12, in the order of the page."""
+PARTICIPANTS_MOST = 64
+_NAMED_MOST = 3
+"""How many people a sentence names."""
+
+
+class Action(StrEnum):
+    """What moves a document, by the names of the API."""
+
+    REQUEST_REVIEW = "requestReview"
+    APPROVE_REVIEW = "approveReview"
+    REJECT_REVIEW = "rejectReview"
+    REQUEST_APPROVAL = "requestApproval"
+    APPROVE = "approve"
+    REJECT_APPROVAL = "rejectApproval"
+    REQUEST_SIGNATURE = "requestSignature"
+    SIGN = "sign"
+    REJECT_SIGNATURE = "rejectSignature"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    """Nobody asks for it: the time of a signature request has come."""
+
+
+class Kind(Enum):
+    ASK = auto()
+    AGREE = auto()
+    REFUSE = auto()
+    MOVE = auto()
+    PAUSE = auto()
+    RESUME = auto()
+    EXPIRE = auto()
+
+
+class Rule(Struct, frozen=True):
+    """What the table says of an action."""
+
+    kind: Kind
+    sources: tuple[str, ...]
+    to: str
+    """Of an agreement, once everybody agreed; of `resume`, where nothing else was before."""
+    takes: Mapping[str, Field] = {}
+    """What a client says with it; all of it is required."""
+
+
+def _addresses(value: Any) -> list[str]:
+    addresses: list[str] = _LISTED(value)
+    first: dict[str, int] = {}
+    twice = [at for at, address in enumerate(addresses) if first.setdefault(address.casefold(), at) != at]
+    if twice:
+        raise Several([Bad("duplicate", "This person is named before.", (str(at),)) for at in twice])
+    return addresses
+
+
+_LISTED: Final = fields.each(fields.email, 1, PARTICIPANTS_MOST)
+_PEOPLE: Final = field(**_LISTED.schema, uniqueItems=True)(_addresses).described("E-mail addresses.")
+_BY: Final = fields.email.described("The e-mail address of the one who decides.")
+_REASON: Final = fields.text().described("Why, for people.")
+_UNTIL: Final = fields.timestamp.described("When the request expires by itself.")
+
+_ENDED: Final = ("executed", "cancelled")
+_AGREED: Final = {"by": _BY}
+_REFUSED: Final = {"by": _BY, "reason": _REASON}
+
+TABLE: Final[Mapping[Action, Rule]] = {
+    Action.REQUEST_REVIEW: Rule(
+        Kind.ASK,
+        ("created", "reviewRejected", "approvalRejected", "signatureRejected", "signatureRequestExpired"),
+        "awaitingReview",
+        {"reviewers": _PEOPLE},
+    ),
+    Action.APPROVE_REVIEW: Rule(Kind.AGREE, ("awaitingReview",), "reviewApproved", _AGREED),
+    Action.REJECT_REVIEW: Rule(Kind.REFUSE, ("awaitingReview",), "reviewRejected", _REFUSED),
+    Action.REQUEST_APPROVAL: Rule(
+        Kind.ASK,
+        ("created", "reviewApproved", "approvalRejected", "signatureRejected", "signatureRequestExpired"),
+        "awaitingApproval",
+        {"approvers": _PEOPLE},
+    ),
+    Action.APPROVE: Rule(Kind.AGREE, ("awaitingApproval",), "approved", _AGREED),
+    Action.REJECT_APPROVAL: Rule(Kind.REFUSE, ("awaitingApproval",), "approvalRejected", _REFUSED),
+    Action.REQUEST_SIGNATURE: Rule(
+        Kind.ASK,
+        ("created", "reviewApproved", "approved", "signatureRejected", "signatureRequestExpired"),
+        "awaitingSignature",
+        {"signers": _PEOPLE, "expiresAt": _UNTIL},
+    ),
+    Action.SIGN: Rule(Kind.AGREE, ("awaitingSignature",), "executed", _AGREED),
+    Action.REJECT_SIGNATURE: Rule(Kind.REFUSE, ("awaitingSignature",), "signatureRejected", _REFUSED),
+    Action.PAUSE: Rule(Kind.PAUSE, tuple(s for s in STATUSES if s not in (*_ENDED, "paused")), "paused"),
+    Action.RESUME: Rule(Kind.RESUME, ("paused",), "created"),
+    Action.CANCEL: Rule(Kind.MOVE, tuple(s for s in STATUSES if s not in _ENDED), "cancelled", {"reason": _REASON}),
+    Action.EXPIRE: Rule(Kind.EXPIRE, ("awaitingSignature",), "signatureRequestExpired"),
+}
+ASKED_FOR: Final = tuple(action for action in Action if action is not Action.EXPIRE)
+"""What clients ask for."""
+PEOPLE: Final = ("reviewers", "approvers", "signers")
+"""Under which names actions say whom they ask."""
+
+
+class Decision(StrEnum):
+    """Part of the API and of the schema."""
+
+    AGREED = "agreed"
+    REFUSED = "refused"
+
+
+class Participant(Struct, frozen=True):
+    """Someone who was asked to decide, and the decision. Names are part of the schema."""
+
+    email: str
+    decision: Decision | None = None
+    decided_at: int | None = None
+    reason: str | None = None
+
+    def is_named(self, email: str) -> bool:
+        """Mail systems in use do not tell upper from lower case."""
+        return self.email.casefold() == email.casefold()
+
+
+class Workflow(Struct, frozen=True):
+    """Where a document is in its life. Names are part of the schema."""
+
+    status: str
+    participants: tuple[Participant, ...] = ()
+    """Who was asked last."""
+    expires_at: int | None = None
+    """While a signature request waits, also of a paused document."""
+    status_before: str | None = None
+    """Of a paused document, unless it was imported so."""
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """Those who have not decided yet, while the document waits for them; nobody where they are not known."""
+        if not any(self.status in rule.sources for rule in TABLE.values() if rule.kind is Kind.AGREE):
+            return ()
+        return tuple(participant.email for participant in self.participants if participant.decision is None)
+
+    def is_due(self, at: int) -> bool:
+        """Whether its signature request must expire."""
+        return self.expires_at is not None and self.expires_at <= at
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """What came with an action."""
+
+    people: tuple[str, ...] = ()
+    expires_at: int | None = None
+    by: str | None = None
+    reason: str | None = None
+
+
+def given(checked: Mapping[str, Any]) -> Given:
+    """From the checked fields of a rule's `takes`."""
+    asked = next((checked[name] for name in PEOPLE if name in checked), ())
+    until = checked.get("expiresAt")
+    return Given(
+        people=tuple(asked),
+        expires_at=None if until is None else parse_timestamp(until),
+        by=checked.get("by"),
+        reason=checked.get("reason"),
+    )
+
+
+def allowed(workflow: Workflow, at: int) -> tuple[Action, ...]:
+    """What clients may ask for now. Once the time of a signature request has come, nobody decides on it any more."""
+    decided_too_late = (Kind.AGREE, Kind.REFUSE) if workflow.is_due(at) else ()
+    return tuple(
+        action
+        for action in ASKED_FOR
+        if workflow.status in TABLE[action].sources and TABLE[action].kind not in decided_too_late
+    )
+
+
+def act(workflow: Workflow, action: Action, given: Given, at: int) -> Workflow:
+    """The workflow after an action that someone asks for. Raises Conflict, saying what is allowed, and Invalid."""
+    rule, possible = TABLE[action], allowed(workflow, at)
+    if action not in possible:
+        raise _not_allowed(workflow, action, possible, at)
+    match rule.kind:
+        case Kind.ASK:
+            if given.expires_at is not None and given.expires_at <= at:
+                detail = f"This must be later than now, {format_timestamp(at)}."
+                raise Invalid([FieldError("/expiresAt", "not_in_the_future", detail)])
+            return Workflow(rule.to, tuple(map(Participant, given.people)), given.expires_at)
+        case Kind.AGREE:
+            decided = _decided(workflow, given, Decision.AGREED, possible, at)
+            return decided if decided.awaited else _settled(decided, rule.to)
+        case Kind.REFUSE:
+            return _settled(_decided(workflow, given, Decision.REFUSED, possible, at), rule.to)
+        case Kind.PAUSE:
+            return replace(workflow, status=rule.to, status_before=workflow.status)
+        case Kind.RESUME:
+            resumed = replace(workflow, status=workflow.status_before or rule.to, status_before=None)
+            return expired(resumed, at) or resumed
+    return _settled(workflow, rule.to)
+
+
+def expired(workflow: Workflow, at: int) -> Workflow | None:
+    """The workflow after its signature request expired; None where the time has not come, or someone was faster. A
+    paused document stays so."""
+    if not workflow.is_due(at):
+        return None
+    to = TABLE[Action.EXPIRE].to
+    if workflow.status == TABLE[Action.PAUSE].to:
+        return replace(workflow, status_before=to, expires_at=None)
+    return _settled(workflow, to)
+
+
+def _settled(workflow: Workflow, to: str) -> Workflow:
+    return Workflow(to, workflow.participants)
+
+
+def _decided(workflow: Workflow, given: Given, decision: Decision, possible: tuple[Action, ...], at: int) -> Workflow:
+    assert given.by is not None
+    decider = Participant(given.by, decision, at, given.reason)
+    if not workflow.participants:
+        return replace(workflow, participants=(decider,))
+    known = next((each for each in workflow.participants if each.is_named(given.by)), None)
+    if known is None:
+        raise _not_theirs("not_a_participant", f"{given.by} was not asked.", workflow, possible)
+    if known.decision is not None:
+        raise _not_theirs("already_decided", f"{given.by} has decided already.", workflow, possible)
+    after = tuple(replace(decider, email=known.email) if each is known else each for each in workflow.participants)
+    return replace(workflow, participants=after)
+
+
+def _not_allowed(workflow: Workflow, action: Action, possible: tuple[Action, ...], at: int) -> Conflict:
+    why = f"`{action}` does not fit a document that is {workflow.status}."
+    if workflow.is_due(at) and workflow.status in TABLE[action].sources:
+        why = f"The signature request expired at {format_timestamp(workflow.expires_at or 0)}."
+    return Conflict("action_not_allowed", f"{why} {_now(possible)}", allowed=list(possible))
+
+
+def _not_theirs(code: str, why: str, workflow: Workflow, possible: tuple[Action, ...]) -> Conflict:
+    awaited = workflow.awaited
+    some = ", ".join(awaited[:_NAMED_MOST]) + (" …" if len(awaited) > _NAMED_MOST else "")
+    return Conflict(code, f"{why} Awaited: {some}.", allowed=list(possible), awaited=list(awaited))
+
+
+def _now(possible: tuple[Action, ...]) -> str:
+    return f"Allowed now: {', '.join(possible)}." if possible else "No action is allowed any more."

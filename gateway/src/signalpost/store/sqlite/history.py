@@ -1,0 +1,118 @@
+"""The history of documents: steps, and around them what the log tells by itself."""
+
+from collections.abc import Iterable, Sequence
+
+import apsw
+import msgspec
+from msgspec import Struct
+
+from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
+from signalpost.domain.event import EventType
+from signalpost.domain.history import Cause, HistoryPosition, KeptStep, Step
+from signalpost.store.sqlite.codec import pack_step, pack_uuid, unpack_step, unpack_uuid
+from signalpost.store.sqlite.database import rows
+from signalpost.store.store import HistoryEntry
+
+_NEWEST = HistoryPosition(2**62, 0)
+_BY_TYPE = {EventType.CREATED: "create", EventType.UPDATED: "update", EventType.DELETED: "delete"}
+"""What an event came from, of which nothing more is known."""
+
+
+class _Document(Struct):
+    status: str
+
+
+class _Data(Struct):
+    document: _Document
+
+
+class _Event(Struct):
+    data: _Data
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+
+
+def write(connection: apsw.Connection, steps: Sequence[KeptStep]) -> None:
+    if not steps:
+        return
+    connection.executemany(
+        "INSERT INTO step (tenant_id, document_id, sequence, at, event_id, caller, step) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                kept.tenant_id,
+                pack_uuid(kept.document_id),
+                kept.sequence,
+                kept.at,
+                None if kept.event_id is None else pack_uuid(kept.event_id),
+                kept.caller,
+                pack_step(kept.step),
+            )
+            for kept in steps
+        ],
+    )
+
+
+def history(
+    connection: apsw.Connection, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
+) -> list[HistoryEntry] | None:
+    key, below = (tenant_id, pack_uuid(document_id)), below or _NEWEST
+    if not rows(connection, "SELECT 1 FROM document WHERE tenant_id = ? AND external_id = ?", key):
+        return None
+    found = {entry.position: entry for entry in _of_log(connection, key, below, limit)}
+    found |= {entry.position: entry for entry in _of_steps(connection, key, below, limit)}
+    return [found[position] for position in sorted(found, reverse=True)[:limit]]
+
+
+def _of_log(
+    connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
+) -> Iterable[HistoryEntry]:
+    events = rows(
+        connection,
+        "SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, k.name, e.body"
+        " FROM event e INDEXED BY event_document LEFT JOIN api_key k ON k.number = e.caller"
+        " WHERE e.tenant_id = ? AND e.document_id = ? AND e.sequence < ? ORDER BY e.sequence DESC LIMIT ?",
+        (*key, below.sequence + (below.number > 0), limit),
+    )
+    for sequence, at, event_id, event_type, cause, caller, name, body in events:
+        action = Cause(cause).name.lower() if cause != Cause.UNKNOWN else _BY_TYPE[event_type]
+        step = Step(action=action, status=_decode_event(body).data.document.status)
+        position = HistoryPosition(sequence, 0)
+        yield HistoryEntry(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step)
+
+
+def _of_steps(
+    connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
+) -> Iterable[HistoryEntry]:
+    steps = rows(
+        connection,
+        "SELECT s.number, s.sequence, s.at, s.event_id, s.caller, k.name, s.step FROM step s INDEXED BY step_document"
+        " LEFT JOIN api_key k ON k.number = s.caller WHERE s.tenant_id = ?1 AND s.document_id = ?2 AND s.sequence <= ?3"
+        " AND (s.sequence < ?3 OR iif(s.event_id IS NULL, s.number, 0) < ?4)"
+        " ORDER BY s.sequence DESC, s.number DESC LIMIT ?5",
+        (*key, *below, limit),
+    )
+    for number, sequence, at, event_id, caller, name, step in steps:
+        made = event_id is not None
+        yield HistoryEntry(
+            HistoryPosition(sequence, 0 if made else number),
+            at,
+            unpack_uuid(event_id) if made else None,
+            EventType.UPDATED if made else None,
+            _name(caller, name),
+            unpack_step(step),
+        )
+
+
+def _name(caller: int | None, name: str | None) -> str | None:
+    return OPERATOR_NAME if caller == OPERATOR_NUMBER else name
+
+
+def prune(connection: apsw.Connection, tenant_id: int, end: int) -> None:
+    """Forget the steps of documents whose deletion is below `end`, before that is removed: those up to it."""
+    connection.execute(
+        "DELETE FROM step WHERE number IN (SELECT s.number FROM event e CROSS JOIN step s"
+        " ON s.tenant_id = e.tenant_id AND s.document_id = e.document_id AND s.sequence <= e.sequence"
+        " WHERE e.tenant_id = ? AND e.sequence < ? AND e.type = ?)",
+        (tenant_id, end, EventType.DELETED),
+    )
