@@ -10,7 +10,7 @@ FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/t
 # Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together.
 JOBS := -n 4 --dist loadfile
 
-.PHONY: help demo serve test fuzz-api check format lock clean
+.PHONY: help demo serve test fuzz-api fuzz-sender check format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,11 @@ test: .venv/dev ## Run every test
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py
 
+fuzz-sender: .venv/dev ## Feed the sender answers that libFuzzer makes up (FUZZ_SECONDS=600)
+	@if $(UV) --require-hashes -r requirements/fuzz.txt; then \
+	  $(BIN)/python -m gateway.tests.engine.fuzz_sender .fuzz -max_total_time=$${FUZZ_SECONDS:-600}; \
+	else echo "SKIPPED: atheris does not install on this machine; make test has a sample of the same laws." >&2; fi
+
 check: .venv/dev ## Format, lint, strict types, import contracts, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -38,12 +43,12 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv runtime dev; do \
+	@for name in uv runtime dev fuzz; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt

@@ -40,6 +40,8 @@ class AnswerReader:
         "_held",
         "_keep_alive",
         "_parser",
+        "_payload_bytes",
+        "_tail",
         "began",
         "fault",
         "kept",
@@ -64,8 +66,8 @@ class AnswerReader:
         """Expect a new answer. Only on a fresh reader, or after one that was `reusable`."""
         self.began = self.reusable = self._complete = self._head_read = self._keep_alive = False
         self.status = self.fault = None
-        self.kept = self._held = self._head = b""
-        self._heads_bytes = self._body_bytes = 0
+        self.kept = self._held = self._head = self._tail = b""
+        self._heads_bytes = self._body_bytes = self._payload_bytes = 0
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes; True once the answer is over."""
@@ -156,6 +158,7 @@ class AnswerReader:
     def _feed_body(self, data: bytes) -> bool:
         piece = data[: MAX_BODY_BYTES - self._body_bytes]
         self._body_bytes += len(piece)
+        self._tail = (self._tail + piece[-5:])[-5:]
         try:
             self._parser.feed_data(piece)
         except httptools.HttpParserError:
@@ -164,9 +167,17 @@ class AnswerReader:
                 self.fault = "The body of the endpoint's answer is malformed."
             return True
         if self._complete:
-            self.reusable = len(piece) == len(data) and self._is_persistent()
+            self.reusable = len(piece) == len(data) and self._is_exact() and self._is_persistent()
             return True
         return self._body_bytes >= MAX_BODY_BYTES
+
+    def _is_exact(self) -> bool:
+        """Whether nothing came behind a complete body. The parser tells of everything but line ends: it takes them for
+        the empty lines that may precede another answer."""
+        if self._body_bytes == self._payload_bytes:
+            return True
+        chunked = bool(_header(self._head, b"transfer-encoding"))
+        return chunked and self._tail.endswith(_END) and self._tail[:1] != b"\n"
 
     def _is_persistent(self) -> bool:
         # What HTTP/1.0 calls keep-alive is not worth trusting.
@@ -182,6 +193,7 @@ class AnswerReader:
         self._head_read = True
 
     def on_body(self, body: bytes) -> None:
+        self._payload_bytes += len(body)
         room = ANSWER_KEPT_BYTES - len(self.kept)
         if room > 0:
             self.kept += body[:room]
