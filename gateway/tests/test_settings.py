@@ -37,6 +37,7 @@ def test_without_any_setting_each_has_its_default() -> None:
         data_dir=Path("signalpost-data"),
         host="127.0.0.1",
         port=8080,
+        public_url=None,
         metrics_port=None,
         master_key=None,
         operator_key=None,
@@ -86,6 +87,8 @@ GOOD: list[tuple[str, str, Any]] = [
     ("port", "0", 0),
     ("port", "65535", 65_535),
     ("port", "08080", 8080),
+    ("public_url", "https://signalpost.example.com", "https://signalpost.example.com"),
+    ("public_url", "http://[::1]:8080/hooks/", "http://[::1]:8080/hooks"),
     ("metrics_port", "0", 0),
     ("metrics_port", "9090", 9090),
     ("master_key", BASE64, MASTER_KEY),
@@ -119,6 +122,12 @@ BAD: dict[str, tuple[list[str], str]] = {
     "port": (
         ["", "-1", "65536", "80 80", " 80", "80 ", "+80", "8080.0", "http", "0x50", "٨٠", "²", "9" * 5000],
         "must be a whole number from 0 to 65535",
+    ),
+    "public_url": (
+        ["", " ", "example.com", "ftp://example.com", "https://", "https://u:p@example.com", "https://example.com?a=b",
+         "https://example.com#x", "https://ex ample.com", "https://exämple.com", "https://example.com:99999",
+         "https://example.com:0", 'https://example.com/"', "https://example.com/" + "x" * 512],
+        "must be http(s)://host[:port][/path], such as https://signalpost.example.com",
     ),
     "metrics_port": (["", "-1", "65536", "none"], "must be a whole number from 0 to 65535"),
     "master_key": (

@@ -26,6 +26,7 @@ from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, OPEN_ROUTES, RO
 from signalpost.api.services import Services
 from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import StartError
+from signalpost.domain.links import Links
 from signalpost.engine.clock import SystemClock
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
@@ -33,7 +34,7 @@ from signalpost.engine.sender import Sender, SenderSettings
 from signalpost.settings import SETTINGS, Settings, kept_in
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
-from signalpost.store.vault import KEY_BYTES, Vault
+from signalpost.store.vault import KEY_BYTES, Vault, derive_key
 
 IDLE_SECONDS = 60.0
 """How long a client that sends a stream may pause."""
@@ -53,12 +54,15 @@ class Gateway:
         settings: Settings,
         on_broken: Callable[[BaseException], None] | None = None,
         idle_seconds: float = IDLE_SECONDS,
+        own_url: str | None = None,
     ) -> None:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: the
-        process should end. Without it, every further change is refused."""
+        process should end. Without it, every further change is refused. `own_url` is where it listens, if not on the
+        host and port of the settings: links begin with it where no PUBLIC_URL is set."""
         self._settings = settings
         self._on_broken = on_broken or _log_broken
         self._idle_seconds = idle_seconds
+        self._own_url = own_url or f"http://{settings.host}:{settings.port}"
         self._directory = DataDirectory(settings.data_dir)
 
     async def __aenter__(self) -> Self:
@@ -91,8 +95,9 @@ class Gateway:
         master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
         self.operator_key = settings.operator_key or _kept(directory, "operator_key", _new_operator_key)
         vault = Vault(master_key)
+        links = Links(derive_key(master_key, "download links"), settings.public_url or self._own_url)
         self._store = SqliteStore(
-            directory / FILE_NAME, vault, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
+            directory / FILE_NAME, vault, links, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
         )
         try:
             sender = Sender(
@@ -119,6 +124,7 @@ class Gateway:
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,
             principals=Principals(self.operator_key, self._engine.key),
+            links=links,
             requests=RequestCounts(),
             database=directory / FILE_NAME,
             allow_targets=settings.allow_targets,

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -27,6 +28,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     data_dir: Path = Path("signalpost-data")
     host: str = "127.0.0.1"
     port: int = 8080
+    public_url: str | None = None
     metrics_port: int | None = None
     master_key: bytes | None = None
     operator_key: str | None = None
@@ -89,6 +91,18 @@ def _text(text: str) -> str:
     return text
 
 
+def _public_url(text: str) -> str:
+    """Without a slash at its end."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not re.fullmatch(r"[!-~]{1,512}", text) or re.search(r"[?#@\\\"<>]", text):
+        raise ValueError("must be http(s)://host[:port][/path], such as https://signalpost.example.com")
+    return text.rstrip("/")
+
+
 def _folder(text: str) -> Path:
     return Path(_text(text))
 
@@ -132,6 +146,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "data_dir": Setting(_folder, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
     "host": Setting(_text, "The address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "The port to listen on, 0 to 65535; 0 takes a free one. [8080]"),
+    "public_url": Setting(
+        _public_url, "Where the gateway is reached from outside: download links begin with it. [http://HOST:PORT]"
+    ),
     "metrics_port": Setting(
         _number(0, 65_535),
         "A port for /metrics alone, 0 to 65535; PORT does not serve it then, and 0 takes a free one. []",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpost.domain.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 
@@ -160,6 +161,7 @@ def prune(world: "World", floor: int) -> None:
         store = SqliteStore(
             world.settings.data_dir / "signalpost.db",
             Vault(key),
+            Links(b"", ""),
             lambda: time.time_ns() // 1000,
             random.Random(1).getrandbits,
             thread_executors(),

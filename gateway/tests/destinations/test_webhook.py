@@ -16,6 +16,7 @@ from signalpost.domain import sample
 from signalpost.domain.batch import Batch, Command, Numbers, Tenant
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import Event, EventType
+from signalpost.domain.links import Links
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import (
     CreateSubscription,
@@ -58,7 +59,19 @@ class Shop:
     def do(self, command: Command) -> None:
         known = {(1, ID): self.found} if hasattr(self, "found") else {}
         tenant = Tenant(1, "default")
-        batch = Batch(self.now, Random(1).getrandbits, {1: tenant}, {}, known, {}, {}, (), Numbers())
+        batch = Batch(
+            self.now,
+            Random(1).getrandbits,
+            {1: tenant},
+            {},
+            known,
+            {},
+            {},
+            (),
+            Numbers(),
+            Links(b"", ""),
+            {},
+        )
         batch.run(command)
         if batch.subscriptions:
             self.found = unpack_subscription(pack_subscription(batch.subscriptions[1, ID], VAULT), VAULT)

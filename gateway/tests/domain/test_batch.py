@@ -24,6 +24,7 @@ from signalpost.domain.batch import (
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.domain.errors import CallerError, Invalid, NotFound
 from signalpost.domain.event import time_of
+from signalpost.domain.links import Links
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 NOW = 1_700_000_000 * SECOND
@@ -54,6 +55,8 @@ class Tenants:
             {},
             (),
             Numbers(),
+            Links(b"", ""),
+            {},
         )
 
     def keep(self, batch: Batch) -> None:

@@ -15,6 +15,7 @@ from signalpost.domain.batch import EVENT_HEADER, Answer, Batch, Numbers, Tenant
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.errors import CallerError, Conflict, NotFound, PreconditionFailed
 from signalpost.domain.event import EventType
+from signalpost.domain.links import Links
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 NOW = 1_700_000_000 * SECOND
@@ -28,7 +29,19 @@ class Desk:
 
     def __init__(self) -> None:
         self.tenant = Tenant(1, "default")
-        self.batch = Batch(NOW, Random(1).getrandbits, {1: self.tenant}, {}, {}, {}, {}, (), Numbers())
+        self.batch = Batch(
+            NOW,
+            Random(1).getrandbits,
+            {1: self.tenant},
+            {},
+            {},
+            {},
+            {},
+            (),
+            Numbers(),
+            Links(b"", ""),
+            {},
+        )
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pytest
 
 from signalpost.domain.batch import Answer, Batch, Command, IdempotencyKey, Numbers, Tenant
 from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.links import Links
 from signalpost.domain.replay import RUNNING_MOST, Replay, ReplayState
 from signalpost.domain.replay_commands import CancelReplay, StartReplay
 from signalpost.domain.subscription_commands import CreateSubscription, DeleteSubscription
@@ -27,7 +28,17 @@ class Desk:
 
     def __init__(self, *replays: Replay) -> None:
         self.batch = Batch(
-            NOW, Random(1).getrandbits, {1: Tenant(1, "default", 10, NOW)}, {}, {}, {}, {}, (), Numbers()
+            NOW,
+            Random(1).getrandbits,
+            {1: Tenant(1, "default", 10, NOW)},
+            {},
+            {},
+            {},
+            {},
+            (),
+            Numbers(),
+            Links(b"", ""),
+            {},
         )
         self.run(
             CreateSubscription(
@@ -41,7 +52,17 @@ class Desk:
         subscriptions = self.batch.subscriptions
         tenant = Tenant(1, "default", LAST, NOW)
         self.batch = Batch(
-            NOW, Random(1).getrandbits, {1: tenant}, {}, subscriptions, {}, {}, replays, Numbers(2, replay=7)
+            NOW,
+            Random(1).getrandbits,
+            {1: tenant},
+            {},
+            subscriptions,
+            {},
+            {},
+            replays,
+            Numbers(2, replay=7),
+            Links(b"", ""),
+            {},
         )
 
     def run(self, command: Command) -> Answer:

@@ -16,6 +16,7 @@ from signalpost.domain.batch import Answer, Batch, IdempotencyKey, Numbers, Retr
 from signalpost.domain.document_commands import CreateDocument
 from signalpost.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from signalpost.domain.event import BY_WIRE, EventType
+from signalpost.domain.links import Links
 from signalpost.domain.subscription import Subscription, refiltered, wanted
 from signalpost.domain.subscription_commands import (
     CreateSubscription,
@@ -36,7 +37,17 @@ MASKS = st.integers(1, 7)
 class Desk:
     def __init__(self, last_sequence: int = 0) -> None:
         self.batch = Batch(
-            NOW, Random(1).getrandbits, {1: Tenant(1, "default", last_sequence, NOW)}, {}, {}, {}, {}, (), Numbers()
+            NOW,
+            Random(1).getrandbits,
+            {1: Tenant(1, "default", last_sequence, NOW)},
+            {},
+            {},
+            {},
+            {},
+            (),
+            Numbers(),
+            Links(b"", ""),
+            {},
         )
 
     @property

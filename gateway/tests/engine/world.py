@@ -21,6 +21,7 @@ from signalpost.domain import retry
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.links import Links
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.replay import Replay, What
 from signalpost.domain.replay_commands import CancelReplay, StartReplay
@@ -359,6 +360,7 @@ class Life:
             world.faults,
             world.path,
             Vault(bytes(32)),
+            Links(b"", ""),
             self.clock.wall,
             world.random.getrandbits,
             Executors(inline, inline, inline),

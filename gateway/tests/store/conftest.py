@@ -18,6 +18,7 @@ from signalpost.domain.batch import Answer, Command, IdempotencyKey
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.lane import Row
+from signalpost.domain.links import Links
 from signalpost.domain.replay import Replay
 from signalpost.domain.replay_commands import CancelReplay, StartReplay
 from signalpost.domain.subscription import Subscription
@@ -52,6 +53,7 @@ settings.load_profile("no deadline")
 T = TypeVar("T")
 START = 1_700_000_000 * SECOND
 MASTER_KEY = bytes(range(32))
+LINKS = Links(bytes(32), "https://gateway.example.com")
 TENANT = 1
 """The one that every new database has."""
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -72,6 +74,7 @@ def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], in
     return SqliteStore(
         folder / "signalpost.db",
         Vault(MASTER_KEY),
+        LINKS,
         now,
         random_bits,
         thread_executors(),

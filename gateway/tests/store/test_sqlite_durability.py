@@ -18,6 +18,7 @@ import pytest
 
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
+from signalpost.domain.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 
@@ -30,12 +31,13 @@ import asyncio, json, os, sys
 from pathlib import Path
 from random import Random
 from signalpost.domain.document_commands import CreateDocument
+from signalpost.domain.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 
 async def main():
-    store = SqliteStore(Path(sys.argv[1]), Vault(bytes(32)), lambda: 1_700_000_000_000_000, Random(1).getrandbits,
-                        thread_executors(), print)
+    store = SqliteStore(Path(sys.argv[1]), Vault(bytes(32)), Links(b"", ""),
+                        lambda: 1_700_000_000_000_000, Random(1).getrandbits, thread_executors(), print)
     checked = {"type": "NDA", "title": "x" * 400, "ownerEmail": "o@x", "authorEmail": "a@x"}
     async def client(number):
         for n in range(100):
@@ -54,7 +56,14 @@ asyncio.run(main())
 def opened(path: Path, vfs: str | None = None, broken: list[BaseException] | None = None) -> SqliteStore:
     told = [] if broken is None else broken
     return SqliteStore(
-        path, Vault(bytes(32)), lambda: START, Random(2).getrandbits, thread_executors(), told.append, vfs
+        path,
+        Vault(bytes(32)),
+        Links(b"", ""),
+        lambda: START,
+        Random(2).getrandbits,
+        thread_executors(),
+        told.append,
+        vfs,
     )
 
 

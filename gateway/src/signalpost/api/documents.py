@@ -9,6 +9,7 @@ from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import Document, DocumentPage
 from signalpost.domain import document, fields
 from signalpost.domain.batch import Answer
+from signalpost.domain.document import DocumentRow
 from signalpost.domain.document_commands import (
     CreateDocument,
     DeleteDocument,
@@ -47,7 +48,7 @@ async def list_all(call: Call) -> Answer:
     )
     below = DocumentPosition(*query["cursor"]) if "cursor" in query else None
     page = await call.services.store.documents(call.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT))
-    shown = {"data": [msgspec.Raw(document_answer(row).body) for row in page.data], "next": write_cursor(page.next)}
+    shown = {"data": [msgspec.Raw(_shown(call, row).body) for row in page.data], "next": write_cursor(page.next)}
     return Answer(200, msgspec.json.encode(shown))
 
 
@@ -56,7 +57,7 @@ async def read(call: Call) -> Answer:
     row = await call.services.store.document(call.tenant_id, _document_id(call))
     if row is None or row.deleted_at is not None:
         raise NotFound("document_not_found", "There is no document with this externalId.")
-    return document_answer(row)
+    return _shown(call, row)
 
 
 async def patch(call: Call) -> Answer:
@@ -100,6 +101,10 @@ async def put(call: Call) -> Answer:
             idempotency=asked.idempotency,
         )
     )
+
+
+def _shown(call: Call, row: DocumentRow) -> Answer:
+    return document_answer(row, call.services.links, call.tenant_id, call.services.clock.wall())
 
 
 def _document_id(call: Call) -> str:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from signalpost.api.counts import RequestCounts
 from signalpost.api.principals import Principals
+from signalpost.domain.links import Links
 from signalpost.engine.addresses import AllowedTarget
 from signalpost.engine.clock import Clock
 from signalpost.engine.engine import Engine
@@ -20,6 +21,7 @@ class Services(Struct, frozen=True, kw_only=True):
     random_bits: Callable[[int], int]
     secret_bytes: Callable[[int], bytes]
     principals: Principals
+    links: Links
     requests: RequestCounts
     database: Path
     """The file, for its size."""

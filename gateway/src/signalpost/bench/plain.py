@@ -19,6 +19,7 @@ from signalpost.bench.workload import MASTER_KEY, SECRET, Workload, at_rate
 from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import CreateDocument, PatchDocument
 from signalpost.domain.event import EventType, event_id
+from signalpost.domain.links import Links
 from signalpost.domain.subscription_commands import CreateSubscription, PatchSubscription
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.engine.clock import SystemClock
@@ -44,7 +45,13 @@ class Plain:
         path = Path(database)
         _make_tenants(path, load.tenants)
         self._store = SqliteStore(
-            path, Vault(MASTER_KEY), self._clock.wall, self._random.getrandbits, thread_executors(), _end
+            path,
+            Vault(MASTER_KEY),
+            Links(b"", ""),
+            self._clock.wall,
+            self._random.getrandbits,
+            thread_executors(),
+            _end,
         )
         authority = url.removesuffix("/").split("://")
         settings = SenderSettings(

@@ -1,9 +1,9 @@
 """A batch of commands, decided one after the other on the rows that they read.
 
-The store reads those rows, runs every command here, and writes `events`, `documents`, `steps`, `subscriptions`,
-`retries`, `replays`, `keys` and `answers` set-wise in one transaction. Each command sees what those before it changed.
-A refused command changes nothing: it is decided first, and only a whole decision is applied. Sequences, `createdAt`
-and event ids are given out here and nowhere else, under the tenant's lock (C2, C5).
+The store reads those rows, runs every command here, and writes `events`, `documents`, `steps`, `versions`,
+`subscriptions`, `retries`, `replays`, `keys` and `answers` set-wise in one transaction. Each command sees what those
+before it changed. A refused command changes nothing: it is decided first, and only a whole decision is applied.
+Sequences, `createdAt`, event ids and links are given out here and nowhere else, under the tenant's lock (C2, C5, C10).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,9 +17,11 @@ from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.history import UNKNOWN, KeptStep, Origin, Step
+from signalpost.domain.links import Links
 from signalpost.domain.replay import Replay, ReplayState
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.version import Number, VersionRow
 
 IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
 EVENT_HEADER = "signalpost-event"
@@ -88,11 +90,12 @@ class Decision(Struct, frozen=True, kw_only=True):
     document: DocumentRow | None = None
     event: EventType | None = None
     event_document: bytes = b""
-    """The document's JSON in that event."""
+    """The document's JSON in that event, without links."""
     origin: Origin = UNKNOWN
     """How the change of the document came about."""
     step: Step | None = None
     """What no event tells of it."""
+    versions: tuple[VersionRow, ...] = ()
     subscription: Subscription | None = None
     retry: Retry | None = None
     key: ApiKey | None = None
@@ -102,7 +105,12 @@ class Decision(Struct, frozen=True, kw_only=True):
 class View(Protocol):
     """What a command may look at."""
 
+    @property
+    def links(self) -> Links: ...
+
     def document(self, tenant_id: int, external_id: str) -> DocumentRow | None: ...
+
+    def version(self, tenant_id: int, document_id: str, number: Number) -> VersionRow | None: ...
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None: ...
 
@@ -123,6 +131,8 @@ class Command(Protocol):
     @property
     def document_id(self) -> str | None: ...
     @property
+    def version_number(self) -> Number | None: ...
+    @property
     def subscription_id(self) -> str | None: ...
     @property
     def key_id(self) -> str | None: ...
@@ -134,6 +144,7 @@ class Command(Protocol):
 
 
 DocumentKey = tuple[int, str]
+VersionKey = tuple[int, str, Number]
 SubscriptionKey = tuple[int, str]
 ReplayKey = tuple[int, str]
 AnswerKey = tuple[int, int, str]
@@ -151,12 +162,16 @@ class Batch:
         keys: Mapping[str, ApiKey],
         replays: Iterable[Replay],
         following: Numbers,
+        links: Links,
+        versions: Mapping[VersionKey, VersionRow],
     ) -> None:
         """`replays`: of each subscription of which a command names a replay, that one and those that run. `following`
         are the numbers of what is made next."""
         self._now = now
         self._random_bits = random_bits
+        self.links = links
         self._documents = dict(documents)
+        self._versions = dict(versions)
         self._subscriptions = dict(subscriptions)
         self._stored_answers = dict(stored_answers)
         self._keys = dict(keys)
@@ -168,6 +183,9 @@ class Batch:
         """Of each of these events."""
         self.documents: dict[DocumentKey, DocumentRow] = {}
         self.steps: list[KeptStep] = []
+        self.tombstones: list[tuple[int, DocumentRow]] = []
+        """Every deletion by its tenant, also where the document was imported again since."""
+        self.versions: dict[VersionKey, VersionRow] = {}
         self.subscriptions: dict[SubscriptionKey, Subscription] = {}
         self.retries: list[Retry] = []
         self.keys: dict[str, ApiKey] = {}
@@ -176,6 +194,9 @@ class Batch:
 
     def document(self, tenant_id: int, external_id: str) -> DocumentRow | None:
         return self._documents.get((tenant_id, external_id))
+
+    def version(self, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
+        return self._versions.get((tenant_id, document_id, number))
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
         return self._subscriptions.get((tenant_id, subscription_id))
@@ -225,10 +246,15 @@ class Batch:
         if decision.document is not None:
             key = (tenant.id, decision.document.external_id)
             self._documents[key] = self.documents[key] = decision.document
+            if decision.document.deleted_at is not None:
+                self._bury(tenant.id, decision.document)
             if decision.event is not None:
                 made = self._append(tenant, stamp, decision.event, decision.document.external_id, decision)
             if decision.step is not None:
                 self._tell(tenant, stamp, decision.document.external_id, made, decision.origin, decision.step)
+        for version in decision.versions:
+            place = (tenant.id, version.document_id, version.number)
+            self._versions[place] = self.versions[place] = version
         if decision.subscription is not None:
             self._keep(decision.subscription)
         if decision.retry is not None:
@@ -240,9 +266,16 @@ class Batch:
             self._keep_replay(decision.replay)
         return made
 
+    def _bury(self, tenant_id: int, tombstone: DocumentRow) -> None:
+        self.tombstones.append((tenant_id, tombstone))
+        for key, version in self._versions.items():
+            if key[:2] == (tenant_id, tombstone.external_id):
+                self._versions[key] = replace(version, deleted_at=tombstone.deleted_at)
+
     def _append(self, tenant: Tenant, stamp: Stamp, event_type: EventType, document_id: str, decision: Decision) -> str:
         identity = event_id(stamp.at, self._random_bits(62))
-        body = build(event_type, stamp.at, identity, decision.event_document)
+        shown = self.links.put_into(decision.event_document, tenant.id, document_id, stamp.at)
+        body = build(event_type, stamp.at, identity, shown)
         self.events.append(Event(tenant.id, stamp.sequence, stamp.at, identity, int(event_type), document_id, body))
         self.origins.append(decision.origin)
         self.tenants[tenant.id] = replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at)

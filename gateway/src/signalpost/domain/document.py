@@ -1,6 +1,7 @@
 """A document: its attributes on the wire (C7–C12), the rules for each, and how its states follow one another.
 
-A document is kept as the very bytes that its events carry, so that what was read, stored and sent cannot differ.
+A document is kept as the very bytes that its events carry, so that what was read, stored and sent cannot differ; only
+the links of the gateway's own versions are put in where it is shown (`links.py`).
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from msgspec import Meta, Struct
 from signalpost.domain import fields
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.fields import Bad, DateOrTimestamp, Field, Several, Timestamp, Uuid, nullable
+from signalpost.domain.version import ANOTHERS_PART_MAX, Number, read_number
 from signalpost.domain.workflow import STATUSES, Workflow
 
 FACTS_MAX = 64
@@ -27,6 +29,12 @@ class Version(Struct, frozen=True, rename="camel"):
 
     number: str
     download_url: str
+    """Empty of one that the gateway keeps itself: its links are made where they are shown."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the gateway keeps it, and not another system."""
+        return not self.download_url
 
 
 class Document(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -49,6 +57,10 @@ class Document(Struct, frozen=True, kw_only=True, rename="camel"):
     additional_facts: dict[str, str | int | float | bool] = {}
     counterparty_name: str | None = None
     published_version: Version | None = None
+
+
+def own_version(number: Number) -> Version:
+    return Version(str(number), "")
 
 
 _encode = msgspec.json.Encoder().encode
@@ -215,6 +227,20 @@ def patched(document: Document, checked: Mapping[str, Any]) -> Document:
     return msgspec.structs.replace(document, **changes)
 
 
+def with_version(document: Document, number: Number) -> Document:
+    """The document once it has this version of the gateway's own."""
+    own = own_version(number)
+    published = own if number.is_published else document.published_version
+    return msgspec.structs.replace(document, latest_version=own, published_version=published)
+
+
+def last_number(document: Document, given: Number | None) -> Number | None:
+    """The number after which the next one comes: the last that was `given`, or that another system gave since."""
+    shown = [version for version in (document.latest_version, document.published_version) if version is not None]
+    numbers = [given, *(read_number(version.number, ANOTHERS_PART_MAX) for version in shown if not version.is_own)]
+    return max((number for number in numbers if number is not None), default=None)
+
+
 def _merged(facts: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, Any]:
     if patch is None:
         return {}
@@ -254,23 +280,33 @@ class DocumentRow(Struct, frozen=True):
     deleted_at: int | None = None
     workflow: Workflow | None = None
     """None where its status is all that there is to know of it, and of a deleted one."""
+    last_number: Number | None = None
+    """The highest that a version of the gateway's own got, also before a deletion."""
 
     @property
     def etag(self) -> str:
         return f'"{self.version}"'
 
 
-def kept(
-    document: Document,
-    version: int,
-    updated_at: int,
-    source_version: int | None = None,
-    workflow: Workflow | None = None,
-) -> DocumentRow:
-    """The row of a document that is not deleted; `workflow` counts if it is of its status. Raises Invalid as `encode`
-    does."""
+def kept(document: Document, version: int, updated_at: int, source_version: int | None = None) -> DocumentRow:
+    """The row of a new document. Raises Invalid as `encode` does."""
     facets = Facets(document.type, document.status, document.reference_id, document.owner_email)
-    if workflow is not None and workflow.status != document.status:
-        workflow = None
-    body = encode(document)
-    return DocumentRow(document.external_id, version, updated_at, facets, body, source_version, workflow=workflow)
+    return DocumentRow(document.external_id, version, updated_at, facets, encode(document), source_version)
+
+
+def following(row: DocumentRow, document: Document, at: int, workflow: Workflow | None = None) -> DocumentRow:
+    """What comes of a row as its document changes; its workflow, if it is not given, goes on as long as the status is
+    the same. Raises Invalid as `encode` does."""
+    workflow = workflow or row.workflow
+    return msgspec.structs.replace(
+        kept(document, row.version + 1, at, row.source_version),
+        workflow=workflow if workflow is not None and workflow.status == document.status else None,
+        last_number=row.last_number,
+    )
+
+
+def tombstone(row: DocumentRow, at: int) -> DocumentRow:
+    """What is kept of a document that is deleted: how its versions, of every kind, go on should it come again."""
+    return msgspec.structs.replace(
+        row, version=row.version + 1, updated_at=at, facets=None, body=b"", deleted_at=at, workflow=None
+    )

@@ -7,11 +7,13 @@ from msgspec.structs import replace
 
 from signalpost.domain import document
 from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Stamp, View
-from signalpost.domain.document import DocumentRow
+from signalpost.domain.document import Document, DocumentRow, Version
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
 from signalpost.domain.event import EventType
 from signalpost.domain.history import Cause, Origin
+from signalpost.domain.links import Links
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.version import Number, read_number
 
 
 class DocumentCommand(Struct, frozen=True, kw_only=True):
@@ -22,6 +24,7 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
     """The ETags of which the document must have one; None for any state."""
     caller: int | None = None
     """The number of the API key that asks, for the history; None where nobody does."""
+    version_number: Number | None = None
     subscription_id: None = None
     key_id: None = None
     replay_id: None = None
@@ -34,16 +37,13 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
         check_precondition(self.if_match, row.etag)
         return row
 
-    def _changed(
-        self, row: DocumentRow, event: EventType, cause: Cause, status: int = 200, *headers: tuple[str, str]
-    ) -> Decision:
+    def _shown(self, view: View, row: DocumentRow, at: int, status: int = 200, *headers: tuple[str, str]) -> Answer:
+        return document_answer(row, view.links, self.tenant_id, at, status, *headers)
+
+    def _changed(self, row: DocumentRow, event: EventType, cause: Cause, answer: Answer) -> Decision:
         """The decision that makes an event of a document's new row."""
         return Decision(
-            answer=document_answer(row, status, *headers),
-            document=row,
-            event=event,
-            event_document=row.body,
-            origin=Origin(cause, self.caller),
+            answer=answer, document=row, event=event, event_document=row.body, origin=Origin(cause, self.caller)
         )
 
 
@@ -56,8 +56,8 @@ class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         made = document.created(self.checked, self.document_id, self.source_app, format_timestamp(stamp.at))
         row = document.kept(made, 1, stamp.at)
-        location = ("location", f"/v1/documents/{self.document_id}")
-        return self._changed(row, EventType.CREATED, Cause.CREATE, 201, location)
+        answer = self._shown(view, row, stamp.at, 201, ("location", f"/v1/documents/{self.document_id}"))
+        return self._changed(row, EventType.CREATED, Cause.CREATE, answer)
 
 
 class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
@@ -68,20 +68,19 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
         patched = document.patched(document.decode(row.body), self.checked)
-        changed = document.kept(patched, row.version + 1, stamp.at, row.source_version, row.workflow)
+        changed = document.following(row, patched, stamp.at)
         if changed.body == row.body:
-            return Decision(answer=document_answer(row))
-        return self._changed(changed, EventType.UPDATED, Cause.UPDATE)
+            return Decision(answer=self._shown(view, row, stamp.at))
+        return self._changed(changed, EventType.UPDATED, Cause.UPDATE, self._shown(view, changed, stamp.at))
 
 
 class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
         last = document.encode(document.deleted(document.decode(row.body)))
-        tombstone = DocumentRow(row.external_id, row.version + 1, stamp.at, None, b"", row.source_version, stamp.at)
         return Decision(
             answer=Answer(204),
-            document=tombstone,
+            document=document.tombstone(row, stamp.at),
             event=EventType.DELETED,
             event_document=last,
             origin=Origin(Cause.DELETE, self.caller),
@@ -103,22 +102,41 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
         snapshot = document.snapshot(self.checked, self.document_id)
         if row is None:
             check_precondition(self.if_match, None)
-            return self._accepted(EventType.CREATED, document.kept(snapshot, 1, stamp.at, self.source_version))
+            return self._accepted(view, EventType.CREATED, document.kept(snapshot, 1, stamp.at, self.source_version))
         if row.deleted_at is not None:
             check_precondition(self.if_match, None)
             self._check_revival(row)
-            revived = document.kept(snapshot, row.version + 1, stamp.at, self.source_version)
-            return self._accepted(EventType.CREATED, revived)
+            revived = replace(document.following(row, snapshot, stamp.at), source_version=self.source_version)
+            return self._accepted(view, EventType.CREATED, revived)
         check_precondition(self.if_match, row.etag)
         if self._is_older_than(row):
-            return Decision(answer=document_answer(row, 200, ("signalpost-changed", "false")))
+            return Decision(answer=self._shown(view, row, stamp.at, 200, ("signalpost-changed", "false")))
         source_version = row.source_version if self.source_version is None else self.source_version
-        changed = document.kept(snapshot, row.version + 1, stamp.at, source_version, row.workflow)
+        settled = self._with_own_versions(view, document.decode(row.body), snapshot)
+        changed = replace(document.following(row, settled, stamp.at), source_version=source_version)
         if changed.body == row.body:
             same = replace(row, source_version=source_version)
-            answer = document_answer(same, 200, ("signalpost-changed", "false"))
+            answer = self._shown(view, same, stamp.at, 200, ("signalpost-changed", "false"))
             return Decision(answer=answer, document=same if same != row else None)
-        return self._accepted(EventType.UPDATED, changed)
+        return self._accepted(view, EventType.UPDATED, changed)
+
+    def _with_own_versions(self, view: View, before: Document, snapshot: Document) -> Document:
+        """The snapshot, with what the source cannot know: where it has no version, or got this very one from here, a
+        version that the gateway keeps stays."""
+        return replace(
+            snapshot,
+            latest_version=self._version(view, before.latest_version, snapshot.latest_version),
+            published_version=self._version(view, before.published_version, snapshot.published_version),
+        )
+
+    def _version(self, view: View, before: Version | None, said: Version | None) -> Version | None:
+        if before is None or not before.is_own:
+            return said
+        number = read_number(before.number)
+        assert number is not None
+        if said is None or view.links.leads_to(said.download_url, self.tenant_id, self.document_id, number):
+            return before
+        return said
 
     def _is_older_than(self, row: DocumentRow) -> bool:
         return (
@@ -134,9 +152,10 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
             detail = f"This document was deleted. Import it with a sourceVersion{known} to bring it back."
             raise Conflict("document_deleted", detail, sourceVersion=known_version)
 
-    def _accepted(self, event: EventType, row: DocumentRow) -> Decision:
+    def _accepted(self, view: View, event: EventType, row: DocumentRow) -> Decision:
         status = 201 if event is EventType.CREATED else 200
-        return self._changed(row, event, Cause.IMPORT, status, ("signalpost-changed", "true"))
+        answer = self._shown(view, row, row.updated_at, status, ("signalpost-changed", "true"))
+        return self._changed(row, event, Cause.IMPORT, answer)
 
 
 def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> None:
@@ -149,7 +168,10 @@ def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> Non
     raise PreconditionFailed("precondition_failed", detail)
 
 
-def document_answer(row: DocumentRow, status: int = 200, *headers: tuple[str, str]) -> Answer:
-    """A document as the API shows it: the attributes of C7 and `updatedAt`."""
-    body = b'%b,"updatedAt":"%b"}' % (row.body[:-1], format_timestamp(row.updated_at).encode())
+def document_answer(
+    row: DocumentRow, links: Links, tenant_id: int, at: int, status: int = 200, *headers: tuple[str, str]
+) -> Answer:
+    """A document as the API shows it: the attributes of C7, with links that are fresh at `at`, and `updatedAt`."""
+    shown = links.put_into(row.body, tenant_id, row.external_id, at)
+    body = b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
     return Answer(status, body, (("etag", row.etag), *headers))

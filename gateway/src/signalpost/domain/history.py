@@ -23,6 +23,8 @@ class Cause(IntEnum):
     DELETE = 4
     STEP = 5
     """By something that its step tells of."""
+    UPLOAD = 6
+    PUBLISH = 7
 
 
 class Origin(NamedTuple):

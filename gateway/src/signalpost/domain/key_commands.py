@@ -16,6 +16,7 @@ class _KeyCommand(Struct, frozen=True, kw_only=True):
     key_id: str
     idempotency: IdempotencyKey | None = None
     document_id: None = None
+    version_number: None = None
     subscription_id: None = None
     replay_id: None = None
 

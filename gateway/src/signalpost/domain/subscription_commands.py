@@ -23,6 +23,7 @@ class SubscriptionCommand(Struct, frozen=True, kw_only=True):
     idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
     document_id: None = None
+    version_number: None = None
     key_id: None = None
     replay_id: str | None = None
 

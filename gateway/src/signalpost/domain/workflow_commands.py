@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from signalpost.domain import document, workflow
 from signalpost.domain.batch import Answer, Decision, Stamp, View
 from signalpost.domain.document import DocumentRow
-from signalpost.domain.document_commands import DocumentCommand, document_answer
+from signalpost.domain.document_commands import DocumentCommand
 from signalpost.domain.event import EventType
 from signalpost.domain.history import Cause, Origin, Step
 from signalpost.domain.timestamps import format_timestamp
@@ -13,20 +13,21 @@ from signalpost.domain.workflow import Action, Given, Workflow
 
 
 class _StepOfWorkflow(DocumentCommand, frozen=True, kw_only=True):
-    def _moved(self, row: DocumentRow, moved: Workflow, stamp: Stamp, step: Step) -> Decision:
+    def _moved(self, view: View, row: DocumentRow, moved: Workflow, stamp: Stamp, step: Step) -> Decision:
         """Only what shows in the document makes an event: the first of two approvals does not."""
         before = document.decode(row.body)
         if moved.status == before.status:
             return Decision(
-                answer=document_answer(row),
+                answer=self._shown(view, row, stamp.at),
                 document=replace(row, workflow=moved),
                 origin=Origin(Cause.STEP, self.caller),
                 step=step,
             )
         executed_at = format_timestamp(stamp.at) if moved.status == "executed" else before.executed_at
         after = replace(before, status=moved.status, executed_at=executed_at)
-        changed = document.kept(after, row.version + 1, stamp.at, row.source_version, moved)
-        return replace(self._changed(changed, EventType.UPDATED, Cause.STEP), step=step)
+        changed = document.following(row, after, stamp.at, moved)
+        answer = self._shown(view, changed, stamp.at)
+        return replace(self._changed(changed, EventType.UPDATED, Cause.STEP, answer), step=step)
 
 
 class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
             participants=self.given.people,
             expires_at=self.given.expires_at,
         )
-        return self._moved(row, moved, stamp, step)
+        return self._moved(view, row, moved, stamp, step)
 
 
 class ExpireSignatureRequest(_StepOfWorkflow, frozen=True, kw_only=True):
@@ -56,7 +57,7 @@ class ExpireSignatureRequest(_StepOfWorkflow, frozen=True, kw_only=True):
         row = view.document(self.tenant_id, self.document_id)
         if row is None or row.workflow is None or (moved := workflow.expired(row.workflow, stamp.at)) is None:
             return Decision(answer=Answer(204))
-        return self._moved(row, moved, stamp, Step(action=Action.EXPIRE, status=moved.status))
+        return self._moved(view, row, moved, stamp, Step(action=Action.EXPIRE, status=moved.status))
 
 
 def workflow_of(row: DocumentRow) -> Workflow:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.batch import Answer, Command, Retry, Tenant
+from signalpost.domain.batch import Answer, Command, Retry, Tenant, VersionKey
 from signalpost.domain.breaker import CLOSED, Breaker
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import CallerError
@@ -19,6 +19,7 @@ from signalpost.domain.history import HistoryPosition, Step
 from signalpost.domain.lane import Row
 from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
+from signalpost.domain.version import Number, VersionRow
 
 DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
 """What a reader is told of a delivery."""
@@ -289,6 +290,22 @@ class Store(Protocol):
     ) -> list[HistoryEntry] | None:
         """What was done to a document, newest first, also to a deleted one; None if there never was one. Give the last
         one's position as `below` for the page after this one."""
+        ...
+
+    async def version(self, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
+        """Also of a document that was deleted, until `forget_versions`."""
+        ...
+
+    async def versions(self, tenant_id: int, document_id: str, below: Number | None, limit: int) -> list[VersionRow]:
+        """Those that the gateway keeps of a document that is there, the highest first."""
+        ...
+
+    async def versions_deleted(self, before: int, limit: int) -> list[tuple[int, VersionRow]]:
+        """Versions, with their tenants, of documents that were deleted before a moment."""
+        ...
+
+    async def forget_versions(self, keys: Sequence[VersionKey]) -> None:
+        """Remove what is known of versions whose files are gone."""
         ...
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]: ...

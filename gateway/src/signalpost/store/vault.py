@@ -4,11 +4,18 @@ import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from signalpost.domain.errors import StartError
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+
+
+def derive_key(master_key: bytes, purpose: str) -> bytes:
+    """Another key of 32 bytes, for one purpose: it tells nothing of the master key, nor of those for other purposes."""
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"signalpost {purpose}".encode()).derive(master_key)
 
 
 class Vault:

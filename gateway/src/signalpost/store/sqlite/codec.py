@@ -9,6 +9,7 @@ from msgspec import Struct
 from signalpost.domain.api_key import ApiKey, Role
 from signalpost.domain.history import Step
 from signalpost.domain.subscription import Filters, Ordering, Status, Subscription
+from signalpost.domain.version import Number
 from signalpost.domain.workflow import Workflow
 from signalpost.store.vault import Vault
 
@@ -20,6 +21,15 @@ def pack_uuid(text: str) -> bytes:
 def unpack_uuid(packed: bytes) -> str:
     text = packed.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def pack_number(number: Number | None) -> int | None:
+    """Of a version: sorts as numbers follow one another."""
+    return None if number is None else number.major << 32 | number.minor
+
+
+def unpack_number(packed: int | None) -> Number | None:
+    return None if packed is None else Number(packed >> 32, packed & 0xFFFFFFFF)
 
 
 def pack_sequences(ascending: Iterable[int]) -> bytes:

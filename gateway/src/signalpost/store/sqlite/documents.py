@@ -16,14 +16,14 @@ import apsw
 from signalpost.domain.batch import DocumentKey
 from signalpost.domain.document import DocumentRow, Facets
 from signalpost.store.sqlite import codec, reads
-from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import DocumentFilter, DocumentPage, DocumentPosition, Expiry
 
 _UNBOUNDED = 2**62
 _COLUMNS = (
     "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at,"
-    " workflow"
+    " last_number, workflow"
 )
 _SELECTED = ", ".join(f"d.{column}" for column in _COLUMNS.split(", "))
 
@@ -46,12 +46,12 @@ def write(
     """Rewrites no index where what lists filter by and the workflow stay as they were, as in most changes."""
     changed = {key: row for key, row in after.items() if key not in before or _moved(before[key], row)}
     connection.executemany(
-        f"INSERT INTO document (tenant_id, {_COLUMNS}, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO document (tenant_id, {_COLUMNS}, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (tenant_id, external_id) DO UPDATE SET version = excluded.version,"
         " updated_at = excluded.updated_at, type = excluded.type, status = excluded.status,"
         " reference_id = excluded.reference_id, owner_email = excluded.owner_email, body = excluded.body,"
         " source_version = excluded.source_version, deleted_at = excluded.deleted_at, workflow = excluded.workflow,"
-        " expires_at = excluded.expires_at",
+        " last_number = excluded.last_number, expires_at = excluded.expires_at",
         [
             (
                 tenant_id,
@@ -62,16 +62,25 @@ def write(
                 row.body,
                 row.source_version,
                 row.deleted_at,
+                pack_number(row.last_number),
                 *codec.pack_workflow(row.workflow),
             )
             for (tenant_id, external_id), row in changed.items()
         ],
     )
     connection.executemany(
-        "UPDATE document SET version = ?, updated_at = ?, body = ?, source_version = ?"
+        "UPDATE document SET version = ?, updated_at = ?, body = ?, source_version = ?, last_number = ?"
         " WHERE tenant_id = ? AND external_id = ?",
         [
-            (row.version, row.updated_at, row.body, row.source_version, tenant_id, pack_uuid(external_id))
+            (
+                row.version,
+                row.updated_at,
+                row.body,
+                row.source_version,
+                pack_number(row.last_number),
+                tenant_id,
+                pack_uuid(external_id),
+            )
             for (tenant_id, external_id), row in after.items()
             if (tenant_id, external_id) not in changed
         ],
@@ -211,12 +220,20 @@ def _row(
     body: bytes,
     source_version: int | None,
     deleted_at: int | None,
-    packed_workflow: bytes | None,
+    last_number: int | None,
+    workflow: bytes | None,
 ) -> DocumentRow:
     facets = None
     if document_type is not None and status is not None and owner_email is not None:
         facets = Facets(document_type, status, reference_id, owner_email)
-    workflow = None if packed_workflow is None else codec.unpack_workflow(packed_workflow)
     return DocumentRow(
-        unpack_uuid(external_id), version, updated_at, facets, body, source_version, deleted_at, workflow
+        unpack_uuid(external_id),
+        version,
+        updated_at,
+        facets,
+        body,
+        source_version,
+        deleted_at,
+        None if workflow is None else codec.unpack_workflow(workflow),
+        unpack_number(last_number),
     )

@@ -18,9 +18,10 @@ from signalpost.domain.batch import (
     Tenant,
 )
 from signalpost.domain.errors import CallerError
+from signalpost.domain.links import Links
 from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import codec, documents, history, replays
+from signalpost.store.sqlite import codec, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Health, Published
@@ -39,6 +40,7 @@ def publish(
     now: int,
     random_bits: Callable[[int], int],
     vault: Vault,
+    links: Links,
 ) -> Published:
     named = {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None}
     subscriptions = {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}
@@ -56,10 +58,17 @@ def publish(
         _api_keys(connection, {c.key_id for c in commands if c.key_id is not None}),
         _replays(connection, commands, found),
         _numbers(connection, commands),
+        links,
+        versions.read(
+            connection,
+            {(c.tenant_id, c.document_id, c.version_number) for c in commands if c.document_id and c.version_number},
+        ),
     )
     results = tuple(_run(batch, command) for command in commands)
     documents.write(connection, known, batch.documents)
     history.write(connection, batch.steps)
+    versions.write(connection, batch.versions)
+    versions.delete(connection, batch.tombstones)
     _write(connection, batch, tenants, vault)
     return Published(
         results,

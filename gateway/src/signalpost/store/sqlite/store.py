@@ -9,14 +9,16 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 import apsw
 
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.batch import Command
+from signalpost.domain.batch import Command, VersionKey
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
 from signalpost.domain.history import HistoryPosition
+from signalpost.domain.links import Links
 from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import deliveries, documents, history, reads, record, replays, retention
+from signalpost.domain.version import Number, VersionRow
+from signalpost.store.sqlite import deliveries, documents, history, reads, record, replays, retention, versions
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.database import check_version, connect, migrate
 from signalpost.store.sqlite.writer import Writer
@@ -67,6 +69,7 @@ class SqliteStore:
         self,
         path: Path,
         vault: Vault,
+        links: Links,
         now: Callable[[], int],
         random_bits: Callable[[int], int],
         executors: Executors,
@@ -77,6 +80,7 @@ class SqliteStore:
         """Opens the database, and makes or migrates it. Raises StartError."""
         check_version()
         self._vault = vault
+        self._links = links
         self._now = now
         self._random_bits = random_bits
         self._executors = executors
@@ -98,7 +102,7 @@ class SqliteStore:
 
     async def publish(self, commands: Sequence[Command]) -> Published:
         def job(connection: apsw.Connection) -> Published:
-            return publishing.publish(connection, commands, self._now(), self._random_bits, self._vault)
+            return publishing.publish(connection, commands, self._now(), self._random_bits, self._vault, self._links)
 
         try:
             return await self._writer.run(job)
@@ -135,6 +139,9 @@ class SqliteStore:
 
     async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
         return await self._writer.run(lambda connection: retention.prune_leftovers(connection, now, kept_since, limit))
+
+    async def forget_versions(self, keys: Sequence[VersionKey]) -> None:
+        await self._writer.run(lambda connection: versions.forget(connection, keys))
 
     # --- Reading ------------------------------------------------------------------------------------------------------
 
@@ -195,6 +202,15 @@ class SqliteStore:
         self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
     ) -> list[HistoryEntry] | None:
         return await self._read(history.history, tenant_id, document_id, below, limit)
+
+    async def version(self, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
+        return await self._read(versions.version, tenant_id, document_id, number)
+
+    async def versions(self, tenant_id: int, document_id: str, below: Number | None, limit: int) -> list[VersionRow]:
+        return await self._read(versions.versions, tenant_id, document_id, below, limit)
+
+    async def versions_deleted(self, before: int, limit: int) -> list[tuple[int, VersionRow]]:
+        return await self._read(versions.deleted, before, limit)
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
         return await self._read(reads.subscriptions, tenant_id, below, limit, self._vault)

@@ -1,0 +1,118 @@
+"""Versions that the gateway keeps: written with a batch, read by number, listed, and forgotten once their files are
+gone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import apsw
+
+from signalpost.domain.batch import VersionKey
+from signalpost.domain.document import DocumentRow
+from signalpost.domain.version import Number, StoredFile, VersionRow
+from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
+from signalpost.store.sqlite.database import rows
+
+_COLUMNS = "document_id, number, file, size, sha256, content_type, created_at, created_by, published_as, deleted_at"
+
+
+def version(connection: apsw.Connection, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
+    statement = f"SELECT {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?"  # noqa: S608
+    for columns in rows(connection, statement, (tenant_id, pack_uuid(document_id), pack_number(number))):
+        return _row(*columns)
+    return None
+
+
+def read(connection: apsw.Connection, keys: Iterable[VersionKey]) -> dict[VersionKey, VersionRow]:
+    found = {key: version(connection, *key) for key in keys}
+    return {key: row for key, row in found.items() if row is not None}
+
+
+def versions(
+    connection: apsw.Connection, tenant_id: int, document_id: str, below: Number | None, limit: int
+) -> list[VersionRow]:
+    found = rows(
+        connection,
+        f"SELECT {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number < ?"  # noqa: S608
+        " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?",
+        (tenant_id, pack_uuid(document_id), 2**63 - 1 if below is None else pack_number(below), limit),
+    )
+    return [_row(*columns) for columns in found]
+
+
+def write(connection: apsw.Connection, changed: Mapping[VersionKey, VersionRow]) -> None:
+    connection.executemany(
+        f"INSERT INTO version (tenant_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (tenant_id, document_id, number) DO UPDATE SET published_as = excluded.published_as",
+        [
+            (
+                tenant_id,
+                pack_uuid(row.document_id),
+                pack_number(row.number),
+                bytes.fromhex(row.file.name),
+                row.file.size,
+                row.file.sha256,
+                row.file.content_type,
+                row.created_at,
+                row.created_by,
+                pack_number(row.published_as),
+                row.deleted_at,
+            )
+            for (tenant_id, _, _), row in changed.items()
+        ],
+    )
+
+
+# --- After a document's deletion --------------------------------------------------------------------------------------
+
+
+def delete(connection: apsw.Connection, tombstones: Iterable[tuple[int, DocumentRow]]) -> None:
+    """Mark the versions of documents that were deleted, so that their files go in time."""
+    connection.executemany(
+        "UPDATE version SET deleted_at = ?"
+        " WHERE tenant_id = ? AND document_id = ? AND number <= ? AND deleted_at IS NULL",
+        [
+            (row.deleted_at, tenant_id, pack_uuid(row.external_id), pack_number(row.last_number))
+            for tenant_id, row in tombstones
+            if row.last_number is not None
+        ],
+    )
+
+
+def deleted(connection: apsw.Connection, before: int, limit: int) -> list[tuple[int, VersionRow]]:
+    found = rows(
+        connection,
+        f"SELECT tenant_id, {_COLUMNS} FROM version WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",  # noqa: S608
+        (before, limit),
+    )
+    return [(columns[0], _row(*columns[1:])) for columns in found]
+
+
+def forget(connection: apsw.Connection, keys: Sequence[VersionKey]) -> None:
+    connection.executemany(
+        "DELETE FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",
+        [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
+    )
+
+
+def _row(
+    document_id: bytes,
+    number: int,
+    file: bytes,
+    size: int,
+    sha256: bytes,
+    content_type: str,
+    created_at: int,
+    created_by: str,
+    published_as: int | None,
+    deleted_at: int | None,
+) -> VersionRow:
+    known = unpack_number(number)
+    assert known is not None
+    return VersionRow(
+        document_id=unpack_uuid(document_id),
+        number=known,
+        file=StoredFile(file.hex(), size, sha256, content_type),
+        created_at=created_at,
+        created_by=created_by,
+        published_as=unpack_number(published_as),
+        deleted_at=deleted_at,
+    )
