@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import structlog
-from starlette.types import ASGIApp
 
 from signalpost.api.app import build_app
+from signalpost.api.asgi import App
 from signalpost.api.counts import RequestCounts
 from signalpost.api.principals import Principals
 from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
@@ -44,8 +44,8 @@ log = structlog.get_logger()
 
 
 class Gateway:
-    app: ASGIApp
-    metrics_app: ASGIApp | None
+    app: App
+    metrics_app: App | None
     """What METRICS_PORT serves; None where `app` serves the metrics too."""
     operator_key: str
 

@@ -3,37 +3,32 @@
 import asyncio
 import logging
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 import structlog
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from signalpost.api import problems
+from signalpost.api.asgi import CONTENT_TYPE, App, Receive, Request, Scope, Send, Streamed, send_answer
 from signalpost.api.call import Call
 from signalpost.api.docs_page import render
 from signalpost.api.openapi import describe
-from signalpost.api.principals import Principal
 from signalpost.api.route import OpenRoute, Route
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.batch import EVENT_HEADER, Answer
 from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
 
-TENANT = "signalpost-tenant"
+TENANT = b"signalpost-tenant"
 DEFAULT_TENANT = "default"
 NO_ROUTE = "none"
 log = structlog.get_logger()
 
-Endpoint = Callable[[Request, str], Awaitable[Response]]
-"""Takes the request's id as well."""
-Resource = Callable[[Request], Awaitable[Response]]
-"""What answers every method of one path."""
-_ALWAYS_CURRENT = {"cache-control": "no-cache"}
+Endpoint = Callable[[Request], Awaitable[Answer | Streamed]]
+Resource = Endpoint
+"""What answers every method of one path, and raises nothing."""
+_ALWAYS_CURRENT = ("cache-control", "no-cache")
 """For what changes with the version that runs."""
 _DOCS_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -41,7 +36,7 @@ _DOCS_POLICY = (
 """The page is one piece: it loads nothing, least of all from elsewhere."""
 
 
-def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> ASGIApp:
+def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> App:
     """These routes on these services. It neither starts nor stops them."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in routes:
@@ -56,9 +51,9 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"Signalpost answers HTTP requests, no {scope['type']}.")
-        resource, scope["path_params"] = find(scope["path"].removeprefix(scope.get("root_path", ""))) or (no_route, {})
-        response = await resource(Request(scope, receive))
-        await response(scope, receive, send)
+        request = Request(scope, receive)
+        resource, request.path_params = find(request.path.removeprefix(scope.get("root_path", ""))) or (no_route, {})
+        await send_answer(await resource(request), request.id, send)
 
     return app
 
@@ -84,25 +79,23 @@ def _finder(resources: Mapping[str, Resource]) -> Callable[[str], tuple[Resource
 
 
 def _endpoint(route: Route, services: Services) -> Endpoint:
-    async def endpoint(request: Request, request_id: str) -> Response:
-        principal = services.principals.of(request.headers.get("authorization"))
+    async def endpoint(request: Request) -> Answer | Streamed:
+        principal = request.principal = services.principals.of(request.header(b"authorization"))
         principal.must_be(route.roles)
-        tenant = request.headers.get(TENANT, DEFAULT_TENANT)
+        given = request.header(TENANT)
+        tenant = DEFAULT_TENANT if given is None else given
         tenant_id = services.engine.tenant_id(tenant)
-        request.state.principal = principal
         if tenant_id is None:
-            raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT}` names one.")
-        request.state.tenant = tenant
-        call = Call(request, services, principal, tenant_id, request_id, route.query, route.body)
-        answer = await route.handler(call)
-        return answer if isinstance(answer, Response) else _response(answer)
+            raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT.decode()}` names one.")
+        request.tenant = tenant
+        return await route.handler(Call(request, services, principal, tenant_id, route.query, route.body))
 
     return endpoint
 
 
 def _open_endpoint(route: OpenRoute, services: Services) -> Endpoint:
-    async def endpoint(_request: Request, _request_id: str) -> Response:
-        return _response(await route.handler(services))
+    async def endpoint(_request: Request) -> Answer:
+        return await route.handler(services)
 
     return endpoint
 
@@ -110,14 +103,15 @@ def _open_endpoint(route: OpenRoute, services: Services) -> Endpoint:
 def _description(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[str, dict[str, Endpoint]]:
     """What says what the API takes and answers, for programs and for people."""
     described = describe(routes, open_routes)
-    document, page = msgspec.json.encode(described), render(described)
+    document = Answer(200, msgspec.json.encode(described), (_ALWAYS_CURRENT,))
+    page_headers = ((CONTENT_TYPE, "text/html; charset=utf-8"), ("content-security-policy", _DOCS_POLICY))
+    page = Answer(200, render(described).encode(), (*page_headers, _ALWAYS_CURRENT))
 
-    async def openapi(_request: Request, _request_id: str) -> Response:
-        return Response(document, media_type="application/json", headers=_ALWAYS_CURRENT)
+    async def openapi(_request: Request) -> Answer:
+        return document
 
-    async def docs(_request: Request, _request_id: str) -> Response:
-        headers = {"content-security-policy": _DOCS_POLICY, **_ALWAYS_CURRENT}
-        return Response(page, media_type="text/html", headers=headers)
+    async def docs(_request: Request) -> Answer:
+        return page
 
     return {"/openapi.json": {"GET": openapi}, "/docs": {"GET": docs}}
 
@@ -128,69 +122,58 @@ def _by_method(path: str, endpoints: dict[str, Endpoint], services: Services) ->
         endpoints = {**endpoints, "HEAD": endpoints["GET"]}
     allow = sorted(endpoints)
 
-    async def endpoint(request: Request) -> Response:
+    async def endpoint(request: Request) -> Answer | Streamed:
         started = time.perf_counter()
-        request_id = _request_id()
+        answer: Answer | Streamed
         try:
             handle = endpoints.get(request.method)
             if handle is None:
                 raise MethodNotAllowed("method_not_allowed", f"This path takes {', '.join(allow)}.", allow=allow)
-            response = await handle(request, request_id)
+            answer = await handle(request)
         except CallerError as error:
-            response = problems.caller_problem(error, request_id)
+            answer = problems.caller_problem(error, request.id)
         except Unavailable as error:
-            response = problems.unavailable_problem(error, request_id)
+            answer = problems.unavailable_problem(error, request.id)
         except asyncio.CancelledError:
             # The server waits no longer for it at a stop; what it asked for may still be committed.
             stopped = OutcomeUnknown("Signalpost is stopping. Repeat the request with the same Idempotency-Key.")
-            response = problems.unavailable_problem(stopped, request_id)
+            answer = problems.unavailable_problem(stopped, request.id)
         except Exception:
-            log.exception("request failed", request=request_id)
-            response = problems.defect_problem(request_id)
-        return _finished(services, request, path, request_id, response, started)
+            log.exception("request failed", request=request.id)
+            answer = problems.defect_problem(request.id)
+        _note(services, request, path, answer, started)
+        return answer
 
     return endpoint
 
 
 def _no_route(services: Services) -> Resource:
-    async def endpoint(request: Request) -> Response:
-        started, request_id = time.perf_counter(), _request_id()
-        error = NotFound("no_such_path", f"The API has no path {request.scope['path'][:200]}.")
-        response = problems.caller_problem(error, request_id)
-        return _finished(services, request, NO_ROUTE, request_id, response, started)
+    async def endpoint(request: Request) -> Answer:
+        started = time.perf_counter()
+        error = NotFound("no_such_path", f"The API has no path {request.path[:200]}.")
+        answer = problems.caller_problem(error, request.id)
+        _note(services, request, NO_ROUTE, answer, started)
+        return answer
 
     return endpoint
 
 
-def _finished(
-    services: Services, request: Request, route: str, request_id: str, response: Response, started: float
-) -> Response:
+def _note(services: Services, request: Request, route: str, answer: Answer | Streamed, started: float) -> None:
     """Every answer passes here: it is counted and logged. Of what the client sent only what is known here is shown:
     anything else may hold a secret."""
-    response.headers["request-id"] = request_id
     seconds = time.perf_counter() - started
-    services.requests.count(request.method, route, response.status_code, seconds)
-    principal: Principal | None = getattr(request.state, "principal", None)
+    services.requests.count(request.method, route, answer.status, seconds)
+    principal = request.principal
     log.log(
         logging.DEBUG if route in QUIET_ROUTES else logging.INFO,
         "request",
-        request=request_id,
+        request=request.id,
         method=request.method,
         route=route,
-        status=response.status_code,
+        status=answer.status,
         ms=round(seconds * 1000, 1),
         key=None if principal is None else principal.name,
         key_id=None if principal is None else principal.key_id,
-        tenant=getattr(request.state, "tenant", None),
-        event_id=response.headers.get(EVENT_HEADER),
+        tenant=request.tenant,
+        event_id=dict(answer.headers).get(EVENT_HEADER),
     )
-    return response
-
-
-def _request_id() -> str:
-    return secrets.token_hex(8)
-
-
-def _response(answer: Answer) -> Response:
-    media_type = "application/json" if answer.body else None
-    return Response(answer.body, answer.status, dict(answer.headers), media_type)

@@ -4,19 +4,18 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
-from starlette.requests import ClientDisconnect, Request
 
+from signalpost.api.asgi import Request
 from signalpost.api.body import BODY_MAX_BYTES, read_json
 from signalpost.api.principals import Principal
 from signalpost.api.services import Services
 from signalpost.domain import fields
 from signalpost.domain.batch import IdempotencyKey
-from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
+from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, UnsupportedMedia
 from signalpost.domain.event import BY_WIRE, event_id
 from signalpost.domain.fields import Bad, Check, Field, check_object, field
 from signalpost.domain.timestamps import parse_timestamp
@@ -52,7 +51,6 @@ class Call:
         services: Services,
         principal: Principal,
         tenant_id: int,
-        request_id: str,
         query: Mapping[str, Field],
         body: Body | None,
     ) -> None:
@@ -60,7 +58,7 @@ class Call:
         self.services = services
         self.principal = principal
         self.tenant_id = tenant_id
-        self.request_id = request_id
+        self.request_id = request.id
         self._request = request
         self._checks = query
         self._takes = body
@@ -79,7 +77,9 @@ class Call:
     def query(self) -> dict[str, Any]:
         """The query's parameters by name, each given at most once and checked. Raises Invalid naming every bad one."""
         checks = self._checks
-        given = self._request.query_params.multi_items()
+        given = self._request.query()
+        if not given:
+            return {}
         values = dict(given)
         errors = [
             FieldError(f"?{name}", "duplicate", "Give this parameter once.")
@@ -104,24 +104,24 @@ class Call:
 
     def check_key(self) -> None:
         """For a call that lasts. Raises Unauthenticated where its API key was revoked meanwhile."""
-        self.services.principals.of(self._request.headers.get("authorization"))
+        self.services.principals.of(self._request.header(b"authorization"))
 
     @property
     def if_match(self) -> frozenset[str] | None:
-        header = self._request.headers.get("if-match")
+        header = self._request.header(b"if-match")
         return None if header is None else frozenset(tag.strip() for tag in header.split(","))
 
     async def idempotency(self) -> IdempotencyKey | None:
         """The `Idempotency-Key`, with the hash of the request that it came with. Raises Invalid."""
-        key = self._request.headers.get("idempotency-key")
+        key = self._request.header(b"idempotency-key")
         if key is None:
             return None
         if not _IDEMPOTENCY_KEY.fullmatch(key):
             detail = "This must be 1 to 255 printable ASCII characters without spaces."
             raise Invalid([FieldError("Idempotency-Key", "bad_key", detail)])
-        scope = self._request.scope
-        digest = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode() + scope["query_string"] + b"\n")
-        digest.update(self._request.headers.get("if-match", "").encode("latin-1") + b"\n" + await self.body())
+        request = self._request
+        digest = hashlib.sha256(f"{request.method} {request.path}?".encode() + request.query_string + b"\n")
+        digest.update((self._request.header(b"if-match") or "").encode("latin-1") + b"\n" + await self.body())
         return IdempotencyKey(self.principal.key_id, key, digest.digest())
 
     # --- Body ---------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class Call:
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge before more than the limit is read."""
         if self._content is None:
-            length = self._request.headers.get("content-length", "0")
+            length = self._request.header(b"content-length") or ""
             if length.isdigit() and int(length) > BODY_MAX_BYTES:
                 raise _too_large()
             chunks: list[bytes] = []
@@ -142,18 +142,17 @@ class Call:
             self._content = b"".join(chunks)
         return self._content
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    def stream(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises Unparseable where the connection ends first."""
-        try:
-            async for chunk in self._request.stream():
-                yield chunk
-        except ClientDisconnect:
-            raise Unparseable("incomplete_body", "The connection ended before the body did.") from None
+        return self._request.stream()
 
     def check_media_type(self, takes: Body) -> None:
         """Raises UnsupportedMedia."""
         allowed = takes.media_types
-        media_type = self._request.headers.get("content-type", allowed[0]).partition(";")[0].strip().lower()
+        given = self._request.header(b"content-type")
+        if given is None or given in allowed:
+            return
+        media_type = given.partition(";")[0].strip().lower()
         if media_type not in allowed:
             raise UnsupportedMedia("wrong_media_type", f"Send `content-type: {allowed[0]}`, not `{media_type[:100]}`.")
 
@@ -167,23 +166,24 @@ class Call:
         if takes.optional and not content:
             return {}
         self.check_media_type(takes)
-        return check_object(read_json(content), {**takes.fields, **replaced}, takes.required)
+        checks: Mapping[str, Check] = {**takes.fields, **replaced} if replaced else takes.fields
+        return check_object(read_json(content), checks, takes.required)
 
     async def asked(self, **replaced: Check) -> Asked:
         """All that a change was asked for with. Raises as `fields` does, and one Invalid for everything that is wrong
         in the query, the body and the headers."""
-        errors: list[FieldError] = []
+        wrong = _Gathered()
         query: dict[str, Any] = {}
         body: dict[str, Any] = {}
         idempotency: IdempotencyKey | None = None
-        with _gathered(errors):
+        with wrong:
             query = self.query()
-        with _gathered(errors):
+        with wrong:
             body = await self.fields(**replaced)
-        with _gathered(errors):
+        with wrong:
             idempotency = await self.idempotency()
-        if errors:
-            raise Invalid(errors)
+        if wrong.errors:
+            raise Invalid(wrong.errors)
         return Asked(body, query, idempotency)
 
     def new_id(self) -> str:
@@ -191,12 +191,20 @@ class Call:
         return event_id(self.services.clock.wall(), self.services.random_bits(62))
 
 
-@contextmanager
-def _gathered(errors: list[FieldError]) -> Iterator[None]:
-    try:
-        yield
-    except Invalid as invalid:
-        errors += invalid.errors
+class _Gathered:
+    """What was wrong in all that was done with it."""
+
+    def __init__(self) -> None:
+        self.errors: list[FieldError] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        if not isinstance(error, Invalid):
+            return False
+        self.errors += error.errors
+        return True
 
 
 def _too_large() -> TooLarge:

@@ -8,15 +8,13 @@ answered is committed; after an answer that ended early, the same lines can be s
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from signalpost.api import problems
+from signalpost.api.asgi import CONTENT_TYPE, Streamed
 from signalpost.api.body import BODY_MAX_BYTES, read_json
 from signalpost.api.call import Body, Call
 from signalpost.api.route import OPERATOR, Example, Reply, Route
@@ -47,13 +45,13 @@ class _Waiting(NamedTuple):
     result: "asyncio.Future[Answer]"
 
 
-async def import_many(call: Call) -> Response:
+async def import_many(call: Call) -> Streamed:
     call.query()
     call.check_media_type(_BODY)
     chunks = _chunks(call)
     # The body's first part before the head of the answer: a client that waits for `100 Continue` gets it only so.
     first = await anext(chunks, b"")
-    return _Streamed(_Import(call, lines(first, chunks)).answers())
+    return Streamed(_Import(call, lines(first, chunks)).answers(), ((CONTENT_TYPE, NDJSON),))
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
@@ -211,27 +209,6 @@ def _refused(number: int, external_id: str | None, problem: dict[str, Any]) -> b
 
 def _encoded(line: ImportedLine) -> bytes:
     return msgspec.json.encode(line) + b"\n"
-
-
-class _Streamed(Response):
-    """An answer that is sent while the request still comes in."""
-
-    media_type = NDJSON
-
-    def __init__(self, parts: AsyncGenerator[bytes, None]) -> None:
-        self._parts = parts
-        self.status_code = 200
-        self.background = None
-        self.init_headers()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        # Cancelled here is, at a stop, the answer to a client that does not read.
-        with suppress(asyncio.CancelledError):
-            async with aclosing(self._parts) as parts:
-                async for part in parts:
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 _LINE: Final = {

@@ -25,6 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from signalpost import VERSION
+from signalpost.api.asgi import CONTENT_TYPE
 from signalpost.api.counts import RequestCounts
 from signalpost.api.route import OpenRoute, Reply
 from signalpost.api.services import Services
@@ -49,7 +50,7 @@ async def metrics(services: Services) -> Answer:
                await engine.pending_seconds(overview)),
     ]  # fmt: skip
     text = await asyncio.to_thread(_text, families, services.database)
-    return Answer(200, text, (("content-type", CONTENT_TYPE_PLAIN_0_0_4),))
+    return Answer(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
 
 
 def _work(engine: Engine) -> Iterator[Metric]:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
 
+from signalpost.api.asgi import CONTENT_TYPE
+from signalpost.domain.batch import Answer
 from signalpost.domain.errors import CallerError, TooMany, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -16,7 +17,7 @@ def caller_document(error: CallerError, request_id: str) -> dict[str, Any]:
     return _document(error.status, error.title, error.code, error.detail, request_id, **error.members)
 
 
-def caller_problem(error: CallerError, request_id: str) -> Response:
+def caller_problem(error: CallerError, request_id: str) -> Answer:
     document = caller_document(error, request_id)
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
     if isinstance(error, TooMany):
@@ -24,15 +25,15 @@ def caller_problem(error: CallerError, request_id: str) -> Response:
     allow = error.members.get("allow")
     if isinstance(allow, list):
         headers["allow"] = ", ".join(allow)
-    return _response(error.status, document, headers)
+    return _answer(error.status, document, headers)
 
 
 def unavailable_document(error: Unavailable, request_id: str) -> dict[str, Any]:
     return _document(503, "Not available now", error.code, error.detail, request_id)
 
 
-def unavailable_problem(error: Unavailable, request_id: str) -> Response:
-    return _response(503, unavailable_document(error, request_id), {"retry-after": str(error.retry_after)})
+def unavailable_problem(error: Unavailable, request_id: str) -> Answer:
+    return _answer(503, unavailable_document(error, request_id), {"retry-after": str(error.retry_after)})
 
 
 def defect_document(request_id: str) -> dict[str, Any]:
@@ -41,8 +42,8 @@ def defect_document(request_id: str) -> dict[str, Any]:
     return _document(500, "An error of ours", "internal_error", detail, request_id)
 
 
-def defect_problem(request_id: str) -> Response:
-    return _response(500, defect_document(request_id), {})
+def defect_problem(request_id: str) -> Answer:
+    return _answer(500, defect_document(request_id), {})
 
 
 def _document(status: int, title: str, code: str, detail: str, request_id: str, **members: Any) -> dict[str, Any]:
@@ -57,5 +58,5 @@ def _document(status: int, title: str, code: str, detail: str, request_id: str, 
     }
 
 
-def _response(status: int, document: dict[str, Any], headers: dict[str, str]) -> Response:
-    return Response(msgspec.json.encode(document), status, headers, MEDIA_TYPE)
+def _answer(status: int, document: dict[str, Any], headers: dict[str, str]) -> Answer:
+    return Answer(status, msgspec.json.encode(document), ((CONTENT_TYPE, MEDIA_TYPE), *headers.items()))

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from starlette.responses import Response
 
+from signalpost.api.asgi import Streamed
 from signalpost.api.call import Body, Call
 from signalpost.api.services import Services
 from signalpost.domain.api_key import Role
@@ -43,7 +43,7 @@ class Route(Struct, frozen=True, kw_only=True):
     path: str
     summary: str
     roles: frozenset[Role]
-    handler: Callable[[Call], Awaitable[Answer | Response]]
+    handler: Callable[[Call], Awaitable[Answer | Streamed]]
     query: Mapping[str, Field] = {}
     body: Body | None = None
     conditional: bool = False

@@ -16,8 +16,8 @@ import uvicorn
 import uvloop
 from cyclopts import Parameter
 from rich.console import Console
-from starlette.types import ASGIApp
 
+from signalpost.api.asgi import App
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, print_json, print_table
@@ -129,7 +129,7 @@ def _address(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: App, listener: socket.socket) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
