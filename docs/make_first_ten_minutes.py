@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-SECONDS = 30
+SECONDS = 60
 """That a step, or what it waits for, may take."""
 SECRET = "a secret of mine"  # noqa: S105 - as the session shows it
 SNAPSHOTS = """\

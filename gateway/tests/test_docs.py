@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gateway.tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv" / "bin"
@@ -58,7 +59,7 @@ def test_the_readme_leads_to_a_first_verified_event(tmp_path: Path) -> None:
         _wait_for(gateway_output, "Try next")
         _wait_for(received, "listening on")
         answer = subprocess.run(
-            ["bash", "-ec", subscribe_and_create], capture_output=True, text=True, timeout=20, check=True
+            ["bash", "-ec", subscribe_and_create], capture_output=True, text=True, timeout=PATIENCE, check=True
         )
         assert '"secret":"a secret of mine"' in answer.stdout
         _wait_for(received, "verified: documentCreated 'My first'")
@@ -70,7 +71,7 @@ def test_the_three_commands_that_serve_suggests_work_when_pasted(tmp_path: Path)
         _wait_for(output, "/v1/events")
         commands = [line.strip() for line in output.read_text().splitlines() if line.startswith("  curl ")]
         answers = [
-            subprocess.run(["bash", "-ec", each], capture_output=True, text=True, timeout=20, check=True).stdout
+            subprocess.run(["bash", "-ec", each], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
             for each in commands
         ]
     assert len(answers) == 3
@@ -102,11 +103,11 @@ def _shell(command: str, output: Path) -> Iterator[Path]:
             yield output
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(15)
+            process.wait(PATIENCE)
 
 
 def _wait_for(output: Path, text: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while text not in output.read_text():
         assert time.monotonic() < deadline, f"{text!r} did not appear in:\n{output.read_text()}"
         time.sleep(0.05)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from gateway.tests.patience import PATIENCE
+
 DOCUMENT = {"type": "NDA", "title": "A title", "ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
 
 
@@ -42,7 +44,7 @@ class Client:
         address = self._address()
         if self._connection is None or self._connected_to != address:
             self.close()
-            self._connection = http.client.HTTPConnection(*address, timeout=15)
+            self._connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
             self._connected_to = address
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         sent.setdefault("authorization", f"Bearer {self._key()}")
@@ -135,14 +137,14 @@ class Client:
         (value,) = [line.split()[1] for line in lines if line.startswith(f"{name} ")]
         return float(value)
 
-    def until_delivery(self, subscription: Any, event_id: str, status: str, attempts: int = 1, wait: float = 15) -> Any:
+    def until_delivery(self, subscription: Any, event_id: str, status: str, attempts: int = 1) -> Any:
         """The delivery, once it has this status and so many attempts."""
 
         def settled() -> Any:
             found = self.delivery(subscription, event_id)
             return found if found["status"] == status and len(found["attempts"]) >= attempts else None
 
-        return until(settled, wait, lambda: f"not {status}: {self.delivery(subscription, event_id)}")
+        return until(settled, lambda: f"not {status}: {self.delivery(subscription, event_id)}")
 
 
 def seconds(timestamp: str) -> float:
@@ -150,9 +152,9 @@ def seconds(timestamp: str) -> float:
     return datetime.fromisoformat(timestamp).timestamp()
 
 
-def until(condition: Callable[[], Any], wait: float = 15, why: Callable[[], str] = lambda: "it did not happen") -> Any:
-    """The first true value of the condition. Fails after `wait` seconds."""
-    end = time.monotonic() + wait
+def until(condition: Callable[[], Any], why: Callable[[], str] = lambda: "it did not happen") -> Any:
+    """The first true value of the condition. Fails when its patience is over."""
+    end = time.monotonic() + PATIENCE
     while True:
         found = condition()
         if found:

@@ -1,5 +1,6 @@
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,13 +47,17 @@ def receiver(authority: trustme.CA, serving: Callable[[trustme.LeafCert], ssl.SS
 
 
 @pytest.fixture
-def endpoint(receiver: Receiver) -> Endpoints:
-    """Makes endpoints: `endpoint(answer)`."""
+def endpoint(receiver: Receiver) -> Iterator[Endpoints]:
+    """Makes endpoints that end with the test: `endpoint(answer)`."""
+    made: list[Endpoint] = []
 
     def make(answer: Answer | Answers = OK) -> Endpoint:
-        return receiver.endpoint(answer)
+        made.append(receiver.endpoint(answer))
+        return made[-1]
 
-    return make
+    yield make
+    for each in made:
+        each.end()
 
 
 @pytest.fixture
@@ -77,14 +82,10 @@ def gateways(tmp_path: Path, ca_file: Path, receiver: Receiver) -> Iterator[Gate
     assert [fault for gateway in made for fault in gateway.faults] == []
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Receiver) -> Iterator[GatewayProcess]:
-    """One gateway for every test that neither ends it nor needs another setting: an attempt has 1 s, retries follow
-    after 1, 1 and 1 s."""
-    folder = tmp_path_factory.mktemp("gateway")
-    gateway = GatewayProcess(
-        folder / "data", folder, ca_file, receiver.origin, retry_delays="1,1,1", attempt_timeout="1"
-    )
+@contextmanager
+def _running(folder: Path, ca_file: Path, receiver: Receiver, **flags: str) -> Iterator[GatewayProcess]:
+    """A gateway that is stopped in the end, and may not have logged a fault."""
+    gateway = GatewayProcess(folder / "data", folder, ca_file, receiver.origin, **flags)
     try:
         gateway.start()
         yield gateway
@@ -94,10 +95,38 @@ def shared(tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Re
     assert gateway.faults == []
 
 
-@pytest.fixture
-def api(shared: GatewayProcess) -> Iterator[Client]:
-    """A client of the shared gateway. What was subscribed through it ends with the test."""
-    client = shared.client()
+def _client(gateway: GatewayProcess) -> Iterator[Client]:
+    """What was subscribed through it ends with the test."""
+    client = gateway.client()
     yield client
     for subscription in client.ask("GET", "/v1/subscriptions?limit=250")["data"]:
         client.unsubscribe(subscription)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Receiver) -> Iterator[GatewayProcess]:
+    """One gateway for every test that neither ends it nor needs another setting: retries follow after 1, 1 and 1 s. No
+    attempt times out because the machine is slow."""
+    folder = tmp_path_factory.mktemp("gateway")
+    with _running(folder, ca_file, receiver, retry_delays="1,1,1", attempt_timeout="60") as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def api(shared: GatewayProcess) -> Iterator[Client]:
+    """A client of the shared gateway."""
+    yield from _client(shared)
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Receiver) -> Iterator[GatewayProcess]:
+    """One gateway where an attempt has 1 s, for tests of endpoints that use it up."""
+    folder = tmp_path_factory.mktemp("impatient")
+    with _running(folder, ca_file, receiver, attempt_timeout="1") as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def impatient_api(impatient: GatewayProcess) -> Iterator[Client]:
+    """A client of the gateway where an attempt has 1 s."""
+    yield from _client(impatient)

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from gateway.tests.acceptance.client import Client, until
+from gateway.tests.patience import PATIENCE
 
 COMMAND = Path(sys.executable).with_name("signalpost")
-START_MOST = 30.0
 _GREETING = re.compile(r"listens on http://127\.0\.0\.1:(\d+), its data is in (.*)")
 
 
@@ -66,7 +66,7 @@ class GatewayProcess:
                 assert self._running.poll() is None, f"it ended: {self.stderr.read_text()}"
             return self._port is not None
 
-        until(greeted, START_MOST, lambda: f"it does not listen: {self.stderr.read_text()}")
+        until(greeted, lambda: f"it does not listen: {self.stderr.read_text()}")
 
     def start(self) -> None:
         self.spawn()
@@ -82,9 +82,9 @@ class GatewayProcess:
         """SIGTERM, without waiting for the end."""
         self._running.send_signal(signal.SIGTERM)
 
-    def wait(self, timeout: float = 20) -> int:
+    def wait(self) -> int:
         """Wait for its end; its exit code."""
-        code = self._running.wait(timeout)
+        code = self._running.wait(PATIENCE)
         self._process = self._port = None
         return code
 
@@ -138,7 +138,7 @@ def refused_start(data_dir: Path, *flags: str) -> "subprocess.CompletedProcess[s
     """A start that must end by itself."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
     command = [str(COMMAND), "serve", f"--data-dir={data_dir}", "--port=0", *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=START_MOST, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
 
 
 def another_master_key() -> str:

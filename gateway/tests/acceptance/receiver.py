@@ -1,7 +1,7 @@
 """A customer's endpoints: one HTTPS server on loopback, with a thread for every connection, that keeps what it gets.
 
 Each `Endpoint` is a path of its own with its own list of requests and its own way to answer; a test makes as many as it
-needs. Every time here is `time.monotonic`, taken in the thread that served the request.
+needs, and they end with it. Every time here is `time.monotonic`, taken in the thread that served the request.
 """
 
 import contextlib
@@ -30,20 +30,21 @@ class Answer(NamedTuple):
     """Seconds between the bytes of the body; 0 sends it whole."""
     reset: bool = False
     """No answer: the connection is reset."""
+    held: bool = False
+    """Not before its endpoint is told to `release` what it holds."""
 
 
 OK = Answer()
-HANG = Answer(after=3600)
+HELD = Answer(held=True)
 RESET = Answer(reset=True)
 FAIL = Answer(500, body=b"no")
-
-HELD_MOST = 60.0
-"""Seconds after which an answer is held no more: its test has failed."""
 
 
 class Received(NamedTuple):
     """One request."""
 
+    connected: float
+    """When its connection was accepted: before whoever made it can have ended."""
     arrived: float
     """When all of it was there."""
     start: str
@@ -74,7 +75,7 @@ class Received(NamedTuple):
 class Endpoint:
     """One path. `answer` may be exchanged at any time; it is called in the connection's thread."""
 
-    def __init__(self, origin: str, path: str, answer: "Answer | Answers", stopping: threading.Event) -> None:
+    def __init__(self, origin: str, path: str, answer: "Answer | Answers") -> None:
         self.path = path
         self.url = origin + path
         self.requests: list[Received] = []
@@ -84,20 +85,30 @@ class Endpoint:
         """Requests of a document that came while another one of it was not answered."""
         self._under_way: set[str] = set()
         self._lock = threading.Lock()
-        self._stopping = stopping
+        self._released = threading.Event()
+        self._over = threading.Event()
         self.answer: Answers = answer if callable(answer) else always(answer)
 
-    def until(self, count: int, wait: float = 15) -> list[Received]:
+    def release(self) -> None:
+        """Answer what is held, and hold nothing more."""
+        self._released.set()
+
+    def end(self) -> None:
+        """Whatever it still has to answer is not answered."""
+        self._over.set()
+        self._released.set()
+
+    def until(self, count: int) -> list[Received]:
         """The requests, once there are so many."""
-        until(lambda: len(self.requests) >= count, wait, lambda: f"{len(self.requests)} requests, not {count}")
+        until(lambda: len(self.requests) >= count, lambda: f"{len(self.requests)} requests, not {count}")
         return list(self.requests)
 
     def of(self, event_id: str) -> list[Received]:
         return [request for request in list(self.requests) if request.id == event_id]
 
-    def until_of(self, event_id: str, count: int, wait: float = 15) -> list[Received]:
+    def until_of(self, event_id: str, count: int) -> list[Received]:
         """The requests of one event, once there are so many."""
-        until(lambda: len(self.of(event_id)) >= count, wait, lambda: f"{len(self.of(event_id))} requests, not {count}")
+        until(lambda: len(self.of(event_id)) >= count, lambda: f"{len(self.of(event_id))} requests, not {count}")
         return self.of(event_id)
 
     def serve(self, request: Received, peer: "_Peer") -> None:
@@ -108,7 +119,9 @@ class Endpoint:
             self.requests.append(request)
         answer = self.answer(request)
         try:
-            if self._stopping.wait(answer.after) or answer.reset:
+            if answer.held:
+                self._released.wait()
+            if self._over.wait(answer.after) or answer.reset:
                 raise _Gone
             # Its next one may come as soon as the gateway has read this answer.
             self._free(document)
@@ -141,16 +154,6 @@ def first(*answers: Answer, then: Answer = OK) -> Answers:
     return answer
 
 
-def held(until: threading.Event, then: Answer = OK) -> Answers:
-    """No answer before the event is set."""
-
-    def answer(_request: Received) -> Answer:
-        until.wait(HELD_MOST)
-        return then
-
-    return answer
-
-
 class _Gone(Exception):
     """The other side closed the connection, or the end has come."""
 
@@ -158,9 +161,10 @@ class _Gone(Exception):
 class _Peer:
     """The receiver's side of one connection."""
 
-    def __init__(self, raw: socket.socket, number: int) -> None:
+    def __init__(self, raw: socket.socket, number: int, connected: float) -> None:
         self.raw = raw
         self._number = number
+        self._connected = connected
         self._unread = b""
 
     def request(self) -> Received:
@@ -173,7 +177,7 @@ class _Peer:
         while len(self._unread) < length:
             self._unread += self._receive()
         body, self._unread = self._unread[:length], self._unread[length:]
-        return Received(time.monotonic(), start, headers, tuple(lines), body, self._number)
+        return Received(self._connected, time.monotonic(), start, headers, tuple(lines), body, self._number)
 
     def answer(self, answer: Answer) -> None:
         lines = [f"HTTP/1.1 {answer.status} Said", f"content-length: {len(answer.body)}"]
@@ -232,7 +236,7 @@ class Receiver:
 
     def endpoint(self, answer: Answer | Answers = OK) -> Endpoint:
         path = f"/hooks/{len(self._endpoints) + 1}"
-        endpoint = self._endpoints[path] = Endpoint(self.origin, path, answer, self._stopping)
+        endpoint = self._endpoints[path] = Endpoint(self.origin, path, answer)
         return endpoint
 
     def _accept(self) -> None:
@@ -244,13 +248,13 @@ class Receiver:
             with self._lock:
                 self.connections += 1
                 number = self.connections
-            thread = threading.Thread(target=self._serve, args=(raw, number), daemon=True)
+            thread = threading.Thread(target=self._serve, args=(raw, number, time.monotonic()), daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, raw: socket.socket, number: int) -> None:
+    def _serve(self, raw: socket.socket, number: int, connected: float) -> None:
         try:
-            raw.settimeout(30)
+            raw.settimeout(60)
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             raw = self._tls.wrap_socket(raw, server_side=True)
             raw.settimeout(None)
@@ -259,7 +263,7 @@ class Receiver:
             return
         with self._lock:
             self._peers.add(raw)
-        peer = _Peer(raw, number)
+        peer = _Peer(raw, number, connected)
         try:
             while True:
                 request = peer.request()
@@ -280,6 +284,8 @@ class Receiver:
     def stop(self) -> None:
         """Close every connection, end every thread."""
         self._stopping.set()
+        for endpoint in self._endpoints.values():
+            endpoint.end()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -10,26 +10,18 @@ from typing import Any
 
 import pytest
 import trustme
-from gateway.tests.acceptance.client import DOCUMENT, Client
+from gateway.tests.acceptance.client import Client, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
-from gateway.tests.acceptance.receiver import HANG, OK, RESET, Answer, Endpoint, Receiver, always
+from gateway.tests.acceptance.receiver import HELD, OK, RESET, Answer, Endpoint, Receiver, always
 
 Endpoints = Callable[..., Endpoint]
-TIMEOUT = 1.0
-"""What an attempt has at the shared gateway."""
-NOISE = 0.8
 
 
 def outcome(api: Client, url: str) -> Any:
     """The first attempt at this URL, as the API tells it."""
     subscription = api.subscribe(url)
     (event,) = api.events_of(api.create())
-    attempts: list[Any] = []
-    end = time.monotonic() + 15
-    while not attempts:
-        assert time.monotonic() < end, "no attempt was recorded"
-        attempts = api.delivery(subscription, event["id"])["attempts"]
-        time.sleep(0.02)
+    attempts = until(lambda: api.delivery(subscription, event["id"])["attempts"])
     # It is retried: one look at one attempt is enough.
     api.unsubscribe(subscription)
     return attempts[0]
@@ -41,17 +33,20 @@ def outcome(api: Client, url: str) -> Any:
 @pytest.mark.parametrize(
     ("answer", "detail"),
     [
-        (HANG, "No answer came within 1 s."),
-        (Answer(200, after=3), "No answer came within 1 s."),
-        (Answer(200, body=b"." * 100, every=0.05), "The answer was not complete within 1 s."),
+        (HELD, "No answer came within 1 s."),
+        (Answer(200, after=30), "No answer came within 1 s."),
+        (Answer(200, body=b"." * 600, every=0.05), "The answer was not complete within 1 s."),
     ],
     ids=["no answer", "a late answer", "a dripping body"],
 )
-def test_an_attempt_ends_when_its_time_is_over(api: Client, endpoint: Endpoints, answer: Answer, detail: str) -> None:
-    """C15: the whole answer has to arrive in that time, its body included."""
-    attempt = outcome(api, endpoint(answer).url)
+def test_an_attempt_ends_when_its_time_is_over(
+    impatient_api: Client, endpoint: Endpoints, answer: Answer, detail: str
+) -> None:
+    """C15: the whole answer has to arrive in that time, its body included. How exactly it is kept, the sender's tests
+    say."""
+    attempt = outcome(impatient_api, endpoint(answer).url)
     assert (attempt["error"], attempt["detail"]) == ("timeout", detail)
-    assert TIMEOUT * 1000 <= attempt["durationMs"] <= (TIMEOUT + NOISE) * 1000
+    assert attempt["durationMs"] >= 1000
 
 
 @pytest.mark.parametrize(
@@ -211,10 +206,11 @@ def test_an_authority_is_trusted_only_where_it_was_given(
 # --- What is sent over and over ---------------------------------------------------------------------------------------
 
 
-def test_connections_are_kept_and_used_again(api: Client, endpoint: Endpoints, receiver: Receiver) -> None:
+def test_connections_are_kept_and_used_again(api: Client, endpoint: Endpoints) -> None:
     hook = endpoint()
-    api.subscribe(hook.url)
+    subscription = api.subscribe(hook.url)
     for number in range(20):
-        api.ask("POST", "/v1/documents", {**DOCUMENT, "title": f"one of many, {number}"}, expect=201)
-        hook.until(number + 1)
+        (event,) = api.events_of(api.create(title=f"one of many, {number}"))
+        api.until_delivery(subscription, event["id"], "delivered")
+    # At most once a connection is too old in between.
     assert len({request.connection for request in hook.requests}) <= 2

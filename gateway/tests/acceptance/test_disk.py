@@ -13,7 +13,7 @@ import pytest
 from gateway.tests.acceptance.client import DOCUMENT, Client, until
 from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
 from gateway.tests.acceptance.load import Writer, check_log, writers
-from gateway.tests.acceptance.receiver import OK, Answer, Endpoint, Receiver, first
+from gateway.tests.acceptance.receiver import HELD, Answer, Endpoint, Receiver, first
 
 from signalpost.store.sqlite.maintenance import check
 
@@ -48,8 +48,9 @@ def on_small_disk(small_disk: Path, tmp_path: Path, ca_file: Path, receiver: Rec
     logs = tmp_path / "logs"
     logs.mkdir()
     gateway = GatewayProcess(
-        small_disk / "data", logs, ca_file, receiver.origin, retry_delays="1,1,1", disk_reserve_mb="16"
-    )
+        small_disk / "data", logs, ca_file, receiver.origin,
+        retry_delays="1,1,1", attempt_timeout="60", disk_reserve_mb="16",
+    )  # fmt: skip
     try:
         gateway.start()
         yield gateway
@@ -76,7 +77,7 @@ def test_on_a_disk_that_is_nearly_full_documents_are_refused_and_all_else_goes_o
     on_small_disk: GatewayProcess, small_disk: Path, endpoint: Endpoints
 ) -> None:
     gateway, api = on_small_disk, on_small_disk.api
-    slow, failing = endpoint(OK._replace(after=2)), endpoint(first(Answer(500), Answer(500)))
+    slow, failing = endpoint(HELD), endpoint(first(Answer(500), Answer(500)))
     to_slow, to_failing = api.subscribe(slow.url), api.subscribe(failing.url)
     document = api.create()
     (event,) = api.events_of(document)
@@ -95,6 +96,7 @@ def test_on_a_disk_that_is_nearly_full_documents_are_refused_and_all_else_goes_o
     assert api.metric("signalpost_accepting") == 0
     assert api.metric("signalpost_disk_free_bytes") < 16 * 1024 * 1024
 
+    slow.release()
     api.until_delivery(to_slow, event["id"], "delivered")
     api.until_delivery(to_failing, event["id"], "delivered", attempts=3)
     api.retry(to_failing, event["id"])
@@ -124,21 +126,23 @@ def test_on_a_disk_that_gets_full_under_load_every_promise_is_kept(
     hook = endpoint(first(Answer(500)))
     subscription = api.subscribe(hook.url)
     callers = writers(lambda: gateway.client(keep=True), 6, seed=7, pause=0.005)
+
+    def stays_full() -> bool:
+        fill(small_disk, left_mb=0)
+        return ready(api) == 503 and "cannot be recorded" in gateway.stderr.read_text()
+
     for _ in range(2):
         time.sleep(1)
         filling = fill(small_disk, left_mb=0)
-        until(lambda: ready(api) == 503)
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            fill(small_disk, left_mb=0)
+        until(stays_full, lambda: "it was never full: this proves nothing")
+        for _ in range(20):
             time.sleep(0.05)
-        assert ready(api) == 503
+            assert stays_full()
         filling.unlink()
         until(lambda: ready(api) == 200)
     for caller in callers:
         caller.stop()
     assert sum(caller.repeated + caller.unknown for caller in callers) > 0, "nothing was ever refused"
-    assert "cannot be recorded" in gateway.stderr.read_text(), "it was never full: this proves nothing"
     assert_promises_kept(api, callers, subscription, hook)
     answered = [(request.id, answer.status) for request, answer, _ in hook.answered]
     assert len(answered) == len(set(answered)), "the same process repeats no attempt"
@@ -155,7 +159,7 @@ def assert_promises_kept(api: Client, callers: list[Writer], subscription: Any, 
     def delivered() -> set[str]:
         return {request.id for request, answer, _ in list(hook.answered) if answer.status == 200}
 
-    until(lambda: delivered() == wanted, 30, lambda: f"{len(wanted - delivered())} of {len(wanted)} were not delivered")
+    until(lambda: delivered() == wanted, lambda: f"{len(wanted - delivered())} of {len(wanted)} were not delivered")
     until(lambda: not api.deliveries(subscription, status="retrying"))
     until(lambda: not api.deliveries(subscription, status="pending"))
     assert {each["eventId"] for each in api.deliveries(subscription, status="delivered")} == wanted
@@ -169,7 +173,7 @@ def test_when_the_disk_fails_it_ends_at_once_and_nothing_that_was_answered_is_lo
     gateways: Gateways, endpoint: Endpoints, tmp_path: Path, failure: str
 ) -> None:
     """In a commit, or while the WAL is copied back."""
-    gateway = gateways()
+    gateway = gateways(attempt_timeout="60")
     assert gateway.stop() == 0
     trigger = tmp_path / "trigger"
     usual, gateway.command = (
@@ -184,7 +188,7 @@ def test_when_the_disk_fails_it_ends_at_once_and_nothing_that_was_answered_is_lo
     draft = trigger.with_suffix(".new")
     draft.write_text(failure)
     draft.rename(trigger)
-    assert gateway.wait(60) == DISK_FAILED
+    assert gateway.wait() == DISK_FAILED
     assert "the disk failed" in gateway.stderr.read_text()
     gateway.command = usual
     gateway.start()

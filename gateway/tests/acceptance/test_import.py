@@ -12,6 +12,7 @@ import pytest
 from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.api.stream import Stream, external_id, line
+from gateway.tests.patience import PATIENCE
 
 LINES = 200_000
 
@@ -46,7 +47,7 @@ def test_memory_stays_the_same_however_many_lines_come(gateways: Callable[..., G
             answered += part.count(b"\n")
             if answered >= (len(measured) + 1) * LINES // 10:
                 measured.append(resident(gateway))
-        sending.join()
+        sending.join(PATIENCE)
     assert answered == LINES
     assert gateway.api.ask("GET", f"/v1/events?after={LINES - 1}")["last"] == LINES
     assert max(measured[3:]) - measured[3] < 40, measured

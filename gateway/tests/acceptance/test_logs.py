@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gateway.tests.acceptance.client import DOCUMENT, until
+from gateway.tests.acceptance.client import DOCUMENT, Reply, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.receiver import FAIL, Endpoint, always
 
@@ -16,7 +16,20 @@ pytestmark = pytest.mark.slow
 
 
 def lines(gateway: GatewayProcess, message: str) -> list[dict[str, Any]]:
-    return [line for line in map(json.loads, gateway.stderr.read_text().splitlines()) if line["message"] == message]
+    whole, _, _ = gateway.stderr.read_text().rpartition("\n")
+    return [line for line in map(json.loads, whole.splitlines()) if line["message"] == message]
+
+
+def of_requests(gateway: GatewayProcess, *replies: Reply) -> list[dict[str, Any]]:
+    """The lines of these requests, once they are there: an answer may be heard before its line is written."""
+    ids = [reply.headers["request-id"] for reply in replies]
+
+    def logged() -> list[dict[str, Any]] | None:
+        by_id = {line["request"]: line for line in lines(gateway, "request")}
+        return [by_id[each] for each in ids] if by_id.keys() >= set(ids) else None
+
+    found: list[dict[str, Any]] = until(logged)
+    return found
 
 
 def test_a_change_is_followed_from_its_request_over_its_event_to_a_failed_attempt(
@@ -30,9 +43,7 @@ def test_a_change_is_followed_from_its_request_over_its_event_to_a_failed_attemp
     assert again.headers["signalpost-event"] == event
     assert [each["id"] for each in gateway.api.events_of(made.json())] == [event]
 
-    by_request = {line["request"]: line for line in lines(gateway, "request")}
-    for reply in (made, again):
-        line = by_request[reply.headers["request-id"]]
+    for reply, line in zip((made, again), of_requests(gateway, made, again), strict=True):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("timestamp"))
         assert line.pop("ms") >= 0
         assert line == {
@@ -53,8 +64,7 @@ def test_refused_requests_are_logged_by_their_route_without_what_was_sent(gatewa
         gateway.api.request("POST", "/v1/documents", {"what-was-sent": 1}),
         gateway.api.request("GET", "/v1/events", authorization="Bearer what-was-sent"),
     ]
-    logged = {line["request"]: line for line in lines(gateway, "request")}
-    told = [logged[reply.headers["request-id"]] for reply in replies]
+    told = of_requests(gateway, *replies)
     assert [(line["route"], line["status"], line["key"]) for line in told] == [
         ("/v1/documents/{externalId}", 422, "operator"),
         ("none", 404, None),
@@ -69,12 +79,14 @@ def test_whoever_watches_the_process_leaves_a_line_at_the_level_debug_alone(gate
         gateway = gateways(log_format="json", log_level=level)
         for path in ("/health/live", "/health/ready", "/metrics"):
             assert gateway.api.request("GET", path).status == 200
-        assert [line["route"] for line in lines(gateway, "request")] == wanted
+        of_requests(gateway, gateway.api.request("GET", "/v1/events"))
+        assert [line["route"] for line in lines(gateway, "request")] == [*wanted, "/v1/events"]
 
 
 def test_as_text_a_line_says_the_same(gateways: Gateways) -> None:
     gateway = gateways(log_format="text")
     made = gateway.api.request("POST", "/v1/documents", DOCUMENT)
-    (line,) = (line for line in gateway.stderr.read_text().splitlines() if made.headers["request-id"] in line)
+    identity = made.headers["request-id"]
+    (line,) = until(lambda: [line for line in gateway.stderr.read_text().splitlines() if identity in line])
     assert f"event={made.headers['signalpost-event']}" in line
     assert re.search(r"\[info +\] request ", line)

@@ -1,16 +1,16 @@
-"""Retries over real time (C16): how often, when, and what a person, an endpoint or a crash change about it."""
+"""Retries over real time (C16): how often, when, and what a person, an endpoint or a crash change about it.
+
+That nothing is sent too early holds on any machine. How late it may be is asserted on virtual time, by the engine's
+tests of the same.
+"""
 
 import time
 from collections.abc import Callable
 
 import pytest
-from gateway.tests.acceptance.client import Client, seconds
+from gateway.tests.acceptance.client import Client, seconds, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.receiver import FAIL, OK, Answer, Endpoint, always, first
-
-JITTER_MOST = 0.2
-NOISE = 0.8
-"""Seconds by which a busy machine may be late. Early it may never be."""
 
 Endpoints = Callable[..., Endpoint]
 Gateways = Callable[..., GatewayProcess]
@@ -27,33 +27,26 @@ def waits(endpoint: Endpoint, event_id: str) -> list[float]:
 def test_an_event_that_fails_three_times_is_delivered_by_the_fourth_attempt_each_in_its_time(
     api: Client, endpoint: Endpoints
 ) -> None:
-    """C16: delays of 1 s (the setting) plus 0 to 20 %, never early; C2: the same event each time."""
+    """C16: delays of 1 s (the setting), never early; C2: the same event each time."""
     hook = endpoint(first(FAIL, FAIL, FAIL))
     subscription = api.subscribe(hook.url)
     assert subscription["retryDelays"] == [1, 1, 1]
-    document = api.create()
-    (event,) = api.events_of(document)
+    (event,) = api.events_of(api.create())
 
-    planned = []
-    for number in (1, 2, 3):
-        parked = api.until_delivery(subscription, event["id"], "retrying", attempts=number)
-        attempt = parked["attempts"][-1]
-        assert (attempt["number"], attempt["counted"], attempt["error"]) == (number, True, "status")
-        assert (attempt["statusCode"], attempt["answer"]) == (500, "no")
-        ended = seconds(attempt["startedAt"]) + attempt["durationMs"] / 1000
-        planned.append(seconds(parked["nextAttemptAt"]) - ended)
-        hook.until(number + 1)
     done = api.until_delivery(subscription, event["id"], "delivered", attempts=4)
 
     assert [request.attempt for request in hook.requests] == [1, 2, 3, 4]
     assert {request.id for request in hook.requests} == {event["id"]}
     assert len({request.body for request in hook.requests}) == 1
-    assert [attempt["number"] for attempt in done["attempts"]] == [1, 2, 3, 4]
+    attempts = done["attempts"]
+    assert [(attempt["number"], attempt["counted"]) for attempt in attempts] == [(n, True) for n in (1, 2, 3, 4)]
+    assert [attempt["error"] for attempt in attempts] == ["status"] * 3 + [None]
+    assert [(attempt["statusCode"], attempt["answer"]) for attempt in attempts] == [(500, "no")] * 3 + [(200, "ok")]
     assert done["nextAttemptAt"] is None
-    for wait in planned:
-        assert 1 <= wait <= 1 + JITTER_MOST + 0.1
-    for wait in waits(hook, event["id"]):
-        assert 1 <= wait <= 1 + JITTER_MOST + NOISE
+    ended = [seconds(attempt["startedAt"]) + attempt["durationMs"] / 1000 for attempt in attempts]
+    # Durations are told in whole ms.
+    assert all(seconds(later["startedAt"]) - end > 0.999 for end, later in zip(ended, attempts[1:], strict=False))
+    assert all(wait >= 1 for wait in waits(hook, event["id"]))
     assert api.subscription(subscription)["health"]["state"] == "healthy"
 
 
@@ -95,8 +88,8 @@ def test_retry_after_lengthens_the_next_delay_and_holds_what_else_the_endpoint_w
 
     again, held = hook.of(event["id"])[1], hook.of(other["id"])[0]
     assert (again.attempt, held.attempt) == (2, 1)
-    assert 3 <= again.arrived - refused.arrived <= 3 * (1 + JITTER_MOST) + NOISE
-    assert 3 <= held.arrived - refused.arrived <= 3 + NOISE
+    assert again.arrived - refused.arrived >= 3
+    assert held.arrived - refused.arrived >= 3
     counted = api.delivery(subscription, event["id"])["attempts"][0]
     assert (counted["statusCode"], counted["counted"]) == (status, True)
 
@@ -104,13 +97,13 @@ def test_retry_after_lengthens_the_next_delay_and_holds_what_else_the_endpoint_w
 @pytest.mark.slow
 def test_retry_after_on_another_status_changes_nothing(api: Client, endpoint: Endpoints) -> None:
     """C16: on 429 or 503 only."""
-    hook = endpoint(first(Answer(500, (("retry-after", "30"),))))
+    hook = endpoint(first(Answer(500, (("retry-after", "3600"),))))
     api.subscribe(hook.url)
     (event,) = api.events_of(api.create())
     hook.until(1)
     (other,) = api.events_of(api.create())
-    assert hook.until_of(other["id"], 1, wait=5)
-    assert hook.until_of(event["id"], 2, wait=5)
+    assert hook.until_of(other["id"], 1)
+    assert hook.until_of(event["id"], 2)
 
 
 @pytest.mark.slow
@@ -139,34 +132,27 @@ def test_a_retry_by_hand_sends_one_attempt_more_of_the_same_event(api: Client, e
 @pytest.mark.slow
 def test_a_retry_by_hand_that_fails_leaves_the_schedule_as_it_was(api: Client, endpoint: Endpoints) -> None:
     hook = endpoint(always(FAIL))
-    subscription = api.subscribe(hook.url, retryDelays=[3])
+    subscription = api.subscribe(hook.url, retryDelays=[3600])
     (event,) = api.events_of(api.create())
     planned = api.until_delivery(subscription, event["id"], "retrying")["nextAttemptAt"]
 
     api.retry(subscription, event["id"])
-    parked = api.until_delivery(subscription, event["id"], "retrying", attempts=2)
-    extra = parked["attempts"][1]
-    assert parked["nextAttemptAt"] == planned
-    assert extra["counted"] is False
-    assert seconds(extra["startedAt"]) < seconds(planned) - 1, "it was not sent at once"
-    hook.answer = always(OK)
-    done = api.until_delivery(subscription, event["id"], "delivered", attempts=3)
 
-    assert len(hook.requests) == 3
-    last = done["attempts"][2]
-    assert (last["number"], last["counted"]) == (2, True)
-    assert 0 <= seconds(last["startedAt"]) - seconds(planned) <= NOISE
+    parked = api.until_delivery(subscription, event["id"], "retrying", attempts=2)
+    assert parked["nextAttemptAt"] == planned
+    assert [(attempt["number"], attempt["counted"]) for attempt in parked["attempts"]] == [(1, True), (2, False)]
+    assert len(hook.requests) == 2
 
 
 @pytest.mark.slow
 def test_a_retry_by_hand_of_a_parked_event_that_succeeds_ends_its_schedule(api: Client, endpoint: Endpoints) -> None:
     hook = endpoint(first(FAIL))
-    subscription = api.subscribe(hook.url, retryDelays=[2])
+    subscription = api.subscribe(hook.url, retryDelays=[3600])
     (event,) = api.events_of(api.create())
     api.until_delivery(subscription, event["id"], "retrying")
     api.retry(subscription, event["id"])
-    api.until_delivery(subscription, event["id"], "delivered", attempts=2, wait=1.5)
-    time.sleep(2.6)
+    done = api.until_delivery(subscription, event["id"], "delivered", attempts=2)
+    assert done["nextAttemptAt"] is None
     assert len(hook.requests) == 2
 
 
@@ -214,9 +200,9 @@ def test_what_fell_due_while_the_gateway_was_down_is_sent_when_it_is_back(
     hook = endpoint(first(FAIL))
     subscription = gateway.api.subscribe(hook.url)
     (event,) = gateway.api.events_of(gateway.api.create())
-    gateway.api.until_delivery(subscription, event["id"], "retrying")
+    until(lambda: gateway.api.delivery(subscription, event["id"])["attempts"])
     gateway.kill()
-    time.sleep(1.5)
+    time.sleep(1.3)
     gateway.start()
-    gateway.api.until_delivery(subscription, event["id"], "delivered", attempts=2, wait=3)
+    gateway.api.until_delivery(subscription, event["id"], "delivered", attempts=2)
     assert [request.attempt for request in hook.requests] == [1, 2]

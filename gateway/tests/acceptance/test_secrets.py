@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from gateway.tests.acceptance.client import DOCUMENT, Client, Reply
 from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess, another_master_key
-from gateway.tests.acceptance.receiver import FAIL, HANG, OK, RESET, Endpoint, always
+from gateway.tests.acceptance.receiver import FAIL, HELD, OK, RESET, Endpoint, always
+from gateway.tests.patience import PATIENCE
 
 Gateways = Callable[..., GatewayProcess]
 Endpoints = Callable[..., Endpoint]
@@ -96,7 +97,7 @@ def files(gateway: GatewayProcess, folder: Path) -> dict[str, bytes]:
 def command(gateway: GatewayProcess, *arguments: object) -> bytes:
     """What a command of the command line printed."""
     done = subprocess.run(
-        [COMMAND, *map(str, arguments)], capture_output=True, check=True, timeout=30,
+        [COMMAND, *map(str, arguments)], capture_output=True, check=True, timeout=PATIENCE,
         env={**os.environ, "SIGNALPOST_DATA_DIR": str(gateway.data_dir)},
     )  # fmt: skip
     return done.stdout + done.stderr
@@ -112,6 +113,8 @@ def subscribe(gateway: GatewayProcess, hooks: Mapping[str, Endpoint]) -> dict[st
         fields = {"url": f"{hook.url}?token={URL_QUERY}", "eventTypes": EVENT_TYPES, "headers": {"x-token": HEADER}}
         if name != "made":
             fields["secret"] = OWN_SECRET
+        if name == "hanging":
+            fields["retryDelays"] = []
         once, again = (
             gateway.api.request("POST", "/v1/subscriptions", fields, idempotency_key=f"key-{name}") for _ in range(2)
         )
@@ -141,10 +144,10 @@ def use(api: KeepingClient, subscriptions: Mapping[str, Any], hooks: Mapping[str
         for event in events:
             api.until_delivery(subscriptions[name], event, "delivered")
     for name in ("failing", "resetting", "hanging"):
-        api.until_delivery(subscriptions[name], events[0], "failed", attempts=2)
+        failed = api.until_delivery(subscriptions[name], events[0], "failed")
         hooks[name].answer = always(OK)
         api.retry(subscriptions[name], events[0])
-        api.until_delivery(subscriptions[name], events[0], "delivered", attempts=3)
+        api.until_delivery(subscriptions[name], events[0], "delivered", attempts=len(failed["attempts"]) + 1)
     changed = api.change_subscription(subscriptions["well"], headers={"x-token": CHANGED_HEADER}, name="Changed")
     assert changed["headers"] == {"x-token": None}
     api.create()
@@ -196,13 +199,13 @@ def broken_json(gateway: GatewayProcess, api: KeepingClient) -> Reply:
 
 
 def test_no_secret_is_found_where_it_has_no_business(gateways: Gateways, endpoint: Endpoints, tmp_path: Path) -> None:
-    gateway = gateways(retry_delays="1", attempt_timeout="0.5", log_level="debug", log_format="json")
+    gateway = gateways(retry_delays="1", attempt_timeout="2", log_level="debug", log_format="json")
     hooks = {
         "well": endpoint(OK),
         "made": endpoint(OK),
         "failing": endpoint(FAIL),
         "resetting": endpoint(RESET),
-        "hanging": endpoint(HANG),
+        "hanging": endpoint(HELD),
     }
     api = KeepingClient(gateway)
     subscriptions = subscribe(gateway, hooks)
@@ -262,7 +265,7 @@ def test_a_start_that_fails_for_its_keys_does_not_show_them(gateways: Gateways, 
     for flag, value, code in (("--master-key", another_master_key(), 1), ("--operator-key", REFUSED, 1)):
         ended = subprocess.run(
             [COMMAND, "serve", "--data-dir", gateway.data_dir, "--port", "0", flag, value],
-            capture_output=True, check=False, timeout=30,
+            capture_output=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
         assert ended.returncode == code
         assert ended.stderr

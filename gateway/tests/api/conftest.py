@@ -16,21 +16,15 @@ import apsw
 import pytest
 import uvicorn
 import uvloop
-from hypothesis import settings as hypothesis_settings
+from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.serve import listen
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.settings import Settings
 
-hypothesis_settings.register_profile("no deadline", deadline=None)
-hypothesis_settings.load_profile("no deadline")
-
 PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
 TABLES = ("tenant", "document", "event", "subscription", "idempotency", "retry", "api_key")
 """What requests change; lanes, deliveries and attempts are the engine's."""
-READY_SECONDS = 10
-KEPT_SECONDS = 2
-"""How long a connection is used again: less than the 5 s after which the server ends it."""
 T = TypeVar("T")
 Headers = Mapping[str, str | None] | None
 Body = Any
@@ -81,8 +75,7 @@ class Client:
     def __init__(self, port: int, key: str) -> None:
         self.port = port
         self.key = key
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)
-        self._used = time.monotonic()
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
     def close(self) -> None:
         self._connection.close()
@@ -98,8 +91,6 @@ class Client:
         if payload is not None:
             lines.setdefault("content-type", "application/json")
         given = {name: value for name, value in lines.items() if value is not None}
-        if time.monotonic() > self._used + KEPT_SECONDS:
-            self._connection.close()
         try:
             self._connection.request(method, path, payload, given)
             response = self._connection.getresponse()
@@ -107,14 +98,13 @@ class Client:
         except BaseException:
             self._connection.close()
             raise
-        self._used = time.monotonic()
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, names, content)
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.send("GET", path, headers=headers)
 
-    def raw(self, data: bytes, seconds: float = 5.0, *, hang_up: bool = False) -> bytes:
+    def raw(self, data: bytes, seconds: float = PATIENCE, *, hang_up: bool = False) -> bytes:
         """What comes back for these very bytes until the server closes the connection or has said nothing for long.
         `hang_up`: say right after them that nothing more will come."""
         received = b""
@@ -154,7 +144,7 @@ class World(Client):
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._up.wait(READY_SECONDS)
+        assert self._up.wait(PATIENCE)
         self._raise_failure()
         super().__init__(self._listener.getsockname()[1], self._key)
         self._database = apsw.Connection(str(settings.data_dir / "signalpost.db"), flags=apsw.SQLITE_OPEN_READONLY)
@@ -169,7 +159,7 @@ class World(Client):
         self._database.close()
         assert self._server is not None
         self._server.should_exit = True
-        self._thread.join(READY_SECONDS)
+        self._thread.join(PATIENCE)
         self._listener.close()
         assert not self._thread.is_alive()
         assert self._failure is None
@@ -193,6 +183,7 @@ class World(Client):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                timeout_keep_alive=3600,  # a test that takes long between two requests finds its connection again
                 timeout_graceful_shutdown=1,
             )
             self._server = uvicorn.Server(config)
@@ -238,9 +229,9 @@ class World(Client):
         assert self.state() == before
         return problem
 
-    def wait_until(self, true: Callable[[], T], seconds: float = READY_SECONDS) -> T:
+    def wait_until(self, true: Callable[[], T]) -> T:
         """The first true value of something that becomes true soon."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while not (value := true()):
             assert time.monotonic() < deadline, "it did not become true"
             time.sleep(0.01)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from gateway.tests.patience import PATIENCE
+
 PATH = "/v1/documents/import"
 SNAPSHOT = {
     "type": "NDA",
@@ -33,7 +35,7 @@ class Stream:
 
     def __init__(self, port: int, key: str, *headers: str, receive_buffer: int | None = None) -> None:
         self.raw = socket.socket()
-        self.raw.settimeout(10)
+        self.raw.settimeout(PATIENCE)
         if receive_buffer is not None:
             self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.raw.connect(("127.0.0.1", port))

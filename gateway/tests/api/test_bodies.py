@@ -263,7 +263,7 @@ def test_a_length_without_end_is_refused_before_its_body_came(world: "World") ->
         f"POST /v1/documents HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.key}\r\n"
         "connection: close\r\ncontent-length: 99999999999999\r\n\r\n{"
     )
-    answer = world.raw(head.encode(), 2)
+    answer = world.raw(head.encode())
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 

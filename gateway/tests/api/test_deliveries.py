@@ -118,7 +118,7 @@ def test_a_delivery_that_arrived(world: "World", subscribe: Subscribe) -> None:
     assert set(attempt) >= ATTEMPT
     assert (attempt["number"], attempt["statusCode"], attempt["error"]) == (1, 200, None)
     assert attempt["answer"] == "ok"
-    assert 0 < attempt["durationMs"] < 5000
+    assert attempt["durationMs"] > 0
     assert TIMESTAMP.fullmatch(attempt["startedAt"])
     assert attempt["startedAt"] > delivery["createdAt"]
     (listed,) = deliveries(world, subscription)

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 import schemathesis
+from gateway.tests.patience import PATIENCE
 from hypothesis import HealthCheck, settings
 from schemathesis import Case, CheckContext, Config, DeserializationContext, HookContext, Response, SerializationContext
 from schemathesis.core.failures import AcceptedNegativeData, Failure
@@ -49,6 +50,7 @@ BEYOND_A_SCHEMA = {
 CONFIG = {
     "seed": 1,
     # Every request gets the key; `ignored_auth` sends it again without one and with a wrong one.
+    "request-timeout": PATIENCE,
     "generation": {"with-security-parameters": False},
     "checks": {
         "positive_data_acceptance": {
@@ -220,7 +222,7 @@ def make_there(case: Case[Any], things: Things) -> None:
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None)
+@settings(max_examples=EXAMPLES, derandomize=True, database=None)
 def test_a_call_does_what_is_described(case: Case[Any], world: "World", things: Things) -> None:
     keep_harmless(case)
     make_there(case, things)
@@ -256,7 +258,6 @@ def test_what_was_created_is_there_until_it_is_deleted(things: Things) -> None:
             stateful_step_count=8,
             derandomize=True,
             database=None,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         )
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from gateway.tests.patience import PATIENCE
 from openapi_python_client import generate
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
@@ -66,7 +67,7 @@ class Api:
             for file in package.glob("api/*/[a-z]*.py")
         }
         url = f"http://127.0.0.1:{world.port}"
-        self.client = make(base_url=url, token=world.key, raise_on_unexpected_status=True)
+        self.client = make(base_url=url, token=world.key, raise_on_unexpected_status=True, timeout=PATIENCE)
 
     def answer(self, name: str, *ids: UUID, **given: Any) -> Any:
         return self.functions[name](*ids, client=self.client, **given)

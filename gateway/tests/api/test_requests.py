@@ -5,6 +5,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.patience import PATIENCE
 
 from signalpost.api.principals import Principals
 from signalpost.domain.errors import Unauthenticated
@@ -306,7 +307,7 @@ def test_very_many_parameters_hold_nobody_up(world: "World") -> None:
     answer = world.get("/v1/events?" + query)
     assert answer.status == 422
     assert len(answer.json["errors"]) == 100, "as many as a person can read"
-    with socket.create_connection(("127.0.0.1", world.port), timeout=5):
+    with socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE):
         pass
 
 
@@ -392,7 +393,7 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(world: "World") ->
     body = json.dumps(dict(world.document)).encode()
     whole = POST.replace(b"KEY", world.key.encode()) + b"content-length: %d\r\n\r\n%b" % (len(body), body)
     for length in range(0, len(whole), 17):
-        with socket.create_connection(("127.0.0.1", world.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE) as connection:
             connection.sendall(whole[:length])
     world.get("/v1/events").ok()
     assert world.state() == before

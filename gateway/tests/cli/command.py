@@ -1,8 +1,9 @@
-"""Runs the real command, as a person or a script does, and what it speaks to: a gateway and an endpoint."""
+"""Runs the command, as a person or a script does, and what it speaks to: a gateway and an endpoint."""
 
 import contextlib
 import fcntl
 import json
+import multiprocessing
 import os
 import pty
 import re
@@ -10,18 +11,28 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from gateway.tests.acceptance.client import until
+from gateway.tests.cli import child
+from gateway.tests.patience import PATIENCE
 
 SIGNALPOST = Path(sys.executable).parent / "signalpost"
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 NOWHERE = "http://127.0.0.1:9"
 """Allowed as a target; nothing listens there."""
+COMMAND_MOST = 5 * PATIENCE
+"""Seconds after which a command is taken for one that does not end; a benchmark takes long."""
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["__main__", "gateway.tests.cli.child", *child.LIBRARIES])
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -32,11 +43,20 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(*arguments: str, code: int = 0, stdin: str = "", **more: str) -> Done:
-    done = subprocess.run(
-        [SIGNALPOST, *arguments], input=stdin, capture_output=True, text=True, timeout=60, env=environment(**more)
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+    """A command that ends by itself, as `child` says."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for name, content in (("stdin", stdin), ("stdout", ""), ("stderr", "")):
+            (folder / name).write_text(content)
+        process = _FORKS.Process(target=child.command, args=(arguments, environment(**more), folder), daemon=True)
+        process.start()
+        process.join(COMMAND_MOST)
+        shown, said = ((folder / name).read_text() for name in ("stdout", "stderr"))
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError(f"it does not end: {shown + said}")
+    assert process.exitcode == code, shown + said
+    return Done(arguments, process.exitcode, shown, said)
 
 
 def json_of(done: Done) -> Any:
@@ -63,22 +83,40 @@ def at_terminal(columns: int, *arguments: str, **more: str) -> str:
         while piece := os.read(ours, 65536):
             shown += piece
     os.close(ours)
-    process.wait(10)
+    process.wait(PATIENCE)
     return shown.decode().replace("\r\n", "\n")
 
 
 @contextlib.contextmanager
-def following(*arguments: str, **more: str) -> Iterator[Callable[[], Any]]:
-    """A command that follows something, as JSON: reads its next line. Ended as with Ctrl-C."""
-    process = subprocess.Popen([SIGNALPOST, *arguments, "--json"], stdout=subprocess.PIPE, env=environment(**more))
+def following(data_dir: Path, *arguments: str) -> Iterator[Callable[[], Any]]:
+    """A command that follows something, as JSON, once it does so: reads its next line. Ended as with Ctrl-C."""
+    before = _looks(data_dir)
+    process = subprocess.Popen(
+        [SIGNALPOST, *arguments, "--json"],
+        stdout=subprocess.PIPE,
+        env=environment(SIGNALPOST_DATA_DIR=str(data_dir)),
+    )
     assert process.stdout is not None
     stdout = process.stdout
+    patience = threading.Timer(COMMAND_MOST, process.kill)
+    patience.start()
     try:
+        # It says nothing when it is ready. It asks twice where the log ends; what comes later it shows.
+        until(lambda: _looks(data_dir) > before + 2)
         yield lambda: json.loads(stdout.readline())
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(PATIENCE) == 130
+        patience.cancel()
         stdout.close()
+
+
+def _looks(data_dir: Path) -> float:
+    """How often the log was read, says the gateway of this folder."""
+    with urllib.request.urlopen((data_dir / "address").read_text().strip() + "/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    counted = 'signalpost_requests_total{method="GET",route="/v1/events",'
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(counted))
 
 
 @contextlib.contextmanager
@@ -93,7 +131,7 @@ def gateway(folder: Path, *settings: str) -> Iterator["subprocess.Popen[str]"]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(PATIENCE)
         process.stdout.close()
 
 

@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import pytest
@@ -54,10 +53,7 @@ def test_a_tail_shows_a_delivery_when_it_appears_and_whenever_its_state_changes(
 ) -> None:
     create(run, "before")
     endpoint.status = 500
-    with following(
-        "deliveries", "tail", "--subscription", subscription, SIGNALPOST_DATA_DIR=str(data_dir)
-    ) as next_line:
-        time.sleep(2)  # it says nothing when it is ready
+    with following(data_dir, "deliveries", "tail", "--subscription", subscription) as next_line:
         document = create(run, "after")
         seen = [next_line()]
         while seen[-1]["status"] not in ("delivered", "failed"):
@@ -77,8 +73,7 @@ def test_a_tail_shows_a_delivery_when_it_appears_and_whenever_its_state_changes(
 def test_a_tail_of_one_state_shows_nothing_else(
     run: Run, subscription: str, endpoint: Endpoint, data_dir: Path
 ) -> None:
-    with following("deliveries", "tail", "--status", "failed", SIGNALPOST_DATA_DIR=str(data_dir)) as next_line:
-        time.sleep(2)
+    with following(data_dir, "deliveries", "tail", "--status", "failed") as next_line:
         create(run)
         until(lambda: json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json")))
         endpoint.status = 500

@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,6 @@ def test_what_is_not_there_or_wrong_is_said(run: Run, document: str) -> None:
 
 def test_a_tail_follows_what_comes_and_nothing_before(run: Run, data_dir: Path) -> None:
     create(run, "before")
-    with following("events", "tail", SIGNALPOST_DATA_DIR=str(data_dir)) as next_line:
-        time.sleep(2)  # it says nothing when it is ready
+    with following(data_dir, "events", "tail") as next_line:
         create(run, "after")
         assert next_line()["event"]["data"]["document"]["title"] == "after"

@@ -11,6 +11,7 @@ import pytest
 from gateway.tests.acceptance.client import until
 from gateway.tests.cli import command
 from gateway.tests.cli.command import SIGNALPOST, Run, environment, json_of
+from gateway.tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -149,8 +150,8 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_can_be_done_again(tm
         importing.stdin.flush()
         until(lambda: json_of(command.run("events", "list", "--limit", "1", "--json", **here)))
         gateway.send_signal(signal.SIGKILL)
-        gateway.wait(10)
-        answered, said = importing.communicate(text[len(begin) :], timeout=30)
+        gateway.wait(PATIENCE)
+        answered, said = importing.communicate(text[len(begin) :], timeout=PATIENCE)
         assert importing.returncode == 1
     through = len(answered.splitlines())
     assert f"Up to line {through:,} all is done; {through:,} lines: {through:,} created" in said
@@ -185,7 +186,7 @@ def test_an_import_that_is_stopped_says_how_far_it_came(
             importing.stdin.write(ndjson(snapshot(number) for number in range(21_000, 22_000)))
             importing.stdin.flush()
     assert "Import the same again" in importing.stderr.read()
-    assert importing.wait(10) == code
+    assert importing.wait(PATIENCE) == code
     importing.stderr.close()
     with contextlib.suppress(BrokenPipeError):
         importing.stdin.close()

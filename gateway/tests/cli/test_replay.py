@@ -6,6 +6,7 @@ from urllib.request import Request, urlopen
 import pytest
 from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, Endpoint, Run, create, environment, json_of
+from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.replay import RUNNING_MOST
 
@@ -81,7 +82,7 @@ def test_a_replay_goes_on_when_nobody_waits_for_it_any_more(run: Run, paused: st
     )
     until(lambda: json_of(run("replay", "list", paused, "--json")))
     waiting.send_signal(signal.SIGINT)
-    assert waiting.wait(10) == 130
+    assert waiting.wait(PATIENCE) == 130
     [made] = json_of(run("replay", "list", paused, "--json"))
     assert made["state"] == "running"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from gateway.tests.cli.command import SIGNALPOST, environment
+from gateway.tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -24,12 +25,12 @@ def test_metrics_on_a_port_of_their_own_are_nowhere_else(tmp_path: Path) -> None
         assert statuses == [404, 200, 200, 404]
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         process.stdout.close()
 
 
 def _status(address: str, path: str) -> int:
-    connection = http.client.HTTPConnection(address, timeout=10)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
     connection.request("GET", path)
     status = connection.getresponse().status
     connection.close()

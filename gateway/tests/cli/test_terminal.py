@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from gateway.tests.cli.command import ESCAPES, SIGNALPOST, Run, at_terminal, create, environment
+from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.output import fitted
 
@@ -83,5 +84,5 @@ def test_a_reader_that_has_seen_enough_ends_a_command_in_peace(run: Run, data_di
     assert command.stderr is not None
     command.stdout.close()
     assert command.stderr.read() == b""
-    assert command.wait(10) == 0
+    assert command.wait(PATIENCE) == 0
     command.stderr.close()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pytest
 import trustme
 import uvloop
+from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.request import Request
@@ -27,7 +28,7 @@ sys.modules["endpoint"] = _module
 _spec.loader.exec_module(_module)
 
 if TYPE_CHECKING:
-    from gateway.tests.engine.endpoint import Endpoint
+    from gateway.tests.engine.endpoint import Endpoint, Turns
 
 T = TypeVar("T")
 
@@ -41,27 +42,35 @@ class Client:
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
-        self.started: list[asyncio.Future[Outcome]] = []
         self._told: list[int] = []
 
-    def start(self, request: Request) -> "asyncio.Future[Outcome]":
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    def start(self, request: Request, within: float | None = None) -> "asyncio.Future[Outcome]":
+        """`within`: it is to end before a timer of so many seconds, set now, has its turn. However slow the machine is,
+        it is so for both."""
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Outcome] = loop.create_future()
         number = len(self._told)
         self._told.append(0)
-        self.started.append(outcome)
+        late = asyncio.Event()
+        timer = None if within is None else loop.call_later(within, late.set)
 
         def done(told: Outcome) -> None:
             self._told[number] += 1
-            if not outcome.done():
+            if timer is not None:
+                timer.cancel()
+            if late.is_set() and not outcome.done():
+                outcome.set_exception(AssertionError(f"it did not end within {within} s"))
+            elif not outcome.done():
                 outcome.set_result(told)
 
         self.sender.send(request, done)
         assert self._told[number] == 0, "told from inside send()"
         return outcome
 
-    async def attempt(self, request: Request) -> Outcome:
-        async with asyncio.timeout(10):
-            return await self.start(request)
+    async def attempt(self, request: Request, within: float | None = None) -> Outcome:
+        await asyncio.sleep(0)  # a loop's own clock may stand still for as long as one of its turns takes
+        async with asyncio.timeout(PATIENCE):
+            return await self.start(request, within)
 
     def assert_each_told_once(self) -> None:
         assert self._told == [1] * len(self._told)
@@ -74,6 +83,7 @@ class Sending(Protocol):
         allow: str = ...,
         names: Mapping[str, Sequence[str]] | None = None,
         resolve: Resolve | None = None,
+        clock: Callable[[], float] = time.monotonic,
         **settings: Any,
     ) -> AbstractAsyncContextManager[Client]: ...
 
@@ -91,12 +101,19 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., "Endpoint"]]:
+def turns() -> "Turns":
+    """Those of the loop on which a sender is under test."""
+    made: Turns = _module.Turns()
+    return made
+
+
+@pytest.fixture
+def serve(turns: "Turns") -> Iterator[Callable[..., "Endpoint"]]:
     """Makes endpoints that are stopped with the test."""
     made: list[Endpoint] = []
 
     def maker(*args: Any, **kwargs: Any) -> "Endpoint":
-        made.append(_module.Endpoint(*args, **kwargs))
+        made.append(_module.Endpoint(*args, turns=turns, **kwargs))
         return made[-1]
 
     yield maker
@@ -105,7 +122,7 @@ def serve() -> Iterator[Callable[..., "Endpoint"]]:
 
 
 @pytest.fixture
-def sending() -> Sending:
+def sending(turns: "Turns") -> Sending:
     """Makes a sender that may call these endpoints, by the names given, and that has told everything
     exactly once when it is closed."""
 
@@ -115,6 +132,7 @@ def sending() -> Sending:
         allow: str = "",
         names: Mapping[str, Sequence[str]] | None = None,
         resolve: Resolve | None = None,
+        clock: Callable[[], float] = time.monotonic,
         **settings: Any,
     ) -> AsyncIterator[Client]:
         async def from_names(host: str, port: int) -> Sequence[str]:
@@ -131,12 +149,16 @@ def sending() -> Sending:
             loop=asyncio.get_running_loop(),
             wall=lambda: time.time_ns() // 1000,
             resolve=resolve or from_names,
+            clock=clock,
         )
         client = Client(sender)
+        counting = asyncio.ensure_future(turns.keep_counting())
         try:
             yield client
         finally:
             await sender.close(0)
+            counting.cancel()
+            await asyncio.wait([counting])
         client.assert_each_told_once()
 
     return maker

@@ -5,6 +5,7 @@ and so that nothing it does is in step with the event loop under test. When it r
 gone, the connection is closed.
 """
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -28,15 +29,29 @@ class Received(NamedTuple):
     body: bytes
 
 
+class Turns:
+    """How often the loop under test has looked at its sockets since. Whoever waits for some turns of it knows that what
+    lay in a socket before was read, however slow the machine is."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def keep_counting(self) -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            self.count += 1
+
+
 class Peer:
     """The endpoint's side of one connection."""
 
-    def __init__(self, raw: socket.socket, number: int, stopping: threading.Event) -> None:
+    def __init__(self, raw: socket.socket, number: int, stopping: threading.Event, turns: Turns) -> None:
         self.raw = raw
         self.number = number
         """0 for the endpoint's first connection."""
         self.answered = 0
         self._stopping = stopping
+        self._turns = turns
         self._unread = b""
 
     def read_head(self) -> bytes:
@@ -75,6 +90,12 @@ class Peer:
         if self._stopping.wait(seconds):
             raise Gone
 
+    def let_read(self) -> None:
+        """Wait until the other side has read what it was sent."""
+        before = self._turns.count
+        while self._turns.count < before + 3:
+            self.pause(0.002)
+
     def hold(self) -> None:
         """Say nothing until the other side has gone."""
         while True:
@@ -111,11 +132,18 @@ class Endpoint:
     """Listens from its making until `stop`. A script that fails shows there."""
 
     def __init__(
-        self, script: Script | bytes = OK, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+        self,
+        script: Script | bytes = OK,
+        *,
+        turns: Turns,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.connections = 0
         """Accepted so far."""
         self._script = answering(script) if isinstance(script, bytes) else script
+        self._turns = turns
         self._tls = tls
         self._host = host
         self._stopping = threading.Event()
@@ -150,13 +178,13 @@ class Endpoint:
         self._stopping.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._accepting.join(5)
+        self._accepting.join(60)
         self._listener.close()
         for peer in list(self._peers):
             with contextlib.suppress(OSError):
                 peer.raw.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive(), "a script does not end"
         if self._faults:
             raise self._faults[0]
@@ -173,7 +201,7 @@ class Endpoint:
             thread.start()
 
     def _serve(self, raw: socket.socket, number: int) -> None:
-        peer = Peer(raw, number, self._stopping)
+        peer = Peer(raw, number, self._stopping, self._turns)
         self._peers.add(peer)
         try:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -358,6 +358,23 @@ def test_an_engine_that_closes_while_nothing_can_be_recorded_ends(world: World) 
     assert world.lane("a").open == []
 
 
+def test_a_close_waits_for_what_is_under_way_as_long_as_its_grace_and_no_longer(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.subscribe("b")
+        world.endpoint("a").answers(HANG)
+        world.endpoint("b").answers(Reply(after=1.5))
+        await life.create("x")
+        await life.until(lambda: len(world.endpoint("b").calls) == 1)
+        began = life.loop.time()
+        await life.engine.close(2)
+        assert 2 <= life.loop.time() - began < 2.1
+
+    world.crash(scenario)
+    assert [(attempt.failure, attempt.counted) for attempt in world.attempts("a", 1)] == [("cut", 0)]
+    assert world.endpoint("b").sequences == [1]
+
+
 def test_a_command_after_the_close_is_refused(world: World) -> None:
     async def scenario(life: Life) -> None:
         await life.subscribe("a")

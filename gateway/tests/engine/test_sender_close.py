@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.outcome import Failure, Outcome
 
@@ -28,21 +29,22 @@ def silent(peer: "Peer") -> None:
 
 
 def test_a_running_attempt_may_end_within_the_grace(run: "Run", serve: Serve, sending: "Sending") -> None:
+    """And then nothing more is waited for."""
+
     def script(peer: "Peer") -> None:
         peer.read_request()
+        asked.set()
         peer.pause(0.2)
         peer.send(OK)
 
+    asked = threading.Event()
     endpoint = serve(script)
 
     async def scenario() -> None:
-        loop = asyncio.get_running_loop()
-        async with sending(endpoint) as client:
+        async with sending(endpoint) as client, asyncio.timeout(PATIENCE):
             started = client.start(endpoint.request())
-            await asyncio.sleep(0.05)
-            before = loop.time()
-            await client.sender.close(30)
-            assert loop.time() - before < 10
+            await asyncio.to_thread(asked.wait, PATIENCE)
+            await client.sender.close(2 * PATIENCE)
             assert (await started).failure is None
 
     run(scenario())
@@ -60,7 +62,7 @@ def test_an_attempt_that_outlasts_the_grace_is_cut(run: "Run", serve: Serve, sen
         async with sending(endpoint, allow=allow, resolve=resolve) as client:
             waiting = endpoint.request()
             resolving = endpoint.request(host="hooks.example")
-            started = [client.start(request) for request in (waiting, resolving) * 3]
+            started = [client.start(request, within=0.5) for request in (waiting, resolving) * 3]
             await client.sender.close(0.1)
             for outcome in started:
                 assert outcome.done()
@@ -136,8 +138,8 @@ def test_closing_ends_every_connection(
             assert not gone.acquire(blocking=False)
 
     run(scenario())
-    assert gone.acquire(timeout=5)
-    assert gone.acquire(timeout=5)
+    assert gone.acquire(timeout=PATIENCE)
+    assert gone.acquire(timeout=PATIENCE)
 
 
 def test_five_hundred_requests_to_a_slow_endpoint_run_side_by_side(
@@ -150,13 +152,13 @@ def test_five_hundred_requests_to_a_slow_endpoint_run_side_by_side(
         while True:
             peer.read_request()
             # No answer before all have asked.
-            together.wait(8)
+            together.wait(PATIENCE)
             peer.send(OK)
 
     endpoint = serve(script)
 
     async def scenario() -> None:
-        async with sending(endpoint, attempt_timeout=10.0) as client:
+        async with sending(endpoint, attempt_timeout=PATIENCE) as client:
             for _ in range(2):
                 outcomes = await asyncio.gather(*(client.attempt(endpoint.request()) for _ in range(count)))
                 assert {outcome.failure for outcome in outcomes} == {None}
@@ -196,10 +198,10 @@ def test_no_descriptor_and_no_task_is_left_behind(
     }  # fmt: skip
 
     async def scenario() -> None:
-        async with sending(*endpoints, closed, ca_file=ca_file, attempt_timeout=0.6) as client:
+        async with sending(*endpoints, closed, ca_file=ca_file, attempt_timeout=2.0) as client:
             requests = [endpoint.request() for endpoint in (*endpoints, closed)]
             requests.append(endpoints[0].request(host="unknown.example"))
-            started = [client.start(request) for request in requests * 8]
+            started = [client.start(request) for request in requests * 4]
             outcomes = await asyncio.gather(*started)
             assert {outcome.failure for outcome in outcomes} == expected
             last = [client.start(request) for request in requests]

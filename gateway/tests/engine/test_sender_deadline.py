@@ -1,4 +1,8 @@
-"""One deadline around everything (C15): whatever an endpoint does slowly, its attempt ends in time."""
+"""One deadline around everything (C15): whatever an endpoint does slowly, its attempt ends in time.
+
+Never early, which is measured; and not late, which is told by the order of timers on the loop, so that no slow machine
+counts as lateness.
+"""
 
 import asyncio
 import socket
@@ -8,27 +12,34 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from gateway.tests.patience import PATIENCE
 from msgspec.structs import replace
 
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.request import Request, Target
 
 if TYPE_CHECKING:
-    from gateway.tests.engine.conftest import Run, Sending
+    from gateway.tests.engine.conftest import Client, Run, Sending
     from gateway.tests.engine.endpoint import Endpoint, Peer
 
 Serve = Callable[..., "Endpoint"]
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-TIMEOUT = 0.3
-LATEST = TIMEOUT + 0.25
-"""50 ms are meant; the rest is for a busy machine."""
+TIMEOUT = 0.5
+LATEST = TIMEOUT + 0.1
+"""50 ms are meant."""
 
 
-def assert_cut_in_time(outcome: Outcome, status: int | None = None) -> None:
+async def cut_in_time(client: "Client", request: Request, status: int | None = None) -> Outcome:
+    outcome = await client.attempt(request, within=LATEST)
+    assert_cut(outcome, status)
+    return outcome
+
+
+def assert_cut(outcome: Outcome, status: int | None = None) -> None:
     assert (outcome.failure, outcome.status) == (Failure.TIMEOUT, status)
-    assert TIMEOUT * 1e6 <= outcome.elapsed_us <= LATEST * 1e6
-    assert outcome.detail.endswith(" within 0.3 s.")
+    assert outcome.elapsed_us >= TIMEOUT * 1e6
+    assert outcome.detail.endswith(f" within {TIMEOUT} s.")
 
 
 def silent(peer: "Peer") -> None:
@@ -71,27 +82,25 @@ def reads_nothing(peer: "Peer") -> None:
     peer.pause(30)
 
 
-@pytest.mark.parametrize(
-    ("script", "status"),
-    [
-        (silent, None),
-        (slow_head, None),
-        (interim_answers, None),
-        (slow_body, 200),
-        (slow_chunks, 200),
-        (body_without_an_end, 200),
-    ],
-)
-def test_a_slow_answer_is_cut_at_the_deadline(
-    run: "Run", serve: Serve, sending: "Sending", script: "Callable[[Peer], None]", status: int | None
-) -> None:
-    endpoint = serve(script)
+def test_a_slow_answer_is_cut_at_the_deadline(run: "Run", serve: Serve, sending: "Sending") -> None:
+    expected: dict[Callable[[Peer], None], int | None] = {
+        silent: None,
+        slow_head: None,
+        interim_answers: None,
+        slow_body: 200,
+        slow_chunks: 200,
+        body_without_an_end: 200,
+    }
+    endpoints = {script: serve(script) for script in expected}
 
     async def scenario() -> None:
-        async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
-            outcome = await client.attempt(endpoint.request())
-            assert_cut_in_time(outcome, status)
-            assert outcome.detail.startswith("No answer" if script is silent else "The answer was not complete")
+        async with sending(*endpoints.values(), attempt_timeout=TIMEOUT) as client:
+
+            async def ask(script: "Callable[[Peer], None]") -> None:
+                outcome = await cut_in_time(client, endpoints[script].request(), expected[script])
+                assert outcome.detail.startswith("No answer" if script is silent else "The answer was not complete")
+
+            await asyncio.gather(*map(ask, expected))
 
     run(scenario())
 
@@ -116,17 +125,19 @@ def test_a_request_that_is_not_read_is_cut_at_the_deadline(run: "Run", serve: Se
 
     async def scenario() -> None:
         async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
-            assert_cut_in_time(await client.attempt(endpoint.request(bytes(8_000_000))))
+            await cut_in_time(client, endpoint.request(bytes(8_000_000)))
 
     run(scenario())
 
 
 def test_a_cut_attempts_connection_is_not_used_again(run: "Run", serve: Serve, sending: "Sending") -> None:
+    late = threading.Event()
+
     def script(peer: "Peer") -> None:
         if peer.number == 0:
             peer.answer(OK)
             peer.read_request()
-            peer.pause(TIMEOUT + 0.2)
+            late.wait()
             peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate")
             peer.hold()
         while True:
@@ -137,7 +148,8 @@ def test_a_cut_attempts_connection_is_not_used_again(run: "Run", serve: Serve, s
     async def scenario() -> None:
         async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
             assert (await client.attempt(endpoint.request())).failure is None
-            assert_cut_in_time(await client.attempt(endpoint.request()))
+            await cut_in_time(client, endpoint.request())
+            late.set()
             outcome = await client.attempt(endpoint.request())
             assert (outcome.failure, outcome.answer, endpoint.connections) == (None, b"ok", 2)
 
@@ -157,12 +169,8 @@ def test_a_cut_attempts_connection_is_ended_at_once(run: "Run", serve: Serve, se
 
     async def scenario() -> None:
         async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
-            assert_cut_in_time(await client.attempt(endpoint.request()))
-            for _ in range(100):
-                await asyncio.sleep(0.02)
-                if gone.is_set():
-                    return
-            raise AssertionError("the connection stays open")
+            await cut_in_time(client, endpoint.request())
+            assert await asyncio.to_thread(gone.wait, PATIENCE), "the connection stays open"
 
     run(scenario())
 
@@ -176,7 +184,7 @@ def test_an_attempt_cut_before_its_connection_is_never_sent(run: "Run", serve: S
 
     async def scenario() -> None:
         async with sending(endpoint, resolve=resolve, attempt_timeout=TIMEOUT) as client:
-            assert_cut_in_time(await client.attempt(endpoint.request(host="hooks.example")))
+            await cut_in_time(client, endpoint.request(host="hooks.example"))
             await asyncio.sleep(0.3)
             assert endpoint.connections == 0
 
@@ -192,9 +200,8 @@ def test_a_slow_name_server_is_cut_at_the_deadline(run: "Run", serve: Serve, sen
 
     async def scenario() -> None:
         async with sending(endpoint, resolve=resolve, attempt_timeout=TIMEOUT) as client:
-            outcome = await client.attempt(endpoint.request(host="hooks.example"))
-            assert_cut_in_time(outcome)
-            assert outcome.detail == "The host name was not resolved within 0.3 s."
+            outcome = await cut_in_time(client, endpoint.request(host="hooks.example"))
+            assert outcome.detail == "The host name was not resolved within 0.5 s."
 
     run(scenario())
 
@@ -221,9 +228,8 @@ def test_a_connection_that_is_never_made_is_cut_at_the_deadline(
     async def scenario() -> None:
         request = Request(Target("http", "127.0.0.1", unaccepting), b"POST / HTTP/1.1\r\n\r\n", b"")
         async with sending(allow=f"http://127.0.0.1:{unaccepting}", attempt_timeout=TIMEOUT) as client:
-            outcome = await client.attempt(request)
-            assert_cut_in_time(outcome)
-            assert outcome.detail == "No connection was made within 0.3 s."
+            outcome = await cut_in_time(client, request)
+            assert outcome.detail == "No connection was made within 0.5 s."
 
     run(scenario())
 
@@ -251,9 +257,8 @@ def test_a_tls_handshake_that_does_not_end_is_cut_at_the_deadline(run: "Run", se
         request = endpoint.request()
         secure = replace(request, target=replace(request.target, scheme="https"))
         async with sending(allow=allow, attempt_timeout=TIMEOUT) as client:
-            outcome = await client.attempt(secure)
-            assert_cut_in_time(outcome)
-            assert outcome.detail == "TLS was not agreed on within 0.3 s."
+            outcome = await cut_in_time(client, secure)
+            assert outcome.detail == "TLS was not agreed on within 0.5 s."
 
     run(scenario())
 
@@ -263,12 +268,12 @@ def test_every_attempt_of_many_is_cut_in_its_own_time(run: "Run", serve: Serve, 
 
     async def scenario() -> None:
         async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
-            started = []
-            for _ in range(20):
-                started.append(client.start(endpoint.request()))
-                await asyncio.sleep(0.013)
-            for outcome in await asyncio.gather(*started):
-                assert_cut_in_time(outcome)
+
+            async def ask(number: int) -> None:
+                await asyncio.sleep(0.013 * number)
+                await cut_in_time(client, endpoint.request())
+
+            await asyncio.gather(*map(ask, range(20)))
 
     run(scenario())
 
@@ -280,6 +285,6 @@ def test_a_loop_that_was_held_up_ends_no_attempt_early(run: "Run", serve: Serve,
         async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
             # A loop's own clock may stand still for as long as one of its turns takes.
             hold_up(0.2)
-            assert_cut_in_time(await client.attempt(endpoint.request()))
+            assert_cut(await client.start(endpoint.request()))
 
     run(scenario())

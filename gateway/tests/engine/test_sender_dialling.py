@@ -3,14 +3,16 @@ called."""
 
 import asyncio
 import datetime
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+from gateway.tests.patience import PATIENCE
 from structlog.testing import capture_logs
 
 from signalpost.domain.outcome import Failure, Outcome
@@ -67,12 +69,14 @@ def test_attempts_that_need_one_name_share_a_look_up_and_its_answer_for_a_while(
         return ["127.0.0.1"]
 
     async def scenario() -> None:
-        async with sending(endpoint, resolve=resolve, names_kept_seconds=0.4) as client:
+        now = 0.0
+        async with sending(endpoint, resolve=resolve, names_kept_seconds=5, clock=lambda: now) as client:
             hosts = ("a.example", "b.example") * 10
             await asyncio.gather(*(client.attempt(endpoint.request(host=host)) for host in hosts))
+            now = 4.9
             await client.attempt(endpoint.request(host="a.example"))
             assert sorted(asked) == ["a.example", "b.example"]
-            await asyncio.sleep(0.4)
+            now = 5.1
             await client.attempt(endpoint.request(host="a.example"))
             assert len(asked) == 3
 
@@ -103,12 +107,15 @@ def test_a_look_up_outlives_the_attempts_that_gave_it_up(run: "Run", serve: Serv
 
     async def resolve(host: str, port: int) -> Sequence[str]:
         asked.append(host)
-        await asyncio.sleep(0.5)
+        await answered.wait()
         return ["127.0.0.1"]
 
+    answered = asyncio.Event()
+
     async def scenario() -> None:
-        async with sending(endpoint, resolve=resolve, attempt_timeout=0.3) as client:
+        async with sending(endpoint, resolve=resolve, attempt_timeout=1.0) as client:
             assert (await client.attempt(endpoint.request(host=HOST))).failure is Failure.TIMEOUT
+            asyncio.get_running_loop().call_later(0.1, answered.set)
             assert (await client.attempt(endpoint.request(host=HOST))).failure is None
             assert asked == [HOST]
 
@@ -144,18 +151,45 @@ def test_the_systems_resolver_knows_this_machine_and_refuses_nonsense(run: "Run"
 
 
 def test_the_systems_resolver_uses_a_bounded_number_of_threads(run: "Run") -> None:
-    def counted() -> int:
-        return sum(thread.name == "resolve" for thread in threading.enumerate())
+    at_work: set[int] = set()
+    most = 0
+
+    def look_up(host: str, port: int, **options: int) -> list[Any]:
+        nonlocal most
+        at_work.add(threading.get_ident())
+        most = max(most, len(at_work))
+        try:
+            return socket.getaddrinfo(host, port, **options)
+        finally:
+            at_work.discard(threading.get_ident())
 
     async def scenario() -> None:
-        resolve = SystemResolver(threads=2)
+        resolve = SystemResolver(threads=2, look_up=look_up)
         waiting = [asyncio.ensure_future(resolve("localhost", 80)) for _ in range(50)]
         waiting[10].cancel()
-        while not all(one.done() for one in waiting):
-            # A thread that has answered hands over its turn a moment before it is gone.
-            assert counted() <= 4
-            await asyncio.sleep(0)
+        await asyncio.wait(waiting)
         assert sum(one.cancelled() for one in waiting) == 1
+
+    run(scenario())
+    assert most == 2
+
+
+def test_a_look_up_that_hangs_holds_its_thread_alone(run: "Run") -> None:
+    over = threading.Event()
+
+    def look_up(host: str, port: int, **options: int) -> list[Any]:
+        if host == "hangs":
+            over.wait(PATIENCE)
+        return socket.getaddrinfo("localhost", port, **options)
+
+    async def scenario() -> None:
+        resolve = SystemResolver(threads=2, look_up=look_up)
+        hanging = asyncio.ensure_future(resolve("hangs", 80))
+        for _ in range(5):
+            assert await resolve("localhost", 80)
+        assert not hanging.done()
+        over.set()
+        assert await hanging
 
     run(scenario())
 

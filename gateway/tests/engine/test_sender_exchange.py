@@ -62,7 +62,7 @@ def test_a_2xx_delivers_and_says_when_and_how_long(ask: Callable[..., Outcome]) 
     outcome = ask(script)
     assert (outcome.failure, outcome.status, outcome.answer, outcome.detail) == (None, 200, b"ok", "")
     assert outcome.started_at > 1_700_000_000_000_000
-    assert 50_000 <= outcome.elapsed_us < 5_000_000
+    assert outcome.elapsed_us >= 50_000
 
 
 def test_a_redirect_is_a_failure_and_is_not_followed(
@@ -93,7 +93,7 @@ def test_an_answer_that_ends_with_the_connection_delivers(ask: Callable[..., Out
     def script(peer: "Peer") -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
-        peer.pause(0.02)
+        peer.let_read()
         peer.send(b"bye")
 
     outcome = ask(script)
@@ -104,7 +104,7 @@ def test_an_answer_that_ends_with_a_reset_does_not_deliver(ask: Callable[..., Ou
     def script(peer: "Peer") -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 200 OK\r\n\r\nbye")
-        peer.pause(0.1)
+        peer.let_read()
         peer.reset()
 
     outcome = ask(script)
@@ -144,7 +144,7 @@ def close_after_the_request(peer: "Peer") -> None:
 
 def reset_in_the_head(peer: "Peer") -> None:
     peer.answer(OK[:12])
-    peer.pause(0.05)
+    peer.let_read()
     peer.reset()
 
 
@@ -154,13 +154,13 @@ def close_in_the_head(peer: "Peer") -> None:
 
 def reset_after_an_interim_answer(peer: "Peer") -> None:
     peer.answer(b"HTTP/1.1 103 Early\r\n\r\n")
-    peer.pause(0.05)
+    peer.let_read()
     peer.reset()
 
 
 def reset_in_the_body(peer: "Peer") -> None:
     peer.answer(OK[:-1])
-    peer.pause(0.05)
+    peer.let_read()
     peer.reset()
 
 

@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar
 
 import apsw
 import pytest
-from hypothesis import settings
 
 from signalpost.domain.batch import Answer, Command, IdempotencyKey
 from signalpost.domain.document import DocumentRow
@@ -46,9 +45,6 @@ from signalpost.store.store import (
     Store,
 )
 from signalpost.store.vault import Vault
-
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 T = TypeVar("T")
 START = 1_700_000_000 * SECOND

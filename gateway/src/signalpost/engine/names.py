@@ -11,6 +11,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text; OSError if it has none."""
@@ -81,7 +82,9 @@ class SystemResolver:
     """The operating system's resolver on daemon threads, at most `threads` at once: one that hangs holds
     up neither the end of the process nor, while threads are left, anyone else."""
 
-    def __init__(self, threads: int = 32) -> None:
+    def __init__(self, threads: int = 32, look_up: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
+        """`look_up` is the system's, which blocks."""
+        self._look_up = look_up
         self._free = threads
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -104,7 +107,7 @@ class SystemResolver:
             found: Sequence[str] = ()
             failed: OSError | UnicodeError | None = None
             try:
-                answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+                answers = self._look_up(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
                 found = [str(sockaddr[0]) for *_, sockaddr in answers]
             except (OSError, UnicodeError) as error:
                 failed = error
