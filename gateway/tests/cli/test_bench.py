@@ -3,12 +3,14 @@ from pathlib import Path
 import pytest
 from gateway.tests.cli.command import Run, json_of
 
+from signalpost.bench.scenes import SCENES
+
 pytestmark = pytest.mark.slow
-SCENES = ["--runs", "1", "--events", "400", "--duration", "1", "--documents", "50"]
+SMALL = ["--runs", "1", "--events", "400", "--duration", "1", "--documents", "50"]
 
 
 def test_every_scene_is_measured_and_checked(run: Run) -> None:
-    found = json_of(run("bench", *SCENES, "--json"))
+    found = json_of(run("bench", *SMALL, "--json"))
     scenes = found["scenes"]
     assert len(scenes) >= 6
     for title, measured in scenes.items():
@@ -19,15 +21,26 @@ def test_every_scene_is_measured_and_checked(run: Run) -> None:
     assert found["machine"]["cores"] >= 1
 
 
+def test_scenes_beside_the_table_are_measured_and_checked_when_asked_for(run: Run) -> None:
+    asked = [word for name, scene in SCENES.items() if not scene.in_table for word in ("--scene", name)]
+    found = json_of(run("bench", *SMALL, *asked, "--json"))["scenes"]
+    assert found["publishing to 100 subscriptions, against to 1"]["ratio"] > 0
+    for title in ("live lane, nobody catching up", "live lane, 100 lanes catching up at once"):
+        assert found[title]["p99_ms"] > 0
+    assert found["TLS, a new connection each"]["more"]["CPU µs a handshake"] > 0
+    assert found["memory, with nothing to do"]["memory_mb"] > 20
+    assert found["memory, flat out, the last third, against the first"]["ratio"] > 0
+
+
 def test_a_table_says_what_share_of_the_limit_a_rate_is(run: Run) -> None:
-    shown = run("bench", *SCENES, "--scene", "limit", "--scene", "engine", "--fan-out", "3", "--tls").stdout
+    shown = run("bench", *SMALL, "--scene", "limit", "--scene", "engine", "--fan-out", "3", "--tls").stdout
     assert "of limit" in shown
     assert "100.0%" in shown
     assert "Every event arrived once, verified, in the order of its document." in shown
 
 
 def test_databases_are_made_where_the_url_says_and_removed(run: Run, tmp_path: Path) -> None:
-    run("bench", *SCENES, "--scene", "engine", "--database-url", f"sqlite:///{tmp_path}")
+    run("bench", *SMALL, "--scene", "engine", "--database-url", f"sqlite:///{tmp_path}")
     assert list(tmp_path.iterdir()) == []
 
 

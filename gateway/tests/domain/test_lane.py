@@ -1,5 +1,7 @@
 """A lane's behaviour, one scenario at a time. `test_lane_model.py` drives it through everything at once."""
 
+import gc
+
 import pytest
 
 from signalpost.domain.delivery import Delivery, Input, State, Verdict
@@ -135,6 +137,15 @@ def test_it_takes_nothing_more_in_while_too_many_are_open() -> None:
     assert not given.has_room
     given.settle(send(given), DELIVERED, 4)
     assert given.has_room
+
+
+def test_the_garbage_collector_has_one_list_to_look_at_for_each_that_is_open() -> None:
+    gc.collect()
+    before = len(gc.get_objects())
+    given = lane(*map(str, range(400)))
+    gc.collect()
+    assert len(gc.get_objects()) - before < 450
+    assert len(given.open) == 400
 
 
 def test_what_follows_too_many_of_one_document_is_blocked_and_comes_one_by_one() -> None:

@@ -69,6 +69,25 @@ def test_a_refused_command_harms_no_other_of_its_batch() -> None:
     assert [type(told) for told in asyncio.run(scenario())] == [Answer, NotFound, Answer]
 
 
+def test_clients_have_their_turn_before_the_deliveries_that_follow() -> None:
+    turns: list[str] = []
+
+    def deliver(_: Published) -> None:
+        asyncio.get_running_loop().call_soon(turns.append, "delivery")
+
+    async def client(committer: Committer) -> None:
+        await committer.submit(_command())
+        turns.append("answer")
+
+    async def scenario() -> None:
+        committer = _committer(Book(_done), deliver)
+        await asyncio.gather(*(client(committer) for _ in range(3)))
+        await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert turns == ["answer"] * 3 + ["delivery"]
+
+
 def test_tenants_take_turns_in_a_batch() -> None:
     book = Book(_done)
 

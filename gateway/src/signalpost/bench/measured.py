@@ -16,6 +16,8 @@ class Stall(Struct, frozen=True, kw_only=True):
     """Python's garbage collector ran, on whichever thread."""
     no_core_ms: float
     """It could have run and had no core: another process, or another thread of this one, had it."""
+    most_no_core_ms: float
+    """The same of the thread that waited longest for one: if it held the interpreter's lock, the loop waited for it."""
     threads: dict[str, str]
     """Where each thread of the process was while it lasted."""
 

@@ -1,7 +1,6 @@
 """The engine by itself, driven in process: changes of documents are submitted as the API would submit them."""
 
 import asyncio
-import gc
 import random
 import threading
 import time
@@ -26,6 +25,7 @@ from signalpost.engine.clock import SystemClock
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
+from signalpost.gateway import spare_the_collector
 from signalpost.store.sqlite.database import connect, migrate
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
@@ -70,9 +70,7 @@ class Plain:
             )
             for number in range(load.endpoints)
         ]
-        # As `signalpost serve` does.
-        gc.collect()
-        gc.freeze()
+        spare_the_collector()  # as `signalpost serve` does
         self._probe = Probe()
 
     async def publish(self, events: int) -> int:
@@ -83,10 +81,12 @@ class Plain:
         return began
 
     async def publish_at_once(self, events: int) -> float:
-        """Change so many documents together; the seconds until all were answered."""
+        """Once all of before is delivered and recorded, change so many documents together; the seconds until all were
+        answered."""
+        while self._engine.in_flight or self._engine.unrecorded:
+            await asyncio.sleep(0.005)
         began = time.monotonic_ns()
-        await asyncio.gather(*(self._change("a change") for _ in range(events)))
-        return (time.monotonic_ns() - began) / 1e9
+        return (max(await asyncio.gather(*(self._answered() for _ in range(events)))) - began) / 1e9
 
     async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
         """Change documents at a steady rate; what each change was called, and when it was due."""
@@ -153,6 +153,11 @@ class Plain:
     async def _change_each(self, left: Iterator[int]) -> None:
         for _ in left:
             await self._change("a change")
+
+    async def _answered(self) -> int:
+        """Change a document; when that was answered."""
+        await self._change("a change")
+        return time.monotonic_ns()
 
     async def _change(self, name: str) -> Answer:
         number = next(self._changes)

@@ -1,9 +1,10 @@
-"""The stall probe: how long the event loop of this process was away, and what it did meanwhile.
+"""The stall probe: how long the event loop of this process was away, and what the process did meanwhile.
 
-A timer of the loop beats every few milliseconds, and a beat that comes late is a stall. Its length is split by what
-the kernel counts for the loop's thread: time on a core, and time in the queue for one. What is left was spent waiting,
-for the lock of the interpreter or for the kernel. A thread beside the loop looks, as soon as a beat is overdue, at what
-every thread is doing.
+A timer of the loop beats every few milliseconds, and a beat that comes late is a stall. Its length is split by what the
+kernel counts: how long the loop's thread ran, how long it stood in the queue for a core, and how long the thread that
+waited longest stood there (if that one held the interpreter's lock, the loop waited with it). What is left was spent
+waiting for the kernel, for the disk say, with or without that lock. A thread beside the loop looks, as soon as a beat
+is overdue, at what every thread is doing; where it could not look either, it had no lock or no core.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from signalpost.bench.measured import STALLS_KEPT, Stall
 
-BEAT_SECONDS = 0.005
+BEAT_SECONDS = 0.01
 NOTED_SECONDS = 0.02
 """A beat that is late by as much is a stall."""
 FRAMES = 3
@@ -25,11 +26,13 @@ FRAMES = 3
 
 
 class _Counted(NamedTuple):
-    """What is counted for the loop's thread, in ns since the process began."""
+    """What is counted since the process began, in ns."""
 
     at: int
     ran: int
-    no_core: int
+    """By the loop's thread."""
+    queued: dict[int, int]
+    """For a core, by the number of each thread."""
     collected: int
 
 
@@ -38,13 +41,15 @@ class Probe:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._schedstat = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        self._own = threading.get_native_id()
+        self._files: dict[int, int] = {}
+        """The kernel's counts of each thread, open."""
         self._collecting = self._collected = 0
         gc.callbacks.append(self._note_collection)
         self._longest: list[Stall] = []
         self._threads: dict[str, str] = {}
-        self._last = self._count()
         threading.Thread(target=self._watch, daemon=True, name="probe").start()
+        self._last = self._count()
         self._beat()
 
     def longest(self) -> list[Stall]:
@@ -53,8 +58,17 @@ class Probe:
         return longest
 
     def _count(self) -> _Counted:
-        on_core, in_queue, _ = os.pread(self._schedstat, 100, 0).split()
-        return _Counted(time.monotonic_ns(), int(on_core), int(in_queue), self._collected)
+        ran, queued = 0, {}
+        for thread in threading.enumerate():
+            number = thread.native_id or self._own
+            if number not in self._files:
+                path = f"/proc/self/task/{number}/schedstat"
+                self._files[number] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            on_core, in_queue, _ = os.pread(self._files[number], 100, 0).split()
+            queued[number] = int(in_queue)
+            if number == self._own:
+                ran = int(on_core)
+        return _Counted(time.monotonic_ns(), ran, queued, self._collected)
 
     def _beat(self) -> None:
         counted = self._count()
@@ -66,11 +80,13 @@ class Probe:
 
     def _note(self, late: float, now: _Counted) -> None:
         last = self._last
+        queued = {number: (at - last.queued.get(number, at)) / 1e6 for number, at in now.queued.items()}
         stall = Stall(
             ms=late * 1e3,
             ran_ms=(now.ran - last.ran) / 1e6,
             collected_ms=(now.collected - last.collected) / 1e6,
-            no_core_ms=(now.no_core - last.no_core) / 1e6,
+            no_core_ms=queued[self._own],
+            most_no_core_ms=max(queued.values()),
             threads=self._threads,
         )
         self._longest = sorted([*self._longest, stall], key=lambda stall: -stall.ms)[:STALLS_KEPT]

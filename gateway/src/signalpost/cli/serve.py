@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -22,7 +21,7 @@ from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, print_json, print_table
 from signalpost.domain.errors import StartError
-from signalpost.gateway import IDLE_SECONDS, Gateway
+from signalpost.gateway import IDLE_SECONDS, Gateway, spare_the_collector
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings
 from signalpost.settings import show_settings as settings_shown
 
@@ -95,9 +94,7 @@ async def _serve(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, servers)
-        # What was made until here lives as long as the process: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        spare_the_collector()
         address_file = settings.data_dir / ADDRESS_FILE
         address_file.write_text(_address(listener) + "\n", encoding="ascii")
         _greet(settings, gateway, *(_address(server.listener) for server in servers))

@@ -74,35 +74,22 @@ TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
 """What may follow what. An input that is missing under a state cannot happen there, or changes nothing."""
 
 
-class Delivery:
+class Delivery(Struct, eq=False, gc=False):
     """An unsettled delivery in memory."""
 
-    __slots__ = ("budget", "charged", "document_id", "due", "resume_at", "run", "sequence", "state")
-
-    def __init__(
-        self,
-        sequence: int,
-        document_id: str,
-        state: State = State.OPEN,
-        charged: int = 0,
-        budget: int = 0,
-        run: int = 0,
-        due: int = 0,
-        resume_at: int | None = None,
-    ) -> None:
-        self.sequence = sequence
-        self.document_id = document_id
-        self.state = state
-        self.charged = charged
-        """Counted attempts of this run that failed."""
-        self.budget = budget
-        """Counted attempts that this run has; 0 while it is open for the first time: the subscription's own then."""
-        self.run = run
-        """0 at first, one more with every retry of a settled or failed one and every replay."""
-        self.due = due
-        """When a parked one may be sent again, µs."""
-        self.resume_at = resume_at
-        """Set while an extra attempt by hand is due or under way: where its own schedule goes on if that fails."""
+    sequence: int
+    document_id: str
+    state: State = State.OPEN
+    charged: int = 0
+    """Counted attempts of this run that failed."""
+    budget: int = 0
+    """Counted attempts that this run has; 0 while it is open for the first time: the subscription's own then."""
+    run: int = 0
+    """0 at first, one more with every retry of a settled or failed one and every replay."""
+    due: int = 0
+    """When a parked one may be sent again, µs."""
+    resume_at: int | None = None
+    """Set while an extra attempt by hand is due or under way: where its own schedule goes on if that fails."""
 
     def __lt__(self, other: "Delivery") -> bool:
         return self.sequence < other.sequence

@@ -19,6 +19,8 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heappush, nsmallest
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from signalpost.domain.delivery import TRANSITIONS, Delivery, Input, State, Verdict
 
 
@@ -60,20 +62,33 @@ class Changes(NamedTuple):
     """Parked and blocked rows up to here become failed ones, before `rows` are written; 0 for none."""
 
 
-class _Document:
-    """A document with something unsettled here."""
+class _Document(Struct, eq=False, gc=False):
+    """A document with something unsettled here. Lanes have hundreds of thousands of these: what most never need is made
+    when it is needed, and the garbage collector, which would stop everything to look at them, need not know of them
+    (nothing here refers back)."""
 
-    __slots__ = ("blocked", "flying", "id", "listed", "parked", "ready")
+    id: str
+    ready: list[Delivery] = []
+    """A heap by sequence: open or due."""
+    flying: Delivery | None = None
+    listed: bool = False
+    blocked: deque[int] | None = None
+    parked: set[int] | None = None
+    """Those that wait for their retry and hold later ones back (strict order)."""
 
-    def __init__(self, document_id: str) -> None:
-        self.id = document_id
-        self.ready: list[Delivery] = []
-        """A heap by sequence: open or due."""
-        self.flying: Delivery | None = None
-        self.listed = False
-        self.blocked: deque[int] = deque()
-        self.parked: set[int] = set()
-        """Those that wait for their retry and hold later ones back (strict order)."""
+    def block(self, sequence: int) -> None:
+        if self.blocked is None:
+            self.blocked = deque()
+        self.blocked.append(sequence)
+
+    def park(self, sequence: int) -> None:
+        if self.parked is None:
+            self.parked = set()
+        self.parked.add(sequence)
+
+    def unpark(self, sequence: int) -> None:
+        if self.parked:
+            self.parked.discard(sequence)
 
     @property
     def waits_for_replay(self) -> bool:
@@ -136,7 +151,7 @@ class Lane:
         if document is None:
             document = self._documents[document_id] = _Document(document_id)
         elif document.blocked or not self._has_room(document):
-            document.blocked.append(sequence)
+            document.block(sequence)
             self.blocked += 1
             self._rows[sequence] = Row(sequence, document_id, TRANSITIONS[State.UNREAD][Input.BLOCK], 0, 0, 0, 0, None)
             return
@@ -205,7 +220,7 @@ class Lane:
     def _park(self, document: _Document, delivery: Delivery) -> None:
         self._rows[delivery.sequence] = _row(delivery, delivery.budget)
         if self._holds_back(delivery):
-            document.parked.add(delivery.sequence)
+            document.park(delivery.sequence)
         if self.horizon is not None and delivery.due >= self.horizon:
             return
         self.parked[delivery.sequence] = delivery
@@ -249,7 +264,7 @@ class Lane:
                 continue
             delivery.state = TRANSITIONS[State.PARKED][Input.FALL_DUE]
             document = self._document(delivery.document_id)
-            document.parked.discard(sequence)
+            document.unpark(sequence)
             heappush(document.ready, delivery)
             self._list(document)
 
@@ -385,7 +400,7 @@ class Lane:
             self._open(self._document(document_id), sequence)
         for row in sorted(rows):
             if row.state is State.BLOCKED:
-                self._document(row.document_id).blocked.append(row.sequence)
+                self._document(row.document_id).block(row.sequence)
                 self.blocked += 1
             elif row.state is State.PARKED:
                 self._restore_parked(row)
@@ -404,7 +419,7 @@ class Lane:
         )
         heappush(self._due, (row.due, row.sequence))
         if self._holds_back(self.parked[row.sequence]):
-            self._document(row.document_id).parked.add(row.sequence)
+            self._document(row.document_id).park(row.sequence)
 
     def _document(self, document_id: str) -> _Document:
         document = self._documents.get(document_id)
@@ -456,7 +471,7 @@ class Lane:
         for delivery in [d for d in self.parked.values() if d.sequence <= up_to]:
             if delivery.state is State.PARKED:
                 if (document := self._documents.get(delivery.document_id)) is not None:
-                    document.parked.discard(delivery.sequence)
+                    document.unpark(delivery.sequence)
                 lost += self._give_up(delivery)
             else:
                 # It flies. Its row is written after `abandoned_to` was, so that a crash still repeats it.

@@ -88,11 +88,7 @@ class Committer:
                     future.set_exception(error)
             return
         self._counts.commit_seconds.add(loop.time() - began)
-        try:
-            self._on_published(published)
-        except Exception:
-            # What is committed is answered as such, whatever becomes of it here: a restart reads it from the store.
-            log.exception("a commit could not be followed up")
+        # Clients first: their answers are then written before the deliveries that follow take the loop.
         for (_, future), result in zip(batch, published.results, strict=True):
             if future.done():
                 continue  # the client is gone
@@ -100,3 +96,8 @@ class Committer:
                 future.set_result(result)
             else:
                 future.set_exception(result)
+        try:
+            self._on_published(published)
+        except Exception:
+            # What is committed is answered as such, whatever becomes of it here: a restart reads it from the store.
+            log.exception("a commit could not be followed up")

@@ -181,7 +181,6 @@ class Runner:
     def _feed(self) -> Feed | None:
         """The next part of a replay, if there is one and room for it."""
         replay = self.feeder.next
-        waits = self.held or self.subscription.status != "active" or not self.lane.has_room_for_replays
-        if replay is None or waits:
+        if replay is None or self.held or self.subscription.status != "active" or not self.lane.has_room_for_replays:
             return None
         return Feed(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)

@@ -1,0 +1,71 @@
+"""What several runs of a scene come to, and what a stall is made of."""
+
+import asyncio
+import time
+from itertools import pairwise
+
+import pytest
+
+from signalpost.bench.measured import Measured, Stall, latencies, median
+from signalpost.bench.probe import Probe
+from signalpost.bench.scenes import SCENES, with_needs
+from signalpost.bench.workload import at_rate
+
+
+def _stall(ms: float) -> Stall:
+    return Stall(ms=ms, ran_ms=ms, collected_ms=0, no_core_ms=0, most_no_core_ms=0, threads={})
+
+
+def test_of_several_runs_the_middle_counts_and_of_what_is_bounded_the_greatest() -> None:
+    runs = [
+        Measured(rate=rate, worst_ms=worst, memory_mb=memory, more={"share": share}, stalls=(_stall(worst),))
+        for rate, worst, memory, share in ((3, 9, 100, 0.1), (1, 7, 300, 0.3), (2, 8, 200, 0.2))
+    ]
+    found = median(runs)
+    assert (found.rate, found.worst_ms, found.memory_mb, found.more) == (2, 9, 300, {"share": 0.2})
+    assert [stall.ms for stall in found.stalls] == [9, 8, 7]
+    assert found.p50_ms is None, "a figure that no run has"
+
+
+def test_a_distribution_is_told_by_what_shares_of_it_do_not_exceed() -> None:
+    found = latencies([float(number) for number in range(1000, 0, -1)])
+    assert (found.p50_ms, found.p99_ms, found.p999_ms, found.worst_ms) == (501, 991, 1000, 1000)
+
+
+def test_a_scene_comes_after_those_that_it_needs() -> None:
+    assert with_needs(["latency"]) == ["api", "latency"]
+    assert with_needs(reversed(list(SCENES))) == list(SCENES)
+
+
+def test_changes_are_due_at_their_rate_also_where_the_load_falls_behind() -> None:
+    async def scenario() -> list[tuple[str, int]]:
+        sent = []
+        async for each in at_rate(1_000, 0.02):
+            sent.append(each)
+            time.sleep(0.003)  # noqa: ASYNC251 - the load is slow
+        return sent
+
+    sent = asyncio.run(scenario())
+    assert [name for name, _ in sent] == [f"change {number}" for number in range(20)]
+    assert {later - earlier for (_, earlier), (_, later) in pairwise(sent)} == {1_000_000}
+
+
+def _hold() -> None:
+    until = time.thread_time() + 0.1
+    while time.thread_time() < until:
+        pass
+
+
+def test_a_stall_says_what_the_loop_did() -> None:
+    async def scenario() -> list[Stall]:
+        probe = Probe()
+        await asyncio.sleep(0.03)
+        probe.longest()
+        _hold()
+        await asyncio.sleep(0.03)
+        return probe.longest()
+
+    longest = asyncio.run(scenario())[0]
+    assert longest.ms > 60
+    assert longest.ran_ms == pytest.approx(100, abs=40)
+    assert "_hold" in " ".join(longest.threads.values())
