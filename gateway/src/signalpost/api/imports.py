@@ -7,6 +7,7 @@ answered is committed; after an answer that ended early, the same lines can be s
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final, NamedTuple
 
@@ -108,19 +109,22 @@ class _Import:
         self._call = call
         self._lines = lines
         self._places = asyncio.Semaphore(PLACES)
-        self._waiting: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._waiting: deque[_Waiting | None] = deque()
         """Oldest first; None after the last."""
+        self._came = asyncio.Event()
+        """There may be something in `_waiting`."""
 
     async def answers(self) -> AsyncGenerator[bytes, None]:
-        """Ends, where the body broke off or the gateway stops, with what keeps the next line from an answer."""
+        """In parts, each of the lines that one commit answered. Ends, where the body broke off or the gateway stops,
+        with what keeps the next line from an answer."""
         reading = asyncio.create_task(self._read())
         reading.add_done_callback(_noted)
         following, request_id = 1, self._call.request_id
         try:
-            while (waiting := await self._waiting.get()) is not None:
-                yield await self._answer(waiting)
-                following = waiting.number + 1
-                for _ in range(waiting.places):
+            while answered := await self._answered():
+                yield b"".join(map(self._answer, answered))
+                following = answered[-1].number + 1
+                for _ in range(sum(line.places for line in answered)):
                     self._places.release()
             await reading
         except Unparseable as error:
@@ -132,6 +136,21 @@ class _Import:
             yield _refused(following, None, problems.unavailable_document(stopped, request_id))
         finally:
             reading.cancel()
+            for waiting in filter(None, self._waiting):
+                waiting.result.add_done_callback(_noted)
+
+    async def _answered(self) -> list[_Waiting]:
+        """The oldest line once its result is there, and all after it that have theirs by then; none after the last."""
+        while not self._waiting:
+            self._came.clear()
+            await self._came.wait()
+        if (oldest := self._waiting[0]) is not None:
+            await asyncio.wait([oldest.result])
+        answered = []
+        while self._waiting and (waiting := self._waiting[0]) is not None and waiting.result.done():
+            answered.append(waiting)
+            self._waiting.popleft()
+        return answered
 
     async def _read(self) -> None:
         try:
@@ -139,9 +158,11 @@ class _Import:
                 places = 1 + len(line.content or b"") // PLACE_BYTES
                 for _ in range(places):
                     await self._places.acquire()
-                self._waiting.put_nowait(self._begun(line, places))
+                self._waiting.append(self._begun(line, places))
+                self._came.set()
         finally:
-            self._waiting.put_nowait(None)
+            self._waiting.append(None)
+            self._came.set()
 
     def _begun(self, line: Line, places: int) -> _Waiting:
         """Have a line committed, or say at once what is wrong with it."""
@@ -164,13 +185,12 @@ class _Import:
         except (CallerError, Unavailable) as error:
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
-        result.add_done_callback(_noted)
         return _Waiting(line.number, places, external_id, result)
 
-    async def _answer(self, waiting: _Waiting) -> bytes:
+    def _answer(self, waiting: _Waiting) -> bytes:
         number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
         try:
-            answer = await waiting.result
+            answer = waiting.result.result()
         except CallerError as error:
             return _refused(number, external_id, problems.caller_document(error, request_id))
         except Unavailable as error:
