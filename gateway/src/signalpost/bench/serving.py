@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -25,7 +26,7 @@ class GatewayProcess:
         self._folder = folder
         options = ["--data-dir", str(folder), "--port", "0", "--allow-targets", targets, "--ca-file", certificate]
         options += ["--log-format", "json", "--master-key", base64.b64encode(MASTER_KEY).decode()]
-        self._log = folder.with_suffix(".log").open("wb")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it stops
         self.began = time.monotonic_ns()
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", _SERVE, "serve", *options], stdout=subprocess.DEVNULL, stderr=self._log
@@ -46,8 +47,10 @@ class GatewayProcess:
                     return int(url.rsplit(":", 1)[1])
             except (OSError, urllib.error.URLError):
                 time.sleep(0.005)
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2]
         self._stop()
-        raise PartFailed("the gateway did not start")
+        raise PartFailed(f"the gateway did not start: {said}")
 
     def _stop(self) -> None:
         self._process.terminate()

@@ -148,7 +148,9 @@ def _show(found: Mapping[str, Measured]) -> None:
     for title, row in found.items():
         share = row.rate / limit if limit and row.rate else None
         figures = {**msgspec.structs.asdict(row), "share": share}
-        more = ", ".join(f"{name} {value:,.4g}" for name, value in row.more.items())
+        more = ", ".join(
+            f"{name} {_figure(value, ',.0f' if value >= 1_000 else '.3g')}" for name, value in row.more.items()
+        )
         rows.append([title, *(_figure(figures[name], form) for name, (_, form) in _COLUMNS.items()), more])
     columns = ["scene", *(shown for shown, _ in _COLUMNS.values()), "and"]
     used = [at for at in range(len(columns)) if any(row[at] for row in rows)]

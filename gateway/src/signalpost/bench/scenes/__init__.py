@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec import Struct
 
 from signalpost.bench.measured import Rows, Size
-from signalpost.bench.scenes import catch_up, fan, flat, http, latency, memory, tls
+from signalpost.bench.scenes import backlog, catch_up, fan, flat, http, latency, memory, tls
 from signalpost.bench.stage import Stage
 
 
@@ -31,6 +31,12 @@ SCENES: Mapping[str, Scene] = {
     "api": Scene(about="the HTTP API, one change a request", run=http.api),
     "import": Scene(about="the HTTP API, bulk import", run=http.bulk),
     "latency": Scene(about="at 100/s, and at half the rate of `api`", run=latency.latency, needs=("api",)),
+    "backlog": Scene(
+        about="the engine beside a backlog, and a start with one",
+        run=backlog.backlog,
+        needs=("engine",),
+        in_table=False,
+    ),
     "publish": Scene(about=f"publishing to {fan.MANY} subscriptions, and to one", run=fan.publish, in_table=False),
     "catch-up": Scene(about="a live lane while many catch up", run=catch_up.catch_up, in_table=False),
     "tls": Scene(about="TLS kept alive, and a new connection each", run=tls.tls, in_table=False),
