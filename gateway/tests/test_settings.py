@@ -16,6 +16,7 @@ import trustme
 from signalpost.cli.serve import serve
 from signalpost.domain.errors import StartError
 from signalpost.engine.addresses import parse_allow_targets
+from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
 from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings, show_settings
 
@@ -37,6 +38,8 @@ def test_without_any_setting_each_has_its_default() -> None:
         data_dir=Path("signalpost-data"),
         host="127.0.0.1",
         port=8080,
+        files_url=None,
+        file_kinds=tuple(KINDS),
         public_url=None,
         metrics_port=None,
         master_key=None,
@@ -87,6 +90,10 @@ GOOD: list[tuple[str, str, Any]] = [
     ("port", "0", 0),
     ("port", "65535", 65_535),
     ("port", "08080", 8080),
+    ("files_url", "s3://bucket", "s3://bucket"),
+    ("files_url", "s3://my.bucket-1/some/prefix_2/", "s3://my.bucket-1/some/prefix_2"),
+    ("file_kinds", "pdf", ("pdf",)),
+    ("file_kinds", " PDF, docx ,txt", ("pdf", "docx", "txt")),
     ("public_url", "https://signalpost.example.com", "https://signalpost.example.com"),
     ("public_url", "http://[::1]:8080/hooks/", "http://[::1]:8080/hooks"),
     ("metrics_port", "0", 0),
@@ -123,6 +130,12 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["", "-1", "65536", "80 80", " 80", "80 ", "+80", "8080.0", "http", "0x50", "٨٠", "²", "9" * 5000],
         "must be a whole number from 0 to 65535",
     ),
+    "files_url": (
+        ["", "/srv/files", "file:///srv/files", "s3://", "s3:///prefix", "s3://Bucket", "s3://b", "s3://bucket//x",
+         "s3://bucket/a b", "s3://bucket?x=y", "s3://key:secret@bucket", "https://bucket.s3.amazonaws.com"],
+        "must be s3://bucket/prefix; leave it out for a folder in DATA_DIR",
+    ),
+    "file_kinds": (["", "exe", "pdf,,docx", "pdf;docx", "application/pdf", "*"], "must be some of pdf, docx, "),
     "public_url": (
         ["", " ", "example.com", "ftp://example.com", "https://", "https://u:p@example.com", "https://example.com?a=b",
          "https://example.com#x", "https://ex ample.com", "https://exämple.com", "https://example.com:99999",

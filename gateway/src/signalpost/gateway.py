@@ -22,8 +22,9 @@ import structlog
 from signalpost.api.app import build_app
 from signalpost.api.asgi import App
 from signalpost.api.counts import RequestCounts
+from signalpost.api.downloads import Downloads
 from signalpost.api.principals import Principals
-from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
+from signalpost.api.routes import HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import StartError
@@ -31,7 +32,10 @@ from signalpost.domain.links import Links
 from signalpost.engine.clock import SystemClock
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
+from signalpost.engine.file_retention import FileRetention
 from signalpost.engine.sender import Sender, SenderSettings
+from signalpost.files.files import Files
+from signalpost.files.folder import Folder
 from signalpost.settings import SETTINGS, Settings, kept_in
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
@@ -43,6 +47,8 @@ SHUTDOWN_GRACE_MOST = 5.5
 """Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
 COLLECTED_AFTER = 10_000
 """Objects made and not ended after which the garbage collector looks at the youngest: a millisecond or two."""
+FILE_THREADS = 4
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 log = structlog.get_logger()
 
 
@@ -57,15 +63,15 @@ class Gateway:
         settings: Settings,
         on_broken: Callable[[BaseException], None] | None = None,
         idle_seconds: float = IDLE_SECONDS,
-        own_url: str | None = None,
+        port: int | None = None,
     ) -> None:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: the
-        process should end. Without it, every further change is refused. `own_url` is where it listens, if not on the
-        host and port of the settings: links begin with it where no PUBLIC_URL is set."""
+        process should end. Without it, every further change is refused. `port` is where it listens, if not on that of
+        the settings."""
         self._settings = settings
         self._on_broken = on_broken or _log_broken
         self._idle_seconds = idle_seconds
-        self._own_url = own_url or f"http://{settings.host}:{settings.port}"
+        self._port = settings.port if port is None else port
         self._directory = DataDirectory(settings.data_dir)
 
     async def __aenter__(self) -> Self:
@@ -81,10 +87,12 @@ class Gateway:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._file_retention.cancel()
         try:
             await self._engine.close(min(self._settings.attempt_timeout + 0.2, SHUTDOWN_GRACE_MOST))
         finally:
             await self._store.close()
+            await self._files.close()
             self._directory.unlock()
 
     @property
@@ -92,13 +100,22 @@ class Gateway:
         """Where the operator's key is kept; None if it was given as a setting."""
         return None if self._settings.operator_key else kept_in(self._settings.data_dir, "operator_key")
 
+    def _own_url(self) -> str:
+        """Where links lead to without a PUBLIC_URL."""
+        host = _EVERYWHERE.get(self._settings.host, self._settings.host)
+        url = f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+        if host != self._settings.host:
+            log.warning("download links lead to this machine only: set PUBLIC_URL", links=url)
+        return url
+
     async def _start(self) -> None:
         settings, clock, chance = self._settings, SystemClock(), random.Random()  # noqa: S311 - ids, jitter; no secret
         directory = settings.data_dir
         master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
         self.operator_key = settings.operator_key or _kept(directory, "operator_key", _new_operator_key)
         vault = Vault(master_key)
-        links = Links(derive_key(master_key, "download links"), settings.public_url or self._own_url)
+        links = Links(derive_key(master_key, "download links"), settings.public_url or self._own_url())
+        self._files = await _files(settings)
         self._store = SqliteStore(
             directory / FILE_NAME, vault, links, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
         )
@@ -120,6 +137,7 @@ class Gateway:
         except BaseException:
             await self._store.close()
             raise
+        self._file_retention = asyncio.create_task(FileRetention(self._store, self._files, clock).run())
         services = Services(
             store=self._store,
             engine=self._engine,
@@ -128,6 +146,9 @@ class Gateway:
             secret_bytes=secrets.token_bytes,
             principals=Principals(self.operator_key, self._engine.key),
             links=links,
+            files=self._files,
+            file_kinds=frozenset(settings.file_kinds),
+            downloads=Downloads(self._files),
             requests=RequestCounts(),
             database=directory / FILE_NAME,
             allow_targets=settings.allow_targets,
@@ -138,7 +159,7 @@ class Gateway:
             self.app = build_app(services, ROUTES, OPEN_ROUTES)
             self.metrics_app = None
         else:
-            self.app = build_app(services, ROUTES, HEALTH_ROUTES)
+            self.app = build_app(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
             self.metrics_app = build_app(services, (), METRICS_ROUTES)
 
 
@@ -152,6 +173,19 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECTED_AFTER, 10, 10)
+
+
+async def _files(settings: Settings) -> Files:
+    """Raises StartError."""
+    folder = settings.data_dir / ("files" if settings.files_url is None else "drafts")
+    local = Folder(folder, ThreadPoolExecutor(FILE_THREADS, "files"), secrets.token_bytes)
+    if settings.files_url is None:
+        return local
+    from signalpost.files.bucket import Bucket  # its library is large, and most have no use for it
+
+    bucket = Bucket(settings.files_url, local, ThreadPoolExecutor(FILE_THREADS, "bucket"))
+    await bucket.check()
+    return bucket
 
 
 def _new_master_key() -> str:

@@ -17,6 +17,7 @@ from msgspec import Struct
 from signalpost.domain import retry
 from signalpost.domain.errors import StartError
 from signalpost.engine.addresses import AllowedTarget, parse_allow_targets
+from signalpost.files.content_types import KINDS
 
 PREFIX = "SIGNALPOST_"
 _KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")
@@ -28,6 +29,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     data_dir: Path = Path("signalpost-data")
     host: str = "127.0.0.1"
     port: int = 8080
+    files_url: str | None = None
+    file_kinds: tuple[str, ...] = tuple(KINDS)
     public_url: str | None = None
     metrics_port: int | None = None
     master_key: bytes | None = None
@@ -91,6 +94,20 @@ def _text(text: str) -> str:
     return text
 
 
+def _files_url(text: str) -> str:
+    """Without a slash at its end."""
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?", text):
+        raise ValueError("must be s3://bucket/prefix; leave it out for a folder in DATA_DIR")
+    return text.rstrip("/")
+
+
+def _file_kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(part.strip().lower() for part in text.split(","))
+    if not set(kinds) <= set(KINDS):
+        raise ValueError(f"must be some of {', '.join(KINDS)}, separated by commas")
+    return kinds
+
+
 def _public_url(text: str) -> str:
     """Without a slash at its end."""
     try:
@@ -146,6 +163,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "data_dir": Setting(_folder, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
     "host": Setting(_text, "The address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "The port to listen on, 0 to 65535; 0 takes a free one. [8080]"),
+    "files_url": Setting(
+        _files_url,
+        "Where files are kept: s3://bucket/prefix, reached as the AWS_… variables say. [a folder in DATA_DIR]",
+    ),
+    "file_kinds": Setting(_file_kinds, f"The kinds of files that are taken, separated by commas. [{','.join(KINDS)}]"),
     "public_url": Setting(
         _public_url, "Where the gateway is reached from outside: download links begin with it. [http://HOST:PORT]"
     ),

@@ -94,8 +94,8 @@ def _endpoint(route: Route, services: Services) -> Endpoint:
 
 
 def _open_endpoint(route: OpenRoute, services: Services) -> Endpoint:
-    async def endpoint(_request: Request) -> Answer:
-        return await route.handler(services)
+    async def endpoint(request: Request) -> Answer | Streamed:
+        return await route.handler(services, request)
 
     return endpoint
 

@@ -1,5 +1,6 @@
 """One request, as a handler sees it: who calls, for which tenant, with what. Everything in it was checked."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -15,7 +16,7 @@ from signalpost.api.principals import Principal
 from signalpost.api.services import Services
 from signalpost.domain import fields
 from signalpost.domain.batch import IdempotencyKey
-from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, UnsupportedMedia
+from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import BY_WIRE, event_id
 from signalpost.domain.fields import Bad, Check, Field, check_object, field
 from signalpost.domain.timestamps import parse_timestamp
@@ -59,7 +60,7 @@ class Call:
         self.principal = principal
         self.tenant_id = tenant_id
         self.request_id = request.id
-        self._request = request
+        self.request = request
         self._checks = query
         self._takes = body
         self._content: bytes | None = None
@@ -69,15 +70,18 @@ class Call:
     def path_uuid(self, name: str, what: str) -> str:
         """An id in the path; what is no UUID cannot be there. Raises NotFound."""
         try:
-            identity: str = fields.uuid(self._request.path_params[name])
+            identity: str = fields.uuid(self.request.path_params[name])
         except Bad:
             raise NotFound(f"{what}_not_found", f"There is no {what} with this {name}.") from None
         return identity
 
+    def path_text(self, name: str) -> str:
+        return self.request.path_params[name]
+
     def query(self) -> dict[str, Any]:
         """The query's parameters by name, each given at most once and checked. Raises Invalid naming every bad one."""
         checks = self._checks
-        given = self._request.query()
+        given = self.request.query()
         if not given:
             return {}
         values = dict(given)
@@ -104,33 +108,44 @@ class Call:
 
     def check_key(self) -> None:
         """For a call that lasts. Raises Unauthenticated where its API key was revoked meanwhile."""
-        self.services.principals.of(self._request.header(b"authorization"))
+        self.services.principals.of(self.request.header(b"authorization"))
 
     @property
     def if_match(self) -> frozenset[str] | None:
-        header = self._request.header(b"if-match")
+        header = self.request.header(b"if-match")
         return None if header is None else frozenset(tag.strip() for tag in header.split(","))
 
-    async def idempotency(self) -> IdempotencyKey | None:
-        """The `Idempotency-Key`, with the hash of the request that it came with. Raises Invalid."""
-        key = self._request.header(b"idempotency-key")
+    async def idempotency(self, content: bytes | None = None) -> IdempotencyKey | None:
+        """The `Idempotency-Key`, with the hash of the request that it came with; `content` stands for its body where
+        that is read as it comes. Raises Invalid."""
+        key = self.request.header(b"idempotency-key")
         if key is None:
             return None
         if not _IDEMPOTENCY_KEY.fullmatch(key):
             detail = "This must be 1 to 255 printable ASCII characters without spaces."
             raise Invalid([FieldError("Idempotency-Key", "bad_key", detail)])
-        request = self._request
+        request = self.request
         digest = hashlib.sha256(f"{request.method} {request.path}?".encode() + request.query_string + b"\n")
-        digest.update((self._request.header(b"if-match") or "").encode("latin-1") + b"\n" + await self.body())
+        digest.update((self.request.header(b"if-match") or "").encode("latin-1") + b"\n")
+        digest.update(await self.body() if content is None else content)
         return IdempotencyKey(self.principal.key_id, key, digest.digest())
+
+    @property
+    def content_type(self) -> str:
+        return self.request.header(b"content-type") or ""
+
+    @property
+    def content_length(self) -> int:
+        """As far as the client says so; otherwise 0."""
+        length = self.request.header(b"content-length") or ""
+        return int(length) if length.isdigit() else 0
 
     # --- Body ---------------------------------------------------------------------------------------------------------
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge before more than the limit is read."""
         if self._content is None:
-            length = self._request.header(b"content-length") or ""
-            if length.isdigit() and int(length) > BODY_MAX_BYTES:
+            if self.content_length > BODY_MAX_BYTES:
                 raise _too_large()
             chunks: list[bytes] = []
             size = 0
@@ -144,12 +159,26 @@ class Call:
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises Unparseable where the connection ends first."""
-        return self._request.stream()
+        return self.request.stream()
+
+    async def arriving(self) -> AsyncIterator[bytes]:
+        """The body as it comes, however long that takes as long as it goes on. Raises Unparseable where it stops coming
+        before its end."""
+        idle, body = self.services.idle_seconds, self.stream()
+        while True:
+            try:
+                async with asyncio.timeout(idle):
+                    chunk = await anext(body, None)
+            except TimeoutError:
+                raise Unparseable("incomplete_body", f"Nothing more of the body came for {idle:g} s.") from None
+            if chunk is None:
+                return
+            yield chunk
 
     def check_media_type(self, takes: Body) -> None:
         """Raises UnsupportedMedia."""
         allowed = takes.media_types
-        given = self._request.header(b"content-type")
+        given = self.request.header(b"content-type")
         if given is None or given in allowed:
             return
         media_type = given.partition(";")[0].strip().lower()

@@ -2,17 +2,18 @@
 
 import msgspec
 
+from signalpost.api.asgi import Request
 from signalpost.api.route import OpenRoute, Reply
 from signalpost.api.services import Services
 from signalpost.api.shapes import Liveness, Readiness
 from signalpost.domain.batch import Answer
 
 
-async def live(_services: Services) -> Answer:
+async def live(_services: Services, _request: Request) -> Answer:
     return Answer(200, msgspec.json.encode(Liveness(status="live")))
 
 
-async def ready(services: Services) -> Answer:
+async def ready(services: Services, _request: Request) -> Answer:
     trouble = services.engine.trouble
     status = Readiness(status="ready" if trouble is None else "not ready", trouble=trouble)
     return Answer(200 if trouble is None else 503, msgspec.json.encode(status))

@@ -49,27 +49,13 @@ class _Waiting(NamedTuple):
 async def import_many(call: Call) -> Streamed:
     call.query()
     call.check_media_type(_BODY)
-    chunks = _chunks(call)
+    chunks = call.arriving()
     # The body's first part before the head of the answer: a client that waits for `100 Continue` gets it only so.
     first = await anext(chunks, b"")
     return Streamed(_Import(call, lines(first, chunks)).answers(), ((CONTENT_TYPE, NDJSON),))
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
-
-
-async def _chunks(call: Call) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises Unparseable where it stops coming before its end."""
-    idle, body = call.services.idle_seconds, call.stream()
-    while True:
-        try:
-            async with asyncio.timeout(idle):
-                chunk = await anext(body, None)
-        except TimeoutError:
-            raise Unparseable("incomplete_body", f"Nothing more of the body came for {idle:g} s.") from None
-        if chunk is None:
-            return
-        yield chunk
 
 
 async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:

@@ -25,7 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from signalpost import VERSION
-from signalpost.api.asgi import CONTENT_TYPE
+from signalpost.api.asgi import CONTENT_TYPE, Request
 from signalpost.api.counts import RequestCounts
 from signalpost.api.route import OpenRoute, Reply
 from signalpost.api.services import Services
@@ -38,7 +38,7 @@ from signalpost.engine.overview import STATES, STATUSES, Overview
 _process = ProcessCollector(registry=None)
 
 
-async def metrics(services: Services) -> Answer:
+async def metrics(services: Services, _request: Request) -> Answer:
     engine = services.engine
     overview = engine.overview()
     families = [

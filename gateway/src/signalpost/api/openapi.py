@@ -9,7 +9,7 @@ import msgspec
 from signalpost import VERSION
 from signalpost.api import problems
 from signalpost.api.call import Body
-from signalpost.api.route import PATH, RESPONSE_HEADERS, OpenRoute, Reply, Route
+from signalpost.api.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.shapes import DELIVERY_STATUSES, Problem
 from signalpost.domain import event, subscription, workflow
 from signalpost.domain.api_key import Role
@@ -40,6 +40,11 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "Role": tuple(Role),
 }
 """Lists of words that stand in many places, under the name of the type that clients make of them."""
+_BYTES: Mapping[str, Any] = {
+    media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in ("application/octet-stream", "*/*")
+}
+"""Under the name that generators of clients know, and under that of what it may be."""
+_UNAVAILABLE = "Not available now: repeat it after `retry-after`"
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -105,7 +110,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {
             **{str(status): _reply(reply) for status, reply in route.replies.items()},
             **{str(error.status): _problem(error.status, error.title) for error in errors_of(route)},
-            "503": _problem(503, "Not available now: repeat it after `retry-after`"),
+            "503": _problem(503, _UNAVAILABLE),
         },
     }
     if route.body is not None:
@@ -118,22 +123,18 @@ def _open_operation(route: OpenRoute) -> dict[str, Any]:
         "operationId": route.name,
         "summary": route.summary,
         "tags": [_tag(route.path)],
+        "parameters": _path_parameters(route.path),
         "security": [],
-        "responses": {str(status): _reply(reply) for status, reply in route.replies.items()},
+        "responses": {
+            **{str(status): _reply(reply) for status, reply in route.replies.items()},
+            **{str(error.status): _problem(error.status, error.title) for error in route.errors},
+            **({"503": _problem(503, _UNAVAILABLE)} if route.errors else {}),
+        },
     }
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": PATH[name],
-            "schema": {"type": "string", "format": "uuid"},
-        }
-        for name in re.findall(r"{(\w+)}", route.path)
-    ]
+    found = _path_parameters(route.path)
     for name, field in route.query.items():
         schema = {key: value for key, value in field.schema.items() if key != "description"}
         parameter = {"name": name, "in": "query", "schema": schema}
@@ -145,6 +146,19 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     found += [_IF_MATCH] if route.conditional else []
     found += [_IDEMPOTENCY_KEY] if route.idempotent else []
     return [*found, _TENANT]
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PATH[name].description,
+            "schema": dict(PATH[name].schema),
+        }
+        for name in re.findall(r"{(\w+)}", path)
+    ]
 
 
 def _request_body(route: Route, body: Body) -> dict[str, Any]:
@@ -160,7 +174,7 @@ def _body_name(route: Route) -> str:
 def _reply(reply: Reply) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": reply.description, "headers": _headers(*reply.headers)}
     if reply.body is not None:
-        answer["content"] = {reply.media_type: {"schema": _schema(reply.body)}}
+        answer["content"] = _BYTES if reply.body is Binary else {reply.media_type: {"schema": _schema(reply.body)}}
     return answer
 
 
@@ -185,6 +199,7 @@ def _schema(shape: Any) -> dict[str, Any]:
 def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
     """Every type that has a name: bodies, answers, and the lists of words that stand in many of them."""
     shapes = {id(reply.body): reply.body for route in routes for reply in route.replies.values() if reply.body}
+    shapes.pop(id(Binary), None)
     _, components = msgspec.json.schema_components((*shapes.values(), Problem), ref_template=_REF)
     bodies = {
         _body_name(route): object_schema(route.body.fields, route.body.required)

@@ -6,10 +6,10 @@ import msgspec
 
 from signalpost.api.asgi import CONTENT_TYPE
 from signalpost.domain.batch import Answer
-from signalpost.domain.errors import CallerError, TooMany, Unavailable
+from signalpost.domain.errors import CallerError, NoSuchRange, TooMany, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
-HEADERS = {401: ("www-authenticate",), 429: ("retry-after",), 503: ("retry-after",)}
+HEADERS = {401: ("www-authenticate",), 416: ("content-range",), 429: ("retry-after",), 503: ("retry-after",)}
 """Those that problems with a status always have."""
 
 
@@ -22,6 +22,8 @@ def caller_problem(error: CallerError, request_id: str) -> Answer:
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
     if isinstance(error, TooMany):
         headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, NoSuchRange):
+        headers["content-range"] = f"bytes */{error.size}"
     allow = error.members.get("allow")
     if isinstance(allow, list):
         headers["allow"] = ", ".join(allow)

@@ -1,11 +1,11 @@
 """What an entry of the route table says of a call. Routing, authorisation, checks and OpenAPI all follow it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.api.asgi import Streamed
+from signalpost.api.asgi import Request, Streamed
 from signalpost.api.call import Body, Call
 from signalpost.api.services import Services
 from signalpost.domain.api_key import Role
@@ -27,6 +27,10 @@ class Reply(Struct, frozen=True):
     """Of `RESPONSE_HEADERS`."""
     media_type: str = JSON
     example: Any = None
+
+
+class Binary:
+    """Of a reply: bytes, and no JSON."""
 
 
 class Example(Struct, frozen=True):
@@ -62,25 +66,39 @@ class OpenRoute(Struct, frozen=True, kw_only=True):
     name: str
     path: str
     summary: str
-    handler: Callable[[Services], Awaitable[Answer]]
+    handler: Callable[[Services, Request], Awaitable[Answer | Streamed]]
     replies: Mapping[int, Reply]
+    errors: Sequence[type[CallerError]] = ()
 
 
 def _text(description: str, pattern: str) -> Mapping[str, Any]:
     return {"description": description, "schema": {"type": "string", "pattern": pattern}}
 
 
-PATH: Final[Mapping[str, str]] = {
-    "externalId": "The document's id.",
-    "id": "Its id.",
-    "eventId": "The event's id.",
-    "replayId": "The replay's id.",
+class PathParameter(NamedTuple):
+    description: str
+    schema: Mapping[str, str] = {"type": "string", "format": "uuid"}
+
+
+PATH: Final[Mapping[str, PathParameter]] = {
+    "externalId": PathParameter("The document's id."),
+    "id": PathParameter("Its id."),
+    "eventId": PathParameter("The event's id."),
+    "replayId": PathParameter("The replay's id."),
+    "number": PathParameter("The version's number.", {"type": "string", "pattern": r"^[0-9]{1,10}\.[0-9]{1,10}$"}),
+    "token": PathParameter("What the link ends in.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{92}$"}),
 }
-"""Parameters in paths. All are UUIDs; what is none cannot be there."""
+"""Parameters in paths. What has another form cannot be there."""
 
 RESPONSE_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "etag": _text("The version, for `If-Match`.", r'^"\d+"$'),
-    "location": _text("Its own path.", "^/v1/"),
+    "etag": _text("Its state, for `If-Match`; of a file its SHA-256, for `If-Range`.", '^"[0-9a-f]+"$'),
+    "location": _text("Its own path; of a file where it is to be had.", "^(/v1/|https?://)"),
+    "content-disposition": _text("The name to save it under.", "^attachment; "),
+    "content-security-policy": _text("It runs nothing.", "^sandbox"),
+    "x-content-type-options": _text("It is what its content type says.", "^nosniff$"),
+    "accept-ranges": _text("Ranges of it can be asked for.", "^bytes$"),
+    "content-range": _text("What of it this is, or how much there is.", r"^bytes (\d+-\d+|\*)/\d+$"),
+    "last-modified": _text("When it was uploaded or published.", " GMT$"),
     "signalpost-event": {
         **_text("The id of the event that the change made, if it made one.", "^[0-9a-f-]{36}$"),
         "required": False,

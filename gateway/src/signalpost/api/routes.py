@@ -1,11 +1,23 @@
 """The route table: every call of the API. Each resource lists its own; nothing is reachable that is not here."""
 
-from signalpost.api import deliveries, documents, events, health, imports, keys, metrics, replays, subscriptions
+from signalpost.api import (
+    deliveries,
+    documents,
+    events,
+    health,
+    imports,
+    keys,
+    metrics,
+    replays,
+    subscriptions,
+    versions,
+)
 from signalpost.api.route import OpenRoute, Route
 
 ROUTES: tuple[Route, ...] = (
     *imports.ROUTES,
     *documents.ROUTES,
+    *versions.ROUTES,
     *subscriptions.ROUTES,
     *deliveries.ROUTES,
     *replays.ROUTES,
@@ -15,6 +27,7 @@ ROUTES: tuple[Route, ...] = (
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.ROUTES
 """On a port of their own where `METRICS_PORT` says so."""
-OPEN_ROUTES = (*HEALTH_ROUTES, *METRICS_ROUTES)
-QUIET_ROUTES = frozenset(route.path for route in OPEN_ROUTES)
+LINK_ROUTES: tuple[OpenRoute, ...] = versions.LINK_ROUTES
+OPEN_ROUTES = (*LINK_ROUTES, *HEALTH_ROUTES, *METRICS_ROUTES)
+QUIET_ROUTES = frozenset(route.path for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
 """Asked for every few seconds, by machines: logged at the level debug."""

@@ -6,11 +6,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from signalpost.api.counts import RequestCounts
+from signalpost.api.downloads import Downloads
 from signalpost.api.principals import Principals
 from signalpost.domain.links import Links
 from signalpost.engine.addresses import AllowedTarget
 from signalpost.engine.clock import Clock
 from signalpost.engine.engine import Engine
+from signalpost.files.files import Files
 from signalpost.store.store import Store
 
 
@@ -22,6 +24,10 @@ class Services(Struct, frozen=True, kw_only=True):
     secret_bytes: Callable[[int], bytes]
     principals: Principals
     links: Links
+    files: Files
+    file_kinds: frozenset[str]
+    """Those of `content_types.KINDS` that are taken."""
+    downloads: Downloads
     requests: RequestCounts
     database: Path
     """The file, for its size."""

@@ -36,6 +36,28 @@ class DocumentPage(Shape, frozen=True):
     next: Cursor
 
 
+class Number(Shape, frozen=True):
+    number: str
+
+
+class KeptVersion(Shape, frozen=True):
+    """A version that the gateway keeps itself."""
+
+    number: str
+    published_as: Annotated[str | None, Meta(description="Of a draft: the version that its publication made.")]
+    content_type: Annotated[str, Meta(description="By its content, whatever its sender called it.")]
+    size: Annotated[int, Meta(description="In bytes.")]
+    sha256: str
+    created_at: Timestamp
+    created_by: Annotated[str, Meta(description="The name of the API key that it came with.")]
+    download_url: Annotated[str, Meta(description="Works for 15 minutes.")]
+
+
+class VersionPage(Shape, frozen=True):
+    data: list[KeptVersion]
+    next: Cursor
+
+
 class ImportedLine(Shape, frozen=True):
     line: Annotated[int, Meta(description="Counts from 1, in the order of the lines that came in.")]
     status: Annotated[int, Meta(description="What the same import would be answered by itself.")]

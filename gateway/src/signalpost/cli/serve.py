@@ -41,6 +41,8 @@ def serve(
     data_dir: Annotated[str | None, _help("data_dir")] = None,
     host: Annotated[str | None, _help("host")] = None,
     port: Annotated[str | None, _help("port")] = None,
+    files_url: Annotated[str | None, _help("files_url")] = None,
+    file_kinds: Annotated[str | None, _help("file_kinds")] = None,
     public_url: Annotated[str | None, _help("public_url")] = None,
     metrics_port: Annotated[str | None, _help("metrics_port")] = None,
     master_key: Annotated[str | None, _help("master_key")] = None,
@@ -87,7 +89,7 @@ async def _serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port, IDLE_SECONDS)
     metrics_port = settings.metrics_port
     metrics_listener = None if metrics_port is None else listen(settings.host, metrics_port, IDLE_SECONDS)
-    async with Gateway(settings, on_broken=_end_at_once, own_url=_address(listener)) as gateway:
+    async with Gateway(settings, on_broken=_end_at_once, port=listener.getsockname()[1]) as gateway:
         servers = [_Server(gateway.app, listener)]
         if gateway.metrics_app is not None and metrics_listener is not None:
             servers.append(_Server(gateway.metrics_app, metrics_listener))

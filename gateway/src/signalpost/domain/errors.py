@@ -5,6 +5,7 @@
     │   ├── Unparseable        400
     │   ├── Unauthenticated    401
     │   ├── Forbidden          403
+    │   ├── LinkRefused        403
     │   ├── NotFound           404
     │   ├── MethodNotAllowed   405
     │   ├── Conflict           409
@@ -12,6 +13,7 @@
     │   ├── PreconditionFailed 412
     │   ├── TooLarge           413
     │   ├── UnsupportedMedia   415
+    │   ├── NoSuchRange        416
     │   ├── Invalid            422, with every bad field
     │   └── TooMany            429, with when to come again
     ├── Unavailable            503: us, for now; repeating the request is safe
@@ -66,6 +68,18 @@ class Forbidden(CallerError):
     status, title = 403, "The key's role does not allow this"
 
 
+class LinkRefused(CallerError):
+    """The same whatever is wrong with the link: it tells nothing of what there is."""
+
+    status, title = 403, "This link does not work"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "link_refused",
+            "Download links work for 15 minutes, and only as they are. Ask for a new one where it came from.",
+        )
+
+
 class NotFound(CallerError):
     status, title = 404, "Not there"
 
@@ -92,6 +106,16 @@ class TooLarge(CallerError):
 
 class UnsupportedMedia(CallerError):
     status, title = 415, "Unsupported media type"
+
+
+class NoSuchRange(CallerError):
+    """`size` is what the whole has."""
+
+    status, title = 416, "Not a range of it"
+
+    def __init__(self, size: int) -> None:
+        super().__init__("no_such_range", f"It has {size} bytes; none of them are in this range.")
+        self.size = size
 
 
 class Invalid(CallerError):

@@ -1,0 +1,39 @@
+"""Which bytes of a whole a request asks for (RFC 9110, 14). Pure."""
+
+import re
+from typing import NamedTuple
+
+from signalpost.domain.errors import NoSuchRange
+
+_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII)
+_DIGITS_MOST = 18
+
+
+class Span(NamedTuple):
+    start: int
+    stop: int
+    """The first byte behind it."""
+
+
+def wanted(header: str | None, size: int) -> Span | None:
+    """The span that a `Range` header asks for; None for the whole: it is also the answer to what is malformed, of
+    another unit, or several ranges. Raises NoSuchRange for a range that lies outside."""
+    match = _RANGE.fullmatch(header or "")
+    if match is None or match[1] == match[2] == "" or max(len(match[1]), len(match[2])) > _DIGITS_MOST:
+        return None
+    first, last = (int(digits) if digits else None for digits in match.groups())
+    if first is None:
+        assert last is not None
+        if last == 0 or size == 0:
+            raise NoSuchRange(size)
+        return Span(max(0, size - last), size)
+    if last is not None and last < first:
+        return None
+    if first >= size:
+        raise NoSuchRange(size)
+    return Span(first, size if last is None else min(last + 1, size))
+
+
+def still_applies(if_range: str | None, etag: str, last_modified: str) -> bool:
+    """Whether a range may be answered as one: whoever has a part of another state gets the whole instead."""
+    return if_range is None or if_range.strip() in (etag, last_modified)

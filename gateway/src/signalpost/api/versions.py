@@ -1,0 +1,317 @@
+"""Versions of documents: upload, list, publish, download."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+
+from signalpost.api.asgi import Request, Streamed
+from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.multipart import MEDIA_TYPE, read_form
+from signalpost.api.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
+from signalpost.api.services import Services
+from signalpost.api.shapes import KeptVersion, Number, VersionPage
+from signalpost.domain import document
+from signalpost.domain.batch import Answer
+from signalpost.domain.document_commands import check_precondition
+from signalpost.domain.errors import (
+    Conflict,
+    FieldError,
+    Invalid,
+    LinkRefused,
+    NoSuchRange,
+    NotFound,
+    OutcomeUnknown,
+    TooLarge,
+    UnsupportedMedia,
+)
+from signalpost.domain.fields import Bad, Field, field
+from signalpost.domain.links import LIFETIME, PATH, Linked
+from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.domain.version import Number as VersionNumber
+from signalpost.domain.version import StoredFile, VersionRow, read_number
+from signalpost.domain.version_commands import AddVersion, PublishVersion
+from signalpost.files.content_types import KINDS
+from signalpost.files.filenames import filename
+from signalpost.files.files import Received, Upload
+
+FILE_MOST_BYTES: Final = 100 * 1024 * 1024
+_FORM_MOST_BYTES: Final = FILE_MOST_BYTES + 64 * 1024
+"""With what a form has around its file."""
+REDIRECT_SECONDS: Final = 10
+"""How long the link that a download link leads to works, at most."""
+_REPLAYED: Final = ("idempotent-replayed", "true")
+
+
+async def upload(call: Call) -> Answer:
+    call.query()
+    call.check_media_type(_BODY)
+    document_id = call.path_uuid("externalId", "document")
+    title = await _check_document(call, document_id)
+    await call.idempotency(b"")  # a bad key is refused before a large file comes
+    async with call.services.files.upload() as incoming:
+        form = await read_form(call.content_type, _bounded(call), "file", _TEXTS, _within_limit(incoming))
+        received = await incoming.received()
+        file = _stored(call, incoming.name, received)
+        publish = form.get("publish", False)
+        command = AddVersion(
+            tenant_id=call.tenant_id,
+            document_id=document_id,
+            file=file,
+            publish=publish,
+            by=call.principal.name,
+            caller=call.principal.key_id,
+            if_match=call.if_match,
+            idempotency=await call.idempotency(received.sha256 + bytes([publish])),
+        )
+        await incoming.store(file, filename(title, file.content_type))
+        try:
+            answer = await call.services.engine.submit(command)
+        except (OutcomeUnknown, asyncio.CancelledError):
+            incoming.keep()  # it may be committed: only a scrub can tell
+            raise
+        if _REPLAYED not in answer.headers:
+            incoming.keep()
+        return answer
+
+
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    document_id = call.path_uuid("externalId", "document")
+    await _row(call, document_id)
+    below = VersionNumber(*query["cursor"]) if "cursor" in query else None
+    limit = query.get("limit", LIMIT_DEFAULT)
+    found = await call.services.store.versions(call.tenant_id, document_id, below, limit)
+    page = VersionPage(
+        data=[_shown(call, version) for version in found],
+        next=write_cursor(found[-1].number) if len(found) == limit else None,
+    )
+    return Answer(200, msgspec.json.encode(page))
+
+
+async def publish(call: Call) -> Answer:
+    document_id = call.path_uuid("externalId", "document")
+    number = _number(call)
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        PublishVersion(
+            tenant_id=call.tenant_id,
+            document_id=document_id,
+            version_number=number,
+            by=call.principal.name,
+            caller=call.principal.key_id,
+            if_match=call.if_match,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def download(call: Call) -> Streamed:
+    call.query()
+    document_id = call.path_uuid("externalId", "document")
+    number = _number(call)
+    title = document.decode((await _row(call, document_id)).body).title
+    version = await call.services.store.version(call.tenant_id, document_id, number)
+    if version is None or version.deleted_at is not None:
+        raise _no_version()
+    return await call.services.downloads.response(call.request, version, title)
+
+
+async def follow_link(services: Services, request: Request) -> Answer | Streamed:
+    """Whatever is wrong with it, the answer is the same, and comes before anything is looked up."""
+    linked = services.links.read(request.path_params["token"])
+    now = services.clock.wall()
+    if linked is None or now >= linked.expires_at:
+        raise LinkRefused
+    version = await services.store.version(linked.tenant_id, linked.document_id, linked.number)
+    if version is None:
+        raise LinkRefused
+    if request.method == "GET":
+        left = -(-(linked.expires_at - now) // SECOND)
+        redirect = await services.downloads.redirect(version, min(REDIRECT_SECONDS, left))
+        if redirect is not None:
+            return redirect
+    return await services.downloads.response(request, version, await _title(services, linked))
+
+
+async def _title(services: Services, linked: Linked) -> str | None:
+    row = await services.store.document(linked.tenant_id, linked.document_id)
+    return None if row is None or row.deleted_at is not None else document.decode(row.body).title
+
+
+# --- An upload, step by step ------------------------------------------------------------------------------------------
+
+
+async def _row(call: Call, document_id: str) -> document.DocumentRow:
+    row = await call.services.store.document(call.tenant_id, document_id)
+    if row is None or row.deleted_at is not None:
+        raise NotFound("document_not_found", "There is no document with this externalId.")
+    return row
+
+
+async def _check_document(call: Call, document_id: str) -> str:
+    """What would be refused in the end is refused before its file comes. The document's title."""
+    call.services.engine.disk.check()
+    row = await _row(call, document_id)
+    check_precondition(call.if_match, row.etag)
+    if call.content_length > _FORM_MOST_BYTES:
+        raise _too_large()
+    return document.decode(row.body).title
+
+
+async def _bounded(call: Call) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in call.arriving():
+        size += len(chunk)
+        if size > _FORM_MOST_BYTES:
+            raise _too_large()
+        call.services.engine.disk.check()
+        yield chunk
+
+
+def _within_limit(incoming: Upload) -> Any:
+    size = 0
+
+    async def write(part: bytes) -> None:
+        nonlocal size
+        size += len(part)
+        if size > FILE_MOST_BYTES:
+            raise _too_large()
+        await incoming.write(part)
+
+    return write
+
+
+def _stored(call: Call, name: str, received: Received) -> StoredFile:
+    """The file that came in, if it is of a kind that is taken."""
+    if not received.size:
+        raise Invalid([FieldError("/file", "wrong_length", "The file is empty.")])
+    allowed = call.services.file_kinds
+    if received.kind not in allowed:
+        found = f"is {received.kind}" if received.kind else "is of no kind that is known here"
+        detail = f"By its content this file {found}. Files may be {', '.join(sorted(allowed))}."
+        raise UnsupportedMedia("file_kind_not_allowed", detail)
+    return StoredFile(name, received.size, received.sha256, KINDS[received.kind].content_type)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("file_too_large", f"A file can have at most {FILE_MOST_BYTES} bytes.")
+
+
+# --- Numbers and answers ----------------------------------------------------------------------------------------------
+
+
+def _number(call: Call) -> VersionNumber:
+    number = read_number(call.path_text("number"))
+    if number is None:
+        raise _no_version()
+    return number
+
+
+def _no_version() -> NotFound:
+    return NotFound("version_not_found", "The gateway keeps no version with this number of this document.")
+
+
+def _shown(call: Call, version: VersionRow) -> KeptVersion:
+    expires_at = call.services.clock.wall() + LIFETIME
+    linked = Linked(call.tenant_id, version.document_id, version.number, expires_at)
+    return KeptVersion(
+        number=str(version.number),
+        published_as=None if version.published_as is None else str(version.published_as),
+        content_type=version.file.content_type,
+        size=version.file.size,
+        sha256=version.file.sha256.hex(),
+        created_at=format_timestamp(version.created_at),
+        created_by=version.created_by,
+        download_url=call.services.links.link(linked),
+    )
+
+
+@field(type="boolean", default=False, description="Publish it at once.")
+def _truth(value: Any) -> bool:
+    """Of a form, whose values are texts."""
+    if value not in ("true", "false", True, False):
+        raise Bad("wrong_type", "This must be true or false.")
+    return value in ("true", True)
+
+
+_FILE = Field(str, {"type": "string", "format": "binary", "description": "At most 100 MiB."})
+_TEXTS: Final = {"publish": _truth}
+_BODY: Final = Body({"file": _FILE, **_TEXTS}, ("file",), media_types=(MEDIA_TYPE,))
+_VERSIONS = "/v1/documents/{externalId}/versions"
+_FILE_HEADERS: Final = (
+    "etag", "last-modified", "accept-ranges", "content-disposition", "content-security-policy",
+    "x-content-type-options",
+)  # fmt: skip
+_FILE_REPLIES: Final = {
+    200: Reply("The file.", Binary, _FILE_HEADERS),
+    206: Reply("The range of it that was asked for.", Binary, (*_FILE_HEADERS, "content-range")),
+}
+_MADE: Final = ("etag", "location", "signalpost-event")
+
+ROUTES = (
+    Route(
+        name="upload_version",
+        method="POST",
+        path=_VERSIONS,
+        summary="Upload a version of a document",
+        roles=OPERATOR,
+        handler=upload,
+        body=_BODY,
+        conditional=True,
+        idempotent=True,
+        replies={201: Reply("The version; `documentUpdated` is on its way.", Number, _MADE)},
+        errors=(NotFound,),
+        example=Example({"file": "%PDF-1.7 …", "publish": True}),
+    ),
+    Route(
+        name="list_versions",
+        method="GET",
+        path=_VERSIONS,
+        summary="List the versions that the gateway keeps of a document",
+        roles=OPERATOR,
+        handler=list_all,
+        query={"limit": LIMIT, "cursor": cursor(parts=2)},
+        replies={200: Reply("A page, the highest number first, with links that work for 15 minutes.", VersionPage)},
+        errors=(NotFound,),
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="publish_version",
+        method="POST",
+        path=_VERSIONS + "/{number}/publish",
+        summary="Publish a draft",
+        roles=OPERATOR,
+        handler=publish,
+        conditional=True,
+        idempotent=True,
+        replies={201: Reply("The version that it was published as; `documentUpdated` is on its way.", Number, _MADE)},
+        errors=(NotFound, Conflict),
+        example=Example(),
+    ),
+    Route(
+        name="download_version",
+        method="GET",
+        path=_VERSIONS + "/{number}/file",
+        summary="Download the file of a version",
+        roles=OPERATOR,
+        handler=download,
+        replies=_FILE_REPLIES,
+        errors=(NotFound, NoSuchRange),
+        example=Example(),
+    ),
+)
+LINK_ROUTES = (
+    OpenRoute(
+        name="follow_link",
+        path=PATH + "{token}",
+        summary="Download a file by a link, which works for 15 minutes",
+        handler=follow_link,
+        replies={
+            **_FILE_REPLIES,
+            302: Reply("It is to be had at `location`, for some seconds.", headers=("location",)),
+        },
+        errors=(LinkRefused, NoSuchRange),
+    ),
+)

@@ -1,0 +1,225 @@
+"""Files in a bucket of S3, or of what speaks as S3 does.
+
+Where it is and with which credentials follow the variables that every tool for it reads: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and the like; on a machine of AWS the role of that machine.
+
+An upload is a draft on this machine first, then one PUT: so an object is there whole or not at all, and no parts of one
+that was never finished stay behind where no list shows them. Drafts are in a folder of their own; one of a process that
+is gone is an orphan like an object that nothing points to.
+"""
+
+import asyncio
+import hashlib
+import http.client
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+import obstore
+import structlog
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+
+from signalpost.domain.errors import StartError
+from signalpost.domain.version import StoredFile
+from signalpost.files.draft import Draft
+from signalpost.files.filenames import disposition
+from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, Received, is_name
+from signalpost.files.folder import Folder
+
+DRAFT = ".draft"
+"""Behind the name of the object that one is to be."""
+PUT_TRIES = 3
+PUT_SECONDS = 60
+"""How long the bucket may take for the next part of an upload, or for its answer."""
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+log = structlog.get_logger()
+_PUT_LINK = timedelta(hours=1)
+_CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": "5s", "timeout": "300s"}
+_RETRY: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+
+
+class Bucket:
+    def __init__(self, url: str, drafts: Folder, executor: Executor) -> None:
+        """`url` is `s3://bucket/prefix`. Raises StartError."""
+        try:
+            self._objects = S3Store.from_url(url, client_options=_CLIENT, retry_config=_RETRY)
+        except (BaseError, ValueError) as error:
+            raise StartError(f"FILES_URL {url} cannot be used: {_first_line(error)}.") from None
+        self._url = url
+        self._drafts = drafts
+        self._executor = executor
+
+    async def check(self) -> None:
+        """Whether it is there and open to these credentials. Raises StartError."""
+        try:
+            async for _ in obstore.list(self._objects, chunk_size=1):
+                return
+        except (BaseError, OSError) as error:
+            raise StartError(
+                f"FILES_URL {self._url} cannot be used: {_first_line(error)}. Its credentials and its endpoint are "
+                "those of the AWS_… variables."
+            ) from None
+
+    def upload(self) -> "BucketUpload":
+        return BucketUpload(self._drafts.draft(DRAFT), self)
+
+    async def put(self, path: Path, file: StoredFile, filename: str) -> None:
+        """Make a file of this machine an object. Raises FilesUnavailable."""
+        headers = {
+            "content-type": file.content_type,
+            "content-disposition": disposition(filename),
+            "content-length": str(file.size),
+        }
+        for left in reversed(range(PUT_TRIES)):
+            try:
+                url = await obstore.sign_async(self._objects, "PUT", file.name, _PUT_LINK)
+                await asyncio.get_running_loop().run_in_executor(self._executor, _put, url, path, headers)
+            except (BaseError, OSError, http.client.HTTPException) as error:
+                if not left:
+                    raise _unavailable(error) from None
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def read(self, name: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        at = start
+        try:
+            got = await obstore.get_async(self._objects, name, options={"range": (start, stop)})
+            async for part in got.stream(min_chunk_size=PART_BYTES):
+                at += len(part)
+                yield bytes(part)
+        except FileNotFoundError:
+            raise FileLost from None
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from None
+        if at != stop:
+            raise FileLost
+
+    async def link(self, name: str, seconds: int) -> str | None:
+        try:
+            return await obstore.sign_async(self._objects, "GET", name, timedelta(seconds=seconds))
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from None
+
+    async def remove(self, name: str) -> None:
+        try:
+            await obstore.delete_async(self._objects, name)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from None
+
+    async def condition(self, file: StoredFile) -> Condition:
+        sha256 = hashlib.sha256()
+        try:
+            async for part in self.read(file.name, 0, file.size):
+                sha256.update(part)
+        except FileLost:
+            return "missing" if sha256.digest() == hashlib.sha256().digest() else "damaged"
+        return "sound" if sha256.digest() == file.sha256 else "damaged"
+
+    async def names(self) -> AsyncIterator[str]:
+        try:
+            async for some in obstore.list(self._objects):
+                for found in some:
+                    if is_name(found["path"]):
+                        yield found["path"]
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from None
+        async for name in self._drafts.names():
+            yield name
+
+    async def is_orphan(self, name: str, is_known: Known) -> bool:
+        return await self._drafts.is_orphan(_draft(name), lambda _: is_known(name))
+
+    async def remove_orphan(self, name: str, is_known: Known) -> bool:
+        # The draft last: while it is there, it tells what else may be left.
+        orphan = await self._drafts.is_orphan(_draft(name), lambda _: is_known(name))
+        if orphan and not name.endswith(DRAFT):
+            await self.remove(name)
+        return orphan and await self._drafts.remove_orphan(_draft(name), lambda _: is_known(name))
+
+    async def close(self) -> None:
+        await self._drafts.close()
+        await asyncio.to_thread(self._executor.shutdown)
+
+
+class BucketUpload:
+    def __init__(self, draft: Draft, bucket: Bucket) -> None:
+        self._draft = draft
+        self._bucket = bucket
+        self._kept = False
+        self._put = False
+
+    @property
+    def name(self) -> str:
+        return self._draft.path.name.removesuffix(DRAFT)
+
+    async def __aenter__(self) -> Self:
+        await self._draft.begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._put and not self._kept:
+                with suppress(FilesUnavailable):  # then it is an orphan
+                    await self._bucket.remove(self.name)
+        finally:
+            await self._draft.discard()
+
+    async def write(self, part: bytes) -> None:
+        await self._draft.write(part)
+
+    async def received(self) -> Received:
+        return await self._draft.received()
+
+    async def store(self, file: StoredFile, filename: str) -> None:
+        self._put = True  # also where its outcome is not known
+        await self._bucket.put(self._draft.path, file, filename)
+
+    def keep(self) -> None:
+        self._kept = True
+
+
+def _draft(name: str) -> str:
+    return name.removesuffix(DRAFT) + DRAFT
+
+
+def _put(url: str, path: Path, headers: dict[str, str]) -> None:
+    """One request, a part of the file after the other. Raises OSError, HTTPException."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    kinds: dict[str, Callable[..., http.client.HTTPConnection]] = {
+        "http": http.client.HTTPConnection,
+        "https": http.client.HTTPSConnection,
+    }
+    connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=PUT_SECONDS, blocksize=PART_BYTES)
+    try:
+        with path.open("rb") as file:
+            connection.request("PUT", f"{parts.path}?{parts.query}", file, headers)
+            answer = connection.getresponse()
+        said = answer.read(200)
+        if answer.status != 200:
+            raise OSError(f"the bucket answered {answer.status} to an upload: {said.decode(errors='replace')}")
+    finally:
+        connection.close()
+
+
+def _unavailable(error: Exception) -> FilesUnavailable:
+    log.warning("the bucket of files cannot be used now", error=_first_line(error))
+    return FilesUnavailable("Where files are kept cannot be reached now. Repeat the request later.")
+
+
+def _first_line(error: Exception) -> str:
+    """What an operator needs of an error; the rest is the inside of a library."""
+    return str(error).partition("\n")[0].strip()[:300].rstrip(".")

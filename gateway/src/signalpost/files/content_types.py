@@ -1,0 +1,167 @@
+"""What a file is, by its content: its sender's word for it counts for nothing.
+
+Documents are of few kinds. Most show at their beginning; what is a ZIP archive or an OLE file shows by the names of its
+parts, which are read with a bound. A text is what has none of the control characters that no text has.
+"""
+
+import codecs
+from collections.abc import Callable, Iterator
+from struct import Struct as Layout
+from typing import Final, NamedTuple
+
+Read = Callable[[int, int], bytes]
+"""So many bytes of a file from a position on; fewer at its end."""
+
+
+class Kind(NamedTuple):
+    """A kind of file that is recognised."""
+
+    content_type: str
+    extension: str
+
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_OPEN = "application/vnd.oasis.opendocument"
+KINDS: Final[dict[str, Kind]] = {
+    "pdf": Kind("application/pdf", "pdf"),
+    "docx": Kind(f"{_OFFICE}.wordprocessingml.document", "docx"),
+    "xlsx": Kind(f"{_OFFICE}.spreadsheetml.sheet", "xlsx"),
+    "pptx": Kind(f"{_OFFICE}.presentationml.presentation", "pptx"),
+    "odt": Kind(f"{_OPEN}.text", "odt"),
+    "ods": Kind(f"{_OPEN}.spreadsheet", "ods"),
+    "odp": Kind(f"{_OPEN}.presentation", "odp"),
+    "doc": Kind("application/msword", "doc"),
+    "xls": Kind("application/vnd.ms-excel", "xls"),
+    "ppt": Kind("application/vnd.ms-powerpoint", "ppt"),
+    "rtf": Kind("application/rtf", "rtf"),
+    "txt": Kind("text/plain; charset=utf-8", "txt"),
+    "png": Kind("image/png", "png"),
+    "jpeg": Kind("image/jpeg", "jpg"),
+    "tiff": Kind("image/tiff", "tiff"),
+}
+"""By the names that the setting FILE_TYPES takes."""
+EXTENSIONS: Final = {kind.content_type: kind.extension for kind in KINDS.values()}
+
+_SIGNATURES: Final = (
+    (b"%PDF-", "pdf"),
+    (b"{\\rtf", "rtf"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+)
+_MARKUP: Final = (b"<!doctype", b"<html", b"<?xml", b"<svg", b"<script")
+"""What begins so is for a browser, not for a reader, and no document here."""
+_NO_TEXT: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r") + b"\x7f"
+_BLOCK: Final = 1024 * 1024
+
+
+def kind_of(read: Read, size: int) -> str | None:
+    """The name in KINDS of a file's kind; None if it is none of them."""
+    head = read(0, 64)
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            return kind
+    if head.startswith(b"PK\x03\x04"):
+        return _archived(head, read, size)
+    if head.startswith(_OLE):
+        return _compound(read)
+    return "txt" if _is_text(read, size) else None
+
+
+# --- ZIP archives: Office Open XML, OpenDocument ----------------------------------------------------------------------
+
+_END_OF_DIRECTORY = Layout("<4s8xII2x")
+_ENTRY = Layout("<4s24xHHH12x")
+_DIRECTORY_MOST: Final = 1024 * 1024
+_MAIN_PARTS: Final = {b"word/document.xml": "docx", b"xl/workbook.xml": "xlsx", b"ppt/presentation.xml": "pptx"}
+_MIMETYPE: Final = b"mimetype"
+
+
+def _archived(head: bytes, read: Read, size: int) -> str | None:
+    # OpenDocument has its type as the first part, uncompressed: a local header of 30 bytes, the name, the content.
+    if head[30:38] == _MIMETYPE:
+        said = read(38, 80)
+        return next((name for name in ("odt", "ods", "odp") if _begins(said, KINDS[name].content_type)), None)
+    names = set(_names(read, size))
+    if b"[Content_Types].xml" not in names:
+        return None
+    return next((kind for part, kind in _MAIN_PARTS.items() if part in names), None)
+
+
+def _begins(said: bytes, content_type: str) -> bool:
+    """Whether it is this type, and not one whose name goes on."""
+    return said.startswith(content_type.encode()) and not said[len(content_type) :].startswith((b"-", b"."))
+
+
+def _names(read: Read, size: int) -> Iterator[bytes]:
+    """The names of an archive's parts, as far as its directory is of a size that a document's can have."""
+    tail = read(max(0, size - _BLOCK // 16), _BLOCK // 16)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END_OF_DIRECTORY.size:
+        return
+    _, length, offset = _END_OF_DIRECTORY.unpack_from(tail, at)
+    directory = read(offset, min(length, _DIRECTORY_MOST))
+    at = 0
+    while at + _ENTRY.size <= len(directory):
+        signature, name_size, extra_size, comment_size = _ENTRY.unpack_from(directory, at)
+        if signature != b"PK\x01\x02":
+            return
+        yield directory[at + _ENTRY.size : at + _ENTRY.size + name_size]
+        at += _ENTRY.size + name_size + extra_size + comment_size
+
+
+# --- OLE compound files: the older Office -----------------------------------------------------------------------------
+
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLE_HEADER = Layout("<30xH16xI")
+_OLE_STREAMS: Final = {"WordDocument": "doc", "Workbook": "xls", "Book": "xls", "PowerPoint Document": "ppt"}
+_OLE_TABLES_AT, _OLE_TABLES = 76, 109
+_OLE_SECTORS_MOST: Final = 64
+
+
+def _compound(read: Read) -> str | None:
+    for sector in _directory_sectors(read):
+        for at in range(0, len(sector), 128):
+            name = sector[at : at + 64].decode("utf-16-le", "replace").partition("\0")[0]
+            if name in _OLE_STREAMS:
+                return _OLE_STREAMS[name]
+    return None
+
+
+def _directory_sectors(read: Read) -> Iterator[bytes]:
+    """Each sector's follower is in a table of sectors; where the tables are, in the header."""
+    header = read(0, 512)
+    if len(header) < 512:
+        return
+    shift, number = _OLE_HEADER.unpack_from(header)
+    if shift not in (9, 12):
+        return
+    for _ in range(_OLE_SECTORS_MOST):
+        yield read((number + 1) << shift, 1 << shift)
+        table, entry = divmod(number, 1 << shift - 2)
+        if table >= _OLE_TABLES:
+            return
+        at = _OLE_TABLES_AT + 4 * table
+        following = read((int.from_bytes(header[at : at + 4], "little") + 1 << shift) + 4 * entry, 4)
+        if len(following) < 4:
+            return
+        number = int.from_bytes(following, "little")
+
+
+# --- Texts ------------------------------------------------------------------------------------------------------------
+
+
+def _is_text(read: Read, size: int) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for at in range(0, size, _BLOCK):
+        block = read(at, _BLOCK)
+        if at == 0 and block.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(_MARKUP):
+            return False
+        if len(block.translate(None, _NO_TEXT)) != len(block):
+            return False
+        try:
+            decoder.decode(block, at + len(block) >= size)
+        except UnicodeDecodeError:
+            return False
+    return True

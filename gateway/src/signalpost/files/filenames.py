@@ -1,0 +1,38 @@
+"""What a file is called where it is saved: its document's title, made harmless. No path here is ever made of it."""
+
+import unicodedata
+from typing import Final
+from urllib.parse import quote
+
+from signalpost.files.content_types import EXTENSIONS
+
+_FALLBACK: Final = "document"
+_BYTES_MOST: Final = 200
+_FORBIDDEN: Final = frozenset('/\\:*?"<>|%')
+"""What some system gives a meaning to in a file's name, or some browser in a header."""
+
+
+def filename(title: str, content_type: str) -> str:
+    """The title with the extension of its content's type: no separators, no control or format characters, no dots in
+    front."""
+    seen = "".join(character if _is_plain(character) else " " for character in unicodedata.normalize("NFC", title))
+    extension = f".{EXTENSIONS[content_type]}" if content_type in EXTENSIONS else ""
+    base = " ".join(seen.split()).strip(". ")
+    if extension and base.lower().endswith(extension):
+        base = base[: -len(extension)].rstrip(". ")
+    cut = base.encode()[:_BYTES_MOST].decode(errors="ignore").rstrip(". ")
+    return (cut or _FALLBACK) + extension
+
+
+def disposition(name: str) -> str:
+    """The value of `content-disposition` (RFC 6266) for a name that `filename` made: to be saved, never to be shown."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    stem = plain.rpartition(".")[0] or plain
+    if name.isascii():
+        return f'attachment; filename="{name}"'
+    fallback = plain if any(character.isalnum() for character in stem) else _FALLBACK + plain[len(stem) :]
+    return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _is_plain(character: str) -> bool:
+    return character not in _FORBIDDEN and unicodedata.category(character)[0] not in "CZ"

@@ -1,0 +1,136 @@
+"""Files in a folder of this machine."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from signalpost.domain.errors import StartError
+from signalpost.domain.version import StoredFile
+from signalpost.files.draft import Draft, claimed, sync_folder, trouble
+from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, Received, is_name
+
+T = TypeVar("T")
+_NAMES_AT_ONCE = 1_000
+_CHECKED_AT_ONCE = 1024 * 1024
+
+
+class FolderUpload:
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._kept = False
+
+    @property
+    def name(self) -> str:
+        return self._draft.path.name
+
+    async def __aenter__(self) -> Self:
+        await self._draft.begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await (self._draft.release() if self._kept else self._draft.discard())
+
+    async def write(self, part: bytes) -> None:
+        await self._draft.write(part)
+
+    async def received(self) -> Received:
+        return await self._draft.received()
+
+    async def store(self, file: StoredFile, filename: str) -> None:
+        await self._draft.sync()
+
+    def keep(self) -> None:
+        self._kept = True
+
+
+class Folder:
+    def __init__(self, path: Path, executor: Executor, random_bytes: Callable[[int], bytes]) -> None:
+        """`executor` is its own from here on. Makes the folder if need be. Raises StartError."""
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise StartError(f"The folder {path} cannot be used: {error.strerror}.") from None
+        self._path = path
+        self._executor = executor
+        self._random_bytes = random_bytes
+
+    def draft(self, suffix: str = "") -> Draft:
+        """A new one, to be begun."""
+        return Draft(self._path / (self._random_bytes(NAME_BYTES).hex() + suffix), self._executor)
+
+    def upload(self) -> FolderUpload:
+        return FolderUpload(self.draft())
+
+    async def read(self, name: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        descriptor = await self._run(lambda: os.open(self._path / name, os.O_RDONLY | os.O_CLOEXEC))
+        try:
+            for at in range(start, stop, PART_BYTES):
+                wanted = min(PART_BYTES, stop - at)
+                part = await self._run(lambda at=at, wanted=wanted: os.pread(descriptor, wanted, at))  # type: ignore[misc]
+                if len(part) < wanted:
+                    raise FileLost
+                yield part
+        finally:
+            os.close(descriptor)
+
+    async def link(self, name: str, seconds: int) -> str | None:
+        return None
+
+    async def remove(self, name: str) -> None:
+        await self._run(lambda: (self._path / name).unlink(missing_ok=True))
+
+    async def condition(self, file: StoredFile) -> Condition:
+        return await self._run(lambda: self._condition(file))
+
+    async def names(self) -> AsyncIterator[str]:
+        entries: Iterator[os.DirEntry[str]] = await self._run(lambda: os.scandir(self._path))
+        while some := await self._run(lambda: [entry.name for entry in islice(entries, _NAMES_AT_ONCE)]):
+            for name in filter(is_name, some):
+                yield name
+
+    async def is_orphan(self, name: str, is_known: Known) -> bool:
+        return await self._run(lambda: self._is_orphan(name, is_known))
+
+    async def remove_orphan(self, name: str, is_known: Known) -> bool:
+        return await self._run(lambda: self._remove_orphan(name, is_known))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._executor.shutdown)
+
+    def _is_orphan(self, name: str, is_known: Known) -> bool:
+        with claimed(self._path / name) as free:
+            return free and not is_known(name)
+
+    def _remove_orphan(self, name: str, is_known: Known) -> bool:
+        with claimed(self._path / name) as free:
+            orphan = free and not is_known(name)
+            if orphan:
+                (self._path / name).unlink(missing_ok=True)
+            return orphan
+
+    def _condition(self, file: StoredFile) -> Condition:
+        sha256 = hashlib.sha256()
+        try:
+            with (self._path / file.name).open("rb") as opened:
+                while part := opened.read(_CHECKED_AT_ONCE):
+                    sha256.update(part)
+        except FileNotFoundError:
+            return "missing"
+        return "sound" if sha256.digest() == file.sha256 else "damaged"
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        except FileNotFoundError:
+            raise FileLost from None
+        except OSError as error:
+            raise trouble(error) from None

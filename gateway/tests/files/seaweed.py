@@ -1,0 +1,117 @@
+"""A real S3-compatible server on loopback: SeaweedFS, from the package registry. It refuses links that have expired."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+WEED = Path(sys.executable).with_name("weed")
+KEY, SECRET, REGION = "AKIDFORTESTS", "a-secret-for-tests-4c1f", "us-east-1"
+GRPC = 10_000
+"""What SeaweedFS adds to each of its ports for a second one."""
+READY_SECONDS = 60
+
+
+class Seaweed:
+    """One server; every bucket is made as soon as it is written to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, filer, master, volume = _free_ports(4)
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        keys = folder / "keys.json"
+        keys.write_text(
+            json.dumps(
+                {
+                    "identities": [
+                        {
+                            "name": "tests",
+                            "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+                            "actions": ["Admin", "Read", "Write", "List"],
+                        }
+                    ]
+                }
+            )
+        )
+        data = folder / "data"
+        data.mkdir()
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            [WEED, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}",
+             f"-volume.port={volume}", "-volume.max=20", "-master.volumeSizeLimitMB=64", "-filer",
+             f"-filer.port={filer}", "-s3", f"-s3.port={self.port}", f"-s3.config={keys}", "-s3.port.iceberg=0",
+             "-s3.port.lance=0", "-master.telemetry=false"],
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=folder,
+        )  # fmt: skip
+        try:
+            self._wait(folder)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """How a gateway finds it."""
+        return {
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.endpoint,
+        }
+
+    def stop(self) -> None:
+        """At once: nothing of it is wanted any more."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def _wait(self, folder: Path) -> None:
+        """Until an object can be written: the parts of it find each other some time after they listen."""
+        # Here, as only those tests that need the server need the library.
+        import obstore
+        from obstore.store import S3Store
+
+        store = S3Store(
+            "ready", access_key_id=KEY, secret_access_key=SECRET, region=REGION, endpoint=self.endpoint,
+            client_options={"allow_http": True},
+        )  # fmt: skip
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            assert self._process.poll() is None, (folder / "log").read_text()[-4000:]
+            try:
+                self._answers()
+                obstore.put(store, "ready", b"x")
+            except Exception:
+                assert time.monotonic() < deadline, (folder / "log").read_text()[-4000:]
+                time.sleep(0.2)
+            else:
+                return
+
+    def _answers(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        finally:
+            connection.close()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free, with those that are taken beside them."""
+    found: list[int] = []
+    for port in range(20_000 + os.getpid() % 5_000, 32_000):
+        if len(found) < count and all(_is_free(each) for each in (port, port + GRPC)):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
