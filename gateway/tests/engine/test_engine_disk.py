@@ -15,6 +15,13 @@ JUST_ENOUGH = DISK_RESERVE_MB * MB
 A_LOOK = LOOK_EVERY + 0.1
 
 
+@pytest.fixture
+def world(world: World) -> World:
+    """One that looks at its disk as often as a gateway."""
+    world.look_every = LOOK_EVERY
+    return world
+
+
 def _trouble(life: Life) -> str:
     return life.engine.trouble or ""
 

@@ -11,9 +11,10 @@ import json
 import random
 import selectors
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 
@@ -50,7 +51,6 @@ EVERYTHING = 7
 FOREVER = 1e9
 DISK_RESERVE_MB = 100
 
-P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -75,12 +75,10 @@ class _VirtualSelector(selectors.DefaultSelector):
             self.turns_left -= 1
             if self.turns_left < 0:
                 raise Crash
-        ready = super().select(0)
-        if not ready and timeout is None:
+        if timeout is None:
             raise RuntimeError("nothing will ever happen again")
-        if not ready and timeout:
-            self.now += timeout
-        return ready
+        self.now += timeout
+        return []  # there are no sockets and no threads
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -93,22 +91,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.virtual.now
 
+    def run_in_executor(self, _executor: Any, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":  # type: ignore[override]
+        """Run it at once; whoever waits for it goes on in the next turn."""
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            settle = partial(future.set_result, func(*args))
+        except BaseException as error:
+            settle = partial(future.set_exception, error)
+        self.call_soon(lambda: None if future.done() else settle())
+        return future
+
     @property
     def timers(self) -> int:
         """How many timers are set."""
         return sum(not timer.cancelled() for timer in self._scheduled)  # type: ignore[attr-defined]
-
-
-class InlineExecutor(ThreadPoolExecutor):
-    """Runs at once, in the caller, what it is given."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
 
 
 class VirtualClock:
@@ -355,7 +351,7 @@ class Life:
         self.loop = loop
         self.clock = VirtualClock(world, loop)
         self.transport = ScriptedTransport(world, loop)
-        inline = InlineExecutor()
+        none = ThreadPoolExecutor(1)  # has no thread: the loop runs itself what is for it
         self.store = FaultyStore(
             world.faults,
             world.path,
@@ -363,7 +359,7 @@ class Life:
             Links(b"", ""),
             self.clock.wall,
             world.random.getrandbits,
-            Executors(inline, inline, inline),
+            Executors(none, none, none),
             _not_broken,
         )
         self.engine = Engine(
@@ -372,7 +368,7 @@ class Life:
             self.clock,
             world.random,
             retention_days,
-            DiskReserve(DISK_RESERVE_MB, world.free_bytes, inline),
+            DiskReserve(DISK_RESERVE_MB, world.free_bytes, none, world.look_every),
             cache_bytes=cache_bytes,
         )
 
@@ -507,6 +503,8 @@ class World:
         """Asked before every call; they raise where it must not be made."""
         self.on_end: Callable[[Call], None] = lambda _call: None
         self.disk_free = 2 * DISK_RESERVE_MB * MB
+        self.look_every = 600.0
+        """Seconds between two looks at it: days pass in some worlds."""
         self._titles = 0
         self._errors: list[Mapping[str, Any]] = []
 

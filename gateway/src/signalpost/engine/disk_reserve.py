@@ -18,11 +18,15 @@ log = structlog.get_logger()
 
 
 class DiskReserve:
-    def __init__(self, reserve_mb: int, free_bytes: Callable[[], int], executor: Executor) -> None:
-        """`free_bytes` may block, and runs on the executor. Without a reserve (0) nothing is ever refused."""
+    def __init__(
+        self, reserve_mb: int, free_bytes: Callable[[], int], executor: Executor, look_every: float = LOOK_EVERY
+    ) -> None:
+        """`free_bytes` may block, and runs on the executor, every so many seconds. Without a reserve (0) nothing is
+        ever refused."""
         self._reserve = reserve_mb * MB
         self._free_bytes = free_bytes
         self._executor = executor
+        self._look_every = look_every
         self.free = 0
         """Bytes that were free at the last look."""
         self.is_kept = True
@@ -45,7 +49,7 @@ class DiskReserve:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(self._look_every)
             await self.look()
 
     async def look(self) -> None:
