@@ -8,7 +8,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py
 
 # Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together.
-JOBS := -n 4 --dist loadfile
+JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo serve test fuzz-api fuzz-sender check format lock clean
 
