@@ -5,7 +5,7 @@ Every request pays for what is here: nothing is decoded that nobody asks for.
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing, suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -59,16 +59,12 @@ class Request:
         query = self.query_string
         return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises Unparseable where the connection ends first."""
-        more = True
-        while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise Unparseable("incomplete_body", "The connection ended before the body did.")
-            more = message.get("more_body", False)
-            if part := message.get("body", b""):
-                yield part
+    async def part(self) -> tuple[bytes, bool]:
+        """Some more of the body, and whether there is yet more. Raises Unparseable where the connection ends first."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise Unparseable("incomplete_body", "The connection ended before the body did.")
+        return message.get("body", b""), message.get("more_body", False)
 
 
 class Streamed(Struct, frozen=True):

@@ -147,33 +147,28 @@ class Call:
         if self._content is None:
             if self.content_length > BODY_MAX_BYTES:
                 raise _too_large()
-            chunks: list[bytes] = []
-            size = 0
-            async for chunk in self.stream():
-                size += len(chunk)
+            parts: list[bytes] = []
+            size, more = 0, True
+            while more:
+                part, more = await self.request.part()
+                size += len(part)
                 if size > BODY_MAX_BYTES:
                     raise _too_large()
-                chunks.append(chunk)
-            self._content = b"".join(chunks)
+                parts.append(part)
+            self._content = b"".join(parts)
         return self._content
-
-    def stream(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises Unparseable where the connection ends first."""
-        return self.request.stream()
 
     async def arriving(self) -> AsyncIterator[bytes]:
         """The body as it comes, however long that takes as long as it goes on. Raises Unparseable where it stops coming
         before its end."""
-        idle, body = self.services.idle_seconds, self.stream()
-        while True:
+        idle, more = self.services.idle_seconds, True
+        while more:
             try:
                 async with asyncio.timeout(idle):
-                    chunk = await anext(body, None)
+                    part, more = await self.request.part()
             except TimeoutError:
                 raise Unparseable("incomplete_body", f"Nothing more of the body came for {idle:g} s.") from None
-            if chunk is None:
-                return
-            yield chunk
+            yield part
 
     def check_media_type(self, takes: Body) -> None:
         """Raises UnsupportedMedia."""

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,8 @@ def _migrations() -> dict[int, tuple[str, str]]:
 def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> list[Any]:
     """Every row of a statement, read to the end: no read cursor outlives a call, so none holds the WAL back."""
     return connection.execute(statement, bindings).fetchall()
+
+
+def rows_of_many(connection: apsw.Connection, statement: str, bindings: Iterable[Any]) -> list[Any]:
+    """`rows` for each of the bindings, one after the other."""
+    return connection.executemany(statement, bindings).fetchall()

@@ -17,7 +17,7 @@ from signalpost.domain.batch import DocumentKey
 from signalpost.domain.document import DocumentRow, Facets
 from signalpost.store.sqlite import codec, reads
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.database import rows, rows_of_many
 from signalpost.store.store import DocumentFilter, DocumentPage, DocumentPosition, Expiry
 
 _UNBOUNDED = 2**62
@@ -36,8 +36,13 @@ def document(connection: apsw.Connection, tenant_id: int, external_id: str) -> D
 
 
 def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
-    found = {key: document(connection, *key) for key in keys}
-    return {key: row for key, row in found.items() if row is not None}
+    found = rows_of_many(
+        connection,
+        f"SELECT tenant_id, {_COLUMNS} FROM document WHERE tenant_id = ? AND external_id = ?",  # noqa: S608
+        [(tenant_id, pack_uuid(external_id)) for tenant_id, external_id in keys],
+    )
+    documents = [(columns[0], _row(*columns[1:])) for columns in found]
+    return {(tenant_id, row.external_id): row for tenant_id, row in documents}
 
 
 def write(
