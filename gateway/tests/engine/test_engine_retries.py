@@ -291,7 +291,7 @@ def test_a_retry_by_hand_survives_a_crash_before_its_attempt(world: World, turns
         await asyncio.sleep(1)
         world.endpoint("a").answers(Reply())
         await life.retry("a", 1)
-        life.loop.virtual.turns_left = turns
+        life.turns_left = turns
         await asyncio.sleep(100)
 
     async def second(_life: Life) -> None:

@@ -5,18 +5,15 @@ gateway on that file. `World.run` lives one life and closes it in order; `World.
 """
 
 import asyncio
-import contextlib
 import itertools
 import json
 import random
-import selectors
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
+from gateway.tests.simulation.loop import VirtualClock, VirtualExecutor, VirtualLoop, VirtualTime
 
 from signalpost.domain import retry
 from signalpost.domain.batch import Answer, Command
@@ -53,73 +50,6 @@ DISK_RESERVE_MB = 100
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-# --- Time -------------------------------------------------------------------------------------------------------------
-
-
-class Crash(BaseException):
-    """The process ends here."""
-
-
-class _VirtualSelector(selectors.DefaultSelector):
-    """Never waits: a wait for the next timer moves the time there instead."""
-
-    def __init__(self, now: float) -> None:
-        super().__init__()
-        self.now = now
-        self.turns_left: int | None = None
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.turns_left is not None:
-            self.turns_left -= 1
-            if self.turns_left < 0:
-                raise Crash
-        if timeout is None:
-            raise RuntimeError("nothing will ever happen again")
-        self.now += timeout
-        return []  # there are no sockets and no threads
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time stands still while there is work, and jumps to the next timer when there is none."""
-
-    def __init__(self, now: float) -> None:
-        self.virtual = _VirtualSelector(now)
-        super().__init__(self.virtual)
-
-    def time(self) -> float:
-        return self.virtual.now
-
-    def run_in_executor(self, _executor: Any, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":  # type: ignore[override]
-        """Run it at once; whoever waits for it goes on in the next turn."""
-        future: asyncio.Future[T] = self.create_future()
-        try:
-            settle = partial(future.set_result, func(*args))
-        except BaseException as error:
-            settle = partial(future.set_exception, error)
-        self.call_soon(lambda: None if future.done() else settle())
-        return future
-
-    @property
-    def timers(self) -> int:
-        """How many timers are set."""
-        return sum(not timer.cancelled() for timer in self._scheduled)  # type: ignore[attr-defined]
-
-
-class VirtualClock:
-    """Follows a loop. The wall clock may be stepped meanwhile."""
-
-    def __init__(self, world: "World", loop: VirtualLoop) -> None:
-        self._world = world
-        self._loop = loop
-        self._anchor = world.wall_at(loop.time()) - round(loop.time() * SECOND)
-
-    def wall(self) -> int:
-        return self._world.wall_at(self._loop.time())
-
-    def steady(self) -> int:
-        return self._anchor + round(self._loop.time() * SECOND)
 
 
 # --- Endpoints --------------------------------------------------------------------------------------------------------
@@ -286,6 +216,10 @@ class Faults:
         self.record: Exception | None = None
         self.read: Exception | None = None
         self.prune: Exception | None = None
+        self.slow_word = 0.0
+        """Seconds between a commit of commands and the word of it."""
+        self.late_read = 0.0
+        """Seconds until a read of the log or of a lane looks."""
         self.slow_read = 0.0
         """Seconds that a read of the log or of a lane takes after it looked."""
         self.slow_pages: list[float] = []
@@ -305,7 +239,9 @@ class FaultyStore(SqliteStore):
     async def publish(self, commands: Sequence[Command]) -> Published:
         if self._faults.publish is not None:
             raise self._faults.publish
-        return await super().publish(commands)
+        published = await super().publish(commands)
+        await asyncio.sleep(self._faults.slow_word)
+        return published
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         if self._faults.record is not None:
@@ -319,6 +255,8 @@ class FaultyStore(SqliteStore):
         return await super().prune_log(tenant_id, floor, limit)
 
     async def _slowly(self, read: Awaitable[R]) -> R:
+        if self._faults.late_read:
+            await asyncio.sleep(self._faults.late_read)
         found = await read
         if self._faults.read is not None:
             raise self._faults.read
@@ -349,9 +287,11 @@ class Life:
     def __init__(self, world: "World", loop: VirtualLoop, retention_days: int, cache_bytes: int) -> None:
         self.world = world
         self.loop = loop
+        self.turns_left = -1
+        """Turns of the event loop until a crash; below 0, none comes."""
         self.clock = VirtualClock(world, loop)
         self.transport = ScriptedTransport(world, loop)
-        none = ThreadPoolExecutor(1)  # has no thread: the loop runs itself what is for it
+        inline = VirtualExecutor()
         self.store = FaultyStore(
             world.faults,
             world.path,
@@ -359,7 +299,7 @@ class Life:
             Links(b"", ""),
             self.clock.wall,
             world.random.getrandbits,
-            Executors(none, none, none),
+            Executors(inline, inline, inline),
             _not_broken,
         )
         self.engine = Engine(
@@ -368,7 +308,7 @@ class Life:
             self.clock,
             world.random,
             retention_days,
-            DiskReserve(DISK_RESERVE_MB, world.free_bytes, none, world.look_every),
+            DiskReserve(DISK_RESERVE_MB, world.free_bytes, inline, world.look_every),
             cache_bytes=cache_bytes,
         )
 
@@ -638,7 +578,7 @@ class World:
         turns: int | None,
     ) -> None:
         self.lives += 1
-        loop = VirtualLoop(self.now)
+        loop = VirtualLoop(VirtualTime(self.now))
         loop.set_exception_handler(lambda _loop, context: self._errors.append(context))
         life = Life(self, loop, retention_days, cache_bytes)
 
@@ -647,10 +587,13 @@ class World:
             await main(life)
 
         task = loop.create_task(whole())
-        loop.virtual.turns_left = turns
+        life.turns_left = -1 if turns is None else turns
         try:
-            with contextlib.suppress(Crash):
-                loop.run_until_complete(task)
+            while not task.done() and life.turns_left != 0:
+                life.turns_left -= 1
+                loop.step()
+            if task.done():
+                task.result()
         finally:
             self.now = loop.time()
             self._bury(loop, life)
@@ -659,7 +602,6 @@ class World:
 
     def _bury(self, loop: VirtualLoop, life: Life) -> None:
         """Nothing of a life that ended reaches the file or the network any more."""
-        loop.virtual.turns_left = None
         for connection in (*life.store._readers, life.store._writer._connection):
             connection.close()
         life.store._writer._checkpoint_connection.close()
