@@ -119,6 +119,22 @@ def test_replays_are_outside_strict_order() -> None:
     assert sent(given) == [2]
 
 
+def test_a_replay_that_is_ready_lets_no_later_event_overtake_in_strict_order() -> None:
+    """C17: the document may send, for its replay; what waits for an earlier one's retry may not, and the replay may."""
+    given = Lane(4, strict=True)
+    replayed = parked(3, "a", due=10, charged=0, run=1)
+    given.restore([], [parked(1, "a", due=300), parked(2, "a", due=60), replayed], None)
+    given.fall_due(60)
+    assert given.sendable
+    replay = send(given)
+    assert replay.sequence == 3
+    given.settle(replay, DELIVERED, 4)
+    assert sent(given) == []
+    assert not given.sendable
+    given.fall_due(300)
+    assert sent(given) == [1]
+
+
 def test_first_attempts_and_retries_take_turns() -> None:
     """So neither can starve the other."""
     given = lane(*"abcdefgh")

@@ -267,20 +267,19 @@ class World:
         return {s: known for s, known in self.known.items() if known.document == document and known.state in states}
 
     def sendable(self) -> set[int]:
-        """Of each document the lowest that is ready, unless one flies, or in strict order an earlier one waits."""
+        """Of each document the lowest that is ready, unless one flies, or in strict order an earlier one waits: then
+        the lowest of its replays, which wait for nothing."""
         found = set()
         for document in {known.document for known in self.known.values()}:
-            ready = self.of(document, State.OPEN, State.DUE)
-            if not ready or self.of(document, State.FLYING):
+            if self.of(document, State.FLYING):
                 continue
-            lowest = min(ready)
-            earlier = [
-                s
-                for s, known in self.of(document, State.PARKED, State.BLOCKED).items()
-                if known.run == 0 and s < lowest
+            waiting = [s for s, known in self.of(document, State.PARKED, State.BLOCKED).items() if known.run == 0]
+            ready = [
+                sequence
+                for sequence, known in self.of(document, State.OPEN, State.DUE).items()
+                if not self.lane.strict or known.run > 0 or sequence < min(waiting, default=sequence + 1)
             ]
-            if not (self.lane.strict and earlier and ready[lowest].run == 0):
-                found.add(lowest)
+            found |= {min(ready)} if ready else set()
         return found
 
     def note_promotions(self) -> None:

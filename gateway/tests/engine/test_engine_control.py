@@ -139,6 +139,50 @@ def test_a_delete_drops_what_waits_and_what_flies(world: World) -> None:
     world.run(scenario)
 
 
+@pytest.mark.parametrize("state", ["open", "parked"])
+def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_pause(world: World, state: str) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.create("x")
+        await asyncio.sleep(1)
+        world.endpoint("a").answers(BROKEN)
+        await life.update("x")
+        if state == "open":
+            world.faults.slow_read = 1.0
+            await life.until(lambda: life.engine.in_flight > 0)
+        else:
+            await life.until(lambda: len(world.endpoint("a").calls) == 2)
+            world.faults.slow_read = 1.0
+            await life.until(lambda: life.engine.in_flight == 0)
+            await life.until(lambda: life.engine.in_flight > 0)
+        calls = len(world.endpoint("a").calls)
+        await life.change("a", status="paused")
+        await asyncio.sleep(100)
+        assert len(world.endpoint("a").calls) == calls
+        assert life.engine.in_flight == 0
+        world.endpoint("a").answers(Reply())
+        await life.change("a", status="active")
+        await asyncio.sleep(5)
+        assert world.endpoint("a").sequences == [1, 2]
+        assert world.endpoint("a").calls[-1].attempt == (1 if state == "open" else 2)
+
+    world.run(scenario, cache_bytes=1)
+
+
+def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_deletion(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        world.faults.slow_read = 1.0
+        await life.create("x")
+        await life.until(lambda: life.engine.in_flight > 0)
+        await life.unsubscribe("a")
+        await asyncio.sleep(5)
+        assert world.endpoint("a").calls == []
+        assert life.engine.in_flight == 0
+
+    world.run(scenario, cache_bytes=1)
+
+
 # --- The retention ----------------------------------------------------------------------------------------------------
 
 

@@ -200,6 +200,21 @@ def test_bodies_that_left_the_cache_are_read_again(world: World) -> None:
     world.run(scenario, cache_bytes=5_000)
 
 
+def test_an_event_that_a_lane_reads_before_the_word_of_its_commit_comes_is_sent_once(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        world.faults.slow_word, world.faults.late_read = 0.1, 0.01
+        first = asyncio.create_task(life.create("x"))
+        await asyncio.sleep(0.05)
+        await life.create("y")
+        await first
+        await asyncio.sleep(1)
+        assert [call.sequence for call in world.endpoint("a").calls] == [1, 2]
+        assert world.lane("a").head == 2
+
+    world.run(scenario, cache_bytes=1)
+
+
 @pytest.mark.parametrize("cache_bytes", [1, 20_000, 64_000_000])
 def test_a_lane_far_behind_reads_the_log_in_pages_whatever_the_cache_holds(world: World, cache_bytes: int) -> None:
     async def build(life: Life) -> None:

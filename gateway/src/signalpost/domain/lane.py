@@ -91,6 +91,24 @@ class _Document(Struct, eq=False, gc=False):
             self.parked.discard(sequence)
 
     @property
+    def next(self) -> Delivery | None:
+        """The lowest that is ready and that nothing holds back. Replays are not held back: where a new event waits for
+        an earlier one's retry (strict order), they go before it."""
+        lowest = self.ready[0] if self.ready else None
+        if lowest is None or lowest.run > 0 or not self.parked or lowest.sequence < min(self.parked):
+            return lowest
+        return min((delivery for delivery in self.ready if delivery.run > 0), default=None)
+
+    def take(self, delivery: Delivery) -> None:
+        """Let it fly."""
+        if self.ready[0] is delivery:
+            heappop(self.ready)
+        else:
+            self.ready.remove(delivery)
+            heapify(self.ready)
+        self.flying = delivery
+
+    @property
     def waits_for_replay(self) -> bool:
         """Whether something of it waits behind a delivery that is not in its first run."""
         if not self.ready or self.ready[0].run == 0:
@@ -172,20 +190,28 @@ class Lane:
     @property
     def sendable(self) -> bool:
         """Whether `next_delivery` would give one."""
-        return bool(self._fresh or self._late)
+        return self._may_send(self._fresh) or self._may_send(self._late)
+
+    def _may_send(self, listed: deque[_Document]) -> bool:
+        """Drops the first of them as long as something holds it back since it was listed; it is listed again when that
+        is over."""
+        while listed and listed[0].next is None:
+            listed.popleft().listed = False
+        return bool(listed)
 
     def next_delivery(self) -> Delivery | None:
         """The delivery to send now; it flies from here on, until `settle`."""
-        late = self._late if self._late_next or not self._fresh else None
-        source = late or self._fresh
-        if not source:
+        fresh, late = self._may_send(self._fresh), self._may_send(self._late)
+        if not fresh and not late:
             return None
+        source = self._late if late and (self._late_next or not fresh) else self._fresh
         self._late_next = source is self._fresh
         document = source.popleft()
         document.listed = False
-        delivery = heappop(document.ready)
+        delivery = document.next
+        assert delivery is not None
+        document.take(delivery)
         delivery.state = TRANSITIONS[delivery.state][Input.SEND]
-        document.flying = delivery
         self.flying += 1
         return delivery
 
@@ -247,11 +273,10 @@ class Lane:
     def _list(self, document: _Document) -> None:
         if document.listed or document.flying is not None:
             return
-        lowest = document.ready[0]
-        if document.parked and lowest.run == 0 and min(document.parked) < lowest.sequence:
-            return
-        document.listed = True
-        (self._fresh if lowest.state is State.OPEN else self._late).append(document)
+        following = document.next
+        if following is not None:
+            document.listed = True
+            (self._fresh if following.state is State.OPEN else self._late).append(document)
 
     # --- Retries ------------------------------------------------------------------------------------------------------
 

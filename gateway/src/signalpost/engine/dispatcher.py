@@ -272,10 +272,21 @@ class Dispatcher:
                 events = await self._read_bodies(tenant_id, sorted({d.sequence for _, d in of_tenant}))
                 for runner, delivery in of_tenant:
                     event = events.get(delivery.sequence)
-                    if event is None:
+                    if runner.held or runner.subscription.status != "active":
+                        self._take_back(runner, delivery)
+                    elif event is None:
                         self._gone(runner, delivery)
                     else:
                         self._post(runner, delivery, event)
+
+    def _take_back(self, runner: Runner, delivery: Delivery) -> None:
+        """It was paused, deleted or is to be loaded anew since: nothing more goes out, and nothing went."""
+        self.in_flight -= 1
+        self._failing.discard(delivery)
+        back = Input.CUT_RETRY if delivery.is_retry else Input.CUT
+        runner.lane.settle(delivery, Verdict(back), runner.subscription.attempts)
+        self.enlist(runner)
+        self._schedule()
 
     async def _read_bodies(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
         while True:

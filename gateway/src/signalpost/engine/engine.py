@@ -259,9 +259,11 @@ class Engine:
             seen.add(key)
             for runner in self._wanting.get(key, {}).values():
                 if runner.asleep:
-                    # All that came since it fell asleep was not for it, or it would have been woken.
                     runner.asleep = False
-                    runner.lane.skip(event.sequence - 1)
+                    # All that came since it fell asleep was not for it, or it would have been woken. But a page that it
+                    # read may have shown it this very event, between its commit and the word of it.
+                    if runner.lane.head < event.sequence - 1:
+                        runner.lane.skip(event.sequence - 1)
                     self._dispatcher.enlist(runner)
 
     def _follow(self, subscription: Subscription) -> None:
