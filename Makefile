@@ -10,7 +10,7 @@ FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/t
 # Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together.
 JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo serve test fuzz-api fuzz-sender check format lock clean
+.PHONY: help demo serve test simulate fuzz-api fuzz-sender check format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ serve: .venv/runtime ## Leave a gateway running on this machine
 
 test: .venv/dev ## Run every test
 	@$(BIN)/pytest $(JOBS)
+
+simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1 COUNT=200 MINUTES=…)
+	@$(BIN)/python -m gateway.tests.simulation.runner --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
 
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py

@@ -1,0 +1,63 @@
+"""An endpoint has at most so many requests under way as it showed that it can take, and at most its rate limit a
+second."""
+
+from typing import TYPE_CHECKING
+
+from gateway.tests.simulation.checkers import Checker
+from gateway.tests.simulation.history import Change
+from gateway.tests.simulation.network import Sent
+
+if TYPE_CHECKING:
+    from gateway.tests.simulation.world import Life, World
+
+MOST = 128
+FIRST = 4
+ALL_MOST = 512
+
+
+class Limits(Checker):
+    def __init__(self, world: "World") -> None:
+        super().__init__(world)
+        self._flying: dict[str, int] = {}
+        self._successes: dict[str, int] = {}
+        self._tokens: dict[str, tuple[Change[int | None], float, float]] = {}
+        """What a bucket of one second's worth held at a time, since a limit holds."""
+
+    def began(self, life: "Life") -> None:
+        self._flying.clear()
+        self._successes.clear()
+        self._tokens.clear()
+
+    def sent(self, sent: Sent) -> None:
+        if sent.is_test:
+            return
+        flying = self._flying[sent.host] = self._flying.get(sent.host, 0) + 1
+        most = min(MOST, FIRST + self._successes.get(sent.host, 0))
+        if flying > most:
+            self.fail(f"{sent}: {flying} are under way there; {most} may be")
+        if sum(self._flying.values()) > ALL_MOST:
+            self.fail(f"{sent}: more than {ALL_MOST} are under way")
+        self._check_rate(sent)
+
+    def _check_rate(self, sent: Sent) -> None:
+        changes = self.world.subscriber(sent.host).rate_limit.changes
+        limit, rate = changes[-1], changes[-1].value
+        if limit.done is None or limit.done + self._late() > sent.at or rate is None:
+            return
+        known, tokens, before = self._tokens.get(sent.host, (limit, float(rate), sent.at))
+        tokens = min(rate, tokens + (sent.at - before) * rate) if known is limit else float(rate)
+        tokens -= 1
+        if tokens < -0.01 - rate * self._late():
+            self.fail(f"{sent}: more than {rate} a second")
+        self._tokens[sent.host] = (limit, tokens, sent.at)
+
+    def _late(self) -> float:
+        """Seconds between the decision to send and the sending, at most: where the event must be read first."""
+        return 4.0 if self.world.life.doom.stalls else 4 * self.world.plan.commit_seconds
+
+    def ended(self, sent: Sent) -> None:
+        if not sent.is_test:
+            self._flying[sent.host] -= 1
+            assert sent.outcome is not None
+            # An answer that is no success shows that the endpoint is there, as well.
+            self._successes[sent.host] = self._successes.get(sent.host, 0) + 1

@@ -1,0 +1,74 @@
+"""At most one event of a document is in flight to a subscription, the lowest that is ready first; in strict order none
+overtakes one that is neither delivered nor given up (C17)."""
+
+from typing import TYPE_CHECKING
+
+from gateway.tests.simulation.checkers import Checker
+from gateway.tests.simulation.history import Entry, Subscriber
+from gateway.tests.simulation.network import Sent
+
+if TYPE_CHECKING:
+    from gateway.tests.simulation.world import Life, World
+
+
+class Order(Checker):
+    def __init__(self, world: "World") -> None:
+        super().__init__(world)
+        self._flying: dict[tuple[str, str], Sent] = {}
+        self._documents: dict[tuple[int, str], list[Entry]] = {}
+        """Events of each document, oldest first."""
+        self._read: dict[int, int] = {}
+        self._settled: dict[tuple[str, str], int] = {}
+        """Up to there, all of a document were seen to be settled."""
+        self._sent: dict[tuple[str, str], int] = {}
+        """Up to there, all of a document were seen to be sent."""
+
+    def began(self, life: "Life") -> None:
+        self._flying = {key: sent for key, sent in self._flying.items() if self.world.is_alive(sent.life)}
+        self._settled.clear()
+
+    def sent(self, sent: Sent) -> None:
+        if sent.is_test:
+            return
+        subscriber = self.world.subscriber(sent.host)
+        entry = self.world.entry(subscriber.tenant, sent.sequence)
+        if entry is None:
+            return
+        key = (sent.host, entry.document_id)
+        other = self._flying.get(key)
+        if other is not None and other.life == sent.life:
+            self.fail(f"{sent}: another one of its document is in flight: {other}")
+        self._flying[key] = sent
+        if sent.is_replay:
+            return
+        strict = subscriber.ordering.surely("strict", sent.at)
+        done = self._settled if strict else self._sent
+        reached = done.get(key, 0)
+        for earlier in self._earlier(subscriber, entry, reached):
+            delivery = self.world.delivery(subscriber, earlier.sequence)
+            if not delivery.sends:
+                self.fail(f"{sent} overtakes {earlier}, which was not sent yet")
+            if strict and not delivery.succeeded and not delivery.may_be_given_up:
+                self.fail(f"{sent} overtakes {earlier}, in strict order: {delivery.sends}")
+        done[key] = max(reached, sent.sequence - 1)
+
+    def _earlier(self, subscriber: Subscriber, entry: Entry, after: int) -> list[Entry]:
+        """Those of its document before it that the subscription surely waits for."""
+        tenant = subscriber.tenant
+        entries = self.world.entries[tenant]
+        for each in entries[self._read.get(tenant, 0) :]:
+            self._documents.setdefault((tenant, each.document_id), []).append(each)
+        self._read[tenant] = len(entries)
+        first = max(after, subscriber.skipped_to)
+        return [
+            each
+            for each in self._documents[tenant, entry.document_id]
+            if first < each.sequence < entry.sequence and subscriber.wants(each.sequence, each.type)
+        ]
+
+    def ended(self, sent: Sent) -> None:
+        if not sent.is_test:
+            subscriber = self.world.subscriber(sent.host)
+            entry = self.world.entries[subscriber.tenant][sent.sequence - 1]
+            if self._flying.get((sent.host, entry.document_id)) is sent:
+                del self._flying[sent.host, entry.document_id]

@@ -1,0 +1,36 @@
+"""A subscription gets what it asked for when the event was made, and nothing else: from `startsAfter` on, by its filter
+of then, nothing while it is paused, nothing once it is deleted, the event's own bytes, at its URL of now (C2, C13,
+C18)."""
+
+from gateway.tests.simulation.checkers import Checker
+from gateway.tests.simulation.history import Subscriber
+from gateway.tests.simulation.network import Sent
+
+
+class Selection(Checker):
+    def sent(self, sent: Sent) -> None:
+        world = self.world
+        subscriber = world.subscriber(sent.host)
+        self._check_state(subscriber, sent)
+        if sent.is_test:
+            return
+        entry = world.entry(subscriber.tenant, sent.sequence)
+        if entry is None:
+            self.fail(f"{sent}: there is no such event")
+            return
+        if sent.event_id != entry.id or (sent.body is not entry.body and sent.body != entry.body):
+            self.fail(f"{sent} carries something else than {entry}")
+        if subscriber.wants(sent.sequence, entry.type) is False:
+            self.fail(f"{sent}: it did not ask for {entry}")
+
+    def _check_state(self, subscriber: Subscriber, sent: Sent) -> None:
+        if subscriber.deleted.surely(value=True, mark=sent.at):
+            self.fail(f"{sent}: it was deleted")
+        if subscriber.status.surely("paused", sent.at) and not sent.is_test:
+            self.fail(f"{sent}: it is paused")
+        if sent.path not in subscriber.path.at(sent.at):
+            self.fail(f"{sent} went to {sent.path}, not to {subscriber.path.at(sent.at)}")
+        if sent.headers.get("x-version") not in subscriber.header.at(sent.at):
+            self.fail(f"{sent} has the additional header {sent.headers.get('x-version')!r}")
+        if sent.headers.get("content-type") != "application/json":
+            self.fail(f"{sent} has another content type")

@@ -1,0 +1,12 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gateway.tests.simulation.world import Folder
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where a world keeps its files."""
+    with Folder() as made:
+        yield made

@@ -1,0 +1,47 @@
+"""What a world is like: drawn from its seed before anything happens in it."""
+
+from random import Random
+from typing import NamedTuple
+
+from gateway.tests.simulation.network import MOODS
+
+
+class Plan(NamedTuple):
+    tenants: int
+    endpoints: tuple[str, ...]
+    """The first mood of each."""
+    writes_most: int
+    documents_most: int
+    bursts: tuple[int, ...]
+    pauses: tuple[float, ...]
+    """Seconds between what a client does."""
+    owners: int
+    writers: int
+    lives: int
+    """Processes that something happens to; one more heals."""
+    cache_bytes: int
+    commit_seconds: float
+    """About what a commit takes."""
+
+
+def draw(random: Random) -> Plan:
+    shape = random.random()
+    if shape < 0.06:
+        endpoints = (*random.choices(("dead", "slow", "broken"), k=random.randrange(20, 45)), "well", "well")
+    elif shape < 0.3:
+        endpoints = ("well",) * random.randrange(1, 4)
+    else:
+        endpoints = tuple(random.choices(tuple(MOODS), k=random.randrange(1, 9)))
+    return Plan(
+        tenants=random.choice((1, 1, 1, 2, 3)),
+        endpoints=endpoints,
+        writes_most=random.choice((20, 60, 100, 200)) if len(endpoints) < 12 else 30,
+        documents_most=random.choice((1, 3, 12, 40)),
+        bursts=random.choice(((1,), (1, 2, 5), (1, 8, 30))),
+        pauses=random.choice(((0.001, 0.02), (0.001, 0.02, 0.5), (0.02, 0.5, 12.0), (0.5, 12.0, 70.0))),
+        owners=random.choice((0, 1, 1, 2, 3)),
+        writers=random.choice((1, 2, 4)),
+        lives=random.choice((0, 1, 2, 3, 3, 4, 5)),
+        cache_bytes=random.choice((1, 3_000, 20_000, 64_000_000)),
+        commit_seconds=random.choice((0.0002, 0.002, 0.02)),
+    )

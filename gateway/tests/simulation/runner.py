@@ -1,0 +1,86 @@
+"""Runs worlds, one after the other, and tells how it goes: `python -m gateway.tests.simulation.runner --help`."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from gateway.tests.simulation.logs import watched
+from gateway.tests.simulation.world import Folder, Violation, World
+
+
+class Report:
+    """What some worlds came to."""
+
+    def __init__(self) -> None:
+        self.seeds = 0
+        self.attempts = 0
+        self.faults: Counter[str] = Counter()
+
+    def add(self, world: World) -> None:
+        self.seeds += 1
+        self.attempts += world.attempts
+        self.faults += world.counts
+
+
+def simulate(seed: int, folder: Path) -> World:
+    """Live through one world. Raises Violation."""
+    world = World(seed, folder)
+    try:
+        with watched(world.logged):
+            world.run()
+    except BaseException as error:
+        world.close()
+        error.add_note(failure(world))
+        raise
+    return world
+
+
+def failure(world: World) -> str:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    steps = "\n".join(world.last_steps())
+    return (
+        f"seed {world.seed}: {world.plan}\nthe last steps (seconds of virtual time):\n{steps}\n"
+        f"To live through it again (Python {version}, the same lock): make simulate SEED={world.seed} COUNT=1"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--count", type=int, default=200, help="how many seeds, one after the other")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
+    options = parser.parse_args()
+    report, began = Report(), time.monotonic()
+    told = began
+    with Folder() as folder:
+        for seed in range(options.seed, options.seed + options.count):
+            try:
+                report.add(simulate(seed, folder))
+            except Violation as violation:
+                print("\n".join(violation.__notes__))
+                print(f"VIOLATION in seed {seed}: {violation}")
+                return 1
+            now = time.monotonic()
+            if now - told > 5:
+                told = now
+                print(line(report, now - began), flush=True)
+            if now - began > options.minutes * 60:
+                break
+    print(line(report, time.monotonic() - began))
+    for kind, count in sorted(report.faults.items()):
+        print(f"{count:>9}  {kind}")
+    return 0
+
+
+def line(report: Report, seconds: float) -> str:
+    rate = report.attempts / time.process_time()
+    return (
+        f"{report.seeds} seeds in {seconds:.0f} s, {report.attempts} attempts, {rate:.0f} a second of one core, "
+        f"{report.faults.total()} faults"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
