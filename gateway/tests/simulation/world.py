@@ -92,7 +92,7 @@ class Life:
             clock,
             world.random,
             30,
-            DiskReserve(0, lambda: 1 << 40, VirtualExecutor()),
+            DiskReserve(0, lambda: 1 << 40, VirtualExecutor(), look_every=1e6),
             cache_bytes=world.plan.cache_bytes,
         )
 
