@@ -26,11 +26,11 @@ def filename(title: str, content_type: str) -> str:
 
 def disposition(name: str) -> str:
     """The value of `content-disposition` (RFC 6266) for a name that `filename` made: to be saved, never to be shown."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    stem = plain.rpartition(".")[0] or plain
     if name.isascii():
         return f'attachment; filename="{name}"'
-    fallback = plain if any(character.isalnum() for character in stem) else _FALLBACK + plain[len(stem) :]
+    stem, dot, extension = name.rpartition(".")
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().strip(". ")
+    fallback = (plain if any(character.isalnum() for character in plain) else _FALLBACK) + dot + extension
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
