@@ -29,7 +29,7 @@ from signalpost.api.services import Services
 from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import StartError
 from signalpost.domain.links import Links
-from signalpost.engine.clock import SystemClock
+from signalpost.engine.clock import Clock, SystemClock
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.file_retention import FileRetention
@@ -64,13 +64,15 @@ class Gateway:
         on_broken: Callable[[BaseException], None] | None = None,
         idle_seconds: float = IDLE_SECONDS,
         port: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: the
         process should end. Without it, every further change is refused. `port` is where it listens, if not on that of
-        the settings."""
+        the settings; `clock` is the system's unless it is given."""
         self._settings = settings
         self._on_broken = on_broken or _log_broken
         self._idle_seconds = idle_seconds
+        self._clock = clock or SystemClock()
         self._port = settings.port if port is None else port
         self._directory = DataDirectory(settings.data_dir)
 
@@ -109,13 +111,13 @@ class Gateway:
         return url
 
     async def _start(self) -> None:
-        settings, clock, chance = self._settings, SystemClock(), random.Random()  # noqa: S311 - ids, jitter; no secret
+        settings, clock, chance = self._settings, self._clock, random.Random()  # noqa: S311 - ids, jitter; no secret
         directory = settings.data_dir
         master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
         self.operator_key = settings.operator_key or _kept(directory, "operator_key", _new_operator_key)
         vault = Vault(master_key)
         links = Links(derive_key(master_key, "download links"), settings.public_url or self._own_url())
-        self._files = await _files(settings)
+        self._files = await open_files(settings)
         self._store = SqliteStore(
             directory / FILE_NAME, vault, links, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
         )
@@ -175,8 +177,8 @@ def spare_the_collector() -> None:
     gc.set_threshold(COLLECTED_AFTER, 10, 10)
 
 
-async def _files(settings: Settings) -> Files:
-    """Raises StartError."""
+async def open_files(settings: Settings) -> Files:
+    """Where files are kept, as the settings say. Raises StartError."""
     folder = settings.data_dir / ("files" if settings.files_url is None else "drafts")
     local = Folder(folder, ThreadPoolExecutor(FILE_THREADS, "files"), secrets.token_bytes)
     if settings.files_url is None:

@@ -1,6 +1,7 @@
 """A real gateway under a real server on a loopback port, and a client that is as raw as it can be."""
 
 import asyncio
+import base64
 import contextlib
 import http.client
 import json
@@ -19,11 +20,14 @@ import uvloop
 from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.serve import listen
+from signalpost.domain.links import Links
+from signalpost.engine.clock import Clock
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.settings import Settings
+from signalpost.store.vault import derive_key
 
 PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
-TABLES = ("tenant", "document", "event", "subscription", "idempotency", "retry", "api_key")
+TABLES = ("tenant", "document", "version", "event", "subscription", "idempotency", "retry", "api_key")
 """What requests change; lanes, deliveries and attempts are the engine's."""
 T = TypeVar("T")
 Headers = Mapping[str, str | None] | None
@@ -135,8 +139,9 @@ class World(Client):
     }
     """Paused, so that nothing is sent to anywhere."""
 
-    def __init__(self, settings: Settings, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, settings: Settings, idle_seconds: float = IDLE_SECONDS, clock: Clock | None = None) -> None:
         self.settings = settings
+        self._clock = clock
         self._idle_seconds = idle_seconds
         self._listener = listen("127.0.0.1", 0, idle_seconds)
         self._server: uvicorn.Server | None = None
@@ -173,7 +178,9 @@ class World(Client):
                 self._up.set()
 
     async def _serve(self) -> None:
-        async with Gateway(self.settings, idle_seconds=self._idle_seconds) as gateway:
+        async with Gateway(
+            self.settings, idle_seconds=self._idle_seconds, port=self._listener.getsockname()[1], clock=self._clock
+        ) as gateway:
             self._key = gateway.operator_key
             self.app = gateway.app
             config = uvicorn.Config(
@@ -189,6 +196,11 @@ class World(Client):
             self._server = uvicorn.Server(config)
             self._up.set()
             await self._server.serve([self._listener])
+
+    def links(self, public_url: str) -> Links:
+        """Those that the gateway makes, with its key."""
+        master_key = base64.b64decode((self.settings.data_dir / "master-key").read_text())
+        return Links(derive_key(master_key, "download links"), public_url)
 
     # --- What there is ------------------------------------------------------------------------------------------------
 
@@ -253,9 +265,9 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     """Starts gateways that end with the module; the settings are those of `Settings`."""
     made: list[World] = []
 
-    def maker(*, idle_seconds: float = IDLE_SECONDS, **settings: Any) -> World:
+    def maker(*, idle_seconds: float = IDLE_SECONDS, clock: Clock | None = None, **settings: Any) -> World:
         settings.setdefault("data_dir", tmp_path_factory.mktemp("data"))
-        made.append(World(Settings(**settings), idle_seconds))
+        made.append(World(Settings(**settings), idle_seconds, clock))
         return made[-1]
 
     yield maker

@@ -4,7 +4,8 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -23,6 +24,7 @@ PAGE_MOST = 250
 _NEXT_STEPS = {
     "document_not_found": "See which there are: signalpost documents list",
     "subscription_not_found": "See which there are: signalpost subscriptions list",
+    "version_not_found": "See which there are: signalpost documents versions DOCUMENT",
     "delivery_not_found": "See which there are: signalpost deliveries list",
     "event_not_found": "See which there are: signalpost events list",
     "key_not_found": "See which there are: signalpost keys list",
@@ -101,6 +103,29 @@ class Client:
             for line in response:
                 yield json.loads(line)
         except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._no_answer(error) from None
+
+    def send_parts(self, path: str, media_type: str, parts: Iterable[bytes], length: int) -> Answer:
+        """POST a body of `length` bytes a part at a time. Raises as `call` does."""
+        try:
+            if self._connection.sock is None:
+                _open(self._connection)
+            headers = {**self._headers, "content-type": media_type, "content-length": str(length)}
+            self._connection.request("POST", self._prefix + path, parts, headers)
+            response = self._connection.getresponse()
+            return self._answer(response, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_answer(error) from None
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[http.client.HTTPResponse]:
+        """GET what is no JSON, to be read as it comes. Raises as `call` does, also while it is read."""
+        try:
+            response = self._request("GET", path, None, {"accept": "*/*"})
+            if response.status != 200:
+                self._answer(response, response.read())
+            yield response
+        except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
             raise self._no_answer(error) from None
 
     def pages(self, path: str, query: Mapping[str, object], limit: int) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """`signalpost db`: the database file itself, on the gateway's own machine."""
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.progress import Progress
 
+from signalpost.cli import file_scrub
 from signalpost.cli.client import CommandError
 from signalpost.cli.data_directory import DataDir, find_database, folder
 from signalpost.cli.output import Json, print_json, print_table, say
@@ -40,6 +42,10 @@ def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir: DataDir = None) -> None:
     """Copy the database while the gateway runs, and check the copy. Keep the master key with it, elsewhere.
 
+    Files of versions are not in it. They never change: copy the folder `files` after the database, as any program
+    does; of a bucket, its own versioning keeps what is removed. Files stay for a day after their document's deletion,
+    so that a backup's are all there for as long.
+
     Example: signalpost db backup /backups/signalpost-monday.db
     """
     if to.exists():
@@ -49,6 +55,9 @@ def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir:
     seconds = time.monotonic() - began
     say(f"Copied {to.stat().st_size:,} bytes to {to} in {seconds:.1f} s; the copy is sound.")
     say("The copy's secrets open with this gateway's master key only: keep that too.")
+    files = folder(data_dir) / "files"
+    if files.is_dir() and any(files.iterdir()):
+        say(f"Files of versions are not in it. They never change: cp -an {files} {to.parent}")
 
 
 @app.command
@@ -73,6 +82,7 @@ def restore(backup: Annotated[Path, Parameter(help="What `db backup` made.")], /
     finally:
         directory.unlock()
     say(f"Restored {backup}." + (f" The database of before is {kept}." if kept else ""))
+    say("To see whether every version's file is there: signalpost db scrub")
 
 
 @app.command
@@ -123,15 +133,53 @@ def prune(
 
 
 @app.command
+def scrub(
+    *,
+    remove_orphans: Annotated[
+        bool, Parameter(negative="", help="Remove the files that are nobody's; never one that is on its way in.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Read every file of a version and hold it against its sum; find files that no version points to.
+
+    It works beside a running gateway. FILES_URL and the AWS_… variables say where the files are, as for `serve`.
+
+    Example: signalpost db scrub --remove-orphans
+    """
+    database = find_database(data_dir)
+    register = maintenance.FileRegister(database)
+    try:
+        found, removed = asyncio.run(file_scrub.scrubbed(database.parent, register, remove=remove_orphans))
+    finally:
+        register.close()
+    if as_json:
+        print_json(file_scrub.as_json(found, removed))
+    else:
+        file_scrub.show(found, removed)
+    if found.missing or found.damaged:
+        raise CommandError(
+            f"Versions that have lost their files: {len(found.missing) + len(found.damaged):,}. Put these back from a "
+            "backup of the files, under their names."
+        )
+
+
+@app.command
 def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Show what takes how much room.
 
     Example: signalpost db sizes
     """
-    found = maintenance.sizes(find_database(data_dir))
+    database = find_database(data_dir)
+    found = maintenance.sizes(database)
+    register = maintenance.FileRegister(database)
+    files, file_bytes = register.total()
+    register.close()
     if as_json:
-        print_json([{"name": name, "rows": rows, "bytes": size} for name, rows, size in found])
+        kept = {"name": "(files of versions)", "rows": files, "bytes": file_bytes}
+        print_json([*({"name": name, "rows": rows, "bytes": size} for name, rows, size in found), kept])
     else:
         print_table(
             ("what", "rows", "bytes"), [(name, f"{rows:,}", f"{size:,}") for name, rows, size in found], "Nothing."
         )
+        say(f"Files of versions, beside the database: {files:,} with {file_bytes:,} bytes.")

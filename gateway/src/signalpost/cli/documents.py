@@ -1,9 +1,9 @@
-"""`signalpost documents`: list, create, read, change, delete, import."""
+"""`signalpost documents`: list, create, read, change, delete, import; their versions and files."""
 
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -13,14 +13,22 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
 from signalpost.cli.client import Client, CommandError, connect, path, reasons
+from signalpost.cli.document_files import download as fetch_file
+from signalpost.cli.document_files import newest
+from signalpost.cli.document_files import upload as send_file
 from signalpost.cli.document_import import LINE_MOST, Line, Tally, import_lines, read_lines
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
 from signalpost.domain.workflow import STATUSES
 
-app = App(name="documents", help="List, create, read, change, delete and import documents.", help_format="markdown")
+app = App(
+    name="documents",
+    help="List, create, read, change, delete and import documents; upload and download their versions.",
+    help_format="markdown",
+)
 
 ExternalId = Annotated[str, Parameter(name="EXTERNAL-ID", help="The document's externalId.")]
+Number = Annotated[str, Parameter(name="NUMBER", help="The version's number, such as 0.2.")]
 Fields = Annotated[
     list[str] | None,
     Parameter(name="--set", negative="", help="field=value, as often as needed; JSON values are read."),
@@ -112,6 +120,89 @@ def delete(external_id: ExternalId, /) -> None:
     """
     connect().call("DELETE", path("documents", external_id))
     say(f"Deleted {external_id}.")
+
+
+@app.command
+def upload(
+    external_id: ExternalId,
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file.")],
+    /,
+    *,
+    publish: Annotated[bool, Parameter(negative="", help="Publish it at once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Upload a file as a document's next version: 0.1, 0.2, … or, published, 1.0.
+
+    Example: signalpost documents upload d24c0644-1d31-47fa-960e-b0cc8b4f136c contract.pdf --publish
+    """
+    with _opened(file) as opened, progress(BarColumn(), DownloadColumn(), TimeRemainingColumn()) as bar:
+        task = bar.add_task("", total=_size(opened))
+        sent = send_file(connect(), external_id, opened, publish=publish, advance=lambda size: bar.advance(task, size))
+    if as_json:
+        print_json(sent.content)
+    else:
+        say(f"Uploaded {file} as version {sent.content['number']}.")
+
+
+@app.command
+def versions(external_id: ExternalId, /, *, limit: Limit = 50, as_json: Json = False) -> None:
+    """List the versions of a document that the gateway keeps, the highest first.
+
+    Example: signalpost documents versions d24c0644-1d31-47fa-960e-b0cc8b4f136c
+    """
+    found = list(connect().pages(path("documents", external_id, "versions"), {}, limit))
+    if as_json:
+        print_json(found)
+        return
+    fields = ("number", "publishedAs", "createdAt", "createdBy", "size", "contentType")
+    print_table(
+        ("version", "published as", "made", "by", "bytes", "type"),
+        [[version[field] for field in fields] for version in found],
+        f"No versions yet. Upload one: signalpost documents upload {external_id} FILE",
+        cut=("by", "type"),
+    )
+
+
+@app.command
+def publish(external_id: ExternalId, number: Number, /, *, as_json: Json = False) -> None:
+    """Publish a draft: it becomes 1.0, 2.0, … besides.
+
+    Example: signalpost documents publish d24c0644-1d31-47fa-960e-b0cc8b4f136c 0.2
+    """
+    made = connect().call("POST", path("documents", external_id, "versions", number, "publish")).content
+    if as_json:
+        print_json(made)
+    else:
+        say(f"Published {number} as {made['number']}.")
+
+
+@app.command
+def download(
+    external_id: ExternalId,
+    number: Number | None = None,
+    /,
+    *,
+    to: Annotated[Path | None, Parameter(help="The file to write. [the document's title, in this folder]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Download the file of a version; of the latest one, if no number is given.
+
+    Example: signalpost documents download d24c0644-1d31-47fa-960e-b0cc8b4f136c 1.0 --to contract.pdf
+    """
+    client = connect()
+    if number is None:
+        number = newest(client.call("GET", path("documents", external_id)).content)
+    with progress(BarColumn(), DownloadColumn(), TimeRemainingColumn()) as bar:
+
+        def begun(size: int) -> Callable[[int], None]:
+            task = bar.add_task("", total=size)
+            return lambda more: bar.advance(task, more)
+
+        written = fetch_file(client, external_id, number, to, begun)
+    if as_json:
+        print_json({"file": str(written), "number": number, "bytes": written.stat().st_size})
+    else:
+        say(f"Wrote version {number} to {written}.")
 
 
 @app.command(name="import")

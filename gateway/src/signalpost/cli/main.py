@@ -40,7 +40,7 @@ Every rate is also a share of the limit: what a client that does nothing but sen
 
 Example: signalpost bench --scene engine --fan-out 10 --runs 5
 """
-DB_HELP = "Check, back up, restore, prune and measure the database."
+DB_HELP = "Check, back up, restore, prune and measure the database; scrub the files of versions."
 KEYS_HELP = """Make, list and revoke API keys; get back in without one.
 
 Whoever has lost every operator's key stops the gateway and makes a new one on its machine, with --recover.

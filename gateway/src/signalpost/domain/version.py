@@ -56,6 +56,15 @@ class StoredFile(Struct, frozen=True):
     """Of its content, whatever its sender called it."""
 
 
+class KeptVersion(Struct, frozen=True):
+    """A version as a person finds it, and its file."""
+
+    tenant: str
+    external_id: str
+    number: str
+    file: StoredFile
+
+
 class VersionRow(Struct, frozen=True, kw_only=True):
     """A version that the gateway keeps itself."""
 

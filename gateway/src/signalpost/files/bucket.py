@@ -138,14 +138,14 @@ class Bucket:
             yield name
 
     async def is_orphan(self, name: str, is_known: Known) -> bool:
-        return await self._drafts.is_orphan(_draft(name), lambda _: is_known(name))
+        return await self._drafts.is_orphan(_draft(name), _of(name, is_known))
 
     async def remove_orphan(self, name: str, is_known: Known) -> bool:
         # The draft last: while it is there, it tells what else may be left.
-        orphan = await self._drafts.is_orphan(_draft(name), lambda _: is_known(name))
+        orphan = await self._drafts.is_orphan(_draft(name), _of(name, is_known))
         if orphan and not name.endswith(DRAFT):
             await self.remove(name)
-        return orphan and await self._drafts.remove_orphan(_draft(name), lambda _: is_known(name))
+        return orphan and await self._drafts.remove_orphan(_draft(name), _of(name, is_known))
 
     async def close(self) -> None:
         await self._drafts.close()
@@ -193,6 +193,11 @@ class BucketUpload:
 
 def _draft(name: str) -> str:
     return name.removesuffix(DRAFT) + DRAFT
+
+
+def _of(name: str, is_known: Known) -> Known:
+    """Of the object that a draft was to be; nothing points to a draft."""
+    return lambda _draft: not name.endswith(DRAFT) and is_known(name)
 
 
 def _put(url: str, path: Path, headers: dict[str, str]) -> None:

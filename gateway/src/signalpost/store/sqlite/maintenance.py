@@ -4,7 +4,7 @@ All but `restore`, `prune`, `compact` and `add_key` work beside a running gatewa
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
+from signalpost.domain.version import KeptVersion, StoredFile
 from signalpost.store.sqlite import codec, reads, retention
 from signalpost.store.sqlite.database import connect, migrate, rows
 
@@ -34,6 +35,10 @@ _INVARIANTS = {
     "a subscription without a lane": (
         "SELECT s.number FROM subscription s LEFT JOIN lane l ON l.subscription_number = s.number"
         " WHERE s.deleted_at IS NULL AND l.head IS NULL"
+    ),
+    "a version beyond its document's last": (
+        "SELECT hex(v.document_id) FROM version v LEFT JOIN document d ON d.tenant_id = v.tenant_id"
+        " AND d.external_id = v.document_id WHERE d.last_number IS NULL OR v.number > d.last_number"
     ),
     "a delivery beyond its lane": (
         "SELECT d.sequence FROM delivery d JOIN lane l USING (subscription_number) WHERE d.sequence > l.head LIMIT 1"
@@ -193,6 +198,43 @@ def sizes(database: Path) -> list[tuple[str, int, int]]:
         ]
     finally:
         connection.close()
+
+
+class FileRegister:
+    """What versions point to, for `scrub`. It reads a page at a time: so a running gateway's WAL can start over."""
+
+    def __init__(self, database: Path) -> None:
+        self._connection = connect(database, read_only=True)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def versions(self) -> Iterator[KeptVersion]:
+        last = (b"", 0, b"", 0)
+        while True:
+            page = rows(
+                self._connection,
+                "SELECT v.file, v.tenant_id, v.document_id, v.number, t.name, v.size, v.sha256, v.content_type"
+                " FROM version v INDEXED BY version_file JOIN tenant t ON t.id = v.tenant_id"
+                " WHERE (v.file, v.tenant_id, v.document_id, v.number) > (?, ?, ?, ?) AND v.deleted_at IS NULL"
+                " ORDER BY v.file, v.tenant_id, v.document_id, v.number LIMIT 1000",
+                last,
+            )
+            if not page:
+                return
+            for file, tenant_id, document_id, number, tenant, size, sha256, content_type in page:
+                last = (file, tenant_id, document_id, number)
+                stored = StoredFile(file.hex(), size, sha256, content_type)
+                yield KeptVersion(tenant, codec.unpack_uuid(document_id), str(codec.unpack_number(number)), stored)
+
+    def is_known(self, name: str) -> bool:
+        return bool(rows(self._connection, "SELECT 1 FROM version WHERE file = ? LIMIT 1", (bytes.fromhex(name),)))
+
+    def total(self) -> tuple[int, int]:
+        """How many files `versions` gives, and their bytes; a file that two share counts once."""
+        of_each = "SELECT max(size) AS size FROM version WHERE deleted_at IS NULL GROUP BY file"
+        count, size = rows(self._connection, f"SELECT count(*), coalesce(sum(size), 0) FROM ({of_each})")[0]  # noqa: S608
+        return count, size
 
 
 def _free_name(database: Path) -> Path:
