@@ -6,7 +6,6 @@ async with Gateway(settings) as gateway:
 
 import asyncio
 import base64
-import gc
 import os
 import random
 import secrets
@@ -45,8 +44,6 @@ IDLE_SECONDS = 60.0
 """How long a client that sends a stream may pause."""
 SHUTDOWN_GRACE_MOST = 5.5
 """Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
-COLLECTED_AFTER = 10_000
-"""Objects made and not ended after which the garbage collector looks at the youngest: a millisecond or two."""
 FILE_THREADS = 4
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 log = structlog.get_logger()
@@ -163,18 +160,6 @@ class Gateway:
         else:
             self.app = build_app(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
             self.metrics_app = build_app(services, (), METRICS_ROUTES)
-
-
-def spare_the_collector() -> None:
-    """For a process that is a gateway and nothing else, once it has started.
-
-    What was made until here lives as long as the process, so the garbage collector need not look at it again. Nearly
-    all that comes later ends with its last reference. With Python's own threshold the collector takes what is merely
-    under way for lasting, and looks through all of it, every lane included, again and again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER, 10, 10)
 
 
 async def open_files(settings: Settings) -> Files:

@@ -22,10 +22,10 @@ from signalpost.domain.links import Links
 from signalpost.domain.subscription_commands import CreateSubscription, PatchSubscription
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.engine.clock import SystemClock
+from signalpost.engine.collector import spare_the_collector
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
-from signalpost.gateway import spare_the_collector
 from signalpost.store.sqlite.database import connect, migrate
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
@@ -37,9 +37,7 @@ WAITING = 512
 class Plain:
     """One engine on a database, with documents and subscriptions made for the run."""
 
-    async def open(
-        self, workload: dict[str, Any], database: str, url: str, certificate: str | None, status: str
-    ) -> None:
+    async def open(self, workload: dict[str, Any], database: str, url: str, ca_file: str, status: str) -> None:
         self._workload = load = msgspec.convert(workload, Workload)
         self._clock, self._random = SystemClock(), random.Random()  # noqa: S311 - a workload, no secret
         path = Path(database)
@@ -56,7 +54,7 @@ class Plain:
         authority = url.removesuffix("/").split("://")
         settings = SenderSettings(
             allow_targets=parse_allow_targets(f"{authority[0]}://127.0.0.1:{authority[1].rsplit(':', 1)[1]}"),
-            ca_file=None if certificate is None else Path(certificate),
+            ca_file=Path(ca_file),
         )
         sender = Sender(settings, loop=asyncio.get_running_loop(), wall=self._clock.wall)
         disk = DiskReserve(0, lambda: 0, ThreadPoolExecutor(1))

@@ -22,9 +22,9 @@ _SERVE = "from signalpost.cli.main import main; main()"
 class GatewayProcess:
     """On a data directory, which may be new."""
 
-    def __init__(self, folder: Path, targets: str, certificate: str, core: int) -> None:
+    def __init__(self, folder: Path, targets: str, ca_file: str, core: int) -> None:
         self._folder = folder
-        options = ["--data-dir", str(folder), "--port", "0", "--allow-targets", targets, "--ca-file", certificate]
+        options = ["--data-dir", str(folder), "--port", "0", "--allow-targets", targets, "--ca-file", ca_file]
         options += ["--log-format", "json", "--master-key", base64.b64encode(MASTER_KEY).decode()]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it stops
         self.began = time.monotonic_ns()

@@ -61,11 +61,11 @@ class Stage:
         os.sched_setaffinity(0, {self._cores.sink})
         self._open.callback(os.sched_setaffinity, 0, self._cores.all)
         folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="signalpost-bench-")))
-        self.certificate = str(make_certificate(folder / "sink.pem"))
+        shown, self.ca_file = map(str, make_certificate(folder))
         self.sink = self._open.enter_context(Part("sink", self._cores.sink))
         self.plain_url = self._listen("http", None, "alive")
-        self.tls_url = self._listen("https", self.certificate, "alive")
-        self.tls_once_url = self._listen("https", self.certificate, "for one request")
+        self.tls_url = self._listen("https", shown, "alive")
+        self.tls_once_url = self._listen("https", shown, "for one request")
         """Takes one request on each connection."""
         self.url = self.tls_url if self._tls else self.plain_url
         """Where most scenes deliver to."""
@@ -99,7 +99,7 @@ class Stage:
                 workload=msgspec.to_builtins(workload),
                 database=str(at / FILE_NAME),
                 url=url or self.url,
-                certificate=self.certificate,
+                ca_file=self.ca_file,
                 status=status,
             )
             yield engine
@@ -112,7 +112,7 @@ class Stage:
             at = folder or open_.enter_context(self.folder()) / "data"
             at.mkdir(exist_ok=True)
             targets = ",".join((self.plain_url, self.tls_url, self.tls_once_url))
-            yield open_.enter_context(GatewayProcess(at, targets, self.certificate, self._cores.measured))
+            yield open_.enter_context(GatewayProcess(at, targets, self.ca_file, self._cores.measured))
 
     @contextmanager
     def load(self, gateway: GatewayProcess, workload: Workload) -> Iterator[Part]:

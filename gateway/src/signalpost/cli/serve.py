@@ -21,7 +21,8 @@ from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, print_json, print_table
 from signalpost.domain.errors import StartError
-from signalpost.gateway import IDLE_SECONDS, Gateway, spare_the_collector
+from signalpost.engine.collector import spare_the_collector
+from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings
 from signalpost.settings import show_settings as settings_shown
 

@@ -21,6 +21,7 @@ from typing import Protocol, cast
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.request import Request
 from signalpost.engine.answer import AnswerReader
+from signalpost.engine.tls_sessions import Handshake
 
 _ONE_WRITE_BYTES = 64 * 1024
 """Up to here copying head and body together is cheaper than handing over two buffers (and, with TLS, two
@@ -88,6 +89,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_attempt",
         "_first",
+        "_handshake",
         "_owner",
         "_poll",
         "_socket",
@@ -99,8 +101,17 @@ class Connection(asyncio.Protocol):
         "target",
     )
 
-    def __init__(self, owner: Owner, raw: socket.socket, first: Attempt, opened_at: float) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        raw: socket.socket,
+        first: Attempt,
+        opened_at: float,
+        handshake: Handshake | None = None,
+    ) -> None:
+        """`handshake`: how TLS was agreed on, where it was."""
         self._owner = owner
+        self._handshake = handshake
         self._socket = raw
         self._poll = select.poll()
         self._transport: asyncio.Transport | None = None
@@ -196,6 +207,9 @@ class Connection(asyncio.Protocol):
         """The answer is over."""
         self._attempt = attempt.connection = None
         self.served += 1
+        if self._handshake is not None:
+            self._handshake.served()
+            self._handshake = None
         transport = self._transport
         assert transport is not None
         if self.answer.reusable and not transport.get_write_buffer_size() and not transport.is_closing():

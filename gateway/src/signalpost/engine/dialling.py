@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from itertools import chain, zip_longest
 from pathlib import Path
+from typing import cast
 
 import structlog
 
@@ -22,6 +23,7 @@ from signalpost.domain.request import Target
 from signalpost.engine.addresses import Address, AllowedTarget, addresses_refusal, literal, target_refusal
 from signalpost.engine.connection import Attempt, Connection, Owner, Stage
 from signalpost.engine.names import Names
+from signalpost.engine.tls_sessions import Sessions
 
 MAX_ADDRESSES = 8
 """How many of a host's addresses are tried."""
@@ -46,13 +48,13 @@ class Dialler:
         *,
         names: Names,
         allowed: Sequence[AllowedTarget],
-        tls: ssl.SSLContext,
+        sessions: Sessions,
         connect_timeout: float,
         clock: Callable[[], float],
     ) -> None:
         self._names = names
         self._allowed = tuple(allowed)
-        self._tls = tls
+        self._sessions = sessions
         self._connect_timeout = connect_timeout
         self._clock = clock
 
@@ -115,17 +117,18 @@ class Dialler:
 
     async def _secure(self, raw: socket.socket, attempt: Attempt, owner: Owner) -> None:
         target = attempt.request.target
-        secure = target.scheme == "https"
+        handshake = self._sessions.handshake(target) if target.scheme == "https" else None
         try:
             await asyncio.get_running_loop().create_connection(
-                lambda: Connection(owner, raw, attempt, self._clock()),
+                lambda: Connection(owner, raw, attempt, self._clock(), handshake),
                 sock=raw,
-                ssl=self._tls if secure else None,
-                server_hostname=target.host if secure else None,
-                ssl_shutdown_timeout=1.0 if secure else None,
+                ssl=cast("ssl.SSLContext | None", handshake),
+                server_hostname=target.host if handshake else None,
+                ssl_shutdown_timeout=1.0 if handshake else None,
             )
         except (OSError, ssl.CertificateError) as error:
-            raise (_tls_failure(error) if secure else _reset()) from None
+            self._sessions.forget(target)
+            raise (_tls_failure(error) if handshake else _reset()) from None
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

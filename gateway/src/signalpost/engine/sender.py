@@ -24,11 +24,13 @@ from msgspec import Struct
 
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.request import Request, Target
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.addresses import AllowedTarget
 from signalpost.engine.answer import AnswerReader
 from signalpost.engine.connection import Attempt, Connection, Stage
 from signalpost.engine.dialling import DialFailed, Dialler, tls_context
 from signalpost.engine.names import Names, Resolve, SystemResolver
+from signalpost.engine.tls_sessions import Sessions
 
 SWEEP_SECONDS = 0.02
 """The least time between two looks at the deadlines, and so how late an attempt may be cut."""
@@ -81,7 +83,7 @@ class Sender:
         self._dialler = Dialler(
             names=self._names,
             allowed=settings.allow_targets,
-            tls=tls_context(settings.ca_file),
+            sessions=Sessions(tls_context(settings.ca_file), lambda: wall() / SECOND),
             connect_timeout=settings.connect_timeout,
             clock=clock,
         )

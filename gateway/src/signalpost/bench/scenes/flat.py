@@ -27,7 +27,7 @@ def limit(stage: Stage, size: Size, _: Rows) -> Rows:
             port=int(stage.url.rsplit(":", 1)[1]),
             requests=requests,
             payload=stage.workload.payload,
-            certificate=stage.certificate if stage.url.startswith("https:") else None,
+            certificate=stage.ca_file if stage.url.startswith("https:") else None,
         )
     return {LIMIT: Measured(rate=requests / ran["seconds"], cpu_us=ran["cpu"] / requests * 1e6)}
 

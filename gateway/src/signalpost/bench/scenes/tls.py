@@ -19,11 +19,12 @@ def tls(stage: Stage, size: Size, _: Rows) -> Rows:
     plain = _drained(stage, stage.plain_url, size.events)
     kept = _drained(stage, stage.tls_url, size.events)
     each = _drained(stage, stage.tls_once_url, size.events // SHARE)
+    resumed = stage.sink.ask("check")["resumed"] / (size.events // SHARE * stage.workload.fan_out)
     handshake = (each.cpu_us or 0) - (kept.cpu_us or 0)
     return {
         PLAIN: plain,
         KEPT: replace(kept, ratio=(kept.rate or 0) / (plain.rate or 1)),
-        EACH: replace(each, more={**each.more, "CPU µs a handshake": handshake}),
+        EACH: replace(each, more={**each.more, "CPU µs a handshake": handshake, "resumed": resumed}),
     }
 
 
