@@ -28,6 +28,7 @@ from signalpost.api.services import Services
 from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import StartError
 from signalpost.domain.links import Links
+from signalpost.domain.slots import Limits
 from signalpost.engine.clock import Clock, SystemClock
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
@@ -131,7 +132,12 @@ class Gateway:
             disk = DiskReserve(
                 settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, ThreadPoolExecutor(1, "disk")
             )
-            self._engine = Engine(self._store, sender, clock, chance, settings.retention_days, disk)
+            limits = Limits(
+                process=settings.in_flight,
+                tenant=settings.in_flight_per_tenant,
+                endpoint=settings.in_flight_per_endpoint,
+            )
+            self._engine = Engine(self._store, sender, clock, chance, settings.retention_days, disk, limits=limits)
             await self._engine.start()
         except BaseException:
             await self._store.close()

@@ -39,6 +39,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     ca_file: Path | None = None
     retry_delays: tuple[int, ...] = retry.DELAYS
     attempt_timeout: float = 5.0
+    in_flight: int = 512
+    in_flight_per_tenant: int = 512
+    in_flight_per_endpoint: int = 128
     retention_days: int = 30
     disk_reserve_mb: int = 256
     log_level: str = "info"
@@ -191,6 +194,16 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "attempt_timeout": Setting(
         _seconds, "Seconds that an attempt has, 0.1 to 60, from name resolution to the answer's end. [5]"
+    ),
+    "in_flight": Setting(
+        _number(8, 1_000),
+        "Attempts under way at a time, 8 to 1000; a fifth is kept for newcomers, half from slow endpoints. [512]",
+    ),
+    "in_flight_per_tenant": Setting(
+        _number(2, 1_000), "The same for each tenant, 2 to 1000: how many of them one can have. [512]"
+    ),
+    "in_flight_per_endpoint": Setting(
+        _number(1, 1_000), "The same for each endpoint, 1 to 1000; it begins with 4 and gets more if it is fast. [128]"
     ),
     "retention_days": Setting(
         _number(1, 3_650), "Days for which events, attempts and settled history are kept, 1 to 3650. [30]"

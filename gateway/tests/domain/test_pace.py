@@ -1,11 +1,9 @@
-"""A subscription's rate limit, and how many attempts its endpoint may have under way."""
+"""A subscription's rate limit."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain import concurrency, pace
-from signalpost.domain.outcome import Failure, Outcome
+from signalpost.domain import pace
 from signalpost.domain.timestamps import SECOND
 
 START = 1_700_000_000 * SECOND
@@ -63,37 +61,3 @@ def test_time_that_passes_never_takes_back_a_permission(rate: int, theoretical: 
     later = pace.after_send(theoretical, rate, now)
     assert later > theoretical
     assert pace.earliest(later, rate) > pace.earliest(theoretical, rate)
-
-
-# --- Concurrency ------------------------------------------------------------------------------------------------------
-
-LIMITS = st.integers(1, concurrency.MOST)
-OUTCOMES = st.builds(Outcome, failure=st.none() | st.sampled_from(Failure), elapsed_us=st.integers(0, 6 * SECOND))
-
-
-@given(LIMITS, st.lists(OUTCOMES, max_size=300))
-def test_the_limit_stays_within_its_bounds(limit: int, outcomes: list[Outcome]) -> None:
-    for outcome in outcomes:
-        limit = concurrency.after(limit, outcome)
-        assert 1 <= limit <= concurrency.MOST
-
-
-@given(LIMITS, st.integers(0, SECOND - 1), st.sampled_from([None, Failure.STATUS, Failure.REDIRECT]))
-def test_a_fast_answer_allows_one_more(limit: int, elapsed: int, failure: Failure | None) -> None:
-    outcome = Outcome(failure=failure, elapsed_us=elapsed)
-    assert concurrency.after(limit, outcome) == min(limit + 1, concurrency.MOST)
-
-
-@given(LIMITS, st.integers(SECOND, 6 * SECOND), st.sampled_from([None, Failure.STATUS]))
-def test_a_slow_answer_allows_no_more(limit: int, elapsed: int, failure: Failure | None) -> None:
-    assert concurrency.after(limit, Outcome(failure=failure, elapsed_us=elapsed)) == limit
-
-
-@given(LIMITS, st.integers(0, 6 * SECOND))
-@pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.CONNECT, Failure.RESET, Failure.DNS])
-def test_where_none_came_half_as_many_may_go(failure: Failure, limit: int, elapsed: int) -> None:
-    assert concurrency.after(limit, Outcome(failure=failure, elapsed_us=elapsed)) == max(1, limit // 2)
-
-
-def test_a_few_may_go_at_first() -> None:
-    assert 1 <= concurrency.FIRST <= 4

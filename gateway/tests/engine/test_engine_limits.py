@@ -6,6 +6,7 @@ import pytest
 from gateway.tests.engine.world import BROKEN, HANG, Life, Reply, World
 
 from signalpost.domain.errors import Unavailable
+from signalpost.domain.slots import DEFAULTS
 from signalpost.engine import dispatcher, runner
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -167,7 +168,8 @@ def test_a_process_has_a_bounded_number_under_way_and_serves_all_in_turns(world:
         progress = [world.endpoint(host).successes for host in hosts]
         assert min(progress) > 0.5 * max(progress)
         await life.until(lambda: all(world.endpoint(host).successes == 1_000 for host in hosts))
-        assert life.transport.in_flight_most == dispatcher.IN_FLIGHT_MOST
+        assert life.transport.in_flight_most <= DEFAULTS.process * 4 // 5 + 1
+        assert life.transport.in_flight_most > DEFAULTS.process * 3 // 4
 
     world.run(scenario)
 
@@ -201,7 +203,7 @@ def test_endpoints_that_failed_for_long_are_served_again_once_they_answer(world:
             world.endpoint(host).answers(HANG)
         await life.create(*(f"d{number}" for number in range(5)))
         await asyncio.sleep(40)
-        assert sum(world.endpoint(host).in_flight for host in hosts) <= dispatcher.IN_FLIGHT_FAILING_MOST
+        assert sum(world.endpoint(host).in_flight for host in hosts) <= DEFAULTS.process // 2
         for host in hosts:
             world.endpoint(host).answers(Reply())
         await life.create("more")
@@ -274,7 +276,7 @@ def test_what_a_process_has_not_recorded_is_bounded_over_all_its_lanes(world: Wo
         world.faults.record = Unavailable("The disk is full.")
         await asyncio.sleep(60)
         sent = sum(len(world.endpoint(host).calls) for host in hosts)
-        assert sent <= dispatcher.UNRECORDED_MOST + dispatcher.IN_FLIGHT_MOST
+        assert sent <= dispatcher.UNRECORDED_MOST + DEFAULTS.process
 
     async def later(life: Life) -> None:
         world.faults.record = None

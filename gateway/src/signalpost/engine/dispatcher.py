@@ -1,15 +1,14 @@
-"""Decides who sends next, and sends: turns between lanes, a bounded number under way, a bounded slice of work per turn.
+"""Decides who sends next, and sends: turns between tenants and lanes, bounded numbers under way, small slices of work.
 
 A runner is listed when it may have something to do: an event that it wants was committed, an attempt ended, a time has
 come, it was changed. Its turn takes in what follows in the log, makes due retries ready, and sends a few; then it goes
-to the end of the line. Nothing here is durable: the recorder writes what came of it.
+to the end of the line (`domain/turns.py`). Where no slot is free for it (`domain/slots.py`) it is set aside until some
+are. Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes what came of it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
-from itertools import islice
 from random import Random
 from typing import Any
 
@@ -21,7 +20,9 @@ from signalpost.domain.delivery import Delivery, Input, Verdict, decide
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.event import Event
 from signalpost.domain.outcome import Outcome
+from signalpost.domain.slots import EndpointSlots, Limits, Trees, process_slots, tenant_slots
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.turns import Turns
 from signalpost.engine.clock import Clock
 from signalpost.engine.counts import Counts
 from signalpost.engine.log_cache import LogCache
@@ -29,15 +30,16 @@ from signalpost.engine.runner import NEVER, Runner
 from signalpost.engine.transport import Transport
 from signalpost.store.store import Attempt, Store
 
-IN_FLIGHT_MOST = 512
-"""Above some thousand ready sockets an event loop stalls."""
-IN_FLIGHT_FAILING_MOST = IN_FLIGHT_MOST // 4
-"""Of those, to endpoints that fail: however many hang, the others keep the rest."""
 UNRECORDED_MOST = 10_000
-SENDS_PER_SLICE = 64
-SENDS_PER_TURN = 16
-TAKEN_PER_TURN = 256
-TAKEN_PER_SLICE = 1_024
+SLICE = 1_024
+"""Units of work after which the loop gets to its sockets."""
+SENDS = 256
+"""Units that one turn spends on sending at most, but for what its last send takes beyond them."""
+TAKEN_MOST = 256
+"""Entries of the log that one turn takes in at most, a unit each."""
+SEND = 16
+"""Units of a request, and one more for each `SIZE` bytes of it: they are hashed, copied and encrypted."""
+SIZE = 1_024
 PAGE = 256
 PAGE_WANTED_BELOW = 256
 """With more than that many open, a lane does not read a page yet: it could take in only a part of it."""
@@ -57,6 +59,7 @@ class Dispatcher:
         clock: Clock,
         random: Random,
         counts: Counts,
+        limits: Limits,
         on_change: Callable[[Runner], None],
     ) -> None:
         """`on_change` is told of a lane that has something to record."""
@@ -67,27 +70,38 @@ class Dispatcher:
         self._random = random
         self._counts = counts
         self._on_change = on_change
-        self._ring: deque[Runner] = deque()
-        self.in_flight = 0
-        self._failing: set[Delivery] = set()
-        """Those in flight that were sent while their endpoint was failing."""
-        self._aside: dict[Runner, None] = {}
-        """Runners of failing endpoints that wait until fewer of those are in flight."""
+        self._turns: Turns[Runner] = Turns()
+        self._limits = limits
+        self._slots = process_slots(limits)
+        self._slots_of: dict[int, Trees] = {}
+        self._freed = 0
+        """Slots that may have come free since runners were last recalled."""
+        self._spent = 0
+        """Units of work in this slice."""
         self.unrecorded = 0
         """Attempts that ended and are not recorded yet."""
-        self._taken = 0
-        """How many entries of the log were taken in during this slice."""
         self._scheduled = False
         self._stopped = False
         self._bodiless: list[tuple[Runner, Delivery]] = []
         """Deliveries on their way whose event has left the cache."""
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def in_flight(self) -> int:
+        return self._slots.every.held
+
+    def slots_for(self, tenant_id: int) -> EndpointSlots:
+        """Those of one more endpoint of a tenant."""
+        tenant = self._slots_of.get(tenant_id)
+        if tenant is None:
+            tenant = self._slots_of[tenant_id] = tenant_slots(self._limits, self._slots)
+        return EndpointSlots(self._limits, tenant)
+
     def enlist(self, runner: Runner) -> None:
         """Give the runner a turn."""
         if not runner.listed and not runner.held:
             runner.listed = True
-            self._ring.append(runner)
+            self._turns.add(runner.subscription.tenant_id, runner)
             self._schedule()
 
     def recorded(self, count: int) -> None:
@@ -105,67 +119,74 @@ class Dispatcher:
     # --- Turns --------------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if not self._scheduled and (self._ring or self._may_return()) and self._may_start():
+        if not self._scheduled and (self._turns.ready or self._may_recall()) and self._may_start():
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._slice)
 
     def _may_start(self) -> bool:
-        return self.in_flight < IN_FLIGHT_MOST and self.unrecorded < UNRECORDED_MOST and not self._stopped
+        return self.in_flight < self._limits.process and self.unrecorded < UNRECORDED_MOST and not self._stopped
 
-    def _may_return(self) -> bool:
-        return bool(self._aside) and len(self._failing) < IN_FLIGHT_FAILING_MOST
-
-    def _return_from_aside(self, runner: Runner) -> None:
-        del self._aside[runner]
-        self._ring.append(runner)
+    def _may_recall(self) -> bool:
+        return self._freed > 0 and self._turns.has_aside
 
     def _slice(self) -> None:
         self._scheduled = False
         now = self._clock.steady()
-        sends = self._taken = 0
-        if self._aside:
-            for runner in list(islice(self._aside, IN_FLIGHT_FAILING_MOST - len(self._failing))):
-                self._return_from_aside(runner)
+        self._spent = 0
+        self._turns.recall(self._freed)
+        self._freed = 0
         # Whoever is listed again during this slice waits for the next: the loop must get to its sockets in between.
-        for _ in range(len(self._ring)):
-            if sends >= SENDS_PER_SLICE or self._taken >= TAKEN_PER_SLICE or not self._may_start():
+        for _ in range(self._turns.ready):
+            if self._spent >= SLICE or not self._may_start():
                 break
-            runner = self._ring.popleft()
+            runner = self._turns.next()
             runner.listed = False
-            sends += self._turn(runner, now)
+            before = self._spent
+            self._turn(runner, now)
+            self._spent += 1
+            self._turns.charge(runner.subscription.tenant_id, self._spent - before)
         self._schedule()
 
-    def _turn(self, runner: Runner, now: int) -> int:
+    def _turn(self, runner: Runner, now: int) -> None:
+        self._freed += 1  # the slot that it was recalled for, unless it is set aside again
         if runner.held or runner.subscription.status != "active":
-            return 0
-        lane = runner.lane
-        lane.fall_due(now)
+            return
+        runner.lane.fall_due(now)
         more = self._take_in(runner)
-        failing, sends = runner.is_failing, 0
+        if self._send_some(runner, now):
+            if more:
+                self.enlist(runner)
+            self._wake_for_retries(runner, now)
+
+    def _send_some(self, runner: Runner, now: int) -> bool:
+        """Send what may go in this turn. Tells whether the lane has nothing more that could."""
+        lane = runner.lane
+        if not lane.sendable:
+            return True
+        room, most = runner.slots.room, self._spent + SENDS
         while lane.sendable:
             at = runner.may_send_at(now)
             if at > now:
                 self._wake_at(runner, at)
-                return sends
-            if sends == SENDS_PER_TURN or not self._may_start():
+                return False
+            if self._spent >= most:
                 self.enlist(runner)
-                return sends
-            if failing and len(self._failing) >= IN_FLIGHT_FAILING_MOST:
-                runner.listed = True
-                self._aside[runner] = None
-                return sends
+                return False
+            if room == 0:
+                self._set_aside(runner)
+                return False
             delivery = lane.next_delivery()
             if delivery is None:
                 break
+            room -= 1
             runner.note_sent(now)
-            if failing:
-                self._failing.add(delivery)
             self._send(runner, delivery)
-            sends += 1
-        if more:
-            self.enlist(runner)
-        self._wake_for_retries(runner, now)
-        return sends
+        return True
+
+    def _set_aside(self, runner: Runner) -> None:
+        self._freed -= 1
+        runner.listed = True
+        self._turns.set_aside(runner.subscription.tenant_id, runner)
 
     def _take_in(self, runner: Runner) -> bool:
         """Read on in the log: as far as there is room, from the cache, for one turn's worth. Tells whether more could
@@ -176,7 +197,7 @@ class Dispatcher:
             if last > lane.head:
                 lane.skip(last)  # none of these was for it, or it would have been woken
             return False
-        before, end = lane.head, lane.head + TAKEN_PER_TURN
+        before, end = lane.head, lane.head + TAKEN_MOST
         while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room and not runner.reading:
             event = self._log.get(tenant_id, sequence)
             if event is None:
@@ -185,7 +206,7 @@ class Dispatcher:
                     self._start(self._read_page(runner))
                 break
             runner.pass_by(event)
-        self._taken += lane.head - before
+        self._spent += lane.head - before
         runner.asleep = lane.head >= last
         if lane.head - runner.recorded_head > SKIPPED_UNRECORDED_MOST:
             self._on_change(runner)
@@ -249,13 +270,15 @@ class Dispatcher:
     # --- Attempts -----------------------------------------------------------------------------------------------------
 
     def _send(self, runner: Runner, delivery: Delivery) -> None:
-        self.in_flight += 1
+        runner.slots.take()
         event = self._log.get(runner.subscription.tenant_id, delivery.sequence)
         if event is None:
+            self._spent += SEND
             self._bodiless.append((runner, delivery))
             if len(self._bodiless) == 1:
                 self._start(self._fetch_bodies())
             return
+        self._spent += SEND + len(event.body) // SIZE
         self._post(runner, delivery, event)
 
     def _post(self, runner: Runner, delivery: Delivery, event: Event) -> None:
@@ -277,12 +300,12 @@ class Dispatcher:
                     elif event is None:
                         self._gone(runner, delivery)
                     else:
+                        self._turns.charge(tenant_id, len(event.body) // SIZE)
                         self._post(runner, delivery, event)
 
     def _take_back(self, runner: Runner, delivery: Delivery) -> None:
         """It was paused, deleted or is to be loaded anew since: nothing more goes out, and nothing went."""
-        self.in_flight -= 1
-        self._failing.discard(delivery)
+        self._free_slot(runner)
         back = Input.CUT_RETRY if delivery.is_retry else Input.CUT
         runner.lane.settle(delivery, Verdict(back), runner.subscription.attempts)
         self.enlist(runner)
@@ -300,8 +323,7 @@ class Dispatcher:
 
     def _gone(self, runner: Runner, delivery: Delivery) -> None:
         """The retention took the event while the delivery waited."""
-        self.in_flight -= 1
-        self._failing.discard(delivery)
+        self._free_slot(runner)
         runner.note_lost(1)
         log.error(
             "an event was removed before it was delivered",
@@ -313,16 +335,21 @@ class Dispatcher:
         self.enlist(runner)
         self._schedule()
 
+    def _free_slot(self, runner: Runner) -> None:
+        runner.slots.give_back()
+        self._freed += 1
+
     def _done(self, runner: Runner, lane: object, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
-        self.in_flight -= 1
-        self._failing.discard(delivery)
+        self._free_slot(runner)
         self._counts.count_attempt(outcome)
         self._schedule()
         if runner.lane is not lane:
             return  # it was deleted or loaded anew meanwhile; what the store says holds
         now = self._clock.steady()
         subscription = runner.subscription
-        asked_for = retry.parse_retry_after(outcome.retry_after, self._clock.wall())
+        asked_for = None
+        if outcome.retry_after is not None:
+            asked_for = retry.parse_retry_after(outcome.retry_after, self._clock.wall())
         jitter = self._random.random()
         number = delivery.charged + 1
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, asked_for)
@@ -336,8 +363,6 @@ class Dispatcher:
             self._log_failure(runner, delivery, event_id, number, outcome)
         if runner.health.breaker.is_open != was_open:
             log.warning("breaker closed" if was_open else "breaker opened", subscription=subscription.id)
-        if runner in self._aside and not runner.is_failing:
-            self._return_from_aside(runner)
         self._on_change(runner)
         self.enlist(runner)
 

@@ -17,6 +17,7 @@ from signalpost.domain.errors import DiskNearlyFull, TooMany
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.replay import Replay
+from signalpost.domain.slots import DEFAULTS, Limits
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.clock import Clock
@@ -52,8 +53,9 @@ class Engine:
         retention_days: int,
         disk: DiskReserve,
         cache_bytes: int = BYTES_MOST,
+        limits: Limits = DEFAULTS,
     ) -> None:
-        """`cache_bytes` bounds what is kept of the log in memory."""
+        """`cache_bytes` bounds what is kept of the log in memory, `limits` what is under way."""
         self.disk = disk
         self._store = store
         self._clock = clock
@@ -61,7 +63,9 @@ class Engine:
         self.counts = Counts()
         self._committer = Committer(store, self.counts, self._on_published)
         self._recorder = Recorder(store, clock, self.counts, self._on_recorded, self._reload)
-        self._dispatcher = Dispatcher(store, self._log, transport, clock, random, self.counts, self._recorder.changed)
+        self._dispatcher = Dispatcher(
+            store, self._log, transport, clock, random, self.counts, limits, self._recorder.changed
+        )
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
         self._runners: dict[int, Runner] = {}
         self._by_id: dict[tuple[int, str], Runner] = {}
@@ -289,7 +293,7 @@ class Engine:
         self._dispatcher.enlist(runner)
 
     def _add(self, subscription: Subscription, row: LaneRow, replays: Sequence[Replay]) -> None:
-        runner = Runner(subscription, row, replays)
+        runner = Runner(subscription, row, replays, self._dispatcher.slots_for(subscription.tenant_id))
         self._runners[subscription.number] = runner
         self._by_id[subscription.tenant_id, subscription.id] = runner
         self._index(runner)

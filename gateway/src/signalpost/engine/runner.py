@@ -15,14 +15,13 @@ from signalpost.domain.event import Event
 from signalpost.domain.lane import Lane
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.replay import Replay
+from signalpost.domain.slots import EndpointSlots
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.feeder import Feeder
 from signalpost.store.store import Attempt, Feed, Health, LaneFlush, LaneRow
 
 UNRECORDED_MOST = 1_000
-FAILING_FROM = 4
-"""Failures in a row after which an endpoint shares a part of what may be under way with all that fail."""
 PARKED_LOADED = 1_000
 PARKED_LOADED_STRICT = 1_000_000
 NEVER = 1 << 62
@@ -30,10 +29,13 @@ NEVER = 1 << 62
 
 
 class Runner:
-    def __init__(self, subscription: Subscription, row: LaneRow, replays: Iterable[Replay]) -> None:
+    def __init__(
+        self, subscription: Subscription, row: LaneRow, replays: Iterable[Replay], slots: EndpointSlots
+    ) -> None:
         self.subscription = subscription
         self.webhook = Webhook(subscription)
-        self.limit = concurrency.FIRST
+        self.slots = slots
+        self.concurrency = concurrency.FIRST
         self.asleep = False
         """It has taken in all there is; only an event that it wants wakes it."""
         self.listed = False
@@ -64,8 +66,6 @@ class Runner:
         self.version = row.version
         self.recorded_head = row.head
         self.health = row.health
-        if row.health.breaker.is_open:
-            self.limit = concurrency.AFTER_BREAKER
         self.lane = Lane(row.head, strict=self.subscription.ordering == "strict")
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
@@ -92,10 +92,11 @@ class Runner:
         self.webhook = Webhook(subscription)
         if subscription.url != before.url:
             self.health = Health(lost=self.health.lost)
-            self.limit = concurrency.FIRST
+            self.concurrency = concurrency.FIRST
+            self.slots.regard(slow=self.concurrency.is_slow)
             self._hold_until = 0
         if subscription.status == "active" != before.status:
-            self.limit = 1
+            self.concurrency = concurrency.resumed(self.concurrency)
         if subscription.skip_to > before.skip_to:
             self.lane.abandon(subscription.skip_to)
 
@@ -107,11 +108,6 @@ class Runner:
             self.lane.take(event.sequence, event.document_id)
         else:
             self.lane.skip(event.sequence)
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether its last attempts all failed."""
-        return self.health.breaker.failures >= FAILING_FROM
 
     def lag(self, last: int) -> int:
         """How many events up to `last`, the log's end, are yet to be settled or parked."""
@@ -125,7 +121,7 @@ class Runner:
             return NEVER
         if state.probe_at is not None:
             return NEVER if self.lane.flying else max(state.probe_at, self._hold_until)
-        if self.lane.flying >= self.limit:
+        if self.lane.flying >= self.concurrency.limit:
             return NEVER
         if self.subscription.rate_limit is not None:
             return max(self._hold_until, pace.earliest(self._theoretical, self.subscription.rate_limit))
@@ -137,16 +133,16 @@ class Runner:
 
     def note_outcome(self, outcome: Outcome, now: int, jitter: float, retry_after: int | None) -> None:
         """Let breaker, concurrency and holds follow one more outcome."""
-        self.limit = concurrency.after(self.limit, outcome)
+        self.concurrency = concurrency.after(self.concurrency, outcome, now, self.slots.most)
+        self.slots.regard(slow=self.concurrency.is_slow)
         if outcome.failure is None:
             if self.health.breaker.failures:
+                if self.health.breaker.is_open:
+                    self.concurrency = concurrency.beginning_low(self.concurrency, now)
                 self.health = Health(breaker.after_success(self.health.breaker), None, self.health.lost)
         elif outcome.failure is not Failure.CUT:
-            was_open = self.health.breaker.is_open
             state = breaker.after_failure(self.health.breaker, now, jitter)
             self.health = Health(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
-            if state.is_open and not was_open:
-                self.limit = concurrency.AFTER_BREAKER
             if retry_after is not None:
                 self._hold_until = max(self._hold_until, now + retry_after * SECOND)
 

@@ -1,0 +1,120 @@
+"""How many attempts may be under way, and who may begin one more: slots of the process, of tenants, of endpoints.
+
+    process ─┬─ tenant ─┬─ endpoint
+             │          └─ endpoint
+             └─ tenant ─── endpoint
+
+An attempt holds a slot of its endpoint, of that one's tenant and of the process. Each has a bound, and one rule shares
+what lies under it: *nobody may begin while he holds `GREED` times of what is free*, or more. Whoever is alone gets four
+fifths; n that want all they can get have cap / (n + 1/4) each, and as much stays free for the next one who comes. So
+nobody has to be counted, and there is always room for a newcomer. (Switches share their buffers so: "dynamic
+thresholds", Choudhury and Hahne, 1998.)
+
+Some hold their slots for long: they hang, drip, or answer after 4.9 s, which is no failure. However many these are,
+they have a half, shared by the same rule: in a second tree of the same shape, in which the attempts of slow endpoints
+hold slots as well. An endpoint is taken for slow until it answered fast.
+"""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+GREED = 4
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Attempts that may be under way at a time."""
+
+    process: int = 512
+    """Above some thousand ready sockets an event loop stalls."""
+    tenant: int = 512
+    endpoint: int = 128
+
+
+DEFAULTS = Limits()
+
+
+def share(free: int, mine: int) -> int:
+    """How many more may be begun, one after the other, by one who holds `mine` where `free` are free."""
+    return max(0, -((mine - GREED * free) // (GREED + 1)))
+
+
+class Slots:
+    __slots__ = ("above", "chain", "held", "most")
+
+    def __init__(self, most: int, above: "Slots | None" = None) -> None:
+        self.most = most
+        self.above = above
+        self.chain: tuple[Slots, ...] = (self, *(above.chain if above is not None else ()))
+        """These and all above: a slot of one is a slot of each."""
+        self.held = 0
+
+    @property
+    def room(self) -> int:
+        """How many more may be taken now, by its own bound and by what those above leave it."""
+        free = self.most - self.held
+        if self.above is not None:
+            free = min(free, share(self.above.room, self.held))
+        return max(0, free)
+
+    def take(self, count: int = 1) -> None:
+        """Whoever takes has asked for room; a negative count gives back."""
+        for slots in self.chain:
+            slots.held += count
+
+
+class Trees(NamedTuple):
+    """The slots of a tenant or of the process: all of them, and those for slow endpoints."""
+
+    every: Slots
+    slow: Slots
+
+
+def process_slots(limits: Limits) -> Trees:
+    return Trees(Slots(limits.process), Slots(_half(limits.process)))
+
+
+def tenant_slots(limits: Limits, process: Trees) -> Trees:
+    return Trees(Slots(limits.tenant, process.every), Slots(_half(limits.tenant), process.slow))
+
+
+class EndpointSlots:
+    __slots__ = ("_every", "_holds", "_slow", "is_slow")
+
+    def __init__(self, limits: Limits, tenant: Trees) -> None:
+        self._every = Slots(limits.endpoint, tenant.every)
+        self._slow = Slots(limits.endpoint, tenant.slow)
+        self.is_slow = True
+        self._holds = self._every.chain + self._slow.chain
+        """Where each of its attempts holds a slot."""
+
+    @property
+    def most(self) -> int:
+        return self._every.most
+
+    @property
+    def held(self) -> int:
+        return self._every.held
+
+    @property
+    def room(self) -> int:
+        return min(self._every.room, self._slow.room) if self.is_slow else self._every.room
+
+    def take(self) -> None:
+        for slots in self._holds:
+            slots.held += 1
+
+    def give_back(self) -> None:
+        for slots in self._holds:
+            slots.held -= 1
+
+    def regard(self, *, slow: bool) -> None:
+        """Take the endpoint for slow or not from now on, with all that it holds."""
+        if slow != self.is_slow:
+            self.is_slow = slow
+            self._slow.take(self.held if slow else -self.held)
+            self._holds = self._every.chain + self._slow.chain if slow else self._every.chain
+
+
+def _half(most: int) -> int:
+    return max(1, most // 2)

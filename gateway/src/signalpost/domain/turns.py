@@ -1,0 +1,90 @@
+"""Whose turn it is: deficit round robin between tenants, one lane after the other within each.
+
+A tenant spends credit: what its lanes' turns cost, known only after each. Its lanes have turns until that is spent;
+then it goes to the end of the ring, with `QUANTUM` more for the next time. What it spent too much it owes. So over any
+time tenants that have something to do get the same, whatever one turn costs and however many lanes one has.
+
+A lane that may not begin for want of a slot is *aside*: it costs nothing there, and is recalled, in turns between
+tenants too, as slots come free.
+"""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+QUANTUM = 256
+Lane = TypeVar("Lane")
+
+
+class _Tenant(Generic[Lane]):
+    __slots__ = ("aside", "credit", "in_ring", "ready")
+
+    def __init__(self) -> None:
+        self.ready: deque[Lane] = deque()
+        self.aside: deque[Lane] = deque()
+        self.credit = 0
+        self.in_ring = False
+
+
+class Turns(Generic[Lane]):
+    def __init__(self) -> None:
+        self._tenants: dict[int, _Tenant[Lane]] = {}
+        self._ring: deque[_Tenant[Lane]] = deque()
+        """Tenants with lanes that are ready; one that has none any more leaves when it comes to the front."""
+        self._with_aside: deque[_Tenant[Lane]] = deque()
+        self.ready = 0
+        """Lanes that wait for their turn."""
+
+    def add(self, tenant_id: int, lane: Lane) -> None:
+        self._ready(self._tenant(tenant_id), lane)
+
+    def next(self) -> Lane:
+        """The lane that has its turn now; there must be one that is ready. Tell afterwards what it cost."""
+        while True:
+            tenant = self._ring[0]
+            if not tenant.ready:
+                self._ring.popleft()
+                tenant.in_ring = False
+                # Debts are kept, savings are not: who rested may not make up for it all at once.
+                tenant.credit = min(tenant.credit, 0)
+            elif tenant.credit > 0:
+                self.ready -= 1
+                return tenant.ready.popleft()
+            else:
+                tenant.credit += QUANTUM
+                self._ring.rotate(-1)
+
+    def charge(self, tenant_id: int, cost: int) -> None:
+        self._tenants[tenant_id].credit -= cost
+
+    @property
+    def has_aside(self) -> bool:
+        return bool(self._with_aside)
+
+    def set_aside(self, tenant_id: int, lane: Lane) -> None:
+        tenant = self._tenant(tenant_id)
+        if not tenant.aside:
+            self._with_aside.append(tenant)
+        tenant.aside.append(lane)
+
+    def recall(self, most: int) -> None:
+        """Make ready as many of those that are aside, the longest there first."""
+        while most > 0 and self._with_aside:
+            tenant = self._with_aside.popleft()
+            self._ready(tenant, tenant.aside.popleft())
+            if tenant.aside:
+                self._with_aside.append(tenant)
+            most -= 1
+
+    def _tenant(self, tenant_id: int) -> _Tenant[Lane]:
+        tenant = self._tenants.get(tenant_id)
+        if tenant is None:
+            tenant = self._tenants[tenant_id] = _Tenant()
+        return tenant
+
+    def _ready(self, tenant: _Tenant[Lane], lane: Lane) -> None:
+        tenant.ready.append(lane)
+        self.ready += 1
+        if not tenant.in_ring:
+            tenant.in_ring = True
+            tenant.credit += QUANTUM
+            self._ring.append(tenant)
