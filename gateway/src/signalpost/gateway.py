@@ -1,7 +1,8 @@
 """The only wiring: from settings to a running gateway. Also what a program embeds.
 
 async with Gateway(settings) as gateway:
-    ...  # serve `gateway.app`, an ASGI application
+    made = await gateway.documents.create(type="NDA", title="Mine", owner_email="me@example.com", …)
+    ...  # serve or mount `gateway.app`, an ASGI application
 """
 
 import asyncio
@@ -26,9 +27,10 @@ from signalpost.api.principals import Principals
 from signalpost.api.routes import HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.api_key import make_key
-from signalpost.domain.errors import StartError
+from signalpost.domain.errors import NotFound, StartError
 from signalpost.domain.links import Links
 from signalpost.domain.slots import Limits
+from signalpost.embedded import Documents
 from signalpost.engine.clock import Clock, SystemClock
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
@@ -96,6 +98,19 @@ class Gateway:
             self._directory.unlock()
 
     @property
+    def documents(self) -> Documents:
+        """Those of the tenant `default`."""
+        return self.documents_of("default")
+
+    def documents_of(self, tenant: str, name: str = "embedded") -> Documents:
+        """A tenant's; `name` is the `sourceApp` of what is made, and who is said to have uploaded a version. Raises
+        NotFound for a tenant that there is not."""
+        tenant_id = self._engine.tenant_id(tenant)
+        if tenant_id is None:
+            raise NotFound("tenant_not_found", f"There is no tenant {tenant}.")
+        return Documents(self._services, tenant_id, name)
+
+    @property
     def key_file(self) -> Path | None:
         """Where the operator's key is kept; None if it was given as a setting."""
         return None if self._settings.operator_key else kept_in(self._settings.data_dir, "operator_key")
@@ -143,7 +158,7 @@ class Gateway:
             await self._store.close()
             raise
         self._file_retention = asyncio.create_task(FileRetention(self._store, self._files, clock).run())
-        services = Services(
+        self._services = services = Services(
             store=self._store,
             engine=self._engine,
             clock=clock,

@@ -1,6 +1,5 @@
 """Versions of documents: upload, list, publish, download."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -12,36 +11,27 @@ from signalpost.api.multipart import MEDIA_TYPE, read_form
 from signalpost.api.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.services import Services
 from signalpost.api.shapes import KeptVersion, Number, VersionPage
+from signalpost.api.uploads import FILE_MOST_BYTES, add_version, received_file, too_large, within_limit
 from signalpost.domain import document
 from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import check_precondition
 from signalpost.domain.errors import (
     Conflict,
-    FieldError,
-    Invalid,
     LinkRefused,
     NoSuchRange,
     NotFound,
-    OutcomeUnknown,
-    TooLarge,
-    UnsupportedMedia,
 )
 from signalpost.domain.fields import Bad, Field, field
 from signalpost.domain.links import LIFETIME, PATH, Linked
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.domain.version import Number as VersionNumber
-from signalpost.domain.version import StoredFile, VersionRow, read_number
+from signalpost.domain.version import VersionRow, read_number
 from signalpost.domain.version_commands import AddVersion, PublishVersion
-from signalpost.files.content_types import KINDS
-from signalpost.files.filenames import filename
-from signalpost.files.files import Received, Upload
 
-FILE_MOST_BYTES: Final = 100 * 1024 * 1024
 _FORM_MOST_BYTES: Final = FILE_MOST_BYTES + 64 * 1024
 """With what a form has around its file."""
 REDIRECT_SECONDS: Final = 10
 """How long the link that a download link leads to works, at most."""
-_REPLAYED: Final = ("idempotent-replayed", "true")
 
 
 async def upload(call: Call) -> Answer:
@@ -51,9 +41,8 @@ async def upload(call: Call) -> Answer:
     title = await _check_document(call, document_id)
     await call.idempotency(b"")  # a bad key is refused before a large file comes
     async with call.services.files.upload() as incoming:
-        form = await read_form(call.content_type, _bounded(call), "file", _TEXTS, _within_limit(incoming))
-        received = await incoming.received()
-        file = _stored(call, incoming.name, received)
+        form = await read_form(call.content_type, _bounded(call), "file", _TEXTS, within_limit(incoming))
+        file = await received_file(call.services, incoming)
         publish = form.get("publish", False)
         command = AddVersion(
             tenant_id=call.tenant_id,
@@ -63,17 +52,9 @@ async def upload(call: Call) -> Answer:
             by=call.principal.name,
             caller=call.principal.key_id,
             if_match=call.if_match,
-            idempotency=await call.idempotency(received.sha256 + bytes([publish])),
+            idempotency=await call.idempotency(file.sha256 + bytes([publish])),
         )
-        await incoming.store(file, filename(title, file.content_type))
-        try:
-            answer = await call.services.engine.submit(command)
-        except (OutcomeUnknown, asyncio.CancelledError):
-            incoming.keep()  # it may be committed: only a scrub can tell
-            raise
-        if _REPLAYED not in answer.headers:
-            incoming.keep()
-        return answer
+        return await add_version(call.services, incoming, title, command)
 
 
 async def list_all(call: Call) -> Answer:
@@ -156,7 +137,7 @@ async def _check_document(call: Call, document_id: str) -> str:
     row = await _row(call, document_id)
     check_precondition(call.if_match, row.etag)
     if call.content_length > _FORM_MOST_BYTES:
-        raise _too_large()
+        raise too_large()
     return document.decode(row.body).title
 
 
@@ -165,38 +146,9 @@ async def _bounded(call: Call) -> AsyncIterator[bytes]:
     async for chunk in call.arriving():
         size += len(chunk)
         if size > _FORM_MOST_BYTES:
-            raise _too_large()
+            raise too_large()
         call.services.engine.disk.check()
         yield chunk
-
-
-def _within_limit(incoming: Upload) -> Any:
-    size = 0
-
-    async def write(part: bytes) -> None:
-        nonlocal size
-        size += len(part)
-        if size > FILE_MOST_BYTES:
-            raise _too_large()
-        await incoming.write(part)
-
-    return write
-
-
-def _stored(call: Call, name: str, received: Received) -> StoredFile:
-    """The file that came in, if it is of a kind that is taken."""
-    if not received.size:
-        raise Invalid([FieldError("/file", "wrong_length", "The file is empty.")])
-    allowed = call.services.file_kinds
-    if received.kind not in allowed:
-        found = f"is {received.kind}" if received.kind else "is of no kind that is known here"
-        detail = f"By its content this file {found}. Files may be {', '.join(sorted(allowed))}."
-        raise UnsupportedMedia("file_kind_not_allowed", detail)
-    return StoredFile(name, received.size, received.sha256, KINDS[received.kind].content_type)
-
-
-def _too_large() -> TooLarge:
-    return TooLarge("file_too_large", f"A file can have at most {FILE_MOST_BYTES} bytes.")
 
 
 # --- Numbers and answers ----------------------------------------------------------------------------------------------

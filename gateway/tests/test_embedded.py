@@ -1,0 +1,115 @@
+"""The gateway inside of a program: the same checks, commands and events as through the API."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalpost.domain.errors import CallerError, Conflict, Invalid, NotFound, UnsupportedMedia
+from signalpost.gateway import Gateway
+from signalpost.settings import Settings
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+NEW: dict[str, Any] = {"type": "NDA", "title": "Mine", "owner_email": "o@example.com", "author_email": "a@example.com"}
+SNAPSHOT = {
+    "type": "NDA", "title": "Theirs", "status": "approved", "createdAt": "2021-09-02T04:37:56Z", "sourceApp": "CRM",
+    "ownerEmail": "o@example.com", "authorEmail": "a@example.com",
+}  # fmt: skip
+Play = Callable[[Callable[[Gateway], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    def run(scenario: Callable[[Gateway], Awaitable[None]]) -> None:
+        async def whole() -> None:
+            async with Gateway(Settings(data_dir=tmp_path / "data")) as gateway:
+                await scenario(gateway)
+
+        asyncio.run(whole())
+
+    return run
+
+
+async def refusal(work: Awaitable[Any], kind: type[CallerError]) -> Any:
+    with pytest.raises(kind) as refused:
+        await work
+    return refused.value
+
+
+def test_a_document_is_created_read_changed_and_deleted(play: Play) -> None:
+    async def scenario(gateway: Gateway) -> None:
+        documents = gateway.documents
+        made = await documents.create(**NEW, contract_value=5, additional_facts={"a": 1, "b": "x"})
+        assert (made.title, made.status, made.source_app, made.contract_value) == ("Mine", "created", "embedded", 5.0)
+        assert await documents.read(made.external_id) == made
+        changed = await documents.patch(made.external_id, title="Yours", additional_facts={"a": None})
+        assert (changed.title, changed.additional_facts, changed.contract_value) == ("Yours", {"b": "x"}, 5.0)
+        assert (await documents.patch(made.external_id, contract_value=None)).contract_value is None
+        await documents.delete(made.external_id)
+        await refusal(documents.read(made.external_id), NotFound)
+
+    play(scenario)
+
+
+def test_a_snapshot_is_imported(play: Play) -> None:
+    async def scenario(gateway: Gateway) -> None:
+        documents = gateway.documents
+        version = {"number": "7.1", "downloadUrl": "https://elsewhere.example.com/x"}
+        made = await documents.import_snapshot(UNKNOWN, {**SNAPSHOT, "latestVersion": version}, source_version=2)
+        assert (made.external_id, made.status, made.source_app) == (UNKNOWN, "approved", "CRM")
+        assert made.latest_version is not None
+        assert made.latest_version.download_url == version["downloadUrl"]
+        older = await documents.import_snapshot(UNKNOWN, {**SNAPSHOT, "title": "Older"}, source_version=1)
+        assert older.title == "Theirs"
+
+    play(scenario)
+
+
+def test_versions_are_uploaded_and_published(play: Play) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"%PDF-"
+        yield b"1.7"
+
+    async def scenario(gateway: Gateway) -> None:
+        documents = gateway.documents
+        made = await documents.create(**NEW)
+        assert await documents.upload(made.external_id, b"%PDF-1.7") == "0.1"
+        assert await documents.upload(made.external_id, parts()) == "0.2"
+        assert await documents.publish(made.external_id, "0.1") == "1.0"
+        assert await documents.upload(made.external_id, b"a text", publish=True) == "2.0"
+        shown = await documents.read(made.external_id)
+        assert shown.latest_version == shown.published_version
+        assert shown.latest_version is not None
+        assert shown.latest_version.download_url.startswith("http://127.0.0.1:8080/files/")
+        await refusal(documents.publish(made.external_id, "0.1"), Conflict)
+        await refusal(documents.publish(made.external_id, "x"), NotFound)
+        await refusal(documents.upload(made.external_id, b"\x7fELF"), UnsupportedMedia)
+        await refusal(documents.upload(UNKNOWN, b"a text"), NotFound)
+
+    play(scenario)
+
+
+def test_every_bad_field_is_named_as_the_api_names_it(play: Play) -> None:
+    async def scenario(gateway: Gateway) -> None:
+        documents = gateway.documents
+        bad: dict[str, Any] = {**NEW, "owner_email": "nobody", "contract_value": "x", "colour": "red"}
+        invalid = await refusal(documents.create(**bad), Invalid)
+        assert {error.pointer for error in invalid.errors} == {"/ownerEmail", "/contractValue", "/colour"}
+        invalid = await refusal(documents.read("no uuid"), Invalid)
+        assert [error.pointer for error in invalid.errors] == ["externalId"]
+        await refusal(documents.patch(UNKNOWN, title="x"), NotFound)
+        await refusal(documents.delete(UNKNOWN), NotFound)
+
+    play(scenario)
+
+
+def test_a_tenant_that_is_not_there_is_refused(play: Play) -> None:
+    async def scenario(gateway: Gateway) -> None:
+        with pytest.raises(NotFound):
+            gateway.documents_of("nobody's")
+        made = await gateway.documents_of("default", name="my application").create(**NEW)
+        assert made.source_app == "my application"
+
+    play(scenario)
