@@ -7,7 +7,8 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Tests without sockets, processes or waits; `make test` runs all.
 FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py
 
-# Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together.
+# Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together,
+# and the files keep their order, in which those with slow tests are the first.
 JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo serve test simulate fuzz-api fuzz-sender check format lock clean

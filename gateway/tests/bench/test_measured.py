@@ -65,7 +65,7 @@ def test_a_stall_says_what_the_loop_did() -> None:
         await asyncio.sleep(0.03)
         return probe.longest()
 
-    longest = asyncio.run(scenario())[0]
-    assert longest.ms > 60
-    assert longest.ran_ms == pytest.approx(100, abs=40)
-    assert "_hold" in " ".join(longest.threads.values())
+    held = max(asyncio.run(scenario()), key=lambda stall: stall.ran_ms)  # on a busy machine another is the longest
+    assert held.ms >= held.ran_ms * 0.9
+    assert held.ran_ms == pytest.approx(100, abs=40)
+    assert "_hold" in " ".join(held.threads.values())

@@ -129,7 +129,7 @@ def test_what_fuzzing_found_stays_found(stream: bytes) -> None:
 # --- The same over real sockets ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(streams, st.integers(0, 400), st.booleans()), min_size=4, max_size=8))
 def test_real_sockets_bring_what_the_connection_alone_brings(
     run: "Run",
