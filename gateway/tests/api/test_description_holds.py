@@ -47,6 +47,11 @@ BEYOND_A_SCHEMA = {
     ("/skipBacklog", "not_a_resume"): "it depends on the subscription's state",
 }
 """Where a request that its schema allows may be refused, with which code, and why. Everything else is a defect."""
+UNSEEN_BY_A_SCHEMA = {
+    "file_kind_not_allowed": "of what kind a file is, its content says",
+    "link_refused": "what is no link at all is refused as one whose time is over",
+}
+"""Codes with which a whole request may be refused otherwise than its schema lets expect, and why."""
 CONFIG = {
     "seed": 1,
     # Every request gets the key; `ignored_auth` sends it again without one and with a wrong one.
@@ -114,6 +119,8 @@ def is_beyond_a_schema(problem: dict[str, Any]) -> bool:
 @schemathesis.hook
 def filter_failure(_context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Whether it counts."""
+    if response.status_code in (403, 415) and response.json()["code"] in UNSEEN_BY_A_SCHEMA:
+        return not isinstance(failure, RejectedPositiveData | AcceptedNegativeData)
     if isinstance(failure, RejectedPositiveData):
         return not is_beyond_a_schema(response.json())
     # An import is answered line by line: `lines_are_judged` is the check.
