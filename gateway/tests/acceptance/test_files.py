@@ -1,0 +1,181 @@
+"""Files in the real process: memory while large ones come and go, and SIGKILL at any moment of an upload."""
+
+import http.client
+import json
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway.tests.acceptance.client import Client, Lost, until
+from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
+
+Gateways = Callable[..., GatewayProcess]
+pytestmark = pytest.mark.slow
+MIB = 1024 * 1024
+LARGE = 100 * MIB
+GROWTH_MOST = 24
+"""MiB: buffers of an upload and a download, and what the allocator keeps of them."""
+KILLS = 5
+
+
+# --- Memory -----------------------------------------------------------------------------------------------------------
+
+
+class Resident:
+    """The process's memory in MiB, sampled all the time."""
+
+    def __init__(self, pid: int) -> None:
+        self._status = Path(f"/proc/{pid}/status")
+        self._stop = threading.Event()
+        self.most = self.now()
+        self._thread = threading.Thread(target=self._sample)
+
+    def now(self) -> int:
+        (found,) = (line for line in self._status.read_text().splitlines() if line.startswith("VmRSS:"))
+        return int(found.split()[1]) // 1024
+
+    def __enter__(self) -> "Resident":
+        self.most = self.now()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.005):
+            self.most = max(self.most, self.now())
+
+
+def parts() -> Iterator[bytes]:
+    yield b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\n'
+    for _ in range(LARGE // MIB):
+        yield b"a" * MIB
+    yield b"\r\n--b--\r\n"
+
+
+def send_large(gateway: GatewayProcess, external_id: str) -> None:
+    connection = http.client.HTTPConnection(*gateway.address, timeout=60)
+    headers = {
+        "authorization": f"Bearer {gateway.operator_key}",
+        "content-type": "multipart/form-data; boundary=b",
+        "content-length": str(sum(map(len, parts()))),
+    }
+    connection.request("POST", f"/v1/documents/{external_id}/versions", parts(), headers)
+    answer = connection.getresponse()
+    assert answer.status == 201, answer.read()
+    answer.read()
+    connection.close()
+
+
+def fetch_large(gateway: GatewayProcess, path: str) -> int:
+    connection = http.client.HTTPConnection(*gateway.address, timeout=60)
+    connection.request("GET", path, headers={"authorization": f"Bearer {gateway.operator_key}"})
+    answer = connection.getresponse()
+    size = 0
+    while part := answer.read(MIB):
+        size += len(part)
+    connection.close()
+    return size
+
+
+def test_memory_stays_the_same_while_100_mib_come_and_go(gateways: Gateways) -> None:
+    gateway = gateways()
+    document = gateway.api.create()["externalId"]
+    gateway.api.upload(document, b"a text")
+    before = Resident(gateway.pid).now()
+    with Resident(gateway.pid) as resident:
+        for number in (2, 3):
+            send_large(gateway, document)
+            assert fetch_large(gateway, f"/v1/documents/{document}/versions/0.{number}/file") == LARGE
+    assert resident.most - before <= GROWTH_MOST, f"{before} MiB before, {resident.most} MiB at the most"
+
+
+# --- Crashes ----------------------------------------------------------------------------------------------------------
+
+
+def scrub(gateway: GatewayProcess, *arguments: str) -> Any:
+    done = subprocess.run(
+        [COMMAND, "db", "scrub", "--data-dir", gateway.data_dir, "--json", *arguments],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def names(gateway: GatewayProcess) -> set[str]:
+    return {file.name for file in (gateway.data_dir / "files").iterdir()}
+
+
+def test_kills_at_any_moment_of_uploads_leave_no_orphan_that_a_scrub_does_not_find(gateways: Gateways) -> None:
+    """And lose no file that was answered for."""
+    gateway = gateways()
+    chance = random.Random(7)
+    documents = [gateway.api.create()["externalId"] for _ in range(4)]
+    kept: dict[tuple[str, str], bytes] = {}
+    for _ in range(KILLS):
+        stopping = threading.Event()
+        threads = [
+            threading.Thread(target=keep_uploading, args=(gateway, document, kept, stopping)) for document in documents
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(chance.uniform(0.05, 0.4))
+        gateway.kill()
+        stopping.set()
+        for thread in threads:
+            thread.join()
+        left = names(gateway)
+        found = scrub(gateway, "--remove-orphans")
+        assert (found["missing"], found["damaged"]) == ([], [])
+        assert len(left) == found["files"] + len(found["orphans"]), "every file is a version's or an orphan"
+        assert found["removed"] == len(found["orphans"])
+        assert names(gateway) == left - set(found["orphans"])
+        gateway.start()
+    assert scrub(gateway)["orphans"] == []
+    assert kept
+    for (document, number), content in kept.items():
+        reply = gateway.api.request("GET", f"/v1/documents/{document}/versions/{number}/file")
+        assert reply.body == content
+
+
+def keep_uploading(
+    gateway: GatewayProcess, document: str, kept: dict[tuple[str, str], bytes], stopping: threading.Event
+) -> None:
+    address, key = gateway.address, gateway.operator_key
+    client = Client(lambda: address, lambda: key)
+    size = random.Random(document)
+    with suppress(Lost):
+        while not stopping.is_set():
+            content = b"a text " + str(len(kept)).encode() * size.randrange(1, 200_000)
+            kept[document, client.upload(document, content)] = content
+
+
+def test_a_scrub_beside_an_upload_leaves_it_alone(gateways: Gateways) -> None:
+    gateway = gateways()
+    document = gateway.api.create()["externalId"]
+    half = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\n' + b"a" * (3 * MIB)
+    rest = b"b" * MIB + b"\r\n--b--\r\n"
+    connection = http.client.HTTPConnection(*gateway.address, timeout=60)
+    connection.putrequest("POST", f"/v1/documents/{document}/versions")
+    for name, value in (
+        ("authorization", f"Bearer {gateway.operator_key}"),
+        ("content-type", "multipart/form-data; boundary=b"),
+        ("content-length", str(len(half) + len(rest))),
+    ):
+        connection.putheader(name, value)
+    connection.endheaders(half)
+    until(lambda: bool(names(gateway)))
+    assert scrub(gateway, "--remove-orphans")["orphans"] == []
+    assert names(gateway)
+    connection.send(rest)
+    assert connection.getresponse().status == 201
+    connection.close()
+    found = scrub(gateway)
+    assert (found["files"], found["missing"], found["orphans"]) == (1, [], [])
