@@ -152,7 +152,16 @@ class Gateway:
                 tenant=settings.in_flight_per_tenant,
                 endpoint=settings.in_flight_per_endpoint,
             )
-            self._engine = Engine(self._store, sender, clock, chance, settings.retention_days, disk, limits=limits)
+            self._engine = Engine(
+                self._store,
+                sender,
+                clock,
+                chance,
+                settings.retention_days,
+                disk,
+                limits=limits,
+                disable_after_days=settings.disable_after_days,
+            )
             await self._engine.start()
         except BaseException:
             await self._store.close()

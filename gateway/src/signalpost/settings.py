@@ -39,6 +39,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ca_file: Path | None = None
     retry_delays: tuple[int, ...] = retry.DELAYS
     attempt_timeout: float = 5.0
+    disable_after_days: int = 5
     in_flight: int = 512
     in_flight_per_tenant: int = 512
     in_flight_per_endpoint: int = 128
@@ -194,6 +195,10 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "attempt_timeout": Setting(
         _seconds, "Seconds that an attempt has, 0.1 to 60, from name resolution to the answer's end. [5]"
+    ),
+    "disable_after_days": Setting(
+        _number(0, 365),
+        "Days after which a subscription whose endpoint only fails is disabled, 0 to 365; 0 is for never. [5]",
     ),
     "in_flight": Setting(
         _number(8, 1_000),

@@ -88,3 +88,27 @@ def test_only_a_success_closes_it(gaps: list[int], jitter: float) -> None:
         now += gap
         state = breaker.after_failure(state, now, jitter)
         assert state.is_open
+
+
+# --- Given up ---------------------------------------------------------------------------------------------------------
+
+AFTER = 5 * 24 * 3600 * SECOND
+
+
+@given(st.integers(0, 2 * AFTER), st.none() | st.integers(0, 2 * AFTER))
+def test_it_is_given_up_once_it_failed_for_so_long_since_its_first_failure_or_its_revival(
+    elapsed: int, revived_after: int | None
+) -> None:
+    state = opened()
+    assert state.failing_since is not None
+    revived_at = 0 if revived_after is None else state.failing_since + revived_after
+    now = state.failing_since + elapsed
+    given_up = breaker.is_given_up(state, revived_at, now, AFTER)
+    assert given_up == (elapsed - (revived_after or 0) >= AFTER)
+
+
+@given(st.integers(0, 10 * AFTER))
+def test_it_is_never_given_up_while_its_breaker_is_closed_or_where_that_is_switched_off(elapsed: int) -> None:
+    assert not breaker.is_given_up(failing([NOW] * 4), 0, NOW + elapsed, AFTER)
+    assert not breaker.is_given_up(CLOSED, 0, NOW + elapsed, AFTER)
+    assert not breaker.is_given_up(opened(), 0, NOW + elapsed, 0)

@@ -59,6 +59,10 @@ def _work(engine: Engine) -> Iterator[Metric]:
     yield _counters("signalpost_events", "Events committed to the log.", "type", events)
     attempts = {str(failure or "delivered"): count for failure, count in counts.attempts.items()}
     yield _counters("signalpost_attempts", "Attempts to deliver that ended, by what came of them.", "outcome", attempts)
+    yield CounterMetricFamily(
+        "signalpost_subscriptions_disabled", "Subscriptions disabled because their endpoints had failed for days.",
+        counts.disabled,
+    )  # fmt: skip
     yield _histogram("signalpost_attempt_seconds", "How long attempts to deliver took.", counts.attempt_seconds)
     yield _histogram("signalpost_commit_seconds", "How long batches of changes took to commit.", counts.commit_seconds)
     yield _histogram("signalpost_record_seconds", "How long batches of results took to record.", counts.record_seconds)

@@ -102,6 +102,8 @@ class Health(Shape, frozen=True):
     lag: Annotated[int, Meta(description="Events of the log that are still to be looked at or sent.")]
     oldest_due_at: Timestamp | None
     lost: Annotated[int, Meta(description="Events that the retention took before they were delivered.")]
+    disabled_at: Annotated[Timestamp | None, Meta(description="Its endpoint had failed for days; nothing is lost.")]
+    disabled_reason: str | None
 
 
 class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):

@@ -52,6 +52,7 @@ def serve(
     ca_file: Annotated[str | None, _help("ca_file")] = None,
     retry_delays: Annotated[str | None, _help("retry_delays")] = None,
     attempt_timeout: Annotated[str | None, _help("attempt_timeout")] = None,
+    disable_after_days: Annotated[str | None, _help("disable_after_days")] = None,
     in_flight: Annotated[str | None, _help("in_flight")] = None,
     in_flight_per_tenant: Annotated[str | None, _help("in_flight_per_tenant")] = None,
     in_flight_per_endpoint: Annotated[str | None, _help("in_flight_per_endpoint")] = None,

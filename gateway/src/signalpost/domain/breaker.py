@@ -4,7 +4,8 @@
                                                           │  ▲
                                                           └──┘ a failed probe doubles the wait, 10 s → 5 min
 
-While it is open everything else waits unsent. A probe is an ordinary, counted attempt of one due event.
+While it is open everything else waits unsent. A probe is an ordinary, counted attempt of one due event. An endpoint
+whose breaker is open and that had no success for days is given up: its subscription is disabled, which loses nothing.
 Times are µs of the wall clock, since the breaker outlives a restart.
 """
 
@@ -54,3 +55,11 @@ def after_failure(breaker: Breaker, now: int, jitter: float) -> Breaker:
         return replace(breaker, failures=failures)
     wait = min(breaker.wait * 2, PROBE_LAST) or PROBE_FIRST
     return Breaker(failures, since, now + round(wait * (1 + JITTER_MOST * jitter)), wait)
+
+
+def is_given_up(breaker: Breaker, revived_at: int, now: int, after: int) -> bool:
+    """Whether it failed for so long (`after`, µs; 0: never) that its subscription is to be disabled. What it failed
+    before it was last resumed from that (`revived_at`) counts no more."""
+    if not after or not breaker.is_open or breaker.failing_since is None:
+        return False
+    return now - max(breaker.failing_since, revived_at) >= after

@@ -77,11 +77,11 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         changes = {rules.ATTRIBUTES[name]: value for name, value in self.checked.items() if name in rules.ATTRIBUTES}
         if "eventTypes" in self.checked:
             changes["filters"] = rules.refiltered(found.filters, last, self.checked["eventTypes"])
+        if found.status == "disabled" and "status" in self.checked:
+            changes |= {"disabled_at": None, "revived_at": stamp.at}
         if self.checked.get("skipBacklog"):
             if found.status == "active" or self.checked.get("status") != "active":
-                detail = (
-                    "The backlog is skipped with a resume only: send it with status active to a paused subscription."
-                )
+                detail = "The backlog is skipped with a resume only: send it with status active to one that is not."
                 raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
             changes["skip_to"] = last
         patched = replace(found, **changes)
@@ -89,6 +89,16 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             return Decision(answer=subscription_answer(found))
         patched = _moved_on(patched, stamp.at)
         return Decision(answer=subscription_answer(patched), subscription=patched)
+
+
+class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
+    """What the owner of its lane asks for once the endpoint failed for days. It loses nothing: the lane stays where it
+    is. With `if_match`, whoever changed the subscription meanwhile wins."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        found = self._found(view, stamp.at)
+        disabled = _moved_on(replace(found, status="disabled", disabled_at=stamp.at), stamp.at)
+        return Decision(answer=subscription_answer(disabled), subscription=disabled)
 
 
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -143,7 +153,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         found = self._found(view, stamp.at)
         if found.status != "active":
-            detail = "The subscription is paused: resume it, and what is pending is sent."
+            detail = f"The subscription is {found.status}: resume it, and what is pending is sent."
             raise Conflict("subscription_not_active", detail)
         asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
         if self.sequence <= found.starts_after or not asked_for:

@@ -38,6 +38,8 @@ class Counts:
         """Committed, by type."""
         self.attempts: dict[Failure | None, int] = {None: 0, **dict.fromkeys(Failure, 0)}
         """Ended, by what failed; None: nothing."""
+        self.disabled = 0
+        """Subscriptions that were disabled because their endpoints had failed for days."""
         self.attempt_seconds = Histogram(ATTEMPT_SECONDS)
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         """Of batches of commands."""

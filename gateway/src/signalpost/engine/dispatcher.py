@@ -61,8 +61,9 @@ class Dispatcher:
         counts: Counts,
         limits: Limits,
         on_change: Callable[[Runner], None],
+        on_failure: Callable[[Runner], None],
     ) -> None:
-        """`on_change` is told of a lane that has something to record."""
+        """`on_change` is told of a lane that has something to record, `on_failure` of one whose endpoint failed."""
         self._store = store
         self._log = log_cache
         self._transport = transport
@@ -70,6 +71,7 @@ class Dispatcher:
         self._random = random
         self._counts = counts
         self._on_change = on_change
+        self._on_failure = on_failure
         self._turns: Turns[Runner] = Turns()
         self._limits = limits
         self._slots = process_slots(limits)
@@ -361,6 +363,7 @@ class Dispatcher:
         runner.note_outcome(outcome, now, jitter, asked_for)
         if outcome.failure is not None:
             self._log_failure(runner, delivery, event_id, number, outcome)
+            self._on_failure(runner)
         if runner.health.breaker.is_open != was_open:
             log.warning("breaker closed" if was_open else "breaker opened", subscription=subscription.id)
         self._on_change(runner)

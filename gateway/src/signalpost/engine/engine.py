@@ -13,12 +13,14 @@ import structlog
 from signalpost.destinations.webhook import Kind, Webhook
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
-from signalpost.domain.errors import DiskNearlyFull, TooMany
+from signalpost.domain.breaker import is_given_up
+from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.replay import Replay
 from signalpost.domain.slots import DEFAULTS, Limits
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription_commands import DisableSubscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.clock import Clock
 from signalpost.engine.committer import Committer
@@ -54,8 +56,10 @@ class Engine:
         disk: DiskReserve,
         cache_bytes: int = BYTES_MOST,
         limits: Limits = DEFAULTS,
+        disable_after_days: int = 5,
     ) -> None:
-        """`cache_bytes` bounds what is kept of the log in memory, `limits` what is under way."""
+        """`cache_bytes` bounds what is kept of the log in memory, `limits` what is under way. A subscription whose
+        endpoint fails for `disable_after_days` is disabled; 0 is for never."""
         self.disk = disk
         self._store = store
         self._clock = clock
@@ -64,8 +68,9 @@ class Engine:
         self._committer = Committer(store, self.counts, self._on_published)
         self._recorder = Recorder(store, clock, self.counts, self._on_recorded, self._reload)
         self._dispatcher = Dispatcher(
-            store, self._log, transport, clock, random, self.counts, limits, self._recorder.changed
+            store, self._log, transport, clock, random, self.counts, limits, self._recorder.changed, self._on_failure
         )
+        self._disable_after = disable_after_days * 24 * 3600 * SECOND
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
         self._runners: dict[int, Runner] = {}
         self._by_id: dict[tuple[int, str], Runner] = {}
@@ -193,6 +198,8 @@ class Engine:
             "lag": runner.lag(last),
             "oldestDueAt": None if due is None else format_timestamp(due),
             "lost": runner.health.lost,
+            "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
+            "disabledReason": None if subscription.disabled_at is None else _why_disabled(runner),
         }
 
     # --- What operators watch -----------------------------------------------------------------------------------------
@@ -333,6 +340,38 @@ class Engine:
         self._dispatcher.recorded(attempts)
         self._dispatcher.enlist(runner)
 
+    # --- Endpoints that are given up ----------------------------------------------------------------------------------
+
+    def _on_failure(self, runner: Runner) -> None:
+        now, subscription = self._clock.steady(), runner.subscription
+        given_up = is_given_up(runner.health.breaker, subscription.revived_at, now, self._disable_after)
+        if given_up and subscription.status == "active" and not runner.disabling:
+            runner.disabling = True
+            self._keep_running(self._disable(runner))
+
+    async def _disable(self, runner: Runner) -> None:
+        subscription, breaker = runner.subscription, runner.health.breaker
+        command = DisableSubscription(
+            tenant_id=subscription.tenant_id,
+            subscription_id=subscription.id,
+            if_match=frozenset({subscription.etag}),
+        )
+        try:
+            await self._committer.submit(command)
+        except SignalpostError as error:
+            # Somebody changed it just now, or nothing can be committed: its next failure asks again.
+            log.warning("a subscription could not be disabled", subscription=subscription.id, error=str(error))
+        else:
+            self.counts.disabled += 1
+            log.error(
+                "subscription disabled: its endpoint failed for days",
+                subscription=subscription.id,
+                failing_since=None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
+                last_error=runner.health.last_error,
+            )
+        finally:
+            runner.disabling = False
+
     def _reload(self, runner: Runner) -> None:
         """Take the lane up from the store once more: another owner wrote it, or its order was changed."""
         if not runner.held:
@@ -383,6 +422,12 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a task of the engine ended with an error", exc_info=error)
+
+
+def _why_disabled(runner: Runner) -> str:
+    since = runner.health.breaker.failing_since
+    failed = "for days" if since is None else f"since {format_timestamp(since)}"
+    return f"Every attempt failed {failed}. Resume it with status active: what waits is sent."
 
 
 def _parked_loaded(subscription: Subscription) -> int:

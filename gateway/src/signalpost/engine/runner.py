@@ -44,6 +44,8 @@ class Runner:
         """A page of the log is being read for it."""
         self.held = False
         """It sends nothing: it is to be loaded anew, or was deleted."""
+        self.disabling = False
+        """It was asked to disable its subscription."""
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
         """When `timer` gives it a turn."""
@@ -90,6 +92,8 @@ class Runner:
         """Follow a change of the subscription; it holds for every attempt from now on."""
         before, self.subscription = self.subscription, subscription
         self.webhook = Webhook(subscription)
+        if before.status == "disabled" != subscription.status:
+            self.health = Health(lost=self.health.lost)
         if subscription.url != before.url:
             self.health = Health(lost=self.health.lost)
             self.concurrency = concurrency.FIRST

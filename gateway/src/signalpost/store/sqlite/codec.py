@@ -77,6 +77,8 @@ class _Config(Struct, frozen=True):
     created_at: int
     updated_at: int
     promote_at: int | None = None
+    disabled_at: int | None = None
+    revived_at: int = 0
 
 
 class _Sealed(Struct, frozen=True):
