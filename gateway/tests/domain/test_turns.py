@@ -5,7 +5,7 @@ from collections import Counter, deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain.turns import QUANTUM, Turns
+from signalpost.domain.turns import IN_A_ROW, QUANTUM, Turns
 
 COST_MOST = 1_500
 COSTS = st.integers(1, COST_MOST)
@@ -59,6 +59,28 @@ def test_lanes_of_a_tenant_go_one_after_the_other(order: list[int]) -> None:
         turns.charge(7, 100)
         turns.add(7, lane)
     assert served == lanes * 3
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.lists(st.booleans(), max_size=60))
+def test_of_lanes_that_are_behind_one_has_its_turn_after_a_few_that_keep_up(
+    live: int, behind: int, listed_again: list[bool]
+) -> None:
+    turns: Turns[int] = Turns(lambda lane: lane < 0)
+    for lane in (*range(-behind, 0), *range(1, live + 1)):
+        turns.add(7, lane)
+    in_a_row, waiting = 0, live
+    for again in (*listed_again, *([True] * 10 * (live + behind))):
+        lane = turns.next()
+        if lane < 0:
+            assert in_a_row >= IN_A_ROW or waiting == 0
+            in_a_row = 0
+        else:
+            in_a_row += 1
+            assert in_a_row <= IN_A_ROW
+            waiting -= 1
+        if lane < 0 or again:
+            turns.add(7, lane)
+            waiting += lane > 0
 
 
 def test_a_rest_earns_nothing_and_a_debt_is_kept() -> None:

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
-from gateway.tests.engine.world import BROKEN, HANG, Life, Reply, World
+from gateway.tests.engine.world import BROKEN, HANG, TENANT, Call, Life, Reply, World
 
 from signalpost.domain.errors import Unavailable
+from signalpost.domain.event import EventType
 from signalpost.domain.slots import DEFAULTS
+from signalpost.domain.subscription_commands import PatchSubscription
 from signalpost.engine import dispatcher, runner
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -190,6 +192,33 @@ def test_endpoints_that_hang_do_not_hold_up_one_that_answers(world: World) -> No
         await life.create("last")
         await asyncio.sleep(15)
         assert world.endpoint("good").successes == 502
+
+    world.run(scenario)
+
+
+def test_lanes_that_catch_up_do_not_go_before_one_that_keeps_up(world: World) -> None:
+    hosts = [f"behind{number}" for number in range(12)]
+    order: list[str] = []
+
+    def note(call: Call) -> Reply:
+        order.append(call.host)
+        return Reply()
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("live", types=EventType.UPDATED)
+        for host in hosts:
+            await life.subscribe(host, types=EventType.CREATED, status="paused")
+        for host in (*hosts, "live"):
+            world.endpoint(host).answer = note
+        behind = 2 * dispatcher.BEHIND_FROM
+        await life.create(*(f"d{number}" for number in range(behind)))
+        resumed = (
+            PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
+            for host in hosts
+        )
+        await life.submit(*resumed, world.update("d0"))
+        await life.until(lambda: all(world.endpoint(host).successes == behind for host in hosts))
+        assert order.index("live") < len(hosts) // 4
 
     world.run(scenario)
 

@@ -1,32 +1,54 @@
-"""Whose turn it is: deficit round robin between tenants, one lane after the other within each.
+"""Whose turn it is: deficit round robin between tenants; within each, lanes that keep up before those that are behind.
 
 A tenant spends credit: what its lanes' turns cost, known only after each. Its lanes have turns until that is spent;
 then it goes to the end of the ring, with `QUANTUM` more for the next time. What it spent too much it owes. So over any
 time tenants that have something to do get the same, whatever one turn costs and however many lanes one has.
+
+Lanes that keep up go one after the other, and so do those that are behind, however many: of these one has its turn
+after `IN_A_ROW` of the others, or where there is no other. What a live lane sends is little and new; what hundreds have
+to catch up with is old, and would otherwise have hundreds of turns to its one.
 
 A lane that may not begin for want of a slot is *aside*: it costs nothing there, and is recalled, in turns between
 tenants too, as slots come free.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 QUANTUM = 256
+IN_A_ROW = 4
 Lane = TypeVar("Lane")
 
 
 class _Tenant(Generic[Lane]):
-    __slots__ = ("aside", "credit", "in_ring", "ready")
+    __slots__ = ("_in_a_row", "aside", "behind", "credit", "in_ring", "live")
 
     def __init__(self) -> None:
-        self.ready: deque[Lane] = deque()
+        self.live: deque[Lane] = deque()
+        self.behind: deque[Lane] = deque()
         self.aside: deque[Lane] = deque()
         self.credit = 0
         self.in_ring = False
+        self._in_a_row = 0
+        """Live ones that had their turn since one that is behind."""
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self.live or self.behind)
+
+    def next(self) -> Lane:
+        if self.behind and (not self.live or self._in_a_row >= IN_A_ROW):
+            self._in_a_row = 0
+            return self.behind.popleft()
+        self._in_a_row += 1
+        return self.live.popleft()
 
 
 class Turns(Generic[Lane]):
-    def __init__(self) -> None:
+    def __init__(self, is_behind: Callable[[Lane], bool] = lambda _: False) -> None:
+        """`is_behind` is asked as a lane becomes ready."""
+        self._is_behind = is_behind
         self._tenants: dict[int, _Tenant[Lane]] = {}
         self._ring: deque[_Tenant[Lane]] = deque()
         """Tenants with lanes that are ready; one that has none any more leaves when it comes to the front."""
@@ -41,14 +63,14 @@ class Turns(Generic[Lane]):
         """The lane that has its turn now; there must be one that is ready. Tell afterwards what it cost."""
         while True:
             tenant = self._ring[0]
-            if not tenant.ready:
+            if not tenant.is_ready:
                 self._ring.popleft()
                 tenant.in_ring = False
                 # Debts are kept, savings are not: who rested may not make up for it all at once.
                 tenant.credit = min(tenant.credit, 0)
             elif tenant.credit > 0:
                 self.ready -= 1
-                return tenant.ready.popleft()
+                return tenant.next()
             else:
                 tenant.credit += QUANTUM
                 self._ring.rotate(-1)
@@ -82,7 +104,7 @@ class Turns(Generic[Lane]):
         return tenant
 
     def _ready(self, tenant: _Tenant[Lane], lane: Lane) -> None:
-        tenant.ready.append(lane)
+        (tenant.behind if self._is_behind(lane) else tenant.live).append(lane)
         self.ready += 1
         if not tenant.in_ring:
             tenant.in_ring = True

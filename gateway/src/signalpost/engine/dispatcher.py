@@ -43,6 +43,8 @@ SIZE = 1_024
 PAGE = 256
 PAGE_WANTED_BELOW = 256
 """With more than that many open, a lane does not read a page yet: it could take in only a part of it."""
+BEHIND_FROM = 512
+"""A lane with more than that to read, which is as much as one may have open, does not keep up."""
 SKIPPED_UNRECORDED_MOST = 10_000
 READ_AGAIN_AFTER = 0.5
 """Seconds to wait where the store could not be read."""
@@ -72,7 +74,7 @@ class Dispatcher:
         self._counts = counts
         self._on_change = on_change
         self._on_failure = on_failure
-        self._turns: Turns[Runner] = Turns()
+        self._turns: Turns[Runner] = Turns(self._is_behind)
         self._limits = limits
         self._slots = process_slots(limits)
         self._slots_of: dict[int, Trees] = {}
@@ -184,6 +186,10 @@ class Dispatcher:
             runner.note_sent(now)
             self._send(runner, delivery)
         return True
+
+    def _is_behind(self, runner: Runner) -> bool:
+        last = self._log.last.get(runner.subscription.tenant_id, 0)
+        return not runner.asleep and last - runner.lane.head > BEHIND_FROM
 
     def _set_aside(self, runner: Runner) -> None:
         self._freed -= 1
