@@ -152,23 +152,25 @@ class _Import:
 
     def _begun(self, line: Line, places: int) -> _Waiting:
         """Have a line committed, or say at once what is wrong with it."""
-        external_id: str | None = None
+        given: Any = None
+        external_id: str | None
         result: asyncio.Future[Answer]
         try:
             given = _given(line)
-            external_id = _external_id(given)
             self._call.check_key()
             checked = check_object(given, _LINE, _REQUIRED)
+            external_id = checked["externalId"]
             source_version = checked.pop("sourceVersion", None)
             command = ImportDocument(
                 tenant_id=self._call.tenant_id,
                 caller=self._call.principal.key_id,
-                document_id=checked["externalId"],
+                document_id=external_id,
                 checked=checked,
                 source_version=source_version,
             )
             result = self._call.services.engine.enqueue(command)
         except (CallerError, Unavailable) as error:
+            external_id = _external_id(given)
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
         return _Waiting(line.number, places, external_id, result)
