@@ -36,6 +36,34 @@ class Body(Struct, frozen=True):
     """It may be left out, as if it were an empty object."""
     media_types: Sequence[str] = JSON_TYPES
 
+    def check(self, value: Any, replaced: Mapping[str, Check]) -> dict[str, Any]:
+        """The fields of a decoded body, some by other checks than its own. Raises Invalid."""
+        checks: Mapping[str, Check] = {**self.fields, **replaced} if replaced else self.fields
+        return check_object(value, checks, self.required)
+
+
+class Choice(Struct, frozen=True):
+    """What a call takes as its body: a JSON object that says in one member which others it has, all of them."""
+
+    name: str
+    """That member."""
+    kinds: Mapping[str, Mapping[str, Field]]
+    """The others, by its values."""
+    optional = False
+    media_types = JSON_TYPES
+
+    def kind(self, value: str) -> Mapping[str, Field]:
+        return {self.name: fields.exactly(value), **self.kinds[value]}
+
+    def check(self, value: Any, replaced: Mapping[str, Check]) -> dict[str, Any]:
+        """As Body's."""
+        said = value.get(self.name) if isinstance(value, dict) else None
+        if isinstance(said, str) and said in self.kinds:
+            checks = self.kind(said)
+            return check_object(value, {**checks, **replaced}, checks)
+        known = {name: check for kind in self.kinds.values() for name, check in kind.items()}
+        return check_object(value, {self.name: fields.one_of(*self.kinds), **known, **replaced}, [self.name])
+
 
 class Asked(NamedTuple):
     """What a call that changes something was given."""
@@ -53,7 +81,7 @@ class Call:
         principal: Principal,
         tenant_id: int,
         query: Mapping[str, Field],
-        body: Body | None,
+        body: Body | Choice | None,
     ) -> None:
         """`query` and `body` are what its route takes."""
         self.services = services
@@ -170,7 +198,7 @@ class Call:
                 raise Unparseable("incomplete_body", f"Nothing more of the body came for {idle:g} s.") from None
             yield part
 
-    def check_media_type(self, takes: Body) -> None:
+    def check_media_type(self, takes: Body | Choice) -> None:
         """Raises UnsupportedMedia."""
         allowed = takes.media_types
         given = self.request.header(b"content-type")
@@ -190,8 +218,7 @@ class Call:
         if takes.optional and not content:
             return {}
         self.check_media_type(takes)
-        checks: Mapping[str, Check] = {**takes.fields, **replaced} if replaced else takes.fields
-        return check_object(read_json(content), checks, takes.required)
+        return takes.check(read_json(content), replaced)
 
     async def asked(self, **replaced: Check) -> Asked:
         """All that a change was asked for with. Raises as `fields` does, and one Invalid for everything that is wrong
@@ -260,6 +287,13 @@ def moment(value: str) -> int:
         return parse_timestamp(value.replace(" ", "+"))
     except ValueError as error:
         raise Bad("not_a_timestamp", str(error)) from None
+
+
+@field(type="boolean")
+def flag(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise Bad("not_allowed", "This must be true or false.")
+    return value == "true"
 
 
 @field(type="string", enum=list(BY_WIRE))

@@ -54,10 +54,7 @@ async def list_all(call: Call) -> Answer:
 
 async def read(call: Call) -> Answer:
     call.query()
-    row = await call.services.store.document(call.tenant_id, _document_id(call))
-    if row is None or row.deleted_at is not None:
-        raise NotFound("document_not_found", "There is no document with this externalId.")
-    return _shown(call, row)
+    return _shown(call, await find_document(call))
 
 
 async def patch(call: Call) -> Answer:
@@ -66,7 +63,7 @@ async def patch(call: Call) -> Answer:
         PatchDocument(
             tenant_id=call.tenant_id,
             caller=call.principal.key_id,
-            document_id=_document_id(call),
+            document_id=document_id_of(call),
             checked=asked.fields,
             if_match=call.if_match,
             idempotency=asked.idempotency,
@@ -80,7 +77,7 @@ async def delete(call: Call) -> Answer:
         DeleteDocument(
             tenant_id=call.tenant_id,
             caller=call.principal.key_id,
-            document_id=_document_id(call),
+            document_id=document_id_of(call),
             if_match=call.if_match,
             idempotency=asked.idempotency,
         )
@@ -107,13 +104,21 @@ def _shown(call: Call, row: DocumentRow) -> Answer:
     return document_answer(row, call.services.links, call.tenant_id, call.services.clock.wall())
 
 
-def _document_id(call: Call) -> str:
+async def find_document(call: Call) -> DocumentRow:
+    """The one that the path names. Raises NotFound."""
+    row = await call.services.store.document(call.tenant_id, document_id_of(call))
+    if row is None or row.deleted_at is not None:
+        raise NotFound("document_not_found", "There is no document with this externalId.")
+    return row
+
+
+def document_id_of(call: Call) -> str:
     return call.path_uuid("externalId", "document")
 
 
 def _import_id(call: Call) -> str:
     try:
-        return _document_id(call)
+        return document_id_of(call)
     except NotFound:
         detail = "The externalId in the path must be a UUID, such as d24c0644-1d31-47fa-960e-b0cc8b4f136c."
         raise Invalid([FieldError("externalId", "not_a_uuid", detail)]) from None

@@ -8,7 +8,7 @@ import msgspec
 
 from signalpost import VERSION
 from signalpost.api import problems
-from signalpost.api.call import Body
+from signalpost.api.call import Body, Choice
 from signalpost.api.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.shapes import DELIVERY_STATUSES, Problem
 from signalpost.domain import event, subscription, workflow
@@ -34,6 +34,7 @@ _REF = "#/components/schemas/{name}"
 _WORDS: Mapping[str, Iterable[str]] = {
     "EventType": tuple(event.BY_WIRE),
     "DocumentStatus": workflow.STATUSES,
+    "Action": workflow.ASKED_FOR,
     "DeliveryStatus": DELIVERY_STATUSES,
     "SubscriptionStatus": get_args(subscription.Status),
     "Ordering": get_args(subscription.Ordering),
@@ -161,7 +162,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _request_body(route: Route, body: Body) -> dict[str, Any]:
+def _request_body(route: Route, body: Body | Choice) -> dict[str, Any]:
     content = {"schema": {"$ref": _REF.format(name=_body_name(route))}, "example": route.example.body}
     return {"required": not body.optional, "content": dict.fromkeys(body.media_types, content)}
 
@@ -201,16 +202,26 @@ def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
     shapes = {id(reply.body): reply.body for route in routes for reply in route.replies.values() if reply.body}
     shapes.pop(id(Binary), None)
     _, components = msgspec.json.schema_components((*shapes.values(), Problem), ref_template=_REF)
-    bodies = {
-        _body_name(route): object_schema(route.body.fields, route.body.required)
-        for route in routes
-        if isinstance(route, Route) and route.body is not None
-    }
+    bodies: dict[str, Any] = {}
+    for route in routes:
+        if isinstance(route, Route) and route.body is not None:
+            bodies |= _body(_body_name(route), route.body)
     shown = {name: _whole(schema) for name, schema in components.items()}
     words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}
     return words | {
         name: schema if "enum" in schema else _with_words(schema) for name, schema in (shown | bodies).items()
     }
+
+
+def _body(name: str, body: Body | Choice) -> dict[str, Any]:
+    """A body's type, with those that it is one of."""
+    if isinstance(body, Body):
+        return {name: object_schema(body.fields, body.required)}
+    kinds = {value: f"{value[0].upper()}{value[1:]}{body.name.capitalize()}" for value in body.kinds}
+    references = {value: _REF.format(name=kind) for value, kind in kinds.items()}
+    discriminator = {"propertyName": body.name, "mapping": references}
+    choice = {"anyOf": [{"$ref": reference} for reference in references.values()], "discriminator": discriminator}
+    return {name: choice, **{kinds[value]: object_schema(body.kind(value), body.kind(value)) for value in kinds}}
 
 
 def _with_words(part: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct
 
 from signalpost.api.asgi import Request, Streamed
-from signalpost.api.call import Body, Call
+from signalpost.api.call import Body, Call, Choice
 from signalpost.api.services import Services
 from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
@@ -49,7 +49,7 @@ class Route(Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     handler: Callable[[Call], Awaitable[Answer | Streamed]]
     query: Mapping[str, Field] = {}
-    body: Body | None = None
+    body: Body | Choice | None = None
     conditional: bool = False
     """It takes `If-Match`."""
     idempotent: bool = False

@@ -11,6 +11,7 @@ from signalpost.api import (
     replays,
     subscriptions,
     versions,
+    workflow,
 )
 from signalpost.api.route import OpenRoute, Route
 
@@ -18,6 +19,7 @@ ROUTES: tuple[Route, ...] = (
     *imports.ROUTES,
     *documents.ROUTES,
     *versions.ROUTES,
+    *workflow.ROUTES,
     *subscriptions.ROUTES,
     *deliveries.ROUTES,
     *replays.ROUTES,

@@ -14,6 +14,7 @@ from signalpost.domain.key_commands import Key
 from signalpost.domain.outcome import Failure
 from signalpost.domain.replay import ShownReplay
 from signalpost.domain.subscription_commands import SubscriptionShown
+from signalpost.domain.workflow import ActionName, Decision, Status
 
 Cursor = Annotated[str | None, Meta(description="Give it as `cursor` for the next page; null at the end.")]
 DELIVERY_STATUSES = ("pending", "delivered", "retrying", "failed")
@@ -89,6 +90,50 @@ class LogEntry(Shape, frozen=True):
 class Feed(Shape, frozen=True):
     data: list[LogEntry]
     last: Annotated[int, Meta(description="Go on with it as `after`.")]
+
+
+# --- Workflow and history ---------------------------------------------------------------------------------------------
+
+
+class Participant(Shape, frozen=True):
+    email: str
+    decision: Decision | None
+    decided_at: Timestamp | None
+    reason: str | None
+
+
+class Workflow(Shape, frozen=True):
+    status: Status
+    allowed: Annotated[list[ActionName], Meta(description="The actions that fit now.")]
+    participants: Annotated[list[Participant], Meta(description="Who was asked last; empty where that is not known.")]
+    awaited: Annotated[list[str], Meta(description="Those of them who must still decide.")]
+    expires_at: Annotated[Timestamp | None, Meta(description="When the signature request expires by itself.")]
+    status_before: Annotated[Status | None, Meta(description="Of a paused document: what `resume` leads back to.")]
+
+
+class HistoryEvent(Shape, frozen=True):
+    id: Uuid
+    type: EventTypeName
+    sequence: int
+
+
+class HistoryEntry(Shape, frozen=True):
+    at: Timestamp
+    action: Annotated[
+        str, Meta(description="An action of the workflow, `expire`, or `create`, `update`, `import`, `delete`.")
+    ]
+    key: Annotated[str | None, Meta(description="The name of the API key that asked for it; null where none did.")]
+    by: Annotated[str | None, Meta(description="The person who decided.")]
+    reason: str | None
+    participants: Annotated[list[str], Meta(description="Who was asked to decide.")]
+    expires_at: Timestamp | None
+    status: Annotated[Status, Meta(description="The document's after it.")]
+    event: Annotated[HistoryEvent | None, Meta(description="Null where nothing changed that the document shows.")]
+
+
+class HistoryPage(Shape, frozen=True):
+    data: list[HistoryEntry]
+    next: Cursor
 
 
 # --- Subscriptions ----------------------------------------------------------------------------------------------------
@@ -210,3 +255,5 @@ class Problem(Shape, frozen=True):
     code: Annotated[str, Meta(description="Stable: programs may rely on it.")]
     request_id: str
     errors: list[BadField] | UnsetType = UNSET
+    allowed: Annotated[list[ActionName] | UnsetType, Meta(description="The actions that fit now.")] = UNSET
+    awaited: Annotated[list[str] | UnsetType, Meta(description="Those who must still decide.")] = UNSET

@@ -5,16 +5,16 @@ the links of the gateway's own versions are put in where it is shown (`links.py`
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from signalpost.domain import fields
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.fields import Bad, DateOrTimestamp, Field, Several, Timestamp, Uuid, nullable
 from signalpost.domain.version import ANOTHERS_PART_MAX, Number, read_number
-from signalpost.domain.workflow import STATUSES, Workflow
+from signalpost.domain.workflow import STATUSES, Status, Workflow
 
 FACTS_MAX = 64
 FACT_NAME_MAX_CHARACTERS = 128
@@ -42,7 +42,7 @@ class Document(Struct, frozen=True, kw_only=True, rename="camel"):
 
     type: str
     title: str
-    status: Annotated[str, Meta(extra_json_schema={"enum": list(STATUSES)})]
+    status: Status
     created_at: Timestamp
     source_app: str
     start_date: DateOrTimestamp | None = None

@@ -249,6 +249,11 @@ def each(check: Field, least: int, most: int) -> Field:
     return check_list
 
 
+def exactly(text: str) -> Field:
+    """This very text."""
+    return Field(one_of(text).check, {"type": "string", "const": text})
+
+
 @field(type="boolean")
 def truth(value: Any) -> bool:
     if not isinstance(value, bool):

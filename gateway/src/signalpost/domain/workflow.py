@@ -12,9 +12,9 @@ cancelled, as any.
 
 from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from signalpost.domain import fields
@@ -28,6 +28,7 @@ STATUSES: Final = (
     "executed", "paused", "cancelled", "other",
 )  # fmt: skip
 """C12, in the order of the page."""
+Status = Annotated[str, Meta(extra_json_schema={"enum": list(STATUSES)})]
 PARTICIPANTS_MOST = 64
 _NAMED_MOST = 3
 """How many people a sentence names."""
@@ -124,6 +125,9 @@ TABLE: Final[Mapping[Action, Rule]] = {
 }
 ASKED_FOR: Final = tuple(action for action in Action if action is not Action.EXPIRE)
 """What clients ask for."""
+ActionName = Annotated[str, Meta(extra_json_schema={"enum": list(ASKED_FOR)})]
+TAKES: Final = {str(action): TABLE[action].takes for action in ASKED_FOR}
+"""What is said with each."""
 PEOPLE: Final = ("reviewers", "approvers", "signers")
 """Under which names actions say whom they ask."""
 
@@ -165,6 +169,12 @@ class Workflow(Struct, frozen=True):
         if not any(self.status in rule.sources for rule in TABLE.values() if rule.kind is Kind.AGREE):
             return ()
         return tuple(participant.email for participant in self.participants if participant.decision is None)
+
+    @property
+    def leads_back_to(self) -> str | None:
+        """Of a paused document: the status that it is resumed to."""
+        rule = TABLE[Action.RESUME]
+        return self.status_before or rule.to if self.status in rule.sources else None
 
     def is_due(self, at: int) -> bool:
         """Whether its signature request must expire."""
@@ -221,7 +231,7 @@ def act(workflow: Workflow, action: Action, given: Given, at: int) -> Workflow:
         case Kind.PAUSE:
             return replace(workflow, status=rule.to, status_before=workflow.status)
         case Kind.RESUME:
-            resumed = replace(workflow, status=workflow.status_before or rule.to, status_before=None)
+            resumed = replace(workflow, status=workflow.leads_back_to or rule.to, status_before=None)
             return expired(resumed, at) or resumed
     return _settled(workflow, rule.to)
 

@@ -27,6 +27,7 @@ from signalpost.engine.committer import Committer
 from signalpost.engine.counts import Counts
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.dispatcher import Dispatcher
+from signalpost.engine.expiry import Expiries
 from signalpost.engine.log_cache import BYTES_MOST, LogCache
 from signalpost.engine.overview import Overview
 from signalpost.engine.recorder import Recorder
@@ -72,6 +73,7 @@ class Engine:
         )
         self._disable_after = disable_after_days * 24 * 3600 * SECOND
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
+        self._expiries = Expiries(store, clock, self.enqueue)
         self._runners: dict[int, Runner] = {}
         self._by_id: dict[tuple[int, str], Runner] = {}
         self._wanting: dict[tuple[int, int], dict[int, Runner]] = {}
@@ -99,6 +101,7 @@ class Engine:
         self._keys = {key.hash: key for key in loaded.keys}
         self._keep_running(self._record_heads())
         self._keep_running(self._retention.run())
+        self._keep_running(self._expiries.run())
         self._keep_running(self.disk.run())
 
     async def close(self, grace: float) -> None:
@@ -254,6 +257,8 @@ class Engine:
             else:
                 self._keys.pop(key.hash, None)
         self._replay(published.replays)
+        for at in published.expiries:
+            self._expiries.note(at)
         if published.events:
             self.counts.count_events(published.events)
             self._log.put(published.events)
