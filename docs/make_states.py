@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from signalpost.domain import delivery, replay
 from signalpost.domain.delivery import State
+from signalpost.domain.workflow import ASKED_FOR, STATUSES, TABLE, Action, Kind, Rule, Workflow, allowed
 
 States = TypeVar("States", bound=Enum)
 Inputs = TypeVar("Inputs", bound=Enum)
@@ -24,6 +25,7 @@ def page() -> str:
         + _section("A delivery", delivery.TRANSITIONS)
         + f"\nStored as exception rows: {stored}. OPEN and FLYING are numbers in the lane's `open` list.\n"
         + _section("A replay", replay.TRANSITIONS)
+        + _document()
     )
 
 
@@ -40,6 +42,72 @@ def _section(title: str, transitions: Mapping[States, Mapping[Inputs, States]]) 
         f"\n## {title}\n\n```mermaid\nstateDiagram-v2\n    [*] --> {steps[0][0]}\n{arrows}\n```\n"
         f"\n| state | input | becomes |\n| --- | --- | --- |\n{table}\n"
     )
+
+
+# --- A document -------------------------------------------------------------------------------------------------------
+
+WORDS = {
+    Kind.AGREE: "{to}, once everybody agreed",
+    Kind.RESUME: "the status before; {to} if it was imported paused",
+    Kind.EXPIRE: "{to}, when `expiresAt` is over; paused ones once they are resumed",
+}
+"""Of what becomes of it; elsewhere the status alone."""
+
+
+def _document() -> str:
+    actions = "\n".join(
+        f"| {_said(action, rule)} | {_sources(rule)} | {WORDS.get(rule.kind, '{to}').format(to=rule.to)} |"
+        for action, rule in TABLE.items()
+    )
+    statuses = "\n".join(
+        f"| {status} | {', '.join(f'`{action}`' for action in allowed(Workflow(status), 0)) or 'none'} |"
+        for status in STATUSES
+    )
+    return (
+        f"\n## A document\n\n```mermaid\n{_diagram()}\n```\n"
+        f"\n| action | from | becomes |\n| --- | --- | --- |\n{actions}\n"
+        f"\n| status | actions that fit |\n| --- | --- |\n{statuses}\n"
+    )
+
+
+def _diagram() -> str:
+    """What leads out of nearly every status leaves the whole of them, `alive`."""
+    pause, resume, cancel = TABLE[Action.PAUSE], TABLE[Action.RESUME], TABLE[Action.CANCEL]
+    steps = [
+        (source, rule.to, action)
+        for action, rule in TABLE.items()
+        if rule not in (pause, resume, cancel)
+        for source in rule.sources
+    ]
+    within = [_arrow(*step) for step in steps if step[1] in pause.sources]
+    reached = {status for step in steps for status in step}
+    lines = [
+        "[*] --> alive",
+        "state alive {",
+        "    [*] --> created",
+        *(f"    {line}" for line in [*within, *(status for status in pause.sources if status not in reached)]),
+        "}",
+        *(_arrow(*step) for step in steps if step[1] not in pause.sources),
+        _arrow("alive", pause.to, Action.PAUSE),
+        _arrow(pause.to, "alive", Action.RESUME),
+        _arrow("alive", cancel.to, Action.CANCEL),
+        _arrow(pause.to, cancel.to, Action.CANCEL),
+    ]
+    return "\n".join(["stateDiagram-v2", *(f"    {line}" for line in lines)])
+
+
+def _arrow(source: str, to: str, action: Action) -> str:
+    return f"{source} --> {to}: {action}"
+
+
+def _said(action: Action, rule: Rule) -> str:
+    takes = f" {{{', '.join(rule.takes)}}}" if rule.takes else ""
+    return f"`{action}{takes}`" if action in ASKED_FOR else f"({action})"
+
+
+def _sources(rule: Rule) -> str:
+    others = [status for status in STATUSES if status not in rule.sources]
+    return f"any but {', '.join(others)}" if len(others) < len(rule.sources) else ", ".join(rule.sources)
 
 
 if __name__ == "__main__":
