@@ -13,8 +13,8 @@ from signalpost.domain import document as documents
 from signalpost.domain import fields
 from signalpost.domain import workflow as workflows
 from signalpost.domain.batch import Answer, Batch, Numbers, Tenant
-from signalpost.domain.document import DocumentRow
 from signalpost.domain.errors import CallerError, Conflict, Invalid
+from signalpost.domain.links import Links
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.domain.workflow import (
     STATUSES,
@@ -277,7 +277,7 @@ class Desk:
             {"type": "NDA", "title": "A", "ownerEmail": "o@x", "authorEmail": "a@x"}, documents.NEW
         )
         made = documents.created(checked, ID, "app", format_timestamp(NOW))
-        self.row: DocumentRow = documents.kept(replace(made, status=workflow.status), 1, NOW, None, workflow)
+        self.row = replace(documents.kept(replace(made, status=workflow.status), 1, NOW), workflow=workflow)
         self.now = NOW
         self.tenant = Tenant(1, "default", 1, NOW)
         self.statuses: list[str] = []
@@ -290,8 +290,18 @@ class Desk:
 
     def run(self, *commands: Any) -> list[Answer | CallerError]:
         batch = Batch(
-            self.now, self._random.getrandbits, {1: self.tenant}, {(1, ID): self.row}, {}, {}, {}, (), Numbers()
-        )  # fmt: skip
+            self.now,
+            self._random.getrandbits,
+            {1: self.tenant},
+            {(1, ID): self.row},
+            {},
+            {},
+            {},
+            (),
+            Numbers(),
+            Links(bytes(32), "https://gateway.test"),
+            {},
+        )
         results: list[Answer | CallerError] = []
         for command in commands:
             try:

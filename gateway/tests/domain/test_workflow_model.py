@@ -25,6 +25,7 @@ from signalpost.domain.document_commands import CreateDocument, DeleteDocument, 
 from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event
 from signalpost.domain.history import Cause, KeptStep, Origin
+from signalpost.domain.links import Links
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.domain.workflow import STATUSES, Action
 from signalpost.domain.workflow_commands import ActOnDocument, ExpireSignatureRequest, workflow_of
@@ -156,8 +157,18 @@ class Cabinet:
         """As one batch."""
         rows = {} if self.row is None else {(1, ID): self.row}
         batch = Batch(
-            self.now, self._random.getrandbits, {1: self.tenant}, rows, {}, {}, {}, (), Numbers()
-        )  # fmt: skip
+            self.now,
+            self._random.getrandbits,
+            {1: self.tenant},
+            rows,
+            {},
+            {},
+            {},
+            (),
+            Numbers(),
+            Links(bytes(32), "https://gateway.test"),
+            {},
+        )
         results: list[Answer | CallerError] = []
         for command in commands:
             try:

@@ -120,13 +120,15 @@ class HistoryEvent(Shape, frozen=True):
 class HistoryEntry(Shape, frozen=True):
     at: Timestamp
     action: Annotated[
-        str, Meta(description="An action of the workflow, `expire`, or `create`, `update`, `import`, `delete`.")
+        str,
+        Meta(description="Of the workflow, or `create`, `update`, `import`, `delete`, `upload`, `publish`, `expire`."),
     ]
     key: Annotated[str | None, Meta(description="The name of the API key that asked for it; null where none did.")]
     by: Annotated[str | None, Meta(description="The person who decided.")]
     reason: str | None
     participants: Annotated[list[str], Meta(description="Who was asked to decide.")]
     expires_at: Timestamp | None
+    version: Annotated[str | None, Meta(description="The version that was uploaded or published.")]
     status: Annotated[Status, Meta(description="The document's after it.")]
     event: Annotated[HistoryEvent | None, Meta(description="Null where nothing changed that the document shows.")]
 

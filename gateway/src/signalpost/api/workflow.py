@@ -81,6 +81,7 @@ def _entry(entry: HistoryEntry) -> ShownEntry:
         reason=entry.step.reason,
         participants=list(entry.step.participants),
         expires_at=_moment(entry.step.expires_at),
+        version=entry.step.version,
         status=entry.step.status,
         event=event,
     )

@@ -48,6 +48,8 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     participants: tuple[str, ...] = ()
     """Who was asked to decide."""
     expires_at: int | None = None
+    version: str | None = None
+    """The number of the version that was uploaded or published."""
 
 
 class KeptStep(Struct, frozen=True):

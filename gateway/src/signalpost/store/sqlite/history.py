@@ -18,8 +18,13 @@ _BY_TYPE = {EventType.CREATED: "create", EventType.UPDATED: "update", EventType.
 """What an event came from, of which nothing more is known."""
 
 
-class _Document(Struct):
+class _Version(Struct):
+    number: str
+
+
+class _Document(Struct, rename="camel"):
     status: str
+    latest_version: _Version | None
 
 
 class _Data(Struct):
@@ -76,7 +81,9 @@ def _of_log(
     )
     for sequence, at, event_id, event_type, cause, caller, name, body in events:
         action = Cause(cause).name.lower() if cause != Cause.UNKNOWN else _BY_TYPE[event_type]
-        step = Step(action=action, status=_decode_event(body).data.document.status)
+        document = _decode_event(body).data.document
+        latest = document.latest_version if cause in (Cause.UPLOAD, Cause.PUBLISH) else None
+        step = Step(action=action, status=document.status, version=None if latest is None else latest.number)
         position = HistoryPosition(sequence, 0)
         yield HistoryEntry(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step)
 
