@@ -44,7 +44,7 @@ from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import KEY_BYTES, Vault, derive_key
 
 IDLE_SECONDS = 60.0
-"""How long a client that sends a stream may pause."""
+"""How long a client may take for a body, and between the parts of a stream."""
 SHUTDOWN_GRACE_MOST = 5.5
 """Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
 FILE_THREADS = 4

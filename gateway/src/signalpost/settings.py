@@ -33,6 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     file_kinds: tuple[str, ...] = tuple(KINDS)
     public_url: str | None = None
     metrics_port: int | None = None
+    max_connections: int = 1_000
     master_key: bytes | None = None
     operator_key: str | None = None
     allow_targets: tuple[AllowedTarget, ...] = ()
@@ -178,6 +179,10 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "metrics_port": Setting(
         _number(0, 65_535),
         "A port for /metrics alone, 0 to 65535; PORT does not serve it then, and 0 takes a free one. []",
+    ),
+    "max_connections": Setting(
+        _number(10, 100_000),
+        "Connections of clients at work at once, 10 to 100000; past them 503, but for health. [1000]",
     ),
     "master_key": Setting(
         _master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]", secret=True

@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 from gateway.tests.patience import PATIENCE
 
+from signalpost.api.front import server_config
 from signalpost.cli.serve import listen
 from signalpost.domain.links import Links
 from signalpost.engine.clock import Clock
@@ -139,8 +140,11 @@ class World(Client):
     }
     """Paused, so that nothing is sent to anywhere."""
 
-    def __init__(self, settings: Settings, idle_seconds: float = IDLE_SECONDS, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, idle_seconds: float, wait_seconds: float, clock: Clock | None = None
+    ) -> None:
         self.settings = settings
+        self._wait_seconds = wait_seconds
         self._clock = clock
         self._idle_seconds = idle_seconds
         self._listener = listen("127.0.0.1", 0, idle_seconds)
@@ -183,15 +187,11 @@ class World(Client):
         ) as gateway:
             self._key = gateway.operator_key
             self.app = gateway.app
-            config = uvicorn.Config(
+            config = server_config(
                 gateway.app,
-                http="httptools",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_keep_alive=3600,  # a test that takes long between two requests finds its connection again
-                timeout_graceful_shutdown=1,
+                max_connections=self.settings.max_connections,
+                stop_seconds=1,
+                wait_seconds=self._wait_seconds,
             )
             self._server = uvicorn.Server(config)
             self._up.set()
@@ -265,9 +265,12 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     """Starts gateways that end with the module; the settings are those of `Settings`."""
     made: list[World] = []
 
-    def maker(*, idle_seconds: float = IDLE_SECONDS, clock: Clock | None = None, **settings: Any) -> World:
+    def maker(
+        *, idle_seconds: float = IDLE_SECONDS, wait_seconds: float = 3600, clock: Clock | None = None, **settings: Any
+    ) -> World:
+        """It waits an hour for a request: a test that takes long between two finds its connection again."""
         settings.setdefault("data_dir", tmp_path_factory.mktemp("data"))
-        made.append(World(Settings(**settings), idle_seconds, clock))
+        made.append(World(Settings(**settings), idle_seconds, wait_seconds, clock))
         return made[-1]
 
     yield maker

@@ -23,6 +23,8 @@ from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, Ou
 TENANT = b"signalpost-tenant"
 DEFAULT_TENANT = "default"
 NO_ROUTE = "none"
+REFUSAL = "signalpost.refusal"
+"""Of a scope: why the server in front could not take the request. It is answered with that, whatever it asks for."""
 log = structlog.get_logger()
 
 Endpoint = Callable[[Request], Awaitable[Answer | Streamed]]
@@ -46,12 +48,15 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
     if routes:
         paths |= _description(routes, open_routes)
     find = _finder({path: _by_method(path, endpoints, services) for path, endpoints in paths.items()})
-    no_route = _no_route(services)
+    no_route, refused = _no_route(services), _refused(services)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"Signalpost answers HTTP requests, no {scope['type']}.")
         request = Request(scope, receive)
+        if REFUSAL in scope:
+            await send_answer(refused(request, scope[REFUSAL]), request.id, send)
+            return
         resource, request.path_params = find(request.path.removeprefix(scope.get("root_path", ""))) or (no_route, {})
         await send_answer(await resource(request), request.id, send)
 
@@ -130,14 +135,12 @@ def _by_method(path: str, endpoints: dict[str, Endpoint], services: Services) ->
             if handle is None:
                 raise MethodNotAllowed("method_not_allowed", f"This path takes {', '.join(allow)}.", allow=allow)
             answer = await handle(request)
-        except CallerError as error:
-            answer = problems.caller_problem(error, request.id)
-        except Unavailable as error:
-            answer = problems.unavailable_problem(error, request.id)
+        except (CallerError, Unavailable) as error:
+            answer = problems.problem(error, request.id)
         except asyncio.CancelledError:
             # The server waits no longer for it at a stop; what it asked for may still be committed.
             stopped = OutcomeUnknown("Signalpost is stopping. Repeat the request with the same Idempotency-Key.")
-            answer = problems.unavailable_problem(stopped, request.id)
+            answer = problems.problem(stopped, request.id)
         except Exception:
             log.exception("request failed", request=request.id)
             answer = problems.defect_problem(request.id)
@@ -151,8 +154,17 @@ def _no_route(services: Services) -> Resource:
     async def endpoint(request: Request) -> Answer:
         started = time.perf_counter()
         error = NotFound("no_such_path", f"The API has no path {request.path[:200]}.")
-        answer = problems.caller_problem(error, request.id)
+        answer = problems.problem(error, request.id)
         _note(services, request, NO_ROUTE, answer, started)
+        return answer
+
+    return endpoint
+
+
+def _refused(services: Services) -> Callable[[Request, CallerError | Unavailable], Answer]:
+    def endpoint(request: Request, refusal: CallerError | Unavailable) -> Answer:
+        answer = problems.problem(refusal, request.id)
+        _note(services, request, NO_ROUTE, answer, time.perf_counter())
         return answer
 
     return endpoint

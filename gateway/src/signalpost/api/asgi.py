@@ -63,7 +63,7 @@ class Request:
         """Some more of the body, and whether there is yet more. Raises Unparseable where the connection ends first."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            raise Unparseable("incomplete_body", "The connection ended before the body did.")
+            raise Unparseable("incomplete_body", "The body broke off, or its chunks are malformed.")
         return message.get("body", b""), message.get("more_body", False)
 
 

@@ -171,20 +171,28 @@ class Call:
     # --- Body ---------------------------------------------------------------------------------------------------------
 
     async def body(self) -> bytes:
-        """The whole body. Raises TooLarge before more than the limit is read."""
+        """The whole body. Raises TooLarge before more than the limit is read, Unparseable where it takes too long."""
         if self._content is None:
             if self.content_length > BODY_MAX_BYTES:
                 raise _too_large()
-            parts: list[bytes] = []
-            size, more = 0, True
-            while more:
-                part, more = await self.request.part()
-                size += len(part)
-                if size > BODY_MAX_BYTES:
-                    raise _too_large()
-                parts.append(part)
-            self._content = b"".join(parts)
+            seconds = self.services.idle_seconds
+            try:
+                async with asyncio.timeout(seconds):
+                    self._content = await self._read()
+            except TimeoutError:
+                raise Unparseable("incomplete_body", f"The body was not whole within {seconds:g} s.") from None
         return self._content
+
+    async def _read(self) -> bytes:
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            part, more = await self.request.part()
+            size += len(part)
+            if size > BODY_MAX_BYTES:
+                raise _too_large()
+            parts.append(part)
+        return b"".join(parts)
 
     async def arriving(self) -> AsyncIterator[bytes]:
         """The body as it comes, however long that takes as long as it goes on. Raises Unparseable where it stops coming

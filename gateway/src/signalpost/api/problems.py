@@ -17,7 +17,10 @@ def caller_document(error: CallerError, request_id: str) -> dict[str, Any]:
     return _document(error.status, error.title, error.code, error.detail, request_id, **error.members)
 
 
-def caller_problem(error: CallerError, request_id: str) -> Answer:
+def problem(error: CallerError | Unavailable, request_id: str) -> Answer:
+    """The answer that says what went wrong."""
+    if isinstance(error, Unavailable):
+        return _answer(503, unavailable_document(error, request_id), {"retry-after": str(error.retry_after)})
     document = caller_document(error, request_id)
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
     if isinstance(error, TooMany):
@@ -32,10 +35,6 @@ def caller_problem(error: CallerError, request_id: str) -> Answer:
 
 def unavailable_document(error: Unavailable, request_id: str) -> dict[str, Any]:
     return _document(503, "Not available now", error.code, error.detail, request_id)
-
-
-def unavailable_problem(error: Unavailable, request_id: str) -> Answer:
-    return _answer(503, unavailable_document(error, request_id), {"retry-after": str(error.retry_after)})
 
 
 def defect_document(request_id: str) -> dict[str, Any]:

@@ -35,4 +35,4 @@ class Services(Struct, frozen=True, kw_only=True):
     retry_delays: tuple[int, ...]
     """For subscriptions that name none."""
     idle_seconds: float
-    """How long the next part of a streamed body may take."""
+    """How long a body may take, and of one that is streamed the next part."""

@@ -17,6 +17,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from signalpost.api.asgi import App
+from signalpost.api.front import server_config
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, print_json, print_table
@@ -46,6 +47,7 @@ def serve(
     file_kinds: Annotated[str | None, _help("file_kinds")] = None,
     public_url: Annotated[str | None, _help("public_url")] = None,
     metrics_port: Annotated[str | None, _help("metrics_port")] = None,
+    max_connections: Annotated[str | None, _help("max_connections")] = None,
     master_key: Annotated[str | None, _help("master_key")] = None,
     operator_key: Annotated[str | None, _help("operator_key")] = None,
     allow_targets: Annotated[str | None, _help("allow_targets")] = None,
@@ -95,9 +97,10 @@ async def _serve(settings: Settings) -> None:
     metrics_port = settings.metrics_port
     metrics_listener = None if metrics_port is None else listen(settings.host, metrics_port, IDLE_SECONDS)
     async with Gateway(settings, on_broken=_end_at_once, port=listener.getsockname()[1]) as gateway:
-        servers = [_Server(gateway.app, listener)]
+        most = settings.max_connections
+        servers = [_Server(gateway.app, listener, most)]
         if gateway.metrics_app is not None and metrics_listener is not None:
-            servers.append(_Server(gateway.metrics_app, metrics_listener))
+            servers.append(_Server(gateway.metrics_app, metrics_listener, most))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, servers)
@@ -133,19 +136,8 @@ def _address(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: App, listener: socket.socket) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,  # nothing here depends on where a client is, so nobody is believed about it
-                timeout_graceful_shutdown=HTTP_GRACE,
-            )
-        )
+    def __init__(self, app: App, listener: socket.socket, max_connections: int) -> None:
+        super().__init__(server_config(app, max_connections=max_connections, stop_seconds=HTTP_GRACE))
         self.listener = listener
 
     @contextlib.contextmanager

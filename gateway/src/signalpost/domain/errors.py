@@ -15,8 +15,10 @@
     │   ├── UnsupportedMedia   415
     │   ├── NoSuchRange        416
     │   ├── Invalid            422, with every bad field
-    │   └── TooMany            429, with when to come again
+    │   ├── TooMany            429, with when to come again
+    │   └── HeadTooLarge       431
     ├── Unavailable            503: us, for now; repeating the request is safe
+    │   ├── Crowded            503: nothing was looked at
     │   ├── DiskNearlyFull     503: nothing was changed
     │   └── OutcomeUnknown     503: the change may or may not have been made
     └── StartError             the operator's: a wrong setting, a data directory in use
@@ -140,6 +142,10 @@ class TooMany(CallerError):
         self.retry_after = retry_after
 
 
+class HeadTooLarge(CallerError):
+    status, title = 431, "The head of the request is too large"
+
+
 class Unavailable(SignalpostError):
     """Signalpost cannot do it now. `retry_after` is in seconds."""
 
@@ -149,6 +155,15 @@ class Unavailable(SignalpostError):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+
+
+class Crowded(Unavailable):
+    """Every connection that there may be is taken."""
+
+    code = "too_many_connections"
+
+    def __init__(self) -> None:
+        super().__init__("Signalpost has as many connections as it takes. Close some, or come again later.")
 
 
 class DiskNearlyFull(Unavailable):
