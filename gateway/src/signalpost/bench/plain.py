@@ -16,10 +16,13 @@ from signalpost.bench.parts import answer_questions
 from signalpost.bench.probe import Probe
 from signalpost.bench.workload import MASTER_KEY, SECRET, Workload, at_rate
 from signalpost.domain.batch import Answer
-from signalpost.domain.document_commands import CreateDocument, PatchDocument
+from signalpost.domain.document import Version
+from signalpost.domain.document_commands import CreateDocument, ImportDocument, PatchDocument
 from signalpost.domain.event import EventType, event_id
 from signalpost.domain.links import Links
 from signalpost.domain.subscription_commands import CreateSubscription, PatchSubscription
+from signalpost.domain.version import StoredFile
+from signalpost.domain.version_commands import AddVersion
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.engine.clock import SystemClock
 from signalpost.engine.collector import spare_the_collector
@@ -45,7 +48,7 @@ class Plain:
         self._store = SqliteStore(
             path,
             Vault(MASTER_KEY),
-            Links(b"", ""),
+            Links(MASTER_KEY, "https://signalpost.example.com"),
             self._clock.wall,
             self._random.getrandbits,
             thread_executors(),
@@ -167,8 +170,28 @@ class Plain:
         load = self._workload
         made = [(number % load.tenants + 1, self._new_id()) for number in range(load.documents)]
         for begin in range(0, len(made), WAITING):
-            await asyncio.gather(*(self._create(*each, None) for each in made[begin : begin + WAITING]))
+            some = made[begin : begin + WAITING]
+            await asyncio.gather(*(self._create(*each, None) for each in some))
+            if load.versions != "none":
+                await asyncio.gather(*(self._add_version(*each) for each in some))
         return made
+
+    async def _add_version(self, tenant_id: int, document_id: str) -> None:
+        """One that is published: so events show it as the latest and as the published one."""
+        if self._workload.versions == "own":
+            file = StoredFile("0" * 32, 1, b"", "application/pdf")
+            await self._engine.submit(
+                AddVersion(tenant_id=tenant_id, document_id=document_id, file=file, publish=True, by="bench")
+            )
+            return
+        version = Version("1.0", "https://signalpost.example.com/files/" + "x" * 92)
+        checked = {
+            "status": "created", "createdAt": "2021-09-02T04:37:56.812919+00:00", "sourceApp": "bench",
+            **self._workload.new_document(), "latestVersion": version, "publishedVersion": version,
+        }  # fmt: skip
+        await self._engine.submit(
+            ImportDocument(tenant_id=tenant_id, document_id=document_id, checked=checked, source_version=None)
+        )
 
     async def _create(self, tenant_id: int, document_id: str, name: str | None) -> Answer:
         checked = self._workload.new_document() | {"referenceId": name}

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Literal
 
 from msgspec import Struct
 
@@ -27,6 +28,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     documents: int = 5_000
     """Over all tenants; each change is of the one that was changed longest ago."""
     ordering: str = "loose"
+    versions: Literal["none", "imported", "own"] = "none"
+    """Of each document, a latest and a published one: kept by another system, or by the gateway."""
 
     def wants(self, number: int) -> EventType:
         """What the subscription of a tenant with this number, from 0, wants."""

@@ -48,6 +48,8 @@ class Links:
         self._inner = sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = sha256(bytes(byte ^ 0x5C for byte in padded))
         self._prefix = public_url + PATH
+        self._last: tuple[bytes, int, bytes] = (b"", 0, b"")
+        """A document, a moment, and the one with links of the other: an event and the answer beside it share them."""
 
     def link(self, linked: Linked) -> str:
         document = bytes.fromhex(linked.document_id.replace("-", ""))
@@ -76,6 +78,13 @@ class Links:
         """A document as it is kept, with links that are fresh at `at`."""
         if _NO_LINK not in document:
             return document
+        shown, shown_at, linked = self._last
+        if shown is not document or shown_at != at:
+            linked = self._put_into(document, tenant_id, document_id, at)
+            self._last = (document, at, linked)
+        return linked
+
+    def _put_into(self, document: bytes, tenant_id: int, document_id: str, at: int) -> bytes:
 
         head, *rest = document.split(_VERSION)
         parts = [head]
