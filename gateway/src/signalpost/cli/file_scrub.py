@@ -53,6 +53,5 @@ def show(found: Scrubbed, removed: int) -> None:
     if removed:
         say(f"Files that no version points to, removed: {removed:,}.")
     elif found.orphans:
-        say(
-            f"Files that no version points to: {len(found.orphans):,}. signalpost db scrub --remove-orphans takes them."
-        )
+        say(f"Files that no version points to: {len(found.orphans):,}.")
+        say("To remove them: signalpost db scrub --remove-orphans")
