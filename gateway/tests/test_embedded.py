@@ -91,6 +91,26 @@ def test_versions_are_uploaded_and_published(play: Play) -> None:
     play(scenario)
 
 
+def test_a_document_moves_through_its_workflow(play: Play) -> None:
+    async def scenario(gateway: Gateway) -> None:
+        documents = gateway.documents
+        made = await documents.create(**NEW)
+        identity = made.external_id
+        assert (await documents.act(identity, "requestReview", reviewers=["r@x.org"])).status == "awaitingReview"
+        assert (await documents.act(identity, "approveReview", by="r@x.org")).status == "reviewApproved"
+        asked = await documents.act(
+            identity, "requestSignature", signers=["s@x.org"], expires_at="2099-01-01T00:00:00Z"
+        )
+        assert asked.status == "awaitingSignature"
+        assert (await documents.act(identity, "sign", by="s@x.org")).status == "executed"
+        await refusal(documents.act(identity, "pause"), Conflict)
+        invalid = await refusal(documents.act(identity, "requestReview"), Invalid)
+        assert [error.pointer for error in invalid.errors] == ["/reviewers"]
+        await refusal(documents.act(identity, "fly"), Invalid)
+
+    play(scenario)
+
+
 def test_every_bad_field_is_named_as_the_api_names_it(play: Play) -> None:
     async def scenario(gateway: Gateway) -> None:
         documents = gateway.documents

@@ -9,11 +9,12 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 
+from signalpost.api.call import Choice
 from signalpost.api.services import Services
 from signalpost.api.shapes import Document
 from signalpost.api.uploads import add_version, received_file, within_limit
-from signalpost.domain import document, fields
-from signalpost.domain.batch import Answer
+from signalpost.domain import document, fields, workflow
+from signalpost.domain.batch import Answer, Command
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.document_commands import (
     CreateDocument,
@@ -27,6 +28,7 @@ from signalpost.domain.event import event_id
 from signalpost.domain.fields import Bad
 from signalpost.domain.version import read_number
 from signalpost.domain.version_commands import AddVersion, PublishVersion
+from signalpost.domain.workflow_commands import ActOnDocument
 
 Fact = str | int | float | bool
 _decode = msgspec.json.Decoder(Document).decode
@@ -55,6 +57,17 @@ class DocumentChanges(Optional, total=False):
     owner_email: str
     author_email: str
     additional_facts: dict[str, Fact | None] | None
+
+
+class ActionFields(TypedDict, total=False):
+    """What an action of the workflow takes; each takes some of it."""
+
+    reviewers: list[str]
+    approvers: list[str]
+    signers: list[str]
+    expires_at: str
+    by: str
+    reason: str
 
 
 class Documents:
@@ -115,6 +128,17 @@ class Documents:
         )
         return await self._submit(command)
 
+    async def act(self, external_id: str, action: str, **given: Unpack[ActionFields]) -> Document:
+        """Move a document through its workflow: `act(id, "requestReview", reviewers=["lawyer@example.com"])`."""
+        checked = _ACTION.check({"action": action, **_on_the_wire(given)}, {})
+        command = ActOnDocument(
+            tenant_id=self._tenant_id,
+            document_id=_uuid(external_id),
+            action=workflow.Action(checked["action"]),
+            given=workflow.given(checked),
+        )
+        return await self._submit(command)
+
     async def upload(self, external_id: str, content: bytes | AsyncIterator[bytes], *, publish: bool = False) -> str:
         """The number of the version that it became."""
         document_id = _uuid(external_id)
@@ -148,11 +172,12 @@ class Documents:
             raise NotFound("document_not_found", "There is no document with this externalId.")
         return row
 
-    async def _submit(self, command: CreateDocument | PatchDocument | ImportDocument) -> Document:
+    async def _submit(self, command: Command) -> Document:
         return _decode((await self._services.engine.submit(command)).body)
 
 
-_NAMES = {attribute: name for name, attribute in document.ATTRIBUTES.items()}
+_ACTION = Choice("action", workflow.TAKES)
+_NAMES = {attribute: name for name, attribute in document.ATTRIBUTES.items()} | {"expires_at": "expiresAt"}
 
 
 def _on_the_wire(given: Any) -> dict[str, Any]:

@@ -104,7 +104,8 @@ def test_the_page_s_update_and_deletion_are_of_versions_that_the_gateway_keeps(
         assert api.upload(ID, PDF + str(number).encode(), publish=True) == f"{number}.0"
     assert api.upload(ID, PDF + b"8") == "7.1"
     hook("documentUpdated", 8)
-    api.ask("PUT", f"/v1/documents/{ID}?sourceVersion=2001", given)
+    asked = {"action": "requestReview", "reviewers": ["lawyer@example.com"]}
+    api.ask("POST", f"/v1/documents/{ID}/actions", asked)
 
     event, example = hook("documentUpdated"), page("documentUpdated")
     check_envelope(event, example)

@@ -174,9 +174,24 @@ def test_a_deleted_document_has_no_versions_and_another_life_none_of_the_first(w
 def test_steps_of_the_workflow_leave_versions_and_numbers_alone(world: "World") -> None:
     path = new_document(world)
     upload(world, path, PDF, ("publish", "true"))
-    world.send("PATCH", path, {"title": "Another"}).ok()
-    assert numbers(world, path) == ("1.0", "1.0")
+    for action in (
+        {"action": "requestReview", "reviewers": ["a@x.org", "b@x.org"]},
+        {"action": "approveReview", "by": "a@x.org"},
+        {"action": "approveReview", "by": "b@x.org"},
+        {"action": "pause"},
+    ):
+        world.send("POST", f"{path}/actions", action).ok()
+        assert numbers(world, path) == ("1.0", "1.0")
     assert upload(world, path).ok(201) == {"number": "1.1"}
+    assert world.get(path).ok()["status"] == "paused"
+
+
+def test_the_history_says_who_uploaded_and_published_what(world: "World") -> None:
+    path = new_document(world)
+    upload(world, path)
+    world.send("POST", f"{path}/versions/0.1/publish").ok(201)
+    told = [(each["action"], each["version"], each["key"]) for each in world.get(f"{path}/history").ok()["data"]]
+    assert told == [("publish", "1.0", "operator"), ("upload", "0.1", "operator"), ("create", None, "operator")]
 
 
 # --- What is refused --------------------------------------------------------------------------------------------------
