@@ -451,7 +451,8 @@ class Clients:
         what: str = "retry",
     ) -> None:
         asked = self._owned(kind, command, subscriber)
-        again = Again(first, last, self.world.time.now, replay_id, what, asked)
+        failed = frozenset(s for s in range(first, last + 1) if self.world.delivery(subscriber, s).is_given_up)
+        again = Again(first, last, self.world.time.now, replay_id, what, failed, asked)
         subscriber.again.append(again)
 
         def settle(settled: Asked) -> None:

@@ -16,7 +16,7 @@ class Doom(NamedTuple):
     """How one process ends, and what happens before."""
 
     how: str
-    """turns, seconds, write, sync, disk error, stop, replaced."""
+    """turns, seconds, write, sync, disk error, sync error, stop, replaced."""
     after: float
     """So many of them; of `stop` and `replaced`, seconds."""
     power_cut: float | None
@@ -34,15 +34,23 @@ class Doom(NamedTuple):
 HEALTHY = Doom("stop", float("inf"), None, None, (), 0.0, 0.0)
 
 
+HOWS = {
+    "turns": 5, "seconds": 3, "write": 3, "sync": 4, "disk error": 1, "sync error": 2, "stop": 2, "replaced": 1.5,
+}  # fmt: skip
+"""How a process may end, and how often it does."""
+
+
 def draw(random: Random) -> Doom:
     how = random.choices(
-        ("turns", "seconds", "write", "sync", "disk error", "stop", "replaced"), (5, 3, 3, 4, 2, 2, 1.5)
+        ("turns", "seconds", "write", "sync", "disk error", "sync error", "stop", "replaced"),
+        (5, 3, 3, 4, 1, 2, 2, 1.5),
     )[0]
     after: float = {
         "turns": random.randrange(1, random.choice((30, 300, 3_000))),
         "write": random.randrange(1, random.choice((30, 300, 2_000))),
         "sync": random.randrange(1, random.choice((10, 60, 300))),
         "disk error": random.randrange(1, random.choice((60, 600, 3_000))),
+        "sync error": random.randrange(1, random.choice((10, 60, 300))),
     }.get(how, random.uniform(0, random.choice((0.2, 3.0, 90.0, 400.0))))
     full = None
     if random.random() < 0.15:
@@ -85,8 +93,12 @@ class Faults:
         doom = self._doom
         if operation == "sync":
             self.syncs += 1
-        reached = self.syncs if doom.how == "sync" else self.operations
-        if doom.how in ("write", "sync", "disk error") and reached >= doom.after and not self.failed_operation:
+        reached = self.syncs if doom.how in ("sync", "sync error") else self.operations
+        if (
+            doom.how in ("write", "sync", "disk error", "sync error")
+            and reached >= doom.after
+            and not self.failed_operation
+        ):
             self._fail(f"{operation} of {kind}")
         if self.is_full and grows and kind == "wal":
             self._counts["disk full"] += 1
@@ -95,7 +107,7 @@ class Faults:
     def _fail(self, where: str) -> None:
         self.failed_operation = True
         assert self.disk is not None
-        if self._doom.how == "disk error":
+        if self._doom.how in ("disk error", "sync error"):
             self._counts[f"disk error at {where}"] += 1
         else:
             self._counts[f"crash at {where}"] += 1

@@ -135,6 +135,8 @@ class Again(NamedTuple):
     replay_id: str | None
     what: str
     """failed, all; of a retry: retry."""
+    failed: frozenset[int]
+    """Those of the range that had surely been given up."""
     asked: Asked
 
 
@@ -261,6 +263,12 @@ class Delivery:
     @property
     def may_be_given_up(self) -> bool:
         return max(self.failures) >= self.subscriber.budget_least
+
+    @property
+    def is_given_up(self) -> bool:
+        """Surely, and nothing of it is under way."""
+        most = self.subscriber.budget_most
+        return min(self.failures) >= most and not self.succeeded and self.again is None and not self.flying
 
     def __repr__(self) -> str:
         return f"delivery of {self.sequence} to {self.subscriber}, counted {self.failures}, sent {self.sends}"

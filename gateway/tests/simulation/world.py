@@ -12,7 +12,7 @@ import itertools
 import os
 import tempfile
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -38,6 +38,7 @@ from signalpost.store.sqlite import reads
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import connect, migrate
 from signalpost.store.sqlite.store import Executors, SqliteStore
+from signalpost.store.store import LaneFlush, LaneFlushed
 from signalpost.store.vault import Vault
 
 BEGINNING = 1_760_000_000 * SECOND
@@ -51,6 +52,17 @@ STEPS_MOST = 3_000_000
 
 class Violation(Exception):
     """Something happened that must not."""
+
+
+class WatchedStore(SqliteStore):
+    """Tells when a lane turns out to be another process's."""
+
+    fenced = False
+
+    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
+        recorded = await super().record(flushes)
+        self.fenced = self.fenced or len(recorded) < len(flushes)
+        return recorded
 
 
 class Life:
@@ -67,6 +79,8 @@ class Life:
         self.clients: asyncio.Task[None] | None = None
         self.waiting: dict[Asked, None] = {}
         self.is_dead = False
+        self.is_zombie = False
+        """Another process has taken its place, and it does not know yet."""
         self.began_at = world.time.now
         self.exits = False
         """The disk failed: it is about to end by itself."""
@@ -76,7 +90,7 @@ class Life:
         clock = VirtualClock(world, self.loop)
         self.clock = clock
         work = VirtualExecutor(self._work_seconds)
-        self.store = SqliteStore(
+        self.store = WatchedStore(
             disk.database,
             Vault(bytes(32)),
             Links(b"", ""),
@@ -100,6 +114,15 @@ class Life:
     def connection(self) -> apsw.Connection:
         """For reads that stand for a client's."""
         return self.store._readers[-1]
+
+    @contextlib.contextmanager
+    def connection_to_write(self) -> Iterator[apsw.Connection]:
+        """For what another node would write."""
+        connection = connect(self.disk.database, vfs=VFS)
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     def _work_seconds(self) -> float:
         random = self.world.random
@@ -152,6 +175,10 @@ class World:
         self.tenants = list(range(1, self.plan.tenants + 1))
         self.entries: dict[int, list[Entry]] = {tenant: [] for tenant in self.tenants}
         """Of each tenant's log, all that was seen by now."""
+        self.seen_at: dict[int, list[float]] = {tenant: [] for tenant in self.tenants}
+        """When each of these was seen first."""
+        self.documents: dict[tuple[int, str], list[Entry]] = {}
+        """The same by document."""
         self.receivers: dict[str, Receiver] = {}
         self.deliveries: dict[tuple[str, int], Delivery] = {}
         self.clients = Clients(self)
@@ -171,7 +198,9 @@ class World:
         self._trace: deque[tuple[float, str, object]] = deque(maxlen=TRACED)
         self.violation: Violation | None = None
         self.checkers = [make(self) for make in CHECKERS]
-        self._on = {name: self._overriding(name) for name in ("asked", "told", "sent", "ended", "began", "finished")}
+        self._on = {
+            name: self._overriding(name) for name in ("asked", "told", "sent", "ended", "began", "finished", "read")
+        }
         for number, mood in enumerate(self.plan.endpoints):
             self.receivers[f"s{number}"] = Receiver(MOODS[mood], self.random)
 
@@ -220,7 +249,10 @@ class World:
         entries = self.entries[tenant]
         for event in reads.events_after(life.connection, tenant, len(entries), 1_000_000):
             title = title_of(event.body).data.document.title
-            entries.append(Entry(event.sequence, event.at, event.id, event.type, event.document_id, event.body, title))
+            entry = Entry(event.sequence, event.at, event.id, event.type, event.document_id, event.body, title)
+            entries.append(entry)
+            self.seen_at[tenant].append(self.time.now)
+            self.documents.setdefault((tenant, entry.document_id), []).append(entry)
 
     def is_alive(self, number: int) -> bool:
         return number == self.life.number
@@ -245,6 +277,9 @@ class World:
             if not any(delivery.subscriber.deleted.ever()):
                 self.unrecorded += [(delivery, s) for s in delivery.sends if s.wall not in known and not s.is_cut]
             delivery.recall(known)
+            for sent in delivery.sends:
+                if known.get(sent.wall) and sent.outcome is not None and sent.is_cut:
+                    self.fail("attempts", f"{sent} was cut short, and counts")
 
     # --- What happens -------------------------------------------------------------------------------------------------
 
@@ -268,6 +303,10 @@ class World:
 
     def sent(self, sent: Sent) -> None:
         self.attempts += 1
+        if sent.life != self.life.number:
+            # Whatever the process in its place does, this one may send what it has: it is stopped by its next record.
+            self.trace("sends, though replaced,", sent)
+            return
         self.trace("sends", sent)
         self.wall_most = max(self.wall_most, sent.wall)
         for check in self._on["sent"]:
@@ -277,6 +316,8 @@ class World:
 
     def ended(self, sent: Sent) -> None:
         assert sent.outcome is not None
+        if sent.life != self.life.number:
+            return
         self.trace("answered" if sent.delivered else str(sent.outcome.failure), sent)
         if not sent.is_test:
             self.delivery(self.subscriber(sent.host), sent.sequence).note_ended(sent)
@@ -308,7 +349,7 @@ class World:
         try:
             life = Life(self, number, disk, doom)
         except Exception as error:
-            if not disk.dead and doom.how != "disk error":
+            if not disk.dead and doom.how not in ("disk error", "sync error"):
                 self.fail("defects", f"it does not start: {error!r}")
                 self._raise()
             return None
@@ -328,6 +369,37 @@ class World:
         self._set_timers(life)
         life.clients = life.loop.create_task(self._go_on(life))
         self._drive(life)
+        if doom.how == "replaced" and not life.disk.dead and not life.exits:
+            return self._replace(life)
+        return self._end(life)
+
+    def _replace(self, frozen: Life) -> Image:
+        """Another process takes up every lane while this one is frozen. It thaws, and goes on until it learns of that:
+        nothing that it records then may count."""
+        while frozen.waiting:
+            frozen.loop.step()  # nobody waits for its answer any more: no change is to come out of it
+            self._raise()
+        assert frozen.clients is not None
+        frozen.clients.cancel()
+        self.counts["taken over while frozen"] += 1
+        self.trace(f"process {frozen.number} is frozen")
+        frozen.is_zombie = True
+        self._note_end(frozen)
+        with frozen.connection_to_write() as connection:
+            connection.execute("UPDATE lane SET version = version + 1")
+        life = self._start(next(self._lives), frozen.disk, HEALTHY)
+        assert life is not None
+        self._set_timers(life)
+        life.clients = life.loop.create_task(self._go_on(life))
+        self._drive(life, self.random.choice((0.0, 0.05, 1.0, 30.0)))
+        self.trace(f"process {frozen.number} thaws")
+        end = self.time.now + 60.0
+        while not frozen.store.fenced and self.time.now < end and not life.exits:
+            (frozen if frozen.loop.next_event <= life.loop.next_event else life).loop.step()
+            self._raise()
+        self.counts["fenced after that"] += frozen.store.fenced
+        frozen.bury()
+        self._drive(life, self.random.choice((0.0, 1.0, 30.0)))
         return self._end(life)
 
     def _set_timers(self, life: Life) -> None:
@@ -374,11 +446,13 @@ class World:
             await asyncio.sleep(self.random.choice((0.01, 1.0, 10.0)))
             await self.clients.repeat_open(life)
 
-    def _drive(self, life: Life) -> None:
-        """Step by step until its doom."""
+    def _drive(self, life: Life, seconds: float | None = None) -> None:
+        """Step by step until its doom, or for some seconds."""
         doom, loop, began = life.doom, life.loop, self.time.now
         turns = doom.after if doom.how == "turns" else float("inf")
-        end = began + (doom.after if doom.how in ("seconds", "stop", "replaced") else 600.0)
+        if seconds is None:
+            seconds = doom.after if doom.how in ("seconds", "stop", "replaced") else 600.0
+        end = began + seconds
         exits_at: float | None = None
         for turn in itertools.count():
             if turn >= turns or life.disk.dead or self.time.now >= end or loop.next_event >= end:
@@ -406,18 +480,22 @@ class World:
         self.trace(
             "process ends" + ("" if power is None else f", the power is cut; {power:.0%} of the unsynced is left")
         )
-        trouble = doom.full is not None or doom.stalls > 0 or life.exits
-        self._ended[life.number] = (self.time.now, trouble)
+        self._note_end(life)
         self._bury(life)
         life.disk.forget()
         self.time.now += doom.off
         return image
 
+    def _note_end(self, life: Life) -> None:
+        """What it has under way is nobody's any more."""
+        trouble = life.doom.full is not None or life.doom.stalls > 0 or life.exits
+        self._ended[life.number] = (self.time.now, trouble)
+        for delivery in self.deliveries.values():
+            delivery.flying = [sent for sent in delivery.flying if sent.life != life.number]
+
     def _bury(self, life: Life) -> None:
         life.bury()
         self.clients.lost(life)
-        for delivery in self.deliveries.values():
-            delivery.flying = [sent for sent in delivery.flying if sent.life != life.number]
         self._raise()
 
     def _stop(self, life: Life) -> None:
@@ -458,16 +536,18 @@ class World:
                     return
                 await asyncio.sleep(5)
             await asyncio.sleep(15)
+            for tenant in self.tenants:
+                self.read_log(life, tenant)
+            for check in self._on["finished"]:
+                check(life)
+            for look in self._on["read"]:
+                await look(life)
 
         task = life.loop.create_task(settle())
         while not task.done():
             life.loop.step()
             self._raise()
         task.result()
-        for tenant in self.tenants:
-            self.read_log(life, tenant)
-        for check in self._on["finished"]:
-            check(life)
         self._raise()
         self._stop(life)
         life.disk.dead = True

@@ -32,3 +32,6 @@ class Checker:
 
     def finished(self, life: "Life") -> None:
         """All is well again and everything settled; the last process still runs."""
+
+    async def read(self, life: "Life") -> None:
+        """The same moment, for those that ask the gateway for something."""

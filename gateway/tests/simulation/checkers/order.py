@@ -15,9 +15,6 @@ class Order(Checker):
     def __init__(self, world: "World") -> None:
         super().__init__(world)
         self._flying: dict[tuple[str, str], Sent] = {}
-        self._documents: dict[tuple[int, str], list[Entry]] = {}
-        """Events of each document, oldest first."""
-        self._read: dict[int, int] = {}
         self._settled: dict[tuple[str, str], int] = {}
         """Up to there, all of a document were seen to be settled."""
         self._sent: dict[tuple[str, str], int] = {}
@@ -54,15 +51,10 @@ class Order(Checker):
 
     def _earlier(self, subscriber: Subscriber, entry: Entry, after: int) -> list[Entry]:
         """Those of its document before it that the subscription surely waits for."""
-        tenant = subscriber.tenant
-        entries = self.world.entries[tenant]
-        for each in entries[self._read.get(tenant, 0) :]:
-            self._documents.setdefault((tenant, each.document_id), []).append(each)
-        self._read[tenant] = len(entries)
         first = max(after, subscriber.skipped_to)
         return [
             each
-            for each in self._documents[tenant, entry.document_id]
+            for each in self.world.documents[subscriber.tenant, entry.document_id]
             if first < each.sequence < entry.sequence and subscriber.wants(each.sequence, each.type)
         ]
 

@@ -1,0 +1,111 @@
+"""No endpoint with work waits because of others: one that has nothing under way and something that may be sent gets its
+turn at once, and one that answers well and at once gets its events at once, whatever the others do."""
+
+from typing import TYPE_CHECKING
+
+from gateway.tests.simulation.checkers import Checker
+from gateway.tests.simulation.history import Asked, Subscriber
+from gateway.tests.simulation.network import Sent, well
+
+from signalpost.domain.outcome import Failure
+
+if TYPE_CHECKING:
+    from gateway.tests.simulation.world import Life, World
+
+IDLE_MOST = 2.0
+"""Seconds that an endpoint may be idle while there is something for it: what reading and recording take, and more."""
+BREAKER_FROM = 20
+"""Failures in a row after which an endpoint may be left alone for minutes."""
+
+
+class _Endpoint:
+    """What is seen of one."""
+
+    def __init__(self, at: float) -> None:
+        self.quiet_since = at
+        """Since then nothing was changed that could hold it back."""
+        self.idle_since = at
+        self.flying = 0
+        self.failures = 0
+        self.held_until = 0.0
+
+
+class Waiting(Checker):
+    def __init__(self, world: "World") -> None:
+        super().__init__(world)
+        self._endpoints: dict[str, _Endpoint] = {}
+
+    def _of(self, host: str) -> _Endpoint:
+        found = self._endpoints.get(host)
+        if found is None:
+            found = self._endpoints[host] = _Endpoint(self.world.time.now)
+        return found
+
+    def began(self, life: "Life") -> None:
+        now = self.world.time.now
+        for endpoint in self._endpoints.values():
+            endpoint.quiet_since = endpoint.idle_since = now
+            endpoint.flying = 0
+
+    def told(self, asked: Asked) -> None:
+        if asked.subscription is not None:
+            self._of(asked.subscription.key).quiet_since = self.world.time.now
+
+    def sent(self, sent: Sent) -> None:
+        if sent.is_test:
+            return
+        endpoint = self._of(sent.host)
+        if not sent.is_replay and self._is_free(sent, endpoint):
+            ready = self._ready_at(self.world.subscriber(sent.host), sent)
+            since = max(ready, endpoint.quiet_since, endpoint.held_until)
+            if endpoint.flying == 0 and sent.at - max(since, endpoint.idle_since) > IDLE_MOST:
+                self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint idle since {endpoint.idle_since:.3f}")
+            if self.world.receiver(sent.host).mood is well and sent.at - since > self._well_most(sent):
+                self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint is well")
+        endpoint.flying += 1
+
+    def _is_free(self, sent: Sent, endpoint: _Endpoint) -> bool:
+        """Whether nothing that may take its time holds the endpoint back."""
+        subscriber, doom = self.world.subscriber(sent.host), self.world.life.doom
+        return (
+            endpoint.failures < BREAKER_FROM
+            and doom.stalls == 0
+            and doom.full is None
+            and subscriber.rate_limit.at(sent.at) == [None]
+            and subscriber.ordering.at(sent.at) == ["loose"]
+        )
+
+    def _ready_at(self, subscriber: Subscriber, sent: Sent) -> float:
+        """By when it could have been sent, as far as it alone is concerned."""
+        if sent.attempt > 1:
+            delays = max((max(each, default=300) for each in subscriber.retry_delays.ever()), default=300)
+            if all(each == (10, 60, 300) for each in subscriber.retry_delays.ever()):
+                delays = (10, 60, 300)[sent.attempt - 2]
+            failed = self.world.delivery(subscriber, sent.sequence).ends.get(sent.attempt - 1, ())
+            latest = max((each.ended_at + 1.2 * max(delays, each.asked_for + 1) for each in failed), default=sent.at)
+            return latest + self.world.clock_lag
+        seen = self.world.seen_at[subscriber.tenant]
+        return seen[sent.sequence - 1] if sent.sequence <= len(seen) else sent.at
+
+    def _well_most(self, sent: Sent) -> float:
+        """A document's events go one after the other."""
+        tenant = self.world.subscriber(sent.host).tenant
+        entry = self.world.entries[tenant][sent.sequence - 1]
+        return 5.0 + 0.2 * len(self.world.documents[tenant, entry.document_id])
+
+    def ended(self, sent: Sent) -> None:
+        if sent.is_test:
+            return
+        endpoint = self._of(sent.host)
+        endpoint.flying -= 1
+        endpoint.idle_since = sent.ended_at
+        assert sent.outcome is not None
+        if sent.delivered:
+            if endpoint.failures >= BREAKER_FROM:
+                endpoint.quiet_since = sent.ended_at
+            endpoint.failures = 0
+        elif sent.outcome.failure is not Failure.CUT:
+            endpoint.failures += 1
+            endpoint.quiet_since = sent.ended_at
+        if sent.outcome.retry_after is not None:
+            endpoint.held_until = max(endpoint.held_until, sent.ended_at + sent.asked_for + 1)

@@ -1,0 +1,497 @@
+"""Does it bite? Faults planted into the gateway, one at a time; the simulation must find each.
+
+A fault takes the place of one function. `make simulate-planted` tells after how many seeds each was found, and by which
+checker.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+from gateway.tests.simulation.runner import simulate
+from gateway.tests.simulation.world import Folder, Violation
+from msgspec.structs import replace
+
+from signalpost.destinations.webhook import Webhook
+from signalpost.domain import breaker, concurrency, pace, retry
+from signalpost.domain.batch import Batch
+from signalpost.domain.delivery import Input, State, Verdict
+from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
+from signalpost.domain.lane import Lane, _Document
+from signalpost.domain.outcome import Failure
+from signalpost.engine import engine
+from signalpost.engine.committer import Committer
+from signalpost.engine.dispatcher import Dispatcher
+from signalpost.engine.engine import Engine
+from signalpost.engine.feeder import Feeder
+from signalpost.engine.log_cache import LogCache
+from signalpost.engine.recorder import Recorder
+from signalpost.engine.runner import Runner
+from signalpost.store.sqlite import publish, reads, record, store
+from signalpost.store.sqlite.writer import Writer
+from signalpost.store.store import LaneFlushed
+
+SEEDS_MOST = 2_000
+
+
+class Fault(NamedTuple):
+    name: str
+    owner: Any
+    attribute: str
+    make: Callable[[Any], Any]
+    """From the right function to the faulty one."""
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        right = vars(self.owner)[self.attribute]
+        setattr(self.owner, self.attribute, self.make(right))
+        try:
+            yield
+        finally:
+            setattr(self.owner, self.attribute, right)
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(name: str, owner: Any, attribute: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    def plant(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        FAULTS.append(Fault(name, owner, attribute, make))
+        return make
+
+    return plant
+
+
+# --- What is durable --------------------------------------------------------------------------------------------------
+
+
+@fault("answers before the commit", Writer, "_commit")
+def _(_right: Any) -> Any:
+    def commit(self: Writer, jobs: Any) -> list[Any]:
+        """The transaction ends with the next group."""
+        connection = self._connection
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+        connection.execute("BEGIN IMMEDIATE")
+        return [job(connection) for job in jobs]
+
+    return commit
+
+
+@fault("does not wait for the disk", store, "connect")
+def _(right: Any) -> Any:
+    def connect(*args: Any, **kwargs: Any) -> apsw.Connection:
+        connection: apsw.Connection = right(*args, **kwargs)
+        connection.pragma("synchronous", "normal")
+        return connection
+
+    return connect
+
+
+@fault("calls a commit whose end is unknown undone", Writer, "_transact")
+def _(right: Any) -> Any:
+    def transact(self: Writer, jobs: Any) -> Any:
+        return [
+            (result, DiskNearlyFull() if isinstance(error, OutcomeUnknown) else error)
+            for result, error in right(self, jobs)
+        ]
+
+    return transact
+
+
+@fault("forgets Idempotency-Keys", Batch, "_repeated")
+def _(_right: Any) -> Any:
+    return lambda *_: None
+
+
+@fault("takes createdAt from the clock as it is", publish, "publish")
+def _(right: Any) -> Any:
+    def publish_at(connection: Any, commands: Any, now: int, *rest: Any) -> Any:
+        connection.execute("UPDATE tenant SET last_at = 0")
+        return right(connection, commands, now, *rest)
+
+    return publish_at
+
+
+@fault("leaves a number out", Batch, "_append")
+def _(right: Any) -> Any:
+    def append(self: Batch, tenant: Any, stamp: Any, *rest: Any) -> str:
+        left_out = stamp.sequence % 20 == 19
+        made: str = right(self, tenant, stamp._replace(sequence=stamp.sequence + left_out), *rest)
+        return made
+
+    return append
+
+
+@fault("commits the first of a large batch twice", Committer, "_commit")
+def _(right: Any) -> Any:
+    async def commit(self: Committer, batch: Any) -> None:
+        if len(batch) > 5:
+            await self._store.publish([batch[0][0]])
+        await right(self, batch)
+
+    return commit
+
+
+# --- What a restart knows ---------------------------------------------------------------------------------------------
+
+
+@fault("does not record what is open", Lane, "changes")
+def _(right: Any) -> Any:
+    return lambda self: right(self)._replace(open=())
+
+
+@fault("moves the head past an event that it did not open", Lane, "take")
+def _(right: Any) -> Any:
+    def take(self: Lane, sequence: int, document_id: str) -> None:
+        if sequence % 20 == 7:
+            self.skip(sequence)
+        else:
+            right(self, sequence, document_id)
+
+    return take
+
+
+@fault("loses what is parked in a restart", record, "parked_rows")
+def _(_right: Any) -> Any:
+    return lambda *_: ((), None)
+
+
+@fault("loses what is blocked in a restart", Lane, "restore")
+def _(right: Any) -> Any:
+    def restore(self: Lane, open_: Any, rows: Any, horizon: Any) -> None:
+        right(self, open_, [row for row in rows if row.state is not State.BLOCKED], horizon)
+
+    return restore
+
+
+@fault("does not check a lane's version", record, "_move_on")
+def _(right: Any) -> Any:
+    def move_on(connection: Any, flush: Any) -> bool:
+        versions = connection.execute("SELECT version FROM lane WHERE subscription_number = ?",
+                                      (flush.subscription_number,)).fetchall()  # fmt: skip
+        return bool(versions) and bool(right(connection, replace(flush, version=versions[0][0])))
+
+    return move_on
+
+
+@fault("records a failed attempt once too often", Lane, "settle")
+def _(right: Any) -> Any:
+    def settle(self: Lane, flown: Any, verdict: Verdict, attempts: int) -> None:
+        if verdict.counted and verdict.input is Input.FAIL:
+            flown.charged += 1
+        right(self, flown, verdict, attempts)
+
+    return settle
+
+
+@fault("drops what changes while it records", Recorder, "changed")
+def _(right: Any) -> Any:
+    def changed(self: Recorder, lane: Runner) -> None:
+        if not lane.writing:
+            right(self, lane)
+
+    return changed
+
+
+@fault("drops what it could not record", Recorder, "_until_recorded")
+def _(_right: Any) -> Any:
+    async def until_recorded(self: Recorder, flushes: Any) -> Any:
+        try:
+            return await self._store.record(flushes)
+        except Exception:
+            return {flush.subscription_number: LaneFlushed() for flush in flushes}
+
+    return until_recorded
+
+
+@fault("tells of an attempt before it is recorded", Runner, "flush")
+def _(right: Any) -> Any:
+    def flush(self: Runner) -> Any:
+        made = right(self)
+        made.attempts.clear()
+        return made
+
+    return flush
+
+
+@fault("forgets a retry by hand in a restart", reads, "load")
+def _(right: Any) -> Any:
+    def load(connection: Any, vault: Any) -> Any:
+        return replace(right(connection, vault), retries=())
+
+    return load
+
+
+# --- Who gets what ----------------------------------------------------------------------------------------------------
+
+
+@fault("filters by what is asked for now", Runner, "pass_by")
+def _(_right: Any) -> Any:
+    def pass_by(self: Runner, event: Any) -> None:
+        if event.type & self.subscription.filters[-1][1]:
+            self.lane.take(event.sequence, event.document_id)
+        else:
+            self.lane.skip(event.sequence)
+
+    return pass_by
+
+
+@fault("skips a gap in the cache", LogCache, "get")
+def _(right: Any) -> Any:
+    def get(self: LogCache, tenant_id: int, sequence: int) -> Any:
+        return right(self, tenant_id, sequence) or right(self, tenant_id, sequence + 1)
+
+    return get
+
+
+@fault("leaves out the first of a page", reads, "events_after")
+def _(right: Any) -> Any:
+    def events_after(connection: Any, tenant_id: int, sequence: int, limit: int) -> Any:
+        page = right(connection, tenant_id, sequence, limit)
+        return page[1:] if limit == 256 and len(page) > 3 else page
+
+    return events_after
+
+
+@fault("wakes the first lane alone", Engine, "_wake_for")
+def _(right: Any) -> Any:
+    def wake_for(self: Engine, events: Any) -> None:
+        wanting = self._wanting
+        self._wanting = {key: dict(list(lanes.items())[:1]) for key, lanes in wanting.items()}
+        right(self, events)
+        self._wanting = wanting
+
+    return wake_for
+
+
+@fault("takes a lane's head back", Engine, "_wake_for")
+def _(_right: Any) -> Any:
+    def wake_for(self: Engine, events: Any) -> None:
+        for event in events:
+            for lane in self._wanting.get((event.tenant_id, event.type), {}).values():
+                if lane.asleep:
+                    lane.asleep = False
+                    lane.lane.skip(event.sequence - 1)
+                    self._dispatcher.enlist(lane)
+
+    return wake_for
+
+
+@fault("begins with the event before a subscription", engine, "_new_lane")
+def _(right: Any) -> Any:
+    def new_lane(subscription: Any) -> Any:
+        row = right(subscription)
+        return replace(row, head=max(0, row.head - 1))
+
+    return new_lane
+
+
+@fault("begins with the second event after a subscription", engine, "_new_lane")
+def _(right: Any) -> Any:
+    def new_lane(subscription: Any) -> Any:
+        row = right(subscription)
+        return replace(row, head=row.head + 1)
+
+    return new_lane
+
+
+@fault("sends on while paused", Runner, "update")
+def _(right: Any) -> Any:
+    def update(self: Runner, subscription: Any) -> None:
+        right(self, subscription)
+        self.subscription = replace(subscription, status="active")
+
+    return update
+
+
+@fault("keeps to the URL and the secret that it began with", Runner, "update")
+def _(right: Any) -> Any:
+    def update(self: Runner, subscription: Any) -> None:
+        webhook = self.webhook
+        right(self, subscription)
+        self.webhook = webhook
+
+    return update
+
+
+@fault("signs with the new secret alone during a rotation", Webhook, "__init__")
+def _(right: Any) -> Any:
+    def init(self: Webhook, subscription: Any) -> None:
+        right(self, subscription.promoted())
+
+    return init
+
+
+# --- When -------------------------------------------------------------------------------------------------------------
+
+
+@fault("retries up to a fifth too early", retry, "delay")
+def _(right: Any) -> Any:
+    return lambda seconds, jitter, retry_after: right(seconds, -jitter, retry_after)
+
+
+@fault("does not listen to Retry-After", retry, "parse_retry_after")
+def _(_right: Any) -> Any:
+    return lambda *_: None
+
+
+@fault("makes one attempt more", Lane, "settle")
+def _(right: Any) -> Any:
+    return lambda self, flown, verdict, attempts: right(self, flown, verdict, attempts + 1)
+
+
+@fault("counts an attempt that a stop cut short", Dispatcher, "_done")
+def _(right: Any) -> Any:
+    def done(self: Dispatcher, lane: Any, of: Any, flown: Any, event_id: str, outcome: Any) -> None:
+        if outcome.failure is Failure.CUT:
+            outcome = replace(outcome, failure=Failure.RESET)
+        right(self, lane, of, flown, event_id, outcome)
+
+    return done
+
+
+@fault("lets a failed retry by hand end the schedule", Dispatcher, "_done")
+def _(right: Any) -> Any:
+    def done(self: Dispatcher, lane: Any, of: Any, flown: Any, event_id: str, outcome: Any) -> None:
+        if flown.resume_at is not None:
+            flown.resume_at, flown.charged = None, flown.budget - 1
+        right(self, lane, of, flown, event_id, outcome)
+
+    return done
+
+
+@fault("forgets a timer where another one is set", Dispatcher, "_wake_at")
+def _(right: Any) -> Any:
+    def wake_at(self: Dispatcher, lane: Any, at: int) -> None:
+        if lane.timer is None:
+            right(self, lane, at)
+
+    return wake_at
+
+
+@fault("never closes a breaker", breaker, "after_success")
+def _(_right: Any) -> Any:
+    return lambda state: state
+
+
+@fault("never probes", breaker, "after_failure")
+def _(right: Any) -> Any:
+    def after_failure(state: Any, now: int, jitter: float) -> Any:
+        after = right(state, now, jitter)
+        return after if after.probe_at is None else replace(after, probe_at=1 << 61)
+
+    return after_failure
+
+
+# --- In which order, and how many -------------------------------------------------------------------------------------
+
+
+@fault("sends two of a document at once", Lane, "_list")
+def _(right: Any) -> Any:
+    def list_(self: Lane, document: Any) -> None:
+        flying, document.flying = document.flying, None
+        right(self, document)
+        document.flying = flying
+
+    return list_
+
+
+@fault("knows no strict order", Lane, "_holds_back")
+def _(_right: Any) -> Any:
+    return lambda *_: False
+
+
+@fault("lets a replay open the way for what strict order holds back", _Document, "next")
+def _(right: Any) -> Any:
+    def following(self: Any) -> Any:
+        return self.ready[0] if self.listed else right.fget(self)
+
+    return property(following)
+
+
+@fault("knows no rate limit", pace, "earliest")
+def _(_right: Any) -> Any:
+    return lambda theoretical, rate: 0
+
+
+@fault("knows no limit of what is under way", concurrency, "after")
+def _(_right: Any) -> Any:
+    return lambda limit, outcome: 1_000
+
+
+@fault("never promotes what is blocked", Lane, "_advance")
+def _(right: Any) -> Any:
+    def advance(self: Lane, document: Any) -> None:
+        blocked, document.blocked = document.blocked, None
+        right(self, document)
+        document.blocked = blocked
+
+    return advance
+
+
+# --- Again ------------------------------------------------------------------------------------------------------------
+
+
+@fault("is done with a part of a replay that it did not queue", Feeder, "queue")
+def _(right: Any) -> Any:
+    def queue(self: Feeder, lane: Lane, asked: Any, fed: Any, steady: int, wall: int) -> None:
+        right(self, lane, asked, replace(fed, candidates=fed.candidates[:-1]), steady, wall)
+
+    return queue
+
+
+@fault("begins a replay anew after a restart", record, "replays")
+def _(right: Any) -> Any:
+    class Replays:
+        feed = staticmethod(right.feed)
+
+        @staticmethod
+        def write_progress(_connection: Any, _fed: Any) -> None: ...
+
+    return Replays
+
+
+# --- Finding them -----------------------------------------------------------------------------------------------------
+
+
+class Found(NamedTuple):
+    seeds: int
+    """How many it took; 0 if none of them found it."""
+    by: str
+
+
+def find(planted: Fault, folder: Path, first: int = 1, most: int = SEEDS_MOST) -> Found:
+    with planted.planted():
+        for number in range(most):
+            try:
+                simulate(first + number, folder)
+            except Violation as violation:
+                return Found(number + 1, str(violation))
+            except Exception as error:
+                return Found(number + 1, f"{type(error).__name__}: {error}")
+    return Found(0, "not found")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the first one for each")
+    parser.add_argument("--only", default="", help="faults with this in their name")
+    parser.add_argument("--most", type=int, default=SEEDS_MOST, help="seeds to try for each")
+    options = parser.parse_args()
+    missed = 0
+    with Folder() as folder:
+        for each in FAULTS:
+            if options.only in each.name:
+                found = find(each, folder, options.seed, options.most)
+                missed += found.seeds == 0
+                print(f"{found.seeds or '-':>6}  {each.name:<60} {found.by[:100]}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
