@@ -27,6 +27,9 @@ class _Endpoint:
         self.idle_since = at
         self.flying = 0
         self.failures = 0
+        """In a row."""
+        self.failures_most = 0
+        """The most that there ever were."""
         self.held_until = 0.0
 
 
@@ -46,6 +49,8 @@ class Waiting(Checker):
         for endpoint in self._endpoints.values():
             endpoint.quiet_since = endpoint.idle_since = now
             endpoint.flying = 0
+            # The success that ended them may not have been recorded.
+            endpoint.failures = endpoint.failures_most
 
     def told(self, asked: Asked) -> None:
         if asked.subscription is not None:
@@ -106,6 +111,7 @@ class Waiting(Checker):
             endpoint.failures = 0
         elif sent.outcome.failure is not Failure.CUT:
             endpoint.failures += 1
+            endpoint.failures_most = max(endpoint.failures_most, endpoint.failures)
             endpoint.quiet_since = sent.ended_at
         if sent.outcome.retry_after is not None:
             endpoint.held_until = max(endpoint.held_until, sent.ended_at + sent.asked_for + 1)
