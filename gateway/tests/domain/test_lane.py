@@ -43,6 +43,19 @@ def parked(
     return Row(sequence, document, State.PARKED, due, charged, 4, run, resume_at)
 
 
+def test_the_oldest_that_is_due_is_one_that_waits_for_its_turn_as_well() -> None:
+    given = Lane(3, strict=False)
+    assert given.oldest_due is None
+    given.restore([], [parked(1, "a", due=10), parked(2, "a", due=20), parked(3, "b", due=5)], 90)
+    given.fall_due(30)
+    assert (given.next_due, given.oldest_due) == (90, 5)
+    for flying in [send(given), send(given)]:
+        assert given.oldest_due == 20
+        given.settle(flying, DELIVERED, 4)
+    given.settle(send(given), DELIVERED, 4)
+    assert given.oldest_due == 90
+
+
 # --- Order ------------------------------------------------------------------------------------------------------------
 
 

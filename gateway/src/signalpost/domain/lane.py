@@ -305,6 +305,12 @@ class Lane:
         return self.horizon
 
     @property
+    def oldest_due(self) -> int | None:
+        """When the first of those that wait for their retry, or for their turn since, is or was due, µs."""
+        waiting = (delivery.due for delivery in self.parked.values() if delivery.state is not State.FLYING)
+        return min(waiting, default=self.horizon)
+
+    @property
     def wants_refill(self) -> bool:
         """The parked deliveries in memory are used up and there are more in the store. Those that are due and wait for
         their turn are rows that a refill would read again, so it is worth while only once few are left of them."""
