@@ -31,6 +31,7 @@ from gateway.tests.simulation.loop import VirtualClock, VirtualExecutor, Virtual
 from gateway.tests.simulation.network import MOODS, Network, Receiver, Sent
 
 from signalpost.domain.links import Links
+from signalpost.domain.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
@@ -384,7 +385,7 @@ class World:
         frozen.clients.cancel()
         self.counts["taken over while frozen"] += 1
         self.trace(f"process {frozen.number} is frozen")
-        frozen.is_zombie = True
+        frozen.is_zombie, frozen.faults.is_full = True, False
         self._note_end(frozen)
         with frozen.connection_to_write() as connection:
             connection.execute("UPDATE lane SET version = version + 1")
@@ -533,7 +534,7 @@ class World:
                 await clients.repeat_open(life)
             await clients.resume_all(life)
             end = self.time.now + SETTLES_WITHIN + self.clock_lag
-            while unsettled := next(self.unsettled(), None) or self._waiting(life):
+            while unsettled := next(self.unsettled(), None) or await self._waiting(life):
                 if self.time.now > end:
                     self.fail("settling", f"still not settled: {unsettled}")
                     return
@@ -570,7 +571,7 @@ class World:
                 if not delivery.succeeded and not delivery.may_be_given_up:
                     yield delivery
 
-    def _waiting(self, life: Life) -> str | None:
+    async def _waiting(self, life: Life) -> str | None:
         """A subscription that says that it has something to do."""
         for subscriber in self.clients.subscribers.values():
             found = life.engine.subscription(subscriber.tenant, subscriber.id)
@@ -578,6 +579,9 @@ class World:
                 health = life.engine.health(found)
                 if health["lag"] or health["oldestDueAt"] is not None:
                     return f"{subscriber}: {health}"
+                for replay in await life.store.replays(found, None, 250):
+                    if replay.state is ReplayState.RUNNING:
+                        return f"{subscriber}: {replay}"
         return None
 
     # --- Failing ------------------------------------------------------------------------------------------------------
