@@ -11,7 +11,7 @@ FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/t
 # and the files keep their order, in which those with slow tests are the first.
 JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo serve test simulate simulate-planted fuzz-api fuzz-sender check format lock clean
+.PHONY: help demo serve test simulate planted fuzz-api fuzz-sender check format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ test: .venv/dev ## Run every test
 simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1 COUNT=200 MINUTES=…)
 	@$(BIN)/python -m gateway.tests.simulation.runner --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
 
-simulate-planted: .venv/dev ## Plant faults into the gateway, and see after how many seeds each is found
+planted: .venv/dev ## Plant faults into the gateway, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.simulation.planted
 
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)

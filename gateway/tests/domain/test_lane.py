@@ -44,8 +44,8 @@ def parked(
 
 
 def test_the_oldest_that_is_due_is_one_that_waits_for_its_turn_as_well() -> None:
+    assert lane("a").oldest_due is None
     given = Lane(3, strict=False)
-    assert given.oldest_due is None
     given.restore([], [parked(1, "a", due=10), parked(2, "a", due=20), parked(3, "b", due=5)], 90)
     given.fall_due(30)
     assert (given.next_due, given.oldest_due) == (90, 5)

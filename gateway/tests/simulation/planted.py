@@ -1,6 +1,6 @@
 """Does it bite? Faults planted into the gateway, one at a time; the simulation must find each.
 
-A fault takes the place of one function. `make simulate-planted` tells after how many seeds each was found, and by which
+A fault takes the place of one function. `make planted` tells after how many seeds each was found, and by which
 checker.
 """
 
