@@ -16,6 +16,7 @@ import pytest
 from signalpost.domain.batch import Answer, Command, IdempotencyKey
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
+from signalpost.domain.history import HistoryPosition
 from signalpost.domain.lane import Row
 from signalpost.domain.links import Links
 from signalpost.domain.replay import Replay
@@ -28,6 +29,8 @@ from signalpost.domain.subscription_commands import (
     RetryDelivery,
 )
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.workflow import Action, Given
+from signalpost.domain.workflow_commands import ActOnDocument, ExpireSignatureRequest
 from signalpost.store.sqlite.reads import SCANNED_MOST
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import (
@@ -37,8 +40,10 @@ from signalpost.store.store import (
     DeliveryView,
     DocumentFilter,
     DocumentPosition,
+    Expiry,
     Feed,
     Health,
+    HistoryEntry,
     LaneFlush,
     LaneFlushed,
     Published,
@@ -159,6 +164,27 @@ class Shop:
             below = page.next
         raise AssertionError("paging does not end")
 
+    async def history(self, number: int, limit: int = 250, tenant: int = TENANT) -> list[HistoryEntry]:
+        """Every page to the end."""
+        found: list[HistoryEntry] = []
+        below: HistoryPosition | None = None
+        for _ in range(10_000):
+            page = await self.store.history(tenant, document_id(number), below, limit)
+            assert page is not None
+            assert len(page) <= limit
+            found += page
+            if len(page) < limit:
+                return found
+            below = page[-1].position
+        raise AssertionError("paging does not end")
+
+    async def expiring(self, limit: int = 250) -> list[Expiry]:
+        """Every part to the end."""
+        found: list[Expiry] = []
+        while part := await self.store.expiring(found[-1] if found else None, limit):
+            found += part
+        return found
+
     async def add_tenant(self) -> int:
         """Another tenant, whose log is empty."""
         connection = apsw.Connection(str(self.folder / "signalpost.db"))
@@ -195,6 +221,20 @@ def patch(number: int, title: str, *, if_match: frozenset[str] | None = None) ->
 
 def edit(number: int, **checked: Any) -> PatchDocument:
     return PatchDocument(tenant_id=TENANT, document_id=document_id(number), checked=checked)
+
+
+def act(number: int, action: str, *, caller: int | None = None, **said: Any) -> ActOnDocument:
+    return ActOnDocument(
+        tenant_id=TENANT,
+        document_id=document_id(number),
+        caller=caller,
+        action=Action(action),
+        given=Given(**said),
+    )
+
+
+def expire(number: int) -> ExpireSignatureRequest:
+    return ExpireSignatureRequest(tenant_id=TENANT, document_id=document_id(number))
 
 
 def delete(number: int) -> DeleteDocument:
@@ -299,7 +339,7 @@ class Tools:
     """The builders above, for tests: modules beside a test cannot be imported where tests have no package."""
 
     create, patch, delete, put = staticmethod(create), staticmethod(patch), staticmethod(delete), staticmethod(put)
-    edit = staticmethod(edit)
+    edit, act, expire = staticmethod(edit), staticmethod(act), staticmethod(expire)
     subscribe, change, unsubscribe = staticmethod(subscribe), staticmethod(change), staticmethod(unsubscribe)
     retry, flush = staticmethod(retry), staticmethod(flush)
     replay, cancel = staticmethod(replay), staticmethod(cancel)
