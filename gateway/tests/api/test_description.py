@@ -159,3 +159,8 @@ def test_whatever_a_description_says_is_shown_as_text(description: dict[str, Any
     shown = render({**description, "info": info, "paths": paths})
     assert "<script" not in shown
     assert re.search(r"&lt;script&gt;", shown)
+
+
+def test_a_form_is_shown_as_one(text: str) -> None:
+    assert "-F file=@contract.pdf" in text
+    assert "-F publish=true" in text

@@ -6,6 +6,8 @@ from html import escape
 from shlex import quote
 from typing import Any
 
+from signalpost.api.multipart import MEDIA_TYPE as MULTIPART
+
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #08734e; }
 @media (prefers-color-scheme: dark) { :root { --accent: #4cc795; } }
@@ -96,7 +98,7 @@ def _answers(responses: Mapping[str, Any]) -> Iterator[str]:
     yield _table(
         (
             f"<code>{status}</code>",
-            ", ".join(_kind(content["schema"]) for content in answer.get("content", {}).values()),
+            ", ".join(dict.fromkeys(_kind(content["schema"]) for content in answer.get("content", {}).values())),
             _prose(answer["description"]),
         )
         for status, answer in responses.items()
@@ -109,7 +111,10 @@ def _curl(path: str, method: str, call: Mapping[str, Any]) -> str:
         lines.append('-H "authorization: Bearer $SIGNALPOST_KEY"')
     if (body := call.get("requestBody")) is not None:
         media_type, content = next(iter(body["content"].items()))
-        lines += [f"-H 'content-type: {media_type}'", f"-d {quote(json.dumps(content['example']))}"]
+        if media_type == MULTIPART:
+            lines += [f"-F {quote(f'{name}={value}')}" for name, value in content["example"].items()]
+        else:
+            lines += [f"-H 'content-type: {media_type}'", f"-d {quote(json.dumps(content['example']))}"]
     return " \\\n  ".join(lines)
 
 

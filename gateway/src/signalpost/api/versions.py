@@ -180,12 +180,12 @@ def _shown(call: Call, version: VersionRow) -> KeptVersion:
     )
 
 
-@field(type="boolean", default=False, description="Publish it at once.")
+@field(type="string", enum=["true", "false"], default="false", description="Publish it at once.")
 def _truth(value: Any) -> bool:
     """Of a form, whose values are texts."""
-    if value not in ("true", "false", True, False):
-        raise Bad("wrong_type", "This must be true or false.")
-    return value in ("true", True)
+    if value not in ("true", "false"):
+        raise Bad("not_allowed", "This must be true or false.")
+    return bool(value == "true")
 
 
 _FILE = Field(str, {"type": "string", "format": "binary", "description": "At most 100 MiB."})
@@ -215,7 +215,7 @@ ROUTES = (
         idempotent=True,
         replies={201: Reply("The version; `documentUpdated` is on its way.", Number, _MADE)},
         errors=(NotFound,),
-        example=Example({"file": "%PDF-1.7 …", "publish": True}),
+        example=Example({"file": "@contract.pdf", "publish": "true"}),
     ),
     Route(
         name="list_versions",
