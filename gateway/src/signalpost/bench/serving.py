@@ -45,7 +45,7 @@ class GatewayProcess:
                 url = address.read_text().strip()
                 with urllib.request.urlopen(f"{url}/health/ready", timeout=1):  # noqa: S310 - its own address
                     return int(url.rsplit(":", 1)[1])
-            except (OSError, urllib.error.URLError):
+            except (OSError, ValueError, urllib.error.URLError):  # not there yet, half written, not ready
                 time.sleep(0.005)
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2]
