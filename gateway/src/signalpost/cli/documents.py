@@ -1,4 +1,4 @@
-"""`signalpost documents`: list, create, read, change, delete, import; their versions and files."""
+"""`signalpost documents`: list, create, read, change, delete, import; their versions, files and workflow."""
 
 import json
 import os
@@ -17,17 +17,19 @@ from signalpost.cli.document_files import download as fetch_file
 from signalpost.cli.document_files import newest
 from signalpost.cli.document_files import upload as send_file
 from signalpost.cli.document_import import LINE_MOST, Line, Tally, import_lines, read_lines
+from signalpost.cli.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
 from signalpost.domain.workflow import STATUSES
 
 app = App(
     name="documents",
-    help="List, create, read, change, delete and import documents; upload and download their versions.",
+    help="List, create, read, change, delete and import documents; their versions, workflow and history.",
     help_format="markdown",
 )
+for command in (act, actions, history):
+    app.command(command)
 
-ExternalId = Annotated[str, Parameter(name="EXTERNAL-ID", help="The document's externalId.")]
 Number = Annotated[str, Parameter(name="NUMBER", help="The version's number, such as 0.2.")]
 Fields = Annotated[
     list[str] | None,

@@ -1,4 +1,4 @@
-"""Moments as people say them: a timestamp, a day, or how long ago."""
+"""Moments as people say them: a timestamp, a day, or how long ago, or from now."""
 
 import re
 import time
@@ -10,20 +10,40 @@ from cyclopts import Parameter, Token
 
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 
-_AGO = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_LENGTH = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(text: str, now: int) -> str:
     """The timestamp that is meant, `now` in µs. Raises ValueError with a sentence."""
-    if ago := _AGO.fullmatch(text):
-        length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return format_timestamp(max(0, now - int(length.total_seconds()) * SECOND))
+    if (length := _length(text)) is not None:
+        return format_timestamp(max(0, now - length))
     try:
-        return format_timestamp(parse_timestamp(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text))
+        return _written(text)
     except ValueError:
         raise ValueError("Say how long ago (90s, 15m, 2h, 7d), a day or a timestamp with its zone.") from None
+
+
+def deadline(text: str, now: int) -> str:
+    """The timestamp to come that is meant, `now` in µs. Raises ValueError with a sentence."""
+    if (length := _length(text)) is not None:
+        return format_timestamp(now + length)
+    try:
+        return _written(text)
+    except ValueError:
+        raise ValueError("Say in what time (15m, 2h, 14d), a day or a timestamp with its zone.") from None
+
+
+def _length(text: str) -> int | None:
+    """In µs; None of what is no length."""
+    if (said := _LENGTH.fullmatch(text)) is None:
+        return None
+    return int(timedelta(**{_UNITS[said[2]]: int(said[1])}).total_seconds()) * SECOND
+
+
+def _written(text: str) -> str:
+    return format_timestamp(parse_timestamp(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text))
 
 
 def now() -> int:
@@ -37,4 +57,12 @@ def _read(_type: Any, tokens: Sequence[Token]) -> str:
 
 Moment = Annotated[str, Parameter(converter=_read, n_tokens=1)]
 """An option's value: given in any of these ways, a timestamp for the API."""
+
+
+def _read_deadline(_type: Any, tokens: Sequence[Token]) -> str:
+    return deadline(tokens[0].value, now())
+
+
+Deadline = Annotated[str, Parameter(converter=_read_deadline, n_tokens=1)]
+"""The same of a moment to come."""
 WAYS = "2h (ago), 2026-11-24 or 2026-11-24T10:00:00Z"
