@@ -177,12 +177,13 @@ class Plain:
         return made
 
     async def _add_version(self, tenant_id: int, document_id: str) -> None:
-        """One that is published: so events show it as the latest and as the published one."""
+        """One that is published, and a draft after it."""
         if self._workload.versions == "own":
             file = StoredFile("0" * 32, 1, b"", "application/pdf")
-            await self._engine.submit(
-                AddVersion(tenant_id=tenant_id, document_id=document_id, file=file, publish=True, by="bench")
-            )
+            for publish in (True, False):
+                await self._engine.submit(
+                    AddVersion(tenant_id=tenant_id, document_id=document_id, file=file, publish=publish, by="bench")
+                )
             return
         version = Version("1.0", "https://signalpost.example.com/files/" + "x" * 92)
         checked = {

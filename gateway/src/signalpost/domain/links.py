@@ -9,7 +9,8 @@ other can be. They are put in when an event is built or an answer given, fresh f
 
 import hmac
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from hashlib import sha256
 from struct import Struct as Layout
 from typing import Final, NamedTuple
@@ -21,9 +22,12 @@ LIFETIME: Final = 15 * 60 * SECOND
 PATH: Final = "/files/"
 _FORMAT = 1
 _LAYOUT = Layout(">BQI16sII")
+_OF_DOCUMENT, _OF_NUMBER = Layout(">BQI16s"), Layout(">II")
+"""Its two halves: a document's links share the first."""
 """With the digest behind it a multiple of three bytes: base64 without padding or bits that say nothing."""
 _DIGEST_BYTES, _BLOCK_BYTES = 32, 64
 _TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{(_LAYOUT.size + _DIGEST_BYTES) // 3 * 4}}}")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _NO_LINK = b'"downloadUrl":""'
 _VERSION = b'Version":{"number":"'
 """Before a version's number in a document as it is kept. No text in it can look so: inside of one, quotes have a
@@ -48,13 +52,13 @@ class Links:
         self._inner = sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = sha256(bytes(byte ^ 0x5C for byte in padded))
         self._prefix = public_url + PATH
+        self._prefix_bytes = self._prefix.encode()
         self._last: tuple[bytes, int, bytes] = (b"", 0, b"")
         """A document, a moment, and the one with links of the other: an event and the answer beside it share them."""
 
     def link(self, linked: Linked) -> str:
-        document = bytes.fromhex(linked.document_id.replace("-", ""))
-        said = _LAYOUT.pack(_FORMAT, linked.expires_at, linked.tenant_id, document, *linked.number)
-        return self._prefix + urlsafe_b64encode(said + self._digest(said)).decode()
+        of_document = _of_document(linked.tenant_id, linked.document_id, linked.expires_at)
+        return self._prefix + self._token(of_document + _OF_NUMBER.pack(*linked.number)).decode()
 
     def read(self, token: str) -> Linked | None:
         """What a token was made for, in its time or not; None for one that was not made here."""
@@ -86,17 +90,25 @@ class Links:
 
     def _put_into(self, document: bytes, tenant_id: int, document_id: str, at: int) -> bytes:
 
+        of_document = _of_document(tenant_id, document_id, at + LIFETIME)
         head, *rest = document.split(_VERSION)
         parts = [head]
+        tokens: dict[bytes, bytes] = {}
+        """The latest version is often the published one."""
         for part in rest:
             found = _OWN.match(part)
             if found is None:
                 parts += _VERSION, part
                 continue
-            number = Number(int(found[1]), int(found[2]))
-            url = self.link(Linked(tenant_id, document_id, number, at + LIFETIME))
-            parts += _VERSION, found[0], url.encode(), part[found.end() :]
+            token = tokens.get(found[0])
+            if token is None:
+                token = self._token(of_document + _OF_NUMBER.pack(int(found[1]), int(found[2])))
+                tokens[found[0]] = token
+            parts += _VERSION, found[0], self._prefix_bytes, token, part[found.end() :]
         return b"".join(parts)
+
+    def _token(self, said: bytes) -> bytes:
+        return b2a_base64(said + self._digest(said), newline=False).translate(_URL_SAFE)
 
     def _digest(self, said: bytes) -> bytes:
         """HMAC-SHA256 through copied states: a third of what the library's takes."""
@@ -104,3 +116,7 @@ class Links:
         inner.update(said)
         outer.update(inner.digest())
         return outer.digest()
+
+
+def _of_document(tenant_id: int, document_id: str, expires_at: int) -> bytes:
+    return _OF_DOCUMENT.pack(_FORMAT, expires_at, tenant_id, bytes.fromhex(document_id.replace("-", "")))
