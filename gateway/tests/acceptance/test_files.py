@@ -179,3 +179,19 @@ def test_a_scrub_beside_an_upload_leaves_it_alone(gateways: Gateways) -> None:
     connection.close()
     found = scrub(gateway)
     assert (found["files"], found["missing"], found["orphans"]) == (1, [], [])
+
+
+def test_no_link_is_in_what_the_process_writes(gateways: Gateways) -> None:
+    """Who reads logs or metrics gets no file by them."""
+    gateway = gateways(log_level="debug")
+    document = gateway.api.create()["externalId"]
+    gateway.api.upload(document, b"a text")
+    url = gateway.api.ask("GET", f"/v1/documents/{document}")["latestVersion"]["downloadUrl"]
+    token = url.rsplit("/", 1)[1]
+    for path in (f"/files/{token}", f"/files/{token[:-1]}", f"/files/{token}?x=y"):
+        gateway.api.request("GET", path)
+    metrics = gateway.api.request("GET", "/metrics").body.decode()
+    assert gateway.stop() == 0
+    written = gateway.stderr.read_text() + gateway.stdout.read_text() + metrics
+    assert "/files/{token}" in written
+    assert token[:40] not in written
