@@ -68,6 +68,14 @@ class Peer:
         body, self._unread = self._unread[:length], self._unread[length:]
         return Received(head, body)
 
+    def skip(self, length: int) -> None:
+        """Read so many bytes and forget them."""
+        left = length - len(self._unread)
+        self._unread = self._unread[length:]
+        while left > 0:
+            data = self._receive()
+            left, self._unread = left - len(data), data[left:]
+
     def send(self, data: bytes) -> None:
         try:
             self.raw.sendall(data)

@@ -3,6 +3,7 @@ called."""
 
 import asyncio
 import datetime
+import gc
 import socket
 import ssl
 import threading
@@ -490,3 +491,35 @@ def test_a_kept_tls_connection_that_dies_is_replaced(
         assert endpoint.connections == 2
 
     run(scenario())
+
+
+def test_a_connection_that_is_not_made_is_closed_by_nobody_but_the_loop(
+    run: "Run", serve: Serve, sending: "Sending", authority: trustme.CA, ca_file: Path
+) -> None:
+    """Its descriptor's number is soon another's: to close it twice would cut that one off, or have the loop refuse it.
+    What Python closes by itself it warns of, and warnings are errors here."""
+
+    def reset(peer: "Peer") -> None:
+        peer.reset()
+
+    def stall(peer: "Peer") -> None:
+        peer.hold()
+
+    broken = [serve(reset), serve(stall)]
+    good = serve(OK, tls=server_context(authority, "localhost"))
+    allow = ",".join(f"https://localhost:{endpoint.port}" for endpoint in (*broken, good))
+
+    async def scenario() -> None:
+        names = {"localhost": ["127.0.0.1"]}
+        async with sending(allow=allow, names=names, attempt_timeout=1.0, ca_file=ca_file) as client:
+            stalled = []
+            for _ in range(10):
+                stalled.append(client.start(post("https", "localhost", broken[1].port)))
+                await asyncio.gather(*(client.attempt(post("https", "localhost", broken[0].port)) for _ in range(5)))
+                gc.collect()
+                outcomes = [await client.attempt(post("https", "localhost", good.port)) for _ in range(3)]
+                assert [outcome.failure for outcome in outcomes] == [None] * 3
+            assert {(await end).failure for end in stalled} == {Failure.TIMEOUT}
+
+    run(scenario())
+    gc.collect()

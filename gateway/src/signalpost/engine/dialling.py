@@ -127,8 +127,20 @@ class Dialler:
                 ssl_shutdown_timeout=1.0 if handshake else None,
             )
         except (OSError, ssl.CertificateError) as error:
+            _disown(raw)
             self._sessions.forget(target)
             raise (_tls_failure(error) if handshake else _reset()) from None
+        except BaseException:
+            _disown(raw)
+            raise
+
+
+def _disown(raw: socket.socket) -> None:
+    """Leave closing the descriptor of a connection that was not made to the loop. asyncio's own loops close it by this
+    object; uvloop took only its number, and will close that: closed here too, it could be another connection's by
+    then, or that loop's next one, which it would refuse as being in use."""
+    if not isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
+        raw.detach()
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
