@@ -92,11 +92,20 @@ class Client:
         self._key = key
 
     def call(self, method: str, path: str, body: object = None) -> Any:
+        return self._send(method, path, None if body is None else json.dumps(body).encode(), "application/json")
+
+    def upload(self, external_id: str, content: bytes) -> Any:
+        """A file becomes the document's next version."""
+        part = b'--part\r\ncontent-disposition: form-data; name="file"\r\n\r\n' + content + b"\r\n--part--\r\n"
+        media_type = "multipart/form-data; boundary=part"
+        return self._send("POST", f"/v1/documents/{external_id}/versions", part, media_type)
+
+    def _send(self, method: str, path: str, body: bytes | None, media_type: str) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the gateway's own address
             self.address + path,
             method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"authorization": f"Bearer {self._key}", "content-type": "application/json"},
+            data=body,
+            headers={"authorization": f"Bearer {self._key}", "content-type": media_type},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             content = answer.read()
@@ -140,8 +149,9 @@ def main() -> int:
         console.print(f"Subscribed to {', '.join(wanted)}; retries after 2, 4 and 8 s here (10, 60 and 300 by default)")
         watch = Watch(receiver, started)
         first_act(client, watch)
-        second_act(client, receiver, watch)
-        third_act(client, watch)
+        second_act(client, watch)
+        third_act(client, receiver, watch)
+        fourth_act(client, watch)
         return watch.sum_up(client)
 
 
@@ -156,8 +166,45 @@ def first_act(client: Client, watch: "Watch") -> None:
     watch.until_all_arrived()
 
 
-def second_act(client: Client, receiver: Receiver, watch: "Watch") -> None:
-    console.rule("They change while the receiver is down: nothing is lost", align="left")
+def second_act(client: Client, watch: "Watch") -> None:
+    console.rule("A contract is drafted, reviewed, approved, published and signed", align="left")
+    people = {"ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
+    contract = client.call("POST", "/v1/documents", {"type": "Contract", "title": "Supply agreement", **people})
+    external_id = contract["externalId"]
+    path = f"/v1/documents/{external_id}"
+
+    def act(action: str, *, shows: bool = True, **said: object) -> None:
+        """Only what a receiver can see makes an event: the first of two decisions does not."""
+        client.call("POST", f"{path}/actions", {"action": action, **said})
+        if shows:
+            watch.expect(external_id)
+            watch.until_all_arrived()
+
+    watch.expect(external_id)
+    client.upload(external_id, b"%PDF-1.7\nThe supplier supplies, and the buyer pays.")
+    watch.expect(external_id)
+    act("requestReview", reviewers=["ann@example.com", "bob@example.com"])
+    act("approveReview", shows=False, by="ann@example.com")
+    act("approveReview", by="bob@example.com")
+    act("requestApproval", approvers=["cfo@example.com"])
+    act("approve", by="cfo@example.com")
+    client.call("POST", f"{path}/versions/0.1/publish")
+    watch.expect(external_id)
+    act("requestSignature", signers=["ceo@example.com", "buyer@example.org"], expiresAt="2099-12-31T12:00:00Z")
+    act("sign", shows=False, by="buyer@example.org")
+    act("sign", by="ceo@example.com")
+    published = watch.last["data"]["document"]["publishedVersion"]
+    with urllib.request.urlopen(published["downloadUrl"], timeout=10) as file:  # noqa: S310
+        console.print(f"           the event's link leads to version {published['number']}: {file.read()[9:].decode()}")
+    console.print("           who did what:")
+    for step in reversed(client.call("GET", f"{path}/history")["data"]):
+        who = step["by"] or step["key"]
+        seen = "an event" if step["event"] else "no event: it does not show"
+        console.print(f"           {step['action']:<17} {who:<18} {step['status']:<18} [dim]{seen}[/dim]")
+
+
+def third_act(client: Client, receiver: Receiver, watch: "Watch") -> None:
+    console.rule("Documents change while the receiver is down: nothing is lost", align="left")
     receiver.failing = True
     for number, currency in enumerate(("EUR", "USD", "NZD"), start=1):
         external_id = f"d24c0644-1d31-47fa-960e-b0cc8b4f136{number}"
@@ -169,7 +216,7 @@ def second_act(client: Client, receiver: Receiver, watch: "Watch") -> None:
     watch.until_all_arrived()
 
 
-def third_act(client: Client, watch: "Watch") -> None:
+def fourth_act(client: Client, watch: "Watch") -> None:
     console.rule("One is created here, changed twice, and all are deleted", align="left")
     people = {"ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
     created = client.call("POST", "/v1/documents", {"type": "NDA", "title": "Mutual NDA", **people})["externalId"]
@@ -177,7 +224,7 @@ def third_act(client: Client, watch: "Watch") -> None:
     for value in (1000.0, 2500.5):
         client.call("PATCH", f"/v1/documents/{created}", {"contractValue": value})
         watch.expect(created)
-    for external_id in (*watch.documents()[:3], created):
+    for external_id in watch.documents():
         client.call("DELETE", f"/v1/documents/{external_id}")
         watch.expect(external_id)
     watch.until_all_arrived()
@@ -192,6 +239,8 @@ class Watch:
         self._expected: list[str] = []
         self._delivered: dict[str, Arrival] = {}
         self._attempts = 0
+        self.last: dict[str, Any] = {}
+        """The latest event that arrived."""
 
     def expect(self, external_id: str) -> None:
         """One more event of that document must arrive."""
@@ -218,6 +267,7 @@ class Watch:
         event, document = arrival.event, arrival.event["data"]["document"]
         if arrival.answered == 204:
             self._delivered.setdefault(event["id"], arrival)
+            self.last = max(self.last, event, key=lambda each: each.get("createdAt", ""))
         verified = "[green]verified[/green]" if arrival.verified else "[red]NOT VERIFIED[/red]"
         fate = "[green]arrived[/green]"
         if arrival.answered != 204:
@@ -225,7 +275,8 @@ class Watch:
         elif arrival.attempt != "1":
             fate += f" [cyan]on attempt {arrival.attempt}[/cyan]"
         seconds = arrival.at - self._started
-        console.print(f"{seconds:8.2f} s  {event['type']:<16} {document['title']:<32} {verified}  {fate}")
+        what = f"{event['type']:<16} {document['status']:<18} {document['title']:<32}"
+        console.print(f"{seconds:8.2f} s  {what} {verified}  {fate}")
 
     def _event(self, event_id: str) -> dict[str, Any]:
         return self._delivered[event_id].event
