@@ -240,3 +240,19 @@ def test_no_socket_outlives_a_connection_that_was_reset_while_it_was_being_made(
         run(scenario())
         gc.collect()
     assert [str(warning.message) for warning in warned if "socket" in str(warning.message)] == []
+
+
+def test_it_ends_whatever_moment_of_their_making_its_connections_are_in(
+    run: "Run", serve: "Callable[..., Endpoint]", sending: "Sending"
+) -> None:
+    """uvloop says nothing of a connection that was made and given up in one turn."""
+    endpoint = serve(OK)
+
+    async def scenario() -> None:
+        for step in range(40):
+            async with asyncio.timeout(PATIENCE), sending(endpoint) as client:
+                for _ in range(20):
+                    client.start(endpoint.request())
+                await asyncio.sleep(step * 0.0001)
+
+    run(scenario())

@@ -118,29 +118,30 @@ class Dialler:
     async def _secure(self, raw: socket.socket, attempt: Attempt, owner: Owner) -> None:
         target = attempt.request.target
         handshake = self._sessions.handshake(target) if target.scheme == "https" else None
+        connection = Connection(owner, raw, attempt, self._clock(), handshake)
         try:
             await asyncio.get_running_loop().create_connection(
-                lambda: Connection(owner, raw, attempt, self._clock(), handshake),
+                lambda: connection,
                 sock=raw,
                 ssl=cast("ssl.SSLContext | None", handshake),
                 server_hostname=target.host if handshake else None,
                 ssl_shutdown_timeout=1.0 if handshake else None,
             )
         except (OSError, ssl.CertificateError) as error:
-            _disown(raw)
+            _give_up(connection, owner)
             self._sessions.forget(target)
             raise (_tls_failure(error) if handshake else _reset()) from None
         except BaseException:
-            _disown(raw)
+            _give_up(connection, owner)
             raise
 
 
-def _disown(raw: socket.socket) -> None:
-    """Leave closing the descriptor of a connection that was not made to the loop. asyncio's own loops close it by this
-    object; uvloop took only its number, and will close that: closed here too, it could be another connection's by
-    then, or that loop's next one, which it would refuse as being in use."""
+def _give_up(connection: Connection, owner: Owner) -> None:
+    """A connection that was not made. asyncio's own loops close its socket, and tell it of its loss if it knew of its
+    making. uvloop tells nothing; and it took only the descriptor's number, which it will close: closed by the socket
+    too, it could be another connection's by then."""
     if not isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
-        raw.detach()
+        owner.lost(connection)
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
