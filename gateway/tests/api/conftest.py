@@ -5,6 +5,7 @@ import base64
 import contextlib
 import http.client
 import json
+import re
 import socket
 import threading
 import time
@@ -187,6 +188,7 @@ class World(Client):
         ) as gateway:
             self._key = gateway.operator_key
             self.app = gateway.app
+            self.gateway, self.loop = gateway, asyncio.get_running_loop()
             config = server_config(
                 gateway.app,
                 max_connections=self.settings.max_connections,
@@ -196,6 +198,12 @@ class World(Client):
             self._server = uvicorn.Server(config)
             self._up.set()
             await self._server.serve([self._listener])
+
+    def waiting(self) -> int:
+        """How many changes wait for their commit."""
+        found = re.search(r"^signalpost_commands_waiting (\d+)", self.get("/metrics").body.decode(), re.MULTILINE)
+        assert found
+        return int(found[1])
 
     def links(self, public_url: str) -> Links:
         """Those that the gateway makes, with its key."""

@@ -8,10 +8,13 @@ import pytest
 
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.document_commands import DeleteDocument
-from signalpost.domain.errors import NotFound, Unavailable
-from signalpost.engine.committer import BATCH_MOST, WAITING_MOST, Committer
+from signalpost.domain.errors import NotFound, TooMany, Unavailable
+from signalpost.domain.intake import BOUNDS, Queue
+from signalpost.engine.committer import BATCH_MOST, Committer
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
+
+SINGLE = "11111111-1d31-47fa-960e-b0cc8b4f136c"
 
 
 class Book:
@@ -97,17 +100,79 @@ def test_tenants_take_turns_in_a_batch() -> None:
         await asyncio.gather(*flood, committer.submit(_command(2)))
 
     asyncio.run(scenario())
-    assert book.batches[0][:3] == [1, 2, 1], "the one command of the second tenant waits for no flood of the first"
+    assert 2 in book.batches[0], "the one command of the second tenant waits for no flood of the first"
 
 
-def test_beyond_what_may_wait_a_command_is_refused_at_once() -> None:
+def test_beyond_what_may_wait_a_command_is_refused_at_once_and_told_when_to_come_again() -> None:
+    most = BOUNDS[Queue.DOCUMENT].of_tenant
+
     async def scenario() -> list[object]:
         committer = _committer(Book(_done))
-        submitted = (committer.submit(_command()) for _ in range(WAITING_MOST + 1))
-        return await asyncio.gather(*submitted, return_exceptions=True)
+        submitted = (committer.submit(_command()) for _ in range(most + 1))
+        told: list[object] = [*await asyncio.gather(*submitted, return_exceptions=True)]
+        assert committer.waiting == 0
+        committer.check(1, Queue.DOCUMENT)
+        return told
 
-    told = asyncio.run(scenario())
-    assert [type(each) for each in told] == [Answer] * WAITING_MOST + [Unavailable]
+    *taken, refused = asyncio.run(scenario())
+    assert taken == [Answer(204)] * most
+    assert isinstance(refused, TooMany)
+    assert refused.retry_after >= 1
+
+
+def test_a_line_of_an_import_waits_for_its_place_and_is_never_refused() -> None:
+    most = BOUNDS[Queue.LINE].of_tenant
+    waited = []
+
+    async def read(committer: Committer, count: int) -> list[Answer]:
+        answers = []
+        for _ in range(count):
+            answers.append(await committer.enqueue_line(_command()))
+            waited.append(committer.waiting)
+        return [await answer for answer in answers]
+
+    async def scenario() -> None:
+        committer = _committer(Book(_done))
+        one, other = await asyncio.gather(read(committer, 3 * most), read(committer, 3 * most))
+        assert one == other == [Answer(204)] * 3 * most
+
+    asyncio.run(scenario())
+    assert max(waited) == most
+
+
+def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
+    class Batches(Book):
+        def __init__(self) -> None:
+            super().__init__(_done)
+            self.singles: list[int] = []
+
+        async def publish(self, commands: Sequence[Command]) -> Published:
+            self.singles.append(sum(command.document_id == SINGLE for command in commands))
+            return await super().publish(commands)
+
+    book = Batches()
+
+    async def scenario() -> None:
+        committer = _committer(book)
+        single = asyncio.ensure_future(committer.submit(DeleteDocument(tenant_id=1, document_id=SINGLE, caller=0)))
+        lines = [await committer.enqueue_line(_command()) for _ in range(BOUNDS[Queue.LINE].of_tenant)]
+        await asyncio.gather(single, *lines)
+
+    asyncio.run(scenario())
+    assert book.singles == [1, 0], "it is in the first batch, although the lines were there before it and fill one"
+
+
+def test_a_stop_ends_the_wait_of_a_line() -> None:
+    async def scenario() -> None:
+        committer = _committer(Book(_done))
+        lines = [await committer.enqueue_line(_command()) for _ in range(BOUNDS[Queue.LINE].of_tenant)]
+        late = asyncio.ensure_future(committer.enqueue_line(_command()))
+        await committer.close()
+        assert [await line for line in lines] == [Answer(204)] * len(lines)
+        with pytest.raises(Unavailable, match="stopping"):
+            await (await late)
+
+    asyncio.run(scenario())
 
 
 def test_after_the_end_nothing_is_taken() -> None:

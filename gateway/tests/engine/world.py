@@ -19,6 +19,7 @@ from signalpost.domain import retry
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.intake import BOUNDS, Queue
 from signalpost.domain.links import Links
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.replay import Replay, What
@@ -329,10 +330,16 @@ class Life:
 
     async def create(self, *names: str) -> None:
         """One new document for each name."""
-        await self.submit(*(self.world.create(name) for name in names))
+        await self._change([self.world.create(name) for name in names])
 
     async def update(self, name: str, times: int = 1) -> None:
-        await self.submit(*(self.world.update(name) for _ in range(times)))
+        await self._change([self.world.update(name) for _ in range(times)])
+
+    async def _change(self, commands: list[Command]) -> None:
+        """As many at a time as may wait."""
+        most = BOUNDS[Queue.DOCUMENT].of_tenant
+        for begin in range(0, len(commands), most):
+            await self.submit(*commands[begin : begin + most])
 
     async def retry(self, host: str, sequence: int) -> None:
         (event,) = await self.store.event_bodies(TENANT, [sequence])

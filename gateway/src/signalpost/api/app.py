@@ -84,6 +84,8 @@ def _finder(resources: Mapping[str, Resource]) -> Callable[[str], tuple[Resource
 
 
 def _endpoint(route: Route, services: Services) -> Endpoint:
+    intake = route.intake
+
     async def endpoint(request: Request) -> Answer | Streamed:
         principal = request.principal = services.principals.of(request.header(b"authorization"))
         principal.must_be(route.roles)
@@ -93,6 +95,8 @@ def _endpoint(route: Route, services: Services) -> Endpoint:
         if tenant_id is None:
             raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT.decode()}` names one.")
         request.tenant = tenant
+        if intake is not None:
+            services.engine.check_intake(tenant_id, intake)  # before the body is read
         return await route.handler(Call(request, services, principal, tenant_id, route.query, route.body))
 
     return endpoint

@@ -144,13 +144,13 @@ class _Import:
                 places = 1 + len(line.content or b"") // PLACE_BYTES
                 for _ in range(places):
                     await self._places.acquire()
-                self._waiting.append(self._begun(line, places))
+                self._waiting.append(await self._begun(line, places))
                 self._came.set()
         finally:
             self._waiting.append(None)
             self._came.set()
 
-    def _begun(self, line: Line, places: int) -> _Waiting:
+    async def _begun(self, line: Line, places: int) -> _Waiting:
         """Have a line committed, or say at once what is wrong with it."""
         given: Any = None
         external_id: str | None
@@ -168,7 +168,7 @@ class _Import:
                 checked=checked,
                 source_version=source_version,
             )
-            result = self._call.services.engine.enqueue(command)
+            result = await self._call.services.engine.enqueue_line(command)
         except (CallerError, Unavailable) as error:
             external_id = _external_id(given)
             result = asyncio.get_running_loop().create_future()

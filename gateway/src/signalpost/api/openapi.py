@@ -20,6 +20,7 @@ from signalpost.domain.errors import (
     NotFound,
     PreconditionFailed,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unparseable,
     UnsupportedMedia,
@@ -98,6 +99,8 @@ def errors_of(route: Route) -> tuple[type[CallerError], ...]:
         implied += [Unparseable, TooLarge]  # the key counts for one body, also where that is ignored
     if route.conditional:
         implied.append(PreconditionFailed)
+    if route.intake is not None:
+        implied.append(TooMany)
     return tuple(sorted({*implied, *route.errors}, key=lambda error: error.status))
 
 

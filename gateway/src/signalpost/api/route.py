@@ -12,6 +12,7 @@ from signalpost.domain.api_key import Role
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import CallerError
 from signalpost.domain.fields import Field
+from signalpost.domain.intake import Queue
 
 JSON: Final = "application/json"
 OPERATOR: Final = frozenset({Role.OPERATOR})
@@ -58,6 +59,13 @@ class Route(Struct, frozen=True, kw_only=True):
     errors: Sequence[type[CallerError]] = ()
     """What may go wrong beside what the other entries imply."""
     example: Example
+
+    @property
+    def intake(self) -> Queue | None:
+        """Where its change waits for its commit; None where it makes none, or (an import) is never refused for that."""
+        if not self.idempotent:
+            return None
+        return Queue.DOCUMENT if self.path.startswith("/v1/documents") else Queue.CONTROL
 
 
 class OpenRoute(Struct, frozen=True, kw_only=True):

@@ -1,24 +1,32 @@
-"""Gathers commands while the last commit runs, and commits them together: one at a time, turns between tenants.
+"""Gathers commands while the last commit runs, and commits them together, one batch at a time, in the order of
+`domain/intake.py`.
 
 A command's answer is given after its commit and not before; if the commit's outcome is unknown, the caller is told so.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
+from operator import attrgetter
+from typing import NamedTuple
 
 import structlog
 
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.errors import SignalpostError, Unavailable
+from signalpost.domain.intake import BOUNDS, Intake, Queue
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
 
 BATCH_MOST = 256
-WAITING_MOST = 10_000
 log = structlog.get_logger()
 
-_Waiting = tuple[Command, asyncio.Future[Answer]]
+
+class _Waiting(NamedTuple):
+    command: Command
+    answer: asyncio.Future[Answer]
+    is_line: bool
+    number: int
+    """In the order in which they came."""
 
 
 class Committer:
@@ -26,29 +34,62 @@ class Committer:
         self._store = store
         self._counts = counts
         self._on_published = on_published
-        self._queues: dict[int, deque[_Waiting]] = {}
-        """Tenants with something waiting; the first one has the next turn."""
-        self.waiting = 0
+        self._intake: Intake[_Waiting] = Intake()
+        self._came = 0
+        self._lines = asyncio.Semaphore(BOUNDS[Queue.LINE].of_process)
+        self._lines_of: dict[int, asyncio.Semaphore] = {}
+        """Room for lines of imports; whoever waited longest gets the next."""
         self._running: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def submit(self, command: Command) -> Answer:
-        """The command's answer, once it is durable. Raises CallerError if it is refused, Unavailable if it could not
-        be committed."""
-        return await self.enqueue(command)
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for their commit to begin."""
+        return self._intake.waiting
 
-    def enqueue(self, command: Command) -> asyncio.Future[Answer]:
-        """What `submit` waits for. Raises Unavailable where nothing can be taken."""
+    def check(self, tenant_id: int, queue: Queue) -> None:
+        """Raises TooMany where one more may not wait."""
+        self._intake.check(tenant_id, queue)
+
+    async def submit(self, command: Command) -> Answer:
+        """The command's answer, once it is durable. Raises CallerError if it is refused (TooMany at once, where too
+        many wait), Unavailable if it could not be committed."""
+        queue = Queue.CONTROL if command.document_id is None else Queue.DOCUMENT
+        self._intake.check(command.tenant_id, queue)
+        return await self._enqueue(command, queue)
+
+    async def enqueue_line(self, command: Command) -> asyncio.Future[Answer]:
+        """The answer to a line of an import (or to what the gateway does of itself), once it is durable; the line waits
+        here until there is room for it. Raises Unavailable where nothing can be taken."""
+        tenant_id = command.tenant_id
+        of_tenant = self._lines_of.get(tenant_id)
+        if of_tenant is None:
+            of_tenant = self._lines_of[tenant_id] = asyncio.Semaphore(BOUNDS[Queue.LINE].of_tenant)
+        await of_tenant.acquire()
+        try:
+            await self._lines.acquire()
+        except BaseException:
+            of_tenant.release()
+            raise
+        try:
+            return self._enqueue(command, Queue.LINE)
+        except Unavailable:
+            self._release_line(tenant_id)
+            raise
+
+    def _enqueue(self, command: Command, queue: Queue) -> asyncio.Future[Answer]:
         if self._closed:
             raise Unavailable("Signalpost is stopping. Repeat the request in a moment.")
-        if self.waiting >= WAITING_MOST:
-            raise Unavailable("Too many changes are waiting. Repeat the request in a moment.")
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(command.tenant_id, deque()).append((command, future))
-        self.waiting += 1
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._intake.add(command.tenant_id, queue, _Waiting(command, answer, queue is Queue.LINE, self._came))
+        self._came += 1
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return future
+        return answer
+
+    def _release_line(self, tenant_id: int) -> None:
+        self._lines.release()
+        self._lines_of[tenant_id].release()
 
     async def close(self) -> None:
         """Take nothing more, finish what is waiting."""
@@ -58,46 +99,42 @@ class Committer:
 
     async def _run(self) -> None:
         try:
-            while self.waiting:
-                batch = self._take()
+            while self._intake.waiting:
+                # Whose turn it is decides who is in the batch; in it what came first is decided first.
+                batch = sorted(self._intake.take(BATCH_MOST), key=_came)
+                for waiting in batch:
+                    if waiting.is_line:
+                        self._release_line(waiting.command.tenant_id)
                 await self._commit(batch)
         finally:
             self._running = None
-
-    def _take(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        while self._queues and len(batch) < BATCH_MOST:
-            tenant_id = next(iter(self._queues))
-            queue = self._queues.pop(tenant_id)
-            batch.append(queue.popleft())
-            if queue:
-                self._queues[tenant_id] = queue
-        self.waiting -= len(batch)
-        return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            published = await self._store.publish([command for command, _ in batch])
+            published = await self._store.publish([waiting.command for waiting in batch])
         except Exception as error:
             if not isinstance(error, SignalpostError):
                 log.exception("a batch could not be committed")
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
             return
         self._counts.commit_seconds.add(loop.time() - began)
         # Clients first: their answers are then written before the deliveries that follow take the loop.
-        for (_, future), result in zip(batch, published.results, strict=True):
-            if future.done():
+        for waiting, result in zip(batch, published.results, strict=True):
+            if waiting.answer.done():
                 continue  # the client is gone
             if isinstance(result, Answer):
-                future.set_result(result)
+                waiting.answer.set_result(result)
             else:
-                future.set_exception(result)
+                waiting.answer.set_exception(result)
         try:
             self._on_published(published)
         except Exception:
             # What is committed is answered as such, whatever becomes of it here: a restart reads it from the store.
             log.exception("a commit could not be followed up")
+
+
+_came = attrgetter("number")

@@ -16,6 +16,7 @@ from signalpost.domain.batch import Answer, Command, Retry, Tenant
 from signalpost.domain.breaker import is_given_up
 from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany
 from signalpost.domain.event import Event, EventType
+from signalpost.domain.intake import Queue
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.replay import Replay
 from signalpost.domain.slots import DEFAULTS, Limits
@@ -73,7 +74,7 @@ class Engine:
         )
         self._disable_after = disable_after_days * 24 * 3600 * SECOND
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
-        self._expiries = Expiries(store, clock, self.enqueue)
+        self._expiries = Expiries(store, clock, self.enqueue_line)
         self._runners: dict[int, Runner] = {}
         self._by_id: dict[tuple[int, str], Runner] = {}
         self._wanting: dict[tuple[int, int], dict[int, Runner]] = {}
@@ -117,16 +118,21 @@ class Engine:
     async def submit(self, command: Command) -> Answer:
         """See `Committer.submit`. What would make an event is refused while the disk is nearly full."""
         try:
-            return await self.enqueue(command)
+            if command.document_id is not None:
+                self.disk.check()
+            return await self._committer.submit(command)
         except DiskNearlyFull:
             await self.disk.look()
             raise
 
-    def enqueue(self, command: Command) -> asyncio.Future[Answer]:
-        """What `submit` waits for."""
-        if command.document_id is not None:
-            self.disk.check()
-        return self._committer.enqueue(command)
+    async def enqueue_line(self, command: Command) -> asyncio.Future[Answer]:
+        """See `Committer.enqueue_line`."""
+        self.disk.check()
+        return await self._committer.enqueue_line(command)
+
+    def check_intake(self, tenant_id: int, queue: Queue) -> None:
+        """Raises TooMany where one more change may not wait, so that its body need not be read."""
+        self._committer.check(tenant_id, queue)
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
         """Send a sample event to an endpoint now, beside everything else. Raises TooMany."""

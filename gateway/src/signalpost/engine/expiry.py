@@ -7,7 +7,7 @@ So it makes no difference whether the time passed while a gateway ran, or betwee
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
@@ -30,8 +30,12 @@ log = structlog.get_logger()
 
 class Expiries:
     def __init__(
-        self, store: Store, clock: Clock, enqueue: Callable[[ExpireSignatureRequest], asyncio.Future[Answer]]
+        self,
+        store: Store,
+        clock: Clock,
+        enqueue: Callable[[ExpireSignatureRequest], Awaitable[asyncio.Future[Answer]]],
     ) -> None:
+        """`enqueue` waits for a place rather than to refuse."""
         self._store = store
         self._clock = clock
         self._enqueue = enqueue
@@ -91,7 +95,8 @@ class Expiries:
             last = found[-1]
 
     async def _expire(self, expiry: Expiry) -> None:
-        await self._enqueue(ExpireSignatureRequest(tenant_id=expiry.tenant_id, document_id=expiry.document_id))
+        command = ExpireSignatureRequest(tenant_id=expiry.tenant_id, document_id=expiry.document_id)
+        await (await self._enqueue(command))
 
     def _look_through(self, results: list[BaseException | None]) -> None:
         for error in results:

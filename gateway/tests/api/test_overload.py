@@ -1,0 +1,99 @@
+"""More changes than can be made: what is beyond is refused at once, and operators are served meanwhile."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+
+from signalpost.domain.errors import TooMany, Unavailable
+from signalpost.domain.intake import BOUNDS, Queue
+from signalpost.engine.committer import BATCH_MOST
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+MOST = BOUNDS[Queue.DOCUMENT].of_tenant
+
+
+class Flood:
+    """As many documents as may wait, and some more that are refused and come again, while the database stands still."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.made = 0
+        self.refused = 0
+        self._ended = False
+        self._other = apsw.Connection(str(world.settings.data_dir / "signalpost.db"))
+        self._other.execute("BEGIN IMMEDIATE")
+        self._creating = asyncio.run_coroutine_threadsafe(self._create_all(), world.loop)
+        # The first batch is with the database, or rather is not; the others wait.
+        world.wait_until(lambda: self.refused > 0 and world.waiting() == MOST)
+
+    async def _create_all(self) -> None:
+        await asyncio.gather(*(self._create() for _ in range(MOST + 2 * BATCH_MOST)))
+
+    async def _create(self) -> None:
+        documents = self.world.gateway.documents
+        while not self._ended:
+            try:
+                await documents.create(type="NDA", title="One", owner_email="o@a.example", author_email="a@a.example")
+                self.made += 1
+            except TooMany:
+                self.refused += 1
+                await asyncio.sleep(0.02)
+            except Unavailable:
+                """The database stood still for too long; this one was not made."""
+
+    def end(self) -> None:
+        """Let all of it be committed."""
+        self._ended = True
+        if self._other.in_transaction:
+            self._other.execute("ROLLBACK")
+        self._creating.result()
+
+
+@pytest.fixture
+def flood(make_world: Callable[..., "World"]) -> Iterator[Flood]:
+    flood = Flood(make_world())
+    yield flood
+    flood.end()
+
+
+def test_a_change_of_a_document_is_refused_before_its_body_is_read_and_told_when_to_come_again(flood: Flood) -> None:
+    world = flood.world
+    answer = world.send("POST", "/v1/documents", world.document)
+    answer.refused(429, code="tenant_busy")
+    assert int(answer.headers["retry-after"]) >= 1
+    head = f"POST /v1/documents HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.key}\r\n"
+    unsent = world.raw(head.encode() + b"content-type: application/json\r\ncontent-length: 1000000\r\n\r\n", 2.0)
+    assert unsent.startswith(b"HTTP/1.1 429 ")
+    # Who may not change anything is told that first.
+    assert world.send("POST", "/v1/documents", world.document, {"authorization": None}).status == 401
+
+
+def test_whatever_is_read_is_answered_meanwhile(flood: Flood) -> None:
+    for path in ("/health/live", "/health/ready", "/metrics", "/v1/documents", "/v1/subscriptions", "/v1/events"):
+        assert flood.world.get(path).status == 200
+
+
+def test_what_was_not_refused_is_made_and_operators_do_not_wait_behind_it(flood: Flood) -> None:
+    world = flood.world
+    with ThreadPoolExecutor() as elsewhere:
+        subscribed = elsewhere.submit(_subscribe, world)
+        world.wait_until(lambda: world.waiting() > MOST)
+        flood.end()
+        starts_after = subscribed.result()
+    assert flood.made >= MOST
+    assert world.last() == flood.made
+    assert starts_after <= 3 * BATCH_MOST, "it was made with one of the next batches"
+
+
+def _subscribe(world: "World") -> int:
+    with contextlib.closing(world.another()) as other:
+        answer = other.send("POST", "/v1/subscriptions", world.subscription)
+    starts_after: int = answer.ok(201)["startsAfter"]
+    return starts_after
