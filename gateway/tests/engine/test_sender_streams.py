@@ -118,6 +118,7 @@ def test_no_answer_that_is_cut_short_is_a_success(
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n\r\n",
         b"HTTP/1.1 103 Early\r\ncontent-length: 2\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
         b"HTTP/1.1 103 Early\r\ntransfer-encoding: gzip, chunked\r\n\r\nHTTP/1.1 429 \r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: " + b"0" * 60 + b"2\r\n\r\nok",
         b"HTTP/1.1 200 O\x01\x00K\r\ncontent-length: 2\r\n\r\nok",
     ],
 )
