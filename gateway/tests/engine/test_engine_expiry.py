@@ -1,0 +1,206 @@
+"""Signature requests expire by themselves: at their time, paused, after a restart, by thousands, against signatures."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from gateway.tests.engine.world import DISK_RESERVE_MB, TENANT, Life, World
+
+from signalpost.domain.document import decode
+from signalpost.domain.errors import Conflict, Unavailable
+from signalpost.domain.timestamps import SECOND
+from signalpost.domain.workflow import Action, Given
+from signalpost.domain.workflow_commands import ActOnDocument
+from signalpost.engine import expiry
+from signalpost.engine.committer import BATCH_MOST
+from signalpost.engine.disk_reserve import LOOK_EVERY, MB
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+DAY = 86_400.0
+
+
+def act(world: World, name: str, action: Action, **said: Any) -> ActOnDocument:
+    return ActOnDocument(tenant_id=TENANT, document_id=world.uuid(name), action=action, given=Given(**said))
+
+
+async def ask(life: Life, *names: str, seconds: float) -> int:
+    """Have so many documents wait for a signature, for so long; returns when that ends."""
+    expires_at = life.clock.wall() + round(seconds * SECOND)
+    await life.create(*names)
+    await life.submit(
+        *(act(life.world, name, Action.REQUEST_SIGNATURE, people=("ann@x",), expires_at=expires_at) for name in names)
+    )
+    return expires_at
+
+
+async def status(life: Life, name: str) -> str:
+    row = await life.store.document(TENANT, life.world.uuid(name))
+    assert row is not None
+    return decode(row.body).status
+
+
+async def expired_at(life: Life) -> dict[str, int]:
+    """When the log says so, by document."""
+    found = {}
+    for event in await life.log():
+        if json.loads(event.body)["data"]["document"]["status"] == "signatureRequestExpired":
+            assert event.document_id not in found
+            found[event.document_id] = event.at
+    return found
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 2 * DAY])
+def test_a_signature_request_expires_at_its_time(world: World, seconds: float) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("well")
+        expires_at = await ask(life, "one", seconds=seconds)
+        await asyncio.sleep(seconds - 0.1)
+        assert await status(life, "one") == "awaitingSignature"
+        await asyncio.sleep(0.2)
+        assert await status(life, "one") == "signatureRequestExpired"
+        (at,) = (await expired_at(life)).values()
+        assert 0 <= at - expires_at < SECOND // 10
+        await life.until(lambda: world.endpoint("well").sequences == [1, 2, 3])
+
+    world.run(scenario)
+
+
+def test_the_nearer_one_comes_first_whenever_it_was_asked_for(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        times = {}
+        for name, seconds in (("far", 500.0), ("near", 5.0), ("between", 50.0)):
+            times[world.uuid(name)] = await ask(life, name, seconds=seconds)
+        await asyncio.sleep(600)
+        found = await expired_at(life)
+        assert list(found) == [world.uuid(name) for name in ("near", "between", "far")]
+        assert all(0 <= at - times[document] < SECOND // 10 for document, at in found.items())
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("crashed", [False, True], ids=["stopped", "crashed"])
+def test_what_expired_while_nothing_ran_expires_at_the_start(world: World, crashed: bool) -> None:
+    async def before(life: Life) -> None:
+        await ask(life, "soon", seconds=5)
+        await ask(life, "later", seconds=1000)
+
+    async def after(life: Life) -> None:
+        await asyncio.sleep(0.1)
+        assert await status(life, "soon") == "signatureRequestExpired"
+        assert await status(life, "later") == "awaitingSignature"
+        await asyncio.sleep(1000)
+        assert await status(life, "later") == "signatureRequestExpired"
+
+    if crashed:
+        world.crash(before)
+    else:
+        world.run(before)
+    world.now += 60
+    world.run(after)
+
+
+def test_a_paused_one_expires_without_a_word_and_says_so_when_it_is_resumed(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await ask(life, "one", seconds=5)
+        await life.submit(act(world, "one", Action.PAUSE))
+        await asyncio.sleep(10)
+        assert await status(life, "one") == "paused"
+        assert await expired_at(life) == {}
+        assert await life.store.expiring(None, 10) == []
+        await life.submit(act(world, "one", Action.RESUME))
+        assert await status(life, "one") == "signatureRequestExpired"
+        history = await life.store.history(TENANT, world.uuid("one"), None, 10)
+        assert history is not None
+        assert [(entry.step.action, entry.event_id is not None) for entry in history] == [
+            ("resume", True), ("expire", False), ("pause", True), ("requestSignature", True), ("create", True),
+        ]  # fmt: skip
+
+    world.run(scenario)
+
+
+def test_many_expire_at_once_each_with_one_event(world: World) -> None:
+    """In parts of a commit each, so that a client's change waits for no more than that."""
+    assert expiry.BATCH <= BATCH_MOST
+
+    async def scenario(life: Life) -> None:
+        names = [f"n{number}" for number in range(3 * expiry.BATCH + 1)]
+        await ask(life, *names, seconds=600)
+        before = len(await life.log())
+        await asyncio.sleep(601)
+        assert (await expired_at(life)).keys() == {world.uuid(name) for name in names}
+        assert len(await life.log()) == before + len(names)
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("fault", [Unavailable("busy"), OSError("broken")])
+def test_where_nothing_can_be_written_it_is_tried_again(world: World, fault: Exception) -> None:
+    async def scenario(life: Life) -> None:
+        await ask(life, "one", seconds=5)
+        world.faults.publish = fault
+        await asyncio.sleep(20)
+        assert await status(life, "one") == "awaitingSignature"
+        with pytest.raises((Unavailable, OSError)):
+            await life.submit(act(world, "one", Action.SIGN, by="ann@x"))
+        world.faults.publish = None
+        with pytest.raises(Conflict):
+            await life.submit(act(world, "one", Action.SIGN, by="ann@x"))
+        await asyncio.sleep(expiry.LOOK_EVERY)
+        assert await status(life, "one") == "signatureRequestExpired"
+        assert len(await expired_at(life)) == 1
+
+    world.run(scenario)
+
+
+def test_a_full_disk_holds_it_until_there_is_room(world: World) -> None:
+    world.look_every = LOOK_EVERY
+
+    async def scenario(life: Life) -> None:
+        await ask(life, "one", seconds=100)
+        world.disk_free = DISK_RESERVE_MB * MB // 2
+        await asyncio.sleep(150)
+        assert await status(life, "one") == "awaitingSignature"
+        assert world.logged("warning", "cannot expire now") == 1
+        world.disk_free = 2 * DISK_RESERVE_MB * MB
+        await asyncio.sleep(100)
+        assert await status(life, "one") == "signatureRequestExpired"
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_clock_that_is_set_counts_within_half_a_minute(world: World, step: int) -> None:
+    async def scenario(life: Life) -> None:
+        await ask(life, "one", seconds=1800)
+        world.wall_step = step * SECOND
+        await asyncio.sleep(40)
+        assert await status(life, "one") == ("signatureRequestExpired" if step > 0 else "awaitingSignature")
+        await asyncio.sleep(1800)
+        assert await status(life, "one") == ("signatureRequestExpired" if step > 0 else "awaitingSignature")
+        await asyncio.sleep(3600)
+        assert await status(life, "one") == "signatureRequestExpired"
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("early", [-2, -1, 0, 1, 2])
+def test_a_signature_that_races_with_the_expiry_wins_or_is_refused(world: World, early: int) -> None:
+    """Milliseconds around the deadline: one event tells what became of it, and the signer was told the same."""
+
+    async def scenario(life: Life) -> None:
+        expires_at = await ask(life, "one", seconds=60)
+        left = (expires_at - life.clock.wall()) / SECOND
+        await asyncio.sleep(left + early / 1000)
+        try:
+            await life.submit(act(world, "one", Action.SIGN, by="ann@x"))
+            signed = True
+        except Conflict:
+            signed = False
+        await asyncio.sleep(1)
+        statuses = [json.loads(event.body)["data"]["document"]["status"] for event in await life.log()]
+        assert statuses == ["created", "awaitingSignature", "executed" if signed else "signatureRequestExpired"]
+        assert signed == (early < 0)
+
+    world.run(scenario)
