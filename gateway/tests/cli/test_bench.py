@@ -1,7 +1,11 @@
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from gateway.tests.cli.command import Run, json_of
+from gateway.tests.acceptance.client import until
+from gateway.tests.cli.command import SIGNALPOST, Run, environment, json_of
+from gateway.tests.patience import PATIENCE
 
 from signalpost.bench.scenes import SCENES
 
@@ -44,6 +48,26 @@ def test_a_table_says_what_share_of_the_limit_a_rate_is(run: Run) -> None:
 def test_databases_are_made_where_the_url_says_and_removed(run: Run, tmp_path: Path) -> None:
     run("bench", *SMALL, "--scene", "engine", "--database-url", f"sqlite:///{tmp_path}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_told_to_stop_leaves_no_process_and_no_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}"
+    bench = subprocess.Popen(
+        [SIGNALPOST, "bench", "--scene", "api", "--events", "10000000", "--database-url", url],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(),
+    )  # fmt: skip
+    until(lambda: any(tmp_path.glob("*/data/address")))
+    bench.send_signal(signal.SIGTERM)
+    assert bench.wait(PATIENCE) == 130
+    assert list(tmp_path.iterdir()) == []
+    assert not [name for name in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path) in _read(name)]
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:  # the process ended meanwhile
+        return ""
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def silent(peer: "Peer") -> None:
 
 def slow_head(peer: "Peer") -> None:
     peer.read_request()
-    peer.drip(OK, 0.02)
+    peer.drip(b"HTTP/1.1 200 OK\r\nx-slow: " + b"a" * 1000, 0.02)
 
 
 def slow_body(peer: "Peer") -> None:

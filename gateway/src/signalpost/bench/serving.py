@@ -32,7 +32,11 @@ class GatewayProcess:
             [sys.executable, "-c", _SERVE, "serve", *options], stdout=subprocess.DEVNULL, stderr=self._log
         )
         os.sched_setaffinity(self._process.pid, {core})
-        self.port = self._wait_until_ready()
+        try:
+            self.port = self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
         self.start_seconds = (time.monotonic_ns() - self.began) / 1e9
         self.key = (folder / "operator-key").read_text().strip()
         self.gauge = Gauge(self._process.pid, folder)
@@ -49,7 +53,6 @@ class GatewayProcess:
                 time.sleep(0.005)
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2]
-        self._stop()
         raise PartFailed(f"the gateway did not start: {said}")
 
     def _stop(self) -> None:

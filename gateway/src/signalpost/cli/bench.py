@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -74,6 +75,8 @@ def bench(
     )
     names = _scenes(scene, tenants)
     place = None if database_url is None else _folder(database_url)
+    # Whoever ends it otherwise than with Ctrl-C would leave its parts, and their databases, behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with Stage(workload, place, tls=tls) as stage:
             found = _measure(stage, names, Size(duration, events, backlog), runs)
