@@ -174,7 +174,9 @@ class World:
         in_memory = 0
         for sequence, known in self.known.items():
             if sequence <= up_to and known.state in (State.OPEN, State.DUE, State.PARKED, State.BLOCKED):
-                in_memory += known.state is not State.PARKED or sequence in self.lane.parked
+                changed = self.lane._rows.get(sequence)
+                alone = changed is not None and changed.state is State.PARKED
+                in_memory += known.state is not State.PARKED or sequence in self.lane.parked or alone
                 self.known[sequence] = replace(known, state=State.FAILED)
         assert self.lane.abandon(up_to) == lost + in_memory
         self.note_promotions()

@@ -7,6 +7,7 @@ from gateway.tests.engine.world import BROKEN, HANG, TENANT, Life, Reply, World,
 
 from signalpost.domain.delivery import State
 from signalpost.domain.errors import Unavailable
+from signalpost.domain.lane import Bounds
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -115,6 +116,37 @@ def test_a_skipped_backlog_stays_skipped_where_only_retries_were_left_of_it(worl
     world.run(second)
     world.run(second)
     assert not {1, 2} & set(world.endpoint("a").sequences)
+
+
+def test_a_skipped_backlog_stays_skipped_where_what_is_left_of_it_is_in_the_store_alone(world: World) -> None:
+    """A load brings what a replay made due, and not the retries that are due later."""
+    world.bounds = Bounds(parked_kept=2, parked_loaded=3)
+
+    async def first(life: Life) -> None:
+        await life.subscribe("a", delays=(600, 600))
+        await life.create(*(f"d{number}" for number in range(6)))
+        await life.until(lambda: len(world.endpoint("a").sequences) == 6)
+        world.endpoint("a").answers(BROKEN)
+        await life.create(*(f"e{number}" for number in range(6)))
+        await life.until(lambda: len(world.endpoint("a").calls) == 12)
+        world.endpoint("a").answers(Reply())
+        await life.change("a", rateLimit=1)
+        for sequence in range(1, 7):
+            await life.retry("a", sequence)
+        await life.until_recorded()
+        await life.change("a", status="paused")
+        await life.until_recorded()
+
+    async def second(life: Life) -> None:
+        await life.change("a", status="active", skipBacklog=True)
+
+    async def third(_life: Life) -> None:
+        await asyncio.sleep(2_000)
+
+    world.crash(first)
+    world.crash(second)
+    world.run(third)
+    assert not {7, 8, 9, 10, 11, 12} & set(world.endpoint("a").sequences)
 
 
 def test_a_delete_drops_what_waits_and_what_flies(world: World) -> None:
@@ -234,6 +266,26 @@ def test_a_paused_lane_is_told_before_the_retention_takes_its_events(world: Worl
         await life.change("a", status="active")
         await asyncio.sleep(100)
         assert world.endpoint("a").sequences == [53, 54, 55, 56, 57]
+
+    world.run(scenario, retention_days=1)
+
+
+def test_what_waits_in_the_store_alone_is_told_as_well_when_the_retention_takes_it(world: World) -> None:
+    world.bounds = Bounds(parked_kept=2, parked_loaded=3)
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", delays=(DAYS_10,) * 3)
+        world.endpoint("a").answers(BROKEN)
+        await life.create(*(f"d{number}" for number in range(20)))
+        await asyncio.sleep(DAY * 0.2)
+        world.endpoint("a").answers(Reply())
+        for sequence in range(1, 4):
+            await life.retry("a", sequence)
+        await asyncio.sleep(DAY * 0.9)
+        assert world.endpoint("a").sequences == [1, 2, 3]
+        assert life.health("a")["lost"] == 17
+        assert world.logged("error", "retention") == 1
+        assert world.deliveries("a") == {}
 
     world.run(scenario, retention_days=1)
 

@@ -7,6 +7,7 @@ import pytest
 from gateway.tests.engine.world import BROKEN, REFUSED, TENANT, Call, Life, Reply, World, types
 
 from signalpost.domain.delivery import State
+from signalpost.domain.lane import Bounds
 from signalpost.domain.replay import ReplayState
 from signalpost.domain.replay_commands import StartReplay
 from signalpost.domain.subscription_commands import PatchSubscription
@@ -56,6 +57,26 @@ def test_what_failed_is_sent_again_and_marked_with_four_attempts_each(world: Wor
         1: (State.FAILED, 4, 1),
         3: (State.FAILED, 4, 1),
     }
+
+
+def test_a_replay_that_waits_while_retries_are_in_the_store_alone_begins_once_they_are_done(world: World) -> None:
+    world.bounds = Bounds(parked_kept=2, parked_loaded=3, replayed_below=3)
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        world.endpoint("a").answers(BROKEN)
+        await life.create(*(f"d{number}" for number in range(12)))
+        await life.until(lambda: len(world.endpoint("a").calls) == 12)
+        world.endpoint("a").answers(Reply())
+        await life.until_recorded()
+        replay_id = await life.replay("a", "failed")
+        for sequence in range(1, 13):
+            await life.retry("a", sequence)
+        await life.until(lambda: len(world.endpoint("a").sequences) == 12)
+        await asyncio.sleep(1)
+        assert (await life.replay_of("a", replay_id)).state is ReplayState.FINISHED
+
+    world.run(scenario)
 
 
 def test_what_was_delivered_is_left_alone_unless_all_is_asked_for(world: World) -> None:

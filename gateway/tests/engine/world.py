@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 from gateway.tests.simulation.loop import VirtualClock, VirtualExecutor, VirtualLoop, VirtualTime
 
-from signalpost.domain import retry
+from signalpost.domain import intake, retry
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.document_commands import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.domain.event import BY_WIRE, Event
-from signalpost.domain.intake import BOUNDS, Queue
+from signalpost.domain.lane import BOUNDS
 from signalpost.domain.links import Links
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.replay import Replay, What
@@ -311,6 +311,7 @@ class Life:
             retention_days,
             DiskReserve(DISK_RESERVE_MB, world.free_bytes, inline, world.look_every),
             cache_bytes=cache_bytes,
+            lane_bounds=world.bounds,
         )
 
     async def submit(self, *commands: Command) -> list[Answer]:
@@ -337,7 +338,7 @@ class Life:
 
     async def _change(self, commands: list[Command]) -> None:
         """As many at a time as may wait."""
-        most = BOUNDS[Queue.DOCUMENT].of_tenant
+        most = intake.BOUNDS[intake.Queue.DOCUMENT].of_tenant
         for begin in range(0, len(commands), most):
             await self.submit(*commands[begin : begin + most])
 
@@ -450,6 +451,8 @@ class World:
         """Asked before every call; they raise where it must not be made."""
         self.on_end: Callable[[Call], None] = lambda _call: None
         self.disk_free = 2 * DISK_RESERVE_MB * MB
+        self.bounds = BOUNDS
+        """How much of each lane a life keeps in memory."""
         self.look_every = 600.0
         """Seconds between two looks at it: days pass in some worlds."""
         self._titles = 0

@@ -201,6 +201,24 @@ def test_parked_rows_come_in_the_order_of_their_times_and_the_horizon_tells_of_t
     play(scenario)
 
 
+def test_parked_rows_that_are_due_late_are_counted_below_a_sequence(
+    play: "Play", make: "type[Tools]", row: RowOf
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, other = await shop.subscribe(), await shop.subscribe(2)
+        await shop.fill(10)
+        rows = [*(row(n, due=DUE + n) for n in range(1, 8)), row(8, State.FAILED, due=DUE + 8)]
+        await shop.record(make.flush(subscription, 0, 10, rows=rows))
+        await shop.record(make.flush(other, 0, 10, rows=[row(1, due=DUE + 9)]))
+        count = shop.store.count_parked
+        assert await count(subscription, below=100, due_from=0) == 7
+        assert await count(subscription, below=6, due_from=0) == 5
+        assert await count(subscription, below=6, due_from=DUE + 4) == 2
+        assert await count(subscription, below=1, due_from=0) == 0
+
+    play(scenario)
+
+
 def test_thousands_of_parked_rows_are_brought_in_by_refills_without_loss_or_repetition(
     play: "Play", make: "type[Tools]", row: RowOf
 ) -> None:

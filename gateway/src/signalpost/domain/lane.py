@@ -31,6 +31,8 @@ class Bounds(NamedTuple):
     document_open_most: int = 8
     exceptions_most: int = 20_000
     parked_kept: int = 2_000
+    parked_loaded: int = 1_000
+    """How many of them a load or a refill brings at a time; in strict order all there are."""
     replayed_below: int = 512
     """Parked ones in memory below which a replay may bring more."""
 
@@ -471,7 +473,8 @@ class Lane:
 
     def abandon(self, up_to: int) -> int:
         """Give up every delivery up to a sequence but those that fly, and move the head there. Returns how many
-        unsettled ones that were, those not yet taken in included (a `gap` from here on)."""
+        unsettled ones that were, those not yet taken in included (a `gap` from here on); those that only the store has
+        are given up with the next record, and not counted."""
         lost = max(0, up_to - self.head)
         if lost:
             # A lane that the retention catches up with again and again has one gap that grows.
@@ -510,6 +513,7 @@ class Lane:
         for row in self._parked_in_rows_alone():
             if row.sequence <= up_to:
                 self._rows[row.sequence] = row._replace(state=State.FAILED)
+                lost += 1
         return lost
 
     def _give_up(self, delivery: Delivery) -> int:

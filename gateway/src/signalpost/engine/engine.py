@@ -17,6 +17,7 @@ from signalpost.domain.breaker import is_given_up
 from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.intake import Queue
+from signalpost.domain.lane import BOUNDS, Bounds
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.replay import Replay
 from signalpost.domain.slots import DEFAULTS, Limits
@@ -33,7 +34,7 @@ from signalpost.engine.log_cache import BYTES_MOST, LogCache
 from signalpost.engine.overview import Overview
 from signalpost.engine.recorder import Recorder
 from signalpost.engine.retention import Retention
-from signalpost.engine.runner import PARKED_LOADED, PARKED_LOADED_STRICT, Runner
+from signalpost.engine.runner import Runner, parked_loaded
 from signalpost.engine.transport import Transport
 from signalpost.store.store import Health, LaneRow, Published, Store
 
@@ -59,9 +60,10 @@ class Engine:
         cache_bytes: int = BYTES_MOST,
         limits: Limits = DEFAULTS,
         disable_after_days: int = 5,
+        lane_bounds: Bounds = BOUNDS,
     ) -> None:
-        """`cache_bytes` bounds what is kept of the log in memory, `limits` what is under way. A subscription whose
-        endpoint fails for `disable_after_days` is disabled; 0 is for never."""
+        """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is of each lane, `limits` what is
+        under way. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never."""
         self.disk = disk
         self._store = store
         self._clock = clock
@@ -72,6 +74,7 @@ class Engine:
         self._dispatcher = Dispatcher(
             store, self._log, transport, clock, random, self.counts, limits, self._recorder.changed, self._on_failure
         )
+        self._bounds = lane_bounds
         self._disable_after = disable_after_days * 24 * 3600 * SECOND
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
         self._expiries = Expiries(store, clock, self.enqueue_line)
@@ -95,7 +98,7 @@ class Engine:
             self._tenants[tenant.name] = tenant
             self._log.last[tenant.id] = tenant.last_sequence
         for subscription in loaded.subscriptions:
-            row = await self._store.load_lane(subscription, _parked_loaded(subscription))
+            row = await self._store.load_lane(subscription, parked_loaded(subscription, self._bounds))
             if row is not None:
                 self._add(subscription, row, _of(subscription.number, loaded.replays))
         self._ask(loaded.retries)
@@ -311,7 +314,8 @@ class Engine:
         self._dispatcher.enlist(runner)
 
     def _add(self, subscription: Subscription, row: LaneRow, replays: Sequence[Replay]) -> None:
-        runner = Runner(subscription, row, replays, self._dispatcher.slots_for(subscription.tenant_id))
+        slots = self._dispatcher.slots_for(subscription.tenant_id)
+        runner = Runner(subscription, row, replays, slots, self._bounds)
         self._runners[subscription.number] = runner
         self._by_id[subscription.tenant_id, subscription.id] = runner
         self._index(runner)
@@ -397,10 +401,15 @@ class Engine:
             await self._recorder.written(runner)
             version = runner.version
             try:
-                row = await self._store.load_lane(runner.subscription, _parked_loaded(runner.subscription))
+                row = await self._store.load_lane(runner.subscription, parked_loaded(runner.subscription, self._bounds))
                 loaded = await self._store.load()
-            except Exception:
-                log.exception("a lane could not be loaded; it is tried again", subscription=runner.subscription.id)
+            except Exception as error:
+                say = log.warning if isinstance(error, SignalpostError) else log.exception
+                say(
+                    "a lane could not be loaded; it is tried again",
+                    subscription=runner.subscription.id,
+                    error=str(error),
+                )
                 await asyncio.sleep(LOADED_AGAIN_AFTER)
                 continue
             if row is None or number not in self._runners:
@@ -439,10 +448,6 @@ def _why_disabled(runner: Runner) -> str:
     since = runner.health.breaker.failing_since
     failed = "for days" if since is None else f"since {format_timestamp(since)}"
     return f"Every attempt failed {failed}. Resume it with status active: what waits is sent."
-
-
-def _parked_loaded(subscription: Subscription) -> int:
-    return PARKED_LOADED_STRICT if subscription.ordering == "strict" else PARKED_LOADED
 
 
 def _new_lane(subscription: Subscription) -> LaneRow:

@@ -120,6 +120,8 @@ class Recorder:
         """Give the lane what it asked to read with its write."""
         if flush.refill:
             runner.lane.refill(flushed.parked, flushed.horizon)
+            if runner.feeder.next is not None:
+                self.changed(runner)  # a replay that waited for this may have room now
         if flush.feed is not None and flushed.fed is not None:
             runner.feeder.queue(runner.lane, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall())
             self.changed(runner)

@@ -72,8 +72,9 @@ class Retention:
 
     async def _tell_lanes(self, tenant_id: int, floor: int, half: int) -> None:
         for runner in self._runners_of(tenant_id):
-            if runner.lane.is_behind(floor):
-                lost = runner.lane.abandon(floor - 1)
+            alone = await self._left_in_store(runner, floor)
+            if alone or runner.lane.is_behind(floor):
+                lost = runner.lane.abandon(floor - 1) + alone
                 runner.note_lost(lost)
                 log.error(
                     "the retention removes what was not delivered",
@@ -82,5 +83,10 @@ class Retention:
                 )
                 self._recorder.changed(runner)
                 await self._recorder.written(runner)
-            elif runner.lane.is_behind(half):
+            elif runner.lane.is_behind(half) or await self._left_in_store(runner, half):
                 log.warning("a subscription is behind by half of the retention", subscription=runner.subscription.id)
+
+    async def _left_in_store(self, runner: Runner, floor: int) -> int:
+        """Deliveries below `floor` that wait for their retry and that the lane does not keep in memory."""
+        horizon = runner.lane.horizon
+        return 0 if horizon is None else await self._store.count_parked(runner.subscription, floor, horizon)

@@ -12,7 +12,7 @@ from signalpost.destinations.webhook import Webhook
 from signalpost.domain import breaker, concurrency, pace
 from signalpost.domain.batch import Retry
 from signalpost.domain.event import Event
-from signalpost.domain.lane import Lane
+from signalpost.domain.lane import Bounds, Lane
 from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.replay import Replay
 from signalpost.domain.slots import EndpointSlots
@@ -22,7 +22,6 @@ from signalpost.engine.feeder import Feeder
 from signalpost.store.store import Attempt, Feed, Health, LaneFlush, LaneRow
 
 UNRECORDED_MOST = 1_000
-PARKED_LOADED = 1_000
 PARKED_LOADED_STRICT = 1_000_000
 NEVER = 1 << 62
 """Not before something else happens."""
@@ -30,8 +29,14 @@ NEVER = 1 << 62
 
 class Runner:
     def __init__(
-        self, subscription: Subscription, row: LaneRow, replays: Iterable[Replay], slots: EndpointSlots
+        self,
+        subscription: Subscription,
+        row: LaneRow,
+        replays: Iterable[Replay],
+        slots: EndpointSlots,
+        bounds: Bounds,
     ) -> None:
+        self._bounds = bounds
         self.subscription = subscription
         self.webhook = Webhook(subscription)
         self.slots = slots
@@ -68,7 +73,7 @@ class Runner:
         self.version = row.version
         self.recorded_head = row.head
         self.health = row.health
-        self.lane = Lane(row.head, strict=self.subscription.ordering == "strict")
+        self.lane = Lane(row.head, strict=self.subscription.ordering == "strict", bounds=self._bounds)
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
         self.feeder = Feeder(replays)
@@ -82,11 +87,7 @@ class Runner:
     def _skip_is_due(self, row: LaneRow) -> bool:
         """Whether the backlog was to be skipped and a crash came before that was recorded."""
         skip_to = self.subscription.skip_to
-        return (
-            row.head < skip_to
-            or any(sequence <= skip_to for sequence, _ in row.open)
-            or any(waiting.sequence <= skip_to and waiting.run == 0 for waiting in row.rows)
-        )
+        return row.unskipped or row.head < skip_to or any(sequence <= skip_to for sequence, _ in row.open)
 
     def update(self, subscription: Subscription) -> None:
         """Follow a change of the subscription; it holds for every attempt from now on."""
@@ -159,7 +160,6 @@ class Runner:
         attempts, self.attempts = self.attempts, []
         retries_done, self.retries_done = self.retries_done, []
         wants_refill = self.lane.wants_refill
-        strict = self.lane.strict
         return LaneFlush(
             tenant_id=self.subscription.tenant_id,
             subscription_number=self.subscription.number,
@@ -174,7 +174,7 @@ class Runner:
             retries_done=tuple(retries_done),
             replays=self.feeder.changes(),
             look_up=tuple(retry.sequence for retry in self.retries),
-            refill=(PARKED_LOADED_STRICT if strict else PARKED_LOADED) if wants_refill else 0,
+            refill=parked_loaded(self.subscription, self._bounds) if wants_refill else 0,
             feed=self._feed(),
         )
 
@@ -184,3 +184,8 @@ class Runner:
         if replay is None or self.held or self.subscription.status != "active" or not self.lane.has_room_for_replays:
             return None
         return Feed(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
+
+
+def parked_loaded(subscription: Subscription, bounds: Bounds) -> int:
+    """How many parked rows a lane takes from the store at a time."""
+    return PARKED_LOADED_STRICT if subscription.ordering == "strict" else bounds.parked_loaded

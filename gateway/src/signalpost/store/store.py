@@ -47,6 +47,8 @@ class LaneRow(Struct, frozen=True):
     rows: tuple[Row, ...]
     """Blocked ones, and the parked ones up to `horizon`."""
     horizon: int | None
+    unskipped: bool = False
+    """Whether something up to the subscription's `skip_to` is in its first run and waits."""
 
 
 class Published(Struct, frozen=True):
@@ -246,6 +248,10 @@ class Store(Protocol):
 
     async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
         """The lane with at most `parked` of its parked rows; None if the subscription was deleted."""
+        ...
+
+    async def count_parked(self, subscription: Subscription, below: int, due_from: int) -> int:
+        """How many recorded deliveries with a sequence below that are parked until `due_from` or later."""
         ...
 
     async def publish(self, commands: Sequence[Command]) -> Published: ...

@@ -114,6 +114,14 @@ def parked_rows(connection: apsw.Connection, number: int, limit: int) -> tuple[t
     return tuple(_row(*columns) for columns in kept), horizon if kept[-1][3] < horizon else horizon + 1
 
 
+def count_parked(connection: apsw.Connection, subscription: Subscription, below: int, due_from: int) -> int:
+    statement = (
+        "SELECT count(*) FROM delivery INDEXED BY delivery_state"
+        " WHERE subscription_number = ? AND state = 1 AND sequence < ? AND due >= ?"
+    )
+    return int(rows(connection, statement, (subscription.number, below, due_from))[0][0])
+
+
 def load_lane(connection: apsw.Connection, subscription: Subscription, parked: int) -> LaneRow | None:
     number = subscription.number
     found = rows(
@@ -130,6 +138,12 @@ def load_lane(connection: apsw.Connection, subscription: Subscription, parked: i
         (number,),
     )
     waiting, horizon = parked_rows(connection, number, parked)
+    unskipped = subscription.skip_to and rows(
+        connection,
+        "SELECT 1 FROM delivery INDEXED BY delivery_state WHERE subscription_number = ? AND state IN (1, 2)"
+        " AND sequence <= ? AND run = 0 LIMIT 1",
+        (number, subscription.skip_to),
+    )
     return LaneRow(
         version=version,
         head=head,
@@ -138,6 +152,7 @@ def load_lane(connection: apsw.Connection, subscription: Subscription, parked: i
         health=decode_health(health),
         rows=(*waiting, *(_row(*columns) for columns in blocked)),
         horizon=horizon,
+        unskipped=bool(unskipped),
     )
 
 

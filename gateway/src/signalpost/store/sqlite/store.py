@@ -167,6 +167,9 @@ class SqliteStore:
     async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
         return await self._read(record.load_lane, subscription, parked)
 
+    async def count_parked(self, subscription: Subscription, below: int, due_from: int) -> int:
+        return await self._read(record.count_parked, subscription, below, due_from)
+
     async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
         return await self._read(reads.events_after, tenant_id, sequence, limit)
 
