@@ -119,7 +119,13 @@ class Clients:
 
     async def repeat_open(self, life: "Life") -> None:
         for asked in list(self.open):
-            await self.ask(life, asked)
+            if self.world.wall - asked.first_wall < KEY_KEPT:
+                await self.ask(life, asked)
+            else:
+                del self.open[asked]
+                asked.told = Told.UNKNOWN if asked.may_have_happened else Told.NOTHING
+                for settled in asked.on_settled:
+                    settled(asked)
 
     # --- Documents ----------------------------------------------------------------------------------------------------
 
@@ -337,9 +343,8 @@ class Clients:
 
     async def resume_all(self, life: "Life") -> None:
         for subscriber in list(self.subscribers.values()):
-            if not subscriber.deleted.last and not (
-                subscriber.status.is_settled and subscriber.status.last == "active"
-            ):
+            found = life.engine.subscription(subscriber.tenant, subscriber.id)
+            if found is not None and found.status != "active":
                 change = subscriber.status.begin("active", self.world.time.now)
                 command = self._patch_of(subscriber, status="active")
                 await self.ask(life, self._owned("resume", command, subscriber, change))

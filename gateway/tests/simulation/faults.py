@@ -27,11 +27,11 @@ class Doom(NamedTuple):
     """When, and by how many seconds the wall clock is set."""
     stalls: float
     """The chance that a work of the disk takes long."""
-    off: float
-    """Seconds until the next process starts."""
+    unreadable: tuple[float, float] | None
+    """From when to when the log cannot be read, nor a lane recorded, seconds."""
 
 
-HEALTHY = Doom("stop", float("inf"), None, None, (), 0.0, 0.0)
+HEALTHY = Doom("stop", float("inf"), None, None, (), 0.0, None)
 
 
 HOWS = {
@@ -52,10 +52,9 @@ def draw(random: Random) -> Doom:
         "disk error": random.randrange(1, random.choice((60, 600, 3_000))),
         "sync error": random.randrange(1, random.choice((10, 60, 300))),
     }.get(how, random.uniform(0, random.choice((0.2, 3.0, 90.0, 400.0))))
-    full = None
-    if random.random() < 0.15:
-        begin = random.uniform(0, 20)
-        full = (begin, begin + random.choice((0.05, 1.0, 30.0)))
+    begin = random.uniform(0, 20)
+    full = (begin, begin + random.choice((0.05, 1.0, 30.0))) if random.random() < 0.15 else None
+    begin = random.uniform(0, 20)
     steps = tuple(
         (random.uniform(0, 100), random.choice((-3_600, -60, -1, 1, 60, 3_600)))
         for _ in range(random.choice((0, 0, 0, 1, 3)))
@@ -68,7 +67,7 @@ def draw(random: Random) -> Doom:
         full=full,
         clock_steps=steps,
         stalls=random.choice((0.0, 0.0, 0.05)),
-        off=random.choice((0.0, 0.0, 1.0, 50.0, 3_600.0)),
+        unreadable=(begin, begin + random.choice((0.1, 3.0))) if random.random() < 0.15 else None,
     )
 
 

@@ -265,6 +265,10 @@ class Delivery:
         return max(self.failures) >= self.subscriber.budget_least
 
     @property
+    def is_over(self) -> bool:
+        return self.succeeded or self.may_be_given_up
+
+    @property
     def is_given_up(self) -> bool:
         """Surely, and nothing of it is under way."""
         most = self.subscriber.budget_most

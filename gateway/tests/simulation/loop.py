@@ -11,6 +11,7 @@ from asyncio import events
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
+from heapq import heappop
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from signalpost.domain.timestamps import SECOND
@@ -65,6 +66,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self._ready:  # type: ignore[attr-defined]
             return self._time.now
         scheduled = self._scheduled  # type: ignore[attr-defined]
+        while scheduled and scheduled[0].cancelled():  # as the loop itself does, before it looks
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
+            heappop(scheduled)._scheduled = False
         return max(self._time.now, scheduled[0].when()) if scheduled else float("inf")
 
     @property

@@ -5,6 +5,12 @@ from typing import NamedTuple
 
 from gateway.tests.simulation.network import MOODS
 
+from signalpost.domain.lane import BOUNDS, Bounds
+from signalpost.domain.slots import DEFAULTS, Limits
+
+SMALL = Bounds(open_most=6, document_open_most=2, exceptions_most=8, parked_kept=2, parked_loaded=3, replayed_below=3)
+"""A lane that keeps next to nothing in memory, so that a small world meets what a large one does."""
+
 
 class Plan(NamedTuple):
     tenants: int
@@ -22,6 +28,14 @@ class Plan(NamedTuple):
     cache_bytes: int
     commit_seconds: float
     """About what a commit takes."""
+    bounds: Bounds
+    limits: Limits
+    facts: int
+    """Of 4 KB, in each document: a few fill the WAL."""
+    days: int
+    """After which the retention takes events, and a subscription that only fails is disabled."""
+    offs: tuple[float, ...]
+    """Seconds between a process and the next."""
 
 
 def draw(random: Random) -> Plan:
@@ -32,10 +46,11 @@ def draw(random: Random) -> Plan:
         endpoints = ("well",) * random.randrange(1, 4)
     else:
         endpoints = tuple(random.choices(tuple(MOODS), k=random.randrange(1, 9)))
+    leaps = random.random() < 0.2
     return Plan(
         tenants=random.choice((1, 1, 1, 2, 3)),
         endpoints=endpoints,
-        writes_most=random.choice((20, 60, 100, 200)) if len(endpoints) < 12 else 30,
+        writes_most=random.choice((20, 60, 100, 200, 400)) if len(endpoints) < 12 else 30,
         documents_most=random.choice((1, 3, 12, 40)),
         bursts=random.choice(((1,), (1, 2, 5), (1, 8, 30))),
         pauses=random.choice(((0.001, 0.02), (0.001, 0.02, 0.5), (0.02, 0.5, 12.0), (0.5, 12.0, 70.0))),
@@ -44,4 +59,9 @@ def draw(random: Random) -> Plan:
         lives=random.choice((0, 1, 2, 3, 3, 4, 5)),
         cache_bytes=random.choice((1, 3_000, 20_000, 64_000_000)),
         commit_seconds=random.choice((0.0002, 0.002, 0.02)),
+        bounds=random.choice((BOUNDS, SMALL)),
+        limits=random.choice((DEFAULTS, DEFAULTS, Limits(process=32, tenant=16, endpoint=8), Limits(process=8))),
+        facts=random.choice((0,) * 15 + (8,)),
+        days=1 if leaps else 30,
+        offs=(1.0, 3_600.0, 40_000.0, 130_000.0) if leaps else (0.0, 0.0, 1.0, 50.0, 3_600.0),
     )

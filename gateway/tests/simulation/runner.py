@@ -4,10 +4,18 @@ import argparse
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
+from gateway.tests.simulation.coverage import Coverage
 from gateway.tests.simulation.logs import watched
-from gateway.tests.simulation.world import Folder, Violation, World
+from gateway.tests.simulation.world import TRACED, Folder, Violation, World
+
+LOOKED_AT_EVERY = 25
+"""The coverage is told of one world in so many: to look makes it slow."""
+TELLS_EVERY = 5.0
+"""Seconds."""
+ALL = 10_000_000
 
 
 class Report:
@@ -24,9 +32,9 @@ class Report:
         self.faults += world.counts
 
 
-def simulate(seed: int, folder: Path) -> World:
-    """Live through one world. Raises Violation."""
-    world = World(seed, folder)
+def simulate(seed: int, folder: Path, traced: int = TRACED) -> World:
+    """Live through one world. Raises Violation; its last `traced` steps are told with it."""
+    world = World(seed, folder, traced)
     try:
         with watched(world.logged):
             world.run()
@@ -51,19 +59,26 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--count", type=int, default=200, help="how many seeds, one after the other")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
+    parser.add_argument("--trace", action="store_true", help="tell every step")
+    parser.add_argument("--coverage", action="store_true", help="tell which of the gateway's lines were not reached")
     options = parser.parse_args()
-    report, began = Report(), time.monotonic()
+    report, coverage, began = Report(), Coverage(), time.monotonic()
     told = began
     with Folder() as folder:
         for seed in range(options.seed, options.seed + options.count):
+            looks = options.coverage or seed % LOOKED_AT_EVERY == 0
             try:
-                report.add(simulate(seed, folder))
+                with coverage.looking() if looks else nullcontext():
+                    world = simulate(seed, folder, ALL if options.trace else TRACED)
             except Violation as violation:
                 print("\n".join(violation.__notes__))
                 print(f"VIOLATION in seed {seed}: {violation}")
                 return 1
+            report.add(world)
+            if options.trace:
+                print("\n".join(world.last_steps()))
             now = time.monotonic()
-            if now - told > 5:
+            if now - told > TELLS_EVERY:
                 told = now
                 print(line(report, now - began), flush=True)
             if now - began > options.minutes * 60:
@@ -71,6 +86,10 @@ def main() -> int:
     print(line(report, time.monotonic() - began))
     for kind, count in sorted(report.faults.items()):
         print(f"{count:>9}  {kind}")
+    summary, *missing = coverage.report()
+    print(summary)
+    if options.coverage:
+        print("\n".join(missing))
     return 0
 
 

@@ -12,7 +12,7 @@ import itertools
 import os
 import tempfile
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -30,8 +30,11 @@ from gateway.tests.simulation.history import Asked, Delivery, Entry, Subscriber,
 from gateway.tests.simulation.loop import VirtualClock, VirtualExecutor, VirtualLoop, VirtualTime
 from gateway.tests.simulation.network import MOODS, Network, Receiver, Sent
 
+from signalpost.domain.errors import Unavailable
+from signalpost.domain.event import Event
 from signalpost.domain.links import Links
 from signalpost.domain.replay import ReplayState
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
@@ -39,7 +42,7 @@ from signalpost.store.sqlite import reads
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import connect, migrate
 from signalpost.store.sqlite.store import Executors, SqliteStore
-from signalpost.store.store import LaneFlush, LaneFlushed
+from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow
 from signalpost.store.vault import Vault
 
 BEGINNING = 1_760_000_000 * SECOND
@@ -56,15 +59,37 @@ class Violation(Exception):
     """Something happened that must not."""
 
 
+class SimulatedError(Exception):
+    """Something that nobody foresaw."""
+
+    def __str__(self) -> str:
+        return "SimulatedError"
+
+
 class WatchedStore(SqliteStore):
-    """Tells when a lane turns out to be another process's."""
+    """Tells when a lane turns out to be another process's. May fail in ways of its own."""
 
     fenced = False
+    fails: Callable[[str], None]
+    """Asked before what may fail, by its name."""
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
+        self.fails("record")
         recorded = await super().record(flushes)
         self.fenced = self.fenced or len(recorded) < len(flushes)
         return recorded
+
+    async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
+        self.fails("page")
+        return await super().events_after(tenant_id, sequence, limit)
+
+    async def event_bodies(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        self.fails("bodies")
+        return await super().event_bodies(tenant_id, sequences)
+
+    async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
+        self.fails("lane")
+        return await super().load_lane(subscription, parked)
 
 
 class Life:
@@ -102,14 +127,18 @@ class Life:
             self._on_broken,
             VFS,
         )
+        self.store.fails = self._fails
         self.engine = Engine(
             self.store,
             self.network,
             clock,
             world.random,
-            30,
+            world.plan.days,
             DiskReserve(0, lambda: 1 << 40, VirtualExecutor(), look_every=1e6),
             cache_bytes=world.plan.cache_bytes,
+            limits=world.plan.limits,
+            disable_after_days=world.plan.days,
+            lane_bounds=world.plan.bounds,
         )
 
     @property
@@ -133,6 +162,13 @@ class Life:
             return random.uniform(0.1, 1.0)
         return random.random() * self.world.plan.commit_seconds
 
+    def _fails(self, what: str) -> None:
+        """Not at the start: a process that cannot read its store does not start."""
+        window, age = self.doom.unreadable, self.world.time.now - self.began_at
+        if window is not None and max(0.1, window[0]) <= age < window[1] and self.world.random.random() < 0.5:
+            self.world.counts[f"error: {what}"] += 1
+            raise self.world.random.choice((Unavailable("busy"), SimulatedError(what)))
+
     def _on_broken(self, _error: BaseException) -> None:
         self.exits = True
 
@@ -142,7 +178,7 @@ class Life:
 
     def bury(self) -> None:
         """Nothing of it reaches anybody any more; what still runs in it ends."""
-        self.is_dead = self.network.dead = True
+        self.is_dead = self.network.dead = self.world.buries = True
         for connection in (
             *self.store._readers,
             self.store._writer._connection,
@@ -160,10 +196,11 @@ class Life:
             self.loop.call_soon(lambda: None)
             self.loop.step()
         self.loop.close()
+        self.world.buries = False
 
 
 class World:
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, traced: int = TRACED) -> None:
         self.seed = seed
         self.random = Random(seed)
         self.plan = plan.draw(self.random)
@@ -171,12 +208,15 @@ class World:
         self.wall_step = 0
         """µs by which the wall clock was set."""
         self.wall_most = 0
+        """What it showed before it was set last, or when the last process began, at most."""
         self.counts: Counter[str] = Counter()
         """Faults by kind."""
         self.attempts = 0
         self.tenants = list(range(1, self.plan.tenants + 1))
         self.entries: dict[int, list[Entry]] = {tenant: [] for tenant in self.tenants}
         """Of each tenant's log, all that was seen by now."""
+        self.floor = dict.fromkeys(self.tenants, 1)
+        """The lowest sequence of each log that is kept."""
         self.seen_at: dict[int, list[float]] = {tenant: [] for tenant in self.tenants}
         """When each of these was seen first."""
         self.documents: dict[tuple[int, str], list[Entry]] = {}
@@ -193,11 +233,13 @@ class World:
         self.unrecorded: list[tuple[Delivery, Sent]] = []
         """What the last process sent and the next one does not know of."""
         self.life: Life
+        self.buries = False
+        """What still happens in a process that ended is nothing."""
         self._ended: dict[int, tuple[float, bool]] = {}
         """When each process ended, and whether its disk had trouble."""
         self._folder = folder
         self._lives = itertools.count(1)
-        self._trace: deque[tuple[float, str, object]] = deque(maxlen=TRACED)
+        self._trace: deque[tuple[float, str, object]] = deque(maxlen=traced)
         self.violation: Violation | None = None
         self.checkers = [make(self) for make in CHECKERS]
         self._on = {
@@ -221,6 +263,15 @@ class World:
     @property
     def wall(self) -> int:
         return self.wall_at(self.time.now)
+
+    @property
+    def wall_reached(self) -> int:
+        """The latest that the wall clock ever showed."""
+        return max(self.wall, self.wall_most)
+
+    def is_kept(self, entry: Entry) -> bool:
+        """Whether it is too young for the retention."""
+        return entry.at > self.wall_reached - self.plan.days * 24 * 3600 * SECOND
 
     def receiver(self, host: str) -> Receiver:
         return self.receivers[host]
@@ -249,8 +300,11 @@ class World:
 
     def read_log(self, life: Life, tenant: int) -> None:
         entries = self.entries[tenant]
+        ((floor,),) = life.connection.execute("SELECT floor FROM tenant WHERE id = ?", (tenant,))
+        self.floor[tenant] = floor
         for event in reads.events_after(life.connection, tenant, len(entries), 1_000_000):
             title = title_of(event.body).data.document.title
+            assert event.sequence == len(entries) + 1, "the world missed an event"
             entry = Entry(event.sequence, event.at, event.id, event.type, event.document_id, event.body, title)
             entries.append(entry)
             self.seen_at[tenant].append(self.time.now)
@@ -275,6 +329,8 @@ class World:
             recorded.setdefault((keys[identity], sequence), {})[started_at] = bool(counted)
         self.unrecorded = []
         for key, delivery in self.deliveries.items():
+            if delivery.sequence < self.floor[delivery.subscriber.tenant]:
+                continue
             known = recorded.get(key, {})
             if not any(delivery.subscriber.deleted.ever()):
                 self.unrecorded += [(delivery, s) for s in delivery.sends if s.wall not in known and not s.is_cut]
@@ -310,7 +366,6 @@ class World:
             self.trace("sends, though replaced,", sent)
             return
         self.trace("sends", sent)
-        self.wall_most = max(self.wall_most, sent.wall)
         for check in self._on["sent"]:
             check(sent)
         if not sent.is_test:
@@ -329,7 +384,7 @@ class World:
     def logged(self, defect: str) -> None:
         """The gateway met a defect of its own."""
         life = self.life
-        if not life.is_dead and not life.disk.dead and not life.exits:
+        if not self.buries and not life.disk.dead and not life.exits and "SimulatedError" not in defect:
             self.fail("defects", defect)
 
     # --- Lives --------------------------------------------------------------------------------------------------------
@@ -357,7 +412,10 @@ class World:
             return None
         assert life.connection.pragma("journal_mode") == "wal", "the disk lost the WAL"
         self.life = life
+        self.wall_most = max(self.wall_most, self.wall)
         self.trace(f"process {number} starts; to end by {doom.how} {doom.after:.4g}")
+        for tenant in self.tenants:
+            self.read_log(life, tenant)
         self._recall(life)
         for check in self._on["began"]:
             check(life)
@@ -421,6 +479,7 @@ class World:
     def _step_clock(self, step: int) -> None:
         self.counts["clock set forward" if step > 0 else "clock set back"] += 1
         self.trace(f"the clock is set by {step} s")
+        self.wall_most = max(self.wall_most, self.wall)
         self.wall_step += step * SECOND
         self.clock_slack += max(0, step) * SECOND
         self.clock_lag += max(0, -step)
@@ -486,7 +545,9 @@ class World:
         self._note_end(life)
         self._bury(life)
         life.disk.forget()
-        self.time.now += doom.off
+        # An owner repeats a call as long as its key is kept, and no longer.
+        is_waited_for = any(asked.subscription is not None for asked in self.clients.open)
+        self.time.now += self.random.choice(self.plan.offs[:2] if is_waited_for else self.plan.offs)
         return image
 
     def _note_end(self, life: Life) -> None:
@@ -520,7 +581,6 @@ class World:
     # --- Healing ------------------------------------------------------------------------------------------------------
 
     def _heal(self, image: Image) -> None:
-        self.is_healing = True
         for receiver in self.receivers.values():
             receiver.mood = MOODS["well"]
         life = self._begin(image, HEALTHY)
@@ -565,7 +625,11 @@ class World:
                 continue
             for sequence in range(subscriber.starts_from + 1, self.last(self.life, subscriber.tenant) + 1):
                 entry = self.entries[subscriber.tenant][sequence - 1]
-                if sequence <= subscriber.skipped_to or not subscriber.wants(sequence, entry.type):
+                if (
+                    sequence < self.floor[subscriber.tenant]
+                    or sequence <= subscriber.skipped_to
+                    or not subscriber.wants(sequence, entry.type)
+                ):
                     continue
                 delivery = self.delivery(subscriber, sequence)
                 if not delivery.succeeded and not delivery.may_be_given_up:

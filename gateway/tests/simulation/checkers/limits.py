@@ -10,9 +10,7 @@ from gateway.tests.simulation.network import Sent
 if TYPE_CHECKING:
     from gateway.tests.simulation.world import Life, World
 
-MOST = 128
 FIRST = 4
-ALL_MOST = 512
 
 
 class Limits(Checker):
@@ -32,11 +30,16 @@ class Limits(Checker):
         if sent.is_test:
             return
         flying = self._flying[sent.host] = self._flying.get(sent.host, 0) + 1
-        most = min(MOST, FIRST + self._successes.get(sent.host, 0))
+        limits = self.world.plan.limits
+        most = min(limits.endpoint, FIRST + self._successes.get(sent.host, 0))
         if flying > most:
             self.fail(f"{sent}: {flying} are under way there; {most} may be")
-        if sum(self._flying.values()) > ALL_MOST:
-            self.fail(f"{sent}: more than {ALL_MOST} are under way")
+        if sum(self._flying.values()) > limits.process:
+            self.fail(f"{sent}: more than {limits.process} are under way")
+        tenant = self.world.subscriber(sent.host).tenant
+        of_tenant = (n for host, n in self._flying.items() if self.world.subscriber(host).tenant == tenant)
+        if sum(of_tenant) > limits.tenant:
+            self.fail(f"{sent}: more than {limits.tenant} of its tenant are under way")
         self._check_rate(sent)
 
     def _check_rate(self, sent: Sent) -> None:
@@ -53,7 +56,8 @@ class Limits(Checker):
 
     def _late(self) -> float:
         """Seconds between the decision to send and the sending, at most: where the event must be read first."""
-        return 4.0 if self.world.life.doom.stalls else 4 * self.world.plan.commit_seconds
+        doom = self.world.life.doom
+        return 4.0 if doom.stalls or doom.unreadable else 4 * self.world.plan.commit_seconds
 
     def ended(self, sent: Sent) -> None:
         if not sent.is_test:

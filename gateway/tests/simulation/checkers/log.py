@@ -26,10 +26,12 @@ class Log(Checker):
             self._check_numbers(entries)
             self._check_documents(entries)
             self._check_order(tenant)
+            self._check_retention(tenant)
 
     def _check_unchanged(self, life: "Life") -> None:
         for tenant in self.world.tenants:
-            known = self.world.entries[tenant]
+            floor = self.world.floor[tenant]
+            known = self.world.entries[tenant][floor - 1 :]
             found = reads.events_after(life.connection, tenant, 0, 1_000_000)
             for entry, event in zip(known, found, strict=False):
                 if (entry.sequence, entry.id, entry.body) != (event.sequence, event.id, event.body):
@@ -37,6 +39,12 @@ class Log(Checker):
                     return
             if len(found) < len(known):
                 self.fail(f"{known[len(found)]} was seen, and is gone")
+
+    def _check_retention(self, tenant: int) -> None:
+        """Only what is old enough is gone."""
+        for entry in self.world.entries[tenant][: self.world.floor[tenant] - 1]:
+            if self.world.is_kept(entry):
+                self.fail(f"{entry} was removed before its time")
 
     def _check_numbers(self, entries: list[Entry]) -> None:
         last_at = 0

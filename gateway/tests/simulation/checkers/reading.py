@@ -41,7 +41,7 @@ class Reading(Checker):
             listed |= {view.entry.sequence: view.status for view in page.data}
             if (below := page.next) is None:
                 break
-        for entry in self.world.entries[subscriber.tenant]:
+        for entry in self.world.entries[subscriber.tenant][self.world.floor[subscriber.tenant] - 1 :]:
             self._check_delivery(subscriber, entry, listed.get(entry.sequence))
 
     def _check_delivery(self, subscriber: Subscriber, entry: Entry, status: str | None) -> None:

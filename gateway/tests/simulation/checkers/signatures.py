@@ -27,7 +27,7 @@ class Signatures(Checker):
             return [both, over]
         if wall >= secrets.promote_at:
             return [over]
-        return [both, over] if self.world.wall_most >= secrets.promote_at else [both]
+        return [both, over] if self.world.wall_reached >= secrets.promote_at else [both]
 
 
 def _is_signed(sent: Sent, secrets: Secrets) -> bool:

@@ -63,11 +63,19 @@ class Waiting(Checker):
         if not sent.is_replay and self._is_free(sent, endpoint):
             ready = self._ready_at(self.world.subscriber(sent.host), sent)
             since = max(ready, endpoint.quiet_since, endpoint.held_until)
-            if endpoint.flying == 0 and sent.at - max(since, endpoint.idle_since) > IDLE_MOST:
+            idle, shares = sent.at - max(since, endpoint.idle_since), self._shares_slots()
+            if endpoint.flying == 0 and idle > IDLE_MOST + shares:
                 self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint idle since {endpoint.idle_since:.3f}")
-            if self.world.receiver(sent.host).mood is well and sent.at - since > self._well_most(sent):
+            is_well = self.world.receiver(sent.host).mood is well
+            if is_well and sent.at - since > self._well_most(sent) + shares:
                 self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint is well")
         endpoint.flying += 1
+
+    def _shares_slots(self) -> float:
+        """Seconds until those that take long have let everybody have his turn: half of the slots are theirs."""
+        limits = self.world.plan.limits
+        rounds = 4 * len(self.world.receivers) / (min(limits.process, limits.tenant) / 2)
+        return 0.0 if rounds < 1 else 6.0 * rounds
 
     def _is_free(self, sent: Sent, endpoint: _Endpoint) -> bool:
         """Whether nothing that may take its time holds the endpoint back."""
@@ -76,6 +84,7 @@ class Waiting(Checker):
             endpoint.failures < BREAKER_FROM
             and doom.stalls == 0
             and doom.full is None
+            and doom.unreadable is None
             and subscriber.rate_limit.at(sent.at) == [None]
             and subscriber.ordering.at(sent.at) == ["loose"]
         )
