@@ -119,13 +119,15 @@ def test_kills_at_any_moment_of_uploads_leave_no_orphan_that_a_scrub_does_not_fi
     chance = random.Random(7)
     documents = [gateway.api.create()["externalId"] for _ in range(4)]
     kept: dict[tuple[str, str], bytes] = {}
-    for _ in range(KILLS):
+    for round_ in range(KILLS):
         stopping = threading.Event()
         threads = [
             threading.Thread(target=keep_uploading, args=(gateway, document, kept, stopping)) for document in documents
         ]
         for thread in threads:
             thread.start()
+        if round_ == 0:
+            until(lambda: kept)
         time.sleep(chance.uniform(0.05, 0.4))
         gateway.kill()
         stopping.set()

@@ -11,6 +11,7 @@ from gateway.tests.acceptance.client import Client, Reply, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.acceptance.receiver import Endpoint
+from gateway.tests.patience import PATIENCE
 
 Endpoints = Callable[..., Endpoint]
 Gateways = Callable[..., GatewayProcess]
@@ -89,7 +90,7 @@ def test_a_contract_goes_from_created_to_executed(api: Client, endpoint: Endpoin
     assert executed["executedAt"] == events[-1]["createdAt"]
     assert last.headers["signalpost-event"] == events[-1]["id"]
     assert (executed["latestVersion"]["number"], executed["publishedVersion"]["number"]) == ("1.0", "1.0")
-    with urllib.request.urlopen(executed["publishedVersion"]["downloadUrl"], timeout=30) as answer:
+    with urllib.request.urlopen(executed["publishedVersion"]["downloadUrl"], timeout=PATIENCE) as answer:
         assert answer.read() == PDF + b"2"
 
     assert contract.read("/actions")["allowed"] == []
@@ -129,7 +130,7 @@ def test_a_signature_request_expires_while_the_gateway_is_down(gateways: Gateway
     gateway.api.subscribe(hook.url, eventTypes=["documentUpdated"])
     waiting, paused = Contract(gateway.api), Contract(gateway.api)
     for contract in (waiting, paused):
-        contract.act("requestSignature", signers=SIGNERS, expiresAt=in_seconds(10))
+        contract.act("requestSignature", signers=SIGNERS, expiresAt=in_seconds(5))
     paused.act("pause")
     deadline = datetime.fromisoformat(waiting.read("/actions")["expiresAt"])
     assert gateway.stop() == 0
@@ -149,7 +150,7 @@ def test_a_signature_request_expires_while_the_gateway_is_down(gateways: Gateway
 def test_signatures_that_race_with_their_deadline_have_one_winner_each(api: Client) -> None:
     """Whatever the client is answered is what the log and the history have."""
     contracts = [Contract(api) for _ in range(12)]
-    deadline = in_seconds(6)
+    deadline = in_seconds(4)
     for contract in contracts:
         contract.act("requestSignature", signers=SIGNERS[:1], expiresAt=deadline)
     moment = datetime.fromisoformat(deadline).timestamp()

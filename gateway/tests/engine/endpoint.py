@@ -182,6 +182,11 @@ class Endpoint:
         )
         return Request(self.target(host), head.encode(), body)
 
+    @property
+    def open(self) -> int:
+        """How many connections its scripts are at."""
+        return len(self._peers)
+
     def stop(self) -> None:
         self._stopping.set()
         with contextlib.suppress(OSError):

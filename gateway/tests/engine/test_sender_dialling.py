@@ -153,12 +153,16 @@ def test_the_systems_resolver_knows_this_machine_and_refuses_nonsense(run: "Run"
 
 def test_the_systems_resolver_uses_a_bounded_number_of_threads(run: "Run") -> None:
     at_work: set[int] = set()
+    together = threading.Event()
     most = 0
 
     def look_up(host: str, port: int, **options: int) -> list[Any]:
         nonlocal most
         at_work.add(threading.get_ident())
         most = max(most, len(at_work))
+        if most == 2:
+            together.set()
+        assert together.wait(PATIENCE)
         try:
             return socket.getaddrinfo(host, port, **options)
         finally:
@@ -511,7 +515,7 @@ def test_a_connection_that_is_not_made_is_closed_by_nobody_but_the_loop(
 
     async def scenario() -> None:
         names = {"localhost": ["127.0.0.1"]}
-        async with sending(allow=allow, names=names, attempt_timeout=1.0, ca_file=ca_file) as client:
+        async with sending(allow=allow, names=names, attempt_timeout=3.0, ca_file=ca_file) as client:
             stalled = []
             for _ in range(10):
                 stalled.append(client.start(post("https", "localhost", broken[1].port)))
