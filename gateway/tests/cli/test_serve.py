@@ -1,12 +1,16 @@
+import contextlib
 import http.client
 import re
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 from gateway.tests.cli.command import SIGNALPOST, environment
 from gateway.tests.patience import PATIENCE
+
+from signalpost.cli.serve import tell_address
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +31,24 @@ def test_metrics_on_a_port_of_their_own_are_nowhere_else(tmp_path: Path) -> None
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
         process.stdout.close()
+
+
+def test_whoever_looks_for_the_address_finds_all_of_it_or_nothing(tmp_path: Path) -> None:
+    file, stop, found = tmp_path / "address", threading.Event(), set[str]()
+
+    def look() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(FileNotFoundError):
+                found.add(file.read_text())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    for _ in range(500):
+        tell_address(file, "http://127.0.0.1:8080")
+    stop.set()
+    looking.join()
+    assert found <= {"http://127.0.0.1:8080\n"}
+    assert file.read_text() == "http://127.0.0.1:8080\n"
 
 
 def _status(address: str, path: str) -> int:

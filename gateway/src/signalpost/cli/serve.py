@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -106,12 +107,19 @@ async def _serve(settings: Settings) -> None:
             loop.add_signal_handler(number, _stop, servers)
         spare_the_collector()
         address_file = settings.data_dir / ADDRESS_FILE
-        address_file.write_text(_address(listener) + "\n", encoding="ascii")
+        tell_address(address_file, _address(listener))
         _greet(settings, gateway, *(_address(server.listener) for server in servers))
         await asyncio.gather(*(server.serve([server.listener]) for server in servers))
         address_file.unlink(missing_ok=True)
         log.info("stopping: attempts under way may end")
     log.info("stopped")
+
+
+def tell_address(file: Path, address: str) -> None:
+    """For commands on this machine. One that looks just now finds all of it or nothing."""
+    draft = file.with_suffix(".new")
+    draft.write_text(address + "\n", encoding="ascii")
+    draft.rename(file)
 
 
 def listen(host: str, port: int, idle_seconds: float) -> socket.socket:
