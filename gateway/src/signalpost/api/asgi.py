@@ -23,6 +23,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CONTENT_TYPE: Final = "content-type"
+ARRIVED: Final = "signalpost.arrived"
+"""In a scope, where the server knows: a function that tells whether the whole request is here."""
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -58,6 +60,12 @@ class Request:
         """The parameters as they came, repeated ones too."""
         query = self.query_string
         return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the whole body is here, as far as the server tells."""
+        arrived: Callable[[], bool] | None = self._scope.get(ARRIVED)
+        return arrived is not None and arrived()
 
     async def part(self) -> tuple[bytes, bool]:
         """Some more of the body, and whether there is yet more. Raises Unparseable where the connection ends first."""

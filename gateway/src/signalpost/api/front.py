@@ -31,7 +31,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from signalpost.api.app import REFUSAL
-from signalpost.api.asgi import App, Scope
+from signalpost.api.asgi import ARRIVED, App, Scope
 from signalpost.api.crowd import WAIT_SECONDS, Crowd
 from signalpost.api.exchange import Exchange
 from signalpost.api.request_head import END, RequestHead, fault_of_beginning, read_head
@@ -252,6 +252,7 @@ class Front(asyncio.Protocol):
         self._crowd.work(self)
         exchange = Exchange(self, scope, self._server.default_headers, expects_continue=expects_continue)
         self._exchange = exchange
+        scope[ARRIVED] = lambda: exchange.whole
         task = asyncio.get_running_loop().create_task(exchange.run(self._app))
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
