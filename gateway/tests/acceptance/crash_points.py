@@ -1,0 +1,135 @@
+"""`signalpost` that dies at a named moment. A program of its own: `crash_points.py POINT TIMES serve …`.
+
+At the TIMES-th passing of POINT the process kills itself: no `finally`, no flush, no goodbye. The parts that it is
+wired with are the gateway's own, each with a word before or after what it does.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from signalpost import gateway
+from signalpost.api.app import build_app
+from signalpost.api.asgi import App, Receive, Scope, Send
+from signalpost.cli.main import main
+from signalpost.domain.batch import Command
+from signalpost.domain.outcome import Failure
+from signalpost.domain.subscription import Subscription
+from signalpost.engine import dialling
+from signalpost.engine.connection import Attempt, Connection
+from signalpost.store.sqlite import store
+from signalpost.store.sqlite.store import SqliteStore
+from signalpost.store.sqlite.writer import Job, Writer
+from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, Published
+
+POINTS = (
+    "start-up",
+    "before a commit",
+    "after a commit",
+    "before an answer",
+    "after a request is written",
+    "after an answer is read",
+    "before a record",
+    "after a record",
+    "shutdown",
+)
+
+
+class Doom:
+    def __init__(self, point: str, times: int) -> None:
+        self._point = point
+        self._left = times
+
+    def pass_by(self, point: str) -> None:
+        if point == self._point:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DoomedWriter(Writer):
+    """`under_way`: what its jobs are for."""
+
+    under_way: Sequence[str] = ()
+
+    def _commit(self, jobs: list[Job]) -> list[Any]:
+        def last(_connection: object) -> None:
+            for what in self.under_way:
+                doom.pass_by(f"before {what}")
+
+        results = super()._commit([*jobs, last])
+        for what in self.under_way:
+            doom.pass_by(f"after {what}")
+        return results[:-1]
+
+
+class DoomedStore(SqliteStore):
+    async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
+        doom.pass_by("start-up")
+        return await super().load_lane(subscription, parked)
+
+    async def publish(self, commands: Sequence[Command]) -> Published:
+        with self._under_way("a commit"):
+            return await super().publish(commands)
+
+    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
+        with self._under_way("a record"):
+            return await super().record(flushes)
+
+    async def close(self) -> None:
+        doom.pass_by("shutdown")
+        await super().close()
+
+    def _under_way(self, what: str) -> "_UnderWay":
+        writer = self._writer
+        assert isinstance(writer, DoomedWriter)
+        return _UnderWay(writer, what)
+
+
+class _UnderWay:
+    def __init__(self, writer: DoomedWriter, what: str) -> None:
+        self._writer = writer
+        self._what = what
+
+    def __enter__(self) -> None:
+        self._writer.under_way = (*self._writer.under_way, self._what)
+
+    def __exit__(self, *_: object) -> None:
+        left = list(self._writer.under_way)
+        left.remove(self._what)
+        self._writer.under_way = tuple(left)
+
+
+class DoomedConnection(Connection):
+    def run(self, attempt: Attempt) -> None:
+        super().run(attempt)
+        doom.pass_by("after a request is written")
+
+    def _finish(self, attempt: Attempt, failure: Failure | None, detail: str) -> None:
+        doom.pass_by("after an answer is read")
+        super()._finish(attempt, failure, detail)
+
+
+def build_doomed_app(*parts: Any) -> App:
+    app = build_app(*parts)
+
+    async def doomed(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_on(message: Any) -> None:
+            if message["type"] == "http.response.start" and scope["method"] != "GET":
+                doom.pass_by("before an answer")
+            await send(message)
+
+        await app(scope, receive, send_on)
+
+    return doomed
+
+
+if __name__ == "__main__":
+    doom = Doom(sys.argv.pop(1), int(sys.argv.pop(1)))
+    doomed = {(store, "Writer"): DoomedWriter, (gateway, "SqliteStore"): DoomedStore,
+              (gateway, "build_app"): build_doomed_app, (dialling, "Connection"): DoomedConnection}  # fmt: skip
+    for (module, name), part in doomed.items():
+        setattr(module, name, part)
+    main()
