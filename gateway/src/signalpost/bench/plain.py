@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from signalpost.bench.parts import answer_questions
 from signalpost.bench.probe import Probe
@@ -111,26 +112,33 @@ class Plain:
         )
         return began
 
-    async def add_live(self, url: str) -> None:
-        """A subscription of the first tenant that wants new documents, and nothing of what the others want."""
-        await self._subscribe(1, url, EventType.CREATED, "active")
+    async def add_live(self, url: str, tenant: int = 1) -> None:
+        """A subscription that wants new documents, and nothing of what the others want."""
+        await self._subscribe(tenant, url, EventType.CREATED, "active")
 
-    async def create_at_rate(self, rate: int, seconds: float) -> list[tuple[str, int]]:
+    async def add_paused(self, urls: list[str]) -> None:
+        """Subscriptions of the first tenant that want what is changed, once they are resumed."""
+        for url in urls:
+            self._subscriptions.append(await self._subscribe(1, url, EventType.UPDATED, "paused"))
+
+    async def create_at_rate(self, rate: int, seconds: float, tenant: int = 1) -> list[tuple[str, int]]:
         """Make documents at a steady rate; what each is called, and when it was due."""
-        return await self._create_while(rate, seconds, lambda: True)
+        return await self._create_while(rate, seconds, lambda: True, tenant)
 
     async def catch_up(self, rate: int, seconds: float) -> list[tuple[str, int]]:
         """Let every subscription send, and make documents at a steady rate until all have caught up, or for so long."""
         await self.resume()
         return await self._create_while(rate, seconds, self._is_behind)
 
-    async def _create_while(self, rate: int, seconds: float, goes_on: Callable[[], bool]) -> list[tuple[str, int]]:
+    async def _create_while(
+        self, rate: int, seconds: float, goes_on: Callable[[], bool], tenant: int = 1
+    ) -> list[tuple[str, int]]:
         sent, tasks = [], []
         async for name, due in at_rate(rate, seconds):
             if not goes_on():
                 break
             sent.append((name, due))
-            tasks.append(asyncio.ensure_future(self._create(1, self._new_id(), name)))
+            tasks.append(asyncio.ensure_future(self._create(tenant, self._new_id(), name)))
         await asyncio.gather(*tasks)
         return sent
 
@@ -232,6 +240,10 @@ def _end(error: BaseException) -> None:
 
 
 if __name__ == "__main__":
+    # Its answers go to stdout, where nothing else may be written; what the engine says of bad endpoints nobody reads.
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     plain = Plain()
-    handlers = "open publish publish_at_once trickle resume add_live create_at_rate catch_up threads stalls close"
+    handlers = (
+        "open publish publish_at_once trickle resume add_live add_paused create_at_rate catch_up threads stalls close"
+    )
     answer_questions({name: getattr(plain, name) for name in handlers.split()})

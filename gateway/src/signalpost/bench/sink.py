@@ -20,6 +20,10 @@ KEPT_MOST = 200_000
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 LAST_ANSWER = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"
 _END = b"\r\n\r\n"
+_BAD = b"POST /bad/"
+"""What comes on such a path is not kept: `/bad/hole` never answers, `/bad/drip` never ends its head, `/bad/late`
+answers just in time."""
+LATE_SECONDS = 4.9
 
 
 class Got(NamedTuple):
@@ -126,10 +130,26 @@ class _Connection(asyncio.Protocol):
             length = int(data[begin : data.index(b"\r\n", begin)])
             if len(data) < end + 4 + length:
                 break
+            if data.startswith(_BAD):
+                self._answer_badly(data[len(_BAD) : len(_BAD) + 4])
+                data = data[end + 4 + length :]
+                continue
             self._book.keep(Got(time.monotonic_ns(), data[:end], data[end + 4 : end + 4 + length]))
             data = data[end + 4 + length :]
             self._transport.write(self._answer)
         self._rest = data
+
+    def _answer_badly(self, how: bytes) -> None:
+        if how == b"late":
+            asyncio.get_running_loop().call_later(LATE_SECONDS, self._transport.write, self._answer)
+        elif how == b"drip":
+            self._transport.write(b"HTTP/1.1 200 OK\r\n")
+            self._drip()
+
+    def _drip(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(b"x: y\r\n")
+            asyncio.get_running_loop().call_later(0.5, self._drip)
 
 
 class Sink:

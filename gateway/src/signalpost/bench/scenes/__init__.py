@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec import Struct
 
 from signalpost.bench.measured import Rows, Size
-from signalpost.bench.scenes import backlog, catch_up, fan, flat, http, latency, links, memory, tls
+from signalpost.bench.scenes import backlog, catch_up, fan, flat, hostile, http, latency, links, memory, tls
 from signalpost.bench.stage import Stage
 
 
@@ -39,6 +39,9 @@ SCENES: Mapping[str, Scene] = {
     ),
     "publish": Scene(about=f"publishing to {fan.MANY} subscriptions, and to one", run=fan.publish, in_table=False),
     "catch-up": Scene(about="a live lane while many catch up", run=catch_up.catch_up, in_table=False),
+    "hostile": Scene(
+        about="another tenant beside hostile endpoints and a backlog", run=hostile.hostile, in_table=False
+    ),
     "links": Scene(about="two links of its own in each event, against imported ones", run=links.links, in_table=False),
     "tls": Scene(about="TLS kept alive, and a new connection each", run=tls.tls, in_table=False),
     "memory": Scene(about="memory with nothing to do, and over the duration", run=memory.memory, in_table=False),
