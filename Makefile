@@ -11,7 +11,7 @@ FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/t
 # and the files keep their order, in which those with slow tests are the first.
 JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo serve test simulate planted crash-points fuzz-api fuzz-sender check format lock clean
+.PHONY: help demo serve test simulate planted power-cuts crash-points fuzz-api fuzz-sender check format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1
 
 planted: .venv/dev ## Plant faults into the gateway, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.simulation.planted
+
+power-cuts: .venv/dev ## Cut the power at every sync of a run of 500 events
+	@$(BIN)/python -m gateway.tests.simulation.power_cuts
 
 crash-points: .venv/dev ## Kill a real gateway at every named moment (CRASH_POINT_KILLS=50 at each)
 	@CRASH_POINT_KILLS=$${CRASH_POINT_KILLS:-50} $(BIN)/pytest gateway/tests/acceptance/test_crash_points.py -s

@@ -34,7 +34,11 @@ class Report:
 
 def simulate(seed: int, folder: Path, traced: int = TRACED) -> World:
     """Live through one world. Raises Violation; its last `traced` steps are told with it."""
-    world = World(seed, folder, traced)
+    return live(World(seed, folder, traced))
+
+
+def live(world: World) -> World:
+    """Raises Violation, with what a person needs to find its cause."""
     try:
         with watched(world.logged):
             world.run()

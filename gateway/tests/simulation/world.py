@@ -29,6 +29,7 @@ from gateway.tests.simulation.faults import HEALTHY, Doom, Faults
 from gateway.tests.simulation.history import Asked, Delivery, Entry, Subscriber, title_of
 from gateway.tests.simulation.loop import VirtualClock, VirtualExecutor, VirtualLoop, VirtualTime
 from gateway.tests.simulation.network import MOODS, Network, Receiver, Sent
+from gateway.tests.simulation.plan import Plan
 
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
@@ -200,10 +201,14 @@ class Life:
 
 
 class World:
-    def __init__(self, seed: int, folder: Path, traced: int = TRACED) -> None:
+    def __init__(
+        self, seed: int, folder: Path, traced: int = TRACED, given: Plan | None = None, dooms: Sequence[Doom] = ()
+    ) -> None:
+        """`given` and `dooms` take the place of a plan, and of the dooms of its processes, that are drawn."""
         self.seed = seed
         self.random = Random(seed)
-        self.plan = plan.draw(self.random)
+        self.plan = given or plan.draw(self.random)
+        self._dooms = dooms
         self.time = VirtualTime(1_000.0)
         self.wall_step = 0
         """µs by which the wall clock was set."""
@@ -233,6 +238,8 @@ class World:
         self.unrecorded: list[tuple[Delivery, Sent]] = []
         """What the last process sent and the next one does not know of."""
         self.life: Life
+        self.syncs = 0
+        """Of the last process that was not the healing one."""
         self.buries = False
         """What still happens in a process that ended is nothing."""
         self._ended: dict[int, tuple[float, bool]] = {}
@@ -392,8 +399,8 @@ class World:
     def run(self) -> None:
         """Raises Violation."""
         image = _fresh(self.plan.tenants)
-        for _ in range(self.plan.lives):
-            image = self._live(image, faults.draw(self.random))
+        for doom in self._dooms or (faults.draw(self.random) for _ in range(self.plan.lives)):
+            image = self._live(image, doom)
         self._heal(image)
 
     def _begin(self, image: Image, doom: Doom) -> Life | None:
@@ -542,6 +549,7 @@ class World:
         self.trace(
             "process ends" + ("" if power is None else f", the power is cut; {power:.0%} of the unsynced is left")
         )
+        self.syncs = life.faults.syncs
         self._note_end(life)
         self._bury(life)
         life.disk.forget()

@@ -1,0 +1,72 @@
+"""The power fails at every sync of a run of 500 events: `python -m gateway.tests.simulation.power_cuts`.
+
+Each cut is a world of its own, the same up to there: what was not synced is lost, or half of it, in sectors. The next
+process takes up what is left, and every checker looks on until all is settled.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gateway.tests.simulation.faults import HEALTHY
+from gateway.tests.simulation.plan import Plan
+from gateway.tests.simulation.runner import live
+from gateway.tests.simulation.world import Folder, World
+
+from signalpost.domain.lane import BOUNDS
+from signalpost.domain.slots import DEFAULTS
+
+SEED = 1
+PLAN = Plan(
+    tenants=1,
+    endpoints=("well", "failing", "limiting"),
+    writes_most=600,
+    documents_most=60,
+    bursts=(1, 2, 8),
+    pauses=(0.001, 0.02),
+    owners=1,
+    writers=3,
+    lives=1,
+    cache_bytes=64_000_000,
+    commit_seconds=0.002,
+    bounds=BOUNDS,
+    limits=DEFAULTS,
+    facts=0,
+    days=30,
+    offs=(0.0, 0.0),
+)
+SECONDS = 30.0
+"""How long the run goes on: all is written long before."""
+
+
+def cut(folder: Path, sync: int, kept: float) -> World:
+    """Live through the world whose power fails at that sync, with the share of what was unsynced that is left."""
+    doom = HEALTHY._replace(how="sync", after=sync, power_cut=kept)
+    return live(World(SEED, folder, given=PLAN, dooms=[doom]))
+
+
+def syncs(folder: Path) -> int:
+    """How many the run has where nothing happens."""
+    world = live(World(SEED, folder, given=PLAN, dooms=[HEALTHY._replace(how="seconds", after=SECONDS)]))
+    events = sum(map(len, world.entries.values()))
+    assert events >= 500, f"only {events} events"
+    return world.syncs
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--every", type=int, default=1, help="at one sync in so many")
+    options = parser.parse_args()
+    with Folder() as folder:
+        count = syncs(folder)
+        for sync in range(1, count + 1, options.every):
+            for kept in (0.0, 0.5):
+                cut(folder, sync, kept)
+            if sync % 100 == 1:
+                print(f"the power failed at sync {sync} of {count}", flush=True)
+    print(f"the power failed at each of {count} syncs, twice: nothing that was answered was lost")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

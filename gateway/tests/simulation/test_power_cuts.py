@@ -1,0 +1,14 @@
+"""A part of the syncs of `power_cuts.py`."""
+
+from pathlib import Path
+
+import pytest
+from gateway.tests.simulation.power_cuts import cut
+
+SYNCS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377)
+
+
+@pytest.mark.parametrize("sync", SYNCS)
+def test_a_power_cut_at_a_sync_loses_nothing_that_was_answered(sync: int, folder: Path) -> None:
+    world = cut(folder, sync, kept=0.5 if sync % 2 else 0.0)
+    assert world.counts["power cut"] == 1
