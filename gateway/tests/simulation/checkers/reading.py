@@ -41,6 +41,7 @@ class Reading(Checker):
             listed |= {view.entry.sequence: view.status for view in page.data}
             if (below := page.next) is None:
                 break
+        self.world.read_log(life, subscriber.tenant)  # the retention may have gone on meanwhile
         for entry in self.world.entries[subscriber.tenant][self.world.floor[subscriber.tenant] - 1 :]:
             self._check_delivery(subscriber, entry, listed.get(entry.sequence))
 
