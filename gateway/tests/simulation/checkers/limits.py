@@ -1,5 +1,5 @@
-"""An endpoint has at most so many requests under way as it showed that it can take, and at most its rate limit a
-second."""
+"""An endpoint has at most so many requests under way as it showed that it can take, at most its rate limit a second,
+and none while it asked to wait (C16)."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gateway.tests.simulation.world import Life, World
 
 FIRST = 4
+EARLY = 2e-6
 
 
 class Limits(Checker):
@@ -18,6 +19,8 @@ class Limits(Checker):
         super().__init__(world)
         self._flying: dict[str, int] = {}
         self._successes: dict[str, int] = {}
+        self._held: dict[str, tuple[float, float, str]] = {}
+        """From when until when an answer asked that nothing more be sent, and at which URL."""
         self._tokens: dict[str, tuple[Change[int | None], float, float]] = {}
         """What a bucket of one second's worth held at a time, since a limit holds."""
 
@@ -25,6 +28,7 @@ class Limits(Checker):
         self._flying.clear()
         self._successes.clear()
         self._tokens.clear()
+        self._held.clear()
 
     def sent(self, sent: Sent) -> None:
         if sent.is_test:
@@ -41,6 +45,9 @@ class Limits(Checker):
         if sum(of_tenant) > limits.tenant:
             self.fail(f"{sent}: more than {limits.tenant} of its tenant are under way")
         self._check_rate(sent)
+        since, until, path = self._held.get(sent.host, (0.0, 0.0, ""))
+        if since + self._late() < sent.at < until - EARLY and sent.path == path:
+            self.fail(f"{sent}: an answer asked to wait until {until:.3f} (C16)")
 
     def _check_rate(self, sent: Sent) -> None:
         changes = self.world.subscriber(sent.host).rate_limit.changes
@@ -62,6 +69,8 @@ class Limits(Checker):
     def ended(self, sent: Sent) -> None:
         if not sent.is_test:
             self._flying[sent.host] -= 1
-            assert sent.outcome is not None
+            held = self._held.get(sent.host)
+            if sent.asked_for and (held is None or held[1] < sent.ended_at + sent.asked_for):
+                self._held[sent.host] = (sent.ended_at, sent.ended_at + sent.asked_for, sent.path)
             # An answer that is no success shows that the endpoint is there, as well.
             self._successes[sent.host] = self._successes.get(sent.host, 0) + 1
