@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 KEY_KEPT = 20 * 3600 * SECOND
 """For so long a call is repeated; a gateway forgets its key after 24 h."""
+_ELSEWHERE = {"status": "created", "createdAt": "2026-01-01T00:00:00.000000+00:00", "sourceApp": "other"}
+"""What an import says beside a new document's fields."""
 _ALL_DELAYS = ((10, 60, 300), (10, 60, 300), (10, 60, 300), (), (1, 2, 4, 8))
 
 
@@ -80,8 +82,12 @@ class Clients:
         error: Exception | None = None
         answer = None
         try:
-            answer = await life.engine.submit(asked.command)
+            async with asyncio.timeout(self._patience(asked)):
+                answer = await life.engine.submit(asked.command)
             told = Told.DONE
+        except TimeoutError:
+            self.world.counts["client gone"] += 1
+            told = Told.UNKNOWN
         except CallerError as refused:
             told, error = Told.REFUSED, refused
         except OutcomeUnknown as unknown:
@@ -93,6 +99,11 @@ class Clients:
         if not life.is_dead:  # else nobody hears it
             del life.waiting[asked]
             self.hear(asked, told, answer, error)
+
+    def _patience(self, asked: Asked) -> float | None:
+        """Seconds that the client waits; None: as long as it takes."""
+        is_hasty = asked.subscription is None and self.random.random() < 0.03
+        return self.random.uniform(0, 3 * self.world.plan.commit_seconds) if is_hasty else None
 
     def lost(self, life: "Life") -> None:
         """A process ended: its clients never hear the answers that they wait for."""
@@ -107,9 +118,10 @@ class Clients:
         if told is Told.NOTHING and asked.may_have_happened:
             asked.told = Told.UNKNOWN
         asked.answered_at = self.world.time.now
-        repeatable = asked.is_keyed and (asked.subscription is not None or self.random.random() < 0.8)
+        is_owners = asked.subscription is not None
+        repeatable = asked.is_keyed and asked.kind != "reuse" and (is_owners or self.random.random() < 0.8)
         fresh = self.world.wall - asked.first_wall < KEY_KEPT
-        if told in (Told.UNKNOWN, Told.NOTHING) and repeatable and (fresh or asked.subscription is not None):
+        if told in (Told.UNKNOWN, Told.NOTHING) and repeatable and (fresh or is_owners):
             assert fresh, "an owner's call was left open for too long: the world must not leap so far"
             self.open[asked] = None
         else:
@@ -150,8 +162,12 @@ class Clients:
             return self._patch(tenant, document)
         if chance < 0.9:
             return self._import(tenant, document if random.random() < 0.7 else self.uuid())
-        if chance < 0.95:
+        if chance < 0.93:
             return self._patch_nothing(tenant, document)
+        if chance < 0.94:
+            return self._poison(tenant)
+        if chance < 0.95:
+            return self._use_again(tenant, document)
         return self._delete(tenant, document)
 
     def _fields(self) -> dict[str, Any]:
@@ -193,13 +209,35 @@ class Clients:
     def _import(self, tenant: int, document: str) -> Asked:
         if document not in self.documents[tenant]:
             self.documents[tenant].append(document)
-        elsewhere = {"status": "created", "createdAt": "2026-01-01T00:00:00.000000+00:00", "sourceApp": "other"}
         version = self.random.choice((None, self.writes, self.random.randrange(self.writes + 1)))
         command = ImportDocument(
-            tenant_id=tenant, document_id=document, checked={**self._fields(), **elsewhere}, source_version=version,
+            tenant_id=tenant, document_id=document, checked={**self._fields(), **_ELSEWHERE}, source_version=version,
             idempotency=self._maybe_key(tenant),
         )  # fmt: skip
         return self._follow_etag(Asked("import", command, self._marker()), document)
+
+    def _poison(self, tenant: int) -> Asked:
+        """Something that the database itself refuses, and that no check had caught."""
+        command = ImportDocument(
+            tenant_id=tenant, document_id=self.uuid(), checked={**self._fields(), **_ELSEWHERE}, source_version=1 << 70
+        )
+        return Asked("poison", command, self._marker())
+
+    def _use_again(self, tenant: int, document: str) -> Asked:
+        """Another change under a key that was used."""
+        recent = (asked for asked in self.world.calls[-30:] if asked.subscription is None and asked.tenant == tenant)
+        used = [asked for asked in recent if asked.is_keyed]
+        if not used:
+            return self._patch(tenant, document)
+        earlier = self.random.choice(used)
+        assert earlier.command.idempotency is not None
+        key = earlier.command.idempotency._replace(request_hash=b"another")
+        command = PatchDocument(
+            tenant_id=tenant, document_id=document, checked={"title": self._marker()}, idempotency=key
+        )
+        asked = Asked("reuse", command, self._marker())
+        asked.must_be_refused = earlier.told is Told.DONE and self.world.wall - earlier.first_wall < KEY_KEPT
+        return asked
 
     def _delete(self, tenant: int, document: str) -> Asked:
         command = DeleteDocument(tenant_id=tenant, document_id=document, idempotency=self._maybe_key(tenant))

@@ -36,7 +36,7 @@ class Asked:
 
     __slots__ = (
         "answer", "answered_at", "command", "error", "first_at", "first_wall", "is_keyed", "kind", "marker",
-        "may_have_happened", "on_settled", "subscription", "tenant", "told", "tries",
+        "may_have_happened", "must_be_refused", "on_settled", "subscription", "tenant", "told", "tries",
     )  # fmt: skip
 
     def __init__(self, kind: str, command: Command, marker: str = "", subscription: "Subscriber | None" = None) -> None:
@@ -54,6 +54,7 @@ class Asked:
         self.told = Told.WAITS
         self.may_have_happened = False
         """One of its tries ended without a word on that."""
+        self.must_be_refused = False
         self.tries = 0
         self.answer: Answer | None = None
         self.error: Exception | None = None

@@ -13,14 +13,19 @@ from signalpost.domain.event import EventType
 if TYPE_CHECKING:
     from gateway.tests.simulation.world import Life
 
-_TYPES = {"create": {EventType.CREATED}, "patch": {EventType.UPDATED},
+_TYPES = {"create": {EventType.CREATED}, "patch": {EventType.UPDATED}, "reuse": {EventType.UPDATED},
           "import": {EventType.CREATED, EventType.UPDATED}, "delete": {EventType.DELETED}}  # fmt: skip
 
 
 class Promises(Checker):
     def told(self, asked: Asked) -> None:
-        if asked.error is not None and not isinstance(asked.error, CallerError | Unavailable):
+        refused = isinstance(asked.error, CallerError | Unavailable) or asked.kind == "poison"
+        if asked.error is not None and not refused:
             self.fail(f"{asked} met a defect: {asked.error!r}")
+        if asked.must_be_refused and asked.told is Told.DONE:
+            self.fail(f"{asked} had the key of another call, and was answered 2xx")
+        if asked.kind == "poison" and asked.told is Told.DONE:
+            self.fail(f"{asked} was answered 2xx")
         if asked.told is Told.DONE and asked.kind == "patch nothing" and asked.event_id is not None:
             self.fail("a patch that changed nothing made an event")
 
