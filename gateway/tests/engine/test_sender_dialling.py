@@ -517,7 +517,7 @@ def test_a_connection_that_is_not_made_is_closed_by_nobody_but_the_loop(
         names = {"localhost": ["127.0.0.1"]}
         async with sending(allow=allow, names=names, attempt_timeout=3.0, ca_file=ca_file) as client:
             stalled = []
-            for _ in range(10):
+            for _ in range(5):
                 stalled.append(client.start(post("https", "localhost", broken[1].port)))
                 await asyncio.gather(*(client.attempt(post("https", "localhost", broken[0].port)) for _ in range(5)))
                 gc.collect()
