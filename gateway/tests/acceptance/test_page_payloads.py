@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 from gateway.tests.acceptance.client import Client
 from gateway.tests.acceptance.receiver import Endpoint, Received
+from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.timestamps import parse_timestamp
 
@@ -124,6 +125,6 @@ def check_links(event: Any) -> None:
     document = plain(event)["data"]["document"]
     for name, content in (("latestVersion", PDF + b"8"), ("publishedVersion", PDF + b"7")):
         assert list(document[name]) == ["number", "downloadUrl"]
-        with urllib.request.urlopen(document[name]["downloadUrl"], timeout=30) as answer:
+        with urllib.request.urlopen(document[name]["downloadUrl"], timeout=PATIENCE) as answer:
             assert answer.read() == content
     assert parse_timestamp(plain(event)["createdAt"])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from gateway.tests.api.moved_clock import MovedClock
+from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.links import LIFETIME, Linked, Links
 from signalpost.domain.timestamps import SECOND, parse_timestamp
@@ -181,7 +182,7 @@ def test_a_link_begins_with_the_public_url_and_works_behind_it(make_world: Calla
 def test_without_a_public_url_a_link_leads_to_where_the_gateway_listens(archive: Archive) -> None:
     url = link_of(archive.world.get(archive.path).ok())
     assert url.startswith(f"http://127.0.0.1:{archive.world.port}/files/")
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
         assert answer.read() == PDF
 
 
