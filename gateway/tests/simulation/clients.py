@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from gateway.tests.simulation.history import Again, Asked, Change, Secrets, Subscriber, Told
+from gateway.tests.simulation.history import Again, Asked, Change, Secrets, Skipped, Subscriber, Told
 
 from signalpost.domain import sample
 from signalpost.domain.batch import Command, IdempotencyKey
@@ -231,7 +231,7 @@ class Clients:
             return self._patch(tenant, document)
         earlier = self.random.choice(used)
         assert earlier.command.idempotency is not None
-        key = earlier.command.idempotency._replace(request_hash=b"another")
+        key = earlier.command.idempotency._replace(request_hash=f"another {self.writes}".encode())
         command = PatchDocument(
             tenant_id=tenant, document_id=document, checked={"title": self._marker()}, idempotency=key
         )
@@ -373,6 +373,8 @@ class Clients:
             def settle(settled: Asked) -> None:
                 if settled.told is Told.DONE:
                     skip.done = world.last(world.life, subscriber.tenant)
+                    flying = (d.sequence for d in world.deliveries.values() if d.subscriber is subscriber and d.flying)
+                    subscriber.skipped.append(Skipped(skip.value, world.time.now, set(flying)))
                 else:
                     subscriber.void(skip)
 

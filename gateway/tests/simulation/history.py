@@ -141,6 +141,15 @@ class Again(NamedTuple):
     asked: Asked
 
 
+class Skipped(NamedTuple):
+    """A backlog that was skipped, for sure: what is in its first run up to a sequence is not sent after a time, but
+    what was under way then."""
+
+    up_to: int
+    at: float
+    spared: set[int]
+
+
 class Subscriber:
     """A subscription as the client who made it knows it. Its endpoint's host is its key."""
 
@@ -163,6 +172,7 @@ class Subscriber:
         self.deleted = Timeline(value=False, mark=at)
         self.skips: list[Change[int]] = []
         """`skipBacklog`: the end of the log when it was asked for (`begun`, and `value`), and when it was answered."""
+        self.skipped: list[Skipped] = []
         self.again: list[Again] = []
 
     def void(self, change: Change[Any]) -> None:

@@ -107,8 +107,7 @@ class Life:
         self.clients: asyncio.Task[None] | None = None
         self.waiting: dict[Asked, None] = {}
         self.is_dead = False
-        self.is_zombie = False
-        """Another process has taken its place, and it does not know yet."""
+        self.has_started = False
         self.began_at = world.time.now
         self.exits = False
         """The disk failed: it is about to end by itself."""
@@ -450,7 +449,7 @@ class World:
         frozen.clients.cancel()
         self.counts["taken over while frozen"] += 1
         self.trace(f"process {frozen.number} is frozen")
-        frozen.is_zombie, frozen.faults.is_full = True, False
+        frozen.faults.is_full = False
         self._note_end(frozen)
         with frozen.connection_to_write() as connection:
             connection.execute("UPDATE lane SET version = version + 1")
@@ -500,6 +499,7 @@ class World:
 
     async def _go_on(self, life: Life) -> None:
         await life.engine.start()
+        life.has_started = True
         clients, random = self.clients, self.random
         if not clients.subscribers:
             for number in range(len(self.plan.endpoints)):
@@ -535,7 +535,8 @@ class World:
 
     def _end(self, life: Life) -> Image:
         doom = life.doom
-        stops = doom.how == "stop" and not life.disk.dead and not life.exits
+        # Before it has started, a signal simply ends it.
+        stops = doom.how == "stop" and life.has_started and not life.disk.dead and not life.exits
         if stops:
             self.counts["stop in order"] += 1
             self._stop(life)

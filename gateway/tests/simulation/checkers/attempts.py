@@ -76,8 +76,9 @@ class Attempts(Checker):
         most = max([1 if again.what == "retry" else 4 for again in asked], default=0)
         if sent.attempt > most:
             self.fail(f"{sent}: there are {most}")
-        settled = delivery.succeeded or delivery.may_be_given_up or sent.sequence <= subscriber.skipped_to
-        if not settled:
+        entry = self.world.entry(subscriber.tenant, sent.sequence)
+        abandoned = sent.sequence <= subscriber.skipped_to or (entry is not None and not self.world.is_kept(entry))
+        if not delivery.is_over and not abandoned:
             self.fail(f"{sent}: it was not settled: {delivery.sends}")
         sent.is_extra = self._hurried(delivery, sent)
 

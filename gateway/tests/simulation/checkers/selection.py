@@ -6,6 +6,9 @@ from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Subscriber
 from gateway.tests.simulation.network import Sent
 
+LATE = 5.0
+"""Seconds from the decision to send to the sending, at most: where an event must be read, from a slow disk."""
+
 
 class Selection(Checker):
     def sent(self, sent: Sent) -> None:
@@ -14,6 +17,7 @@ class Selection(Checker):
         self._check_state(subscriber, sent)
         if sent.is_test:
             return
+        self._check_skipped(subscriber, sent)
         entry = world.entry(subscriber.tenant, sent.sequence)
         if entry is None:
             self.fail(f"{sent}: there is no such event")
@@ -22,6 +26,14 @@ class Selection(Checker):
             self.fail(f"{sent} carries something else than {entry}")
         if subscriber.wants(sent.sequence, entry.type) is False:
             self.fail(f"{sent}: it did not ask for {entry}")
+
+    def _check_skipped(self, subscriber: Subscriber, sent: Sent) -> None:
+        for skipped in subscriber.skipped:
+            if sent.is_replay or sent.sequence > skipped.up_to or sent.sequence in skipped.spared:
+                continue
+            if sent.at > skipped.at + LATE:
+                self.fail(f"{sent}: the backlog up to {skipped.up_to} was skipped at {skipped.at:.3f}")
+            skipped.spared.add(sent.sequence)
 
     def _check_state(self, subscriber: Subscriber, sent: Sent) -> None:
         if subscriber.deleted.surely(value=True, mark=sent.at):
