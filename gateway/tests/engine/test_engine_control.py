@@ -149,6 +149,29 @@ def test_a_skipped_backlog_stays_skipped_where_what_is_left_of_it_is_in_the_stor
     assert not {7, 8, 9, 10, 11, 12} & set(world.endpoint("a").sequences)
 
 
+def test_a_backlog_may_be_skipped_again_where_nothing_was_added_to_the_log(world: World) -> None:
+    """What was under way at the first time, and failed then, is a backlog as well."""
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", delays=(60, 60))
+        world.endpoint("a").answers(Reply(status=500, after=3))
+        await life.create("x")
+        await asyncio.sleep(1)
+        await life.change("a", status="paused")
+        await life.change("a", status="active", skipBacklog=True)
+        await asyncio.sleep(10)
+        world.endpoint("a").answers(Reply())
+        await life.change("a", status="paused")
+        await life.change("a", status="active", skipBacklog=True)
+        await asyncio.sleep(500)
+        assert len(world.endpoint("a").calls) == 1
+        await life.create("y")
+        await asyncio.sleep(1)
+        assert world.endpoint("a").sequences == [2]
+
+    world.run(scenario)
+
+
 def test_a_delete_drops_what_waits_and_what_flies(world: World) -> None:
     async def scenario(life: Life) -> None:
         await life.subscribe("a")

@@ -39,6 +39,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     filters: Filters
     skip_to: int = 0
     """Events up to here that were not settled when it resumed with `skipBacklog` are given up."""
+    skipped_at: int = 0
+    """When it did so last."""
     disabled_at: int | None = None
     """When it was disabled, if it is: its endpoint had failed for days."""
     revived_at: int = 0

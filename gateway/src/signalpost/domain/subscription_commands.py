@@ -83,7 +83,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             if found.status == "active" or self.checked.get("status") != "active":
                 detail = "The backlog is skipped with a resume only: send it with status active to one that is not."
                 raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
-            changes["skip_to"] = last
+            changes |= {"skip_to": last, "skipped_at": stamp.at}
         patched = replace(found, **changes)
         if patched == found:
             return Decision(answer=subscription_answer(found))

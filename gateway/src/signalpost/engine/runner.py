@@ -102,7 +102,7 @@ class Runner:
             self._hold_until = 0
         if subscription.status == "active" != before.status:
             self.concurrency = concurrency.resumed(self.concurrency)
-        if subscription.skip_to > before.skip_to:
+        if subscription.skipped_at != before.skipped_at:
             self.lane.abandon(subscription.skip_to)
 
     def pass_by(self, event: Event) -> None:

@@ -79,6 +79,7 @@ class _Config(Struct, frozen=True):
     promote_at: int | None = None
     disabled_at: int | None = None
     revived_at: int = 0
+    skipped_at: int = 0
 
 
 class _Sealed(Struct, frozen=True):
