@@ -90,9 +90,14 @@ class Receiver:
 
     def __init__(self, mood: "Mood", random: Random) -> None:
         self.mood = mood
+        self.since = 0.0
+        """When it came into this mood."""
         self.random = random
         self.phase = random.random() * 100
         self.recent: list[float] = []
+
+    def change(self, mood: "Mood", at: float) -> None:
+        self.mood, self.since = mood, at
 
     def answer(self, at: float, wall: int) -> Reply:
         return self.mood(self, at, wall)

@@ -117,16 +117,7 @@ class Life:
         clock = VirtualClock(world, self.loop)
         self.clock = clock
         work = VirtualExecutor(self._work_seconds)
-        self.store = WatchedStore(
-            disk.database,
-            Vault(bytes(32)),
-            Links(b"", ""),
-            clock.wall,
-            world.random.getrandbits,
-            Executors(work, work, work),
-            self._on_broken,
-            VFS,
-        )
+        self.store = self._open(Executors(work, work, work))
         self.store.fails = self._fails
         self.engine = Engine(
             self.store,
@@ -140,6 +131,16 @@ class Life:
             disable_after_days=world.plan.days,
             lane_bounds=world.plan.bounds,
         )
+
+    def _open(self, executors: Executors) -> WatchedStore:
+        bits, wall = self.world.random.getrandbits, self.clock.wall
+        try:
+            return WatchedStore(
+                self.disk.database, Vault(bytes(32)), Links(b"", ""), wall, bits, executors, self._on_broken, VFS
+            )
+        except BaseException:
+            self.loop.close()
+            raise
 
     @property
     def connection(self) -> apsw.Connection:
@@ -179,6 +180,7 @@ class Life:
     def bury(self) -> None:
         """Nothing of it reaches anybody any more; what still runs in it ends."""
         self.is_dead = self.network.dead = self.world.buries = True
+        self.world.forget(self)
         for connection in (
             *self.store._readers,
             self.store._writer._connection,
@@ -237,6 +239,7 @@ class World:
         self.unrecorded: list[tuple[Delivery, Sent]] = []
         """What the last process sent and the next one does not know of."""
         self.life: Life
+        self._alive: list[Life] = []
         self.syncs = 0
         """Of the last process that was not the healing one."""
         self.buries = False
@@ -393,6 +396,9 @@ class World:
         if not self.buries and not life.disk.dead and not life.exits and "SimulatedError" not in defect:
             self.fail("defects", defect)
 
+    def forget(self, life: Life) -> None:
+        self._alive.remove(life)
+
     # --- Lives --------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -406,7 +412,11 @@ class World:
         number = next(self._lives)
         database = self._folder / f"{number}.db"
         image.write(database)
-        return self._start(number, Disk(database, lambda *_: None), doom)
+        disk = Disk(database, lambda *_: None)
+        life = self._start(number, disk, doom)
+        if life is None:
+            disk.forget()
+        return life
 
     def _start(self, number: int, disk: Disk, doom: Doom) -> Life | None:
         try:
@@ -418,6 +428,7 @@ class World:
             return None
         assert life.connection.pragma("journal_mode") == "wal", "the disk lost the WAL"
         self.life = life
+        self._alive.append(life)
         self.wall_most = max(self.wall_most, self.wall)
         self.trace(f"process {number} starts; to end by {doom.how} {doom.after:.4g}")
         for tenant in self.tenants:
@@ -494,7 +505,7 @@ class World:
         host = self.random.choice(list(self.receivers))
         mood = self.random.choice(list(MOODS))
         self.trace(f"is {mood} from now on", host)
-        self.receivers[host].mood = MOODS[mood]
+        self.receivers[host].change(MOODS[mood], self.time.now)
         life.loop.call_later(self.random.uniform(1, 100), self._change_mood, life)
 
     async def _go_on(self, life: Life) -> None:
@@ -591,7 +602,7 @@ class World:
 
     def _heal(self, image: Image) -> None:
         for receiver in self.receivers.values():
-            receiver.mood = MOODS["well"]
+            receiver.change(MOODS["well"], self.time.now)
         life = self._begin(image, HEALTHY)
         assert life is not None
         self.trace("all is well from now on")
@@ -664,9 +675,8 @@ class World:
             raise self.violation
 
     def close(self) -> None:
-        """After a violation: let go of what the last process had open."""
-        life = getattr(self, "life", None)
-        if life is not None and not life.is_dead:
+        """After a violation: let go of what processes had open."""
+        for life in list(self._alive):
             life.disk.dead = True
             life.bury()
             life.disk.forget()

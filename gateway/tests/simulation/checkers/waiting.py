@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Asked, Subscriber
 from gateway.tests.simulation.network import Sent, well
+from gateway.tests.simulation.plan import SMALL
 
 from signalpost.domain.outcome import Failure
 
@@ -66,8 +67,9 @@ class Waiting(Checker):
             idle, shares = sent.at - max(since, endpoint.idle_since), self._shares_slots()
             if endpoint.flying == 0 and idle > IDLE_MOST + shares:
                 self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint idle since {endpoint.idle_since:.3f}")
-            is_well = self.world.receiver(sent.host).mood is well
-            if is_well and sent.at - since > self._well_most(sent) + shares:
+            receiver = self.world.receiver(sent.host)
+            waited = sent.at - max(since, receiver.since)
+            if receiver.mood is well and waited > self._well_most(sent) + shares:
                 self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint is well")
         endpoint.flying += 1
 
@@ -80,6 +82,8 @@ class Waiting(Checker):
     def _is_free(self, sent: Sent, endpoint: _Endpoint) -> bool:
         """Whether nothing that may take its time holds the endpoint back."""
         subscriber, doom = self.world.subscriber(sent.host), self.world.life.doom
+        if self.world.clock_lag and self.world.plan.bounds is SMALL:
+            return False  # a few retries that are an hour late hold up a lane that keeps few
         return (
             endpoint.failures < BREAKER_FROM
             and doom.stalls == 0

@@ -1,0 +1,31 @@
+"""The simulation bites: some of the faults of `planted.py`, those that it finds soonest."""
+
+from pathlib import Path
+
+import pytest
+from gateway.tests.simulation.planted import FAULTS, Fault, find
+
+SOON = (
+    "answers before the commit",
+    "does not wait for the disk",
+    "does not record what is open",
+    "moves the head past an event that it did not open",
+    "tells of an attempt before it is recorded",
+    "skips a gap in the cache",
+    "sends on while paused",
+    "signs with the new secret alone during a rotation",
+    "retries up to a fifth too early",
+    "sends two of a document at once",
+)
+SEEDS = 60
+
+
+@pytest.mark.parametrize("planted", [each for each in FAULTS if each.name in SOON], ids=lambda each: each.name)
+def test_a_planted_fault_is_found(planted: Fault, folder: Path) -> None:
+    assert find(planted, folder, most=SEEDS).seeds > 0
+
+
+def test_each_fault_has_a_name_of_its_own() -> None:
+    names = [each.name for each in FAULTS]
+    assert len(set(names)) == len(names) >= 20
+    assert set(SOON) <= set(names)
