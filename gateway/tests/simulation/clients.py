@@ -31,7 +31,8 @@ from signalpost.domain.subscription_commands import (
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life, World
+    from gateway.tests.simulation.life import Life
+    from gateway.tests.simulation.world import World
 
 KEY_KEPT = 20 * 3600 * SECOND
 """For so long a call is repeated; a gateway forgets its key after 24 h."""

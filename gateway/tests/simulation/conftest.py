@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway.tests.simulation.world import Folder
+from gateway.tests.simulation.folder import Folder
 
 
 @pytest.fixture

@@ -32,8 +32,6 @@ class Doom(NamedTuple):
 
 
 HEALTHY = Doom("stop", float("inf"), None, None, (), 0.0, None)
-
-
 HOWS = {
     "turns": 5, "seconds": 3, "write": 3, "sync": 4, "disk error": 1, "sync error": 2, "stop": 2, "replaced": 1.5,
 }  # fmt: skip
@@ -41,10 +39,7 @@ HOWS = {
 
 
 def draw(random: Random) -> Doom:
-    how = random.choices(
-        ("turns", "seconds", "write", "sync", "disk error", "sync error", "stop", "replaced"),
-        (5, 3, 3, 4, 1, 2, 2, 1.5),
-    )[0]
+    how = random.choices(tuple(HOWS), tuple(HOWS.values()))[0]
     after: float = {
         "turns": random.randrange(1, random.choice((30, 300, 3_000))),
         "write": random.randrange(1, random.choice((30, 300, 2_000))),

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
+from gateway.tests.simulation.folder import Folder
 from gateway.tests.simulation.runner import simulate
-from gateway.tests.simulation.world import Folder, Violation
+from gateway.tests.simulation.world import Violation
 from msgspec.structs import replace
 
 from signalpost.destinations.webhook import Webhook

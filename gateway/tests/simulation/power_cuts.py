@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 from gateway.tests.simulation.faults import HEALTHY
+from gateway.tests.simulation.folder import Folder
 from gateway.tests.simulation.plan import Plan
 from gateway.tests.simulation.runner import live
-from gateway.tests.simulation.world import Folder, World
+from gateway.tests.simulation.story import Story
+from gateway.tests.simulation.world import World
 
 from signalpost.domain.lane import BOUNDS
 from signalpost.domain.slots import DEFAULTS
@@ -42,12 +44,15 @@ SECONDS = 30.0
 def cut(folder: Path, sync: int, kept: float) -> World:
     """Live through the world whose power fails at that sync, with the share of what was unsynced that is left."""
     doom = HEALTHY._replace(how="sync", after=sync, power_cut=kept)
-    return live(World(SEED, folder, given=PLAN, dooms=[doom]))
+    world = World(SEED, given=PLAN)
+    live(Story(world, folder, [doom]))
+    return world
 
 
 def syncs(folder: Path) -> int:
     """How many the run has where nothing happens."""
-    world = live(World(SEED, folder, given=PLAN, dooms=[HEALTHY._replace(how="seconds", after=SECONDS)]))
+    world = World(SEED, given=PLAN)
+    live(Story(world, folder, [HEALTHY._replace(how="seconds", after=SECONDS)]))
     events = sum(map(len, world.entries.values()))
     assert events >= 500, f"only {events} events"
     return world.syncs

@@ -8,8 +8,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from gateway.tests.simulation.coverage import Coverage
+from gateway.tests.simulation.folder import Folder
 from gateway.tests.simulation.logs import watched
-from gateway.tests.simulation.world import TRACED, Folder, Violation, World
+from gateway.tests.simulation.story import Story
+from gateway.tests.simulation.world import TRACED, Violation, World
 
 LOOKED_AT_EVERY = 25
 """The coverage is told of one world in so many: to look makes it slow."""
@@ -34,19 +36,21 @@ class Report:
 
 def simulate(seed: int, folder: Path, traced: int = TRACED) -> World:
     """Live through one world. Raises Violation; its last `traced` steps are told with it."""
-    return live(World(seed, folder, traced))
+    world = World(seed, traced)
+    live(Story(world, folder))
+    return world
 
 
-def live(world: World) -> World:
+def live(story: Story) -> None:
     """Raises Violation, with what a person needs to find its cause."""
+    world = story.world
     try:
         with watched(world.logged):
-            world.run()
+            story.run()
     except BaseException as error:
         world.close()
         error.add_note(failure(world))
         raise
-    return world
 
 
 def failure(world: World) -> str:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.history import Asked
+    from gateway.tests.simulation.life import Life
     from gateway.tests.simulation.network import Sent
-    from gateway.tests.simulation.world import Life, World
+    from gateway.tests.simulation.world import World
 
 
 class Checker:

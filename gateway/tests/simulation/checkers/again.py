@@ -10,7 +10,7 @@ from signalpost.domain.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life
+    from gateway.tests.simulation.life import Life
 
 DAY = 24 * 3600 * SECOND
 

@@ -11,7 +11,7 @@ from signalpost.domain import retry
 from signalpost.domain.timestamps import SECOND
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life
+    from gateway.tests.simulation.life import Life
 
 EARLY = 2e-6
 """Seconds: the clocks count µs."""

@@ -8,7 +8,8 @@ from gateway.tests.simulation.history import Change
 from gateway.tests.simulation.network import Sent
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life, World
+    from gateway.tests.simulation.life import Life
+    from gateway.tests.simulation.world import World
 
 FIRST = 4
 EARLY = 2e-6

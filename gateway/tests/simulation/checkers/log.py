@@ -12,7 +12,7 @@ from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.sqlite import reads
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life
+    from gateway.tests.simulation.life import Life
 
 
 class Log(Checker):

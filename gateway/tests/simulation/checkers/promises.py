@@ -11,7 +11,7 @@ from signalpost.domain.errors import CallerError, Unavailable
 from signalpost.domain.event import EventType
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life
+    from gateway.tests.simulation.life import Life
 
 _TYPES = {"create": {EventType.CREATED}, "patch": {EventType.UPDATED}, "reuse": {EventType.UPDATED},
           "import": {EventType.CREATED, EventType.UPDATED}, "delete": {EventType.DELETED}}  # fmt: skip

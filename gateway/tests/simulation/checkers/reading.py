@@ -9,7 +9,7 @@ from signalpost.domain.event import EventType
 from signalpost.store.store import DeliveryFilter
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life
+    from gateway.tests.simulation.life import Life
 
 _DOCUMENT = b'"data":{"document":'
 

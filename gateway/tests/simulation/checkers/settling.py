@@ -7,7 +7,7 @@ from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Subscriber
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life
+    from gateway.tests.simulation.life import Life
 
 
 class Settling(Checker):

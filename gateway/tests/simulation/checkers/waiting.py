@@ -11,7 +11,8 @@ from gateway.tests.simulation.plan import SMALL
 from signalpost.domain.outcome import Failure
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.world import Life, World
+    from gateway.tests.simulation.life import Life
+    from gateway.tests.simulation.world import World
 
 IDLE_MOST = 2.0
 """Seconds that an endpoint may be idle while there is something for it: what reading and recording take, and more."""

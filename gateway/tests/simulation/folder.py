@@ -1,0 +1,43 @@
+"""Where worlds keep their files, and the database that each begins with."""
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+
+from gateway.tests.simulation.disk import Image
+
+from signalpost.store.sqlite.database import connect, migrate
+
+
+@cache
+def fresh(tenants: int) -> Image:
+    """A new database, as the first start makes it."""
+    with tempfile.TemporaryDirectory(dir=shared_memory()) as folder:
+        database = Path(folder) / "fresh.db"
+        connection = connect(database)
+        migrate(connection, 0)
+        connection.executemany("INSERT INTO tenant (name) VALUES (?)", [(f"t{n}",) for n in range(2, tenants + 1)])
+        connection.close()
+        return Image(database.read_bytes(), b"")
+
+
+def shared_memory() -> str | None:
+    """A folder without a disk below it, where there is one."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+class Folder:
+    """Where worlds keep their files; gone afterwards."""
+
+    def __init__(self) -> None:
+        self._made = tempfile.TemporaryDirectory(prefix="signalpost-simulation-", dir=shared_memory())
+
+    def __enter__(self) -> Path:
+        return Path(self._made.name)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._made.cleanup()
