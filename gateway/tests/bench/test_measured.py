@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from signalpost.bench.measured import Measured, Stall, latencies, median
+from signalpost.bench.measured import P99_OF_LEAST, Measured, Stall, beside, latencies, median
 from signalpost.bench.probe import Probe
 from signalpost.bench.scenes import SCENES, with_needs
 from signalpost.bench.workload import at_rate
@@ -30,6 +30,24 @@ def test_of_several_runs_the_middle_counts_and_of_what_is_bounded_the_greatest()
 def test_a_distribution_is_told_by_what_shares_of_it_do_not_exceed() -> None:
     found = latencies([float(number) for number in range(1000, 0, -1)])
     assert (found.p50_ms, found.p99_ms, found.p999_ms, found.worst_ms) == (501, 991, 1000, 1000)
+
+
+@pytest.mark.parametrize(("alone", "now"), [(2.0, 100.0), (80.0, 160.0)])
+def test_others_may_be_held_up_to_twice_what_it_was_or_a_tenth_of_a_second(alone: float, now: float) -> None:
+    found = beside(Measured(p99_ms=alone), [now] * P99_OF_LEAST, "a flood")
+    assert (found.ratio, found.broken) == (now / alone, ())
+
+
+@pytest.mark.parametrize(("alone", "now"), [(2.0, 100.1), (80.0, 160.1)])
+def test_more_is_a_bound_that_was_not_held_in_whichever_run(alone: float, now: float) -> None:
+    found = beside(Measured(p99_ms=alone), [now] * P99_OF_LEAST, "a flood")
+    most = max(2 * alone, 100.0)
+    told = f"beside a flood others had a p99 of {now} ms, and at most {most} ms are allowed"
+    assert median([Measured(), found, Measured()]).broken == (told,)
+
+
+def test_the_p99_of_a_few_is_not_judged() -> None:
+    assert beside(Measured(p99_ms=2.0), [500.0] * (P99_OF_LEAST - 1), "a flood").broken == ()
 
 
 def test_a_scene_comes_after_those_that_it_needs() -> None:

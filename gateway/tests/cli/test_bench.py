@@ -7,7 +7,10 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, Run, environment, json_of
 from gateway.tests.patience import PATIENCE
 
+from signalpost.bench.measured import Measured
 from signalpost.bench.scenes import SCENES
+from signalpost.cli.bench import judge
+from signalpost.cli.client import CommandError
 
 pytestmark = pytest.mark.slow
 SMALL = ["--runs", "1", "--events", "400", "--duration", "1", "--documents", "50"]
@@ -61,6 +64,12 @@ def test_a_run_that_is_told_to_stop_leaves_no_process_and_no_database(tmp_path: 
     assert bench.wait(PATIENCE) == 130
     assert list(tmp_path.iterdir()) == []
     assert not [name for name in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path) in _read(name)]
+
+
+def test_a_bound_that_was_not_held_is_an_error() -> None:
+    judge({"one": Measured(rate=1), "another": Measured(rate=2)})
+    with pytest.raises(CommandError, match="it was late; it was lost"):
+        judge({"one": Measured(broken=("it was late",)), "another": Measured(broken=("it was lost",))})
 
 
 def _read(file: Path) -> str:

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Stall(Struct, frozen=True, kw_only=True):
@@ -47,12 +48,17 @@ class Measured(Struct, frozen=True, kw_only=True):
     """What this row alone has, by a name that says its unit."""
     stalls: tuple[Stall, ...] = ()
     """The longest."""
+    broken: tuple[str, ...] = ()
+    """What this row shows to be beyond its bound, a sentence each. The run fails for it, once its table is shown."""
 
 
 Rows = Mapping[str, Measured]
 """What a scene measured, by the title of each row."""
 
 STALLS_KEPT = 3
+P99_LEAST_MS = 100.0
+P99_OF_LEAST = 500
+"""A 99th percentile of fewer arrivals says nothing, and is not judged."""
 _WORST = ("worst_ms", "memory_mb", "wal_mb")
 """Of these the greatest of all runs counts."""
 
@@ -75,10 +81,11 @@ def median(runs: Sequence[Measured]) -> Measured:
         values = [value for run in runs if (value := getattr(run, name)) is not None]
         return (max(values) if name in _WORST else statistics.median(values)) if values else None
 
-    figures = {name: middle(name) for name in Measured.__struct_fields__ if name not in ("more", "stalls")}
+    figures = {name: middle(name) for name in Measured.__struct_fields__ if name not in ("more", "stalls", "broken")}
     more = {name: statistics.median(run.more[name] for run in runs if name in run.more) for name in runs[0].more}
     stalls = sorted((stall for run in runs for stall in run.stalls), key=lambda stall: -stall.ms)
-    return Measured(**figures, more=more, stalls=tuple(stalls[:STALLS_KEPT]))
+    broken = tuple(sentence for run in runs for sentence in run.broken)
+    return Measured(**figures, more=more, stalls=tuple(stalls[:STALLS_KEPT]), broken=broken)
 
 
 def latencies(took_ms: Sequence[float]) -> Measured:
@@ -90,6 +97,20 @@ def latencies(took_ms: Sequence[float]) -> Measured:
         p999_ms=share(ascending, 0.999),
         worst_ms=ascending[-1],
     )
+
+
+def beside(alone: Measured, took_ms: Sequence[float], what: str) -> Measured:
+    """The figures of those who are held up by `what` if anybody is, against those of before: their p99 may be twice
+    what it was, or `P99_LEAST_MS`."""
+    found = latencies(took_ms)
+    before, now = alone.p99_ms or 0.0, found.p99_ms or 0.0
+    most = max(2 * before, P99_LEAST_MS)
+    broken = (
+        (f"beside {what} others had a p99 of {now:.1f} ms, and at most {most:.1f} ms are allowed",)
+        if now > most and len(took_ms) >= P99_OF_LEAST
+        else ()
+    )
+    return replace(found, ratio=now / (before or 1.0), broken=broken)
 
 
 def share(ascending: Sequence[float], of: float) -> float:

@@ -61,7 +61,8 @@ def bench(
     """Measure a gateway on this machine: rates, latency, CPU, memory and disk, and check that nothing was lost.
 
     Every rate is also a share of the limit: what a client that does nothing but send reaches into the same endpoint in
-    the same run. A run in which an event did not arrive once, verified and in the order of its document, fails.
+    the same run. A run in which an event did not arrive once, verified and in the order of its document, fails; one
+    that shows a bound not to be held fails too, after its table.
 
     Example: signalpost bench --scene engine --fan-out 10 --runs 5
     """
@@ -87,6 +88,13 @@ def bench(
         print_json({"machine": _machine(), **asked, "runs": runs, "scenes": msgspec.to_builtins(found)})
     else:
         _show(found)
+    judge(found)
+
+
+def judge(found: Mapping[str, Measured]) -> None:
+    """Raises CommandError where a bound was not held."""
+    if broken := [sentence for row in found.values() for sentence in row.broken]:
+        raise CommandError(f"A bound was not held: {'; '.join(broken)}.")
 
 
 def _scenes(asked: Sequence[str] | None, tenants: int) -> list[str]:
