@@ -1,10 +1,15 @@
 """What several runs of a scene come to, and what a stall is made of."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 
+import msgspec
 import pytest
+from gateway.tests.patience import PATIENCE
 
 from signalpost.bench.measured import P99_OF_LEAST, Measured, Stall, beside, latencies, median
 from signalpost.bench.probe import Probe
@@ -13,7 +18,7 @@ from signalpost.bench.workload import at_rate
 
 
 def _stall(ms: float) -> Stall:
-    return Stall(ms=ms, ran_ms=ms, collected_ms=0, no_core_ms=0, most_no_core_ms=0, threads={})
+    return Stall(ms=ms, ran_ms=ms, collected_ms=0, no_core_ms=0, most_no_core_ms=0, stolen_ms=0, at_s=0, threads={})
 
 
 def test_of_several_runs_the_middle_counts_and_of_what_is_bounded_the_greatest() -> None:
@@ -75,7 +80,7 @@ def _hold() -> None:
 
 
 def test_a_stall_says_what_the_loop_did() -> None:
-    async def scenario() -> list[Stall]:
+    async def scenario() -> tuple[Stall, ...]:
         probe = Probe()
         await asyncio.sleep(0.03)
         probe.longest()
@@ -87,3 +92,31 @@ def test_a_stall_says_what_the_loop_did() -> None:
     assert held.ms >= held.ran_ms * 0.9
     assert held.ran_ms == pytest.approx(100, abs=40)
     assert "_hold" in " ".join(held.threads.values())
+
+
+HELD = """
+import asyncio, sys, time
+from pathlib import Path
+import uvloop
+from signalpost.bench.probe import watch
+
+def hold():
+    time.sleep(0.1)
+
+async def scenario():
+    while not file.exists():
+        hold()
+        await asyncio.sleep(0.03)
+
+file = Path(sys.argv[1])
+watch(str(file))
+uvloop.run(scenario())
+"""
+
+
+def test_the_stalls_of_a_loop_that_another_program_makes_are_told_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "stalls"
+    subprocess.run([sys.executable, "-c", HELD, str(file)], check=True, timeout=PATIENCE)
+    stall = msgspec.json.decode(file.read_bytes().splitlines()[0], type=Stall)
+    assert stall.ms >= 20
+    assert stall.at_s <= time.monotonic()

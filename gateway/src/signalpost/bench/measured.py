@@ -1,7 +1,7 @@
 """The figures of a scene, and what several runs of it come to."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +19,10 @@ class Stall(Struct, frozen=True, kw_only=True):
     """It could have run and had no core: another process, or another thread of this one, had it."""
     most_no_core_ms: float
     """The same of the thread that waited longest for one: if it held the interpreter's lock, the loop waited for it."""
+    stolen_ms: float
+    """The machine's host kept these cores from all that runs on them; in steps of 10 ms."""
+    at_s: float
+    """When it ended, on the monotonic clock, which all processes of a machine share."""
     threads: dict[str, str]
     """Where each thread of the process was while it lasted."""
 
@@ -56,6 +60,18 @@ Rows = Mapping[str, Measured]
 """What a scene measured, by the title of each row."""
 
 STALLS_KEPT = 3
+
+
+def longest(stalls: Iterable[Stall]) -> tuple[Stall, ...]:
+    """The few that are told, the longest first."""
+    return tuple(sorted(stalls, key=lambda stall: -stall.ms)[:STALLS_KEPT])
+
+
+def longest_ms(stalls: Sequence[Stall]) -> float:
+    """Of what `longest` gave; 0 if there was none."""
+    return stalls[0].ms if stalls else 0.0
+
+
 P99_LEAST_MS = 100.0
 P99_OF_LEAST = 500
 """A 99th percentile of fewer arrivals says nothing, and is not judged."""
@@ -83,9 +99,9 @@ def median(runs: Sequence[Measured]) -> Measured:
 
     figures = {name: middle(name) for name in Measured.__struct_fields__ if name not in ("more", "stalls", "broken")}
     more = {name: statistics.median(run.more[name] for run in runs if name in run.more) for name in runs[0].more}
-    stalls = sorted((stall for run in runs for stall in run.stalls), key=lambda stall: -stall.ms)
+    stalls = longest(stall for run in runs for stall in run.stalls)
     broken = tuple(sentence for run in runs for sentence in run.broken)
-    return Measured(**figures, more=more, stalls=tuple(stalls[:STALLS_KEPT]), broken=broken)
+    return Measured(**figures, more=more, stalls=stalls, broken=broken)
 
 
 def latencies(took_ms: Sequence[float]) -> Measured:

@@ -1,4 +1,5 @@
-"""A part of a benchmark in a process of its own: it is asked by one JSON line, and answers by one."""
+"""A part of a benchmark in a process of its own: it is asked by one JSON line, and answers by one. A probe is on its
+event loop."""
 
 import asyncio
 import json
@@ -8,7 +9,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
+import msgspec
 import uvloop
+
+from signalpost.bench.measured import Stall
+from signalpost.bench.probe import Probe
 
 ANSWER_MOST_BYTES = 256 * 1024 * 1024
 STOP_SECONDS = 20
@@ -36,6 +41,10 @@ class Part:
         """What the part answers. Raises PartFailed."""
         self.begin(do, **given)
         return self.finish()
+
+    def stalls(self) -> tuple[Stall, ...]:
+        """The longest of its event loop since the last call."""
+        return msgspec.convert(self.ask("stalls"), tuple[Stall, ...])
 
     def begin(self, do: str, **given: Any) -> None:
         """Ask and do not wait: `finish` gives the answer."""
@@ -78,6 +87,12 @@ def answer_questions(handlers: dict[str, Handler]) -> None:
 
 async def _answer(handlers: dict[str, Handler]) -> None:
     loop = asyncio.get_running_loop()
+    probe = Probe()
+
+    async def stalls() -> Any:
+        return msgspec.to_builtins(probe.longest())
+
+    handlers = {**handlers, "stalls": stalls}
     reader = asyncio.StreamReader(limit=ANSWER_MOST_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():

@@ -14,7 +14,6 @@ import msgspec
 import structlog
 
 from signalpost.bench.parts import answer_questions
-from signalpost.bench.probe import Probe
 from signalpost.bench.workload import MASTER_KEY, SECRET, Workload, at_rate
 from signalpost.domain.batch import Answer
 from signalpost.domain.document import Version
@@ -73,7 +72,6 @@ class Plain:
             for number in range(load.endpoints)
         ]
         spare_the_collector()  # as `signalpost serve` does
-        self._probe = Probe()
 
     async def publish(self, events: int) -> int:
         """Change documents `events` times, until the last is committed; when the first was asked."""
@@ -150,10 +148,6 @@ class Plain:
         """What each thread is for, by its number."""
         named = {thread.native_id: thread.name for thread in threading.enumerate() if thread.native_id is not None}
         return named | {threading.main_thread().native_id or 0: "loop"}
-
-    async def stalls(self) -> Any:
-        """The longest since the last call."""
-        return msgspec.to_builtins(self._probe.longest())
 
     async def close(self) -> None:
         await self._engine.close(1.0)
@@ -243,7 +237,5 @@ if __name__ == "__main__":
     # Its answers go to stdout, where nothing else may be written; what the engine says of bad endpoints nobody reads.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     plain = Plain()
-    handlers = (
-        "open publish publish_at_once trickle resume add_live add_paused create_at_rate catch_up threads stalls close"
-    )
+    handlers = "open publish publish_at_once trickle resume add_live add_paused create_at_rate catch_up threads close"
     answer_questions({name: getattr(plain, name) for name in handlers.split()})

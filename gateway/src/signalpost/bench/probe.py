@@ -3,26 +3,35 @@
 A timer of the loop beats every few milliseconds, and a beat that comes late is a stall. Its length is split by what the
 kernel counts: how long the loop's thread ran, how long it stood in the queue for a core, and how long the thread that
 waited longest stood there (if that one held the interpreter's lock, the loop waited with it). What is left was spent
-waiting for the kernel, for the disk say, with or without that lock. A thread beside the loop looks, as soon as a beat
-is overdue, at what every thread is doing; where it could not look either, it had no lock or no core.
+waiting for the kernel, for the disk say, with or without that lock, or the machine's host had the core. A thread beside
+the loop looks, as soon as a beat is overdue, at what every thread is doing; where it could not look either, it had no
+lock or no core.
 """
 
 import asyncio
 import gc
 import os
+import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from signalpost.bench.measured import STALLS_KEPT, Stall
+import msgspec
+
+from signalpost.bench.measured import Stall, longest
 
 BEAT_SECONDS = 0.01
 NOTED_SECONDS = 0.02
 """A beat that is late by as much is a stall."""
 FRAMES = 3
 """How many callers are told of each thread."""
+STEAL = 8
+"""Which field of a line of /proc/stat."""
 
 
 class _Counted(NamedTuple):
@@ -34,28 +43,32 @@ class _Counted(NamedTuple):
     queued: dict[int, int]
     """For a core, by the number of each thread."""
     collected: int
+    stolen: int
 
 
 class Probe:
     """Made on the loop that it watches; stops with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[Stall], None] = lambda _: None) -> None:
+        """`tell` is told of each stall as it ends."""
         self._loop = asyncio.get_running_loop()
+        self._tell = tell
         self._own = threading.get_native_id()
         self._files: dict[int, int] = {}
         """The kernel's counts of each thread, open."""
         self._collecting = self._collected = 0
         gc.callbacks.append(self._note_collection)
-        self._longest: list[Stall] = []
+        self._cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        self._longest: tuple[Stall, ...] = ()
         self._threads: dict[str, str] = {}
         threading.Thread(target=self._watch, daemon=True, name="probe").start()
         self._last = self._count()
         self._beat()
 
-    def longest(self) -> list[Stall]:
+    def longest(self) -> tuple[Stall, ...]:
         """Since the last call, or the beginning."""
-        longest, self._longest = self._longest, []
-        return longest
+        found, self._longest = self._longest, ()
+        return found
 
     def _count(self) -> _Counted:
         ran, queued = 0, {}
@@ -68,7 +81,13 @@ class Probe:
             queued[number] = int(in_queue)
             if number == self._own:
                 ran = int(on_core)
-        return _Counted(time.monotonic_ns(), ran, queued, self._collected)
+        return _Counted(time.monotonic_ns(), ran, queued, self._collected, self._stolen())
+
+    def _stolen(self) -> int:
+        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+        of_cores = [line.split() for line in lines if line.startswith("cpu")]
+        ticks = sum(int(fields[STEAL]) for fields in of_cores if fields[0] in self._cores)
+        return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
     def _beat(self) -> None:
         counted = self._count()
@@ -87,9 +106,12 @@ class Probe:
             collected_ms=(now.collected - last.collected) / 1e6,
             no_core_ms=queued[self._own],
             most_no_core_ms=max(queued.values()),
+            stolen_ms=(now.stolen - last.stolen) / 1e6,
+            at_s=now.at / 1e9,
             threads=self._threads,
         )
-        self._longest = sorted([*self._longest, stall], key=lambda stall: -stall.ms)[:STALLS_KEPT]
+        self._tell(stall)
+        self._longest = longest([*self._longest, stall])
 
     def _note_collection(self, phase: str, _: dict[str, int]) -> None:
         now = time.monotonic_ns()
@@ -118,3 +140,21 @@ def _place(frame: FrameType | None) -> str:
         places.append(f"{code.co_name} ({os.path.basename(code.co_filename)}:{frame.f_lineno})")  # noqa: PTH119
         frame = frame.f_back
     return " < ".join(places)
+
+
+def watch(file: str) -> None:
+    """Have a probe on the loop that the main thread is going to run, whoever makes it; each stall becomes a line of
+    `file`. The handler of a signal looks for the loop: it runs on that thread, between two steps of whatever is there,
+    so it leaves the rest to the loop."""
+
+    def tell(stall: Stall) -> None:
+        with Path(file).open("ab") as lines:
+            lines.write(msgspec.json.encode(stall) + b"\n")
+
+    def look(*_: object) -> None:
+        with suppress(RuntimeError):  # none runs yet
+            asyncio.get_running_loop().call_soon_threadsafe(Probe, tell)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, BEAT_SECONDS, BEAT_SECONDS)

@@ -11,12 +11,16 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from signalpost.bench.gauge import Gauge
+from signalpost.bench.measured import Stall, longest
 from signalpost.bench.parts import STOP_SECONDS, PartFailed
 from signalpost.bench.workload import MASTER_KEY
 
 READY_SECONDS = 60
-_SERVE = "from signalpost.cli.main import main; main()"
+_SERVE = "from signalpost.bench.probe import watch; watch('{file}'); from signalpost.cli.main import main; main()"
+"""The command itself, with a probe on its event loop."""
 
 
 class GatewayProcess:
@@ -27,9 +31,12 @@ class GatewayProcess:
         options = ["--data-dir", str(folder), "--port", "0", "--allow-targets", targets, "--ca-file", ca_file]
         options += ["--log-format", "json", "--master-key", base64.b64encode(MASTER_KEY).decode()]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it stops
+        self._stalls = tempfile.NamedTemporaryFile()  # noqa: SIM115 - the same
         self.began = time.monotonic_ns()
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", _SERVE, "serve", *options], stdout=subprocess.DEVNULL, stderr=self._log
+            [sys.executable, "-c", _SERVE.format(file=self._stalls.name), "serve", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
         )
         os.sched_setaffinity(self._process.pid, {core})
         try:
@@ -63,6 +70,11 @@ class GatewayProcess:
             self._process.kill()
             self._process.wait()
         self._log.close()
+        self._stalls.close()
+
+    def stalls(self) -> tuple[Stall, ...]:
+        """The longest of its event loop since the last call."""
+        return longest(map(msgspec.json.Decoder(Stall).decode, self._stalls.read().splitlines()))
 
     def __enter__(self) -> Self:
         return self

@@ -3,10 +3,9 @@
 import time
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
-from signalpost.bench.measured import Measured, Rows, Size, Stall, latencies
+from signalpost.bench.measured import Measured, Rows, Size, latencies, longest_ms
 from signalpost.bench.stage import EngineProcess, Stage
 from signalpost.bench.workload import SECRET
 
@@ -41,15 +40,15 @@ def _caught_up(stage: Stage, engine: EngineProcess, behind: int) -> Rows:
 
 def _live(stage: Stage, engine: EngineProcess, behind: int, how: str, seconds: float) -> Measured:
     stage.sink.ask("forget", secret=SECRET, timed=LIVE)
-    engine.ask("stalls")
+    engine.stalls()
     sent: list[tuple[str, int]] = engine.ask(how, rate=RATE, seconds=seconds)
     stage.expect(behind + len(sent))
     found: dict[str, Any] = stage.check(behind + len(sent))
-    stalls = msgspec.convert(engine.ask("stalls"), tuple[Stall, ...])
+    stalls = engine.stalls()
     asked = dict(sent)
     return replace(
         latencies([(at - asked[name]) / 1e6 for name, at in found["arrived"]]),
         memory_mb=engine.gauge.usage().memory / 1e6,
         stalls=stalls,
-        more={"stall ms": stalls[0].ms if stalls else 0.0},
+        more={"stall ms": longest_ms(stalls)},
     )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from signalpost.bench.gauge import MB, Usage
-from signalpost.bench.measured import Measured, Rows, Size, Stall
+from signalpost.bench.measured import Measured, Rows, Size, longest_ms
 from signalpost.bench.stage import EngineProcess, Stage
 from signalpost.bench.workload import SECRET
 
@@ -55,7 +55,7 @@ def published(stage: Stage, engine: EngineProcess, events: int) -> Measured:
     engine.ask("publish", events=QUICKLY)
     stage.expect(QUICKLY * fan_out)
     stage.sink.ask("forget", secret=SECRET)
-    engine.ask("stalls")
+    engine.stalls()
     engine.gauge.forget()
     before = engine.gauge.usage()
     began = engine.ask("publish", events=events)
@@ -66,11 +66,11 @@ def measured(stage: Stage, engine: EngineProcess, before: Usage, began: int, due
     """Wait for what is due and check it; the figures of the engine since `began`."""
     stage.expect(due)
     found = stage.check(due)
-    stalls = msgspec.convert(engine.ask("stalls"), tuple[Stall, ...])
+    stalls = engine.stalls()
     return msgspec.structs.replace(
         figures(found, began, due, before, engine.gauge.usage()),
         wal_mb=engine.gauge.wal_most / MB,
-        more={"stall ms": stalls[0].ms if stalls else 0.0},
+        more={"stall ms": longest_ms(stalls)},
         stalls=stalls,
     )
 

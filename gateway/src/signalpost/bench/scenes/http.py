@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from signalpost.bench.gauge import MB
-from signalpost.bench.measured import Measured, Rows, Size
+from signalpost.bench.measured import Measured, Rows, Size, longest_ms
 from signalpost.bench.scenes.flat import figures
 from signalpost.bench.stage import Stage
 from signalpost.bench.workload import SECRET
@@ -25,10 +25,17 @@ def bulk(stage: Stage, size: Size, _: Rows) -> Rows:
 def _through_http(stage: Stage, events: int, how: str) -> Measured:
     with stage.gateway() as gateway, stage.load(gateway, stage.workload) as load:
         stage.sink.ask("forget", secret=SECRET)
+        gateway.stalls()
         before = gateway.gauge.usage()
         ran = load.ask(how, events=events)
         due = events * stage.workload.fan_out
         stage.expect(due)
         found = stage.check(due)
-        flat = figures(found, ran["began"], due, before, gateway.gauge.usage())
-        return replace(flat, wal_mb=gateway.gauge.wal_most / MB, start_s=gateway.start_seconds)
+        stalls = gateway.stalls()
+        return replace(
+            figures(found, ran["began"], due, before, gateway.gauge.usage()),
+            wal_mb=gateway.gauge.wal_most / MB,
+            start_s=gateway.start_seconds,
+            more={"stall ms": longest_ms(stalls)},
+            stalls=stalls,
+        )

@@ -3,8 +3,10 @@
 from msgspec.structs import replace
 
 from signalpost.bench.gauge import MB
-from signalpost.bench.measured import Measured, Rows, Size, latencies
+from signalpost.bench.measured import Measured, Rows, Size, latencies, longest_ms
+from signalpost.bench.parts import Part
 from signalpost.bench.scenes.http import API
+from signalpost.bench.serving import GatewayProcess
 from signalpost.bench.stage import Stage
 from signalpost.bench.workload import SECRET
 
@@ -26,12 +28,16 @@ def _at(stage: Stage, rate: int, seconds: float) -> Measured:
         stage.sink.ask("forget", secret=SECRET)
         stage.expect(len(load.ask("trickle", rate=rate, seconds=1)) * fan_out)
         stage.sink.ask("forget", secret=SECRET, timed="/")
+        watched: dict[str, Part | GatewayProcess] = {"stall ms": gateway, "load's": load, "sink's": stage.sink}
+        for part in watched.values():
+            part.stalls()
         before = gateway.gauge.usage()
         sent = load.ask("trickle", rate=rate, seconds=seconds)
         due = len(sent) * fan_out
         stage.expect(due)
-        found = stage.check(due)
+        stalls = {name: part.stalls() for name, part in watched.items()}
         after = gateway.gauge.usage()
+        found = stage.check(due)
     asked = dict(sent)
     return replace(
         latencies([(at - asked[name]) / 1e6 for name, at in found["arrived"]]),
@@ -40,4 +46,6 @@ def _at(stage: Stage, rate: int, seconds: float) -> Measured:
         memory_mb=after.memory / MB,
         wal_mb=gateway.gauge.wal_most / MB,
         start_s=gateway.start_seconds,
+        more={name: longest_ms(of_part) for name, of_part in stalls.items()},
+        stalls=stalls["stall ms"],
     )

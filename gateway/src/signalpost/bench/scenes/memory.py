@@ -4,7 +4,7 @@ import statistics
 import time
 
 from signalpost.bench.gauge import MB
-from signalpost.bench.measured import Measured, Rows, Size
+from signalpost.bench.measured import Measured, Rows, Size, longest_ms
 from signalpost.bench.stage import Stage
 from signalpost.bench.workload import SECRET
 
@@ -22,9 +22,11 @@ def memory(stage: Stage, size: Size, _: Rows) -> Rows:
         with stage.load(gateway, stage.workload) as load:
             stage.sink.ask("forget", secret=SECRET)
             gateway.gauge.forget()
+            gateway.stalls()
             ran = load.ask("change_for", seconds=size.seconds)
             due = ran["events"] * stage.workload.fan_out
             stage.expect(due)
+            stalls = gateway.stalls()
             found = stage.check(due)
             rate = due / ((found["last"] - ran["began"]) / 1e9)
             resident = [bytes_ / MB for _, bytes_ in gateway.gauge.resident]
@@ -34,5 +36,11 @@ def memory(stage: Stage, size: Size, _: Rows) -> Rows:
     return {
         IDLE: Measured(memory_mb=idle, start_s=gateway.start_seconds),
         FIRST: Measured(memory_mb=first, rate=rate),
-        LAST: Measured(memory_mb=last, ratio=last / first, wal_mb=wal, more={"most MB": max(resident)}),
+        LAST: Measured(
+            memory_mb=last,
+            ratio=last / first,
+            wal_mb=wal,
+            more={"most MB": max(resident), "stall ms": longest_ms(stalls)},
+            stalls=stalls,
+        ),
     }
