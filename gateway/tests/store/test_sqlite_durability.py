@@ -132,7 +132,7 @@ class Disk(apsw.VFS):
         self.full_after: int | None = None
         """So many syncs of a WAL later the disk is full."""
         self.operation = ""
-        """What fails: write, sync, or (empty) both."""
+        """What fails: read, write, sync, or (empty) the last two."""
         self.only = ""
         """What its file's name must end with."""
         self.thread = ""
@@ -151,12 +151,16 @@ class DiskFile(apsw.VFSFile):
 
     def _check(self, operation: str) -> None:
         disk, thread = self._disk, threading.current_thread().name
-        if disk.operation not in ("", operation):
+        if operation not in (disk.operation or "write sync"):
             return
         if disk.failure is not None and self._name.endswith(disk.only) and thread.startswith(disk.thread):
             if disk.failure == errno.ENOSPC:
                 raise apsw.FullError
             raise apsw.IOError if disk.failure == errno.EIO else apsw.exception_for(disk.failure)
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+        self._check("read")
+        return super().xRead(amount, offset)
 
     def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802
         self._check("write")
@@ -275,6 +279,25 @@ def test_a_disk_that_fails_while_the_wal_is_copied_back_ends_it_too(
         again = opened(tmp_path / "signalpost.db")
         assert len(await again.events_after(1, 0, 10_000)) >= answered
         await again.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_disk_that_cannot_be_read_for_a_while_is_read_again_afterwards(
+    disk: Disk, tmp_path: Path, make: "type[Tools]"
+) -> None:
+    async def scenario() -> None:
+        broken: list[BaseException] = []
+        store = opened(tmp_path / "signalpost.db", "failing", broken)
+        await store.publish([make.put(n, None, "x" * 20_000) for n in range(100)])
+        disk.only, disk.thread, disk.operation, disk.failure = "-wal", "reader", "read", errno.EIO
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await store.events_after(1, 0, 100)
+        disk.failure = None
+        assert len(await store.events_after(1, 0, 100)) == 100
+        assert broken == []
+        await store.close()
 
     asyncio.run(scenario())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import apsw
+import structlog
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Command, VersionKey
@@ -46,6 +47,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 2
+log = structlog.get_logger()
 
 
 class Executors(NamedTuple):
@@ -152,13 +154,17 @@ class SqliteStore:
                 connection.execute("BEGIN")  # one snapshot for all that a query reads
                 return query(connection, *args, **kwargs)
             finally:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # an I/O error has ended it already
+                    connection.execute("ROLLBACK")
                 self._readers.append(connection)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executors.readers, run)
         except apsw.BusyError:
             raise Unavailable("The database is busy: repeat the request.") from None
+        except apsw.IOError as error:
+            log.error("the database could not be read", error=str(error))
+            raise Unavailable("The disk could not be read: repeat the request in a moment.") from None
 
     async def load(self) -> Loaded:
         await self._read(publishing.check_key, self._vault)
