@@ -216,8 +216,11 @@ def _new_operator_key() -> str:
 def _kept(directory: Path, setting: str, make: Callable[[], str]) -> Any:
     """A setting's value from a file that only its owner can read, made on the first start. Raises StartError."""
     file = kept_in(directory, setting)
-    if not file.exists():
-        _keep(file, make())
+    try:
+        if not file.exists():
+            _keep(file, make())
+    except OSError as error:
+        raise StartError(f"{file} cannot be written: {error.strerror}.") from None
     try:
         return SETTINGS[setting].read(file.read_text(encoding="ascii").strip())
     except OSError as error:

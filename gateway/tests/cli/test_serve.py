@@ -1,6 +1,7 @@
 import contextlib
 import http.client
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -49,6 +50,23 @@ def test_whoever_looks_for_the_address_finds_all_of_it_or_nothing(tmp_path: Path
     looking.join()
     assert found <= {"http://127.0.0.1:8080\n"}
     assert file.read_text() == "http://127.0.0.1:8080\n"
+
+
+def start_with_files_of_at_most(size: int, data_dir: Path) -> str:
+    """What a start says, and all of it, where the disk takes no more of any file."""
+    done = subprocess.run(
+        [SIGNALPOST, "serve", "--data-dir", data_dir, "--port", "0", "--disk-reserve-mb", "0"],
+        capture_output=True, text=True, env=environment(), timeout=PATIENCE, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize(("size", "what"), [(0, "master-key"), (46, "operator-key"), (60, "signalpost.db")])
+def test_a_start_that_cannot_write_its_files_says_which_in_a_line(tmp_path: Path, size: int, what: str) -> None:
+    said = start_with_files_of_at_most(size, tmp_path / "data")
+    assert re.fullmatch(rf"signalpost: .*{what}.*\n", said), said
 
 
 def _status(address: str, path: str) -> int:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import apsw
 import pytest
@@ -110,7 +111,7 @@ def test_lists_find_what_a_database_had_before_it_had_lists(database: Path) -> N
 
 def test_a_migration_that_fails_leaves_nothing_of_itself(database: Path) -> None:
     changed(database, "CREATE TABLE lane (x)")
-    with pytest.raises(apsw.SQLError):
+    with pytest.raises(StartError, match=r"signalpost\.db .*table lane already exists.*nothing"):
         start(database)
     connection = connect(database)
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -128,6 +129,26 @@ def test_what_is_no_database_is_told(database: Path) -> None:
 def test_a_file_in_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"cannot be opened"):
         connect(tmp_path / "nowhere" / "signalpost.db")
+
+
+class ReadOnly(apsw.VFS):
+    """The system's files, as whoever may not write them gets them."""
+
+    def __init__(self) -> None:
+        super().__init__("read-only", "unix")
+
+    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        if flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
+            flags[:] = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY] * 2
+        return apsw.VFSFile("unix", name, flags)
+
+
+def test_a_database_that_may_only_be_read_is_told_at_once(database: Path) -> None:
+    start(database)
+    vfs = ReadOnly()
+    with pytest.raises(StartError, match=r"signalpost\.db cannot be written"):
+        connect(database, vfs="read-only")
+    vfs.unregister()
 
 
 def test_commits_are_durable_before_they_are_told(database: Path) -> None:
@@ -193,6 +214,19 @@ def test_a_process_that_was_killed_leaves_no_lock(hold: "Callable[[], subprocess
     directory.unlock()
     again = hold()
     end(again)
+
+
+def test_a_folder_is_taken_also_where_the_disk_has_no_room_to_say_by_whom(tmp_path: Path) -> None:
+    taken = dedent(
+        """
+        import resource, sys
+        from pathlib import Path
+        from signalpost.store.sqlite.database import DataDirectory
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        DataDirectory(Path(sys.argv[1])).lock()
+        """
+    )
+    subprocess.run([sys.executable, "-c", taken, str(tmp_path / "data")], check=True)
 
 
 def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:

@@ -118,8 +118,12 @@ async def _serve(settings: Settings) -> None:
 def tell_address(file: Path, address: str) -> None:
     """For commands on this machine. One that looks just now finds all of it or nothing."""
     draft = file.with_suffix(".new")
-    draft.write_text(address + "\n", encoding="ascii")
-    draft.rename(file)
+    try:
+        draft.write_text(address + "\n", encoding="ascii")
+        draft.rename(file)
+    except OSError as error:
+        # What is to be delivered can be, also where the disk takes nothing more.
+        log.warning("commands do not find this gateway by themselves: set SIGNALPOST_URL for them", error=str(error))
 
 
 def listen(host: str, port: int, idle_seconds: float) -> socket.socket:

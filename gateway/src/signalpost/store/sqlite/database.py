@@ -1,5 +1,6 @@
 """The database file: its connections, its schema, and the lock that keeps a second process out."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -43,8 +44,10 @@ class DataDirectory:
                 f"Another Signalpost (process {owner}) uses the data directory {self.path}. "
                 "Stop it first, or give this one another DATA_DIR."
             ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        pid = str(os.getpid()).encode()
+        with contextlib.suppress(OSError):  # it is for people alone: a disk that is full is no reason not to start
+            os.pwrite(lock, pid, 0)
+            os.ftruncate(lock, len(pid))
         self._lock = lock
 
     def unlock(self) -> None:
@@ -60,6 +63,8 @@ def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> a
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
         connection.set_busy_timeout(5_000)
         if not read_only:
+            if connection.readonly("main"):
+                raise StartError(f"The database {path} cannot be written: this user may only read it.")
             connection.pragma("journal_mode", "wal")
             connection.pragma("synchronous", "full")
             connection.pragma("wal_autocheckpoint", 0)
@@ -67,8 +72,17 @@ def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> a
         connection.pragma("cache_size", -32_000)
         connection.pragma("temp_store", "memory")
     except apsw.Error as error:
-        raise StartError(f"The database {path} cannot be opened: {error}.") from None
+        raise StartError(f"The database {path} cannot be opened: {_reason(error)}.") from None
     return connection
+
+
+def is_shortage(error: apsw.Error) -> bool:
+    """Whether there was no room: for the database or the WAL, or (an I/O error to SQLite) for the WAL's index."""
+    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
+
+
+def _reason(error: apsw.Error) -> str:
+    return "there is no room on its disk" if is_shortage(error) else str(error)
 
 
 def check_version() -> None:
@@ -82,8 +96,19 @@ def check_version() -> None:
 def migrate(connection: apsw.Connection, now: int) -> None:
     """Bring the schema up to date: every migration that is missing, in order, each in a transaction of its own.
 
-    Raises StartError where the database is newer than this program, or a migration that it has was altered since.
+    Raises StartError where the database is newer than this program, a migration that it has was altered since, or one
+    that it lacks cannot be applied.
     """
+    try:
+        _migrate(connection, now)
+    except apsw.Error as error:
+        raise StartError(
+            f"The database {connection.filename} cannot be brought up to date: {_reason(error)}. "
+            "Of the step that failed nothing was done."
+        ) from None
+
+
+def _migrate(connection: apsw.Connection, now: int) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migration"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"

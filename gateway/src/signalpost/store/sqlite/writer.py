@@ -22,6 +22,7 @@ import apsw
 import structlog
 
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
+from signalpost.store.sqlite.database import is_shortage
 
 CHECKPOINT_AFTER = 1_000
 START_OVER_AFTER = 8_000
@@ -104,7 +105,7 @@ class Writer:
         try:
             results = self._commit(jobs)
         except Exception as error:
-            if isinstance(error, apsw.IOError) and not _is_shortage(error):
+            if isinstance(error, apsw.IOError) and not is_shortage(error):
                 self._break(error)
                 unknown = OutcomeUnknown("The disk failed during the commit. Repeat with the same Idempotency-Key.")
                 return [(None, unknown) for _ in jobs]
@@ -179,13 +180,8 @@ def _failed() -> Unavailable:
     return Unavailable("The disk failed; Signalpost is stopping.")
 
 
-def _is_shortage(error: apsw.Error) -> bool:
-    """Whether there was no room: for the database or the WAL, or (an I/O error to SQLite) for the WAL's index."""
-    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
-
-
 def _as_told(error: Exception) -> Exception:
-    if isinstance(error, apsw.Error) and _is_shortage(error):
+    if isinstance(error, apsw.Error) and is_shortage(error):
         return DiskNearlyFull()
     if isinstance(error, apsw.BusyError):
         return Unavailable("The database is in use by another program: nothing was changed.")
