@@ -100,6 +100,7 @@ async def _answer(handlers: dict[str, Handler]) -> None:
         try:
             answer = {"answer": await handlers[question.pop("do")](**question)}
         except Exception as error:  # whatever it is: the asking side stops the run
-            answer = {"failed": f"{type(error).__name__}: {error}"}
+            first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+            answer = {"failed": f"{type(first).__name__}: {first}"}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

@@ -90,11 +90,11 @@ class Plain:
 
     async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
         """Change documents at a steady rate; what each change was called, and when it was due."""
-        sent, tasks = [], []
-        async for name, due in at_rate(rate, seconds):
-            sent.append((name, due))
-            tasks.append(asyncio.ensure_future(self._change(name)))
-        await asyncio.gather(*tasks)
+        sent = []
+        async with asyncio.TaskGroup() as changes:
+            async for name, due in at_rate(rate, seconds):
+                sent.append((name, due))
+                changes.create_task(self._change(name))
         return sent
 
     async def resume(self) -> int:
@@ -128,16 +128,27 @@ class Plain:
         await self.resume()
         return await self._create_while(rate, seconds, self._is_behind)
 
+    async def remove_old(self, rate: int, seconds: float) -> list[tuple[str, int]]:
+        """Have the retention pass now, and make documents at a steady rate until it has, or for so long."""
+        removing = asyncio.ensure_future(self._engine._retention.pass_once())  # it does so by itself every ten minutes
+        sent = await self._create_while(rate, seconds, lambda: not removing.done())
+        await removing
+        return sent
+
+    async def floor(self) -> int:
+        """The lowest sequence of the first tenant that is kept."""
+        return await self._store.floor(1)
+
     async def _create_while(
         self, rate: int, seconds: float, goes_on: Callable[[], bool], tenant: int = 1
     ) -> list[tuple[str, int]]:
-        sent, tasks = [], []
-        async for name, due in at_rate(rate, seconds):
-            if not goes_on():
-                break
-            sent.append((name, due))
-            tasks.append(asyncio.ensure_future(self._create(tenant, self._new_id(), name)))
-        await asyncio.gather(*tasks)
+        sent = []
+        async with asyncio.TaskGroup() as changes:
+            async for name, due in at_rate(rate, seconds):
+                if not goes_on():
+                    break
+                sent.append((name, due))
+                changes.create_task(self._create(tenant, self._new_id(), name))
         return sent
 
     def _is_behind(self) -> bool:
@@ -237,5 +248,8 @@ if __name__ == "__main__":
     # Its answers go to stdout, where nothing else may be written; what the engine says of bad endpoints nobody reads.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     plain = Plain()
-    handlers = "open publish publish_at_once trickle resume add_live add_paused create_at_rate catch_up threads close"
+    handlers = """
+        open publish publish_at_once trickle resume add_live add_paused create_at_rate catch_up remove_old floor threads
+        close
+    """
     answer_questions({name: getattr(plain, name) for name in handlers.split()})

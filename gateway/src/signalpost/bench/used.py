@@ -38,6 +38,10 @@ STEP = 100
 MONTH = 30 * 24 * 3600 * SECOND
 AT_ONCE = 20_000
 """Rows of one transaction."""
+_ATTEMPT = (
+    "attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status, failure,"
+    " detail, answer)"
+)
 Columns = Iterator[tuple[Any, ...]]
 
 
@@ -46,12 +50,12 @@ def exceptions_of(events: int) -> int:
     return events // 5
 
 
-def build_database(folder: Path, events: int, workload: Workload) -> None:
-    """Make `folder`, with the database in it; whole or not at all."""
+def build_database(folder: Path, events: int, workload: Workload, age: int = 0) -> None:
+    """Make `folder`, with the database in it; whole or not at all. Its newest event is `age` µs old."""
     draft = folder.with_suffix(".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    now = time.time_ns() // 1000
+    now = time.time_ns() // 1000 - age
     connection = connect(draft / FILE_NAME)
     migrate(connection, now)
     # Nobody reads it until it is whole.
@@ -71,12 +75,7 @@ def build_database(folder: Path, events: int, workload: Workload) -> None:
         "delivery (tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run)",
         _exceptions(events, count, now),
     )
-    _insert(
-        connection,
-        "attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status,"
-        " failure, detail, answer)",
-        _attempts(events, now),
-    )
+    _insert(connection, _ATTEMPT, _attempts(events, now))
     with connection:
         for number in (WAITING, *TROUBLED, LIVE):
             _subscribe(connection, number, "http://127.0.0.1:1", "paused" if number == WAITING else "active")
@@ -98,6 +97,18 @@ def point(folder: Path, url: str, status: Status, behind: int) -> None:
     connection.close()
 
 
+def deliver_all(folder: Path, events: int) -> None:
+    """Write down that the live subscription got each event of the log at its first attempt."""
+    connection = connect(folder / FILE_NAME)
+    at = rows(connection, "SELECT last_at FROM tenant WHERE id = ?", (TENANT,))[0][0]
+    _insert(
+        connection,
+        _ATTEMPT,
+        ((TENANT, sequence, LIVE, at, 5_000, 1, 0, 1, 204, None, "", b"") for sequence in range(1, events + 1)),
+    )
+    connection.close()
+
+
 def forget_cached(folder: Path) -> None:
     """Let the system keep nothing of the files in memory: the next to read them reads the disk."""
     for file in folder.iterdir():
@@ -113,6 +124,11 @@ def forget_cached(folder: Path) -> None:
 
 def _document_id(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def _changed(sequence: int, count: int) -> str:
+    """The document of an event: its neighbours' are far away in every index, as where ids are random."""
+    return _document_id(sequence * 48_271 % count)
 
 
 def _write_documents(connection: apsw.Connection, count: int, workload: Workload, now: int) -> None:
@@ -131,7 +147,7 @@ def _events(events: int, count: int, workload: Workload, now: int) -> Columns:
     before, after = document.encode(made).split(first.encode())
     for sequence in range(1, events + 1):
         at = now - (events - sequence) * STEP
-        identity, document_id = event_id(at, sequence), _document_id(sequence % count)
+        identity, document_id = event_id(at, sequence), _changed(sequence, count)
         body = build(EventType.UPDATED, at, identity, before + document_id.encode() + after)
         yield TENANT, sequence, at, pack_uuid(identity), EventType.UPDATED, pack_uuid(document_id), body
 
@@ -142,7 +158,7 @@ def _exceptions(events: int, count: int, now: int) -> Columns:
         parked = sequence % 2
         state, charged = (State.PARKED, 1) if parked else (State.FAILED, 4)
         due = now + MONTH + sequence if parked else 0
-        yield TENANT, number, sequence, pack_uuid(_document_id(sequence % count)), state, due, charged, 4, 0
+        yield TENANT, number, sequence, pack_uuid(_changed(sequence, count)), state, due, charged, 4, 0
 
 
 def _attempts(events: int, now: int) -> Columns:

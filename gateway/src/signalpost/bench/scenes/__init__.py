@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec import Struct
 
 from signalpost.bench.measured import Rows, Size
-from signalpost.bench.scenes import backlog, catch_up, fan, flat, hostile, http, latency, links, memory, tls
+from signalpost.bench.scenes import backlog, catch_up, fan, flat, hostile, http, latency, links, memory, retention, tls
 from signalpost.bench.stage import Stage
 
 
@@ -41,6 +41,9 @@ SCENES: Mapping[str, Scene] = {
     "catch-up": Scene(about="a live lane while many catch up", run=catch_up.catch_up, in_table=False),
     "hostile": Scene(
         about="another tenant beside hostile endpoints and a backlog", run=hostile.hostile, in_table=False
+    ),
+    "retention": Scene(
+        about="a live lane while the retention removes a backlog", run=retention.retention, in_table=False
     ),
     "links": Scene(about="two links of its own in each event, against imported ones", run=links.links, in_table=False),
     "tls": Scene(about="TLS kept alive, and a new connection each", run=tls.tls, in_table=False),

@@ -27,18 +27,19 @@ def catch_up(stage: Stage, size: Size, _: Rows) -> Rows:
         engine.ask("publish", events=behind)
         engine.ask("add_live", url=stage.url + LIVE)
         return {
-            ALONE: _live(stage, engine, 0, "create_at_rate", min(size.seconds, SECONDS_MOST)),
+            ALONE: live_lane(stage, engine, 0, "create_at_rate", min(size.seconds, SECONDS_MOST)),
             **_caught_up(stage, engine, behind),
         }
 
 
 def _caught_up(stage: Stage, engine: EngineProcess, behind: int) -> Rows:
     began = time.monotonic_ns()
-    live = _live(stage, engine, behind * LANES, "catch_up", SECONDS_MOST)
+    live = live_lane(stage, engine, behind * LANES, "catch_up", SECONDS_MOST)
     return {BESIDE: live, CATCHING_UP: Measured(rate=behind * LANES / ((time.monotonic_ns() - began) / 1e9))}
 
 
-def _live(stage: Stage, engine: EngineProcess, behind: int, how: str, seconds: float) -> Measured:
+def live_lane(stage: Stage, engine: EngineProcess, behind: int, how: str, seconds: float) -> Measured:
+    """What a live lane sees while the engine does as it is asked, and delivers `behind` beside it."""
     stage.sink.ask("forget", secret=SECRET, timed=LIVE)
     engine.stalls()
     sent: list[tuple[str, int]] = engine.ask(how, rate=RATE, seconds=seconds)
