@@ -113,26 +113,47 @@ def _migrate(connection: apsw.Connection, now: int) -> None:
         "CREATE TABLE IF NOT EXISTS migration"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
     )
-    applied: dict[int, tuple[str, str]] = {
+    present: dict[int, tuple[str, str]] = {
         number: (name, checksum)
         for number, name, checksum in connection.execute("SELECT number, name, checksum FROM migration")
     }
     known = _migrations()
-    unknown = sorted(set(applied) - set(known))
+    unknown = sorted(set(present) - set(known))
     if unknown:
         raise StartError(
-            f"The database has migration {unknown[-1]} ({applied[unknown[-1]][0]}), which this version of Signalpost "
+            f"The database has migration {unknown[-1]} ({present[unknown[-1]][0]}), which this version of Signalpost "
             "does not know: start a version as new as the one that used it last."
         )
     for number, (name, script) in sorted(known.items()):
         checksum = hashlib.sha256(script.encode()).hexdigest()
-        if number in applied:
-            if applied[number][1] != checksum:
+        if number in present:
+            if present[number][1] != checksum:
                 raise StartError(f"Migration {number} ({name}) differs from the one that this database was made with.")
             continue
         with connection:
             connection.execute(script)
             connection.execute("INSERT INTO migration VALUES (?, ?, ?, ?)", (number, name, checksum, now))
+
+
+def connect_beside(path: Path) -> apsw.Connection:
+    """To read tables, perhaps beside a running gateway. Raises StartError where the schema is not this program's."""
+    connection = connect(path, read_only=True)
+    missing = set(_migrations()) - applied(connection)
+    if missing:
+        connection.close()
+        raise StartError(
+            f"The database {path} is of an earlier version of Signalpost: start the gateway once, which brings it up "
+            "to date."
+        )
+    return connection
+
+
+def applied(connection: apsw.Connection) -> set[int]:
+    """The migrations that a database has. Raises StartError where it is another program's."""
+    try:
+        return {number for (number,) in connection.execute("SELECT number FROM migration")}
+    except apsw.SQLError:
+        raise StartError(f"{connection.filename} is another program's database.") from None
 
 
 def _migrations() -> dict[int, tuple[str, str]]:

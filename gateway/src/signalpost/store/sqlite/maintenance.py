@@ -3,6 +3,7 @@
 All but `restore`, `prune`, `compact` and `add_key` work beside a running gateway, in read transactions of their own.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
 from signalpost.domain.version import KeptVersion, StoredFile
 from signalpost.store.sqlite import codec, reads, retention
-from signalpost.store.sqlite.database import connect, migrate, rows
+from signalpost.store.sqlite.database import applied, connect, connect_beside, migrate, rows
 
 PRUNED_AT_ONCE = 1_000
 _PRUNED = ("event", "step", "attempt", "delivery", "idempotency", "subscription")
@@ -44,6 +45,8 @@ _INVARIANTS = {
         "SELECT d.sequence FROM delivery d JOIN lane l USING (subscription_number) WHERE d.sequence > l.head LIMIT 1"
     ),
 }
+_SINCE = {"a version beyond its document's last": 6}
+"""Which of them are about what only this migration brought: a backup may be of an earlier version."""
 
 
 def check(database: Path) -> list[str]:
@@ -51,8 +54,9 @@ def check(database: Path) -> list[str]:
     try:
         connection = connect(database, read_only=True)
         found = [text for (text,) in rows(connection, "PRAGMA integrity_check(20)") if text != "ok"]
+        migrations = applied(connection)
         for fault, statement in _INVARIANTS.items():
-            if example := rows(connection, statement):
+            if _SINCE.get(fault, 1) in migrations and (example := rows(connection, statement)):
                 found.append(f"There is {fault}: {example[0][0]}.")
         connection.close()
     except (apsw.Error, StartError) as error:
@@ -62,7 +66,7 @@ def check(database: Path) -> list[str]:
 
 def back_up(database: Path, to: Path) -> None:
     """A checked copy, as of one moment. Raises StartError, and leaves no half of one behind."""
-    draft = to.with_name(to.name + ".part")
+    draft = _beside(to, ".part")
     draft.unlink(missing_ok=True)
     connection = connect(database, read_only=True)
     try:
@@ -80,21 +84,38 @@ def back_up(database: Path, to: Path) -> None:
 
 
 def restore(backup: Path, database: Path) -> Path | None:
-    """Put a checked backup in the database's place; returns where the one of before is kept."""
-    draft = database.with_name(database.name + ".restoring")
-    shutil.copyfile(backup, draft)
-    draft.chmod(0o600)
-    kept = None
-    if database.exists():
-        connection = connect(database)
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        connection.close()
-        kept = _free_name(database)
-        database.rename(kept)
+    """Put a checked backup in the database's place; returns where the one of before is kept, whatever became of it.
+    Raises StartError, with nothing changed, where there is no room."""
+    draft = _beside(database, ".restoring")
+    try:
+        with backup.open("rb") as reading, draft.open("wb") as writing:
+            draft.chmod(0o600)
+            shutil.copyfileobj(reading, writing)
+            writing.flush()
+            os.fsync(writing.fileno())
+    except OSError as error:
+        if draft.is_file():
+            draft.unlink()
+        raise StartError(f"{backup} cannot be copied to {draft}: {error.strerror}.") from None
+    kept = _set_aside(database) if database.exists() else None
     for suffix in ("-wal", "-shm"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
+        _beside(database, suffix).unlink(missing_ok=True)
     draft.rename(database)
     return kept
+
+
+def _set_aside(database: Path) -> Path:
+    """It is not opened for that: it may be no database any more. What its WAL alone has stays with it; that goes first,
+    so that whoever begins anew after a crash in between finds them together."""
+    kept = _free_name(database)
+    if (wal := _beside(database, "-wal")).exists():
+        wal.rename(_beside(kept, "-wal"))
+    database.rename(kept)
+    return kept
+
+
+def _beside(database: Path, suffix: str) -> Path:
+    return database.with_name(database.name + suffix)
 
 
 class Pruned(Struct, frozen=True):
@@ -188,7 +209,7 @@ def add_key(database: Path, key: ApiKey) -> None:
 
 def sizes(database: Path) -> list[tuple[str, int, int]]:
     """Tables and indexes, the largest first: name, rows (of tables), bytes."""
-    connection = connect(database, read_only=True)
+    connection = connect_beside(database)
     try:
         tables = {name for (name,) in rows(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
         pages = rows(connection, "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC")
@@ -204,7 +225,7 @@ class FileRegister:
     """What versions point to, for `scrub`. It reads a page at a time: so a running gateway's WAL can start over."""
 
     def __init__(self, database: Path) -> None:
-        self._connection = connect(database, read_only=True)
+        self._connection = connect_beside(database)
 
     def close(self) -> None:
         self._connection.close()
@@ -239,6 +260,6 @@ class FileRegister:
 
 def _free_name(database: Path) -> Path:
     number = 1
-    while (name := database.with_name(f"{database.name}.before-{number}")).exists():
+    while (name := _beside(database, f".before-{number}")).exists():
         number += 1
     return name

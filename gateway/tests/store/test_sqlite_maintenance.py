@@ -1,0 +1,112 @@
+"""What an operator does with the database file, in whatever state it is."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from signalpost.domain.errors import StartError
+from signalpost.store.sqlite import maintenance
+from signalpost.store.sqlite.database import connect, migrate
+
+MIGRATIONS = sorted((Path(connect.__code__.co_filename).parent / "migrations").glob("*.sql"))
+
+
+def made(database: Path, last_sequence: int = 0) -> Path:
+    """A database whose floor and last sequence say which one it is; the log between is empty."""
+    connection = connect(database)
+    migrate(connection, 0)
+    connection.execute("UPDATE tenant SET last_sequence = ?, floor = ?", (last_sequence, last_sequence + 1))
+    connection.close()
+    return database
+
+
+def made_by_an_earlier_version(database: Path, migrations: int) -> Path:
+    connection = connect(database)
+    connection.execute("CREATE TABLE migration (number INTEGER PRIMARY KEY, name, checksum, applied_at)")
+    for number, path in enumerate(MIGRATIONS[:migrations], start=1):
+        connection.execute(path.read_text())
+        connection.execute("INSERT INTO migration VALUES (?, ?, '', 0)", (number, path.stem[5:]))
+    connection.close()
+    return database
+
+
+def last_sequence(database: Path) -> int:
+    connection = connect(database, read_only=True)
+    try:
+        return int(connection.execute("SELECT last_sequence FROM tenant").get)
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "signalpost.db"
+
+
+@pytest.mark.parametrize("content", [b"certainly no database" * 500, b""])
+def test_a_backup_takes_the_place_of_what_is_no_database_any_more(
+    database: Path, tmp_path: Path, content: bytes
+) -> None:
+    backup = made(tmp_path / "backup.db", 7)
+    database.write_bytes(content)
+    kept = maintenance.restore(backup, database)
+    assert kept is not None
+    assert kept.read_bytes() == content
+    assert sorted(tmp_path.iterdir()) == sorted([backup, database, kept])
+    assert last_sequence(database) == 7
+
+
+def test_the_database_of_before_is_kept_with_all_that_only_its_wal_had(database: Path, tmp_path: Path) -> None:
+    backup = made(tmp_path / "backup.db", 7)
+    made(database, 1)
+    killed = connect(database)
+    killed.execute("UPDATE tenant SET last_sequence = 2, floor = 3")
+    left = {path.name: path.read_bytes() for path in tmp_path.glob("signalpost.db*")}
+    killed.close()
+    for name, content in left.items():
+        (tmp_path / name).write_bytes(content)
+    kept = maintenance.restore(backup, database)
+    assert kept is not None
+    assert (last_sequence(database), last_sequence(kept)) == (7, 2)
+
+
+def test_each_database_of_before_is_kept(database: Path, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        maintenance.restore(made(tmp_path / f"{number}.db", number), database)
+    assert last_sequence(database) == 3
+    assert [last_sequence(database.with_name(f"signalpost.db.before-{number}")) for number in (1, 2)] == [1, 2]
+
+
+def test_a_backup_that_cannot_be_copied_changes_nothing(database: Path, tmp_path: Path) -> None:
+    backup = made(tmp_path / "backup.db", 7)
+    made(database, 1)
+    (tmp_path / "signalpost.db.restoring").mkdir()
+    with pytest.raises(StartError, match="cannot be copied"):
+        maintenance.restore(backup, database)
+    assert last_sequence(database) == 1
+
+
+@pytest.mark.parametrize("migrations", range(1, len(MIGRATIONS) + 1))
+def test_a_database_of_an_earlier_version_is_sound_too(database: Path, migrations: int) -> None:
+    made_by_an_earlier_version(database, migrations)
+    assert maintenance.check(database) == []
+    connection = connect(database)
+    connection.execute("UPDATE tenant SET last_sequence = 5")
+    connection.close()
+    assert maintenance.check(database) == ["There is a log with a gap: default."]
+
+
+def test_what_reads_the_tables_says_how_to_bring_them_up_to_date(database: Path) -> None:
+    made_by_an_earlier_version(database, 1)
+    with pytest.raises(StartError, match="start the gateway once"):
+        maintenance.FileRegister(database)
+
+
+def test_another_programs_database_is_told(database: Path) -> None:
+    connection = apsw.Connection(str(database))
+    connection.execute("CREATE TABLE x (y)")
+    connection.close()
+    assert "cannot be read as a Signalpost database" in maintenance.check(database)[0]
+    with pytest.raises(StartError, match="another program's"):
+        maintenance.FileRegister(database)
