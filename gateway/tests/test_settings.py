@@ -242,6 +242,15 @@ def test_every_setting_is_shown_with_its_value_and_where_it_is_from() -> None:
     assert shown["metrics_port"].value is None
 
 
+def test_settings_that_are_printed_show_no_secret() -> None:
+    shown = repr(Settings(port=1, master_key=MASTER_KEY, operator_key=KEY))
+    assert repr(MASTER_KEY) not in shown
+    assert KEY not in shown
+    assert "port=1, " in shown
+    assert "operator_key='set'" in shown
+    assert "operator_key=None" in repr(Settings())
+
+
 @pytest.mark.parametrize(("name", "value"), [("master_key", BASE64), ("operator_key", KEY)])
 def test_of_a_secret_only_is_shown_whether_it_is_set(name: str, value: str) -> None:
     (given,) = (each for each in show_settings({PREFIX + name.upper(): value}, {}) if each.name == name)

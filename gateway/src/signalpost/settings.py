@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from signalpost.domain import retry
 from signalpost.domain.errors import StartError
@@ -48,6 +49,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     disk_reserve_mb: int = 256
     log_level: str = "info"
     log_format: str = "auto"
+
+    def __repr__(self) -> str:
+        """Of a secret only whether it is there: a program that embeds a gateway may well log what it starts it with."""
+        shown = {name: "set" if SETTINGS[name].secret and value else value for name, value in asdict(self).items()}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 class Setting(Struct, frozen=True):

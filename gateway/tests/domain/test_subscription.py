@@ -233,6 +233,8 @@ def test_creating_shows_the_secret_in_both_forms_this_once() -> None:
     later = desk.patch({"name": "m"})
     assert b"secret" not in later.body.lower()
     assert b"hidden" not in later.body
+    assert "an owner's own" not in repr(desk.found)
+    assert "hidden" not in repr(desk.found)
 
 
 def test_what_is_not_given_has_its_default() -> None:

@@ -50,6 +50,10 @@ class Subscription(Struct, frozen=True, kw_only=True):
     version: int = 1
     deleted_at: int | None = None
 
+    def __repr__(self) -> str:
+        """What shows a traceback's variables shows no secret."""
+        return f"Subscription({self.id}, tenant {self.tenant_id}, {self.status}, version {self.version})"
+
     @property
     def event_types(self) -> tuple[str, ...]:
         mask = self.filters[-1][1]
