@@ -3,18 +3,22 @@
 import asyncio
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gateway.tests.files.conftest import PDF, Cabinet, Keep, stored
+from gateway.tests.patience import PATIENCE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signalpost.domain.version import StoredFile
 from signalpost.files.draft import WRITTEN_AT_ONCE
 from signalpost.files.files import PART_BYTES, FileLost
+from signalpost.files.folder import Folder
 
 
 def unknown(_name: str) -> bool:
@@ -168,6 +172,91 @@ def test_an_upload_under_way_is_no_orphan_at_any_step(keep: Keep) -> None:
     keep(scenario)
 
 
+# --- Cancellation -----------------------------------------------------------------------------------------------------
+
+
+class Held(ThreadPoolExecutor):
+    """Holds one of the pieces of work that it is given, until it may go on."""
+
+    def __init__(self, piece: int) -> None:
+        super().__init__(4)
+        self._piece = piece
+        self.reached = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        self._piece -= 1
+        return super().submit(self._held, work, *args) if self._piece == -1 else super().submit(work, *args, **kwargs)
+
+    def _held(self, work: Callable[..., Any], *args: Any) -> Any:
+        self.reached.set()
+        assert self.may_go_on.wait(PATIENCE)
+        return work(*args)
+
+
+PIECES = 5
+"""Of an upload: begin, write twice, look at it, make it durable."""
+
+
+@pytest.mark.parametrize("piece", range(PIECES))
+def test_an_upload_that_is_cancelled_in_the_midst_of_any_piece_of_work_leaves_nothing(keep: Keep, piece: int) -> None:
+    """The thread that does the piece goes on: nothing may be taken from under it, and what it made is removed."""
+
+    async def scenario(cabinet: Cabinet) -> None:
+        held = Held(piece)
+        work_on(cabinet, held)
+        before = open_files()
+        uploading = asyncio.create_task(upload_in_two(cabinet))
+        assert await asyncio.to_thread(held.reached.wait, PATIENCE)
+        for _ in range(3):  # whoever is in a hurry cancels again
+            uploading.cancel()
+            await asyncio.sleep(0)
+        held.may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await uploading
+        held.shutdown()
+        work_on(cabinet, ThreadPoolExecutor(1))
+        assert await cabinet.names() == set()
+        assert list(cabinet.folder.iterdir()) == []
+        assert open_files() == before
+
+    keep(scenario)
+
+
+def test_a_read_in_a_folder_that_is_cancelled_as_it_begins_leaves_nothing_open(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        cabinet = Cabinet(Folder(tmp_path / "files", ThreadPoolExecutor(2), os.urandom), tmp_path / "files")
+        file = await cabinet.upload(PDF)
+        held = Held(0)
+        work_on(cabinet, held)
+        before = open_files()
+        reading = asyncio.create_task(cabinet.read(file))
+        assert await asyncio.to_thread(held.reached.wait, PATIENCE)
+        reading.cancel()
+        await asyncio.sleep(0)
+        held.may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        held.shutdown()
+        assert open_files() == before
+        await cabinet.files.close()
+
+    asyncio.run(scenario())
+
+
+async def upload_in_two(cabinet: Cabinet) -> None:
+    async with cabinet.files.upload() as upload:
+        await upload.write(PDF * 100_000)
+        await upload.write(PDF)
+        await upload.store(await stored(upload), "a.pdf")
+        upload.keep()
+
+
+def open_files() -> set[str]:
+    """Those in a cabinet's folder that this process has open."""
+    return {path for each in Path("/proc/self/fd").iterdir() if "/files/" in (path := os.path.realpath(each))}
+
+
 # --- Crashes ----------------------------------------------------------------------------------------------------------
 
 
@@ -189,7 +278,7 @@ class Crashing(ThreadPoolExecutor):
         return super().submit(work, *args, **kwargs)
 
 
-def let_crash(cabinet: Cabinet, executor: Executor) -> None:
+def work_on(cabinet: Cabinet, executor: Executor) -> None:
     """All that the cabinet does on this machine's disk goes through the executor."""
     files: Any = cabinet.files
     for each in (files, getattr(files, "_drafts", files)):
@@ -203,7 +292,7 @@ def test_what_a_crash_leaves_is_found_and_can_be_removed(make_files: Callable[[]
     async def crash() -> str | None:
         cabinet = make_files()
         crashing = Crashing(after)
-        let_crash(cabinet, crashing)
+        work_on(cabinet, crashing)
         upload = cabinet.files.upload()
         draft: Any = upload._draft  # type: ignore[attr-defined]
         try:

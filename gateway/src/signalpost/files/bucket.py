@@ -11,7 +11,8 @@ is gone is an orphan like an object that nothing points to.
 import asyncio
 import hashlib
 import http.client
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import timedelta
@@ -35,14 +36,16 @@ from signalpost.files.folder import Folder
 DRAFT = ".draft"
 """Behind the name of the object that one is to be."""
 PUT_TRIES = 3
+CONNECT_SECONDS = 5
 PUT_SECONDS = 60
 """How long the bucket may take for the next part of an upload, or for its answer."""
+CLEARING_UP_SECONDS = 5
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
 log = structlog.get_logger()
 _PUT_LINK = timedelta(hours=1)
-_CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": "5s", "timeout": "300s"}
+_CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": f"{CONNECT_SECONDS}s", "timeout": "300s"}
 _RETRY: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
@@ -81,13 +84,23 @@ class Bucket:
         for left in reversed(range(PUT_TRIES)):
             try:
                 url = await obstore.sign_async(self._objects, "PUT", file.name, _PUT_LINK)
-                await asyncio.get_running_loop().run_in_executor(self._executor, _put, url, path, headers)
+                await self._send(_Put(url, path, headers))
             except (BaseError, OSError, http.client.HTTPException) as error:
                 if not left:
                     raise _unavailable(error) from None
                 await asyncio.sleep(1)
             else:
                 return
+
+    async def _send(self, put: "_Put") -> None:
+        """Where the caller is cancelled, the request is cut short: a bucket that hangs holds up no stop."""
+        sending = asyncio.get_running_loop().run_in_executor(self._executor, put.run)
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            put.cut_short()
+            await asyncio.wait([sending])
+            raise
 
     async def read(self, name: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         at = start
@@ -172,8 +185,9 @@ class BucketUpload:
     ) -> None:
         try:
             if self._put and not self._kept:
-                with suppress(FilesUnavailable):  # then it is an orphan
-                    await self._bucket.remove(self.name)
+                with suppress(FilesUnavailable, TimeoutError):  # then it is an orphan
+                    async with asyncio.timeout(CLEARING_UP_SECONDS):
+                        await self._bucket.remove(self.name)
         finally:
             await self._draft.discard()
 
@@ -200,24 +214,42 @@ def _of(name: str, is_known: Known) -> Known:
     return lambda _draft: not name.endswith(DRAFT) and is_known(name)
 
 
-def _put(url: str, path: Path, headers: dict[str, str]) -> None:
-    """One request, a part of the file after the other. Raises OSError, HTTPException."""
-    parts = urlsplit(url)
-    assert parts.hostname is not None
-    kinds: dict[str, Callable[..., http.client.HTTPConnection]] = {
-        "http": http.client.HTTPConnection,
-        "https": http.client.HTTPSConnection,
-    }
-    connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=PUT_SECONDS, blocksize=PART_BYTES)
-    try:
-        with path.open("rb") as file:
-            connection.request("PUT", f"{parts.path}?{parts.query}", file, headers)
-            answer = connection.getresponse()
-        said = answer.read(200)
-        if answer.status != 200:
-            raise OSError(f"the bucket answered {answer.status} to an upload: {said.decode(errors='replace')}")
-    finally:
-        connection.close()
+class _Put:
+    """One request, a part of the file after the other."""
+
+    def __init__(self, url: str, path: Path, headers: dict[str, str]) -> None:
+        self._url = urlsplit(url)
+        self._path = path
+        self._headers = headers
+        assert self._url.hostname is not None
+        kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(self._url.hostname, self._url.port, timeout=CONNECT_SECONDS, blocksize=PART_BYTES)
+        self._is_cut_short = False
+
+    def run(self) -> None:
+        """Raises OSError, HTTPException."""
+        connection = self._connection
+        try:
+            connection.connect()
+            connection.sock.settimeout(PUT_SECONDS)
+            if self._is_cut_short:
+                raise OSError("cut short")
+            with self._path.open("rb") as file:
+                connection.request("PUT", f"{self._url.path}?{self._url.query}", file, self._headers)
+                answer = connection.getresponse()
+            said = answer.read(200)
+            if answer.status != 200:
+                raise OSError(f"the bucket answered {answer.status} to an upload: {said.decode(errors='replace')}")
+        finally:
+            connection.close()
+
+    def cut_short(self) -> None:
+        """From another thread. One that is not yet connected sees it once it is."""
+        self._is_cut_short = True
+        sock: socket.socket | None = self._connection.sock
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 def _unavailable(error: Exception) -> FilesUnavailable:

@@ -39,7 +39,7 @@ KINDS: Final[dict[str, Kind]] = {
     "jpeg": Kind("image/jpeg", "jpg"),
     "tiff": Kind("image/tiff", "tiff"),
 }
-"""By the names that the setting FILE_TYPES takes."""
+"""By the names that the setting FILE_KINDS takes."""
 EXTENSIONS: Final = {kind.content_type: kind.extension for kind in KINDS.values()}
 
 _SIGNATURES: Final = (

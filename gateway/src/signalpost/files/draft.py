@@ -2,6 +2,9 @@
 
 It is locked from its first moment on until it was released. A lock ends with its process, however that ends: so a draft
 that is not locked and that nothing points to is nobody's.
+
+Its work is done piece by piece, by threads. Who is cancelled waits for the piece under way: it is using what the next
+one, which clears up, takes away.
 """
 
 import asyncio
@@ -37,7 +40,11 @@ class Draft:
         self._sha256 = hashlib.sha256()
 
     async def begin(self) -> None:
-        await self._run(self._begin)
+        try:
+            await self._run(self._begin)
+        except BaseException:
+            await self.discard()  # nobody leaves what was never entered
+            raise
 
     async def write(self, part: bytes) -> None:
         self._parts.append(part)
@@ -66,7 +73,7 @@ class Draft:
 
     async def _run(self, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await to_the_end(asyncio.get_running_loop().run_in_executor(self._executor, work))
         except OSError as error:
             raise trouble(error) from None
 
@@ -109,6 +116,20 @@ class Draft:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+async def to_the_end(work: "asyncio.Future[T]") -> T:
+    """What comes of work that a thread does. Where the caller is cancelled, that is raised only once it has ended."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        work.exception()  # nobody hears of it any more
+        raise cancelled
+    return work.result()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ from typing import Self, TypeVar
 
 from signalpost.domain.errors import StartError
 from signalpost.domain.version import StoredFile
-from signalpost.files.draft import Draft, claimed, sync_folder, trouble
+from signalpost.files.draft import Draft, claimed, sync_folder, to_the_end, trouble
 from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, Received, is_name
 
 T = TypeVar("T")
@@ -71,16 +72,14 @@ class Folder:
         return FolderUpload(self.draft())
 
     async def read(self, name: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        descriptor = await self._run(lambda: os.open(self._path / name, os.O_RDONLY | os.O_CLOEXEC))
-        try:
+        with ExitStack() as opened:  # closes it also where the reader is cancelled while it is opened
+            file = await self._run(lambda: opened.enter_context((self._path / name).open("rb", buffering=0)))
             for at in range(start, stop, PART_BYTES):
                 wanted = min(PART_BYTES, stop - at)
-                part = await self._run(lambda at=at, wanted=wanted: os.pread(descriptor, wanted, at))  # type: ignore[misc]
+                part = await self._run(lambda at=at, wanted=wanted: os.pread(file.fileno(), wanted, at))  # type: ignore[misc]
                 if len(part) < wanted:
                     raise FileLost
                 yield part
-        finally:
-            os.close(descriptor)
 
     async def link(self, name: str, seconds: int) -> str | None:
         return None
@@ -129,7 +128,7 @@ class Folder:
 
     async def _run(self, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await to_the_end(asyncio.get_running_loop().run_in_executor(self._executor, work))
         except FileNotFoundError:
             raise FileLost from None
         except OSError as error:

@@ -1,0 +1,57 @@
+"""What a bucket alone can do to an upload: hang."""
+
+import asyncio
+import os
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from gateway.tests.files.conftest import PDF, Cabinet, stored
+from gateway.tests.patience import PATIENCE
+
+from signalpost.files.bucket import PUT_SECONDS, Bucket
+from signalpost.files.folder import Folder
+
+
+def test_an_upload_to_a_bucket_that_hangs_ends_when_it_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the file nor its thread are held any longer: a gateway's stop does not wait for a bucket."""
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{hung.getsockname()[1]}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+            monkeypatch.setenv(name, "x")
+        connected = threading.Event()
+        threading.Thread(target=_accept, args=(hung, connected)).start()
+
+        async def scenario() -> None:
+            drafts = Folder(tmp_path / "drafts", ThreadPoolExecutor(1), os.urandom)
+            bucket = Bucket("s3://any", drafts, ThreadPoolExecutor(1))
+            uploading = asyncio.create_task(_upload(Cabinet(bucket, tmp_path)))
+            assert await asyncio.to_thread(connected.wait, PATIENCE)
+            uploading.cancel()
+            async with asyncio.timeout(PUT_SECONDS / 2):
+                with pytest.raises(asyncio.CancelledError):
+                    await uploading
+                await bucket.close()
+            assert list((tmp_path / "drafts").iterdir()) == []
+
+        asyncio.run(scenario())
+
+
+async def _upload(cabinet: Cabinet) -> None:
+    async with cabinet.files.upload() as upload:
+        await upload.write(PDF)
+        await upload.store(await stored(upload), "a.pdf")
+
+
+def _accept(listener: socket.socket, connected: threading.Event) -> None:
+    """Takes a request, and never answers."""
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(1)
+        connected.set()
+        while connection.recv(65536):
+            pass
