@@ -71,7 +71,8 @@ def _document() -> str:
 
 
 def _diagram() -> str:
-    """What leads out of nearly every status leaves the whole of them, `alive`."""
+    """What leads out of nearly every status leaves the whole of them, `alive`. Pictures lay two arrows between the same
+    two boxes upon each other where one of them has others within: so `resume` is told beside `pause`."""
     pause, resume, cancel = TABLE[Action.PAUSE], TABLE[Action.RESUME], TABLE[Action.CANCEL]
     steps = [
         (source, rule.to, action)
@@ -82,22 +83,22 @@ def _diagram() -> str:
     within = [_arrow(*step) for step in steps if step[1] in pause.sources]
     reached = {status for step in steps for status in step}
     lines = [
+        "direction LR",
         "[*] --> alive",
         "state alive {",
         "    [*] --> created",
         *(f"    {line}" for line in [*within, *(status for status in pause.sources if status not in reached)]),
         "}",
         *(_arrow(*step) for step in steps if step[1] not in pause.sources),
-        _arrow("alive", pause.to, Action.PAUSE),
-        _arrow(pause.to, "alive", Action.RESUME),
+        _arrow("alive", pause.to, f"{Action.PAUSE}, back by {Action.RESUME}"),
         _arrow("alive", cancel.to, Action.CANCEL),
         _arrow(pause.to, cancel.to, Action.CANCEL),
     ]
     return "\n".join(["stateDiagram-v2", *(f"    {line}" for line in lines)])
 
 
-def _arrow(source: str, to: str, action: Action) -> str:
-    return f"{source} --> {to}: {action}"
+def _arrow(source: str, to: str, by: str) -> str:
+    return f"{source} --> {to}: {by}"
 
 
 def _said(action: Action, rule: Rule) -> str:

@@ -188,7 +188,7 @@ def _truth(value: Any) -> bool:
     return bool(value == "true")
 
 
-_FILE = Field(str, {"type": "string", "format": "binary", "description": "At most 100 MiB."})
+_FILE = Field(str, {"type": "string", "format": "binary", "minLength": 1, "description": "At most 100 MiB."})
 _TEXTS: Final = {"publish": _truth}
 _BODY: Final = Body({"file": _FILE, **_TEXTS}, ("file",), media_types=(MEDIA_TYPE,))
 _VERSIONS = "/v1/documents/{externalId}/versions"

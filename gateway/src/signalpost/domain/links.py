@@ -22,9 +22,9 @@ LIFETIME: Final = 15 * 60 * SECOND
 PATH: Final = "/files/"
 _FORMAT = 1
 _LAYOUT = Layout(">BQI16sII")
+"""With the digest behind it a multiple of three bytes: base64 without padding or bits that say nothing."""
 _OF_DOCUMENT, _OF_NUMBER = Layout(">BQI16s"), Layout(">II")
 """Its two halves: a document's links share the first."""
-"""With the digest behind it a multiple of three bytes: base64 without padding or bits that say nothing."""
 _DIGEST_BYTES, _BLOCK_BYTES = 32, 64
 _TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{(_LAYOUT.size + _DIGEST_BYTES) // 3 * 4}}}")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -89,7 +89,6 @@ class Links:
         return linked
 
     def _put_into(self, document: bytes, tenant_id: int, document_id: str, at: int) -> bytes:
-
         of_document = _of_document(tenant_id, document_id, at + LIFETIME)
         head, *rest = document.split(_VERSION)
         parts = [head]
