@@ -23,10 +23,10 @@ from signalpost.domain.document_commands import (
     PatchDocument,
     document_answer,
 )
-from signalpost.domain.errors import FieldError, Invalid, NotFound
+from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import event_id
 from signalpost.domain.fields import Bad
-from signalpost.domain.version import read_number
+from signalpost.domain.version import asked_number
 from signalpost.domain.version_commands import AddVersion, PublishVersion
 from signalpost.domain.workflow_commands import ActOnDocument
 
@@ -144,7 +144,7 @@ class Documents:
         document_id = _uuid(external_id)
         title = document.decode((await self._row(document_id)).body).title
         async with self._services.files.upload() as incoming:
-            write = within_limit(incoming)
+            write = within_limit(self._services, incoming)
             async for part in _parts(content):
                 await write(part)
             command = AddVersion(
@@ -158,19 +158,16 @@ class Documents:
 
     async def publish(self, external_id: str, number: str) -> str:
         """The number that the draft was published as."""
-        draft = read_number(number)
-        if draft is None:
-            raise NotFound("version_not_found", "There is no version with this number.")
         command = PublishVersion(
-            tenant_id=self._tenant_id, document_id=_uuid(external_id), version_number=draft, by=self._name
+            tenant_id=self._tenant_id,
+            document_id=_uuid(external_id),
+            version_number=asked_number(number),
+            by=self._name,
         )
         return _number(await self._services.engine.submit(command))
 
     async def _row(self, document_id: str) -> DocumentRow:
-        row = await self._services.store.document(self._tenant_id, document_id)
-        if row is None or row.deleted_at is not None:
-            raise NotFound("document_not_found", "There is no document with this externalId.")
-        return row
+        return document.existing(await self._services.store.document(self._tenant_id, document_id))
 
     async def _submit(self, command: Command) -> Document:
         return _decode((await self._services.engine.submit(command)).body)

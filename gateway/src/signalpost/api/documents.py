@@ -106,10 +106,7 @@ def _shown(call: Call, row: DocumentRow) -> Answer:
 
 async def find_document(call: Call) -> DocumentRow:
     """The one that the path names. Raises NotFound."""
-    row = await call.services.store.document(call.tenant_id, document_id_of(call))
-    if row is None or row.deleted_at is not None:
-        raise NotFound("document_not_found", "There is no document with this externalId.")
-    return row
+    return document.existing(await call.services.store.document(call.tenant_id, document_id_of(call)))
 
 
 def document_id_of(call: Call) -> str:

@@ -18,8 +18,8 @@ FILE_MOST_BYTES: Final = 100 * 1024 * 1024
 _REPLAYED: Final = ("idempotent-replayed", "true")
 
 
-def within_limit(incoming: Upload) -> Callable[[bytes], Awaitable[None]]:
-    """Writes what comes. Raises TooLarge with the first byte above the limit."""
+def within_limit(services: Services, incoming: Upload) -> Callable[[bytes], Awaitable[None]]:
+    """Writes what comes. Raises TooLarge with the first byte above the limit, DiskNearlyFull as soon as it is."""
     size = 0
 
     async def write(part: bytes) -> None:
@@ -27,6 +27,7 @@ def within_limit(incoming: Upload) -> Callable[[bytes], Awaitable[None]]:
         size += len(part)
         if size > FILE_MOST_BYTES:
             raise too_large()
+        services.engine.disk.check()
         await incoming.write(part)
 
     return write

@@ -7,6 +7,7 @@ import msgspec
 
 from signalpost.api.asgi import Request, Streamed
 from signalpost.api.call import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.documents import document_id_of, find_document
 from signalpost.api.multipart import MEDIA_TYPE, read_form
 from signalpost.api.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.services import Services
@@ -14,18 +15,14 @@ from signalpost.api.shapes import KeptVersion, Number, VersionPage
 from signalpost.api.uploads import FILE_MOST_BYTES, add_version, received_file, too_large, within_limit
 from signalpost.domain import document
 from signalpost.domain.batch import Answer
+from signalpost.domain.document import DocumentRow
 from signalpost.domain.document_commands import check_precondition
-from signalpost.domain.errors import (
-    Conflict,
-    LinkRefused,
-    NoSuchRange,
-    NotFound,
-)
+from signalpost.domain.errors import Conflict, LinkRefused, NoSuchRange, NotFound
 from signalpost.domain.fields import Bad, Field, field
 from signalpost.domain.links import LIFETIME, PATH, Linked
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.domain.version import Number as VersionNumber
-from signalpost.domain.version import VersionRow, read_number
+from signalpost.domain.version import VersionRow, asked_number, existing
 from signalpost.domain.version_commands import AddVersion, PublishVersion
 
 _FORM_MOST_BYTES: Final = FILE_MOST_BYTES + 64 * 1024
@@ -37,16 +34,15 @@ REDIRECT_SECONDS: Final = 10
 async def upload(call: Call) -> Answer:
     call.query()
     call.check_media_type(_BODY)
-    document_id = call.path_uuid("externalId", "document")
-    title = await _check_document(call, document_id)
+    title = await _check_document(call)
     await call.idempotency(b"")  # a bad key is refused before a large file comes
     async with call.services.files.upload() as incoming:
-        form = await read_form(call.content_type, _bounded(call), "file", _TEXTS, within_limit(incoming))
+        form = await read_form(call.content_type, _bounded(call), "file", _TEXTS, within_limit(call.services, incoming))
         file = await received_file(call.services, incoming)
         publish = form.get("publish", False)
         command = AddVersion(
             tenant_id=call.tenant_id,
-            document_id=document_id,
+            document_id=document_id_of(call),
             file=file,
             publish=publish,
             by=call.principal.name,
@@ -59,11 +55,10 @@ async def upload(call: Call) -> Answer:
 
 async def list_all(call: Call) -> Answer:
     query = call.query()
-    document_id = call.path_uuid("externalId", "document")
-    await _row(call, document_id)
+    row = await find_document(call)
     below = VersionNumber(*query["cursor"]) if "cursor" in query else None
     limit = query.get("limit", LIMIT_DEFAULT)
-    found = await call.services.store.versions(call.tenant_id, document_id, below, limit)
+    found = await call.services.store.versions(call.tenant_id, row.external_id, below, limit)
     page = VersionPage(
         data=[_shown(call, version) for version in found],
         next=write_cursor(found[-1].number) if len(found) == limit else None,
@@ -72,7 +67,7 @@ async def list_all(call: Call) -> Answer:
 
 
 async def publish(call: Call) -> Answer:
-    document_id = call.path_uuid("externalId", "document")
+    document_id = document_id_of(call)
     number = _number(call)
     asked = await call.asked()
     return await call.services.engine.submit(
@@ -90,13 +85,9 @@ async def publish(call: Call) -> Answer:
 
 async def download(call: Call) -> Streamed:
     call.query()
-    document_id = call.path_uuid("externalId", "document")
-    number = _number(call)
-    title = document.decode((await _row(call, document_id)).body).title
-    version = await call.services.store.version(call.tenant_id, document_id, number)
-    if version is None or version.deleted_at is not None:
-        raise _no_version()
-    return await call.services.downloads.response(call.request, version, title)
+    row, number = await find_document(call), _number(call)
+    version = existing(await call.services.store.version(call.tenant_id, row.external_id, number))
+    return await call.services.downloads.response(call.request, version, _title(row))
 
 
 async def follow_link(services: Services, request: Request) -> Answer | Streamed:
@@ -113,32 +104,26 @@ async def follow_link(services: Services, request: Request) -> Answer | Streamed
         redirect = await services.downloads.redirect(version, min(REDIRECT_SECONDS, left))
         if redirect is not None:
             return redirect
-    return await services.downloads.response(request, version, await _title(services, linked))
-
-
-async def _title(services: Services, linked: Linked) -> str | None:
     row = await services.store.document(linked.tenant_id, linked.document_id)
-    return None if row is None or row.deleted_at is not None else document.decode(row.body).title
+    title = None if row is None or row.deleted_at is not None else _title(row)
+    return await services.downloads.response(request, version, title)
+
+
+def _title(row: DocumentRow) -> str:
+    return document.decode(row.body).title
 
 
 # --- An upload, step by step ------------------------------------------------------------------------------------------
 
 
-async def _row(call: Call, document_id: str) -> document.DocumentRow:
-    row = await call.services.store.document(call.tenant_id, document_id)
-    if row is None or row.deleted_at is not None:
-        raise NotFound("document_not_found", "There is no document with this externalId.")
-    return row
-
-
-async def _check_document(call: Call, document_id: str) -> str:
+async def _check_document(call: Call) -> str:
     """What would be refused in the end is refused before its file comes. The document's title."""
     call.services.engine.disk.check()
-    row = await _row(call, document_id)
+    row = await find_document(call)
     check_precondition(call.if_match, row.etag)
     if call.content_length > _FORM_MOST_BYTES:
         raise too_large()
-    return document.decode(row.body).title
+    return _title(row)
 
 
 async def _bounded(call: Call) -> AsyncIterator[bytes]:
@@ -147,7 +132,6 @@ async def _bounded(call: Call) -> AsyncIterator[bytes]:
         size += len(chunk)
         if size > _FORM_MOST_BYTES:
             raise too_large()
-        call.services.engine.disk.check()
         yield chunk
 
 
@@ -155,14 +139,7 @@ async def _bounded(call: Call) -> AsyncIterator[bytes]:
 
 
 def _number(call: Call) -> VersionNumber:
-    number = read_number(call.path_text("number"))
-    if number is None:
-        raise _no_version()
-    return number
-
-
-def _no_version() -> NotFound:
-    return NotFound("version_not_found", "The gateway keeps no version with this number of this document.")
+    return asked_number(call.path_text("number"))
 
 
 def _shown(call: Call, version: VersionRow) -> KeptVersion:

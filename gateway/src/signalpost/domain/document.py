@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain import fields
-from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.fields import Bad, DateOrTimestamp, Field, Several, Timestamp, Uuid, nullable
 from signalpost.domain.version import ANOTHERS_PART_MAX, Number, read_number
 from signalpost.domain.workflow import STATUSES, Status, Workflow
@@ -286,6 +286,13 @@ class DocumentRow(Struct, frozen=True):
     @property
     def etag(self) -> str:
         return f'"{self.version}"'
+
+
+def existing(row: DocumentRow | None) -> DocumentRow:
+    """The row of a document that is there. Raises NotFound for none, and for a tombstone."""
+    if row is None or row.deleted_at is not None:
+        raise NotFound("document_not_found", "There is no document with this externalId.")
+    return row
 
 
 def kept(document: Document, version: int, updated_at: int, source_version: int | None = None) -> DocumentRow:

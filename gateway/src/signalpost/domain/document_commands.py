@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from signalpost.domain import document
 from signalpost.domain.batch import Answer, Decision, IdempotencyKey, Stamp, View
 from signalpost.domain.document import Document, DocumentRow, Version
-from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
+from signalpost.domain.errors import Conflict, PreconditionFailed
 from signalpost.domain.event import EventType
 from signalpost.domain.history import Cause, Origin
 from signalpost.domain.links import Links
@@ -31,9 +31,7 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
 
     def _found(self, view: View) -> DocumentRow:
         """Raises NotFound and PreconditionFailed."""
-        row = view.document(self.tenant_id, self.document_id)
-        if row is None or row.deleted_at is not None:
-            raise NotFound("document_not_found", "There is no document with this externalId.")
+        row = document.existing(view.document(self.tenant_id, self.document_id))
         check_precondition(self.if_match, row.etag)
         return row
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from signalpost.domain.errors import NotFound
+
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})")
 PART_MAX = 2**31 - 1
 ANOTHERS_PART_MAX = 10**9
@@ -35,6 +37,14 @@ def read_number(text: str, most: int = PART_MAX) -> Number | None:
     match = _NUMBER.fullmatch(text)
     number = Number(int(match[1]), int(match[2])) if match else None
     return number if number is not None and max(number) <= most and number > (0, 0) else None
+
+
+def asked_number(text: str) -> Number:
+    """The number that someone asks for a version by. Raises NotFound for one that none can have."""
+    number = read_number(text)
+    if number is None:
+        raise _no_version()
+    return number
 
 
 def next_draft(last: Number | None) -> Number:
@@ -78,3 +88,14 @@ class VersionRow(Struct, frozen=True, kw_only=True):
     """Of a draft: the version that its publication made."""
     deleted_at: int | None = None
     """When its document was deleted: its file is taken away some time later."""
+
+
+def existing(row: VersionRow | None) -> VersionRow:
+    """A version that the gateway keeps of a document that is there. Raises NotFound."""
+    if row is None or row.deleted_at is not None:
+        raise _no_version()
+    return row
+
+
+def _no_version() -> NotFound:
+    return NotFound("version_not_found", "The gateway keeps no version with this number of this document.")

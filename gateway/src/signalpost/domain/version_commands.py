@@ -7,10 +7,10 @@ from signalpost.domain import document
 from signalpost.domain.batch import Answer, Decision, Stamp, View
 from signalpost.domain.document import DocumentRow
 from signalpost.domain.document_commands import DocumentCommand
-from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.errors import Conflict
 from signalpost.domain.event import EventType
 from signalpost.domain.history import Cause, Origin
-from signalpost.domain.version import Number, StoredFile, VersionRow, next_draft, next_published
+from signalpost.domain.version import Number, StoredFile, VersionRow, existing, next_draft, next_published
 
 
 class AddVersion(DocumentCommand, frozen=True, kw_only=True):
@@ -40,9 +40,7 @@ class PublishVersion(DocumentCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
-        draft = view.version(self.tenant_id, self.document_id, self.version_number)
-        if draft is None or draft.deleted_at is not None:
-            raise NotFound("version_not_found", "The gateway keeps no version with this number of this document.")
+        draft = existing(view.version(self.tenant_id, self.document_id, self.version_number))
         already = self.version_number if self.version_number.is_published else draft.published_as
         if already is not None:
             detail = f"It is published already, as {already}. Upload what should follow it."
