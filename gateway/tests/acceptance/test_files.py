@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import random
 import subprocess
 import threading
@@ -11,9 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
 from gateway.tests.acceptance.client import Client, Lost, until
 from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
+from gateway.tests.files.seaweed import Seaweed
+from gateway.tests.patience import PATIENCE
+from obstore.store import S3Store
 
 Gateways = Callable[..., GatewayProcess]
 pytestmark = pytest.mark.slow
@@ -101,21 +106,55 @@ def test_memory_stays_the_same_while_100_mib_come_and_go(gateways: Gateways) -> 
 # --- Crashes ----------------------------------------------------------------------------------------------------------
 
 
-def scrub(gateway: GatewayProcess, *arguments: str) -> Any:
-    done = subprocess.run(
-        [COMMAND, "db", "scrub", "--data-dir", gateway.data_dir, "--json", *arguments],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
+class Place:
+    """Where a gateway keeps its files, seen from outside."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """Without a URL a folder of each gateway."""
+        self._url = url
+        self.flags = {} if url is None else {"files_url": url}
+
+    def names(self, gateway: GatewayProcess) -> set[str]:
+        """Of files, and of drafts of objects."""
+        folder = gateway.data_dir / ("drafts" if self._url else "files")
+        return {file.name for file in folder.iterdir()} | set(self._objects())
+
+    def _objects(self) -> Iterator[str]:
+        if self._url is not None:
+            for some in obstore.list(S3Store.from_url(self._url, client_options={"allow_http": True})):
+                yield from (each["path"] for each in some)
+
+    def scrub(self, gateway: GatewayProcess, *arguments: str) -> Any:
+        """By the command, as an operator does it."""
+        own = {f"SIGNALPOST_{name.upper()}": value for name, value in self.flags.items()}
+        done = subprocess.run(
+            [COMMAND, "db", "scrub", "--data-dir", gateway.data_dir, "--json", *arguments],
+            capture_output=True, text=True, timeout=PATIENCE, check=True, env={**os.environ, **own},
+        )  # fmt: skip
+        return json.loads(done.stdout)
 
 
-def names(gateway: GatewayProcess) -> set[str]:
-    return {file.name for file in (gateway.data_dir / "files").iterdir()}
+@pytest.fixture(params=["folder", "bucket"])
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    if request.param == "folder":
+        yield Place()
+        return
+    server = Seaweed(tmp_path_factory.mktemp("seaweed"))
+    try:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield Place("s3://tests/killed")
+    finally:
+        server.stop()
 
 
-def test_kills_at_any_moment_of_uploads_leave_no_orphan_that_a_scrub_does_not_find(gateways: Gateways) -> None:
+def test_kills_at_any_moment_of_uploads_leave_no_orphan_that_a_scrub_does_not_find(
+    gateways: Gateways, place: Place
+) -> None:
     """And lose no file that was answered for."""
-    gateway = gateways()
+    gateway = gateways(**place.flags)
     chance = random.Random(7)
     documents = [gateway.api.create()["externalId"] for _ in range(4)]
     kept: dict[tuple[str, str], bytes] = {}
@@ -133,14 +172,14 @@ def test_kills_at_any_moment_of_uploads_leave_no_orphan_that_a_scrub_does_not_fi
         stopping.set()
         for thread in threads:
             thread.join()
-        left = names(gateway)
-        found = scrub(gateway, "--remove-orphans")
+        left = place.names(gateway)
+        found = place.scrub(gateway, "--remove-orphans")
         assert (found["missing"], found["damaged"]) == ([], [])
         assert len(left) == found["files"] + len(found["orphans"]), "every file is a version's or an orphan"
         assert found["removed"] == len(found["orphans"])
-        assert names(gateway) == left - set(found["orphans"])
+        assert place.names(gateway) == left - set(found["orphans"])
         gateway.start()
-    assert scrub(gateway)["orphans"] == []
+    assert place.scrub(gateway)["orphans"] == []
     assert kept
     for (document, number), content in kept.items():
         reply = gateway.api.request("GET", f"/v1/documents/{document}/versions/{number}/file")
@@ -160,7 +199,7 @@ def keep_uploading(
 
 
 def test_a_scrub_beside_an_upload_leaves_it_alone(gateways: Gateways) -> None:
-    gateway = gateways()
+    gateway, place = gateways(), Place()
     document = gateway.api.create()["externalId"]
     half = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\n' + b"a" * (3 * MIB)
     rest = b"b" * MIB + b"\r\n--b--\r\n"
@@ -173,13 +212,13 @@ def test_a_scrub_beside_an_upload_leaves_it_alone(gateways: Gateways) -> None:
     ):
         connection.putheader(name, value)
     connection.endheaders(half)
-    until(lambda: bool(names(gateway)))
-    assert scrub(gateway, "--remove-orphans")["orphans"] == []
-    assert names(gateway)
+    until(lambda: bool(place.names(gateway)))
+    assert place.scrub(gateway, "--remove-orphans")["orphans"] == []
+    assert place.names(gateway)
     connection.send(rest)
     assert connection.getresponse().status == 201
     connection.close()
-    found = scrub(gateway)
+    found = place.scrub(gateway)
     assert (found["files"], found["missing"], found["orphans"]) == (1, [], [])
 
 

@@ -28,7 +28,7 @@ from signalpost.domain.version_commands import AddVersion, PublishVersion
 _FORM_MOST_BYTES: Final = FILE_MOST_BYTES + 64 * 1024
 """With what a form has around its file."""
 REDIRECT_SECONDS: Final = 10
-"""How long the link that a download link leads to works, at most."""
+"""How long the link works that a download link leads to: with less of its own time left, it serves the file itself."""
 
 
 async def upload(call: Call) -> Answer:
@@ -99,9 +99,8 @@ async def follow_link(services: Services, request: Request) -> Answer | Streamed
     version = await services.store.version(linked.tenant_id, linked.document_id, linked.number)
     if version is None:
         raise LinkRefused
-    if request.method == "GET":
-        left = -(-(linked.expires_at - now) // SECOND)
-        redirect = await services.downloads.redirect(version, min(REDIRECT_SECONDS, left))
+    if request.method == "GET" and now + REDIRECT_SECONDS * SECOND <= linked.expires_at:
+        redirect = await services.downloads.redirect(version, REDIRECT_SECONDS)
         if redirect is not None:
             return redirect
     row = await services.store.document(linked.tenant_id, linked.document_id)
