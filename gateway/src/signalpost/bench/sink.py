@@ -142,10 +142,14 @@ class _Connection(asyncio.Protocol):
 
     def _answer_badly(self, how: bytes) -> None:
         if how == b"late":
-            asyncio.get_running_loop().call_later(LATE_SECONDS, self._transport.write, self._answer)
+            asyncio.get_running_loop().call_later(LATE_SECONDS, self._answer_late)
         elif how == b"drip":
             self._transport.write(b"HTTP/1.1 200 OK\r\n")
             self._drip()
+
+    def _answer_late(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(self._answer)
 
     def _drip(self) -> None:
         if not self._transport.is_closing():
