@@ -231,6 +231,27 @@ def test_a_lane_far_behind_reads_the_log_in_pages_whatever_the_cache_holds(world
     world.run(scenario, cache_bytes=cache_bytes)
 
 
+def test_lanes_that_are_resumed_together_read_the_log_once_for_all_of_them(world: World) -> None:
+    hosts = [f"h{number}" for number in range(50)]
+
+    async def build(life: Life) -> None:
+        for host in hosts:
+            await life.subscribe(host, status="paused")
+        await life.create(*names("d", 1_000))
+
+    async def scenario(life: Life) -> None:
+        resumed = (
+            PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
+            for host in hosts
+        )
+        await life.submit(*resumed)
+        await life.until(lambda: all(world.endpoint(host).successes == 1_000 for host in hosts), within=600)
+        assert life.store.pages_read <= 8
+
+    world.run(build)
+    world.run(scenario)
+
+
 def test_lanes_that_catch_up_do_not_throw_out_each_others_pages_for_ever(world: World) -> None:
     hosts = [f"h{number}" for number in range(20)]
 

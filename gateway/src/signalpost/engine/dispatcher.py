@@ -19,6 +19,7 @@ from signalpost.domain import retry
 from signalpost.domain.delivery import Delivery, Input, Verdict, decide
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.event import Event
+from signalpost.domain.lane import Lane
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.slots import EndpointSlots, Limits, Trees, process_slots, tenant_slots
 from signalpost.domain.timestamps import SECOND
@@ -86,6 +87,8 @@ class Dispatcher:
         """Attempts that ended and are not recorded yet."""
         self._scheduled = False
         self._stopped = False
+        self._pages: dict[tuple[int, int], list[tuple[Runner, Lane]]] = {}
+        """Who waits for a page of the log that is being read, by tenant and the sequence that it follows."""
         self._bodiless: list[tuple[Runner, Delivery]] = []
         """Deliveries on their way whose event has left the cache."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -210,8 +213,7 @@ class Dispatcher:
             event = self._log.get(tenant_id, sequence)
             if event is None:
                 if len(lane.open) <= PAGE_WANTED_BELOW:
-                    runner.reading = True
-                    self._start(self._read_page(runner))
+                    self._want_page(runner)
                 break
             runner.pass_by(event)
         self._spent += lane.head - before
@@ -220,26 +222,40 @@ class Dispatcher:
             self._on_change(runner)
         return lane.head == end and not runner.asleep
 
-    async def _read_page(self, runner: Runner) -> None:
-        tenant_id, lane = runner.subscription.tenant_id, runner.lane
-        head, last = lane.head, self._log.last[tenant_id]
+    def _want_page(self, runner: Runner) -> None:
+        """Read on for the lane: once for all that want the same page, as do those that were resumed together."""
+        runner.reading = True
+        tenant_id, head = runner.subscription.tenant_id, runner.lane.head
+        wanting = self._pages.setdefault((tenant_id, head), [])
+        wanting.append((runner, runner.lane))
+        if len(wanting) == 1:
+            self._start(self._read_page(tenant_id, head))
+
+    async def _read_page(self, tenant_id: int, head: int) -> None:
+        last = self._log.last[tenant_id]
+        page: list[Event] | None = None
         try:
             page = await self._store.events_after(tenant_id, head, PAGE)
             self._log.put(page)
-            if runner.lane is lane and lane.head == head:  # else it was loaded anew or skipped some, and reads again
-                first = page[0].sequence if page else last + 1
-                if first > head + 1:
-                    self._lose(runner, first - 1)
-                # From the page itself: others may fill the cache before the lane has its turn.
-                for event in page:
-                    if lane.has_room:
-                        runner.pass_by(event)
         except Exception as error:
             self._note_unread(error)
             await asyncio.sleep(READ_AGAIN_AFTER)
-        finally:
+        for runner, lane in self._pages.pop((tenant_id, head)):
             runner.reading = False
-        self.enlist(runner)
+            # It may have been loaded anew meanwhile, or have skipped some: then it reads again.
+            if page is not None and runner.lane is lane and lane.head == head:
+                self._take_page(runner, page, last)
+            self.enlist(runner)
+            await asyncio.sleep(0)  # hundreds may want it: the loop must get to its sockets in between
+
+    def _take_page(self, runner: Runner, page: list[Event], last: int) -> None:
+        """Take it in at once: others may fill the cache before the lane has its turn."""
+        first = page[0].sequence if page else last + 1
+        if first > runner.lane.head + 1:
+            self._lose(runner, first - 1)
+        for event in page:
+            if runner.lane.has_room:
+                runner.pass_by(event)
 
     def _lose(self, runner: Runner, up_to: int) -> None:
         """The retention was faster than the lane: say so, and go on behind the gap."""
