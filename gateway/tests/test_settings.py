@@ -18,7 +18,7 @@ from signalpost.domain.errors import StartError
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
-from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings, show_settings
+from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings, show_settings, unknown_variables
 
 KEY = "sp_" + "aB9_-" * 8 + "xyz"
 MASTER_KEY = bytes(range(32))
@@ -240,6 +240,14 @@ def test_every_setting_is_shown_with_its_value_and_where_it_is_from() -> None:
         if each.source == "default" and each.value is not None and not SETTINGS[name].secret:
             assert SETTINGS[name].read(each.value) == getattr(Settings(), name), "it can be given as it is shown"
     assert shown["metrics_port"].value is None
+
+
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_found() -> None:
+    known = {PREFIX + name.upper(): "x" for name in SETTINGS}
+    of_commands = {"SIGNALPOST_URL": "x", "SIGNALPOST_KEY": "x", "SIGNALPOST_TENANT": "x"}
+    misspelt = {"SIGNALPOST_RETENTION_DAY": "7", "SIGNALPOST_port": "1"}
+    assert unknown_variables({**known, **of_commands, "PORT": "1", "MY_SIGNALPOST_X": "1"}) == []
+    assert unknown_variables({**known, **misspelt}) == ["SIGNALPOST_RETENTION_DAY", "SIGNALPOST_port"]
 
 
 def test_settings_that_are_printed_show_no_secret() -> None:

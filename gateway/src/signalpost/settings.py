@@ -21,6 +21,8 @@ from signalpost.engine.addresses import AllowedTarget, parse_allow_targets
 from signalpost.files.content_types import KINDS
 
 PREFIX = "SIGNALPOST_"
+_OF_COMMANDS: Final = ("url", "key", "tenant")
+"""How commands find a gateway: variables that are no settings of one."""
 _KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")
 
 
@@ -265,6 +267,12 @@ def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> l
         source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
         shown.append(Shown(name, value, "default" if text is None else source, setting.help))
     return shown
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Those that look like settings and are none: a misspelt one would do nothing, without a word."""
+    known = {*map(_variable, SETTINGS), *(_variable(name) for name in _OF_COMMANDS)}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
 def kept_in(data_dir: Path, name: str) -> Path:

@@ -48,6 +48,8 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
     assert {each["name"]: each["source"] for each in json_of(listed)}["data_dir"] == "environment"
     assert "kkk" not in shown + listed.stdout
     assert not unused.exists()
+    misspelt = run("serve", "--show-settings", SIGNALPOST_RETENTION_DAY="7").stdout
+    assert misspelt.endswith("SIGNALPOST_RETENTION_DAY is no setting, and does nothing.\n")
     assert "SIGNALPOST_PORT must be" in run("serve", "--show-settings", code=1, SIGNALPOST_PORT="x").stderr
     assert "--show-settings" in run("serve", "--json", code=1, **environment).stderr
 

@@ -21,11 +21,11 @@ from signalpost.api.asgi import App
 from signalpost.api.front import server_config
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
-from signalpost.cli.output import Json, print_json, print_table
+from signalpost.cli.output import Json, print_json, print_table, say
 from signalpost.domain.errors import StartError
 from signalpost.engine.collector import spare_the_collector
 from signalpost.gateway import IDLE_SECONDS, Gateway
-from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings
+from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings, unknown_variables
 from signalpost.settings import show_settings as settings_shown
 
 HTTP_GRACE = 1
@@ -75,22 +75,27 @@ def serve(
     Example: signalpost serve --data-dir ./data --port 8080
     """
     flags = {name: value for name, value in locals().items() if name in SETTINGS and value is not None}
+    unknown = unknown_variables(os.environ)
     if show_settings:
-        _show(settings_shown(os.environ, flags), as_json=as_json)
+        _show(settings_shown(os.environ, flags), unknown, as_json=as_json)
         return
     if as_json:
         raise StartError("--json is for --show-settings; log lines are JSON with --log-format json.")
     settings = read_settings(os.environ, flags)
     set_up_logs(settings.log_level, settings.log_format)
+    for variable in unknown:
+        log.warning("this variable is no setting, and does nothing", variable=variable)
     uvloop.run(_serve(settings))
 
 
-def _show(settings: list[Shown], *, as_json: bool) -> None:
+def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
     if as_json:
         print_json(msgspec.to_builtins(settings))
     else:
         rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
         print_table(("setting", "value", "from", "what it is"), rows, "")
+        for variable in unknown:
+            say(f"{variable} is no setting, and does nothing.")
 
 
 async def _serve(settings: Settings) -> None:

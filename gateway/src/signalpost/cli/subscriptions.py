@@ -30,7 +30,7 @@ Ordering = Annotated[
         help="Whether a document's events wait for a failing one before them: loose lets them pass after a while."
     ),
 ]
-RateLimit = Annotated[int | None, Parameter(help="At most so many requests a second.")]
+RateLimit = Annotated[int | None, Parameter(help="So many requests a second; after a rest as many at once.")]
 RetryDelays = Annotated[
     str | None, Parameter(help="Seconds before each retry, such as 10,60,300; '' is for no retries.")
 ]

@@ -1,4 +1,5 @@
-"""A subscription's rate limit: at most `rate` sends in a second, with no burst beyond one second's worth.
+"""A subscription's rate limit: `rate` sends a second, and after a rest as many at once. So any T seconds have at most
+rate × (T + 1).
 
 The generic cell rate algorithm: one number, the theoretical time of the next send if all had been on time.
 """

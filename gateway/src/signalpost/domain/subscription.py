@@ -129,7 +129,9 @@ _EDITABLE: Final[dict[str, Field]] = {
     "eventTypes": event_types,
     "headers": endpoint.headers,
     "ordering": fields.one_of("loose", "strict"),
-    "rateLimit": nullable(fields.whole_number(1, 100_000)),
+    "rateLimit": nullable(
+        fields.whole_number(1, 100_000).described("Requests a second; after a rest as many may go at once.")
+    ),
     "retryDelays": retry_delays,
 }
 NEW: Final[dict[str, Field]] = {**_EDITABLE, "secret": secret, "status": fields.one_of("active", "paused")}
