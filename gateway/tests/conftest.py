@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+import trustme
 from hypothesis import HealthCheck, settings
 
 # A slow machine is no failure.
@@ -10,3 +13,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: so none of them is left alone at the end, when the others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """An authority of the tests' own, which gateways under test trust by `--ca-file`."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path

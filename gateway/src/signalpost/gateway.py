@@ -128,46 +128,20 @@ class Gateway:
         directory = settings.data_dir
         master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
         self.operator_key = settings.operator_key or _kept(directory, "operator_key", _new_operator_key)
-        vault = Vault(master_key)
         links = Links(derive_key(master_key, "download links"), settings.public_url or self._own_url())
         self._files = await open_files(settings)
         self._store = SqliteStore(
-            directory / FILE_NAME, vault, links, clock.wall, chance.getrandbits, thread_executors(), self._on_broken
-        )
+            directory / FILE_NAME, Vault(master_key), links, clock.wall, chance.getrandbits, thread_executors(),
+            self._on_broken,
+        )  # fmt: skip
         try:
-            sender = Sender(
-                SenderSettings(
-                    attempt_timeout=settings.attempt_timeout,
-                    allow_targets=settings.allow_targets,
-                    ca_file=settings.ca_file,
-                ),
-                loop=asyncio.get_running_loop(),
-                wall=clock.wall,
-            )
-            disk = DiskReserve(
-                settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, ThreadPoolExecutor(1, "disk")
-            )
-            limits = Limits(
-                process=settings.in_flight,
-                tenant=settings.in_flight_per_tenant,
-                endpoint=settings.in_flight_per_endpoint,
-            )
-            self._engine = Engine(
-                self._store,
-                sender,
-                clock,
-                chance,
-                settings.retention_days,
-                disk,
-                limits=limits,
-                disable_after_days=settings.disable_after_days,
-            )
+            self._engine = self._made_engine(chance)
             await self._engine.start()
         except BaseException:
             await self._store.close()
             raise
         self._file_retention = asyncio.create_task(FileRetention(self._store, self._files, clock).run())
-        self._services = services = Services(
+        self._services = Services(
             store=self._store,
             engine=self._engine,
             clock=clock,
@@ -184,12 +158,45 @@ class Gateway:
             retry_delays=settings.retry_delays,
             idle_seconds=self._idle_seconds,
         )
-        if settings.metrics_port is None:
-            self.app = build_app(services, ROUTES, OPEN_ROUTES)
-            self.metrics_app = None
-        else:
-            self.app = build_app(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
-            self.metrics_app = build_app(services, (), METRICS_ROUTES)
+        self.app, self.metrics_app = self._apps()
+
+    def _made_engine(self, chance: random.Random) -> Engine:
+        settings, clock, directory = self._settings, self._clock, self._settings.data_dir
+        sender = Sender(
+            SenderSettings(
+                attempt_timeout=settings.attempt_timeout,
+                allow_targets=settings.allow_targets,
+                ca_file=settings.ca_file,
+            ),
+            loop=asyncio.get_running_loop(),
+            wall=clock.wall,
+        )
+        disk = DiskReserve(
+            settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, ThreadPoolExecutor(1, "disk")
+        )
+        limits = Limits(
+            process=settings.in_flight,
+            tenant=settings.in_flight_per_tenant,
+            endpoint=settings.in_flight_per_endpoint,
+        )
+        return Engine(
+            self._store,
+            sender,
+            clock,
+            chance,
+            settings.retention_days,
+            disk,
+            limits=limits,
+            disable_after_days=settings.disable_after_days,
+        )
+
+    def _apps(self) -> tuple[App, App | None]:
+        """`app` and `metrics_app`."""
+        services = self._services
+        if self._settings.metrics_port is None:
+            return build_app(services, ROUTES, OPEN_ROUTES), None
+        app = build_app(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
+        return app, build_app(services, (), METRICS_ROUTES)
 
 
 async def open_files(settings: Settings) -> Files:

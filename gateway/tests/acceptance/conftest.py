@@ -14,19 +14,6 @@ Endpoints = Callable[..., Endpoint]
 
 
 @pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    """The authority that the gateways under test trust by `--ca-file`."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
-
-
-@pytest.fixture(scope="session")
 def serving() -> Callable[[trustme.LeafCert], ssl.SSLContext]:
     """A server's side of TLS with a certificate."""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
-import trustme
 import uvloop
 from gateway.tests.patience import PATIENCE
 
@@ -162,16 +161,3 @@ def sending(turns: "Turns") -> Sending:
         client.assert_each_told_once()
 
     return maker
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    """An authority of the tests' own."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
