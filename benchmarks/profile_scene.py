@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-MEASURED = ("-m signalpost.bench.plain", "main() serve")
+MEASURED = ("-m signalpost.bench.plain", "-m signalpost.bench.watched")
 """What the command lines of measured processes have in them."""
 RATE = 400
 """Looks a second."""

@@ -98,7 +98,7 @@ HELD = """
 import asyncio, sys, time
 from pathlib import Path
 import uvloop
-from signalpost.bench.probe import watch
+from signalpost.bench.watched import watch
 
 def hold():
     time.sleep(0.1)

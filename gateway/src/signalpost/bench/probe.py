@@ -11,17 +11,13 @@ lock or no core.
 import asyncio
 import gc
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
-
-import msgspec
 
 from signalpost.bench.measured import Stall, longest
 
@@ -140,21 +136,3 @@ def _place(frame: FrameType | None) -> str:
         places.append(f"{code.co_name} ({os.path.basename(code.co_filename)}:{frame.f_lineno})")  # noqa: PTH119
         frame = frame.f_back
     return " < ".join(places)
-
-
-def watch(file: str) -> None:
-    """Have a probe on the loop that the main thread is going to run, whoever makes it; each stall becomes a line of
-    `file`. The handler of a signal looks for the loop: it runs on that thread, between two steps of whatever is there,
-    so it leaves the rest to the loop."""
-
-    def tell(stall: Stall) -> None:
-        with Path(file).open("ab") as lines:
-            lines.write(msgspec.json.encode(stall) + b"\n")
-
-    def look(*_: object) -> None:
-        with suppress(RuntimeError):  # none runs yet
-            asyncio.get_running_loop().call_soon_threadsafe(Probe, tell)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, BEAT_SECONDS, BEAT_SECONDS)

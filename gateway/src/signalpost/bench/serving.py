@@ -19,8 +19,6 @@ from signalpost.bench.parts import STOP_SECONDS, PartFailed
 from signalpost.bench.workload import MASTER_KEY
 
 READY_SECONDS = 60
-_SERVE = "from signalpost.bench.probe import watch; watch('{file}'); from signalpost.cli.main import main; main()"
-"""The command itself, with a probe on its event loop."""
 
 
 class GatewayProcess:
@@ -34,7 +32,7 @@ class GatewayProcess:
         self._stalls = tempfile.NamedTemporaryFile()  # noqa: SIM115 - the same
         self.began = time.monotonic_ns()
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", _SERVE.format(file=self._stalls.name), "serve", *options],
+            [sys.executable, "-m", "signalpost.bench.watched", self._stalls.name, "serve", *options],
             stdout=subprocess.DEVNULL,
             stderr=self._log,
         )

@@ -20,6 +20,7 @@ def retention(stage: Stage, size: Size, _: Rows) -> Rows:
         folder = made / "old"
         used.build_database(folder, size.backlog, stage.workload, age=2 * used.MONTH)
         used.deliver_all(folder, size.backlog)
+        used.forget_cached(folder)  # nobody has read for long what is too old
         with stage.engine(stage.workload, folder=folder) as engine:
             engine.ask("add_live", url=stage.url + LIVE)
             alone = live_lane(stage, engine, 0, "create_at_rate", size.seconds)
