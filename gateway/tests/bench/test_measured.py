@@ -18,7 +18,7 @@ from signalpost.bench.workload import at_rate
 
 
 def _stall(ms: float) -> Stall:
-    return Stall(ms=ms, ran_ms=ms, collected_ms=0, no_core_ms=0, most_no_core_ms=0, stolen_ms=0, at_s=0, threads={})
+    return Stall(ms=ms, ran_ms=ms, collected_ms=0, no_core_ms=0, most_no_core_ms=0, at_s=0, threads={})
 
 
 def test_of_several_runs_the_middle_counts_and_of_what_is_bounded_the_greatest() -> None:

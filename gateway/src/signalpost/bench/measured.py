@@ -19,8 +19,6 @@ class Stall(Struct, frozen=True, kw_only=True):
     """It could have run and had no core: another process, or another thread of this one, had it."""
     most_no_core_ms: float
     """The same of the thread that waited longest for one: if it held the interpreter's lock, the loop waited for it."""
-    stolen_ms: float
-    """The machine's host kept these cores from all that runs on them; in steps of 10 ms."""
     at_s: float
     """When it ended, on the monotonic clock, which all processes of a machine share."""
     threads: dict[str, str]

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
@@ -26,8 +25,6 @@ NOTED_SECONDS = 0.02
 """A beat that is late by as much is a stall."""
 FRAMES = 3
 """How many callers are told of each thread."""
-STEAL = 8
-"""Which field of a line of /proc/stat."""
 
 
 class _Counted(NamedTuple):
@@ -39,7 +36,6 @@ class _Counted(NamedTuple):
     queued: dict[int, int]
     """For a core, by the number of each thread."""
     collected: int
-    stolen: int
 
 
 class Probe:
@@ -54,7 +50,6 @@ class Probe:
         """The kernel's counts of each thread, open."""
         self._collecting = self._collected = 0
         gc.callbacks.append(self._note_collection)
-        self._cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         self._longest: tuple[Stall, ...] = ()
         self._threads: dict[str, str] = {}
         threading.Thread(target=self._watch, daemon=True, name="probe").start()
@@ -77,13 +72,7 @@ class Probe:
             queued[number] = int(in_queue)
             if number == self._own:
                 ran = int(on_core)
-        return _Counted(time.monotonic_ns(), ran, queued, self._collected, self._stolen())
-
-    def _stolen(self) -> int:
-        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
-        of_cores = [line.split() for line in lines if line.startswith("cpu")]
-        ticks = sum(int(fields[STEAL]) for fields in of_cores if fields[0] in self._cores)
-        return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        return _Counted(time.monotonic_ns(), ran, queued, self._collected)
 
     def _beat(self) -> None:
         counted = self._count()
@@ -102,7 +91,6 @@ class Probe:
             collected_ms=(now.collected - last.collected) / 1e6,
             no_core_ms=queued[self._own],
             most_no_core_ms=max(queued.values()),
-            stolen_ms=(now.stolen - last.stolen) / 1e6,
             at_s=now.at / 1e9,
             threads=self._threads,
         )
