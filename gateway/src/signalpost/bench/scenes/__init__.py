@@ -9,7 +9,20 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec import Struct
 
 from signalpost.bench.measured import Rows, Size
-from signalpost.bench.scenes import backlog, catch_up, fan, flat, hostile, http, latency, links, memory, retention, tls
+from signalpost.bench.scenes import (
+    backlog,
+    catch_up,
+    endpoints,
+    fan,
+    flat,
+    hostile,
+    http,
+    latency,
+    links,
+    memory,
+    retention,
+    tls,
+)
 from signalpost.bench.stage import Stage
 
 
@@ -35,6 +48,11 @@ SCENES: Mapping[str, Scene] = {
         about="the engine beside a backlog, and a start with one",
         run=backlog.backlog,
         needs=("engine",),
+        in_table=False,
+    ),
+    "endpoints": Scene(
+        about=f"{endpoints.MANY:,} endpoints of one tenant and of many, against one",
+        run=endpoints.endpoints,
         in_table=False,
     ),
     "publish": Scene(about=f"publishing to {fan.MANY} subscriptions, and to one", run=fan.publish, in_table=False),

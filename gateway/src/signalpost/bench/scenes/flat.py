@@ -43,6 +43,7 @@ def drain(stage: Stage, size: Size, _: Rows) -> Rows:
     with stage.engine(stage.workload, status="paused") as engine:
         engine.ask("publish", events=size.events)
         stage.sink.ask("forget", secret=SECRET)
+        engine.stalls()
         before = engine.gauge.usage()
         began = engine.ask("resume")
         return {DRAIN: measured(stage, engine, before, began, size.events * stage.workload.fan_out)}

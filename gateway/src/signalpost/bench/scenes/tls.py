@@ -32,6 +32,7 @@ def _drained(stage: Stage, url: str, events: int) -> Measured:
     with stage.engine(stage.workload, url=url, status="paused") as engine:
         engine.ask("publish", events=events)
         stage.sink.ask("forget", secret=SECRET)
+        engine.stalls()
         before = engine.gauge.usage()
         began = engine.ask("resume")
         return measured(stage, engine, before, began, events * stage.workload.fan_out)
