@@ -1,17 +1,21 @@
+import asyncio
 import contextlib
 import http.client
 import re
 import resource
 import signal
+import socket
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
+import uvloop
 from gateway.tests.cli.command import SIGNALPOST, environment
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.serve import tell_address
+from signalpost.api.asgi import Receive, Scope, Send
+from signalpost.cli.serve import ACCEPTED_AT_ONCE, Server, listen, tell_address
 
 pytestmark = pytest.mark.slow
 
@@ -75,3 +79,28 @@ def _status(address: str, path: str) -> int:
     status = connection.getresponse().status
     connection.close()
     return status
+
+
+def test_clients_who_come_together_are_let_in_together() -> None:
+    """A round of the loop takes long under load: one client in each would have all the others wait for seconds."""
+
+    async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None: ...
+
+    async def scenario() -> int:
+        listener = listen("127.0.0.1", 0, PATIENCE)
+        server = Server(nothing, listener, 100)
+        serving = asyncio.create_task(server.serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0)
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(ACCEPTED_AT_ONCE)]
+        rounds = 0
+        while len(server.server_state.connections) < len(clients):
+            await asyncio.sleep(0)
+            rounds += 1
+        for client in clients:
+            client.close()
+        server.should_exit = True
+        await serving
+        return rounds
+
+    assert uvloop.run(scenario()) < ACCEPTED_AT_ONCE // 4

@@ -32,6 +32,9 @@ HTTP_GRACE = 1
 """Seconds for requests that are under way when the gateway is told to stop."""
 DISK_FAILED = 74
 """The exit code after an I/O error of the disk (EX_IOERR)."""
+ACCEPTED_AT_ONCE = 32
+"""uvloop takes one connection from a listening socket in each round of the loop, and a round is long under load: so it
+is given that socket so many times."""
 log = structlog.get_logger()
 
 
@@ -104,9 +107,9 @@ async def _serve(settings: Settings) -> None:
     metrics_listener = None if metrics_port is None else listen(settings.host, metrics_port, IDLE_SECONDS)
     async with Gateway(settings, on_broken=_end_at_once, port=listener.getsockname()[1]) as gateway:
         most = settings.max_connections
-        servers = [_Server(gateway.app, listener, most)]
+        servers = [Server(gateway.app, listener, most)]
         if gateway.metrics_app is not None and metrics_listener is not None:
-            servers.append(_Server(gateway.metrics_app, metrics_listener, most))
+            servers.append(Server(gateway.metrics_app, metrics_listener, most))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, servers)
@@ -152,10 +155,13 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     def __init__(self, app: App, listener: socket.socket, max_connections: int) -> None:
         super().__init__(server_config(app, max_connections=max_connections, stop_seconds=HTTP_GRACE))
         self.listener = listener
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([each.dup() for each in sockets or () for _ in range(ACCEPTED_AT_ONCE)])
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -163,7 +169,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _stop(servers: Iterable[_Server]) -> None:
+def _stop(servers: Iterable[Server]) -> None:
     for server in servers:
         server.should_exit = True
 
