@@ -24,6 +24,7 @@ from signalpost.api.asgi import App
 from signalpost.api.counts import RequestCounts
 from signalpost.api.downloads import Downloads
 from signalpost.api.principals import Principals
+from signalpost.api.refusals import Refusals
 from signalpost.api.routes import HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.api_key import make_key
@@ -156,6 +157,8 @@ class Gateway:
             database=directory / FILE_NAME,
             allow_targets=settings.allow_targets,
             retry_delays=settings.retry_delays,
+            refusals=Refusals(clock),
+            waiting_most=max(1, settings.max_connections // 2),
             idle_seconds=self._idle_seconds,
         )
         self.app, self.metrics_app = self._apps()

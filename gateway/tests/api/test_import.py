@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 
 from signalpost.api.body import BODY_MAX_BYTES
 from signalpost.api.imports import PLACES, Line, lines
-from signalpost.domain.intake import BOUNDS, Queue
+from signalpost.domain.intake import LINES_OF_TENANT
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World
@@ -366,7 +366,7 @@ def test_beyond_what_may_wait_lines_are_read_no_further_and_none_is_refused(make
         for number, talk in enumerate(talks):
             talk.send(b"".join(line(number * PLACES + each) for each in range(PLACES)))
         for _ in range(5):  # it grows no further
-            world.wait_until(lambda: world.waiting() == BOUNDS[Queue.LINE].of_tenant)
+            world.wait_until(lambda: world.waiting() == LINES_OF_TENANT)
         other.execute("ROLLBACK")
         other.close()
         for talk in talks:

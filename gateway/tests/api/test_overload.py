@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
+from signalpost.domain import intake
 from signalpost.domain.errors import TooMany, Unavailable
-from signalpost.domain.intake import BOUNDS, Queue
+from signalpost.domain.intake import Queue
+from signalpost.domain.slots import share
 from signalpost.engine.committer import BATCH_MOST
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
-MOST = BOUNDS[Queue.DOCUMENT].of_tenant
+MOST = share(intake.MOST[Queue.DOCUMENT], 0)
 
 
 class Flood:
@@ -97,3 +99,18 @@ def _subscribe(world: "World") -> int:
         answer = other.send("POST", "/v1/subscriptions", world.subscription)
     starts_after: int = answer.ok(201)["startsAfter"]
     return starts_after
+
+
+def test_a_tenant_is_told_so_before_its_requests_have_every_connection(make_world: Callable[..., "World"]) -> None:
+    most = 40
+    world = make_world(max_connections=most)
+    other = apsw.Connection(str(world.settings.data_dir / "signalpost.db"))
+    other.execute("BEGIN IMMEDIATE")
+    with contextlib.ExitStack() as open_, ThreadPoolExecutor(most) as elsewhere:
+        clients = [open_.enter_context(contextlib.closing(world.another())) for _ in range(most - 4)]
+        asked = [elsewhere.submit(client.send, "POST", "/v1/documents", world.document) for client in clients]
+        world.wait_until(lambda: any(each.done() for each in asked))
+        assert world.get("/v1/subscriptions").status == 200, "others find a connection"
+        other.execute("ROLLBACK")
+        statuses = [each.result().status for each in asked]
+    assert set(statuses) == {201, 429}

@@ -37,6 +37,7 @@ def test_scenes_beside_the_table_are_measured_and_checked_when_asked_for(run: Ru
     assert found["engine alone, beside a backlog, against flat out"]["more"]["parked or failed"] == 400
     assert found["a gateway's start with a backlog, nothing cached"]["more"]["first delivery s"] > 0
     assert found["TLS, a new connection each"]["more"]["CPU µs a handshake"] > 0
+    assert found["in it, the tenant that asks for little"]["more"]["refused"] == 0
     assert found["memory, with nothing to do"]["memory_mb"] > 20
     assert found["memory, flat out, the last third, against the first"]["ratio"] > 0
 

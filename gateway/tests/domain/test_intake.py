@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain.errors import TooMany
-from signalpost.domain.intake import BOUNDS, Intake, Queue
+from signalpost.domain.intake import FEW, MOST, Intake, Queue
+from signalpost.domain.slots import share
 
 QUEUES = st.sampled_from(Queue)
 ADDED = st.lists(st.tuples(st.integers(1, 4), QUEUES), max_size=60)
@@ -61,25 +62,32 @@ def test_within_a_tenant_no_kind_starves_another(control: int, documents: int, l
 
 @pytest.mark.parametrize("queue", Queue)
 def test_a_tenant_is_refused_before_the_process_is_full_and_others_are_not(queue: Queue) -> None:
-    bounds = BOUNDS[queue]
-    assert bounds.of_tenant < bounds.of_process
-    intake = filled([(1, queue)] * bounds.of_tenant)
+    intake = filled([(1, queue)] * share(MOST[queue], 0))
     with pytest.raises(TooMany, match="of this tenant"):
         intake.check(1, queue)
     intake.check(2, queue)
     for other in set(Queue) - {queue}:
         intake.check(1, other)
-    for number in range(bounds.of_process - bounds.of_tenant):
-        intake.add(3 + number, queue, (3 + number, queue, 0))
-    with pytest.raises(TooMany, match=f"{bounds.of_process} changes wait"):
-        intake.check(2, queue)
-    intake.take(2)
-    intake.check(2, queue)
+    intake.take(5)
     intake.check(1, queue)
 
 
+@given(st.lists(st.integers(1, 6), max_size=300), st.integers(1, 120))
+def test_a_few_of_each_tenant_may_wait_whatever_others_have(came: list[int], most: int) -> None:
+    intake, waiting = filled([]), Counter[int]()
+    for number, tenant_id in enumerate(came):
+        try:
+            intake.check(tenant_id, Queue.DOCUMENT, most)
+        except TooMany:
+            assert waiting[tenant_id] >= max(FEW, 4 * (most - waiting.total()))
+        else:
+            intake.add(tenant_id, Queue.DOCUMENT, (tenant_id, Queue.DOCUMENT, number))
+            waiting[tenant_id] += 1
+    assert waiting.total() <= most + 6 * FEW
+
+
 def test_what_operators_ask_for_is_taken_although_no_document_may_wait_any_more() -> None:
-    intake = filled([(1, Queue.DOCUMENT)] * BOUNDS[Queue.DOCUMENT].of_tenant)
+    intake = filled([(1, Queue.DOCUMENT)] * share(MOST[Queue.DOCUMENT], 0))
     intake.check(1, Queue.CONTROL)
     intake.add(1, Queue.CONTROL, (1, Queue.CONTROL, 0))
     assert intake.take(2)[0] == (1, Queue.CONTROL, 0)

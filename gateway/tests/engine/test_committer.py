@@ -9,7 +9,8 @@ import pytest
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.document_commands import DeleteDocument
 from signalpost.domain.errors import NotFound, TooMany, Unavailable
-from signalpost.domain.intake import BOUNDS, Queue
+from signalpost.domain.intake import LINES_OF_TENANT, MOST, Queue
+from signalpost.domain.slots import share
 from signalpost.engine.committer import BATCH_MOST, Committer
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
@@ -104,7 +105,7 @@ def test_tenants_take_turns_in_a_batch() -> None:
 
 
 def test_beyond_what_may_wait_a_command_is_refused_at_once_and_told_when_to_come_again() -> None:
-    most = BOUNDS[Queue.DOCUMENT].of_tenant
+    most = share(MOST[Queue.DOCUMENT], 0)
 
     async def scenario() -> list[object]:
         committer = _committer(Book(_done))
@@ -121,7 +122,7 @@ def test_beyond_what_may_wait_a_command_is_refused_at_once_and_told_when_to_come
 
 
 def test_a_line_of_an_import_waits_for_its_place_and_is_never_refused() -> None:
-    most = BOUNDS[Queue.LINE].of_tenant
+    most = LINES_OF_TENANT
     waited = []
 
     async def read(committer: Committer, count: int) -> list[Answer]:
@@ -155,7 +156,7 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
     async def scenario() -> None:
         committer = _committer(book)
         single = asyncio.ensure_future(committer.submit(DeleteDocument(tenant_id=1, document_id=SINGLE, caller=0)))
-        lines = [await committer.enqueue_line(_command()) for _ in range(BOUNDS[Queue.LINE].of_tenant)]
+        lines = [await committer.enqueue_line(_command()) for _ in range(LINES_OF_TENANT)]
         await asyncio.gather(single, *lines)
 
     asyncio.run(scenario())
@@ -165,7 +166,7 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
 def test_a_stop_ends_the_wait_of_a_line() -> None:
     async def scenario() -> None:
         committer = _committer(Book(_done))
-        lines = [await committer.enqueue_line(_command()) for _ in range(BOUNDS[Queue.LINE].of_tenant)]
+        lines = [await committer.enqueue_line(_command()) for _ in range(LINES_OF_TENANT)]
         late = asyncio.ensure_future(committer.enqueue_line(_command()))
         await committer.close()
         assert [await line for line in lines] == [Answer(204)] * len(lines)

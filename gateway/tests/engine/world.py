@@ -338,7 +338,7 @@ class Life:
 
     async def _change(self, commands: list[Command]) -> None:
         """As many at a time as may wait."""
-        most = intake.BOUNDS[intake.Queue.DOCUMENT].of_tenant
+        most = intake.MOST[intake.Queue.DOCUMENT] // 2
         for begin in range(0, len(commands), most):
             await self.submit(*commands[begin : begin + most])
 

@@ -18,7 +18,7 @@ from signalpost.api.route import OpenRoute, Route
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.batch import EVENT_HEADER, Answer
-from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, Unavailable
+from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, TooMany, Unavailable
 
 TENANT = b"signalpost-tenant"
 DEFAULT_TENANT = "default"
@@ -96,7 +96,11 @@ def _endpoint(route: Route, services: Services) -> Endpoint:
             raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT.decode()}` names one.")
         request.tenant = tenant
         if intake is not None:
-            services.engine.check_intake(tenant_id, intake)  # before the body is read
+            try:
+                services.engine.check_intake(tenant_id, intake, services.waiting_most)  # before the body is read
+            except TooMany:
+                await services.refusals.turn()
+                raise
         return await route.handler(Call(request, services, principal, tenant_id, route.query, route.body))
 
     return endpoint

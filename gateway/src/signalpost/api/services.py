@@ -8,6 +8,7 @@ from msgspec import Struct
 from signalpost.api.counts import RequestCounts
 from signalpost.api.downloads import Downloads
 from signalpost.api.principals import Principals
+from signalpost.api.refusals import Refusals
 from signalpost.domain.links import Links
 from signalpost.engine.addresses import AllowedTarget
 from signalpost.engine.clock import Clock
@@ -34,5 +35,9 @@ class Services(Struct, frozen=True, kw_only=True):
     allow_targets: tuple[AllowedTarget, ...]
     retry_delays: tuple[int, ...]
     """For subscriptions that name none."""
+    refusals: Refusals
+    waiting_most: int
+    """Changes that may wait for their commit; fewer than connections, so that whoever floods is told so, and others
+    find one."""
     idle_seconds: float
     """How long a body may take, and of one that is streamed the next part."""

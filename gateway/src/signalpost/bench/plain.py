@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from signalpost.bench.parts import answer_questions
-from signalpost.bench.workload import MASTER_KEY, SECRET, Workload, at_rate
+from signalpost.bench.workload import MASTER_KEY, SECRET, Workload, at_rate, make_tenants
 from signalpost.domain.batch import Answer
 from signalpost.domain.document import Version
 from signalpost.domain.document_commands import CreateDocument, ImportDocument, PatchDocument
@@ -29,7 +29,6 @@ from signalpost.engine.collector import spare_the_collector
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
 from signalpost.engine.sender import Sender, SenderSettings
-from signalpost.store.sqlite.database import connect, migrate
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 
@@ -44,7 +43,7 @@ class Plain:
         self._workload = load = msgspec.convert(workload, Workload)
         self._clock, self._random = SystemClock(), random.Random()  # noqa: S311 - a workload, no secret
         path = Path(database)
-        _make_tenants(path, load.tenants)
+        make_tenants(path, load.tenants)
         self._store = SqliteStore(
             path,
             Vault(MASTER_KEY),
@@ -228,16 +227,6 @@ class Plain:
 
     def _new_id(self) -> str:
         return event_id(self._clock.wall(), self._random.getrandbits(62))
-
-
-def _make_tenants(path: Path, count: int) -> None:
-    connection = connect(path)
-    migrate(connection, 0)
-    with connection:
-        connection.executemany(
-            "INSERT OR IGNORE INTO tenant (name) VALUES (?)", [(f"t{number}",) for number in range(1, count)]
-        )
-    connection.close()
 
 
 def _end(error: BaseException) -> None:

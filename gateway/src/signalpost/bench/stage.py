@@ -3,7 +3,8 @@
 import os
 import resource
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -123,18 +124,29 @@ class Stage:
             part.ask("make_documents")
             yield part
 
+    @contextmanager
+    def flood(self, gateway: GatewayProcess, tenants: Sequence[str]) -> Iterator[Part]:
+        """Clients of several tenants, each of which has a subscription and documents."""
+        with Part("flood", self._cores.load) as part:
+            workload = msgspec.to_builtins(self.workload)
+            part.ask("open", port=gateway.port, key=gateway.key, workload=workload, tenants=tenants, url=self.url)
+            yield part
+
     def expect(self, deliveries: int) -> None:
         """Wait until so many deliveries came. Raises PartFailed if some are missing."""
         came = self.sink.ask("wait_for", count=deliveries, seconds=QUIET_SECONDS)
         if came != deliveries:
             raise PartFailed(f"{deliveries:,} deliveries were due and {came:,} came")
 
-    def check(self, deliveries: int) -> dict[str, Any]:
-        """What the sink found: everything came, once, verified, in order of each document. Raises PartFailed."""
+    def check(self, deliveries: int, names: AbstractSet[str] | None = None) -> dict[str, Any]:
+        """What the sink found: everything came, once, verified, in order of each document; of what is timed, exactly
+        the changes of these names. Raises PartFailed."""
         found: dict[str, Any] = self.sink.ask("check")
         wrong = {name: found[name] for name in ("repeated", "unverified", "disordered") if found[name]}
         if found["distinct"] != deliveries or wrong:
             raise PartFailed(f"{deliveries:,} deliveries were due; {found['distinct']:,} came, {wrong or 'none wrong'}")
+        if names is not None and (amiss := names ^ {name for name, _ in found["arrived"]}):
+            raise PartFailed(f"{len(amiss):,} changes came although they were refused, or not although they were made")
         return found
 
 

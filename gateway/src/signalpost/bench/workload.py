@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
 from signalpost.domain.event import EventType
+from signalpost.store.sqlite.database import connect, migrate
 
 SECRET = "whsec_" + "c2lnbmFscG9zdCBiZW5jaG1hcmsgc2VjcmV0ISEhISE="
 """Of every subscription of a run: the sink verifies with it."""
@@ -47,6 +49,17 @@ class Workload(Struct, frozen=True, kw_only=True):
             "counterpartyName": "Company A",
             "additionalFacts": {"note": "x" * min(4_096, max(0, self.payload - PAYLOAD_LEAST)), "currency": "AUD"},
         }
+
+
+def make_tenants(database: Path, count: int) -> None:
+    """A database with the default tenant, t1, t2 and so on."""
+    connection = connect(database)
+    migrate(connection, 0)
+    with connection:
+        connection.executemany(
+            "INSERT OR IGNORE INTO tenant (name) VALUES (?)", [(f"t{number}",) for number in range(1, count)]
+        )
+    connection.close()
 
 
 async def at_rate(rate: int, seconds: float) -> AsyncIterator[tuple[str, int]]:

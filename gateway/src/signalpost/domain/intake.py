@@ -4,18 +4,18 @@ Tenants take turns, one change each. Within a tenant what operators ask for (a s
 every other turn: it must not wait behind a flood of documents. Documents that came one a request and lines of imports
 take turns with each other.
 
-Each is bounded, by about what is committed within a second: a tenant's documents below those of the process, so
-that one tenant's flood leaves room for others. What is beyond is refused at once; an import is not refused, it is read
-no further until its next line has room.
+Each is bounded, by about what is committed within a second, and what a tenant may have of it by the rule of
+`domain/slots.py`: nobody may add one more while four times as many of his wait as there is room for. So whoever is
+alone has four fifths, and the next who comes finds room; a few of every tenant may wait however full it is. What is
+beyond is refused at once; an import is not refused, it is read no further until its next line has room.
 """
 
 from collections import deque
 from enum import IntEnum
 from typing import Final, Generic, TypeVar
 
-from msgspec import Struct
-
 from signalpost.domain.errors import TooMany
+from signalpost.domain.slots import share
 
 Item = TypeVar("Item")
 
@@ -29,13 +29,11 @@ class Queue(IntEnum):
     """Of an import, and what the gateway does of itself: it can wait."""
 
 
-class Bounds(Struct, frozen=True):
-    of_tenant: int
-    of_process: int
-
-
-BOUNDS: Final = (Bounds(1_000, 2_000), Bounds(4_000, 6_000), Bounds(256, 2_048))
+MOST: Final = (1_250, 5_000, 2_560)
 """By queue."""
+FEW: Final = 16
+LINES_OF_TENANT: Final = 256
+"""Of an import, since nobody waits for a single one of its lines."""
 RETRY_AFTER: Final = 1
 
 
@@ -71,15 +69,13 @@ class Intake(Generic[Item]):
     def waiting(self) -> int:
         return sum(self._waiting)
 
-    def check(self, tenant_id: int, queue: Queue) -> None:
-        """Raises TooMany where one more may not wait."""
-        bounds = BOUNDS[queue]
-        if self._of(tenant_id, queue) >= bounds.of_tenant:
-            detail = f"{bounds.of_tenant} changes of this tenant wait to be made: repeat this one in a moment."
+    def check(self, tenant_id: int, queue: Queue, most: int | None = None) -> None:
+        """Raises TooMany where one more may not wait: `most` of all tenants may, or as many as `MOST` says."""
+        mine = self._of(tenant_id, queue)
+        free = (MOST[queue] if most is None else most) - self._waiting[queue]
+        if mine >= FEW and not share(free, mine):
+            detail = f"{mine} changes of this tenant wait to be made: repeat this one in a moment."
             raise TooMany("tenant_busy", detail, RETRY_AFTER)
-        if self._waiting[queue] >= bounds.of_process:
-            detail = f"{bounds.of_process} changes wait to be made: repeat this one in a moment."
-            raise TooMany("busy", detail, RETRY_AFTER)
 
     def add(self, tenant_id: int, queue: Queue, item: Item) -> None:
         tenant = self._tenants.get(tenant_id)

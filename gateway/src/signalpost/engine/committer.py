@@ -13,7 +13,7 @@ import structlog
 
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.errors import SignalpostError, Unavailable
-from signalpost.domain.intake import BOUNDS, Intake, Queue
+from signalpost.domain.intake import LINES_OF_TENANT, MOST, Intake, Queue
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
 
@@ -36,7 +36,7 @@ class Committer:
         self._on_published = on_published
         self._intake: Intake[_Waiting] = Intake()
         self._came = 0
-        self._lines = asyncio.Semaphore(BOUNDS[Queue.LINE].of_process)
+        self._lines = asyncio.Semaphore(MOST[Queue.LINE])
         self._lines_of: dict[int, asyncio.Semaphore] = {}
         """Room for lines of imports; whoever waited longest gets the next."""
         self._running: asyncio.Task[None] | None = None
@@ -47,9 +47,9 @@ class Committer:
         """Commands that wait for their commit to begin."""
         return self._intake.waiting
 
-    def check(self, tenant_id: int, queue: Queue) -> None:
-        """Raises TooMany where one more may not wait."""
-        self._intake.check(tenant_id, queue)
+    def check(self, tenant_id: int, queue: Queue, most: int | None = None) -> None:
+        """Raises TooMany where one more may not wait; see `Intake.check`."""
+        self._intake.check(tenant_id, queue, most)
 
     async def submit(self, command: Command) -> Answer:
         """The command's answer, once it is durable. Raises CallerError if it is refused (TooMany at once, where too
@@ -64,7 +64,7 @@ class Committer:
         tenant_id = command.tenant_id
         of_tenant = self._lines_of.get(tenant_id)
         if of_tenant is None:
-            of_tenant = self._lines_of[tenant_id] = asyncio.Semaphore(BOUNDS[Queue.LINE].of_tenant)
+            of_tenant = self._lines_of[tenant_id] = asyncio.Semaphore(LINES_OF_TENANT)
         await of_tenant.acquire()
         try:
             await self._lines.acquire()

@@ -133,9 +133,10 @@ class Engine:
         self.disk.check()
         return await self._committer.enqueue_line(command)
 
-    def check_intake(self, tenant_id: int, queue: Queue) -> None:
-        """Raises TooMany where one more change may not wait, so that its body need not be read."""
-        self._committer.check(tenant_id, queue)
+    def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
+        """Raises TooMany where one more change may not wait, so that its body need not be read: of each queue no more
+        than `most` may."""
+        self._committer.check(tenant_id, queue, most)
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
         """Send a sample event to an endpoint now, beside everything else. Raises TooMany."""

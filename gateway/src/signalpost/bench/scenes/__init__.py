@@ -20,6 +20,7 @@ from signalpost.bench.scenes import (
     latency,
     links,
     memory,
+    overload,
     retention,
     tls,
 )
@@ -63,6 +64,7 @@ SCENES: Mapping[str, Scene] = {
     "retention": Scene(
         about="a live lane while the retention removes a backlog", run=retention.retention, in_table=False
     ),
+    "overload": Scene(about="five times what the HTTP API can take", run=overload.overload, in_table=False),
     "links": Scene(about="two links of its own in each event, against imported ones", run=links.links, in_table=False),
     "tls": Scene(about="TLS kept alive, and a new connection each", run=tls.tls, in_table=False),
     "memory": Scene(about="memory with nothing to do, and over the duration", run=memory.memory, in_table=False),

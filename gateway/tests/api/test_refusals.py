@@ -1,0 +1,37 @@
+"""Refusals take turns: at once up to a second's worth, then so many a second."""
+
+import asyncio
+
+from signalpost.api.refusals import A_SECOND, Refusals
+from signalpost.domain.timestamps import SECOND
+
+
+class _Clock:
+    now = 5 * SECOND
+
+    def steady(self) -> int:
+        return self.now
+
+    wall = steady
+
+
+def test_a_seconds_worth_is_told_at_once_and_more_waits_for_its_turn() -> None:
+    clock = _Clock()
+    refusals, told = Refusals(clock), list[int]()
+
+    async def refuse(number: int) -> None:
+        await refusals.turn()
+        told.append(number)
+
+    async def scenario() -> None:
+        refused = [asyncio.create_task(refuse(number)) for number in range(A_SECOND + 3)]
+        await asyncio.sleep(0)
+        assert told == list(range(A_SECOND))
+        await asyncio.gather(*refused)
+        assert told == list(range(A_SECOND + 3))
+        clock.now += SECOND
+        later = asyncio.create_task(refuse(-1))
+        await asyncio.sleep(0)
+        assert later.done()
+
+    asyncio.run(scenario())
