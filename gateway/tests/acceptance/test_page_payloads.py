@@ -51,6 +51,11 @@ def but(value: Any, *names: str) -> Any:
     return [(name, "…" if name in names else but(below, *names)) for name, below in value]
 
 
+def written(value: Any) -> list[str]:
+    """Line by line, as it stands in JSON: there 0.0, 0 and false are not the same."""
+    return json.dumps(value, indent=1).splitlines()
+
+
 def document_of(name: str) -> dict[str, Any]:
     document: dict[str, Any] = plain(page(name))["data"]["document"]
     return document
@@ -83,7 +88,8 @@ def check_envelope(event: Any, example: Any) -> None:
     made = dict(event)
     assert UUID(made["id"]).version == 7
     assert len(made["createdAt"]) == len(dict(example)["createdAt"])
-    assert but(event, "id", "createdAt", "document") == but(example, "id", "createdAt", "document")
+    around = ("id", "createdAt", "document")
+    assert written(but(event, *around)) == written(but(example, *around))
 
 
 @pytest.mark.slow
@@ -91,7 +97,7 @@ def test_the_page_s_creation_is_an_import_of_what_another_system_keeps(api: Clie
     api.request("PUT", f"/v1/documents/{ID}?sourceVersion=1000", document_of("documentCreated"))
     event, example = hook("documentCreated"), page("documentCreated")
     check_envelope(event, example)
-    assert but(event, "id")[3] == example[3], "every field, in its order, links and all"
+    assert written(event[3]) == written(example[3]), "every field, in its order, links and all"
 
 
 @pytest.mark.slow
@@ -110,13 +116,13 @@ def test_the_page_s_update_and_deletion_are_of_versions_that_the_gateway_keeps(
 
     event, example = hook("documentUpdated"), page("documentUpdated")
     check_envelope(event, example)
-    assert but(event[3][1], "downloadUrl") == but(example[3][1], "downloadUrl")
+    assert written(but(event[3][1], "downloadUrl")) == written(but(example[3][1], "downloadUrl"))
     check_links(event)
 
     api.request("DELETE", f"/v1/documents/{ID}")
     event, example = hook("documentDeleted"), page("documentDeleted")
     check_envelope(event, example)
-    assert but(event[3][1], "downloadUrl") == but(example[3][1], "downloadUrl")
+    assert written(but(event[3][1], "downloadUrl")) == written(but(example[3][1], "downloadUrl"))
     check_links(event)
 
 
