@@ -1,13 +1,23 @@
 """The gateway inside of a program: the same checks, commands and events as through the API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from signalpost.domain.errors import CallerError, Conflict, Invalid, NotFound, UnsupportedMedia
+from signalpost.domain.errors import (
+    CallerError,
+    Conflict,
+    Invalid,
+    NotFound,
+    StartError,
+    Unavailable,
+    UnsupportedMedia,
+)
+from signalpost.files.draft import WRITTEN_AT_ONCE
 from signalpost.gateway import Gateway
 from signalpost.settings import Settings
 
@@ -133,3 +143,137 @@ def test_a_tenant_that_is_not_there_is_refused(play: Play) -> None:
         assert made.source_app == "my application"
 
     play(scenario)
+
+
+# --- Its life ---------------------------------------------------------------------------------------------------------
+
+
+def left_over() -> set[object]:
+    """What a gateway may not leave in the program: tasks and threads. Those of asyncio itself stay."""
+    tasks = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+    return tasks | {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")}
+
+
+def test_a_program_may_have_several_gateways_and_none_of_them_leaves_anything(tmp_path: Path) -> None:
+    async def whole() -> None:
+        before = left_over()
+        mine, other = Settings(data_dir=tmp_path / "mine"), Settings(data_dir=tmp_path / "other")
+        async with Gateway(mine) as gateway, Gateway(other) as beside:
+            made = await gateway.documents.create(**NEW)
+            await gateway.documents.upload(made.external_id, b"a text")
+            await refusal(beside.documents.read(made.external_id), NotFound)
+            with pytest.raises(StartError, match="uses the data directory"):
+                await Gateway(mine).__aenter__()
+            assert (await gateway.documents.read(made.external_id)).title == "Mine"
+        assert left_over() == before
+        again = Gateway(mine)
+        for _ in range(2):
+            async with again:
+                assert (await again.documents.read(made.external_id)).title == "Mine"
+        with pytest.raises(OSError, match="directory"):
+            await Gateway(Settings(data_dir=tmp_path / "mine", ca_file=tmp_path)).__aenter__()
+        assert left_over() == before
+
+    asyncio.run(whole())
+
+
+def test_an_error_of_the_program_closes_its_gateway_and_goes_on(tmp_path: Path) -> None:
+    async def whole() -> None:
+        before = left_over()
+        settings = Settings(data_dir=tmp_path / "data")
+        gateway = Gateway(settings)
+
+        async def failing() -> None:
+            async with gateway:
+                made.append((await gateway.documents.create(**NEW)).external_id)
+                raise ZeroDivisionError
+
+        made: list[str] = []
+        with pytest.raises(ZeroDivisionError):
+            await failing()
+        assert left_over() == before
+        for late in (gateway.documents.read(made[0]), gateway.documents.create(**NEW)):
+            with pytest.raises(Unavailable, match="is stopping"):
+                await late
+        async with Gateway(settings) as again:
+            assert (await again.documents.read(made[0])).title == "Mine"
+
+    asyncio.run(whole())
+
+
+def test_what_was_answered_while_the_gateway_closed_is_there_when_it_opens_again(tmp_path: Path) -> None:
+    async def whole() -> None:
+        before = left_over()
+        settings = Settings(data_dir=tmp_path / "data")
+        answered: list[str] = []
+
+        async def create_until_refused(gateway: Gateway) -> None:
+            while True:
+                answered.append((await gateway.documents.create(**NEW)).external_id)
+
+        async with Gateway(settings) as gateway:
+            subject = (await gateway.documents.create(**NEW)).external_id
+            creating = [asyncio.create_task(create_until_refused(gateway)) for _ in range(20)]
+            uploading = [asyncio.create_task(gateway.documents.upload(subject, b"a text " * 100_000)) for _ in range(8)]
+            while len(answered) < 100:
+                await asyncio.sleep(0.001)
+        assert all(isinstance(end, Unavailable) for end in await asyncio.gather(*creating, return_exceptions=True))
+        numbers = [
+            number for number in await asyncio.gather(*uploading, return_exceptions=True) if isinstance(number, str)
+        ]
+        assert left_over() == before
+
+        async with Gateway(settings) as again:
+            for external_id in answered:
+                assert (await again.documents.read(external_id)).title == "Mine"
+            latest = (await again.documents.read(subject)).latest_version
+            assert (latest is None) == (numbers == [])
+        assert len(list((tmp_path / "data" / "files").iterdir())) == len(numbers)
+
+    asyncio.run(whole())
+
+
+def test_an_upload_that_the_program_gives_up_leaves_nothing(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"a text"
+            began.set()
+            await asyncio.Event().wait()
+
+        began = asyncio.Event()
+        async with Gateway(Settings(data_dir=tmp_path / "data")) as gateway:
+            made = await gateway.documents.create(**NEW)
+            uploading = asyncio.create_task(gateway.documents.upload(made.external_id, slow()))
+            await began.wait()
+            uploading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await uploading
+            assert list((tmp_path / "data" / "files").iterdir()) == []
+            assert (await gateway.documents.read(made.external_id)).latest_version is None
+
+    asyncio.run(whole())
+
+
+def test_an_upload_that_outlives_the_gateway_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async def slow() -> AsyncGenerator[bytes, None]:
+            for _ in range(2):
+                yield b"a text" * WRITTEN_AT_ONCE
+                began.set()
+                await closed.wait()
+
+        began, closed = asyncio.Event(), asyncio.Event()
+        before = left_over()
+        async with Gateway(Settings(data_dir=tmp_path / "data")) as gateway:
+            made = await gateway.documents.create(**NEW)
+            parts = slow()
+            uploading = asyncio.create_task(gateway.documents.upload(made.external_id, parts))
+            await began.wait()
+        closed.set()
+        with pytest.raises(Unavailable, match="is stopping"):
+            await uploading
+        await parts.aclose()
+        assert list((tmp_path / "data" / "files").iterdir()) == []
+        assert left_over() == before
+
+    asyncio.run(whole())

@@ -4,7 +4,8 @@ It is a way in like the API, and no other one: the same checks of every field, t
 the API answers with a problem is raised here as that problem's exception; its `errors` name the fields as the API does.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, TypedDict, Unpack
 
 import msgspec
@@ -145,8 +146,9 @@ class Documents:
         title = document.decode((await self._row(document_id)).body).title
         async with self._services.files.upload() as incoming:
             write = within_limit(self._services, incoming)
-            async for part in _parts(content):
-                await write(part)
+            async with aclosing(_parts(content)) as parts:
+                async for part in parts:
+                    await write(part)
             command = AddVersion(
                 tenant_id=self._tenant_id,
                 document_id=document_id,
@@ -193,7 +195,7 @@ def _number(answer: Answer) -> str:
     return str(msgspec.json.decode(answer.body)["number"])
 
 
-async def _parts(content: bytes | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _parts(content: bytes | AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     if isinstance(content, bytes):
         yield content
         return

@@ -12,7 +12,8 @@ import random
 import secrets
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +43,7 @@ from signalpost.files.folder import Folder
 from signalpost.settings import SETTINGS, Settings, kept_in
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.store import Store
 from signalpost.store.vault import KEY_BYTES, Vault, derive_key
 
 IDLE_SECONDS = 60.0
@@ -79,24 +81,17 @@ class Gateway:
 
     async def __aenter__(self) -> Self:
         """Raises StartError, with nothing left locked, where it cannot start."""
-        self._directory.lock()
-        try:
-            await self._start()
-        except BaseException:
-            self._directory.unlock()
-            raise
+        async with AsyncExitStack() as opened:
+            self._directory.lock()
+            opened.callback(self._directory.unlock)
+            await self._start(opened)
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file_retention.cancel()
-        try:
-            await self._engine.close(min(self._settings.attempt_timeout + 0.2, SHUTDOWN_GRACE_MOST))
-        finally:
-            await self._store.close()
-            await self._files.close()
-            self._directory.unlock()
+        await self._opened.aclose()
 
     @property
     def documents(self) -> Documents:
@@ -124,35 +119,36 @@ class Gateway:
             log.warning("download links lead to this machine only: set PUBLIC_URL", links=url)
         return url
 
-    async def _start(self) -> None:
+    async def _start(self, opened: AsyncExitStack) -> None:
+        """`opened` closes what was opened, the last of it first, also where the next cannot be."""
         settings, clock, chance = self._settings, self._clock, random.Random()  # noqa: S311 - ids, jitter; no secret
         directory = settings.data_dir
         master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
         self.operator_key = settings.operator_key or _kept(directory, "operator_key", _new_operator_key)
         links = Links(derive_key(master_key, "download links"), settings.public_url or self._own_url())
-        self._files = await open_files(settings)
-        self._store = SqliteStore(
+        files = await open_files(settings)
+        opened.push_async_callback(files.close)
+        store = SqliteStore(
             directory / FILE_NAME, Vault(master_key), links, clock.wall, chance.getrandbits, thread_executors(),
             self._on_broken,
         )  # fmt: skip
-        try:
-            self._engine = self._made_engine(chance)
-            await self._engine.start()
-        except BaseException:
-            await self._store.close()
-            raise
-        self._file_retention = asyncio.create_task(FileRetention(self._store, self._files, clock).run())
+        opened.push_async_callback(store.close)
+        looking = opened.enter_context(ThreadPoolExecutor(1, "disk"))
+        self._engine = self._made_engine(store, looking, chance)
+        await self._engine.start()
+        opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, SHUTDOWN_GRACE_MOST))
+        opened.push_async_callback(_end, asyncio.create_task(FileRetention(store, files, clock).run()))
         self._services = Services(
-            store=self._store,
+            store=store,
             engine=self._engine,
             clock=clock,
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,
             principals=Principals(self.operator_key, self._engine.key),
             links=links,
-            files=self._files,
+            files=files,
             file_kinds=frozenset(settings.file_kinds),
-            downloads=Downloads(self._files),
+            downloads=Downloads(files),
             requests=RequestCounts(),
             database=directory / FILE_NAME,
             allow_targets=settings.allow_targets,
@@ -163,7 +159,7 @@ class Gateway:
         )
         self.app, self.metrics_app = self._apps()
 
-    def _made_engine(self, chance: random.Random) -> Engine:
+    def _made_engine(self, store: Store, looking: Executor, chance: random.Random) -> Engine:
         settings, clock, directory = self._settings, self._clock, self._settings.data_dir
         sender = Sender(
             SenderSettings(
@@ -174,16 +170,14 @@ class Gateway:
             loop=asyncio.get_running_loop(),
             wall=clock.wall,
         )
-        disk = DiskReserve(
-            settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, ThreadPoolExecutor(1, "disk")
-        )
+        disk = DiskReserve(settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, looking)
         limits = Limits(
             process=settings.in_flight,
             tenant=settings.in_flight_per_tenant,
             endpoint=settings.in_flight_per_endpoint,
         )
         return Engine(
-            self._store,
+            store,
             sender,
             clock,
             chance,
@@ -200,6 +194,11 @@ class Gateway:
             return build_app(services, ROUTES, OPEN_ROUTES), None
         app = build_app(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
         return app, build_app(services, (), METRICS_ROUTES)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def open_files(settings: Settings) -> Files:

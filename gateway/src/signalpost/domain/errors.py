@@ -157,6 +157,15 @@ class Unavailable(SignalpostError):
         self.retry_after = retry_after
 
 
+class Stopping(Unavailable):
+    """This gateway takes nothing any more; another, or the same one later, will."""
+
+    code = "stopping"
+
+    def __init__(self) -> None:
+        super().__init__("Signalpost is stopping. Repeat the request in a moment.")
+
+
 class Crowded(Unavailable):
     """Every connection that there may be is taken."""
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from signalpost.domain.batch import Answer, Command
-from signalpost.domain.errors import SignalpostError, Unavailable
+from signalpost.domain.errors import SignalpostError, Stopping, Unavailable
 from signalpost.domain.intake import LINES_OF_TENANT, MOST, Intake, Queue
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
@@ -79,7 +79,7 @@ class Committer:
 
     def _enqueue(self, command: Command, queue: Queue) -> asyncio.Future[Answer]:
         if self._closed:
-            raise Unavailable("Signalpost is stopping. Repeat the request in a moment.")
+            raise Stopping
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._intake.add(command.tenant_id, queue, _Waiting(command, answer, queue is Queue.LINE, self._came))
         self._came += 1

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from signalpost.domain.errors import DiskNearlyFull, Unavailable
+from signalpost.domain.errors import DiskNearlyFull, Stopping, Unavailable
 from signalpost.files.content_types import kind_of
 from signalpost.files.files import FilesUnavailable, Received
 
@@ -65,7 +65,10 @@ class Draft:
         await self._run(self._close)
 
     async def discard(self) -> None:
-        await self._run(self._discard)
+        try:
+            await self._run(self._discard)
+        except Stopping:
+            self._discard()  # no thread does anything for it any more
 
     async def _flush(self) -> None:
         data, self._parts, self._waiting = b"".join(self._parts), [], 0
@@ -73,7 +76,7 @@ class Draft:
 
     async def _run(self, work: Callable[[], T]) -> T:
         try:
-            return await to_the_end(asyncio.get_running_loop().run_in_executor(self._executor, work))
+            return await done_by(self._executor, work)
         except OSError as error:
             raise trouble(error) from None
 
@@ -118,18 +121,23 @@ class Draft:
             self._descriptor = None
 
 
-async def to_the_end(work: "asyncio.Future[T]") -> T:
-    """What comes of work that a thread does. Where the caller is cancelled, that is raised only once it has ended."""
+async def done_by(executor: Executor, work: Callable[[], T]) -> T:
+    """What comes of work that a thread does. Where the caller is cancelled, that is raised only once it has ended.
+    Raises Stopping where the executor takes no more."""
+    try:
+        future = asyncio.get_running_loop().run_in_executor(executor, work)
+    except RuntimeError:
+        raise Stopping from None
     cancelled: asyncio.CancelledError | None = None
-    while not work.done():
+    while not future.done():
         try:
-            await asyncio.wait([work])
+            await asyncio.wait([future])
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        work.exception()  # nobody hears of it any more
+        future.exception()  # nobody hears of it any more
         raise cancelled
-    return work.result()
+    return future.result()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 from signalpost.domain.errors import StartError
 from signalpost.domain.version import StoredFile
-from signalpost.files.draft import Draft, claimed, sync_folder, to_the_end, trouble
+from signalpost.files.draft import Draft, claimed, done_by, sync_folder, trouble
 from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, Received, is_name
 
 T = TypeVar("T")
@@ -128,7 +128,7 @@ class Folder:
 
     async def _run(self, work: Callable[[], T]) -> T:
         try:
-            return await to_the_end(asyncio.get_running_loop().run_in_executor(self._executor, work))
+            return await done_by(self._executor, work)
         except FileNotFoundError:
             raise FileLost from None
         except OSError as error:

@@ -12,7 +12,7 @@ import structlog
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Command, VersionKey
 from signalpost.domain.document import DocumentRow
-from signalpost.domain.errors import Unavailable
+from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.domain.event import Event
 from signalpost.domain.history import HistoryPosition
 from signalpost.domain.links import Links
@@ -91,8 +91,10 @@ class SqliteStore:
         migrate(connection, now())
         self._writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
         self._readers = [connect(path, read_only=True, vfs=vfs) for _ in range(READERS)]
+        self._closed = False
 
     async def close(self) -> None:
+        self._closed = True
         await asyncio.to_thread(self._executors.readers.shutdown)
         for reader in self._readers:
             reader.close()
@@ -158,6 +160,8 @@ class SqliteStore:
                     connection.execute("ROLLBACK")
                 self._readers.append(connection)
 
+        if self._closed:
+            raise Stopping
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executors.readers, run)
         except apsw.BusyError:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import apsw
 import structlog
 
-from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
+from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Stopping, Unavailable
 from signalpost.store.sqlite.database import is_shortage
 
 CHECKPOINT_AFTER = 1_000
@@ -63,7 +63,7 @@ class Writer:
         if self._broken:
             raise _failed()
         if self._closed:
-            raise Unavailable("Signalpost is stopping. Repeat the request in a moment.")
+            raise Stopping
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.append((job, future))
         if self._draining is None:
