@@ -16,8 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-MEASURED = ("-m signalpost.bench.plain", "-m signalpost.bench.watched")
-"""What the command lines of measured processes have in them."""
+MEASURED = ("-m signalpost.bench.plain", "-m signalpost.bench.watched", "-c from signalpost.cli.main")
+"""What the command lines of measured processes have in them; the last, those of old checkouts."""
 RATE = 400
 """Looks a second."""
 PLACE = re.compile(r"^(?P<function>.*) \((?P<file>[^)]*?)(?::\d+)?\)$")
@@ -49,7 +49,9 @@ def stacks(raw: Path) -> Counter[Stack]:
         frames = whole.split(";")
         owner = max((at for at, frame in enumerate(frames) if frame.startswith("process ")), default=-1)
         if owner >= 0 and any(words in frames[owner] for words in MEASURED):
-            stack = tuple(map(_function, frames[owner + 1 :]))
+            # A semicolon of a command line ends a frame as well.
+            thread = next(at for at in range(owner, len(frames)) if frames[at].startswith("thread "))
+            stack = tuple(map(_function, frames[thread:]))
             if not any("<frozen importlib" in function for function in stack):
                 found[stack] += int(count)
     return found
