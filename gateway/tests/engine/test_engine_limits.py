@@ -223,6 +223,38 @@ def test_lanes_that_catch_up_do_not_go_before_one_that_keeps_up(world: World) ->
     world.run(scenario)
 
 
+def test_lanes_with_much_to_send_of_what_they_read_do_not_go_before_one_that_keeps_up(world: World) -> None:
+    hosts = [f"behind{number}" for number in range(12)]
+    order: list[str] = []
+
+    def note(call: Call) -> Reply:
+        order.append(call.host)
+        return Reply()
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("live", types=EventType.UPDATED)
+        for host in hosts:
+            await life.subscribe(host, types=EventType.CREATED)
+            world.endpoint(host).answers(Reply(after=4))
+        await life.create(*(f"d{number}" for number in range(400)))
+        await asyncio.sleep(1)
+        assert all(life.engine.head(life.of(host)) == 400 for host in hosts)
+        for host in hosts:
+            await life.change(host, status="paused")
+        await asyncio.sleep(5)
+        for host in (*hosts, "live"):
+            world.endpoint(host).answer = note
+        resumed = (
+            PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
+            for host in hosts
+        )
+        await life.submit(*resumed, world.update("d0"))
+        await life.until(lambda: all(world.endpoint(host).successes == 400 for host in hosts))
+        assert order.index("live") < len(hosts) // 4
+
+    world.run(scenario)
+
+
 def test_endpoints_that_failed_for_long_are_served_again_once_they_answer(world: World) -> None:
     hosts = [f"h{number}" for number in range(200)]
 

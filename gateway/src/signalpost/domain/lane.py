@@ -194,6 +194,11 @@ class Lane:
         """Whether `next_delivery` would give one."""
         return self._may_send(self._fresh) or self._may_send(self._late)
 
+    @property
+    def ready(self) -> int:
+        """About how many could be sent now, one of each document."""
+        return len(self._fresh) + len(self._late)
+
     def _may_send(self, listed: deque[_Document]) -> bool:
         """Drops the first of them as long as something holds it back since it was listed; it is listed again when that
         is over."""

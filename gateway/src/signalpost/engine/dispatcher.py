@@ -44,8 +44,8 @@ SIZE = 1_024
 PAGE = 256
 PAGE_WANTED_BELOW = 256
 """With more than that many open, a lane does not read a page yet: it could take in only a part of it."""
-BEHIND_FROM = 512
-"""A lane with more than that to read, which is as much as one may have open, does not keep up."""
+BEHIND_FROM = SENDS // SEND
+"""A lane with more than that to read or to send, which is what one turn sends at most, does not keep up."""
 SKIPPED_UNRECORDED_MOST = 10_000
 READ_AGAIN_AFTER = 0.5
 """Seconds to wait where the store could not be read."""
@@ -191,8 +191,8 @@ class Dispatcher:
         return True
 
     def _is_behind(self, runner: Runner) -> bool:
-        last = self._log.last.get(runner.subscription.tenant_id, 0)
-        return not runner.asleep and last - runner.lane.head > BEHIND_FROM
+        unread = 0 if runner.asleep else self._log.last.get(runner.subscription.tenant_id, 0) - runner.lane.head
+        return unread + runner.lane.ready > BEHIND_FROM
 
     def _set_aside(self, runner: Runner) -> None:
         self._freed -= 1
