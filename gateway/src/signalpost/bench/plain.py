@@ -21,8 +21,11 @@ from signalpost.domain.document_commands import CreateDocument, ImportDocument, 
 from signalpost.domain.event import EventType, event_id
 from signalpost.domain.links import Links
 from signalpost.domain.subscription_commands import CreateSubscription, PatchSubscription
+from signalpost.domain.timestamps import SECOND
 from signalpost.domain.version import StoredFile
 from signalpost.domain.version_commands import AddVersion
+from signalpost.domain.workflow import Action, Given
+from signalpost.domain.workflow_commands import ActOnDocument
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.engine.clock import SystemClock
 from signalpost.engine.collector import spare_the_collector
@@ -126,6 +129,33 @@ class Plain:
         """Let every subscription send, and make documents at a steady rate until all have caught up, or for so long."""
         await self.resume()
         return await self._create_while(rate, seconds, self._is_behind)
+
+    async def ask_to_sign(self, seconds: float) -> None:
+        """Ask for a signature of every document; all these requests expire in so many seconds, together."""
+        self._expire_at = self._clock.wall() + int(seconds * SECOND)
+        given = Given(people=("signer@example.com",), expires_at=self._expire_at)
+
+        async def ask(tenant_id: int, document_id: str) -> None:
+            await self._engine.submit(
+                ActOnDocument(
+                    tenant_id=tenant_id, document_id=document_id, action=Action.REQUEST_SIGNATURE, given=given
+                )
+            )
+
+        for begin in range(0, len(self._documents), WAITING):
+            await asyncio.gather(*(ask(*each) for each in self._documents[begin : begin + WAITING]))
+
+    async def expire(self, rate: int, seconds: float) -> list[tuple[str, int]]:
+        """Once the requests expire, make documents at a steady rate until all have, or for so long."""
+        expiring = asyncio.ensure_future(self._expired())
+        await asyncio.sleep((self._expire_at - self._clock.wall()) / SECOND)
+        sent = await self._create_while(rate, seconds, lambda: not expiring.done())
+        await expiring
+        return sent
+
+    async def _expired(self) -> None:
+        while await self._store.expiring(None, 1):
+            await asyncio.sleep(0.05)
 
     async def remove_old(self, rate: int, seconds: float) -> list[tuple[str, int]]:
         """Have the retention pass now, and make documents at a steady rate until it has, or for so long."""
@@ -238,7 +268,7 @@ if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     plain = Plain()
     handlers = """
-        open publish publish_at_once trickle resume add_live add_paused create_at_rate catch_up remove_old floor threads
-        close
+        open publish publish_at_once trickle resume add_live add_paused create_at_rate catch_up ask_to_sign expire
+        remove_old floor threads close
     """
     answer_questions({name: getattr(plain, name) for name in handlers.split()})

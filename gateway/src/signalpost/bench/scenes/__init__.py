@@ -13,6 +13,7 @@ from signalpost.bench.scenes import (
     backlog,
     catch_up,
     endpoints,
+    expiry,
     fan,
     flat,
     hostile,
@@ -65,6 +66,9 @@ SCENES: Mapping[str, Scene] = {
         about="a live lane while the retention removes a backlog", run=retention.retention, in_table=False
     ),
     "overload": Scene(about="five times what the HTTP API can take", run=overload.overload, in_table=False),
+    "expiry": Scene(
+        about="a live lane while every document's signature request expires", run=expiry.expiry, in_table=False
+    ),
     "links": Scene(about="two links of its own in each event, against imported ones", run=links.links, in_table=False),
     "tls": Scene(about="TLS kept alive, and a new connection each", run=tls.tls, in_table=False),
     "memory": Scene(about="memory with nothing to do, and over the duration", run=memory.memory, in_table=False),
