@@ -1,5 +1,6 @@
 """The gateway inside of a FastAPI application: its routes use the documents, and the whole API is mounted beside them.
 
+.venv/bin/uv pip install fastapi             # `make test` has done so
 .venv/bin/python examples/in_fastapi.py      # then: curl -d title=Mine http://127.0.0.1:8000/contracts
 """
 

@@ -1,5 +1,6 @@
 """The gateway inside of a Starlette application: its routes use the documents, the whole API is mounted beside them.
 
+.venv/bin/uv pip install starlette           # `make test` has done so
 .venv/bin/python examples/in_starlette.py    # then: curl -d title=Mine http://127.0.0.1:8000/contracts
 """
 

@@ -149,6 +149,8 @@ class Things:
 
     def __init__(self, world: "World") -> None:
         self.world = world
+        self.tokens: set[str] = set()
+        """Of links that work."""
         self.watching = world.create_subscription(url=NOTHING_LISTENS, status="active")["id"]
         self.events = self._events()
 
@@ -160,6 +162,10 @@ class Things:
         """One for each parameter of a path; what a deletion or a change could spoil is made for it."""
         if "{replayId}" in path:
             return self._replay()
+        if "{number}" in path:
+            return self._version()
+        if "{token}" in path:
+            return self._link(self._version()["externalId"])
         found = {
             "externalId": lambda: self.world.create_document()["externalId"],
             "eventId": lambda: self.events[-1],
@@ -172,6 +178,24 @@ class Things:
         asked = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "status": "failed"}
         replay = self.world.send("POST", f"/v1/subscriptions/{subscription}/replays", asked).ok(202)["id"]
         return {"id": subscription, "replayId": replay}
+
+    def _version(self) -> dict[str, str]:
+        external_id = self.world.create_document()["externalId"]
+        form = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\na text\r\n--b--\r\n'
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        made = self.world.send("POST", f"/v1/documents/{external_id}/versions", form, headers).ok(201)
+        return {"externalId": external_id, "number": made["number"]}
+
+    def _link(self, external_id: str) -> dict[str, str]:
+        url: str = self.world.get(f"/v1/documents/{external_id}").ok()["latestVersion"]["downloadUrl"]
+        token = url.rpartition("/")[2]
+        self.tokens.add(token)
+        return {"token": token}
+
+    def link_works(self, _context: CheckContext, response: Response, case: Case[Any]) -> None:
+        """What would be refused for any other token is served for this one."""
+        if case.path_parameters.get("token") in self.tokens:
+            assert response.status_code == 200
 
     def _makers(self, path: str) -> Callable[[], str]:
         if "{eventId}" in path:
@@ -245,7 +269,7 @@ def test_a_call_does_what_is_described(case: Case[Any], world: "World", things: 
     case.call_and_validate(
         base_url=f"http://127.0.0.1:{world.port}",
         headers={"Authorization": f"Bearer {world.key}"},
-        additional_checks=[lines_are_judged],
+        additional_checks=[lines_are_judged, things.link_works],
     )
 
 
