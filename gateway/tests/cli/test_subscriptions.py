@@ -1,4 +1,10 @@
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import apsw
 import pytest
+from gateway.tests.cli import command
 from gateway.tests.cli.command import NOWHERE, Endpoint, Run, json_of
 
 pytestmark = pytest.mark.slow
@@ -111,3 +117,30 @@ def test_a_failing_endpoint_does_not(run: Run, subscription: str, endpoint: Endp
     assert "statusCode  503\n" in failed.stdout
     assert "The sample was not delivered: " in failed.stderr
     assert json_of(run("subscriptions", "test", subscription, "--json", code=1))["statusCode"] == 503
+
+
+def test_a_disabled_subscription_is_loud_with_the_reason_and_what_to_do(tmp_path: Path) -> None:
+    """It takes days to become so: its row is made to say so."""
+    run = partial(command.run, SIGNALPOST_DATA_DIR=str(tmp_path / "data"))
+    with command.gateway(tmp_path / "data", "--allow-targets", NOWHERE):
+        subscription = json_of(run("subscriptions", "create", NOWHERE, "--name", "Theirs", "--json"))["id"]
+        assert run("subscriptions", "list").stderr == ""
+    with closing(apsw.Connection(str(tmp_path / "data" / "signalpost.db"))) as database:
+        database.execute(
+            "UPDATE subscription SET config ="
+            " CAST(json_set(config, '$.status', 'disabled', '$.disabled_at', 1750000000000000) AS BLOB)"
+        )
+    with command.gateway(tmp_path / "data", "--allow-targets", NOWHERE):
+        shown = run("subscriptions", "get", subscription).stdout
+        assert "Every attempt failed for days." in shown
+        listed = run("subscriptions", "list")
+        assert f"{subscription}  disabled" in listed.stdout
+        for said in (run("subscriptions", "get", subscription).stderr, listed.stderr):
+            assert said == (
+                "Disabled, since its endpoint failed for days: Theirs. What waits is sent on a resume.\n"
+                f"Try its endpoint: signalpost subscriptions test {subscription}\n"
+                f"Send again: signalpost subscriptions resume {subscription}\n"
+            )
+        assert json_of(run("subscriptions", "get", subscription, "--json"))["status"] == "disabled"
+        run("subscriptions", "resume", subscription)
+        assert run("subscriptions", "list").stderr == ""

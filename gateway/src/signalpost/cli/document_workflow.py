@@ -102,7 +102,7 @@ def _show(client: Client, external_id: str) -> None:
 
 def _row(entry: dict[str, Any]) -> tuple[object, ...]:
     about = [*entry["participants"], entry["version"], entry["reason"]]
-    expires = f"until {entry['expiresAt'][:16]}Z" if entry["expiresAt"] is not None else None
+    expires = f"until {entry['expiresAt'][:19]}Z" if entry["expiresAt"] is not None else None
     event = entry["event"] or {}
     return (
         entry["at"], entry["action"], entry["status"], entry["by"], entry["key"],

@@ -167,7 +167,7 @@ def versions(external_id: ExternalId, /, *, limit: Limit = 50, as_json: Json = F
 
 @app.command
 def publish(external_id: ExternalId, number: Number, /, *, as_json: Json = False) -> None:
-    """Publish a draft: it becomes 1.0, 2.0, … besides.
+    """Publish a draft: the same file becomes version 1.0, 2.0, … as well.
 
     Example: signalpost documents publish d24c0644-1d31-47fa-960e-b0cc8b4f136c 0.2
     """

@@ -159,6 +159,11 @@ def remark(sentence: str) -> None:
         remarks.print(sentence, style="dim", markup=False)
 
 
+def warn(sentences: str) -> None:
+    """What nobody may miss, also where the output goes elsewhere."""
+    remarks.print(Text("\n".join(map(_seen, sentences.splitlines())), style="red"))
+
+
 def progress(*columns: ProgressColumn) -> Progress:
     """A progress bar beside the output, at a terminal only; it leaves nothing behind."""
     return Progress(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import CommandError, connect, path
-from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
 
 app = App(
     name="subscriptions", help="Set up subscriptions, try their endpoints and see how those do.", help_format="markdown"
@@ -62,6 +62,8 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
         "No subscriptions yet. Make one: signalpost subscriptions create https://…",
         cut=("name", "last error"),
     )  # fmt: skip
+    for subscription in found:
+        _warn_if_disabled(subscription)
 
 
 @app.command
@@ -263,3 +265,14 @@ def _show(subscription: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 
     print_facts({**subscription, "headers": list(subscription["headers"])})
     if "secret" in subscription:
         say("The secret is shown this once: keep it where the receiver can read it.")
+    _warn_if_disabled(subscription)
+
+
+def _warn_if_disabled(subscription: dict[str, Any]) -> None:
+    if subscription["status"] == "disabled":
+        name = subscription["name"] or subscription["id"]
+        warn(
+            f"Disabled, since its endpoint failed for days: {name}. What waits is sent on a resume.\n"
+            f"Try its endpoint: signalpost subscriptions test {subscription['id']}\n"
+            f"Send again: signalpost subscriptions resume {subscription['id']}"
+        )
