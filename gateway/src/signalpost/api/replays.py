@@ -47,9 +47,9 @@ async def start(call: Call) -> Answer:
 
 async def _range(call: Call, found: Subscription, from_at: int, to_at: int) -> tuple[int, int]:
     """The sequences, both included, of a stretch of time: none that the lane has not taken in yet."""
-    store = call.services.store
+    store, head = call.services.store, call.services.engine.head(found)  # before anything is waited for: it may go
     first, end = [await store.sequence_at(call.tenant_id, at) for at in (from_at, to_at)]
-    return first, min(end - 1, call.services.engine.head(found))
+    return first, min(end - 1, head)
 
 
 async def list_all(call: Call) -> Answer:

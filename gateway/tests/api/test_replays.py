@@ -1,0 +1,65 @@
+"""Replays: what is refused, and what a replay meets whose subscription goes meanwhile."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from signalpost.domain.replay import RUNNING_MOST
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+ALL: dict[str, Any] = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "status": "all"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "at"),
+    [
+        ({"from": ALL["to"]}, ["/to"]),
+        ({"to": ALL["from"]}, ["/to"]),
+        ({"from": "2020-01-01", "to": "tomorrow"}, ["/from", "/to"]),
+        ({"status": "delivered", "dryRun": "no", "until": 1}, ["/status", "/dryRun", "/until"]),
+    ],
+)
+def test_what_is_no_stretch_of_time_is_refused(
+    world: "World", subscription: str, changed: dict[str, Any], at: list[str]
+) -> None:
+    world.refuses("POST", f"{subscription}/replays", {**ALL, **changed}, at=tuple(at))
+
+
+def test_only_so_many_run_at_a_time(world: "World") -> None:
+    """A paused subscription's stand still."""
+    path = f"/v1/subscriptions/{world.create_subscription()['id']}/replays"
+    world.create_document()
+    world.send("PATCH", path.removesuffix("/replays"), {"eventTypes": ["documentUpdated"]}).ok()
+    started = [world.send("POST", path, ALL) for _ in range(RUNNING_MOST)]
+    assert {answer.status for answer in started} == {202}
+    world.refuses("POST", path, ALL, status=409, code="too_many_replays")
+    first = started[0]
+    assert re.fullmatch(f"{path}/[0-9a-f-]{{36}}", first.headers["location"])
+    assert world.send("DELETE", first.headers["location"]).ok()["state"] == "cancelled"
+    assert world.send("DELETE", first.headers["location"]).refused(409)["code"] == "replay_not_running"
+    assert world.send("POST", path, ALL).status == 202
+    listed = world.get(f"{path}?limit=1").ok()
+    assert [each["state"] for each in listed["data"]] == ["running"]
+    assert len(world.get(f"{path}?limit=250&cursor={listed['next']}").ok()["data"]) == RUNNING_MOST
+
+
+def test_a_replay_of_a_subscription_that_goes_meanwhile_is_not_there(world: "World") -> None:
+    for _ in range(10):
+        path = f"/v1/subscriptions/{world.create_subscription()['id']}"
+        clients = [world.another() for _ in range(6)]
+
+        def ask(client: Any, path: str = path) -> set[int]:
+            statuses = {0}
+            while 404 not in statuses:
+                statuses.add(client.send("POST", f"{path}/replays", {**ALL, "dryRun": True}).status)
+            client.close()
+            return statuses
+
+        with ThreadPoolExecutor(len(clients)) as threads:
+            asked = [threads.submit(ask, client) for client in clients]
+            assert world.send("DELETE", path).status == 204
+            assert set().union(*(each.result() for each in asked)) <= {0, 200, 404}
