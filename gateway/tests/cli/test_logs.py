@@ -1,10 +1,21 @@
-"""Log lines as JSON, whatever is in them."""
+"""Log lines as JSON, whatever is in them, and wherever they go."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from gateway.tests.acceptance.client import until
+from gateway.tests.cli import command
+from gateway.tests.cli.command import SIGNALPOST, Endpoint, create, environment, json_of
+from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.logs import _json
+from signalpost.cli.serve import DISK_FAILED
 
 
 @pytest.mark.parametrize("value", ["plain", "ü", "\ud800", "\x00\x1b", object(), ValueError("x"), {1: b"\xff"}])
@@ -12,3 +23,48 @@ def test_a_line_is_one_line_of_json_whatever_is_in_it(value: object) -> None:
     written = _json({"message": "m", "value": value})
     assert b"\n" not in written
     assert json.loads(written)["message"] == "m"
+
+
+@pytest.fixture(params=["a full disk", "a pipe that nobody reads"])
+def nowhere(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A descriptor that every write to it fails."""
+    if request.param == "a full disk":
+        if not Path("/dev/full").exists():
+            pytest.skip("this system has no /dev/full")
+        writing = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reading, writing = os.pipe()
+        os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["json", "text"])
+def test_a_gateway_whose_log_cannot_be_written_does_all_else(
+    tmp_path: Path, endpoint: Endpoint, nowhere: int, layout: str
+) -> None:
+    endpoint.status = 500
+    process = subprocess.Popen(
+        [SIGNALPOST, "serve", "--data-dir", tmp_path, "--port", "0", "--disk-reserve-mb", "0", "--log-format", layout,
+         "--allow-targets", endpoint.url, "--retry-delays", "1"],
+        stdout=nowhere, stderr=nowhere, env=environment(),
+    )  # fmt: skip
+
+    def run(*arguments: str) -> command.Done:
+        return command.run(*arguments, SIGNALPOST_DATA_DIR=str(tmp_path))
+
+    try:
+        until(lambda: (tmp_path / "address").exists())
+        run("subscriptions", "create", endpoint.url)
+        create(run)
+        until(lambda: json_of(run("deliveries", "list", "--status", "failed", "--json")))
+        assert len(endpoint.headers) == 2
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_disk_that_failed_ends_the_process_also_where_its_log_is_on_it(nowhere: int) -> None:
+    end = "from signalpost.cli.serve import _end_at_once; _end_at_once(OSError())"
+    assert subprocess.run([sys.executable, "-c", end], stderr=nowhere, check=False).returncode == DISK_FAILED

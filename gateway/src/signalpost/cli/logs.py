@@ -7,7 +7,8 @@ A line says what happened in `message`. Ids have the same name wherever they app
 import json
 import logging
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any, BinaryIO, TextIO, cast
 
 import msgspec
 import structlog
@@ -15,6 +16,21 @@ from structlog.typing import EventDict, WrappedLogger
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+class _Patient:
+    """A stream whose faults are nobody's: a full disk, or a reader that is gone, must not end what lines are about."""
+
+    def __init__(self, stream: IO[Any]) -> None:
+        self._stream = stream
+
+    def write(self, line: Any) -> None:
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def set_up_logs(level: str, layout: str) -> None:
@@ -29,7 +45,9 @@ def set_up_logs(level: str, layout: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=(
-            structlog.WriteLoggerFactory(file=sys.stderr) if text else structlog.BytesLoggerFactory(sys.stderr.buffer)
+            structlog.WriteLoggerFactory(cast(TextIO, _Patient(sys.stderr)))
+            if text
+            else structlog.BytesLoggerFactory(cast(BinaryIO, _Patient(sys.stderr.buffer)))
         ),
         cache_logger_on_first_use=True,
     )

@@ -1,6 +1,5 @@
 """The command `signalpost`."""
 
-import os
 import sys
 from typing import NoReturn
 
@@ -8,7 +7,7 @@ from cyclopts import App, Group
 
 from signalpost import VERSION
 from signalpost.cli import deliveries, documents, events, replay, subscriptions
-from signalpost.cli.output import complain, misuse
+from signalpost.cli.output import complain, discard_output, misuse
 from signalpost.domain.errors import SignalpostError
 
 HELP = """A webhook gateway for document events.
@@ -82,6 +81,5 @@ def _end(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nothing may be flushed to a closed pipe on the way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
     sys.exit(code)

@@ -5,6 +5,7 @@ nor a control sequence here.
 """
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -46,6 +47,11 @@ console = _Console(highlight=False, soft_wrap=True, width=10_000)
 """As wide as what it prints: a terminal wraps long lines itself, and ids can be copied whole."""
 remarks = _Console(highlight=False, soft_wrap=True, stderr=True)
 """Errors, progress, and what is not part of what was asked for."""
+
+
+def discard_output() -> None:
+    """Nobody takes what is still to be written to standard output: nor shall the end of the process stumble over it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: object) -> None:

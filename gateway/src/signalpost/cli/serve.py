@@ -15,13 +15,12 @@ import structlog
 import uvicorn
 import uvloop
 from cyclopts import Parameter
-from rich.console import Console
 
 from signalpost.api.asgi import App
 from signalpost.api.front import server_config
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
-from signalpost.cli.output import Json, print_json, print_table, say
+from signalpost.cli.output import Json, console, discard_output, print_json, print_table, say
 from signalpost.domain.errors import StartError
 from signalpost.engine.collector import spare_the_collector
 from signalpost.gateway import IDLE_SECONDS, Gateway
@@ -116,7 +115,10 @@ async def _serve(settings: Settings) -> None:
         spare_the_collector()
         address_file = settings.data_dir / ADDRESS_FILE
         tell_address(address_file, _address(listener))
-        _greet(settings, gateway, *(_address(server.listener) for server in servers))
+        try:
+            _greet(settings, gateway, *(_address(server.listener) for server in servers))
+        except OSError:
+            discard_output()  # whoever started it does not listen, or has no room for it
         await asyncio.gather(*(server.serve([server.listener]) for server in servers))
         address_file.unlink(missing_ok=True)
         log.info("stopping: attempts under way may end")
@@ -175,7 +177,6 @@ def _stop(servers: Iterable[Server]) -> None:
 
 
 def _greet(settings: Settings, gateway: Gateway, address: str, metrics_address: str | None = None) -> None:
-    console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]Signalpost[/bold] listens on {address}, its data is in {settings.data_dir}", markup=True)
     if metrics_address is not None:
         console.print(f"Metrics are at {metrics_address}/metrics")
@@ -198,5 +199,8 @@ def _greet(settings: Settings, gateway: Gateway, address: str, metrics_address: 
 
 def _end_at_once(error: BaseException) -> None:
     """After a failed sync nothing that SQLite says can be trusted: end before anything more is answered."""
-    sys.stderr.write(f"signalpost: the disk failed ({error}); stopping at once.\n")
-    os._exit(DISK_FAILED)
+    try:
+        sys.stderr.write(f"signalpost: the disk failed ({error}); stopping at once.\n")
+        sys.stderr.flush()
+    finally:  # also where the log is on that disk
+        os._exit(DISK_FAILED)

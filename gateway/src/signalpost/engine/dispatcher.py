@@ -3,7 +3,8 @@
 A runner is listed when it may have something to do: an event that it wants was committed, an attempt ended, a time has
 come, it was changed. Its turn takes in what follows in the log, makes due retries ready, and sends a few; then it goes
 to the end of the line (`domain/turns.py`). Where no slot is free for it (`domain/slots.py`) it is set aside until some
-are. Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes what came of it.
+are. Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes what came of it. What is logged
+is logged last, once all else was done.
 """
 
 import asyncio
@@ -261,13 +262,13 @@ class Dispatcher:
         """The retention was faster than the lane: say so, and go on behind the gap."""
         lost = runner.lane.abandon(up_to)
         runner.note_lost(lost)
+        self._on_change(runner)
         log.error(
             "events were removed before they were delivered",
             subscription=runner.subscription.id,
             lost=lost,
             up_to=up_to,
         )
-        self._on_change(runner)
 
     # --- Times --------------------------------------------------------------------------------------------------------
 
@@ -349,15 +350,15 @@ class Dispatcher:
         """The retention took the event while the delivery waited."""
         self._free_slot(runner)
         runner.note_lost(1)
+        runner.lane.settle(delivery, Verdict(Input.GIVE_UP), runner.subscription.attempts)
+        self._on_change(runner)
+        self.enlist(runner)
+        self._schedule()
         log.error(
             "an event was removed before it was delivered",
             subscription=runner.subscription.id,
             sequence=delivery.sequence,
         )
-        runner.lane.settle(delivery, Verdict(Input.GIVE_UP), runner.subscription.attempts)
-        self._on_change(runner)
-        self.enlist(runner)
-        self._schedule()
 
     def _free_slot(self, runner: Runner) -> None:
         runner.slots.give_back()
@@ -383,13 +384,13 @@ class Dispatcher:
         was_open = runner.health.breaker.is_open
         runner.lane.settle(delivery, verdict, subscription.attempts)
         runner.note_outcome(outcome, now, jitter, asked_for)
-        if outcome.failure is not None:
-            self._log_failure(runner, delivery, event_id, number, outcome)
-            self._on_failure(runner)
-        if runner.health.breaker.is_open != was_open:
-            log.warning("breaker closed" if was_open else "breaker opened", subscription=subscription.id)
         self._on_change(runner)
         self.enlist(runner)
+        if outcome.failure is not None:
+            self._on_failure(runner)
+            self._log_failure(runner, delivery, event_id, number, outcome)
+        if runner.health.breaker.is_open != was_open:
+            log.warning("breaker closed" if was_open else "breaker opened", subscription=subscription.id)
 
     def _log_failure(self, runner: Runner, delivery: Delivery, event_id: str, number: int, outcome: Outcome) -> None:
         log.info(
