@@ -52,6 +52,9 @@ def test_arrivals_are_listed_of_the_paths_that_are_timed(book: Book) -> None:
 
 def test_it_begins_anew(book: Book) -> None:
     book.keep(_got(1))
+    book.note_badly("hole")
     book.forget(SECRET, None)
     book.keep(_got(1))
+    book.note_badly("drip")
+    assert book.check()["badly"] == {"drip": 1}
     assert _wrong(book) == {"distinct": 1, "repeated": 0, "unverified": 0, "disordered": 0}

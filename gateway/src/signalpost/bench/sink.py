@@ -8,7 +8,7 @@ import asyncio
 import gc
 import ssl
 import time
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
@@ -67,6 +67,7 @@ class Book:
         self._newest: dict[tuple[bytes, str], int] = {}
         self._arrived: list[tuple[str | None, int]] = []
         self._last = 0
+        self._badly: Counter[str] = Counter()
         self._repeated = self._unverified = self._disordered = 0
 
     def keep(self, got: Got) -> None:
@@ -75,6 +76,10 @@ class Book:
             self._kept.append(got)
             if len(self._kept) > KEPT_MOST:
                 self._check(self._kept.popleft())
+
+    def note_badly(self, how: str) -> None:
+        """A request came to where it is answered badly."""
+        self._badly[how] += 1
 
     def check(self) -> dict[str, Any]:
         while self._kept:
@@ -85,6 +90,7 @@ class Book:
             "unverified": self._unverified,
             "disordered": self._disordered,
             "resumed": self.resumed,
+            "badly": self._badly,
             "last": self._last,
             "arrived": self._arrived,
         }
@@ -132,7 +138,7 @@ class _Connection(asyncio.Protocol):
             if len(data) < end + 4 + length:
                 break
             if data.startswith(_BAD):
-                self._answer_badly(data[len(_BAD) : len(_BAD) + 4])
+                self._answer_badly(data[len(_BAD) : len(_BAD) + 4].decode())
                 data = data[end + 4 + length :]
                 continue
             self._book.keep(Got(time.monotonic_ns(), data[:end], data[end + 4 : end + 4 + length]))
@@ -140,10 +146,11 @@ class _Connection(asyncio.Protocol):
             self._transport.write(self._answer)
         self._rest = data
 
-    def _answer_badly(self, how: bytes) -> None:
-        if how == b"late":
+    def _answer_badly(self, how: str) -> None:
+        self._book.note_badly(how)
+        if how == "late":
             asyncio.get_running_loop().call_later(LATE_SECONDS, self._answer_late)
-        elif how == b"drip":
+        elif how == "drip":
             self._transport.write(b"HTTP/1.1 200 OK\r\n")
             self._drip()
 
