@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import http.client
+import json
 import re
 import resource
 import signal
@@ -71,6 +72,27 @@ def start_with_files_of_at_most(size: int, data_dir: Path) -> str:
 def test_a_start_that_cannot_write_its_files_says_which_in_a_line(tmp_path: Path, size: int, what: str) -> None:
     said = start_with_files_of_at_most(size, tmp_path / "data")
     assert re.fullmatch(rf"signalpost: .*{what}.*\n", said), said
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="this system does not tell another process's limits")
+def test_as_many_files_are_open_as_the_system_allows_and_few_are_told(tmp_path: Path) -> None:
+    """Shells and services begin with a low limit that a process may raise."""
+    process = subprocess.Popen(
+        [SIGNALPOST, "serve", "--data-dir", tmp_path / "data", "--port", "0", "--log-format", "json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2_000)),
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        assert "listens on" in process.stdout.readline()
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (2_000, 2_000)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=PATIENCE)
+    (warning,) = (line for line in map(json.loads, said.splitlines()) if line["level"] == "warning")
+    assert warning["allowed"] == 2_000
+    assert "ulimit -n" in warning["message"]
 
 
 def _status(address: str, path: str) -> int:

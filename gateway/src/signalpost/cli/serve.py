@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,12 +24,15 @@ from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, console, discard_output, print_json, print_table, say
 from signalpost.domain.errors import StartError
 from signalpost.engine.collector import spare_the_collector
+from signalpost.engine.sender import SenderSettings
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings, unknown_variables
 from signalpost.settings import show_settings as settings_shown
 
 HTTP_GRACE = 1
 """Seconds for requests that are under way when the gateway is told to stop."""
+FILES_BESIDE = 256
+"""Open files beside connections: the database, uploads, the log."""
 DISK_FAILED = 74
 """The exit code after an I/O error of the disk (EX_IOERR)."""
 ACCEPTED_AT_ONCE = 32
@@ -87,6 +91,7 @@ def serve(
     set_up_logs(settings.log_level, settings.log_format)
     for variable in unknown:
         log.warning("this variable is no setting, and does nothing", variable=variable)
+    allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
     uvloop.run(_serve(settings))
 
 
@@ -134,6 +139,17 @@ def tell_address(file: Path, address: str) -> None:
     except OSError as error:
         # What is to be delivered can be, also where the disk takes nothing more.
         log.warning("commands do not find this gateway by themselves: set SIGNALPOST_URL for them", error=str(error))
+
+
+def allow_open_files(wanted: int) -> None:
+    """Have the system let this process open so many files, connections among them, as far as it may ask for that:
+    processes begin with few. Says so where it stays with fewer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        log.warning("few files may be open at a time: raise the limit (ulimit -n)", allowed=allowed, wanted=wanted)
 
 
 def listen(host: str, port: int, idle_seconds: float) -> socket.socket:
