@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import obstore
 import pytest
@@ -27,6 +28,54 @@ LARGE = 100 * MIB
 GROWTH_MOST = 24
 """MiB: buffers of an upload and a download, and what the allocator keeps of them."""
 KILLS = 5
+
+
+# --- Where files are --------------------------------------------------------------------------------------------------
+
+
+class Place:
+    """Where a gateway keeps its files, seen from outside."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """Without a URL a folder of each gateway."""
+        self._url = url
+        self.flags = {} if url is None else {"files_url": url}
+
+    def names(self, gateway: GatewayProcess) -> set[str]:
+        """Of files, and of drafts of objects."""
+        folder = gateway.data_dir / ("drafts" if self._url else "files")
+        return {file.name for file in folder.iterdir()} | set(self._objects())
+
+    def _objects(self) -> Iterator[str]:
+        if self._url is not None:
+            for some in obstore.list(S3Store.from_url(self._url, client_options={"allow_http": True})):
+                yield from (each["path"] for each in some)
+
+    def scrub(self, gateway: GatewayProcess, *arguments: str) -> Any:
+        """By the command, as an operator does it."""
+        own = {f"SIGNALPOST_{name.upper()}": value for name, value in self.flags.items()}
+        done = subprocess.run(
+            [COMMAND, "db", "scrub", "--data-dir", gateway.data_dir, "--json", *arguments],
+            capture_output=True, text=True, timeout=PATIENCE, check=True, env={**os.environ, **own},
+        )  # fmt: skip
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    server = Seaweed(tmp_path_factory.mktemp("seaweed"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
+    if request.param == "folder":
+        return Place()
+    server: Seaweed = request.getfixturevalue("seaweed")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return Place(f"s3://tests/{uuid4()}")
 
 
 # --- Memory -----------------------------------------------------------------------------------------------------------
@@ -91,8 +140,8 @@ def fetch_large(gateway: GatewayProcess, path: str) -> int:
     return size
 
 
-def test_memory_stays_the_same_while_100_mib_come_and_go(gateways: Gateways) -> None:
-    gateway = gateways()
+def test_memory_stays_the_same_while_100_mib_come_and_go(gateways: Gateways, place: Place) -> None:
+    gateway = gateways(**place.flags)
     document = gateway.api.create()["externalId"]
     gateway.api.upload(document, b"a text")
     before = Resident(gateway.pid).now()
@@ -104,50 +153,6 @@ def test_memory_stays_the_same_while_100_mib_come_and_go(gateways: Gateways) -> 
 
 
 # --- Crashes ----------------------------------------------------------------------------------------------------------
-
-
-class Place:
-    """Where a gateway keeps its files, seen from outside."""
-
-    def __init__(self, url: str | None = None) -> None:
-        """Without a URL a folder of each gateway."""
-        self._url = url
-        self.flags = {} if url is None else {"files_url": url}
-
-    def names(self, gateway: GatewayProcess) -> set[str]:
-        """Of files, and of drafts of objects."""
-        folder = gateway.data_dir / ("drafts" if self._url else "files")
-        return {file.name for file in folder.iterdir()} | set(self._objects())
-
-    def _objects(self) -> Iterator[str]:
-        if self._url is not None:
-            for some in obstore.list(S3Store.from_url(self._url, client_options={"allow_http": True})):
-                yield from (each["path"] for each in some)
-
-    def scrub(self, gateway: GatewayProcess, *arguments: str) -> Any:
-        """By the command, as an operator does it."""
-        own = {f"SIGNALPOST_{name.upper()}": value for name, value in self.flags.items()}
-        done = subprocess.run(
-            [COMMAND, "db", "scrub", "--data-dir", gateway.data_dir, "--json", *arguments],
-            capture_output=True, text=True, timeout=PATIENCE, check=True, env={**os.environ, **own},
-        )  # fmt: skip
-        return json.loads(done.stdout)
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def place(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
-    if request.param == "folder":
-        yield Place()
-        return
-    server = Seaweed(tmp_path_factory.mktemp("seaweed"))
-    try:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield Place("s3://tests/killed")
-    finally:
-        server.stop()
 
 
 def test_kills_at_any_moment_of_uploads_leave_no_orphan_that_a_scrub_does_not_find(
