@@ -1,6 +1,7 @@
 """What a bucket alone can do to an upload: hang."""
 
 import asyncio
+import gc
 import os
 import socket
 import threading
@@ -27,6 +28,8 @@ def test_an_upload_to_a_bucket_that_hangs_ends_when_it_is_cancelled(
         threading.Thread(target=_accept, args=(hung, connected)).start()
 
         async def scenario() -> None:
+            unheard: list[object] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unheard.append(context))
             drafts = Folder(tmp_path / "drafts", ThreadPoolExecutor(1), os.urandom)
             bucket = Bucket("s3://any", drafts, ThreadPoolExecutor(1))
             uploading = asyncio.create_task(_upload(Cabinet(bucket, tmp_path)))
@@ -37,6 +40,9 @@ def test_an_upload_to_a_bucket_that_hangs_ends_when_it_is_cancelled(
                     await uploading
                 await bucket.close()
             assert list((tmp_path / "drafts").iterdir()) == []
+            del uploading
+            gc.collect()
+            assert unheard == []
 
         asyncio.run(scenario())
 

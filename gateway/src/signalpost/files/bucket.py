@@ -28,7 +28,7 @@ from obstore.store import S3Store
 
 from signalpost.domain.errors import StartError
 from signalpost.domain.version import StoredFile
-from signalpost.files.draft import Draft
+from signalpost.files.draft import Draft, done_by
 from signalpost.files.filenames import disposition
 from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, Received, is_name
 from signalpost.files.folder import Folder
@@ -84,23 +84,14 @@ class Bucket:
         for left in reversed(range(PUT_TRIES)):
             try:
                 url = await obstore.sign_async(self._objects, "PUT", file.name, _PUT_LINK)
-                await self._send(_Put(url, path, headers))
+                put = _Put(url, path, headers)
+                await done_by(self._executor, put.run, put.cut_short)
             except (BaseError, OSError, http.client.HTTPException) as error:
                 if not left:
                     raise _unavailable(error) from None
                 await asyncio.sleep(1)
             else:
                 return
-
-    async def _send(self, put: "_Put") -> None:
-        """Where the caller is cancelled, the request is cut short: a bucket that hangs holds up no stop."""
-        sending = asyncio.get_running_loop().run_in_executor(self._executor, put.run)
-        try:
-            await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            put.cut_short()
-            await asyncio.wait([sending])
-            raise
 
     async def read(self, name: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         at = start
@@ -215,7 +206,7 @@ def _of(name: str, is_known: Known) -> Known:
 
 
 class _Put:
-    """One request, a part of the file after the other."""
+    """One request, a part of the file after the other. It can be cut short: a bucket that hangs holds up no stop."""
 
     def __init__(self, url: str, path: Path, headers: dict[str, str]) -> None:
         self._url = urlsplit(url)

@@ -121,9 +121,9 @@ class Draft:
             self._descriptor = None
 
 
-async def done_by(executor: Executor, work: Callable[[], T]) -> T:
-    """What comes of work that a thread does. Where the caller is cancelled, that is raised only once it has ended.
-    Raises Stopping where the executor takes no more."""
+async def done_by(executor: Executor, work: Callable[[], T], cut_short: Callable[[], None] | None = None) -> T:
+    """What comes of work that a thread does. Where the caller is cancelled, that is raised only once it has ended;
+    `cut_short` hastens it. Raises Stopping where the executor takes no more."""
     try:
         future = asyncio.get_running_loop().run_in_executor(executor, work)
     except RuntimeError:
@@ -134,6 +134,8 @@ async def done_by(executor: Executor, work: Callable[[], T]) -> T:
             await asyncio.wait([future])
         except asyncio.CancelledError as error:
             cancelled = error
+            if cut_short is not None:
+                cut_short()
     if cancelled is not None:
         future.exception()  # nobody hears of it any more
         raise cancelled
