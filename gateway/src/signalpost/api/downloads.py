@@ -72,9 +72,10 @@ class Downloads:
     async def _parts(self, file: StoredFile, span: Span | None) -> AsyncGenerator[bytes, None]:
         if span is None:
             return checked(self._files.read(file.name, 0, file.size), file)
-        if self._sound.pop(file.name, 0) == 0 and await self._files.condition(file) != "sound":
+        if file.name not in self._sound and await self._files.condition(file) != "sound":
             log.error("a file is lost", file=file.name)
             raise FileLost
+        self._sound.pop(file.name, None)
         self._sound[file.name] = None
         if len(self._sound) > SOUND_REMEMBERED:
             del self._sound[next(iter(self._sound))]
