@@ -1,7 +1,9 @@
 """Log lines as JSON, whatever is in them, and wherever they go."""
 
+import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +65,45 @@ def test_a_gateway_whose_log_cannot_be_written_does_all_else(
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["json", "text"])
+def test_a_reader_of_the_log_that_stops_reading_holds_nobody_up(tmp_path: Path, layout: str) -> None:
+    """Once it reads again it is told how much it missed."""
+    process = subprocess.Popen(
+        [SIGNALPOST, "serve", "--data-dir", tmp_path, "--port", "0", "--log-format", layout],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(),
+    )  # fmt: skip
+    assert process.stderr is not None
+    try:
+        until(lambda: (tmp_path / "address").exists())
+        address = (tmp_path / "address").read_text().strip().removeprefix("http://")
+        connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+
+        def ask() -> int:
+            connection.request("GET", "/v1/nowhere")
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+        assert {ask() for _ in range(2_000)} == {404}
+        os.set_blocking(process.stderr.fileno(), False)
+        missed = re.compile(rb'"lines_lost":[1-9]|lines_lost=(\x1b\[\d+m)*[1-9]')
+        said = b""
+
+        def is_told() -> bool:
+            nonlocal said
+            said += process.stderr.read() or b"" if process.stderr is not None else b""
+            return ask() == 404 and missed.search(said) is not None
+
+        until(is_told)
+        assert said.count(b"lines_lost") == 1, "and told once"
+        connection.close()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
 
 
 def test_a_disk_that_failed_ends_the_process_also_where_its_log_is_on_it(nowhere: int) -> None:

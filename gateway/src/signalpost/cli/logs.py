@@ -6,48 +6,78 @@ A line says what happened in `message`. Ids have the same name wherever they app
 
 import json
 import logging
+import os
+import select
 import sys
-from contextlib import suppress
-from typing import IO, Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+WAIT_MILLISECONDS = 100
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
 class _Patient:
-    """A stream whose faults are nobody's: a full disk, or a reader that is gone, must not end what lines are about."""
+    """Standard error, as far as it takes anything. Neither a full disk nor a reader that is gone, or that has stopped
+    reading, may hold up what the lines are about: those lines are lost, and the first that is taken again says how many
+    were."""
 
-    def __init__(self, stream: IO[Any]) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self._lost = 0
+        self._told = 0
 
-    def write(self, line: Any) -> None:
-        with suppress(OSError):
-            self._stream.write(line)
+    def tell(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+        """Add to a line how many were lost before it."""
+        self._told = self._lost
+        if self._told:
+            line["lines_lost"] = self._told
+        return line
+
+    def write(self, line: str | bytes) -> None:
+        if self._takes(line if isinstance(line, bytes) else line.encode(errors="backslashreplace")):
+            self._lost = max(0, self._lost - self._told)
+        else:
+            self._lost += 1
+
+    def _takes(self, line: bytes) -> bool:
+        # A pipe that can be written to has room for a piece. Whoever is only slow is waited for, once.
+        milliseconds = 0 if self._lost else WAIT_MILLISECONDS
+        try:
+            for begin in range(0, len(line), select.PIPE_BUF):
+                if not self._poll.poll(milliseconds):
+                    return False
+                os.write(self._descriptor, line[begin : begin + select.PIPE_BUF])
+        except OSError:
+            return False
+        return True
 
     def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
+        """Nothing is held back."""
 
 
 def set_up_logs(level: str, layout: str) -> None:
     """`layout` is text, json, or auto: text at a terminal."""
     text = layout == "text" or (layout == "auto" and sys.stderr.isatty())
+    stream = _Patient(sys.stderr.fileno())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _name,
+            stream.tell,
             *(_as_text() if text else _as_json()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=(
-            structlog.WriteLoggerFactory(cast(TextIO, _Patient(sys.stderr)))
+            structlog.WriteLoggerFactory(cast(TextIO, stream))
             if text
-            else structlog.BytesLoggerFactory(cast(BinaryIO, _Patient(sys.stderr.buffer)))
+            else structlog.BytesLoggerFactory(cast(BinaryIO, stream))
         ),
         cache_logger_on_first_use=True,
     )
