@@ -58,6 +58,8 @@ Rows = Mapping[str, Measured]
 """What a scene measured, by the title of each row."""
 
 STALLS_KEPT = 3
+OVERTAKEN = "overtaken"
+"""In `more`: how many deliveries came after a later one of their document, where loose order let a retry wait."""
 
 
 def longest(stalls: Iterable[Stall]) -> tuple[Stall, ...]:

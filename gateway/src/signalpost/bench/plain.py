@@ -20,6 +20,7 @@ from signalpost.domain.document import Version
 from signalpost.domain.document_commands import CreateDocument, ImportDocument, PatchDocument
 from signalpost.domain.event import EventType, event_id
 from signalpost.domain.links import Links
+from signalpost.domain.retry import DELAYS
 from signalpost.domain.subscription_commands import CreateSubscription, PatchSubscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.version import StoredFile
@@ -37,6 +38,8 @@ from signalpost.store.vault import Vault
 
 WAITING = 512
 """Changes submitted and not yet answered."""
+FRAIL_DELAYS = (2,) * 60
+"""Nothing is given up within a scene."""
 
 
 class Plain:
@@ -65,7 +68,7 @@ class Plain:
         disk = DiskReserve(0, lambda: 0, ThreadPoolExecutor(1))
         self._engine = Engine(self._store, sender, self._clock, self._random, 30, disk)
         await self._engine.start()
-        self._changes = count()
+        self._changes, self._values = count(), count()
         self._documents = await self._make_documents()
         self._subscriptions = [
             await self._subscribe(
@@ -120,6 +123,45 @@ class Plain:
         """Subscriptions of the first tenant that want what is changed, once they are resumed."""
         for url in urls:
             self._subscriptions.append(await self._subscribe(1, url, EventType.UPDATED, "paused"))
+
+    async def add_well(self, url: str) -> None:
+        """Of each tenant a subscription that wants what is changed, to the URL with the tenant's number behind it."""
+        for tenant in range(1, self._workload.tenants + 1):
+            await self._subscribe(tenant, f"{url}/{tenant}", EventType.UPDATED, "active")
+
+    async def add_frail(self, urls: list[str]) -> None:
+        """Subscriptions of the first tenant that want what is changed, and try again soon and often."""
+        for url in urls:
+            await self._subscribe(1, url, EventType.UPDATED, "active", FRAIL_DELAYS)
+
+    async def change_one(self, events: int) -> int:
+        """Change one document of the first tenant so many times; when the first was asked."""
+        began = time.monotonic_ns()
+        left = iter(range(events))
+
+        async def change() -> None:
+            for _ in left:
+                await self._change_of(*self._documents[0], "the hot one")
+
+        await asyncio.gather(*(change() for _ in range(WAITING)))
+        return began
+
+    async def change_each_at_rate(self, rate: int, seconds: float) -> list[tuple[str, int]]:
+        """Change a document of every tenant at a steady rate: what each change is called, which begins with its
+        tenant's number, and when it was due."""
+        sent = []
+        of_tenants = [
+            [each for each in self._documents if each[0] == tenant + 1] for tenant in range(self._workload.tenants)
+        ]
+        async with asyncio.TaskGroup() as changes:
+            async for name, due in at_rate(rate, seconds):
+                number = next(self._changes)
+                for documents in of_tenants:
+                    # The first is the one that `change_one` changes.
+                    tenant_id, document_id = documents[1 + number % (len(documents) - 1)]
+                    sent.append((f"{tenant_id} {name}", due))
+                    changes.create_task(self._change_of(tenant_id, document_id, f"{tenant_id} {name}"))
+        return sent
 
     async def create_at_rate(self, rate: int, seconds: float, tenant: int = 1) -> list[tuple[str, int]]:
         """Make documents at a steady rate; what each is called, and when it was due."""
@@ -203,8 +245,10 @@ class Plain:
         return time.monotonic_ns()
 
     async def _change(self, name: str) -> Answer:
-        number = next(self._changes)
-        tenant_id, document_id = self._documents[number % len(self._documents)]
+        return await self._change_of(*self._documents[next(self._changes) % len(self._documents)], name)
+
+    async def _change_of(self, tenant_id: int, document_id: str, name: str) -> Answer:
+        number = next(self._values)
         checked: dict[str, Any] = {"contractValue": number % 1_000_000 + 1.5, "referenceId": name}
         return await self._engine.submit(PatchDocument(tenant_id=tenant_id, document_id=document_id, checked=checked))
 
@@ -242,7 +286,9 @@ class Plain:
             CreateDocument(tenant_id=tenant_id, document_id=document_id, checked=checked, source_app="bench")
         )
 
-    async def _subscribe(self, tenant_id: int, url: str, wants: EventType, status: str) -> tuple[int, str]:
+    async def _subscribe(
+        self, tenant_id: int, url: str, wants: EventType, status: str, delays: tuple[int, ...] = DELAYS
+    ) -> tuple[int, str]:
         identity = self._new_id()
         await self._engine.submit(
             CreateSubscription(
@@ -250,7 +296,7 @@ class Plain:
                 subscription_id=identity,
                 checked={"url": url, "eventTypes": int(wants), "status": status, "ordering": self._workload.ordering},
                 secret=SECRET,
-                retry_delays=(10, 60, 300),
+                retry_delays=delays,
             )
         )
         return tenant_id, identity
@@ -268,7 +314,7 @@ if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     plain = Plain()
     handlers = """
-        open publish publish_at_once trickle resume add_live add_paused create_at_rate catch_up ask_to_sign expire
-        remove_old floor threads close
+        open publish publish_at_once trickle resume add_live add_paused add_well add_frail change_one
+        change_each_at_rate create_at_rate catch_up ask_to_sign expire remove_old floor threads close
     """
     answer_questions({name: getattr(plain, name) for name in handlers.split()})

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
+from signalpost.bench.frail import Frail, State
 from signalpost.bench.parts import answer_questions
 from signalpost_receiver.sign import Signer
 
@@ -25,6 +26,9 @@ _BAD = b"POST /bad/"
 """What comes on such a path is not kept: `/bad/hole` never answers, `/bad/drip` never ends its head, `/bad/late`
 answers just in time."""
 LATE_SECONDS = 4.9
+_FRAIL = b"POST /frail/"
+"""What comes on such a path is kept while the endpoint with this number is up: see `frail.py`."""
+_DOWN = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
 
 class Got(NamedTuple):
@@ -120,8 +124,9 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, book: Book, answer: bytes) -> None:
+    def __init__(self, book: Book, frail: Frail, answer: bytes) -> None:
         self._book = book
+        self._frail = frail
         self._answer = answer
         self._rest = b""
 
@@ -141,9 +146,13 @@ class _Connection(asyncio.Protocol):
                 self._answer_badly(data[len(_BAD) : len(_BAD) + 4].decode())
                 data = data[end + 4 + length :]
                 continue
-            self._book.keep(Got(time.monotonic_ns(), data[:end], data[end + 4 : end + 4 + length]))
+            got = Got(time.monotonic_ns(), data[:end], data[end + 4 : end + 4 + length])
             data = data[end + 4 + length :]
-            self._transport.write(self._answer)
+            if got.head.startswith(_FRAIL):
+                self._take_frailly(got)
+            else:
+                self._book.keep(got)
+                self._transport.write(self._answer)
         self._rest = data
 
     def _answer_badly(self, how: str) -> None:
@@ -153,6 +162,19 @@ class _Connection(asyncio.Protocol):
         elif how == "drip":
             self._transport.write(b"HTTP/1.1 200 OK\r\n")
             self._drip()
+
+    def _take_frailly(self, got: Got) -> None:
+        number = int(got.head[len(_FRAIL) : got.head.index(b" ", len(_FRAIL))])
+        if self._frail.is_down(number):
+            self._transport.write(_DOWN)
+            return
+        self._book.keep(got)
+        self._frail.come(number)
+        asyncio.get_running_loop().call_later(self._frail.answer_seconds, self._answer_frail, number)
+
+    def _answer_frail(self, number: int) -> None:
+        self._frail.answered(number)
+        self._answer_late()
 
     def _answer_late(self) -> None:
         if not self._transport.is_closing():
@@ -167,6 +189,7 @@ class _Connection(asyncio.Protocol):
 class Sink:
     def __init__(self) -> None:
         self._book = Book()
+        self._frail = Frail()
         self._servers: list[asyncio.Server] = []
 
     async def listen(self, certificate: str | None, kept: Literal["alive", "for one request"]) -> int:
@@ -178,7 +201,7 @@ class Sink:
         answer = ANSWER if kept == "alive" else LAST_ANSWER
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: _Connection(self._book, answer), "127.0.0.1", 0, ssl=context, backlog=4096
+            lambda: _Connection(self._book, self._frail, answer), "127.0.0.1", 0, ssl=context, backlog=4096
         )
         self._servers.append(server)
         port: int = server.sockets[0].getsockname()[1]
@@ -186,6 +209,13 @@ class Sink:
 
     async def forget(self, secret: str = "", timed: str | None = None) -> None:
         self._book.forget(secret, timed)
+
+    async def be_frail(self, state: State, answer_seconds: float = 0.0) -> None:
+        self._frail.be(state, answer_seconds)
+
+    async def seen(self) -> Any:
+        """Of the frail endpoints, since `be_frail`."""
+        return msgspec.to_builtins(self._frail.seen())
 
     async def count(self) -> int:
         return self._book.count
@@ -212,6 +242,8 @@ if __name__ == "__main__":
         {
             "listen": sink.listen,
             "forget": sink.forget,
+            "be_frail": sink.be_frail,
+            "seen": sink.seen,
             "count": sink.count,
             "wait_for": sink.wait_for,
             "check": sink.check,

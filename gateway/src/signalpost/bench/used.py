@@ -19,7 +19,7 @@ import apsw
 import msgspec
 
 from signalpost.bench.workload import MASTER_KEY, SECRET, Workload
-from signalpost.domain import document
+from signalpost.domain import breaker, document
 from signalpost.domain.delivery import State
 from signalpost.domain.event import EventType, build, event_id
 from signalpost.domain.subscription import Status, Subscription
@@ -106,6 +106,16 @@ def deliver_all(folder: Path, events: int) -> None:
         _ATTEMPT,
         ((TENANT, sequence, LIVE, at, 5_000, 1, 0, 1, 204, None, "", b"") for sequence in range(1, events + 1)),
     )
+    connection.close()
+
+
+def break_all(folder: Path, probe_at: int, wait: int) -> None:
+    """Let every lane's breaker be open. It probes at `probe_at` (wall µs), and after a failure once twice `wait` has
+    gone by."""
+    state = breaker.Breaker(breaker.FAILURES, probe_at - breaker.FAILING_FOR, probe_at, wait)
+    connection = connect(folder / FILE_NAME)
+    with connection:
+        connection.execute("UPDATE lane SET health = ?", (msgspec.json.encode(Health(state, "status: 503")),))
     connection.close()
 
 

@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from signalpost.bench.measured import Measured, Size, median
+from signalpost.bench.measured import OVERTAKEN, Measured, Size, median
 from signalpost.bench.parts import PartFailed
 from signalpost.bench.scenes import SCENES, with_needs
 from signalpost.bench.scenes.flat import LIMIT
@@ -166,7 +166,11 @@ def _show(found: Mapping[str, Measured]) -> None:
     columns = ["scene", *(shown for shown, _ in _COLUMNS.values()), "and"]
     used = [at for at in range(len(columns)) if any(row[at] for row in rows)]
     print_table([columns[at] for at in used], [[row[at] for at in used] for row in rows], "Nothing was measured.")
-    console.print("Every event arrived once, verified, in the order of its document.", style="green")
+    overtaken = sum(int(row.more.get(OVERTAKEN, 0)) for row in found.values())
+    order = (
+        f"; {overtaken:,} came after a later one of their document" if overtaken else ", in the order of its document"
+    )
+    console.print(f"Every event arrived once, verified{order}.", style="green")
 
 
 def _figure(value: float | None, form: str) -> str | None:

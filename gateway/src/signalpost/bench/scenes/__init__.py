@@ -15,13 +15,16 @@ from signalpost.bench.scenes import (
     endpoints,
     expiry,
     fan,
+    flapping,
     flat,
     hostile,
+    hot_document,
     http,
     latency,
     links,
     memory,
     overload,
+    recovery,
     retention,
     tls,
 )
@@ -68,6 +71,11 @@ SCENES: Mapping[str, Scene] = {
     "overload": Scene(about="five times what the HTTP API can take", run=overload.overload, in_table=False),
     "expiry": Scene(
         about="a live lane while every document's signature request expires", run=expiry.expiry, in_table=False
+    ),
+    "recovery": Scene(about="a thousand endpoints that come back together", run=recovery.recovery, in_table=False),
+    "flapping": Scene(about="endpoints that go up and down", run=flapping.flapping, in_table=False),
+    "hot-document": Scene(
+        about="a document with 10,000 events at a dead endpoint", run=hot_document.hot_document, in_table=False
     ),
     "links": Scene(about="two links of its own in each event, against imported ones", run=links.links, in_table=False),
     "tls": Scene(about="TLS kept alive, and a new connection each", run=tls.tls, in_table=False),
