@@ -73,7 +73,7 @@ def build_database(folder: Path, events: int, workload: Workload, age: int = 0) 
     _insert(
         connection,
         "delivery (tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run)",
-        _exceptions(events, count, now),
+        _exceptions(events, count, now + age + MONTH),
     )
     _insert(connection, _ATTEMPT, _attempts(events, now))
     with connection:
@@ -162,12 +162,12 @@ def _events(events: int, count: int, workload: Workload, now: int) -> Columns:
         yield TENANT, sequence, at, pack_uuid(identity), EventType.UPDATED, pack_uuid(document_id), body
 
 
-def _exceptions(events: int, count: int, now: int) -> Columns:
+def _exceptions(events: int, count: int, due_from: int) -> Columns:
     """Half of them parked; each troubled lane has them all along the log."""
     for number, sequence in _troubled(events):
         parked = sequence % 2
         state, charged = (State.PARKED, 1) if parked else (State.FAILED, 4)
-        due = now + MONTH + sequence if parked else 0
+        due = due_from + sequence if parked else 0
         yield TENANT, number, sequence, pack_uuid(_changed(sequence, count)), state, due, charged, 4, 0
 
 
