@@ -19,6 +19,8 @@ from signalpost.bench.parts import STOP_SECONDS, PartFailed
 from signalpost.bench.workload import MASTER_KEY
 
 READY_SECONDS = 60
+SLOW_COMMIT_SECONDS = 0.025
+"""A bound of the metric of commits."""
 
 
 class GatewayProcess:
@@ -73,6 +75,16 @@ class GatewayProcess:
     def stalls(self) -> tuple[Stall, ...]:
         """The longest of its event loop since the last call."""
         return longest(map(msgspec.json.Decoder(Stall).decode, self._stalls.read().splitlines()))
+
+    def slow_commits(self) -> int:
+        """How many batches of changes took longer than `SLOW_COMMIT_SECONDS` since it began."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/metrics", headers={"authorization": f"Bearer {self.key}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+            counted = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines())
+        quick = counted[f'signalpost_commit_seconds_bucket{{le="{SLOW_COMMIT_SECONDS}"}}']
+        return int(float(counted["signalpost_commit_seconds_count"]) - float(quick))
 
     def __enter__(self) -> Self:
         return self

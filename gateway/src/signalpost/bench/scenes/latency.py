@@ -6,12 +6,14 @@ from signalpost.bench.gauge import MB
 from signalpost.bench.measured import Measured, Rows, Size, latencies, longest_ms
 from signalpost.bench.parts import Part
 from signalpost.bench.scenes.http import API
-from signalpost.bench.serving import GatewayProcess
+from signalpost.bench.serving import SLOW_COMMIT_SECONDS, GatewayProcess
 from signalpost.bench.stage import Stage
 from signalpost.bench.workload import SECRET
 
 SLOWLY = 100
 """Changes a second."""
+SLOW = f"commits > {SLOW_COMMIT_SECONDS * 1e3:.0f} ms"
+"""What makes deliveries late while no loop stalls: the disk."""
 AT_100 = "latency at 100 a second"
 AT_HALF = "latency at half the API's rate"
 
@@ -31,12 +33,14 @@ def _at(stage: Stage, rate: int, seconds: float) -> Measured:
         watched: dict[str, Part | GatewayProcess] = {"stall ms": gateway, "load's": load, "sink's": stage.sink}
         for part in watched.values():
             part.stalls()
+        slow = gateway.slow_commits()
         before = gateway.gauge.usage()
         sent = load.ask("trickle", rate=rate, seconds=seconds)
         due = len(sent) * fan_out
         stage.expect(due)
         stalls = {name: part.stalls() for name, part in watched.items()}
         after = gateway.gauge.usage()
+        slow = gateway.slow_commits() - slow
         found = stage.check(due)
     asked = dict(sent)
     return replace(
@@ -46,6 +50,6 @@ def _at(stage: Stage, rate: int, seconds: float) -> Measured:
         memory_mb=after.memory / MB,
         wal_mb=gateway.gauge.wal_most / MB,
         start_s=gateway.start_seconds,
-        more={name: longest_ms(of_part) for name, of_part in stalls.items()},
+        more={name: longest_ms(of_part) for name, of_part in stalls.items()} | {SLOW: float(slow)},
         stalls=stalls["stall ms"],
     )
