@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, environment
 from gateway.tests.patience import PATIENCE
 
@@ -72,6 +73,19 @@ def start_with_files_of_at_most(size: int, data_dir: Path) -> str:
 def test_a_start_that_cannot_write_its_files_says_which_in_a_line(tmp_path: Path, size: int, what: str) -> None:
     said = start_with_files_of_at_most(size, tmp_path / "data")
     assert re.fullmatch(rf"signalpost: .*{what}.*\n", said), said
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_it_runs_without_the_standard_streams(tmp_path: Path, closed: str) -> None:
+    """What it opens must not get their numbers: a line of the log would go into the database."""
+    command = f'exec "{SIGNALPOST}" serve --data-dir "{tmp_path}" --port 0 {closed}'
+    process = subprocess.Popen(["sh", "-c", command], stdin=subprocess.DEVNULL, env=environment())
+    try:
+        until(lambda: (tmp_path / "address").exists())
+        assert _status((tmp_path / "address").read_text().strip().removeprefix("http://"), "/health/ready") == 200
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="this system does not tell another process's limits")

@@ -1,5 +1,6 @@
 """The command `signalpost`."""
 
+import os
 import sys
 from typing import NoReturn
 
@@ -65,6 +66,7 @@ for option in ("--help", "--version", "--install-completion"):
 
 
 def main() -> None:
+    _open_missing_streams()
     try:
         app()
     except SignalpostError as error:
@@ -75,6 +77,13 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of a pipe has seen enough (`| head`).
         _end(0)
+
+
+def _open_missing_streams() -> None:
+    """A process may be begun without some of its standard streams: what it opens next would then get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _end(code: int) -> NoReturn:
