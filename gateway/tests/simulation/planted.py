@@ -411,7 +411,7 @@ def _(_right: Any) -> Any:
 @fault("lets a replay open the way for what strict order holds back", _Document, "next")
 def _(right: Any) -> Any:
     def following(self: Any) -> Any:
-        return self.ready[0] if self.listed else right.fget(self)
+        return self.ready[0] if right.fget(self) is not None else None
 
     return property(following)
 
