@@ -406,7 +406,10 @@ class Life:
         await asyncio.sleep(0.2)
 
     async def log(self) -> list[Event]:
-        return await SqliteStore.events_after(self.store, TENANT, 0, 1_000_000)
+        events: list[Event] = []
+        while page := await SqliteStore.events_after(self.store, TENANT, events[-1].sequence if events else 0, 10_000):
+            events += page
+        return events
 
     def attempts(self, host: str, sequence: int) -> list[Attempt]:
         return self.world.attempts(host, sequence)

@@ -253,8 +253,8 @@ def _(right: Any) -> Any:
 
 @fault("leaves out the first of a page", reads, "events_after")
 def _(right: Any) -> Any:
-    def events_after(connection: Any, tenant_id: int, sequence: int, limit: int) -> Any:
-        page = right(connection, tenant_id, sequence, limit)
+    def events_after(connection: Any, tenant_id: int, sequence: int, limit: int, bytes_most: int) -> Any:
+        page = right(connection, tenant_id, sequence, limit, bytes_most)
         return page[1:] if limit == 256 and len(page) > 3 else page
 
     return events_after

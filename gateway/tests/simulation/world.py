@@ -138,7 +138,7 @@ class World:
         entries = self.entries[tenant]
         ((floor,),) = life.connection.execute("SELECT floor FROM tenant WHERE id = ?", (tenant,))
         self.floor[tenant] = floor
-        for event in reads.events_after(life.connection, tenant, len(entries), 1_000_000):
+        for event in reads.events_after(life.connection, tenant, len(entries), 1_000_000, 1 << 40):
             title = title_of(event.body).data.document.title
             if event.sequence != len(entries) + 1:
                 self.fail("log", f"{event.sequence} follows {len(entries)}")

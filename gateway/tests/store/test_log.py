@@ -5,6 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from signalpost.domain.batch import Command
 from signalpost.domain.delivery import State
@@ -40,6 +41,22 @@ def test_the_log_is_read_in_pages(play: "Play") -> None:
         assert seen == list(range(1, 26))
         assert await shop.store.events_after(1, 25, 10) == []
         assert await shop.store.events_after(2, 0, 10) == []
+
+    play(scenario)
+
+
+def test_a_page_of_large_events_has_few_of_them(play: "Play", make: "type[Tools]") -> None:
+    facts = {f"fact {number}": "x" * 4_000 for number in range(220)}
+
+    async def scenario(shop: "Shop") -> None:
+        for number in range(12):
+            command = make.create(number)
+            await shop.do(replace(command, checked=command.checked | {"additionalFacts": facts}))
+        pages: list[list[int]] = []
+        while page := await shop.store.events_after(1, sum(map(len, pages)), 256):
+            pages.append([event.sequence for event in page])
+        assert [sequence for page in pages for sequence in page] == list(range(1, 13))
+        assert max(map(len, pages)) <= 5
 
     play(scenario)
 

@@ -17,6 +17,9 @@ from signalpost.store.vault import Vault
 SCANNED_MOST = 10_000
 """How many entries of the log one page looks through; it may be short, or empty, and still have a next."""
 
+PAGE_BYTES = 4 * 1024 * 1024
+"""Of bodies, after which a page of the log ends: each may have 1 MiB."""
+
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body"
 
 
@@ -39,8 +42,22 @@ def load(connection: apsw.Connection, vault: Vault) -> Loaded:
 # --- The log ----------------------------------------------------------------------------------------------------------
 
 
-def events_after(connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> list[Event]:
-    return _events(connection, "tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?", (tenant_id, sequence, limit))
+def events_after(
+    connection: apsw.Connection, tenant_id: int, sequence: int, limit: int, bytes_most: int
+) -> list[Event]:
+    found: list[Event] = []
+    cursor = connection.execute(
+        f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",  # noqa: S608
+        (tenant_id, sequence, limit),
+    )
+    for columns in cursor:
+        event = _event(*columns)
+        found.append(event)
+        bytes_most -= len(event.body)
+        if bytes_most <= 0:
+            cursor.close()  # no read cursor outlives a call
+            break
+    return found
 
 
 def event_bodies(connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
@@ -133,14 +150,14 @@ def sequence_at(connection: apsw.Connection, tenant_id: int, at: int) -> int:
 
 
 def _events(connection: apsw.Connection, condition: str, bindings: Sequence[object]) -> list[Event]:
-    return [
-        Event(tenant, sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document), body)
-        for tenant, sequence, at, identity, event_type, document, body in rows(
-            connection,
-            f"SELECT {_EVENT_COLUMNS} FROM event WHERE {condition}",  # noqa: S608
-            bindings,
-        )
-    ]
+    statement = f"SELECT {_EVENT_COLUMNS} FROM event WHERE {condition}"  # noqa: S608
+    return [_event(*columns) for columns in rows(connection, statement, bindings)]
+
+
+def _event(
+    tenant_id: int, sequence: int, at: int, identity: bytes, event_type: int, document: bytes, body: bytes
+) -> Event:
+    return Event(tenant_id, sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document), body)
 
 
 # --- Subscriptions ----------------------------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ class SqliteStore:
         return await self._read(record.count_parked, subscription, below, due_from)
 
     async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
-        return await self._read(reads.events_after, tenant_id, sequence, limit)
+        return await self._read(reads.events_after, tenant_id, sequence, limit, reads.PAGE_BYTES)
 
     async def event_bodies(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         return await self._read(reads.event_bodies, tenant_id, sequences)
