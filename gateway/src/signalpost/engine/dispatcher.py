@@ -241,8 +241,10 @@ class Dispatcher:
         except Exception as error:
             self._note_unread(error)
             await asyncio.sleep(READ_AGAIN_AFTER)
-        for runner, lane in self._pages.pop((tenant_id, head)):
+        wanting = self._pages.pop((tenant_id, head))
+        for runner, _ in wanting:
             runner.reading = False
+        for runner, lane in wanting:
             # It may have been loaded anew meanwhile, or have skipped some: then it reads again.
             if page is not None and runner.lane is lane and lane.head == head:
                 self._take_page(runner, page, last)

@@ -73,7 +73,7 @@ class Waiting(Checker):
             receiver = self.world.receiver(sent.host)
             waited = sent.at - max(since, receiver.since)
             most = self._well_most(sent) + shares
-            if receiver.mood is well and waited > most and waited > most + self._refills(sent.host):
+            if receiver.mood is well and waited > most and waited > most + self._refills(sent.host, since):
                 self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint is well")
         endpoint.flying += 1
 
@@ -115,12 +115,14 @@ class Waiting(Checker):
         entry = self.world.entries[tenant][sent.sequence - 1]
         return 5.0 + 0.2 * len(self.world.documents[tenant, entry.document_id])
 
-    def _refills(self, host: str) -> float:
-        """A lane that keeps few retries takes them up a few at a time, and writes a record each time."""
+    def _refills(self, host: str, since: float) -> float:
+        """A lane that keeps few retries takes them up a few at a time, and writes a record each time: what those took
+        that went out since then."""
         if self.world.plan.bounds is not SMALL:
             return 0.0
-        failed = sum(bool(each.ends) for each in self.world.deliveries.values() if each.subscriber.key == host)
-        return REFILL_MOST * failed / SMALL.parked_loaded
+        sends = (each.sends for each in self.world.deliveries.values() if each.subscriber.key == host)
+        retried = sum(any(sent.attempt > 1 and sent.at >= since for sent in each) for each in sends)
+        return REFILL_MOST * retried / SMALL.parked_loaded
 
     def ended(self, sent: Sent) -> None:
         if sent.is_test:
