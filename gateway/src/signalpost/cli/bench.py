@@ -41,7 +41,9 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 
 def bench(
     *,
-    scene: Annotated[list[str] | None, Parameter(help=f"Only this; as often as needed. {_SCENES}.")] = None,
+    scene: Annotated[
+        list[str] | None, Parameter(negative="", help=f"Only this; as often as needed. {_SCENES}.")
+    ] = None,
     endpoints: Annotated[int, Parameter(help="Subscriptions in all.")] = 1,
     tenants: Annotated[int, Parameter(help="Tenants that they are spread over.")] = 1,
     fan_out: Annotated[int, Parameter(help="How many subscriptions of a tenant get each event.")] = 1,
