@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gateway.tests.simulation.power_cuts import cut
+from gateway.tests.simulation.power_cuts import cut, syncs
 
 SYNCS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 350)
 
@@ -12,3 +12,7 @@ SYNCS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 350)
 def test_a_power_cut_at_a_sync_loses_nothing_that_was_answered(sync: int, folder: Path) -> None:
     world = cut(folder, sync, kept=0.5 if sync % 2 else 0.0)
     assert world.counts["power cut"] == 1
+
+
+def test_the_run_has_five_hundred_events_and_all_of_these_syncs(folder: Path) -> None:
+    assert syncs(folder) >= SYNCS[-1]
