@@ -82,6 +82,7 @@ def build_database(folder: Path, events: int, workload: Workload, age: int = 0) 
             _put_lane(connection, number, 0 if number == WAITING else events)
         connection.execute("UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?", (events, now, TENANT))
     connection.close()
+    _sync(draft)  # gigabytes, which the system would write while something is measured
     draft.rename(folder)
 
 
@@ -121,12 +122,22 @@ def break_all(folder: Path, probe_at: int, wait: int) -> None:
 
 def forget_cached(folder: Path) -> None:
     """Let the system keep nothing of the files in memory: the next to read them reads the disk."""
-    for file in folder.iterdir():
-        if file.is_file():
-            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-            os.fsync(descriptor)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(descriptor)
+    _sync(folder)
+    for file in _files(folder):
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _sync(folder: Path) -> None:
+    for file in _files(folder):
+        os.fsync(file)
+
+
+def _files(folder: Path) -> Iterator[int]:
+    """Each as a descriptor that is open until the next."""
+    for path in folder.iterdir():
+        if path.is_file():
+            with path.open("rb") as file:
+                yield file.fileno()
 
 
 # --- What is in it ----------------------------------------------------------------------------------------------------
