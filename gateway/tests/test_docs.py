@@ -21,7 +21,9 @@ BIN = ROOT / ".venv" / "bin"
 
 def test_the_page_of_states_is_what_the_tables_say() -> None:
     page = _maker("make_states").page()
-    assert (ROOT / "docs" / "states.md").read_text(encoding="utf-8") == page, "run: python docs/make_states.py"
+    assert (ROOT / "docs" / "states.md").read_text(encoding="utf-8") == page, (
+        "run: .venv/bin/python docs/make_states.py"
+    )
 
 
 @pytest.mark.slow
@@ -30,7 +32,7 @@ def test_the_first_ten_minutes_go_as_their_page_says(tmp_path: Path) -> None:
     played = _maker("make_first_ten_minutes").play(tmp_path, _free_port(), _free_port())
     written = (ROOT / "docs" / "first-ten-minutes.md").read_text(encoding="utf-8")
     steps = re.compile(r"^\$ (\w+ ?\w*)", re.MULTILINE)
-    assert steps.findall(played) == steps.findall(written), "run: python docs/make_first_ten_minutes.py"
+    assert steps.findall(played) == steps.findall(written), "run: .venv/bin/python docs/make_first_ten_minutes.py"
 
 
 def _maker(name: str) -> Any:

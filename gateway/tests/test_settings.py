@@ -274,7 +274,7 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path) -> None:
     ended = subprocess.run(
         [binary, "serve", "--port", "0"], env=environment, capture_output=True, text=True, timeout=60
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr == "signalpost: SIGNALPOST_RETENTION_DAYS must be a whole number from 1 to 3650.\n"
     assert ended.stdout == ""
     assert not (tmp_path / "data").exists()

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from signalpost.domain import retry
-from signalpost.domain.errors import StartError
+from signalpost.domain.errors import WrongSetting
 from signalpost.engine.addresses import AllowedTarget, parse_allow_targets
 from signalpost.files.content_types import KINDS
 
@@ -240,7 +240,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 
 
 def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
-    """The settings of an environment and of flags by setting name. Raises StartError naming the wrong one."""
+    """The settings of an environment and of flags by setting name. Raises WrongSetting."""
     given: dict[str, Any] = {}
     for name, setting in SETTINGS.items():
         text = flags.get(name, environment.get(_variable(name)))
@@ -250,12 +250,12 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
             given[name] = setting.read(text)
         except ValueError as error:
             source = f"--{name.replace('_', '-')}" if name in flags else _variable(name)
-            raise StartError(f"{source} {str(error).rstrip('.')}.") from None
+            raise WrongSetting(f"{source} {str(error).rstrip('.')}.") from None
     return Settings(**given)
 
 
 def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> list[Shown]:
-    """Every setting, and where it comes from. Raises StartError as `read_settings` does."""
+    """Every setting, and where it comes from. Raises WrongSetting."""
     settings = read_settings(environment, flags)
     shown = []
     for name, setting in SETTINGS.items():

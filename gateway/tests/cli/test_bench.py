@@ -93,7 +93,9 @@ def _read(file: Path) -> str:
         (("--scene", "nothing"), "choose from limit, engine,"),
         (("--database-url", "postgresql://localhost"), "sqlite:///FOLDER"),
         (("--database-url", "sqlite:///is-not-there"), "make it first"),
+        *((each, "Must be") for each in (("--runs", "0"), ("--events", "0"), ("--duration", "0"), ("--fan-out", "0"))),
+        *((each, "Must be") for each in (("--tenants", "0"), ("--documents", "0"), ("--backlog", "0"))),
     ],
 )
 def test_what_cannot_be_measured_is_said(run: Run, options: tuple[str, ...], told: str) -> None:
-    assert told in run("bench", *options, code=1).stderr
+    assert told in run("bench", *options, code=2).stderr

@@ -25,11 +25,15 @@ def test_the_database_is_checked_measured_backed_up_beside_the_gateway_and_resto
     run: Run, tmp_path: Path, document: str
 ) -> None:
     assert run("db", "check").stdout == "The database is sound.\n"
-    assert "event" in {entry["name"] for entry in json_of(run("db", "sizes", "--json"))}
+    sizes = {entry["name"]: entry["rows"] for entry in json_of(run("db", "sizes", "--json"))}
+    assert sizes["event"] >= 1
+    assert sizes["event_log"] is None, "an index has no rows of its own"
+    assert re.search(r"event_log +– +[0-9,]+\n", run("db", "sizes").stdout)
     copy = tmp_path / "copy.db"
     assert "the copy is sound" in run("db", "backup", str(copy)).stdout
     assert copy.stat().st_mode & 0o777 == 0o600
     assert "exists" in run("db", "backup", str(copy), code=1).stderr
+    assert f"There is no folder {tmp_path}/no" in run("db", "backup", f"{tmp_path}/no/copy.db", code=1).stderr
     assert "Another Signalpost" in run("db", "restore", str(copy), code=1).stderr, "not under a running gateway"
     elsewhere = tmp_path / "elsewhere"
     assert run("db", "restore", str(copy), "--data-dir", str(elsewhere)).stdout.startswith("Restored")
@@ -50,8 +54,8 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
     assert not unused.exists()
     misspelt = run("serve", "--show-settings", SIGNALPOST_RETENTION_DAY="7").stdout
     assert misspelt.endswith("SIGNALPOST_RETENTION_DAY is no setting, and does nothing.\n")
-    assert "SIGNALPOST_PORT must be" in run("serve", "--show-settings", code=1, SIGNALPOST_PORT="x").stderr
-    assert "--show-settings" in run("serve", "--json", code=1, **environment).stderr
+    assert "SIGNALPOST_PORT must be" in run("serve", "--show-settings", code=2, SIGNALPOST_PORT="x").stderr
+    assert "--show-settings" in run("serve", "--json", code=2, **environment).stderr
 
 
 def test_what_is_past_the_retention_is_pruned_while_the_gateway_is_stopped(run: Run, tmp_path: Path) -> None:
@@ -69,7 +73,7 @@ def test_what_is_past_the_retention_is_pruned_while_the_gateway_is_stopped(run: 
     assert json_of(run("db", "prune", "--json", *stopped))["removed"]["event"] == 0, "30 days are kept"
     pruned = run("db", "prune", "--retention-days", "1", *stopped)
     assert re.search(r"event +3\n", pruned.stdout)
-    assert re.search(r"Kept the last 1 days. Of the file's [0-9,]+ bytes [0-9,]+ are free", pruned.stdout)
+    assert re.search(r"Days kept: 1. Of the file's [0-9,]+ bytes, [0-9,]+ are free", pruned.stdout)
     assert run("db", "check", *stopped).stdout == "The database is sound.\n"
     compacted = json_of(run("db", "prune", "--retention-days", "1", "--compact", "--json", *stopped))
     assert (compacted["removed"]["event"], compacted["free"]) == (0, 0)
@@ -77,7 +81,7 @@ def test_what_is_past_the_retention_is_pruned_while_the_gateway_is_stopped(run: 
     assert {each["name"]: each["rows"] for each in json_of(run("db", "sizes", "--json", *stopped))}[
         "event"
     ] == before - 3
-    assert "--retention-days must be" in run("db", "prune", "--retention-days", "0", *stopped, code=1).stderr
+    assert "--retention-days must be" in run("db", "prune", "--retention-days", "0", *stopped, code=2).stderr
 
 
 def test_a_damaged_backup_is_refused_and_changes_nothing(run: Run, tmp_path: Path) -> None:
@@ -87,6 +91,7 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(run: Run, tmp_path: Pat
     content[4096 * 3 : 4096 * 6] = bytes(4096 * 3)
     copy.write_bytes(content)
     target = tmp_path / "target"
+    assert "There is no backup" in run("db", "restore", "is-not-there", "--data-dir", str(target), code=1).stderr
     assert "faults, nothing was changed" in run("db", "restore", str(copy), "--data-dir", str(target), code=1).stderr
     assert not target.exists()
 
@@ -180,3 +185,9 @@ def test_a_command_that_is_none_gets_the_nearest_one_and_where_to_read_on(run: R
     wrong = run("documents", "lst", code=2).stderr
     assert 'Did you mean "list"?' in wrong
     assert "See: signalpost documents --help" in wrong
+
+
+def test_what_is_wrong_with_a_command_is_said_in_a_line_of_its_own_however_long(run: Run) -> None:
+    wrong = run("deliveries", "list", "--status", "nothing of the kind that a delivery can be in", code=2).stderr
+    assert 'Choose from: "pending", "delivered", "retrying", "failed".\nSee: ' in wrong
+    assert run("serve", "here", "now", code=2).stderr.startswith("signalpost: Not understood: here now.\n")

@@ -46,8 +46,8 @@ def test_what_is_wrong_is_named_by_the_option_that_set_it(run: Run) -> None:
 
 
 def test_an_update_without_a_change_says_how_to_make_one(run: Run, document: str) -> None:
-    assert "--set field=value" in run("documents", "update", document, code=1).stderr
-    assert "Write --set field=value" in run("documents", "update", document, "--set", "x", code=1).stderr
+    assert "--set field=value" in run("documents", "update", document, code=2).stderr
+    assert "Write --set field=value" in run("documents", "update", document, "--set", "x", code=2).stderr
 
 
 @pytest.mark.parametrize("title", ["[red]NDA[/red]", "Ünïcode 契約", "a\x1b[31mb\u202ec"])

@@ -101,8 +101,8 @@ def test_a_subscription_that_takes_no_more_is_left_out_and_named(run: Run, pause
 
 
 def test_what_is_not_there_or_wrong_is_said(run: Run, subscription: str, document: str) -> None:
-    assert "--failed, or --all" in run("replay", *AGO, code=1).stderr
-    assert "--failed, or --all" in run("replay", *AGO, "--failed", "--all", code=1).stderr
+    assert "--failed, or --all" in run("replay", *AGO, code=2).stderr
+    assert "--failed, or --all" in run("replay", *AGO, "--failed", "--all", code=2).stderr
     assert "--since" in run("replay", "--failed", code=2).stderr
     assert "signalpost subscriptions list" in run("replay", document, *AGO, "--failed", code=1).stderr
     assert "signalpost replay list" in run("replay", "get", subscription, document, code=1).stderr

@@ -20,6 +20,8 @@ def test_a_subscription_is_made_listed_paused_resumed_changed_and_deleted(run: R
     assert subscription in run("subscriptions", "list").stdout
     assert run("subscriptions", "pause", subscription).stdout.startswith("Paused.")
     assert json_of(run("subscriptions", "get", subscription, "--json"))["status"] == "paused"
+    assert json_of(run("subscriptions", "resume", subscription, "--json"))["status"] == "active"
+    assert json_of(run("subscriptions", "pause", subscription, "--json"))["status"] == "paused"
     assert run("subscriptions", "resume", subscription).stdout.startswith("Resumed: it catches up.")
     assert "secret" not in run("subscriptions", "get", subscription).stdout
     assert run("subscriptions", "delete", subscription).stdout == f"Deleted {subscription}.\n"
@@ -85,7 +87,7 @@ def test_a_change_of_nothing_or_of_what_cannot_be_read_says_what_to_write(run: R
         (("--header", "x"), "Write --header 'name: value'"),
         (("--retry-delays", "soon"), "Write --retry-delays as seconds with commas"),
     ):
-        assert says in run("subscriptions", "update", subscription, *options, code=1).stderr
+        assert says in run("subscriptions", "update", subscription, *options, code=2).stderr
 
 
 def test_a_secret_is_rotated_and_promoted(run: Run, subscription: str) -> None:

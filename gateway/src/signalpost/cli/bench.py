@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from signalpost.bench.measured import OVERTAKEN, Measured, Size, median
@@ -17,8 +17,8 @@ from signalpost.bench.scenes import SCENES, with_needs
 from signalpost.bench.scenes.flat import LIMIT
 from signalpost.bench.stage import Stage
 from signalpost.bench.workload import Workload
-from signalpost.cli.client import CommandError
-from signalpost.cli.output import Json, console, print_json, print_table, progress, say
+from signalpost.cli.client import CommandError, Misuse
+from signalpost.cli.output import Count, Json, console, print_json, print_table, progress, say
 
 SQLITE = "sqlite:///"
 _SCENES = "; ".join(f"{name}: {scene.about}" for name, scene in SCENES.items())
@@ -44,17 +44,19 @@ def bench(
     scene: Annotated[
         list[str] | None, Parameter(negative="", help=f"Only this; as often as needed. {_SCENES}.")
     ] = None,
-    endpoints: Annotated[int, Parameter(help="Subscriptions in all.")] = 1,
-    tenants: Annotated[int, Parameter(help="Tenants that they are spread over.")] = 1,
-    fan_out: Annotated[int, Parameter(help="How many subscriptions of a tenant get each event.")] = 1,
-    payload: Annotated[int, Parameter(help="Bytes of an event, roughly.")] = 1_300,
-    documents: Annotated[int, Parameter(help="How many documents are changed in turn.")] = 5_000,
+    endpoints: Annotated[Count, Parameter(help="Subscriptions in all.")] = 1,
+    tenants: Annotated[Count, Parameter(help="Tenants that they are spread over.")] = 1,
+    fan_out: Annotated[Count, Parameter(help="How many subscriptions of a tenant get each event.")] = 1,
+    payload: Annotated[Count, Parameter(help="Bytes of an event, roughly.")] = 1_300,
+    documents: Annotated[Count, Parameter(help="How many documents are changed in turn.")] = 5_000,
     ordering: Literal["loose", "strict"] = "loose",
-    tls: Annotated[bool, Parameter(negative="", help="Deliver over TLS.")] = False,
-    events: Annotated[int, Parameter(help="Changes in each run of a scene that is as fast as it can.")] = 30_000,
-    duration: Annotated[float, Parameter(help="Seconds of each run of a scene that is steady.")] = 10.0,
-    backlog: Annotated[int, Parameter(help="Events that lie in the database of the scene backlog.")] = 100_000,
-    runs: Annotated[int, Parameter(help="The table shows their medians.")] = 3,
+    tls: Annotated[bool, Parameter(negative="", show_default=False, help="Deliver over TLS.")] = False,
+    events: Annotated[Count, Parameter(help="Changes in each run of a scene that is as fast as it can.")] = 30_000,
+    duration: Annotated[
+        float, Parameter(validator=validators.Number(gt=0), help="Seconds of each run of a steady scene.")
+    ] = 10.0,
+    backlog: Annotated[Count, Parameter(help="Events that lie in the database of the scene backlog.")] = 100_000,
+    runs: Annotated[Count, Parameter(help="The table shows their medians.")] = 3,
     database_url: Annotated[
         str | None, Parameter(help="Folder in which databases are made, on another disk say: sqlite:///FOLDER.")
     ] = None,
@@ -100,24 +102,24 @@ def judge(found: Mapping[str, Measured]) -> None:
 
 
 def _scenes(asked: Sequence[str] | None, tenants: int) -> list[str]:
-    """Raises CommandError."""
+    """Raises Misuse."""
     for name in asked or ():
         if name not in SCENES:
-            raise CommandError(f"There is no scene {name}: choose from {', '.join(SCENES)}.")
+            raise Misuse(f"There is no scene {name}: choose from {', '.join(SCENES)}.")
     names = with_needs(asked or [name for name, scene in SCENES.items() if scene.in_table])
     if tenants > 1 and not all(SCENES[name].of_many_tenants for name in names):
         able = " or ".join(f"--scene {name}" for name, scene in SCENES.items() if scene.of_many_tenants)
-        raise CommandError(f"With --tenants, choose {able}.")
+        raise Misuse(f"With --tenants, choose {able}.")
     return names
 
 
 def _folder(url: str) -> Path:
-    """Raises CommandError."""
+    """Raises Misuse."""
     if not url.startswith(SQLITE):
-        raise CommandError(f"{url} names no database that there is: give {SQLITE}FOLDER.")
+        raise Misuse(f"--database-url must be {SQLITE}FOLDER, not {url}.")
     folder = Path(url.removeprefix(SQLITE))
     if not folder.is_dir():
-        raise CommandError(f"{folder} is no folder: make it first. (sqlite:////tmp/x is /tmp/x, sqlite:///x is ./x.)")
+        raise Misuse(f"There is no folder {folder}: make it first. (sqlite:////tmp/x is /tmp/x, sqlite:///x is ./x.)")
     return folder
 
 

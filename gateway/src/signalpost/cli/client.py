@@ -39,6 +39,10 @@ class CommandError(SignalpostError):
     """The command could not be done; the message says what to do next. Exit code 1."""
 
 
+class Misuse(CommandError):
+    """The command was not understood; the message says how to write it. Exit code 2."""
+
+
 class NoAnswer(CommandError):
     """The connection could not be made, or it ended before the answer did."""
 

@@ -50,6 +50,8 @@ def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir:
     """
     if to.exists():
         raise CommandError(f"{to} exists; give a new file's name.")
+    if not to.parent.is_dir():
+        raise CommandError(f"There is no folder {to.parent}: make it first.")
     began = time.monotonic()
     maintenance.back_up(find_database(data_dir), to)
     seconds = time.monotonic() - began
@@ -69,8 +71,9 @@ def restore(backup: Annotated[Path, Parameter(help="What `db backup` made.")], /
 
     Example: signalpost db restore /backups/signalpost-monday.db --data-dir ./data
     """
-    faults = maintenance.check(backup)
-    if faults:
+    if not backup.is_file():
+        raise CommandError(f"There is no backup {backup}.")
+    if faults := maintenance.check(backup):
         raise CommandError(
             "This backup has faults, nothing was changed:\n" + "\n".join(f"  {fault}" for fault in faults)
         )
@@ -90,7 +93,7 @@ def prune(
     *,
     retention_days: Annotated[str | None, Parameter(help="Days to keep. [SIGNALPOST_RETENTION_DAYS, or 30]")] = None,
     compact: Annotated[
-        bool, Parameter(negative="", help="Give the space back to the disk; this takes longer.")
+        bool, Parameter(negative="", show_default=False, help="Give the space back to the disk; this takes longer.")
     ] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -127,7 +130,7 @@ def prune(
     print_table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing.")
     for subscription, lost in pruned.lost.items():
         say(f"The subscription {subscription} lost up to {lost:,} events that it was behind.")
-    say(f"Kept the last {days} days. Of the file's {size:,} bytes {free:,} are free for what comes.")
+    say(f"Days kept: {days}. Of the file's {size:,} bytes, {free:,} are free for what comes.")
     if free and not compact:
         say("To give them back to the disk: signalpost db prune --compact")
 
@@ -136,7 +139,12 @@ def prune(
 def scrub(
     *,
     remove_orphans: Annotated[
-        bool, Parameter(negative="", help="Remove the files that are nobody's; never one that is on its way in.")
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Remove the files that no version points to; never one that is being uploaded.",
+        ),
     ] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -180,6 +188,8 @@ def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
         print_json([*({"name": name, "rows": rows, "bytes": size} for name, rows, size in found), kept])
     else:
         print_table(
-            ("what", "rows", "bytes"), [(name, f"{rows:,}", f"{size:,}") for name, rows, size in found], "Nothing."
+            ("what", "rows", "bytes"),
+            [(name, None if rows is None else f"{rows:,}", f"{size:,}") for name, rows, size in found],
+            "Nothing.",
         )
         say(f"Files of versions, beside the database: {files:,} with {file_bytes:,} bytes.")

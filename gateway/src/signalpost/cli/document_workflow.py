@@ -64,7 +64,7 @@ def history(
     external_id: ExternalId,
     /,
     *,
-    deleted: Annotated[bool, Parameter(negative="", help="Also if the document was deleted.")] = False,
+    deleted: Annotated[bool, Parameter(negative="", show_default=False, help="Also of a deleted document.")] = False,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, BinaryIO
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-from signalpost.cli.client import Client, CommandError, connect, path, reasons
+from signalpost.cli.client import Client, CommandError, Misuse, connect, path, reasons
 from signalpost.cli.document_files import download as fetch_file
 from signalpost.cli.document_files import newest
 from signalpost.cli.document_files import upload as send_file
@@ -110,7 +110,7 @@ def update(external_id: ExternalId, /, *, set_: Fields = None, as_json: Json = F
     """
     fields = _fields(set_)
     if not fields:
-        raise CommandError("Say what to change: --set field=value")
+        raise Misuse("Say what to change: --set field=value")
     _show(connect(_set(fields)).call("PATCH", path("documents", external_id), body=fields).content, as_json)
 
 
@@ -130,7 +130,7 @@ def upload(
     file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file.")],
     /,
     *,
-    publish: Annotated[bool, Parameter(negative="", help="Publish it at once.")] = False,
+    publish: Annotated[bool, Parameter(negative="", show_default=False, help="Publish it at once.")] = False,
     as_json: Json = False,
 ) -> None:
     """Upload a file as a document's next version: 0.1, 0.2, … or, published, 1.0.
@@ -332,7 +332,7 @@ def _fields(pairs: list[str] | None) -> dict[str, Any]:
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
         if not separator:
-            raise CommandError(f"Write --set field=value, not {pair}")
+            raise Misuse(f"Write --set field=value, not {pair}")
         try:
             fields[name] = json.loads(value)
         except ValueError:

@@ -49,7 +49,7 @@ def show(found: Scrubbed, removed: int) -> None:
     if lost:
         rows = [(what, each.external_id, each.number, each.tenant, each.file.name) for what, each in lost]
         print_table(("state", "document", "version", "tenant", "file"), rows, "")
-    say(f"Of {found.files:,} files with {found.bytes:,} bytes {sound:,} are sound.")
+    say(f"Sound files: {sound:,} of {found.files:,}, {found.bytes:,} bytes.")
     if removed:
         say(f"Files that no version points to, removed: {removed:,}.")
     elif found.orphans:

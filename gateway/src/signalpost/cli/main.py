@@ -8,8 +8,9 @@ from cyclopts import App, Group
 
 from signalpost import VERSION
 from signalpost.cli import deliveries, documents, events, replay, subscriptions
-from signalpost.cli.output import complain, discard_output, misuse
-from signalpost.domain.errors import SignalpostError
+from signalpost.cli.client import Misuse
+from signalpost.cli.output import complain, discard_output, misuse, remarks
+from signalpost.domain.errors import SignalpostError, WrongSetting
 
 HELP = """A webhook gateway for document events.
 
@@ -52,7 +53,14 @@ _HERE = Group.create_ordered("On the gateway's machine")
 _ANYWHERE = Group.create_ordered("With a running gateway")
 _MORE = Group.create_ordered("More")
 
-app = App(name="signalpost", help=HELP, help_format="plaintext", version=VERSION, error_formatter=misuse)
+app = App(
+    name="signalpost",
+    help=HELP,
+    help_format="plaintext",
+    version=VERSION,
+    error_console=remarks,
+    error_formatter=misuse,
+)
 app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
 app.command("signalpost.cli.bench:bench", help=BENCH_HELP, group=_HERE)
 app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
@@ -71,7 +79,7 @@ def main() -> None:
         app()
     except SignalpostError as error:
         complain(str(error))
-        _end(1)
+        _end(2 if isinstance(error, Misuse | WrongSetting) else 1)
     except KeyboardInterrupt:
         _end(130)
     except BrokenPipeError:

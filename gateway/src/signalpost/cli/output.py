@@ -12,13 +12,14 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
-from cyclopts import CycloptsError, Parameter, validators
+from cyclopts import CycloptsError, Parameter, UnusedCliTokensError, validators
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 from rich.text import Text
 
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON, for scripts.")]
-Limit = Annotated[int, Parameter(validator=validators.Number(gte=1), help="Show at most so many.")]
+Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+Limit = Annotated[Count, Parameter(help="Show at most this many.")]
 
 _STYLES = {
     "active": "green", "healthy": "green", "delivered": "green", "closed": "green", "finished": "green",
@@ -152,7 +153,9 @@ def complain(problem: str) -> None:
 
 def misuse(error: CycloptsError) -> Text:
     """What is wrong with a command as it was given. Exit code 2."""
-    return _complaint(f"{error}\nSee: {' '.join(('signalpost', *(error.command_chain or ())))} --help")
+    unused = error.unused_tokens if isinstance(error, UnusedCliTokensError) else None
+    said = str(error) if unused is None else f"Not understood: {' '.join(unused)}."
+    return _complaint(f"{said}\nSee: {' '.join(('signalpost', *(error.command_chain or ())))} --help")
 
 
 def _complaint(problem: str) -> Text:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-from signalpost.cli.client import Client, CommandError, Refused, connect, path
+from signalpost.cli.client import Client, CommandError, Misuse, Refused, connect, path
 from signalpost.cli.moments import WAYS, Moment, now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, progress, remark, say
 from signalpost.domain.timestamps import format_timestamp
@@ -49,7 +49,7 @@ def replay(
     Example: signalpost replay --since 2h --failed --dry-run
     """
     if failed == all_:
-        raise CommandError("Say what to send again: --failed, or --all for delivered ones too.")
+        raise Misuse("Say what to send again: --failed, or --all for delivered ones too.")
     body: dict[str, object] = {
         "from": since,
         "to": until or format_timestamp(now()),

@@ -22,7 +22,7 @@ from signalpost.api.front import server_config
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, console, discard_output, print_json, print_table, say
-from signalpost.domain.errors import StartError
+from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.engine.collector import spare_the_collector
 from signalpost.engine.sender import SenderSettings
 from signalpost.gateway import IDLE_SECONDS, Gateway
@@ -70,7 +70,7 @@ def serve(
     log_level: Annotated[str | None, _help("log_level")] = None,
     log_format: Annotated[str | None, _help("log_format")] = None,
     show_settings: Annotated[
-        bool, Parameter(negative="", help="Print every setting and where it is from; end.")
+        bool, Parameter(negative="", show_default=False, help="Print every setting and where it comes from, and end.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +86,7 @@ def serve(
         _show(settings_shown(os.environ, flags), unknown, as_json=as_json)
         return
     if as_json:
-        raise StartError("--json is for --show-settings; log lines are JSON with --log-format json.")
+        raise WrongSetting("--json is for --show-settings; log lines are JSON with --log-format json.")
     settings = read_settings(os.environ, flags)
     set_up_logs(settings.log_level, settings.log_format)
     for variable in unknown:

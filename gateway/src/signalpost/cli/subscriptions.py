@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.client import CommandError, connect, path
+from signalpost.cli.client import CommandError, Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
 
 app = App(
@@ -131,19 +131,22 @@ def update(
     if no_rate_limit:
         body["rateLimit"] = None
     if not body:
-        raise CommandError("Say what to change, such as --url https://…")
+        raise Misuse("Say what to change, such as --url https://…")
     changed = connect({**OPTIONS, "/url": "--url"}).call("PATCH", path("subscriptions", subscription), body=body)
     _show(changed.content, as_json)
 
 
 @app.command
-def pause(subscription: SubscriptionId, /) -> None:
-    """Stop sending; what comes meanwhile waits.
+def pause(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
+    """Stop sending; events that are made meanwhile wait.
 
     Example: signalpost subscriptions pause 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    connect().call("PATCH", path("subscriptions", subscription), body={"status": "paused"})
-    say("Paused. What comes meanwhile waits for `signalpost subscriptions resume`.")
+    paused = connect().call("PATCH", path("subscriptions", subscription), body={"status": "paused"})
+    if as_json:
+        print_json(paused.content)
+    else:
+        say(f"Paused. Events wait until you resume it: signalpost subscriptions resume {subscription}")
 
 
 @app.command
@@ -152,8 +155,9 @@ def resume(
     /,
     *,
     skip_backlog: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Give up what came meanwhile, and what was waiting.")
+        bool, Parameter(negative="", show_default=False, help="Skip everything that waits; send only what comes next.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Send again, from where it stopped, or from now on.
 
@@ -162,8 +166,11 @@ def resume(
     body: dict[str, object] = {"status": "active"}
     if skip_backlog:
         body["skipBacklog"] = True
-    connect(OPTIONS).call("PATCH", path("subscriptions", subscription), body=body)
-    say("Resumed from now on." if skip_backlog else "Resumed: it catches up.")
+    resumed = connect(OPTIONS).call("PATCH", path("subscriptions", subscription), body=body)
+    if as_json:
+        print_json(resumed.content)
+    else:
+        say("Resumed from now on." if skip_backlog else "Resumed: it catches up.")
 
 
 @app.command
@@ -244,7 +251,7 @@ def _headers(pairs: list[str] | None) -> dict[str, str] | None:
     for pair in pairs:
         name, separator, value = pair.partition(":")
         if not separator:
-            raise CommandError(f"Write --header 'name: value', not {pair}")
+            raise Misuse(f"Write --header 'name: value', not {pair}")
         headers[name.strip()] = value.strip()
     return headers
 
@@ -255,7 +262,7 @@ def _delays(text: str | None) -> list[int] | None:
     try:
         return [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:
-        raise CommandError(f"Write --retry-delays as seconds with commas, such as 10,60,300, not {text}") from None
+        raise Misuse(f"Write --retry-delays as seconds with commas, such as 10,60,300, not {text}") from None
 
 
 def _show(subscription: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - the command's own option

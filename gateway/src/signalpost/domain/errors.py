@@ -21,7 +21,8 @@
     │   ├── Crowded            503: nothing was looked at
     │   ├── DiskNearlyFull     503: nothing was changed
     │   └── OutcomeUnknown     503: the change may or may not have been made
-    └── StartError             the operator's: a wrong setting, a data directory in use
+    └── StartError             the operator's: a data directory in use, a database of another program
+        └── WrongSetting       a setting whose value cannot be meant
 
 Messages tell the reader what to do; none carries a secret.
 """
@@ -196,3 +197,7 @@ class OutcomeUnknown(Unavailable):
 
 class StartError(SignalpostError):
     """Signalpost cannot start as it was told to; the message says what to change."""
+
+
+class WrongSetting(StartError):
+    """A setting cannot have the value that it was given; the message names it, and what it can have."""

@@ -59,7 +59,9 @@ def check(database: Path) -> list[str]:
             if _SINCE.get(fault, 1) in migrations and (example := rows(connection, statement)):
                 found.append(f"There is {fault}: {example[0][0]}.")
         connection.close()
-    except (apsw.Error, StartError) as error:
+    except StartError as error:
+        return [str(error)]
+    except apsw.Error as error:
         return [f"{database} cannot be read as a Signalpost database: {error}"]
     return found
 
@@ -207,14 +209,14 @@ def add_key(database: Path, key: ApiKey) -> None:
         connection.close()
 
 
-def sizes(database: Path) -> list[tuple[str, int, int]]:
-    """Tables and indexes, the largest first: name, rows (of tables), bytes."""
+def sizes(database: Path) -> list[tuple[str, int | None, int]]:
+    """Tables and indexes, the largest first: name, rows (None of an index), bytes."""
     connection = connect_beside(database)
     try:
         tables = {name for (name,) in rows(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
         pages = rows(connection, "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC")
         return [
-            (name, rows(connection, f'SELECT count(*) FROM "{name}"')[0][0] if name in tables else 0, size)  # noqa: S608
+            (name, rows(connection, f'SELECT count(*) FROM "{name}"')[0][0] if name in tables else None, size)  # noqa: S608
             for name, size in pages
         ]
     finally:
