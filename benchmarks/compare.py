@@ -1,7 +1,7 @@
 """Whether a change made anything faster: two checkouts measured in turns, so that a noisy minute hits both alike.
 
     git worktree add --detach ../before COMMIT
-    python benchmarks/compare.py ../before . --rounds 5 --scene api --scene import --events 20000
+    .venv/bin/python benchmarks/compare.py ../before . --rounds 5 --scene api --scene import --events 20000
 
 All other options go to `signalpost bench`. Both run with the packages of this environment. What to compare is the CPU
 that the measured process spends on each delivery: a rate belongs to its minute.

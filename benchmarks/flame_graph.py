@@ -1,6 +1,6 @@
 """Draws counted stacks as a flame graph: each function as wide as it was often under way, above what called it.
 
-    python benchmarks/flame_graph.py profile.collapsed profile.svg
+    .venv/bin/python benchmarks/flame_graph.py profile.collapsed profile.svg
 
 Takes the collapsed form that profile_scene.py writes. A pointer on a function tells its whole name and its share.
 """

@@ -1,6 +1,6 @@
 """Writes docs/first-ten-minutes.md: a session that is really run, with what it printed.
 
-`python docs/make_first_ten_minutes.py`. A test runs the same session and fails where a command of it does.
+`.venv/bin/python docs/make_first_ten_minutes.py`. A test runs the same session and fails where a command of it does.
 """
 
 import contextlib
@@ -27,8 +27,9 @@ SNAPSHOTS = """\
 
 HEAD = """# The first ten minutes
 
-A session that really ran, in an empty folder, with `signalpost` on the path (`.venv/bin` after any `make` target). It
-was written by `python docs/make_first_ten_minutes.py`; ids and times are those of its run.
+Everything below really ran, in a folder of its own that has a copy of [`receiver.py`](../examples/receiver.py), with
+`.venv/bin` on the `PATH` (any `make` target sets it up). `.venv/bin/python docs/make_first_ten_minutes.py` writes this
+page; ids and times are those of its run.
 """
 
 
@@ -105,7 +106,7 @@ def play(folder: Path, port: int, receiver_port: int) -> str:
 
 
 def _subscribe(session: Session, receiver_port: int) -> str:
-    session.say("Subscribe the receiver, and try it before anything real is sent.")
+    session.say("Subscribe the receiver, and try it out before anything real is sent.")
     url = f"http://127.0.0.1:{receiver_port}/"
     made = session.run(f"signalpost subscriptions create {url} --name 'My receiver' --secret '{SECRET}'")
     subscription: str = re.findall(r"^id +(\S+)", made, re.MULTILINE)[0]
@@ -114,7 +115,7 @@ def _subscribe(session: Session, receiver_port: int) -> str:
 
 
 def _create(session: Session, received: Path) -> str:
-    session.say("Create a document. The change is in the log, and delivered, by the time you look.")
+    session.say("Create a document. By the time you look, the change is in the log and delivered.")
     made = session.run("signalpost documents create --type NDA --title 'Mutual NDA' --owner me@example.com")
     document: str = re.findall(r"^externalId +(\S+)", made, re.MULTILINE)[0]
     session.run("signalpost events list")
@@ -125,17 +126,17 @@ def _create(session: Session, received: Path) -> str:
 
 
 def _fail_and_recover(session: Session, subscription: str, document: str, receive: str) -> None:
-    session.say("Now the receiver is stopped, and the document changes: the delivery waits for its retry.")
+    session.say("Now the receiver has been stopped, and the document changes: the delivery waits for its retry.")
     session.run(f"signalpost documents update {document} --set title='Mutual NDA, final' --set contractValue=1500.0")
     session.run_until("signalpost deliveries list --status retrying", lambda printed: "retrying" in printed)
     event = session.run(f"signalpost deliveries list {subscription} --status retrying --json | grep -o '\"eventId\": "
                         "\"[^\"]*\"' | cut -d'\"' -f4").strip()  # fmt: skip
-    session.say("Why? Every attempt is kept. With the receiver back, send it again without waiting.")
+    session.say("Why? Every attempt is kept. Once the receiver is back, send it again without waiting.")
     session.run(f"signalpost deliveries get {subscription} {event}")
     with session.background(receive, "listening on") as received:
         session.run(f"signalpost deliveries retry {subscription} {event}")
         session.run_until(f"signalpost deliveries get {subscription} {event}", lambda printed: "delivered" in printed)
-        session.say("Send everything of the last hour again: first only count it, then do it.")
+        session.say("Resend everything from the last hour: first just count it, then do it.")
         session.run(f"signalpost replay {subscription} --since 1h --all --dry-run")
         session.run(f"signalpost replay {subscription} --since 1h --all --wait")
         until = time.monotonic() + SECONDS
@@ -146,18 +147,19 @@ def _fail_and_recover(session: Session, subscription: str, document: str, receiv
 
 def _go_on(session: Session, subscription: str, port: int) -> None:
     session.say(
-        "Import what another system keeps, one snapshot a line. What is wrong with a line is said field by field."
+        "Import documents that another system keeps, one snapshot per line. A bad line is explained field by field."
     )
+    session.run("cat archive.ndjson")
     session.run("signalpost documents import archive.ndjson", status=1)
     session.run("signalpost documents list --status executed")
-    session.say("Change the secret without losing an event: both sign until the new one is promoted.")
+    session.say("Change the secret without losing an event: both secrets sign until the new one is promoted.")
     session.run(f"signalpost subscriptions rotate {subscription} --overlap-hours 48")
     session.run(f"signalpost subscriptions promote {subscription}")
-    session.say("A key for a colleague; the page for people, the description for programs, the numbers for Prometheus.")
+    session.say("A key for a colleague, the API's description for people, and numbers for Prometheus.")
     session.run("signalpost keys create 'support desk'")
     session.run(f"curl -s http://127.0.0.1:{port}/docs | head -c 60")
     session.run(f"curl -s http://127.0.0.1:{port}/metrics | grep '^signalpost_attempts_total'")
-    session.say("The database is checked and copied while the gateway runs.")
+    session.say("Check and back up the database while the gateway runs.")
     session.run("signalpost db check && signalpost db backup monday.db")
 
 

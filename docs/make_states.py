@@ -1,4 +1,4 @@
-"""Writes docs/states.md from the tables in the code: `python docs/make_states.py`. A test keeps it so."""
+"""Writes docs/states.md from the tables in the code: `.venv/bin/python docs/make_states.py`. A test keeps it so."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -14,7 +14,7 @@ Inputs = TypeVar("Inputs", bound=Enum)
 
 HEAD = """# States
 
-Made from the tables in the code by `python docs/make_states.py`; do not edit.
+Generated from the tables in the code by `.venv/bin/python docs/make_states.py`; do not edit.
 """
 
 
@@ -47,9 +47,9 @@ def _section(title: str, transitions: Mapping[States, Mapping[Inputs, States]]) 
 # --- A document -------------------------------------------------------------------------------------------------------
 
 WORDS = {
-    Kind.AGREE: "{to}, once everybody agreed",
-    Kind.RESUME: "the status before; {to} if it was imported paused",
-    Kind.EXPIRE: "{to}, when `expiresAt` is over; paused ones once they are resumed",
+    Kind.AGREE: "{to}, once everybody has agreed",
+    Kind.RESUME: "the previous status; {to} if it was imported paused",
+    Kind.EXPIRE: "{to}, when `expiresAt` has passed; a paused one shows it once resumed",
 }
 """Of what becomes of it; elsewhere the status alone."""
 

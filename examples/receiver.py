@@ -1,9 +1,10 @@
 """A receiver in a few lines: verifies what it gets with the receiver kit, and prints it.
 
-python examples/receiver.py "the subscription's secret" [port]
+.venv/bin/python examples/receiver.py "the subscription's secret" [port]
 """
 
 import sys
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from signalpost_receiver import ReceiverError, Verifier
@@ -29,8 +30,9 @@ def main(secret: str, port: int = 9000) -> None:
         def log_message(self, *_: object) -> None:
             """Only what was verified or refused is printed."""
 
-    print(f"listening on http://127.0.0.1:{port}", flush=True)
-    HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    with HTTPServer(("127.0.0.1", port), Handler) as server, suppress(KeyboardInterrupt):
+        print(f"listening on http://127.0.0.1:{port}", flush=True)
+        server.serve_forever()
 
 
 if __name__ == "__main__":
