@@ -15,9 +15,8 @@ _FORBIDDEN: Final = frozenset('/\\:*?"<>|%')
 def filename(title: str, content_type: str) -> str:
     """The title with the extension of its content's type: no separators, no control or format characters, no dots in
     front."""
-    seen = "".join(character if _is_plain(character) else " " for character in unicodedata.normalize("NFC", title))
     extension = f".{EXTENSIONS[content_type]}" if content_type in EXTENSIONS else ""
-    base = " ".join(seen.split()).strip(". ")
+    base = _harmless(unicodedata.normalize("NFC", title))
     if extension and base.lower().endswith(extension):
         base = base[: -len(extension)].rstrip(". ")
     cut = base.encode()[:_BYTES_MOST].decode(errors="ignore").rstrip(". ")
@@ -29,9 +28,15 @@ def disposition(name: str) -> str:
     if name.isascii():
         return f'attachment; filename="{name}"'
     stem, dot, extension = name.rpartition(".")
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().strip(". ")
+    # Only now: what was decomposed may have become one of those, such as a wide quotation mark.
+    plain = _harmless(unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode())
     fallback = (plain if any(character.isalnum() for character in plain) else _FALLBACK) + dot + extension
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _harmless(text: str) -> str:
+    seen = "".join(character if _is_plain(character) else " " for character in text)
+    return " ".join(seen.split()).strip(". ")
 
 
 def _is_plain(character: str) -> bool:
