@@ -139,6 +139,14 @@ def test_what_is_no_number_is_named_wherever_it_is(world: "World", number: str) 
     world.refuses("POST", "/v1/documents", body.encode(), status=400, at=at, code="not_a_number")
 
 
+def test_no_more_that_is_no_number_is_named_than_a_person_can_read(world: "World") -> None:
+    """A body of the limit would have had an answer of 33 MB; with a long name, one larger than any memory."""
+    numbers = ",".join(["NaN"] * 1000)
+    for name, at in (("title", tuple(f"/title/{index}" for index in range(100))), ("x" * 100_000, ("",))):
+        body = f'{{"{name}": [{numbers}]}}'
+        world.refuses("POST", "/v1/documents", body.encode(), status=400, at=at, code="not_a_number")
+
+
 def test_what_is_no_number_is_refused_though_a_repeated_name_hides_it(world: "World") -> None:
     body = '{"title": "x", "contractValue": NaN, "contractValue": 1, ' + REST + "}"
     world.refuses("POST", "/v1/documents", body.encode(), status=400, at=("",), code="not_a_number")

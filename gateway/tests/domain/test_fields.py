@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain import fields
+from signalpost.domain.document import additional_facts, additional_facts_patch
+from signalpost.domain.endpoint import headers
 from signalpost.domain.errors import Invalid
-from signalpost.domain.fields import Bad, Check
+from signalpost.domain.fields import Bad, Check, Several
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -201,6 +203,18 @@ def test_every_bad_unknown_and_missing_field_is_named_at_once() -> None:
         ("/c", "required"),
     }
     assert caught.value.status == 422
+
+
+@pytest.mark.parametrize("check", [additional_facts, additional_facts_patch, headers])
+def test_with_as_many_wrong_as_can_be_named_the_rest_is_not_looked_at(check: Check) -> None:
+    """A body of the limit has room for a hundred thousand: they would hold everybody up."""
+    wrong: dict[str, Any] = {str(number): [] for number in range(1000)}
+    with pytest.raises(Invalid) as caught:
+        fields.check_object(wrong, {}, required=("a",))
+    assert [error.pointer for error in caught.value.errors] == [*(f"/{name}" for name in range(100)), "/a"]
+    with pytest.raises(Several) as several:
+        check(wrong)
+    assert [bad.below for bad in several.value.bads if bad.below] == [(str(name),) for name in range(100)]
 
 
 @pytest.mark.parametrize("value", [None, 1, "a", [], [{}], True])

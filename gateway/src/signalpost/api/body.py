@@ -7,18 +7,21 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from signalpost.domain.errors import FieldError, Unparseable
+from signalpost.domain.errors import FieldError, Invalid, Unparseable
 from signalpost.domain.fields import pointer
 
 BODY_MAX_BYTES = 1024 * 1024
 DEPTH_MAX = 100
 DIGITS_MAX = 4300
 """Of a whole number: what Python turns into one by default."""
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]:,]', re.DOTALL)
+PLACES_MOST_CHARACTERS = 64 * 1024
+"""Of the places that one problem names: the same long name is in those of all that is below it."""
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]', re.DOTALL)
 _decode = msgspec.json.Decoder().decode
 
 
@@ -61,9 +64,11 @@ def _read_slowly(body: bytes) -> Any:
         raise _unparseable("invalid_json", f"This is not JSON: {error.msg}", text, error.pos) from None
     if strange:
         detail = "NaN, infinities and numbers beyond a double's range are not JSON numbers."
-        # A name that is repeated hides the earlier value: then the body as a whole is named.
-        places = [pointer(*where) for where in _not_finite(value, ())] or [""]
-        errors = [FieldError(place, "not_a_number", detail) for place in places]
+        found = list(islice(_not_finite(value, ()), Invalid.NAMED_MOST))
+        if sum(len(name) for where in found for name in where) > PLACES_MOST_CHARACTERS:
+            found = []
+        # A name that is repeated hides the earlier value: then, too, the body as a whole is named.
+        errors = [FieldError(pointer(*where), "not_a_number", detail) for where in found or [()]]
         raise Unparseable("not_a_number", detail, errors=errors)
     return value
 

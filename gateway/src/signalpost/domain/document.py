@@ -113,6 +113,8 @@ def _facts(value: Any, *, removable: bool) -> dict[str, Any]:
     bads: list[Bad] = []
     checked: dict[str, Any] = {}
     for name, given in value.items():
+        if len(bads) >= Invalid.NAMED_MOST:
+            break
         try:
             _check_fact_name(name)
             checked[name] = None if given is None and removable else _fact(given)

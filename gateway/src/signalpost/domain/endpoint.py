@@ -8,6 +8,7 @@ import idna
 from msgspec import Struct
 
 from signalpost.domain import fields
+from signalpost.domain.errors import Invalid
 from signalpost.domain.fields import Bad, Several
 from signalpost.domain.request import Target
 
@@ -127,6 +128,8 @@ def headers(value: Any) -> dict[str, str]:
     bads: list[Bad] = []
     seen: set[str] = set()
     for name, given in value.items():
+        if len(bads) >= Invalid.NAMED_MOST:
+            break
         try:
             _check_header(name, given)
             if name.lower() in seen:

@@ -77,12 +77,15 @@ class Several(ValueError):
 
 
 def check_object(value: Any, checks: Mapping[str, Check], required: Iterable[str] = ()) -> dict[str, Any]:
-    """The object's fields, normalised. Raises Invalid naming every bad, unknown or missing field."""
+    """The object's fields, normalised. Raises Invalid naming every bad, unknown or missing field; with as many as it
+    can name the rest is not looked at."""
     if not isinstance(value, dict):
         raise Invalid([FieldError("", "wrong_type", "The body must be a JSON object.")])
     errors: list[FieldError] = []
     checked: dict[str, Any] = {}
     for name, given in value.items():
+        if len(errors) >= Invalid.NAMED_MOST:
+            break
         check = checks.get(name)
         if check is None:
             errors.append(
