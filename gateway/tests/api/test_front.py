@@ -432,6 +432,17 @@ def test_a_client_that_waits_to_be_asked_for_its_body_is_asked_only_if_it_is_wan
         refused(until_closed(connection), 401, "unknown_key")
 
 
+def test_a_client_of_http_1_0_is_not_asked_for_its_body(world: "World") -> None:
+    """It would take `100 Continue` for the answer (RFC 9110, 10.1.1)."""
+    old = creation(world, "expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
+    head, end, body = old.partition(b"\r\n\r\n")
+    with connected(world) as connection:
+        connection.sendall(head + end)
+        assert world.get("/health/live").status == 200  # by now the head before it was read
+        connection.sendall(body)
+        assert until_closed(connection).startswith(b"HTTP/1.1 201 ")
+
+
 def test_a_client_that_sends_no_more_still_has_its_answer(world: "World") -> None:
     with connected(world) as connection:
         connection.sendall(creation(world))

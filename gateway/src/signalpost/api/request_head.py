@@ -79,7 +79,7 @@ def read_head(head: bytes) -> RequestHead:
         http_1_1=minor == b"1",
         headers=headers,
         length=_length(named, http_1_1=minor == b"1"),
-        expects_continue=named.get(b"expect", b"").lower() == b"100-continue",
+        expects_continue=minor == b"1" and named.get(b"expect", b"").lower() == b"100-continue",
     )
 
 
