@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import timedelta
+from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -291,6 +292,14 @@ BYTES_PAIRS = st.lists(st.tuples(NAMES.map(str.encode) | st.binary(), st.binary(
 def test_verify_is_total_on_forged_requests(body: bytes, headers: Any, max_age: timedelta | None) -> None:
     with pytest.raises(VerificationError):
         Verifier([OLD, NEW], max_age=max_age, clock=lambda: NOW).verify(body, headers)
+
+
+def test_headers_as_an_email_parser_gives_them_are_refused_as_any_others() -> None:
+    """What is not ASCII comes as an object of its own."""
+    for name in sorted(request(OLD, NEW)):
+        parsed = message_from_bytes(name.encode() + b": \xff\n\n")
+        with pytest.raises(VerificationError):
+            Verifier(OLD).verify(BODY, parsed)
 
 
 @given(body=st.binary(), changes=st.dictionaries(NAMES, VALUES, max_size=2))
