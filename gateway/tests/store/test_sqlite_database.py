@@ -151,6 +151,15 @@ def test_a_database_that_may_only_be_read_is_told_at_once(database: Path) -> Non
     vfs.unregister()
 
 
+def test_a_new_database_is_its_owners_alone_whatever_folder_it_is_in(database: Path) -> None:
+    database.parent.chmod(0o755)
+    connection = connect(database)
+    migrate(connection, 0)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in database.parent.iterdir()}
+    connection.close()
+    assert modes == {f"signalpost.db{suffix}": 0o600 for suffix in ("", "-wal", "-shm")}
+
+
 def test_commits_are_durable_before_they_are_told(database: Path) -> None:
     """`synchronous=FULL` in a WAL: the log is synced at every commit."""
     connection = connect(database)

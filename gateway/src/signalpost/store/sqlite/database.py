@@ -58,6 +58,8 @@ class DataDirectory:
 
 def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> apsw.Connection:
     """A connection for one thread at a time."""
+    if not read_only:
+        make_private(path)
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     try:
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
@@ -74,6 +76,13 @@ def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> a
     except apsw.Error as error:
         raise StartError(f"The database {path} cannot be opened: {_reason(error)}.") from None
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that its owner alone reads, if there is none: SQLite would let all read what it makes, and it
+    gives a WAL the mode of its database. Whatever is wrong with the path, SQLite will say."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def is_shortage(error: apsw.Error) -> bool:

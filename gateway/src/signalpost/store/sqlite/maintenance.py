@@ -15,7 +15,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
 from signalpost.domain.version import KeptVersion, StoredFile
 from signalpost.store.sqlite import codec, reads, retention
-from signalpost.store.sqlite.database import applied, connect, connect_beside, migrate, rows
+from signalpost.store.sqlite.database import applied, connect, connect_beside, make_private, migrate, rows
 
 PRUNED_AT_ONCE = 1_000
 _PRUNED = ("event", "step", "attempt", "delivery", "idempotency", "subscription")
@@ -71,6 +71,7 @@ def back_up(database: Path, to: Path) -> None:
     draft = _beside(to, ".part")
     draft.unlink(missing_ok=True)
     connection = connect(database, read_only=True)
+    make_private(draft)
     try:
         # Not the backup API: that starts over at every write of another process.
         connection.execute("VACUUM INTO ?", (str(draft),))
@@ -79,7 +80,6 @@ def back_up(database: Path, to: Path) -> None:
         raise StartError(f"The copy to {to} failed: {error}.") from None
     finally:
         connection.close()
-    draft.chmod(0o600)
     if faults := check(draft):
         raise StartError(f"The copy {draft} has faults: {faults[0]}")
     draft.rename(to)
