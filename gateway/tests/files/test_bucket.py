@@ -12,6 +12,7 @@ import pytest
 from gateway.tests.files.conftest import PDF, Cabinet, stored
 from gateway.tests.patience import PATIENCE
 
+from signalpost.domain.errors import StartError
 from signalpost.files.bucket import PUT_SECONDS, Bucket
 from signalpost.files.folder import Folder
 
@@ -45,6 +46,26 @@ def test_an_upload_to_a_bucket_that_hangs_ends_when_it_is_cancelled(
             assert unheard == []
 
         asyncio.run(scenario())
+
+
+def test_an_endpoint_with_a_password_in_it_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every download link would lead to it, and every error say it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://somebody:canary@127.0.0.1:1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.setenv(name, "x")
+
+    async def scenario() -> None:
+        bucket = Bucket(
+            "s3://any", Folder(tmp_path / "drafts", ThreadPoolExecutor(1), os.urandom), ThreadPoolExecutor(1)
+        )
+        with pytest.raises(StartError, match="AWS_ENDPOINT_URL") as caught:
+            await bucket.check()
+        assert "canary" not in str(caught.value)
+        await bucket.close()
+
+    asyncio.run(scenario())
 
 
 async def _upload(cabinet: Cabinet) -> None:

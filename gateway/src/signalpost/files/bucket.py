@@ -63,6 +63,11 @@ class Bucket:
     async def check(self) -> None:
         """Whether it is there and open to these credentials. Raises StartError."""
         try:
+            if urlsplit(await obstore.sign_async(self._objects, "GET", "any", _PUT_LINK)).username is not None:
+                raise StartError(
+                    "AWS_ENDPOINT_URL must have no user name and no password: links would tell them. Credentials are "
+                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+                )
             async for _ in obstore.list(self._objects, chunk_size=1):
                 return
         except (BaseError, OSError) as error:
