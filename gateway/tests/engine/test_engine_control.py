@@ -443,6 +443,29 @@ def test_a_retry_by_hand_is_not_lost_when_the_lane_turns_out_to_be_another_owner
     world.run(scenario)
 
 
+def test_a_retry_by_hand_that_a_lane_loaded_anew_finds_in_the_store_is_made_once(world: World) -> None:
+    """The lane is read between the retry's commit and the word of it. So it hears of it twice."""
+
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        await life.create("x")
+        await life.until_recorded()
+        world.faults.slow_read = 1.0
+        await life.change("a", ordering="strict")
+        world.faults.slow_word = 2.0
+        asked = asyncio.create_task(life.retry("a", 1))
+        await asyncio.sleep(0.5)
+        world.faults.slow_read = 0.0
+        world.faults.record = Unavailable("the disk is full")
+        await asked
+        world.faults.record = None
+        await asyncio.sleep(60)
+        assert [(call.attempt, call.replay) for call in world.endpoint("a").of(1)] == [(1, False), (1, True)]
+        assert [attempt.run for attempt in life.attempts("a", 1)] == [0, 1]
+
+    world.run(scenario)
+
+
 def test_what_a_fenced_lane_had_under_way_holds_nothing_up(world: World) -> None:
     """Whatever the fence drops is no longer counted as not recorded, or as under way: it is more than both bounds."""
 

@@ -328,7 +328,7 @@ class Engine:
         for retry in retries:
             runner = self._runners.get(retry.subscription_number)
             if runner is not None:
-                runner.retries.append(retry)
+                runner.retries[retry.number] = retry
                 self._recorder.changed(runner)
 
     def _replay(self, replays: Iterable[Replay]) -> None:
@@ -417,8 +417,7 @@ class Engine:
                 return  # deleted meanwhile
             if not runner.dirty and not runner.writing and runner.version == version:
                 break  # nothing was written or asked for since it was read
-        asked = {retry.number for retry in runner.retries}
-        runner.retries += [r for r in _of(number, loaded.retries) if r.number not in asked]
+        runner.retries |= {retry.number: retry for retry in _of(number, loaded.retries)}
         replays = _of(number, loaded.replays)
         runner.restore(row, replays)
         runner.held = False

@@ -7,6 +7,7 @@ a bounded number of attempts. A lane whose version moved on is somebody else's: 
 
 import asyncio
 from collections.abc import Callable
+from itertools import islice
 
 import structlog
 
@@ -127,8 +128,8 @@ class Recorder:
             self.changed(runner)
         if flush.look_up:
             now = self._clock.steady()
-            asked, runner.retries = runner.retries[: len(flush.look_up)], runner.retries[len(flush.look_up) :]
-            for retry in asked:
+            for retry in list(islice(runner.retries.values(), len(flush.look_up))):
+                del runner.retries[retry.number]
                 row = flushed.looked_up.get(retry.sequence)
                 runner.lane.send_again(retry.sequence, retry.document_id, row, retry.budget, now)
                 runner.retries_done.append(retry.number)

@@ -58,8 +58,9 @@ class Runner:
         """It waits for the recorder."""
         self.writing = False
         """The recorder writes it."""
-        self.retries: list[Retry] = []
-        """Asked for, not yet acted upon."""
+        self.retries: dict[int, Retry] = {}
+        """Asked for, not yet acted upon, by number: a lane that is loaded anew may hear of one twice, from the store and
+        with the word of its commit."""
         self.retries_done: list[int]
         self.attempts: list[Attempt]
         self.unrecorded = 0
@@ -173,7 +174,7 @@ class Runner:
             attempts=attempts,
             retries_done=tuple(retries_done),
             replays=self.feeder.changes(),
-            look_up=tuple(retry.sequence for retry in self.retries),
+            look_up=tuple(retry.sequence for retry in self.retries.values()),
             refill=parked_loaded(self.subscription, self._bounds) if wants_refill else 0,
             feed=self._feed(),
         )
