@@ -44,16 +44,16 @@ def parked(
 
 
 def test_the_oldest_that_is_due_is_one_that_waits_for_its_turn_as_well() -> None:
-    assert lane("a").oldest_due is None
+    assert lane("a").parked.oldest_due is None
     given = Lane(3, strict=False)
     given.restore([], [parked(1, "a", due=10), parked(2, "a", due=20), parked(3, "b", due=5)], 90)
     given.fall_due(30)
-    assert (given.next_due, given.oldest_due) == (90, 5)
+    assert (given.parked.next_due, given.parked.oldest_due) == (90, 5)
     for flying in [send(given), send(given)]:
-        assert given.oldest_due == 20
+        assert given.parked.oldest_due == 20
         given.settle(flying, DELIVERED, 4)
     given.settle(send(given), DELIVERED, 4)
-    assert given.oldest_due == 90
+    assert given.parked.oldest_due == 90
 
 
 # --- Order ------------------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_a_retry_by_hand_goes_at_once_and_the_schedule_goes_on() -> None:
     extra = send(given)
     assert (extra.charged, extra.run, extra.resume_at) == (1, 0, 1000)
     given.settle(extra, Verdict(Input.FAIL, due=1000), 4)
-    assert given.next_due == 1000
+    assert given.parked.next_due == 1000
     given.fall_due(1000)
     assert send(given).charged == 1
 
@@ -295,7 +295,7 @@ def test_those_due_last_are_left_to_the_store_and_come_back_with_a_refill() -> N
     assert len(given.parked) < 7
     order = []
     for _ in range(10):
-        at = given.next_due
+        at = given.parked.next_due
         if at is None:
             break
         given.fall_due(at)
@@ -303,7 +303,7 @@ def test_those_due_last_are_left_to_the_store_and_come_back_with_a_refill() -> N
             order.append(delivery.sequence)
             given.settle(delivery, DELIVERED, 4)
             rows = [row for row in rows if row.sequence != delivery.sequence]
-        if given.wants_refill:
+        if given.parked.wants_refill:
             given.changes()
             given.refill(rows[:2], rows[2].due if len(rows) > 2 else None)
     assert order == [1, 2, 3, 4, 5, 6, 7]
@@ -316,11 +316,11 @@ def test_one_that_fails_while_a_refill_is_read_is_not_forgotten() -> None:
     given.fall_due(10)
     flying = {d.sequence: d for d in (send(given), send(given))}
     given.settle(flying[1], DELIVERED, 4)
-    assert given.wants_refill
+    assert given.parked.wants_refill
     given.changes()
     given.settle(flying[2], failed(50), 4)
     given.refill([], None)
-    assert given.next_due == 50
+    assert given.parked.next_due == 50
     given.fall_due(50)
     assert sent(given) == [2]
 
@@ -351,7 +351,7 @@ def test_abandoning_fails_what_is_unsettled_and_marks_what_was_not_read_as_a_gap
         (1, 2, 3), State.FAILED
     )
     assert given.next_delivery() is None
-    assert given.next_due is None
+    assert given.parked.next_due is None
 
 
 def test_abandoning_leaves_what_flies_and_what_is_later() -> None:
@@ -419,7 +419,7 @@ def test_what_is_open_survives_as_a_number_and_what_waits_as_a_row() -> None:
     restored = Lane(changes.head, strict=False)
     restored.restore([(3, "c")], [row for row in changes.rows.values() if row], None)
     assert sent(restored) == [3]
-    assert restored.next_due == 10
+    assert restored.parked.next_due == 10
 
 
 def test_one_that_was_under_way_in_a_crash_is_sent_again_under_the_same_number() -> None:
@@ -472,7 +472,7 @@ def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
         assert not given.replay(sequence, document, row, 4, 50)
     assert not given.replay(5, "c", None, 4, 50)
     assert not given.replay(9, "c", parked(9, "c", 5000), 4, 50)
-    assert (given.changed, flying.state, given.next_due) == (False, State.FLYING, 1000)
+    assert (given.changed, flying.state, given.parked.next_due) == (False, State.FLYING, 1000)
 
 
 def test_what_changed_since_the_record_is_what_counts_for_a_replay() -> None:

@@ -157,7 +157,7 @@ class World:
 
     def pass_time(self, microseconds: int) -> None:
         self.now += microseconds
-        due_before = self.lane.next_due
+        due_before = self.lane.parked.next_due
         in_memory = [sequence for sequence in self.with_state(State.PARKED) if sequence in self.lane.parked]
         expected = [sequence for sequence in in_memory if self.known[sequence].due <= self.now]
         if expected:
@@ -187,7 +187,7 @@ class World:
 
     def begin_write(self) -> None:
         if self.write is None:
-            wants_refill = self.lane.wants_refill
+            wants_refill = self.lane.parked.wants_refill
             feed = range(self.replay_from, min(self.replay_from + 2, self.lane.head + 1)) if self.feeds() else range(0)
             self.write = (self.lane.changes(), wants_refill, self.asked, feed, dict(self.known), self.lane.head)
             self.asked = []
@@ -220,7 +220,7 @@ class World:
                 assert not self.lane.has_room_for_replays, f"{document} waits"
         if self.lane.has_room_for_replays:
             assert len(self.lane.parked) < BOUNDS.replayed_below
-            assert self.lane.horizon is None
+            assert self.lane.parked.horizon is None
         return self.replay_from > 0 and self.lane.has_room_for_replays
 
     def feed(self, sequence: int) -> None:
@@ -320,8 +320,8 @@ class World:
         elsewhere = set(self.with_state(State.PARKED)) - set(lane.parked)
         assert set(lane.parked) <= set(self.with_state(State.PARKED, State.DUE, State.FLYING))
         for sequence in elsewhere:
-            assert lane.horizon is not None, f"{sequence} is forgotten"
-            assert self.known[sequence].due >= lane.horizon, f"{sequence} is forgotten"
+            assert lane.parked.horizon is not None, f"{sequence} is forgotten"
+            assert self.known[sequence].due >= lane.parked.horizon, f"{sequence} is forgotten"
         assert not (elsewhere and lane.strict), "strict order must know all that waits"
         for known in self.known.values():
             if known.state is State.FLYING:
@@ -331,7 +331,7 @@ class World:
                 assert others, "blocked behind nothing"
         assert lane.sendable == bool(self.sendable())
         in_memory_due = [self.known[s].due for s in self.with_state(State.PARKED) if s in lane.parked]
-        assert lane.next_due == min(in_memory_due, default=lane.horizon)
+        assert lane.parked.next_due == min(in_memory_due, default=lane.parked.horizon)
 
     def check_store(self, known: dict[int, Known], head: int) -> None:
         """What was recorded is what was true when the write began, and nothing is missing."""
@@ -366,14 +366,14 @@ class World:
                 self.settle(sequence, VERDICTS["delivered"])
             self.check()
             waits = self.with_state(*WAITING) or self.asked or self.replay_from
-            if not waits and self.lane.horizon is None:
+            if not waits and self.lane.parked.horizon is None:
                 break
         assert not self.with_state(*WAITING)
         assert not self.replay_from, "the replay never ended"
         self.begin_write()
         self.end_write()
         lane = self.lane
-        assert (lane.open, lane.parked, lane.blocked, lane.flying, lane.next_due) == ({}, {}, 0, 0, None)
+        assert (lane.open, lane.parked, lane.blocked, lane.flying, lane.parked.next_due) == ({}, {}, 0, 0, None)
         assert self.store.open == ()
         assert {row.state for row in self.store.rows.values()} <= {State.FAILED}
 

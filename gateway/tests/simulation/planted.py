@@ -23,7 +23,8 @@ from signalpost.domain import breaker, concurrency, pace, retry
 from signalpost.domain.batch import Batch
 from signalpost.domain.delivery import Input, State, Verdict
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
-from signalpost.domain.lane import Lane, _Document
+from signalpost.domain.lane import Lane
+from signalpost.domain.lane_document import LaneDocument
 from signalpost.domain.outcome import Failure
 from signalpost.engine import engine
 from signalpost.engine.committer import Committer
@@ -408,7 +409,7 @@ def _(_right: Any) -> Any:
     return lambda *_: False
 
 
-@fault("lets a replay open the way for what strict order holds back", _Document, "next")
+@fault("lets a replay open the way for what strict order holds back", LaneDocument, "next")
 def _(right: Any) -> Any:
     def following(self: Any) -> Any:
         return self.ready[0] if right.fget(self) is not None else None

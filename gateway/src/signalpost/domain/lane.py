@@ -16,12 +16,11 @@ memory. With `exceptions_most` blocked and parked in memory the lane takes nothi
 
 from collections import deque
 from collections.abc import Iterable
-from heapq import heapify, heappop, heappush, nsmallest
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from signalpost.domain.delivery import TRANSITIONS, Delivery, Input, State, Verdict
+from signalpost.domain.lane_document import LaneDocument
+from signalpost.domain.parked import Parked
 
 
 class Bounds(NamedTuple):
@@ -64,60 +63,6 @@ class Changes(NamedTuple):
     """Parked and blocked rows up to here become failed ones, before `rows` are written; 0 for none."""
 
 
-class _Document(Struct, eq=False, gc=False):
-    """A document with something unsettled here. Lanes have hundreds of thousands of these: what most never need is made
-    when it is needed, and the garbage collector, which would stop everything to look at them, need not know of them
-    (nothing here refers back)."""
-
-    id: str
-    ready: list[Delivery] = []
-    """A heap by sequence: open or due."""
-    flying: Delivery | None = None
-    listed: bool = False
-    blocked: deque[int] | None = None
-    parked: set[int] | None = None
-    """Those that wait for their retry and hold later ones back (strict order)."""
-
-    def block(self, sequence: int) -> None:
-        if self.blocked is None:
-            self.blocked = deque()
-        self.blocked.append(sequence)
-
-    def park(self, sequence: int) -> None:
-        if self.parked is None:
-            self.parked = set()
-        self.parked.add(sequence)
-
-    def unpark(self, sequence: int) -> None:
-        if self.parked:
-            self.parked.discard(sequence)
-
-    @property
-    def next(self) -> Delivery | None:
-        """The lowest that is ready and that nothing holds back. Replays are not held back: where a new event waits for
-        an earlier one's retry (strict order), they go before it."""
-        lowest = self.ready[0] if self.ready else None
-        if lowest is None or lowest.run > 0 or not self.parked or lowest.sequence < min(self.parked):
-            return lowest
-        return min((delivery for delivery in self.ready if delivery.run > 0), default=None)
-
-    def take(self, delivery: Delivery) -> None:
-        """Let it fly."""
-        if self.ready[0] is delivery:
-            heappop(self.ready)
-        else:
-            self.ready.remove(delivery)
-            heapify(self.ready)
-        self.flying = delivery
-
-    @property
-    def waits_for_replay(self) -> bool:
-        """Whether something of it waits behind a delivery that is not in its first run."""
-        if not self.ready or self.ready[0].run == 0:
-            return False
-        return bool(self.blocked) or any(delivery.run == 0 for delivery in self.ready)
-
-
 class Lane:
     def __init__(self, head: int, *, strict: bool, bounds: Bounds = BOUNDS) -> None:
         self.head = head
@@ -126,20 +71,15 @@ class Lane:
         self._bounds = bounds
         self.open: dict[int, Delivery] = {}
         """Taken in, in their first attempt or before it."""
-        self.parked: dict[int, Delivery] = {}
-        """Waiting for their retry, due, or flying as a retry."""
+        self.parked = Parked(bounds.parked_kept)
         self.flying = 0
-        self.horizon: int | None = None
-        """Parked rows due from here on may be in the store alone."""
         self.blocked = 0
         self.gaps: list[tuple[int, int]] = []
         """Ranges (first, last) that were never taken in: skipped, or lost to the retention."""
         self._abandoned_to = 0
-        self._documents: dict[str, _Document] = {}
-        self._due: list[tuple[int, int]] = []
-        """A heap of (due, sequence); entries that no longer hold are skipped when they surface."""
-        self._fresh: deque[_Document] = deque()
-        self._late: deque[_Document] = deque()
+        self._documents: dict[str, LaneDocument] = {}
+        self._fresh: deque[LaneDocument] = deque()
+        self._late: deque[LaneDocument] = deque()
         """Documents that may send: whose lowest ready delivery is open, and whose lowest is due."""
         self._late_next = False
         self._rows: dict[int, Row | None] = {}
@@ -155,7 +95,7 @@ class Lane:
         return (
             len(self.open) < bounds.open_most
             and exceptions < bounds.exceptions_most
-            and not (self.strict and self.horizon is not None)
+            and not (self.strict and self.parked.horizon is not None)
         )
 
     def skip(self, sequence: int) -> None:
@@ -169,8 +109,8 @@ class Lane:
         self._changed = True
         document = self._documents.get(document_id)
         if document is None:
-            document = self._documents[document_id] = _Document(document_id)
-        elif document.blocked or not self._has_room(document):
+            document = self._documents[document_id] = LaneDocument(document_id)
+        elif document.blocked or not document.has_room(self._bounds.document_open_most):
             document.block(sequence)
             self.blocked += 1
             self._rows[sequence] = Row(sequence, document_id, TRANSITIONS[State.UNREAD][Input.BLOCK], 0, 0, 0, 0, None)
@@ -178,14 +118,9 @@ class Lane:
         self._open(document, sequence)
         self._list(document)
 
-    def _has_room(self, document: _Document) -> bool:
-        if document.parked:
-            return False
-        return len(document.ready) + (document.flying is not None) < self._bounds.document_open_most
-
-    def _open(self, document: _Document, sequence: int) -> None:
+    def _open(self, document: LaneDocument, sequence: int) -> None:
         delivery = self.open[sequence] = Delivery(sequence, document.id)
-        heappush(document.ready, delivery)
+        document.make_ready(delivery)
 
     # --- Sending ------------------------------------------------------------------------------------------------------
 
@@ -199,7 +134,7 @@ class Lane:
         """About how many could be sent now, one of each document."""
         return len(self._fresh) + len(self._late)
 
-    def _may_send(self, listed: deque[_Document]) -> bool:
+    def _may_send(self, listed: deque[LaneDocument]) -> bool:
         """Drops the first of them as long as something holds it back since it was listed; it is listed again when that
         is over."""
         while listed and listed[0].next is None:
@@ -230,7 +165,7 @@ class Lane:
         self._changed = True
         state = delivery.state = TRANSITIONS[State.FLYING][verdict.input]
         if state is State.OPEN or state is State.DUE:
-            heappush(document.ready, delivery)
+            document.make_ready(delivery)
         else:
             self._leave(delivery, settled=state is State.SETTLED)
             if state is State.PARKED:
@@ -250,34 +185,32 @@ class Lane:
             if settled:
                 self._rows[delivery.sequence] = None
 
-    def _park(self, document: _Document, delivery: Delivery) -> None:
+    def _park(self, document: LaneDocument, delivery: Delivery) -> None:
         self._rows[delivery.sequence] = _row(delivery, delivery.budget)
         if self._holds_back(delivery):
             document.park(delivery.sequence)
-        if self.horizon is not None and delivery.due >= self.horizon:
-            return
-        self.parked[delivery.sequence] = delivery
-        heappush(self._due, (delivery.due, delivery.sequence))
-        if len(self.parked) > 2 * self._bounds.parked_kept and not self.strict:
-            self._narrow()
+        if not self.parked.is_left_to_store(delivery.due):
+            self.parked.put(delivery)
+            if not self.strict:
+                self.parked.narrow()
 
-    def _advance(self, document: _Document) -> None:
+    def _advance(self, document: LaneDocument) -> None:
         """Give the document's next deliveries their turn, and forget a document with none."""
-        while document.blocked and self._has_room(document):
+        while document.blocked and document.has_room(self._bounds.document_open_most):
             sequence = document.blocked.popleft()
             self.blocked -= 1
             self._rows[sequence] = None
             self._open(document, sequence)
         if document.ready:
             self._list(document)
-        elif document.flying is None and not document.blocked and not document.parked:
+        elif document.is_done:
             self._documents.pop(document.id, None)
 
     def _holds_back(self, delivery: Delivery) -> bool:
         """Whether others of its document wait for its retry; a replay holds nothing back."""
         return self.strict and delivery.run == 0
 
-    def _list(self, document: _Document) -> None:
+    def _list(self, document: LaneDocument) -> None:
         if document.listed or document.flying is not None:
             return
         following = document.next
@@ -289,69 +222,30 @@ class Lane:
 
     def fall_due(self, now: int) -> None:
         """Make every parked delivery whose time has come ready to be sent."""
-        while self._due and self._due[0][0] <= now:
-            due, sequence = heappop(self._due)
-            delivery = self.parked.get(sequence)
-            if delivery is None or delivery.state is not State.PARKED or delivery.due != due:
-                continue
-            delivery.state = TRANSITIONS[State.PARKED][Input.FALL_DUE]
+        for delivery in self.parked.fall_due(now):
             document = self._document(delivery.document_id)
-            document.unpark(sequence)
-            heappush(document.ready, delivery)
+            document.unpark(delivery.sequence)
+            document.make_ready(delivery)
             self._list(document)
-
-    @property
-    def next_due(self) -> int | None:
-        """When `fall_due` or `refill` has something to do next, µs."""
-        while self._due:
-            due, sequence = self._due[0]
-            delivery = self.parked.get(sequence)
-            if delivery is not None and delivery.state is State.PARKED and delivery.due == due:
-                return due
-            heappop(self._due)
-        return self.horizon
-
-    @property
-    def oldest_due(self) -> int | None:
-        """When the first of those that wait for their retry, or for their turn since, is or was due, µs."""
-        waiting = (delivery.due for delivery in self.parked.values() if delivery.state is not State.FLYING)
-        return min(waiting, default=self.horizon)
-
-    @property
-    def wants_refill(self) -> bool:
-        """The parked deliveries in memory are used up and there are more in the store. Those that are due and wait for
-        their turn are rows that a refill would read again, so it is worth while only once few are left of them."""
-        return self.horizon is not None and not self._due and len(self.parked) <= self._bounds.parked_kept // 4
 
     def refill(self, rows: Iterable[Row], horizon: int | None) -> None:
         """Take parked rows from the store, read after every earlier change of this lane was recorded.
 
         `horizon`: rows due from then on were left there; None if these are all.
         """
-        self.horizon = horizon
+        self.parked.horizon = horizon
         for row in rows:
             known = row.sequence in self.parked or row.sequence in self._rows
             if not known and row.sequence > self._abandoned_to:
                 self._restore_parked(row)
         for row in self._parked_in_rows_alone():
-            if horizon is None or row.due < horizon:
+            if not self.parked.is_left_to_store(row.due):
                 self._restore_parked(row)
 
     def _parked_in_rows_alone(self) -> list[Row]:
         """Those parked beyond the horizon since the last record: not in memory, and not in the store yet."""
         changed = (row for row in self._rows.values() if row is not None and row.state is State.PARKED)
         return [row for row in changed if row.sequence not in self.parked]
-
-    def _narrow(self) -> None:
-        """Leave the parked deliveries that are due last to the store."""
-        waiting = [(d.due, s) for s, d in self.parked.items() if d.state is State.PARKED]
-        kept = nsmallest(self._bounds.parked_kept, waiting)
-        self.horizon = kept[-1][0] + 1
-        for due, sequence in waiting:
-            if due >= self.horizon:
-                del self.parked[sequence]
-        self._due = [(due, sequence) for due, sequence in waiting if due < self.horizon]
-        heapify(self._due)
 
     def send_again(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> None:
         """A person's retry (`budget` 1). `row` is the delivery's row, if it has one, as of the last record.
@@ -377,7 +271,7 @@ class Lane:
     def has_room_for_replays(self) -> bool:
         """Whether a replay may bring more. What it brings goes before the new events of its document (C17), so nothing
         more comes while one of those waits for that."""
-        few = self.horizon is None and len(self.parked) < self._bounds.replayed_below
+        few = self.parked.horizon is None and len(self.parked) < self._bounds.replayed_below
         return few and not any(document.waits_for_replay for document in self._documents.values())
 
     def replay(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> bool:
@@ -412,9 +306,8 @@ class Lane:
 
     def _schedule(self, delivery: Delivery) -> None:
         self._changed = True
-        self.parked[delivery.sequence] = delivery
         self._rows[delivery.sequence] = _row(delivery, delivery.budget)
-        heappush(self._due, (delivery.due, delivery.sequence))
+        self.parked.put(delivery)
 
     # --- Recording and restoring --------------------------------------------------------------------------------------
 
@@ -433,7 +326,7 @@ class Lane:
     def restore(self, open_: Iterable[tuple[int, str]], rows: Iterable[Row], horizon: int | None) -> None:
         """Take up where the store says the lane was. `open_` are pairs of sequence and document, `rows` the parked (up
         to the horizon) and blocked ones."""
-        self.horizon = horizon
+        self.parked.horizon = horizon
         for sequence, document_id in sorted(open_):
             self._open(self._document(document_id), sequence)
         for row in sorted(rows):
@@ -445,24 +338,17 @@ class Lane:
         self._relist()
 
     def _restore_parked(self, row: Row) -> None:
-        self.parked[row.sequence] = Delivery(
-            row.sequence,
-            row.document_id,
-            State.PARKED,
-            row.charged,
-            row.budget,
-            row.run,
-            row.due,
-            row.resume_at,
+        delivery = Delivery(
+            row.sequence, row.document_id, State.PARKED, row.charged, row.budget, row.run, row.due, row.resume_at
         )
-        heappush(self._due, (row.due, row.sequence))
-        if self._holds_back(self.parked[row.sequence]):
+        self.parked.put(delivery)
+        if self._holds_back(delivery):
             self._document(row.document_id).park(row.sequence)
 
-    def _document(self, document_id: str) -> _Document:
+    def _document(self, document_id: str) -> LaneDocument:
         document = self._documents.get(document_id)
         if document is None:
-            document = self._documents[document_id] = _Document(document_id)
+            document = self._documents[document_id] = LaneDocument(document_id)
         return document
 
     def is_behind(self, floor: int) -> bool:
@@ -490,7 +376,7 @@ class Lane:
         self._abandoned_to = max(self._abandoned_to, up_to)
         self._changed = True
         for document in list(self._documents.values()):
-            lost += self._abandon_ready(document, up_to)
+            lost += sum(self._give_up(delivery) for delivery in document.take_up_to(up_to))
             while document.blocked and document.blocked[0] <= up_to:
                 sequence = document.blocked.popleft()
                 self.blocked -= 1
@@ -498,12 +384,6 @@ class Lane:
         lost += self._abandon_parked(up_to)
         self._relist()
         return lost
-
-    def _abandon_ready(self, document: _Document, up_to: int) -> int:
-        gone = [delivery for delivery in document.ready if delivery.sequence <= up_to]
-        document.ready = [delivery for delivery in document.ready if delivery.sequence > up_to]
-        heapify(document.ready)
-        return sum(self._give_up(delivery) for delivery in gone)
 
     def _abandon_parked(self, up_to: int) -> int:
         lost = 0

@@ -275,9 +275,9 @@ class Dispatcher:
     # --- Times --------------------------------------------------------------------------------------------------------
 
     def _wake_for_retries(self, runner: Runner, now: int) -> None:
-        if runner.lane.wants_refill and (runner.lane.horizon or 0) <= now:
+        if runner.lane.parked.wants_refill and (runner.lane.parked.horizon or 0) <= now:
             self._on_change(runner)  # the recorder brings the next ones
-        elif (due := runner.lane.next_due) is not None and due > now:
+        elif (due := runner.lane.parked.next_due) is not None and due > now:
             self._wake_at(runner, due)
 
     def _wake_at(self, runner: Runner, at: int) -> None:

@@ -202,7 +202,7 @@ class Engine:
         lane, breaker = runner.lane, runner.health.breaker
         last = self._log.last.get(subscription.tenant_id, 0)
         state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
-        due = lane.oldest_due
+        due = lane.parked.oldest_due
         return {
             "state": state,
             "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),

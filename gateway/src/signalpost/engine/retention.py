@@ -88,5 +88,5 @@ class Retention:
 
     async def _left_in_store(self, runner: Runner, floor: int) -> int:
         """Deliveries below `floor` that wait for their retry and that the lane does not keep in memory."""
-        horizon = runner.lane.horizon
+        horizon = runner.lane.parked.horizon
         return 0 if horizon is None else await self._store.count_parked(runner.subscription, floor, horizon)

@@ -59,8 +59,8 @@ class Runner:
         self.writing = False
         """The recorder writes it."""
         self.retries: dict[int, Retry] = {}
-        """Asked for, not yet acted upon, by number: a lane that is loaded anew may hear of one twice, from the store and
-        with the word of its commit."""
+        """Asked for, not yet acted upon, by number: a lane that is loaded anew may hear of one twice, from the store
+        and with the word of its commit."""
         self.retries_done: list[int]
         self.attempts: list[Attempt]
         self.unrecorded = 0
@@ -160,7 +160,7 @@ class Runner:
         changes = self.lane.changes()
         attempts, self.attempts = self.attempts, []
         retries_done, self.retries_done = self.retries_done, []
-        wants_refill = self.lane.wants_refill
+        wants_refill = self.lane.parked.wants_refill
         return LaneFlush(
             tenant_id=self.subscription.tenant_id,
             subscription_number=self.subscription.number,
