@@ -341,6 +341,15 @@ def test_a_refill_brings_nothing_twice() -> None:
 # --- Giving up --------------------------------------------------------------------------------------------------------
 
 
+def test_a_retry_by_hand_that_was_made_since_does_not_keep_the_next_from_being_asked_for() -> None:
+    given = Lane(9, strict=False)
+    given.restore([], [parked(1, "a", due=50)], 40)
+    given.send_again(1, "a", None, 1, 10)
+    given.fall_due(10)
+    given.settle(send(given), DELIVERED, 4)
+    assert given.parked.wants_refill
+
+
 def test_abandoning_fails_what_is_unsettled_and_marks_what_was_not_read_as_a_gap() -> None:
     given = lane(*"aab", bounds=Bounds(document_open_most=1))
     given.settle(send(given), failed(10), 4)

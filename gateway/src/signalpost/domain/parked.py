@@ -52,7 +52,7 @@ class Parked(dict[int, Delivery]):
     def wants_refill(self) -> bool:
         """Those here are used up and there are more in the store. Those that are due and wait for their turn are rows
         that a refill would read again, so it is worth while only once few are left of them."""
-        return self.horizon is not None and not self._due and len(self) <= self._kept // 4
+        return self.horizon is not None and self._first_due is None and len(self) <= self._kept // 4
 
     @property
     def _first_due(self) -> int | None:
