@@ -350,20 +350,22 @@ def _(right: Any) -> Any:
 
 @fault("counts an attempt that a stop cut short", Dispatcher, "_done")
 def _(right: Any) -> Any:
-    def done(self: Dispatcher, lane: Any, of: Any, flown: Any, event_id: str, outcome: Any) -> None:
+    def done(self: Dispatcher, *given: Any) -> None:
+        *about, outcome = given
         if outcome.failure is Failure.CUT:
             outcome = replace(outcome, failure=Failure.RESET)
-        right(self, lane, of, flown, event_id, outcome)
+        right(self, *about, outcome)
 
     return done
 
 
 @fault("lets a failed retry by hand end the schedule", Dispatcher, "_done")
 def _(right: Any) -> Any:
-    def done(self: Dispatcher, lane: Any, of: Any, flown: Any, event_id: str, outcome: Any) -> None:
+    def done(self: Dispatcher, *about: Any) -> None:
+        *_, flown, _event_id, _outcome = about
         if flown.resume_at is not None:
             flown.resume_at, flown.charged = None, flown.budget - 1
-        right(self, lane, of, flown, event_id, outcome)
+        right(self, *about)
 
     return done
 

@@ -8,19 +8,16 @@ is logged last, once all else was done.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any
 
 import structlog
 
 from signalpost.destinations.webhook import Kind
 from signalpost.domain import retry
 from signalpost.domain.delivery import Delivery, Input, Verdict, decide
-from signalpost.domain.errors import SignalpostError
 from signalpost.domain.event import Event
-from signalpost.domain.lane import Lane
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.slots import EndpointSlots, Limits, Trees, process_slots, tenant_slots
 from signalpost.domain.timestamps import SECOND
@@ -28,6 +25,7 @@ from signalpost.domain.turns import Turns
 from signalpost.engine.clock import Clock
 from signalpost.engine.counts import Counts
 from signalpost.engine.log_cache import LogCache
+from signalpost.engine.log_reader import LogReader
 from signalpost.engine.runner import NEVER, Runner
 from signalpost.engine.transport import Transport
 from signalpost.store.store import Attempt, Store
@@ -42,15 +40,11 @@ TAKEN_MOST = 256
 SEND = 16
 """Units of a request, and one more for each `SIZE` bytes of it: they are hashed, copied and encrypted."""
 SIZE = 1_024
-PAGE = 256
 PAGE_WANTED_BELOW = 256
 """With more than that many open, a lane does not read a page yet: it could take in only a part of it."""
 BEHIND_FROM = SENDS // SEND
 """A lane with more than that to read or to send, which is what one turn sends at most, does not keep up."""
 SKIPPED_UNRECORDED_MOST = 10_000
-READ_AGAIN_AFTER = 0.5
-"""Seconds to wait where the store could not be read."""
-
 log = structlog.get_logger()
 
 
@@ -68,8 +62,8 @@ class Dispatcher:
         on_failure: Callable[[Runner], None],
     ) -> None:
         """`on_change` is told of a lane that has something to record, `on_failure` of one whose endpoint failed."""
-        self._store = store
         self._log = log_cache
+        self._reader = LogReader(store, log_cache, self._on_page, self._on_event)
         self._transport = transport
         self._clock = clock
         self._random = random
@@ -88,11 +82,6 @@ class Dispatcher:
         """Attempts that ended and are not recorded yet."""
         self._scheduled = False
         self._stopped = False
-        self._pages: dict[tuple[int, int], list[tuple[Runner, Lane]]] = {}
-        """Who waits for a page of the log that is being read, by tenant and the sequence that it follows."""
-        self._bodiless: list[tuple[Runner, Delivery]] = []
-        """Deliveries on their way whose event has left the cache."""
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def in_flight(self) -> int:
@@ -120,8 +109,7 @@ class Dispatcher:
     async def stop(self, grace: float) -> None:
         """Start nothing more; let what flies end for `grace` seconds, then cut it short."""
         self._stopped = True
-        for task in list(self._tasks):
-            task.cancel()
+        self._reader.stop()
         await self._transport.close(grace)
 
     # --- Turns --------------------------------------------------------------------------------------------------------
@@ -214,7 +202,7 @@ class Dispatcher:
             event = self._log.get(tenant_id, sequence)
             if event is None:
                 if len(lane.open) <= PAGE_WANTED_BELOW:
-                    self._want_page(runner)
+                    self._reader.want_page(runner)
                 break
             runner.pass_by(event)
         self._spent += lane.head - before
@@ -223,33 +211,10 @@ class Dispatcher:
             self._on_change(runner)
         return lane.head == end and not runner.asleep
 
-    def _want_page(self, runner: Runner) -> None:
-        """Read on for the lane: once for all that want the same page, as do those that were resumed together."""
-        runner.reading = True
-        tenant_id, head = runner.subscription.tenant_id, runner.lane.head
-        wanting = self._pages.setdefault((tenant_id, head), [])
-        wanting.append((runner, runner.lane))
-        if len(wanting) == 1:
-            self._start(self._read_page(tenant_id, head))
-
-    async def _read_page(self, tenant_id: int, head: int) -> None:
-        last = self._log.last[tenant_id]
-        page: list[Event] | None = None
-        try:
-            page = await self._store.events_after(tenant_id, head, PAGE)
-            self._log.put(page)
-        except Exception as error:
-            self._note_unread(error)
-            await asyncio.sleep(READ_AGAIN_AFTER)
-        wanting = self._pages.pop((tenant_id, head))
-        for runner, _ in wanting:
-            runner.reading = False
-        for runner, lane in wanting:
-            # It may have been loaded anew meanwhile, or have skipped some: then it reads again.
-            if page is not None and runner.lane is lane and lane.head == head:
-                self._take_page(runner, page, last)
-            self.enlist(runner)
-            await asyncio.sleep(0)  # hundreds may want it: the loop must get to its sockets in between
+    def _on_page(self, runner: Runner, page: list[Event] | None, last: int) -> None:
+        if page is not None:
+            self._take_page(runner, page, last)
+        self.enlist(runner)
 
     def _take_page(self, runner: Runner, page: list[Event], last: int) -> None:
         """Take it in at once: others may fill the cache before the lane has its turn."""
@@ -301,34 +266,25 @@ class Dispatcher:
         event = self._log.get(runner.subscription.tenant_id, delivery.sequence)
         if event is None:
             self._spent += SEND
-            self._bodiless.append((runner, delivery))
-            if len(self._bodiless) == 1:
-                self._start(self._fetch_bodies())
-            return
-        self._spent += SEND + len(event.body) // SIZE
-        self._post(runner, delivery, event)
+            self._reader.want_event(runner, delivery)
+        else:
+            self._spent += SEND + len(event.body) // SIZE
+            self._post(runner, delivery, event)
 
     def _post(self, runner: Runner, delivery: Delivery, event: Event) -> None:
         number = delivery.charged + 1
         kind = Kind.REPLAY if delivery.run > 0 else Kind.DELIVERY
         request = runner.webhook.prepare(event, number, kind, self._clock.wall())
-        self._transport.send(request, partial(self._done, runner, runner.lane, delivery, event.id))
+        self._transport.send(request, partial(self._done, runner, delivery, event.id))
 
-    async def _fetch_bodies(self) -> None:
-        while self._bodiless:
-            waiting, self._bodiless = self._bodiless, []
-            for tenant_id in {runner.subscription.tenant_id for runner, _ in waiting}:
-                of_tenant = [(r, d) for r, d in waiting if r.subscription.tenant_id == tenant_id]
-                events = await self._read_bodies(tenant_id, sorted({d.sequence for _, d in of_tenant}))
-                for runner, delivery in of_tenant:
-                    event = events.get(delivery.sequence)
-                    if runner.held or runner.subscription.status != "active":
-                        self._take_back(runner, delivery)
-                    elif event is None:
-                        self._gone(runner, delivery)
-                    else:
-                        self._turns.charge(tenant_id, len(event.body) // SIZE)
-                        self._post(runner, delivery, event)
+    def _on_event(self, runner: Runner, delivery: Delivery, event: Event | None) -> None:
+        if runner.held or runner.subscription.status != "active":
+            self._take_back(runner, delivery)
+        elif event is None:
+            self._gone(runner, delivery)
+        else:
+            self._turns.charge(runner.subscription.tenant_id, len(event.body) // SIZE)
+            self._post(runner, delivery, event)
 
     def _take_back(self, runner: Runner, delivery: Delivery) -> None:
         """It was paused, deleted or is to be loaded anew since: nothing more goes out, and nothing went."""
@@ -337,16 +293,6 @@ class Dispatcher:
         runner.lane.settle(delivery, Verdict(back), runner.subscription.attempts)
         self.enlist(runner)
         self._schedule()
-
-    async def _read_bodies(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
-        while True:
-            try:
-                events = await self._store.event_bodies(tenant_id, sequences)
-            except Exception as error:
-                self._note_unread(error)
-                await asyncio.sleep(READ_AGAIN_AFTER)
-            else:
-                return {event.sequence: event for event in events}
 
     def _gone(self, runner: Runner, delivery: Delivery) -> None:
         """The retention took the event while the delivery waited."""
@@ -366,12 +312,10 @@ class Dispatcher:
         runner.slots.give_back()
         self._freed += 1
 
-    def _done(self, runner: Runner, lane: object, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
+    def _done(self, runner: Runner, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
         self._free_slot(runner)
         self._counts.count_attempt(outcome)
         self._schedule()
-        if runner.lane is not lane:
-            return  # it was deleted or loaded anew meanwhile; what the store says holds
         now = self._clock.steady()
         subscription = runner.subscription
         asked_for = None
@@ -405,17 +349,6 @@ class Dispatcher:
             detail=outcome.detail,
             then=delivery.state.name.lower(),
         )
-
-    def _note_unread(self, error: Exception) -> None:
-        if isinstance(error, SignalpostError):
-            log.warning("the log could not be read; it is tried again", error=str(error))
-        else:
-            log.exception("the log could not be read; it is tried again")
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _attempt(delivery: Delivery, number: int, verdict: Verdict, outcome: Outcome) -> Attempt:

@@ -4,9 +4,9 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -35,6 +35,7 @@ from signalpost.engine.overview import Overview
 from signalpost.engine.recorder import Recorder
 from signalpost.engine.retention import Retention
 from signalpost.engine.runner import Runner, parked_loaded
+from signalpost.engine.tasks import Tasks
 from signalpost.engine.transport import Transport
 from signalpost.store.store import Health, LaneRow, Published, Store
 
@@ -88,7 +89,7 @@ class Engine:
         """Under way."""
         self._keys: dict[bytes, ApiKey] = {}
         """Those that are not revoked, by hash."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def start(self) -> None:
         """Take up every lane where the store says it was."""
@@ -103,16 +104,15 @@ class Engine:
                 self._add(subscription, row, _of(subscription.number, loaded.replays))
         self._ask(loaded.retries)
         self._keys = {key.hash: key for key in loaded.keys}
-        self._keep_running(self._record_heads())
-        self._keep_running(self._retention.run())
-        self._keep_running(self._expiries.run())
-        self._keep_running(self.disk.run())
+        self._tasks.start(self._record_heads())
+        self._tasks.start(self._retention.run())
+        self._tasks.start(self._expiries.run())
+        self._tasks.start(self.disk.run())
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
         await self._committer.close()
-        for task in list(self._tasks):
-            task.cancel()
+        self._tasks.cancel()
         await self._dispatcher.stop(grace)
         for runner in self._runners.values():
             runner.held = True  # or replays would go on feeding while the last of it is recorded
@@ -363,7 +363,7 @@ class Engine:
         given_up = is_given_up(runner.health.breaker, subscription.revived_at, now, self._disable_after)
         if given_up and subscription.status == "active" and not runner.disabling:
             runner.disabling = True
-            self._keep_running(self._disable(runner))
+            self._tasks.start(self._disable(runner))
 
     async def _disable(self, runner: Runner) -> None:
         subscription, breaker = runner.subscription, runner.health.breaker
@@ -392,7 +392,7 @@ class Engine:
         """Take the lane up from the store once more: another owner wrote it, or its order was changed."""
         if not runner.held:
             runner.held = True
-            self._keep_running(self._load_anew(runner))
+            self._tasks.start(self._load_anew(runner))
 
     async def _load_anew(self, runner: Runner) -> None:
         number = runner.subscription.number
@@ -432,16 +432,6 @@ class Engine:
                 self._bring_up(runner)
                 if runner.lane.head > runner.recorded_head and not runner.held:
                     self._recorder.changed(runner)
-
-    def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a task of the engine ended with an error", exc_info=error)
 
 
 def _why_disabled(runner: Runner) -> str:
