@@ -126,6 +126,23 @@ def test_a_new_url_starts_with_a_closed_breaker_and_stays_so(world: World, crash
     world.run(second)
 
 
+def test_what_the_former_url_still_answers_says_nothing_of_the_new_one_c16(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a")
+        world.endpoint("a").answers(Reply(status=503, after=3, retry_after="3600"))
+        await life.create("x")
+        await asyncio.sleep(1)
+        await life.change("a", url="https://new-place/hook")
+        await asyncio.sleep(10)
+        assert world.endpoint("a").in_flight == 0
+        assert (life.health("a")["state"], life.health("a")["lastError"]) == ("healthy", None)
+        await life.create("y")
+        await asyncio.sleep(1)
+        assert world.endpoint("new-place").sequences == [2]
+
+    world.run(scenario)
+
+
 def test_an_endpoint_starts_with_few_at_a_time_and_gets_more_while_it_is_fast(world: World) -> None:
     async def scenario(life: Life) -> None:
         await life.subscribe("a")

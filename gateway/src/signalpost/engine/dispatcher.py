@@ -275,7 +275,7 @@ class Dispatcher:
         number = delivery.charged + 1
         kind = Kind.REPLAY if delivery.run > 0 else Kind.DELIVERY
         request = runner.webhook.prepare(event, number, kind, self._clock.wall())
-        self._transport.send(request, partial(self._done, runner, delivery, event.id))
+        self._transport.send(request, partial(self._done, runner, runner.subscription.url, delivery, event.id))
 
     def _on_event(self, runner: Runner, delivery: Delivery, event: Event | None) -> None:
         if runner.held or runner.subscription.status != "active":
@@ -312,7 +312,7 @@ class Dispatcher:
         runner.slots.give_back()
         self._freed += 1
 
-    def _done(self, runner: Runner, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
+    def _done(self, runner: Runner, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
         self._free_slot(runner)
         self._counts.count_attempt(outcome)
         self._schedule()
@@ -329,7 +329,8 @@ class Dispatcher:
         self.unrecorded += 1
         was_open = runner.health.breaker.is_open
         runner.lane.settle(delivery, verdict, subscription.attempts)
-        runner.note_outcome(outcome, now, jitter, asked_for)
+        if url == subscription.url:  # what another one answered says nothing of this one
+            runner.note_outcome(outcome, now, jitter, asked_for)
         self._on_change(runner)
         self.enlist(runner)
         if outcome.failure is not None:
