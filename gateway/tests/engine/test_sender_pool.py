@@ -1,6 +1,8 @@
 """Kept connections: reused, never trusted with a doubt, and no answer taken for another's (C15)."""
 
 import asyncio
+import gc
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -378,5 +380,29 @@ def test_the_longest_idle_connection_makes_room_for_the_next(run: "Run", serve: 
             for endpoint in reversed(endpoints):
                 await client.attempt(endpoint.request())
         assert [endpoint.connections for endpoint in endpoints] == [2, 1, 1]
+
+    run(scenario())
+
+
+def test_of_a_target_whose_connections_are_gone_nothing_is_kept(run: "Run", serve: Serve, sending: "Sending") -> None:
+    """Subscriptions get other URLs for as long as a gateway runs."""
+
+    def script(peer: "Peer") -> None:
+        peer.answer(OK)
+        peer.answer(OK.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            request = endpoint.request()
+            known = sys.getrefcount(request.target)
+            for _ in range(2):
+                assert (await client.attempt(request)).failure is None
+            assert endpoint.connections == 1
+            async with asyncio.timeout(PATIENCE):
+                while sys.getrefcount(request.target) != known:
+                    gc.collect()
+                    await asyncio.sleep(0.01)
 
     run(scenario())

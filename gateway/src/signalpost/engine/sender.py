@@ -207,6 +207,8 @@ class Sender:
         """See `Owner`."""
         self._open.discard(connection)
         self._forget_idle(connection)
+        if self._pools.get(connection.target) == []:
+            del self._pools[connection.target]
         self._loop.call_soon(connection.release)
 
     # Idle connections
@@ -238,13 +240,9 @@ class Sender:
         return None
 
     def _forget_idle(self, connection: Connection) -> None:
-        if connection not in self._idle:
-            return
-        del self._idle[connection]
-        pool = self._pools[connection.target]
-        pool.remove(connection)
-        if not pool:
-            del self._pools[connection.target]
+        if connection in self._idle:
+            del self._idle[connection]
+            self._pools[connection.target].remove(connection)
 
     def _drop_idle(self, connection: Connection) -> None:
         self._forget_idle(connection)
