@@ -149,6 +149,12 @@ def test_every_link_of_the_page_leads_somewhere_in_it(page: Page) -> None:
     assert {link.removeprefix("#") for link in links - {"/openapi.json"}} <= set(anchors)
 
 
+def test_what_a_link_leads_to_is_opened_by_it(text: str) -> None:
+    """Browsers open a `details` for a target inside of it, and not for one that is itself the target."""
+    assert not re.search(r"<details id=", text)
+    assert len(re.findall(r'</summary><div id="[^"]+">', text)) == text.count("<details>")
+
+
 def test_whatever_a_description_says_is_shown_as_text(description: dict[str, Any]) -> None:
     strange = "<script>alert(1)</script>&\"'"
     info = {**description["info"], "title": strange, "description": strange}

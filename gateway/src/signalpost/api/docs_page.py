@@ -23,7 +23,7 @@ td { border-top: 1px solid var(--line); padding: .3rem .6rem .3rem 0; vertical-a
 td:nth-child(3) { width: 45%; }
 pre { background: var(--soft); border-radius: .4rem; overflow-x: auto; padding: .7rem; font-size: .85rem; }
 code { font-size: .9em; overflow-wrap: anywhere; } h4 { margin: 1rem 0 .2rem; }
-:target > summary { color: var(--accent); }
+details > div { scroll-margin-top: 4rem; } details:has(> :target) > summary { color: var(--accent); }
 @media (max-width: 40rem) {
   body { padding: .5rem 1rem 4rem; } .what { display: block; margin: 0; }
   table, tbody, tr, td { display: block; } td:nth-child(n) { width: auto; } td { padding: 0; } td + td { border: 0; }
@@ -59,8 +59,8 @@ def _call(path: str, method: str, call: Mapping[str, Any], schemas: Mapping[str,
     anchor = escape(call["operationId"])
     return "".join(
         (
-            f'<details id="{anchor}"><summary><span class="method">{method.upper()}</span><code>{escape(path)}</code>',
-            f'<span class="what">{escape(call["summary"])}</span></summary>',
+            f'<details><summary><span class="method">{method.upper()}</span><code>{escape(path)}</code>',
+            f'<span class="what">{escape(call["summary"])}</span></summary><div id="{anchor}">',
             f"<p>{_prose(call.get('description', 'For anyone, without a key.'))}</p>",
             *_parameters(call.get("parameters", ())),
             *_body(call.get("requestBody"), schemas),
@@ -68,7 +68,7 @@ def _call(path: str, method: str, call: Mapping[str, Any], schemas: Mapping[str,
             escape(_curl(path, method, call)),
             "</pre>",
             *_answers(call["responses"]),
-            "</details>",
+            "</div></details>",
         )
     )
 
@@ -125,8 +125,8 @@ def _query(parameters: Any) -> str:
 
 def _type(name: str, schema: Mapping[str, Any]) -> str:
     about = f"<p>{_prose(schema['description'])}</p>" if "description" in schema else ""
-    head = f'<details id="type-{escape(name)}"><summary><code>{escape(name)}</code></summary>'
-    return f"{head}{about}{_members(schema)}</details>"
+    head = f'<details><summary><code>{escape(name)}</code></summary><div id="type-{escape(name)}">'
+    return f"{head}{about}{_members(schema)}</div></details>"
 
 
 def _members(schema: Mapping[str, Any]) -> str:
