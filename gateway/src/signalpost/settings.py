@@ -1,4 +1,4 @@
-"""Every setting: its name, default, bound and a sentence. Nothing else reads the environment.
+"""Every setting of a gateway: its name, default, bounds and a sentence.
 
 A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpost serve`; the flag wins.
 """
@@ -186,11 +186,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "metrics_port": Setting(
         _number(0, 65_535),
-        "A port for /metrics alone, 0 to 65535; PORT does not serve it then, and 0 takes a free one. []",
+        "A separate port for /metrics, 0 to 65535; 0 takes a free one. PORT then has no /metrics. []",
     ),
     "max_connections": Setting(
         _number(10, 100_000),
-        "Connections of clients at work at once, 10 to 100000; past them 503, but for health. [1000]",
+        "Client connections at work at once, 10 to 100000; beyond that 503, except for health. [1000]",
     ),
     "master_key": Setting(
         _master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]", secret=True
@@ -200,9 +200,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "allow_targets": Setting(
         parse_allow_targets,
-        "scheme://host-or-CIDR:port entries, separated by commas, delivered to although private or plain http. []",
+        "Targets allowed although private or plain http: scheme://host-or-CIDR:port, separated by commas. []",
     ),
-    "ca_file": Setting(_file, "PEM file of certificate authorities to trust beside the system's. []"),
+    "ca_file": Setting(_file, "PEM file of certificate authorities to trust in addition to the system's. []"),
     "retry_delays": Setting(
         _delays, "Seconds before each retry, up to ten of 1 to 86400, for new subscriptions. [10,60,300]"
     ),
@@ -211,17 +211,15 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "disable_after_days": Setting(
         _number(0, 365),
-        "Days after which a subscription whose endpoint only fails is disabled, 0 to 365; 0 is for never. [5]",
+        "Days after which a subscription whose endpoint only fails is disabled, 0 to 365; 0 means never. [5]",
     ),
     "in_flight": Setting(
         _number(8, 1_000),
-        "Attempts under way at a time, 8 to 1000; a fifth is kept for newcomers, half from slow endpoints. [512]",
+        "Attempts under way at a time, 8 to 1000; a fifth stays free for newcomers, half closed to slow ones. [512]",
     ),
-    "in_flight_per_tenant": Setting(
-        _number(2, 1_000), "The same for each tenant, 2 to 1000: how many of them one can have. [512]"
-    ),
+    "in_flight_per_tenant": Setting(_number(2, 1_000), "The same for each tenant, 2 to 1000. [512]"),
     "in_flight_per_endpoint": Setting(
-        _number(1, 1_000), "The same for each endpoint, 1 to 1000; it begins with 4 and gets more if it is fast. [128]"
+        _number(1, 1_000), "The same for each endpoint, 1 to 1000; it starts with 4 and earns more by being fast. [128]"
     ),
     "retention_days": Setting(
         _number(1, 3_650), "Days for which events, attempts and settled history are kept, 1 to 3650. [30]"

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_key_is_made_used_listed_and_revoked(run: Run) -> None:
     shown = run("keys", "create", "support desk").stdout
-    assert "The key is shown this once" in shown
+    assert "The key is shown only this once" in shown
     [key] = re.findall(r"^key +(sp_\S{43})$", shown, re.MULTILINE)
     run("documents", "list", SIGNALPOST_KEY=key)
     [listed] = [each for each in json_of(run("keys", "list", "--json")) if each["name"] == "support desk"]

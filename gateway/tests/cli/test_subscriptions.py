@@ -93,7 +93,7 @@ def test_a_change_of_nothing_or_of_what_cannot_be_read_says_what_to_write(run: R
 def test_a_secret_is_rotated_and_promoted(run: Run, subscription: str) -> None:
     rotated = run("subscriptions", "rotate", subscription, "--overlap-hours", "48")
     assert "rotationEndsAt          20" in rotated.stdout
-    assert "The secret is shown this once" in rotated.stdout
+    assert "The secret is shown only this once" in rotated.stdout
     assert "A rotation is under way" in run("subscriptions", "rotate", subscription, code=1).stderr
     assert run("subscriptions", "promote", subscription).stdout.startswith("Promoted")
     assert "No rotation is under way" in run("subscriptions", "promote", subscription, code=1).stderr

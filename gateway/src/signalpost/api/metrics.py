@@ -76,7 +76,9 @@ def _requests(requests: RequestCounts) -> Iterator[Metric]:
         answers.add_metric((method, route, str(status)), count)
     yield answers
     seconds = HistogramMetricFamily(
-        "signalpost_request_seconds", "How long it took until the answer to a request began.", labels=("method", "route")
+        "signalpost_request_seconds",
+        "How long it took until the answer to a request began.",
+        labels=("method", "route"),
     )
     for labels, histogram in requests.seconds.items():
         seconds.add_metric(labels, _buckets(histogram), histogram.sum)

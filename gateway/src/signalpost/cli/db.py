@@ -25,7 +25,7 @@ app = App(name="db", help_format="markdown")
 
 @app.command
 def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Check the file, and that every log is whole and every lane stands within it. Works beside a running gateway.
+    """Check the file, and that every log is whole and every lane stands within it. Works while the gateway runs.
 
     Example: signalpost db check --data-dir ./data
     """
@@ -42,9 +42,9 @@ def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir: DataDir = None) -> None:
     """Copy the database while the gateway runs, and check the copy. Keep the master key with it, elsewhere.
 
-    Files of versions are not in it. They never change: copy the folder `files` after the database, as any program
-    does; of a bucket, its own versioning keeps what is removed. Files stay for a day after their document's deletion,
-    so that a backup's are all there for as long.
+    Files of versions are not in it. They never change: copy the folder `files` after the database, with any program;
+    for a bucket, turn on its own versioning. Files stay for a day after their document is deleted, so those of a
+    backup are all there for that long.
 
     Example: signalpost db backup /backups/signalpost-monday.db
     """
@@ -64,10 +64,10 @@ def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir:
 
 @app.command
 def restore(backup: Annotated[Path, Parameter(help="What `db backup` made.")], /, *, data_dir: DataDir = None) -> None:
-    """Put a backup in the place of the database, after checking it. The gateway must be stopped.
+    """Check a backup and put it in place of the database. The gateway must be stopped.
 
-    The database of before is kept beside it. What happened after the backup is not in it: clients that read the feed
-    go on from its end, and subscriptions may get events again under other sequences.
+    The previous database is kept beside it. What happened after the backup is missing: clients that read the feed go on
+    from its end, and subscriptions may get events again under other sequences.
 
     Example: signalpost db restore /backups/signalpost-monday.db --data-dir ./data
     """
@@ -84,7 +84,7 @@ def restore(backup: Annotated[Path, Parameter(help="What `db backup` made.")], /
         kept = maintenance.restore(backup, database)
     finally:
         directory.unlock()
-    say(f"Restored {backup}." + (f" The database of before is {kept}." if kept else ""))
+    say(f"Restored {backup}." + (f" The previous database is {kept}." if kept else ""))
     say("To see whether every version's file is there: signalpost db scrub")
 
 
@@ -98,9 +98,9 @@ def prune(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Remove what is past the retention now, all of it. The gateway must be stopped; running, it does so by itself.
+    """Remove everything past the retention, now. The gateway must be stopped; a running one does this by itself.
 
-    A subscription that is so far behind that it loses events is named here, and its health tells how many it lost.
+    A subscription so far behind that it loses events is named here, and its health says how many.
 
     Example: signalpost db prune --retention-days 7 --compact
     """
@@ -149,9 +149,9 @@ def scrub(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Read every file of a version and hold it against its sum; find files that no version points to.
+    """Check every version's file against its checksum, and find files that no version points to.
 
-    It works beside a running gateway. FILES_URL and the AWS_… variables say where the files are, as for `serve`.
+    Works while the gateway runs. FILES_URL and the AWS_… variables say where the files are, as for `serve`.
 
     Example: signalpost db scrub --remove-orphans
     """
@@ -174,7 +174,7 @@ def scrub(
 
 @app.command
 def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Show what takes how much room.
+    """Show what takes how much space.
 
     Example: signalpost db sizes
     """

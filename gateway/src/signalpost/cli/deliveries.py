@@ -10,7 +10,7 @@ from signalpost.cli.delivery_tail import DeliveryTail
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, say
 
-app = App(name="deliveries", help="Look into deliveries, follow them live, and send one again.", help_format="markdown")
+app = App(name="deliveries", help="Inspect deliveries, follow them live, and resend one.", help_format="markdown")
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 EventId = Annotated[str, Parameter(name="EVENT", help="The event's id.")]
@@ -36,15 +36,15 @@ def list_(
     subscription: Annotated[str | None, Parameter(name="SUBSCRIPTION", help="Only those of this subscription.")] = None,
     /,
     *,
-    status: Annotated[Status | None, Parameter(help="Only those that are in this state.")] = None,
-    event_type: Annotated[EventType | None, Parameter(help="Only those of events of this type.")] = None,
+    status: Annotated[Status | None, Parameter(help="Only those in this state.")] = None,
+    event_type: Annotated[EventType | None, Parameter(help="Only those of this type of event.")] = None,
     document: Annotated[str | None, Parameter(help="Only those of the document with this externalId.")] = None,
     since: Annotated[Moment | None, Parameter(help=f"Only events from this moment on: {WAYS}.")] = None,
     until: Annotated[Moment | None, Parameter(help="Only events before this moment.")] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """List deliveries, the newest event first.
+    """List deliveries, newest event first.
 
     Example: signalpost deliveries list --status failed --since 2h
     """
@@ -66,12 +66,12 @@ def list_(
 def tail(
     *,
     subscription: Annotated[str | None, Parameter(help="Only those of this subscription.")] = None,
-    status: Annotated[Status | None, Parameter(help="Only when they come into this state.")] = None,
+    status: Annotated[Status | None, Parameter(help="Only changes to this state.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Follow deliveries live, until Ctrl-C: a line when one appears, and whenever its state changes.
+    """Follow deliveries live until Ctrl-C: a line when one appears and whenever its state changes.
 
-    It shows those of events that come from now on.
+    Only deliveries of events from now on are shown.
 
     Example: signalpost deliveries tail --status failed
     """
@@ -121,12 +121,12 @@ def get(subscription: SubscriptionId, event: EventId, /, *, as_json: Json = Fals
 
 @app.command
 def retry(subscription: SubscriptionId, event: EventId, /) -> None:
-    """Send once more, now. A failure of it cancels nothing.
+    """Make one more attempt, now. If it fails, what was scheduled goes on.
 
     Example: signalpost deliveries retry 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
     connect().call("POST", path("subscriptions", subscription, "deliveries", event, "retry"))
-    say(f"It is sent again now. See how it went: signalpost deliveries get {subscription} {event}")
+    say(f"It is being sent again. See how it went: signalpost deliveries get {subscription} {event}")
 
 
 def _columns(subscription: str | None) -> tuple[str, ...]:

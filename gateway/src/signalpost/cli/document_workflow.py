@@ -21,11 +21,11 @@ def act(
     action: Annotated[str, Parameter(name="ACTION", help=f"One of {', '.join(ASKED_FOR)}.")],
     /,
     *,
-    reviewer: Annotated[list[str] | None, Parameter(negative="", help="Whom to ask, as often as needed.")] = None,
-    approver: Annotated[list[str] | None, Parameter(negative="", help="Whom to ask, as often as needed.")] = None,
-    signer: Annotated[list[str] | None, Parameter(negative="", help="Whom to ask, as often as needed.")] = None,
+    reviewer: Annotated[list[str] | None, Parameter(negative="", help="Who is asked; repeatable.")] = None,
+    approver: Annotated[list[str] | None, Parameter(negative="", help="Who is asked; repeatable.")] = None,
+    signer: Annotated[list[str] | None, Parameter(negative="", help="Who is asked; repeatable.")] = None,
     expires_at: Annotated[
-        Deadline | None, Parameter(help="Until when to sign: 14d (from now), 2026-11-24 or 2026-11-24T10:00:00Z.")
+        Deadline | None, Parameter(help="When the request expires: 14d (from now), 2026-11-24 or 2026-11-24T10:00:00Z.")
     ] = None,
     by: Annotated[str | None, Parameter(help="Who decides: an e-mail address.")] = None,
     reason: Annotated[str | None, Parameter(help="Why.")] = None,
@@ -49,7 +49,7 @@ def act(
 
 
 def actions(external_id: ExternalId, /, *, as_json: Json = False) -> None:
-    """Show where a document is in its workflow: which actions fit now, and who is awaited.
+    """Show where a document is in its workflow: which actions are allowed now, and who is awaited.
 
     Example: signalpost documents actions d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
@@ -68,7 +68,7 @@ def history(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Show who did what when with a document, the newest first.
+    """Show who did what to a document and when, newest first.
 
     Example: signalpost documents history d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """

@@ -33,7 +33,7 @@ for command in (act, actions, history):
 Number = Annotated[str, Parameter(name="NUMBER", help="The version's number, such as 0.2.")]
 Fields = Annotated[
     list[str] | None,
-    Parameter(name="--set", negative="", help="field=value, as often as needed; JSON values are read."),
+    Parameter(name="--set", negative="", help="field=value, repeatable; the value may be JSON."),
 ]
 OPTIONS = {"/type": "--type", "/title": "--title", "/ownerEmail": "--owner", "/authorEmail": "--author"}
 FILTERS = {
@@ -48,12 +48,12 @@ def list_(
     status: Annotated[str | None, Parameter(help=f"Only those with this status: {', '.join(STATUSES)}.")] = None,
     type_: Annotated[str | None, Parameter(name="--type", help="Only those of this type.")] = None,
     reference_id: Annotated[str | None, Parameter(help="Only those with this referenceId.")] = None,
-    owner: Annotated[str | None, Parameter(help="Only those of the owner with this e-mail address.")] = None,
-    updated_after: Annotated[Moment | None, Parameter(help=f"Only those changed since: {WAYS}.")] = None,
+    owner: Annotated[str | None, Parameter(help="Only those whose owner has this e-mail address.")] = None,
+    updated_after: Annotated[Moment | None, Parameter(help=f"Only those changed after: {WAYS}.")] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """List documents, the newest first.
+    """List documents, newest first.
 
     Example: signalpost documents list --status approved --updated-after 7d
     """
@@ -148,7 +148,7 @@ def upload(
 
 @app.command
 def versions(external_id: ExternalId, /, *, limit: Limit = 50, as_json: Json = False) -> None:
-    """List the versions of a document that the gateway keeps, the highest first.
+    """List the versions of a document that the gateway keeps, highest first.
 
     Example: signalpost documents versions d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
@@ -167,7 +167,7 @@ def versions(external_id: ExternalId, /, *, limit: Limit = 50, as_json: Json = F
 
 @app.command
 def publish(external_id: ExternalId, number: Number, /, *, as_json: Json = False) -> None:
-    """Publish a draft: the same file becomes version 1.0, 2.0, … as well.
+    """Publish a draft: its file becomes version 1.0, 2.0, … as well.
 
     Example: signalpost documents publish d24c0644-1d31-47fa-960e-b0cc8b4f136c 0.2
     """
@@ -187,7 +187,7 @@ def download(
     to: Annotated[Path | None, Parameter(help="The file to write. [the document's title, in this folder]")] = None,
     as_json: Json = False,
 ) -> None:
-    """Download the file of a version; of the latest one, if no number is given.
+    """Download the file of a version, by default of the latest.
 
     Example: signalpost documents download d24c0644-1d31-47fa-960e-b0cc8b4f136c 1.0 --to contract.pdf
     """
@@ -215,15 +215,15 @@ def import_(
     source_version: Annotated[
         int | None,
         Parameter(
-            help="Of one snapshot: the source's own number of this state; newer ones win. Lines carry it inside."
+            help="For a single snapshot: the source's version of it; the higher one wins. NDJSON lines carry their own."
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Import whole snapshots of documents that another system keeps.
 
-    The file has one JSON object a line (NDJSON), of any length, or a single JSON object over several lines. To import
-    the same again changes nothing.
+    The file has one JSON object a line (NDJSON), of any length, or a single JSON object over several lines.
+    Importing the same again changes nothing.
 
     Example: signalpost documents import archive.ndjson
     """

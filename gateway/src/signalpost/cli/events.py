@@ -21,13 +21,13 @@ POLL = 0.5
 @app.command(name="list")
 def list_(
     *,
-    after: Annotated[int | None, Parameter(help="Begin behind this sequence; at the oldest if left out.")] = None,
+    after: Annotated[int | None, Parameter(help="Start after this sequence; at the oldest if left out.")] = None,
     limit: Limit = 50,
     event_type: Type = None,
     document: Document = None,
     as_json: Json = False,
 ) -> None:
-    """List events, the oldest first.
+    """List events, oldest first.
 
     Example: signalpost events list --after 100 --event-type documentCreated
     """

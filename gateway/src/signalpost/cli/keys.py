@@ -51,7 +51,7 @@ def recover(
     finally:
         directory.unlock()
     say(key)
-    say("This is a new operator's key, shown this once. Start the gateway, and revoke the keys that were lost.")
+    say("This is a new operator's key, shown only this once. Start the gateway, then revoke the keys that were lost.")
 
 
 @app.command
@@ -62,7 +62,7 @@ def create(
     role: Annotated[Role, Parameter(help="What it may do.")] = Role.OPERATOR,
     as_json: Json = False,
 ) -> None:
-    """Make a key. Shows it, this once.
+    """Create a key. Shows it, only this once.
 
     Example: signalpost keys create "support desk" --role operator
     """
@@ -71,12 +71,12 @@ def create(
         print_json(made)
     else:
         print_facts(made)
-        say("The key is shown this once: keep it where its user can read it, as SIGNALPOST_KEY.")
+        say("The key is shown only this once: keep it where its user can read it, as SIGNALPOST_KEY.")
 
 
 @app.command(name="list")
 def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
-    """List the keys that are valid, the newest first; the keys themselves are not kept.
+    """List the valid keys, newest first; the keys themselves are not kept.
 
     Example: signalpost keys list
     """
@@ -93,7 +93,7 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
 
 
 @app.command
-def revoke(key: Annotated[str, Parameter(name="ID", help="The key's id, of the list.")], /) -> None:
+def revoke(key: Annotated[str, Parameter(name="ID", help="The key's id, as listed.")], /) -> None:
     """Revoke a key: it is refused from now on.
 
     Example: signalpost keys revoke 01a20e92-1d5f-76d4-985f-8a63b2c66f94

@@ -31,7 +31,7 @@ Every command has --help with an example.
 # stands here.
 SERVE_HELP = """Run a gateway on this machine until Ctrl-C or SIGTERM.
 
-Each option can be given in the environment as well: SIGNALPOST_DATA_DIR is --data-dir.
+Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
 
 Example: signalpost serve --data-dir ./data --port 8080
 """
@@ -42,9 +42,9 @@ Every rate is also a share of the limit: what a client that does nothing but sen
 Example: signalpost bench --scene engine --fan-out 10 --runs 5
 """
 DB_HELP = "Check, back up, restore, prune and measure the database; scrub the files of versions."
-KEYS_HELP = """Make, list and revoke API keys; get back in without one.
+KEYS_HELP = """Create, list and revoke API keys; get back in without one.
 
-Whoever has lost every operator's key stops the gateway and makes a new one on its machine, with --recover.
+If every operator's key is lost, stop the gateway and make a new one on its machine with --recover.
 
 Example: signalpost keys --recover --data-dir ./data
 """

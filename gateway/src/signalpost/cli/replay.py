@@ -35,14 +35,16 @@ def replay(
     /,
     *,
     since: Annotated[Moment, Parameter(help=f"Events from this moment on: {WAYS}.")],
-    until: Annotated[Moment | None, Parameter(help="Events before this moment; until now if left out.")] = None,
-    failed: Annotated[bool, Parameter(negative="", show_default=False, help="Those that were given up.")] = False,
-    all_: Annotated[bool, Parameter(name="--all", negative="", show_default=False, help="Delivered ones too.")] = False,
+    until: Annotated[Moment | None, Parameter(help="Events before this moment; up to now if left out.")] = None,
+    failed: Annotated[bool, Parameter(negative="", show_default=False, help="Resend what was given up.")] = False,
+    all_: Annotated[
+        bool, Parameter(name="--all", negative="", show_default=False, help="Resend what was delivered, too.")
+    ] = False,
     dry_run: Annotated[bool, Parameter(negative="", show_default=False, help="Only count them.")] = False,
-    wait: Annotated[bool, Parameter(negative="", show_default=False, help="Until all of them are queued.")] = False,
+    wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send again what failed, or everything, of a span of time.
+    """Resend what failed, or everything, from a span of time.
 
     Each delivery gets a full budget of attempts. A replay queues them little by little, and can be cancelled meanwhile.
 
@@ -73,7 +75,7 @@ def replay(
 
 @app.command(name="list")
 def list_(subscription: SubscriptionId, /, *, limit: Limit = 50, as_json: Json = False) -> None:
-    """List a subscription's replays, the newest first.
+    """List a subscription's replays, newest first.
 
     Example: signalpost replay list 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -93,7 +95,7 @@ def list_(subscription: SubscriptionId, /, *, limit: Limit = 50, as_json: Json =
 
 @app.command
 def get(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = False) -> None:
-    """Show a replay and how far it is.
+    """Show a replay and its progress.
 
     Example: signalpost replay get 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
@@ -106,7 +108,7 @@ def get(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = Fa
 
 @app.command
 def cancel(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = False) -> None:
-    """Queue no more of a replay; what is queued is sent.
+    """Cancel a replay: nothing more is queued, but what is queued is still sent.
 
     Example: signalpost replay cancel 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """

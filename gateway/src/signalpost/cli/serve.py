@@ -76,7 +76,7 @@ def serve(
 ) -> None:
     """Run a gateway on this machine until Ctrl-C or SIGTERM.
 
-    Each option can be given in the environment as well: SIGNALPOST_DATA_DIR is --data-dir.
+    Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
 
     Example: signalpost serve --data-dir ./data --port 8080
     """

@@ -8,7 +8,9 @@ from signalpost.cli.client import CommandError, Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
 
 app = App(
-    name="subscriptions", help="Set up subscriptions, try their endpoints and see how those do.", help_format="markdown"
+    name="subscriptions",
+    help="Set up subscriptions, try their endpoints and see how they are doing.",
+    help_format="markdown",
 )
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
@@ -16,25 +18,27 @@ EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 ALL: tuple[EventType, ...] = ("documentCreated", "documentUpdated", "documentDeleted")
 Url = Annotated[str, Parameter(help="Where to send: an https URL.")]
 Types = Annotated[
-    list[EventType] | None, Parameter(name="--event-type", negative="", help="An event type; as often as needed.")
+    list[EventType] | None, Parameter(name="--event-type", negative="", help="An event type; repeatable.")
 ]
 Name = Annotated[str | None, Parameter(help="What to call it in lists.")]
-Secret = Annotated[str | None, Parameter(help="8 to 256 characters that sign; made if left out.")]
+Secret = Annotated[str | None, Parameter(help="The secret to sign with, 8 to 256 characters; made up if left out.")]
 Headers = Annotated[
     list[str] | None,
-    Parameter(name="--header", negative="", help="An additional header, 'name: value'; as often as needed."),
+    Parameter(name="--header", negative="", help="An additional header, 'name: value'; repeatable."),
 ]
 Ordering = Annotated[
     Literal["loose", "strict"] | None,
-    Parameter(
-        help="Whether a document's events wait for a failing one before them: loose lets them pass after a while."
-    ),
+    Parameter(help="Whether a document's events may overtake an earlier one that waits for its retry: only if loose."),
 ]
-RateLimit = Annotated[int | None, Parameter(help="So many requests a second; after a rest as many at once.")]
+RateLimit = Annotated[
+    int | None, Parameter(help="Requests per second at most; after a pause, up to this many at once.")
+]
 RetryDelays = Annotated[
-    str | None, Parameter(help="Seconds before each retry, such as 10,60,300; '' is for no retries.")
+    str | None, Parameter(help="Seconds before each retry, such as 10,60,300; '' means no retries.")
 ]
-Status = Annotated[Literal["active", "paused"] | None, Parameter(help="Whether to send; what comes meanwhile waits.")]
+Status = Annotated[
+    Literal["active", "paused"] | None, Parameter(help="Whether to send; while it is paused, events wait.")
+]
 OPTIONS = {
     "/url": "URL", "/eventTypes": "--event-type", "/name": "--name", "/secret": "--secret", "/headers": "--header",
     "/ordering": "--ordering", "/rateLimit": "--rate-limit", "/retryDelays": "--retry-delays", "/status": "--status",
@@ -44,7 +48,7 @@ OPTIONS = {
 
 @app.command(name="list")
 def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
-    """List subscriptions, the newest first, with how they do.
+    """List subscriptions and how they are doing, newest first.
 
     Example: signalpost subscriptions list
     """
@@ -81,7 +85,7 @@ def create(
     status: Status = None,
     as_json: Json = False,
 ) -> None:
-    """Subscribe an endpoint, to every event type unless some are named. Shows the secret, this once.
+    """Subscribe an endpoint, to every event type unless you name some. Shows the secret, only this once.
 
     Example: signalpost subscriptions create https://example.com/hooks --event-type documentCreated
     """
@@ -113,12 +117,12 @@ def update(
     no_headers: Annotated[bool, Parameter(negative="", show_default=False, help="No additional headers.")] = False,
     ordering: Ordering = None,
     rate_limit: RateLimit = None,
-    no_rate_limit: Annotated[bool, Parameter(negative="", show_default=False, help="As fast as it goes.")] = False,
+    no_rate_limit: Annotated[bool, Parameter(negative="", show_default=False, help="No limit.")] = False,
     retry_delays: RetryDelays = None,
     status: Status = None,
     as_json: Json = False,
 ) -> None:
-    """Change a subscription. Event types count for events to come, all else at once; headers replace those of before.
+    """Change a subscription. Event types apply to events to come, all else at once; headers replace all earlier ones.
 
     Example: signalpost subscriptions update 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --rate-limit 20
     """
@@ -180,11 +184,11 @@ def rotate(
     *,
     secret: Secret = None,
     overlap_hours: Annotated[
-        int | None, Parameter(help="How long both secrets sign; 0 makes the new one the only one at once. [24]")
+        int | None, Parameter(help="Hours for which both secrets sign; 0 switches to the new one at once. [24]")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Begin to change the secret: old and new both sign until the overlap ends. Shows the new one, this once.
+    """Start changing the secret: old and new both sign until the overlap ends. Shows the new one, only this once.
 
     Example: signalpost subscriptions rotate 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --overlap-hours 48
     """
@@ -195,7 +199,7 @@ def rotate(
 
 @app.command
 def promote(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
-    """End a rotation's overlap now: the new secret is the only one.
+    """End a rotation's overlap now: from here on the new secret alone signs.
 
     Example: signalpost subscriptions promote 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -212,7 +216,7 @@ def try_(
     /,
     *,
     event_type: Annotated[
-        EventType | None, Parameter(help="Of the sample; the first it asked for if left out.")
+        EventType | None, Parameter(help="The sample's event type; the first one subscribed to if left out.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -271,7 +275,7 @@ def _show(subscription: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 
         return
     print_facts({**subscription, "headers": list(subscription["headers"])})
     if "secret" in subscription:
-        say("The secret is shown this once: keep it where the receiver can read it.")
+        say("The secret is shown only this once: keep it where the receiver can read it.")
     _warn_if_disabled(subscription)
 
 
