@@ -1,6 +1,6 @@
 """The main job, to watch: documents change, and every change arrives at a receiver, signed.
 
-A gateway and a receiver run here, on this machine, for half a minute. The receiver is written as the public page's
+A gateway and a receiver run here, on this machine, for a few seconds. The receiver is written as the public page's
 readers wrote theirs: it knows nothing of Signalpost but the page's own `verify_signature`. Exits with 0 only if every
 event arrived, verified and in the order of its document.
 """
