@@ -121,9 +121,11 @@ def test_a_wrong_key_or_tenant_is_told_apart(run: Run) -> None:
 def other_server() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.wfile.write(
-                b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n<html></html>" if "list" not in self.path else b""
+            page, missing = (
+                b"200 OK\r\ncontent-length: 13\r\n\r\n<html></html>",
+                b"404 No\r\ncontent-length: 2\r\n\r\n{}",
             )
+            self.wfile.write(b"HTTP/1.1 " + (missing if self.path.startswith("/missing") else page))
 
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
@@ -135,8 +137,10 @@ def other_server() -> Iterator[str]:
     server.server_close()
 
 
-def test_another_server_is_told_from_a_gateway(run: Run, other_server: str) -> None:
-    assert "not as a Signalpost gateway does" in run("events", "list", code=1, SIGNALPOST_URL=other_server).stderr
+@pytest.mark.parametrize("below", ["", "/missing"])
+def test_another_server_is_told_from_a_gateway(run: Run, other_server: str, below: str) -> None:
+    url = other_server + below
+    assert "not as a Signalpost gateway does" in run("events", "list", code=1, SIGNALPOST_URL=url).stderr
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -172,7 +172,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 _BOUNDS = {
     "minimum": "from", "maximum": "to", "minLength": "at least", "maxLength": "at most", "maxProperties": "at most",
-    "default": "default",
+    "default": "by default",
 }  # fmt: skip
 
 

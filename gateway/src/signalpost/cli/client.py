@@ -53,7 +53,7 @@ class Refused(CommandError):
     def __init__(self, problem: Mapping[str, Any], message: str) -> None:
         super().__init__(message)
         self.problem = problem
-        """What it answered; of another than a gateway, empty."""
+        """What it answered."""
 
 
 class Answer(NamedTuple):
@@ -168,14 +168,18 @@ class Client:
         try:
             content = json.loads(raw) if raw else None
         except ValueError:
-            raise CommandError(
-                f"{self.url} answered {response.status}, and not as a Signalpost gateway does. Is SIGNALPOST_URL right?"
-            ) from None
+            raise self._no_gateway(response.status) from None
         answer = Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
-        if not 200 <= answer.status < 300:
-            problem = content if isinstance(content, dict) else {}
-            raise Refused(problem, _refusal(answer, problem, self._options))
-        return answer
+        if 200 <= answer.status < 300:
+            return answer
+        if not (isinstance(content, dict) and "code" in content):
+            raise self._no_gateway(answer.status)
+        raise Refused(content, _refusal(answer, content, self._options))
+
+    def _no_gateway(self, status: int) -> CommandError:
+        return CommandError(
+            f"{self.url} answered {status}, and not as a Signalpost gateway does. Is SIGNALPOST_URL right?"
+        )
 
     def _no_answer(self, error: Exception) -> NoAnswer:
         self._connection.close()
@@ -235,7 +239,7 @@ def _kept(file: Path) -> str | None:
 
 def _refusal(answer: Answer, problem: Mapping[str, Any], options: Mapping[str, str]) -> str:
     errors = problem.get("errors", [])
-    what = problem.get("title" if errors else "detail") or f"The gateway answered {answer.status}"
+    what = problem["title" if errors else "detail"]
     lines = [f"{what}:" if errors else str(what)]
     lines += [f"  {_where(error['pointer'], options)}: {error['detail']}" for error in errors]
     if answer.status == 401:
