@@ -14,7 +14,7 @@ JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 .PHONY: help demo serve test simulate planted power-cuts crash-points fuzz-api fuzz-sender check format lock clean
 
 help: ## Show these targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/runtime ## Run the main job and watch it (under a minute)
 	@$(BIN)/python examples/demo.py

@@ -18,7 +18,7 @@ def test_a_failing_delivery_is_found_explained_and_retried(run: Run, subscriptio
     assert shown.count("  500     ") == 2, "both attempts"
     endpoint.status = 200
     assert run("deliveries", "retry", subscription, event).stdout == (
-        f"It is sent again now. See how it went: signalpost deliveries get {subscription} {event}\n"
+        f"It is being sent again. See how it went: signalpost deliveries get {subscription} {event}\n"
     )
     until(lambda: json_of(run("deliveries", "get", subscription, event, "--json"))["status"] == "delivered")
 
