@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import structlog
 
+from signalpost import durable
 from signalpost.api.app import build_app
 from signalpost.api.asgi import App
 from signalpost.api.counts import RequestCounts
@@ -247,7 +248,7 @@ def _keep(file: Path, text: str) -> None:
         writing.write(text + "\n")
         writing.flush()
         os.fsync(writing.fileno())
-    draft.rename(file)
+    durable.rename(draft, file)
 
 
 def _log_broken(error: BaseException) -> None:

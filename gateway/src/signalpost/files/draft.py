@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from signalpost import durable
 from signalpost.domain.errors import DiskNearlyFull, Stopping, Unavailable
 from signalpost.files.content_types import kind_of
 from signalpost.files.files import FilesUnavailable, Received
@@ -108,7 +109,7 @@ class Draft:
 
     def _sync(self) -> None:
         os.fsync(self.descriptor)
-        sync_folder(self.path.parent)
+        durable.sync(self.path.parent)
 
     def _discard(self) -> None:
         if self._descriptor is not None:
@@ -157,15 +158,6 @@ def claimed(path: Path) -> Iterator[bool]:
         yield False
     else:
         yield True
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

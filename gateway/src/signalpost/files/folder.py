@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from signalpost import durable
 from signalpost.domain.errors import StartError
 from signalpost.domain.version import StoredFile
-from signalpost.files.draft import Draft, claimed, done_by, sync_folder, trouble
+from signalpost.files.draft import Draft, claimed, done_by, trouble
 from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, Received, is_name
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ class Folder:
         """`executor` is its own from here on. Makes the folder if need be. Raises StartError."""
         try:
             path.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(path.parent)
+            durable.sync(path.parent)
         except OSError as error:
             raise StartError(f"The folder {path} cannot be used: {error.strerror}.") from None
         self._path = path

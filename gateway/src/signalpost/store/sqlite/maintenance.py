@@ -3,7 +3,6 @@
 All but `restore`, `prune`, `compact` and `add_key` work beside a running gateway, in read transactions of their own.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
+from signalpost import durable
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
 from signalpost.domain.version import KeptVersion, StoredFile
@@ -75,14 +75,16 @@ def back_up(database: Path, to: Path) -> None:
     try:
         # Not the backup API: that starts over at every write of another process.
         connection.execute("VACUUM INTO ?", (str(draft),))
-    except apsw.Error as error:
+        draft.chmod(0o600)
+        durable.sync(draft)
+    except (apsw.Error, OSError) as error:
         draft.unlink(missing_ok=True)
         raise StartError(f"The copy to {to} failed: {error}.") from None
     finally:
         connection.close()
     if faults := check(draft):
         raise StartError(f"The copy {draft} has faults: {faults[0]}")
-    draft.rename(to)
+    durable.rename(draft, to)
 
 
 def restore(backup: Path, database: Path) -> Path | None:
@@ -93,8 +95,7 @@ def restore(backup: Path, database: Path) -> Path | None:
         with backup.open("rb") as reading, draft.open("wb") as writing:
             draft.chmod(0o600)
             shutil.copyfileobj(reading, writing)
-            writing.flush()
-            os.fsync(writing.fileno())
+        durable.sync(draft)
     except OSError as error:
         if draft.is_file():
             draft.unlink()
@@ -102,7 +103,8 @@ def restore(backup: Path, database: Path) -> Path | None:
     kept = _set_aside(database) if database.exists() else None
     for suffix in ("-wal", "-shm"):
         _beside(database, suffix).unlink(missing_ok=True)
-    draft.rename(database)
+    durable.sync(database.parent)  # before: a WAL of the database of before would be taken for one of this
+    durable.rename(draft, database)
     return kept
 
 
