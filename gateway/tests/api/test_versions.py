@@ -499,10 +499,12 @@ def test_a_small_damaged_file_is_a_problem_and_so_is_a_range_of_any(
     (name,) = kept(world) - before
     spoil(world.settings.data_dir / "files" / name, PDF, 3)
     world.get(f"{document}/versions/0.1/file").refused(503, code="file_lost")
+    assert world.send("HEAD", f"{document}/versions/0.1/file").status == 503
 
 
-def test_a_missing_file_is_a_problem(world: "World", damaged: tuple[str, Path, bytes]) -> None:
+def test_a_missing_file_is_a_problem_to_a_head_too(world: "World", damaged: tuple[str, Path, bytes]) -> None:
     path, file, _ = damaged
     file.unlink()
     for headers in ({}, {"range": "bytes=0-9"}):
         world.send("GET", path, headers=headers).refused(503, code="file_lost")
+        assert world.send("HEAD", path, headers=headers).status == 503

@@ -58,8 +58,12 @@ class Downloads:
         }
         if span is not None:
             headers["content-range"] = f"bytes {span.start}-{span.stop - 1}/{file.size}"
-        parts = _nothing() if request.method == "HEAD" else await _begun(await self._parts(file, span))
-        return Streamed(parts, tuple(headers.items()), 206 if span else 200)
+        parts = await self._parts(file, span)
+        first = await anext(parts, b"")  # so a small file that is lost is a problem, not an answer that ends
+        if request.method == "HEAD":
+            await parts.aclose()
+            first = b""
+        return Streamed(_continued(first, parts), tuple(headers.items()), 206 if span else 200)
 
     async def redirect(self, version: VersionRow, seconds: int) -> Answer | None:
         """An answer that leads to where anyone gets the file for so long; None where only the gateway serves it."""
@@ -97,19 +101,8 @@ async def checked(parts: AsyncGenerator[bytes, None], file: StoredFile) -> Async
     yield held
 
 
-async def _begun(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same parts, once the first is there: so a small file that is lost is a problem, not an answer that ends."""
-    first = await anext(parts, b"")
-
-    async def all_of_them() -> AsyncGenerator[bytes, None]:
-        async with aclosing(parts):
-            yield first
-            async for part in parts:
-                yield part
-
-    return all_of_them()
-
-
-async def _nothing() -> AsyncGenerator[bytes, None]:
-    return
-    yield
+async def _continued(first: bytes, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(parts):
+        yield first
+        async for part in parts:
+            yield part
