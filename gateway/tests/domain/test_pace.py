@@ -1,63 +1,76 @@
-"""A subscription's rate limit."""
+"""A rate limit."""
+
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain import pace
+from signalpost.domain.pace import Pace
 from signalpost.domain.timestamps import SECOND
 
 START = 1_700_000_000 * SECOND
-RATES = st.integers(1, 100_000)
+RATES = st.integers(1, 300)
+GAPS = st.lists(st.integers(0, SECOND) | st.integers(0, 3_000), min_size=1, max_size=300)
 
 
-def eager(rate: int, sends: int, start: int = START) -> list[int]:
-    """When sends go that always go as early as they may."""
-    theoretical, now, times = 0, start, []
-    for _ in range(sends):
-        now = max(now, pace.earliest(theoretical, rate))
-        theoretical = pace.after_send(theoretical, rate, now)
+def started(pace: Pace, rate: int, gaps: list[int], now: int = START) -> list[int]:
+    """When attempts start that are wanted one after the other, each so long after the one before it started."""
+    times = []
+    for gap in gaps:
+        now = max(now + gap, pace.earliest(rate, now + gap))
+        pace.start(now)
         times.append(now)
     return times
 
 
-@given(st.integers(1, 1000), st.lists(st.integers(0, 3 * SECOND), max_size=50))
-def test_no_span_has_more_than_its_share_and_one_seconds_burst(rate: int, idle: list[int]) -> None:
-    """Of any span of T seconds: at most rate × (T + 1)."""
-    theoretical, now, times = 0, START, []
-    for gap in idle:
+@given(RATES, GAPS)
+def test_no_second_wherever_it_begins_has_more_starts_than_the_rate(rate: int, gaps: list[int]) -> None:
+    times = started(Pace(), rate, gaps)
+    assert all(later - earlier >= SECOND for earlier, later in zip(times, times[rate:], strict=False))
+
+
+@given(RATES, GAPS)
+def test_one_waits_only_while_the_second_before_it_is_full(rate: int, gaps: list[int]) -> None:
+    times = started(Pace(), rate, gaps)
+    for number, ((before, at), gap) in enumerate(zip(pairwise([START, *times]), gaps, strict=True)):
+        assert at == before + gap or (number >= rate and at == times[number - rate] + SECOND)
+
+
+@given(RATES, st.integers(1, 4))
+def test_who_always_has_more_to_send_gets_the_rate_exactly(rate: int, seconds: int) -> None:
+    times = started(Pace(), rate, [0] * (rate * seconds + 1))
+    assert times[-1] - times[0] == seconds * SECOND
+
+
+@given(RATES, RATES, GAPS, GAPS)
+def test_a_rate_that_is_changed_counts_what_started_before(
+    first: int, second: int, before: list[int], after: list[int]
+) -> None:
+    pace = Pace()
+    times = started(pace, first, before)
+    times += started(pace, second, after, times[-1])
+    for number in range(max(len(before), second), len(times)):
+        assert times[number] - times[number - second] >= SECOND
+
+
+@given(RATES, st.lists(st.tuples(st.integers(0, SECOND), st.booleans()), min_size=1, max_size=300))
+def test_what_was_let_go_and_starts_later_counts_when_it_starts(rate: int, turns: list[tuple[int, bool]]) -> None:
+    """One is let go at each turn that allows it; all those that have not started do so where a turn says it."""
+    pace, now, times = Pace(), START, list[int]()
+    for gap, start in turns:
         now += gap
-        for _ in range(20):
-            now = max(now, pace.earliest(theoretical, rate))
-            theoretical = pace.after_send(theoretical, rate, now)
-            times.append(now)
-    for first in range(0, len(times), 7):
-        for last in range(first, len(times), 5):
-            assert (last - first + 1) * SECOND <= rate * (times[last] - times[first] + SECOND) + SECOND
+        if pace.earliest(rate, now) <= now:
+            pace.promised += 1
+        if start:
+            for _ in range(pace.promised):
+                pace.promised -= 1
+                pace.start(now)
+                times.append(now)
+    assert all(later - earlier >= SECOND for earlier, later in zip(times, times[rate:], strict=False))
 
 
-@given(RATES)
-def test_a_long_run_never_exceeds_the_rate(rate: int) -> None:
-    theoretical = START
-    for sends in range(1, 100):
-        theoretical = pace.after_send(theoretical, rate, START)
-        assert (theoretical - START) * rate >= sends * SECOND
-
-
-@given(st.integers(1, 1000))
-def test_a_second_without_sends_earns_one_seconds_worth_at_once_and_not_more(rate: int) -> None:
-    times = eager(rate, rate + 1)
-    assert times[rate - 1] == times[0]
-    assert times[rate] > times[0]
-
-
-@given(st.integers(1, 1000))
-def test_nobody_waits_longer_than_the_rate_demands(rate: int) -> None:
-    times = eager(rate, 3 * rate)
-    assert times[-1] - times[0] <= 2 * SECOND + 3 * rate
-
-
-@given(RATES, st.integers(0, 10**9), st.integers(0, 10**9))
-def test_time_that_passes_never_takes_back_a_permission(rate: int, theoretical: int, now: int) -> None:
-    later = pace.after_send(theoretical, rate, now)
-    assert later > theoretical
-    assert pace.earliest(later, rate) > pace.earliest(theoretical, rate)
+@given(RATES, st.integers(0, 10))
+def test_where_all_were_let_go_and_none_has_started_none_can_within_a_second(rate: int, more: int) -> None:
+    pace = Pace()
+    pace.promised = rate + more
+    assert pace.earliest(rate, START) == START + SECOND

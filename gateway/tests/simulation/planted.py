@@ -19,13 +19,15 @@ from gateway.tests.simulation.world import Violation
 from msgspec.structs import replace
 
 from signalpost.destinations.webhook import Webhook
-from signalpost.domain import breaker, concurrency, pace, retry
+from signalpost.domain import breaker, concurrency, retry
 from signalpost.domain.batch import Batch
 from signalpost.domain.delivery import Input, State, Verdict
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
 from signalpost.domain.lane import Lane
 from signalpost.domain.lane_document import LaneDocument
 from signalpost.domain.outcome import Failure
+from signalpost.domain.pace import Pace
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine import engine
 from signalpost.engine.committer import Committer
 from signalpost.engine.dispatcher import Dispatcher
@@ -419,9 +421,26 @@ def _(right: Any) -> Any:
     return property(following)
 
 
-@fault("knows no rate limit", pace, "earliest")
+@fault("knows no rate limit", Pace, "earliest")
 def _(_right: Any) -> Any:
-    return lambda theoretical, rate: 0
+    return lambda self, rate, now: 0
+
+
+@fault("counts a rate anew with each second of the clock", Pace, "earliest")
+def _(_right: Any) -> Any:
+    def earliest(self: Pace, rate: int, now: int) -> int:
+        began = now - now % SECOND
+        return 0 if self.promised + sum(at >= began for at in self._starts) < rate else began + SECOND
+
+    return earliest
+
+
+@fault("counts what it let go once it is known to have started", Pace, "earliest")
+def _(right: Any) -> Any:
+    def earliest(self: Pace, rate: int, now: int) -> int:
+        return int(right(self, rate + self.promised, now))
+
+    return earliest
 
 
 @fault("knows no limit of what is under way", concurrency, "after")

@@ -7,22 +7,23 @@ client that would ask again.
 
 import asyncio
 
-from signalpost.domain import pace
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.clock import Clock
 
 A_SECOND = 1_000
+_DISTANCE = SECOND // A_SECOND
 
 
 class Refusals:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._theoretical = 0
+        """When the next would be told if all had kept their distance from the start (µs)."""
 
     async def turn(self) -> None:
         """Wait until one more may be told; up to a second's worth at once."""
         now = self._clock.steady()
-        delay = pace.earliest(self._theoretical, A_SECOND) - now
-        self._theoretical = pace.after_send(self._theoretical, A_SECOND, now)
+        delay = self._theoretical + _DISTANCE - SECOND - now
+        self._theoretical = max(self._theoretical, now) + _DISTANCE
         if delay > 0:
             await asyncio.sleep(delay / SECOND)

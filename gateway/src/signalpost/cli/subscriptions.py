@@ -31,7 +31,7 @@ Ordering = Annotated[
     Parameter(help="Whether a document's events may overtake an earlier one that waits for its retry: only if loose."),
 ]
 RateLimit = Annotated[
-    int | None, Parameter(help="Requests per second at most; after a pause, up to this many at once.")
+    int | None, Parameter(help="Requests at most in any one second; after a pause, up to this many at once.")
 ]
 RetryDelays = Annotated[
     str | None, Parameter(help="Seconds before each retry, such as 10,60,300; '' means no retries.")

@@ -1,22 +1,33 @@
-"""A subscription's rate limit: `rate` sends a second, and after a rest as many at once. So any T seconds have at most
-rate × (T + 1).
+"""A rate limit: in no second, wherever it begins, more than `rate` starts.
 
-The generic cell rate algorithm: one number, the theoretical time of the next send if all had been on time.
+The times of the last second's starts are kept. A limit that keeps a single number either lets nearly twice as many
+through in the first second after a rest, or has every start that is a little late cost throughput for good.
 """
+
+from array import array
+from bisect import bisect_right
 
 from signalpost.domain.timestamps import SECOND
 
 
-def earliest(theoretical: int, rate: int) -> int:
-    """When the next send may go (µs, the same clock as `theoretical`): up to one second's worth may be early."""
-    return theoretical - (rate - 1) * _interval(rate)
+class Pace:
+    """Times are µs of one clock, which never goes back."""
 
+    __slots__ = ("_starts", "promised")
 
-def after_send(theoretical: int, rate: int, now: int) -> int:
-    """The theoretical time of the send after this one."""
-    return max(theoretical, now) + _interval(rate)
+    def __init__(self) -> None:
+        self._starts = array("q")
+        """Ascending: the last one, and those of the second before it."""
+        self.promised = 0
+        """How many were let go and have yet to start: no sooner than now."""
 
+    def earliest(self, rate: int, now: int) -> int:
+        """When one more may start, so far as is known now; `now` or earlier: at once."""
+        left = rate - self.promised
+        if left <= 0:
+            return now + SECOND
+        return self._starts[-left] + SECOND if len(self._starts) >= left else 0
 
-def _interval(rate: int) -> int:
-    """µs between two sends, rounded up: rounded down, some rates would be exceeded by several per cent."""
-    return -(-SECOND // rate)
+    def start(self, at: int) -> None:
+        del self._starts[: bisect_right(self._starts, at - SECOND)]
+        self._starts.append(at)

@@ -130,7 +130,9 @@ _EDITABLE: Final[dict[str, Field]] = {
     "headers": endpoint.headers,
     "ordering": fields.one_of("loose", "strict"),
     "rateLimit": nullable(
-        fields.whole_number(1, 100_000).described("Requests a second; after a rest as many may go at once.")
+        fields.whole_number(1, 100_000).described(
+            "Attempts that start in any one second at most; after a pause, up to this many at once."
+        )
     ),
     "retryDelays": retry_delays,
 }

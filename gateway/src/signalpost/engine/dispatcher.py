@@ -175,7 +175,6 @@ class Dispatcher:
             if delivery is None:
                 break
             room -= 1
-            runner.note_sent(now)
             self._send(runner, delivery)
         return True
 
@@ -266,18 +265,22 @@ class Dispatcher:
         event = self._log.get(runner.subscription.tenant_id, delivery.sequence)
         if event is None:
             self._spent += SEND
+            runner.pace.promised += 1
             self._reader.want_event(runner, delivery)
         else:
             self._spent += SEND + len(event.body) // SIZE
             self._post(runner, delivery, event)
 
     def _post(self, runner: Runner, delivery: Delivery, event: Event) -> None:
+        if runner.subscription.rate_limit is not None:
+            runner.pace.start(self._clock.steady())
         number = delivery.charged + 1
         kind = Kind.REPLAY if delivery.run > 0 else Kind.DELIVERY
         request = runner.webhook.prepare(event, number, kind, self._clock.wall())
         self._transport.send(request, partial(self._done, runner, runner.subscription.url, delivery, event.id))
 
     def _on_event(self, runner: Runner, delivery: Delivery, event: Event | None) -> None:
+        runner.pace.promised -= 1
         if runner.held or runner.subscription.status != "active":
             self._take_back(runner, delivery)
         elif event is None:

@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Iterable
 
 from signalpost.destinations.webhook import Webhook
-from signalpost.domain import breaker, concurrency, pace
+from signalpost.domain import breaker, concurrency
 from signalpost.domain.batch import Retry
 from signalpost.domain.event import Event
 from signalpost.domain.lane import Bounds, Lane
 from signalpost.domain.outcome import Failure, Outcome
+from signalpost.domain.pace import Pace
 from signalpost.domain.replay import Replay
 from signalpost.domain.slots import EndpointSlots
 from signalpost.domain.subscription import Subscription, wanted
@@ -65,7 +66,7 @@ class Runner:
         self.attempts: list[Attempt]
         self.unrecorded = 0
         """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
-        self._theoretical = 0
+        self.pace = Pace()
         self._hold_until = 0
         self.restore(row, replays)
 
@@ -130,12 +131,8 @@ class Runner:
         if self.lane.flying >= self.concurrency.limit:
             return NEVER
         if self.subscription.rate_limit is not None:
-            return max(self._hold_until, pace.earliest(self._theoretical, self.subscription.rate_limit))
+            return max(self._hold_until, self.pace.earliest(self.subscription.rate_limit, now))
         return self._hold_until
-
-    def note_sent(self, now: int) -> None:
-        if self.subscription.rate_limit is not None:
-            self._theoretical = pace.after_send(self._theoretical, self.subscription.rate_limit, now)
 
     def note_outcome(self, outcome: Outcome, now: int, jitter: float, retry_after: int | None) -> None:
         """Let breaker, concurrency and holds follow one more outcome."""

@@ -1,6 +1,7 @@
-"""An endpoint has at most so many requests under way as it showed that it can take, at most its rate limit a second,
-and none while it asked to wait (C16)."""
+"""An endpoint has at most so many requests under way as it showed that it can take; in no second do more start than its
+rate limit, and none while it asked to wait (C16)."""
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from gateway.tests.simulation.checkers import Checker
@@ -22,13 +23,13 @@ class Limits(Checker):
         self._successes: dict[str, int] = {}
         self._held: dict[str, tuple[float, float, str]] = {}
         """From when until when an answer asked that nothing more be sent, and at which URL."""
-        self._tokens: dict[str, tuple[Change[int | None], float, float]] = {}
-        """What a bucket of one second's worth held at a time, since a limit holds."""
+        self._starts: dict[str, tuple[Change[int | None], deque[float]]] = {}
+        """Since a limit holds, the times of the last ones: as many as it allows in a second."""
 
     def began(self, life: "Life") -> None:
         self._flying.clear()
         self._successes.clear()
-        self._tokens.clear()
+        self._starts.clear()
         self._held.clear()
 
     def sent(self, sent: Sent) -> None:
@@ -55,12 +56,13 @@ class Limits(Checker):
         limit, rate = changes[-1], changes[-1].value
         if limit.done is None or limit.done + self._late() > sent.at or rate is None:
             return
-        known, tokens, before = self._tokens.get(sent.host, (limit, float(rate), sent.at))
-        tokens = min(rate, tokens + (sent.at - before) * rate) if known is limit else float(rate)
-        tokens -= 1
-        if tokens < -0.01 - rate * self._late():
-            self.fail(f"{sent}: more than {rate} a second")
-        self._tokens[sent.host] = (limit, tokens, sent.at)
+        known, starts = self._starts.get(sent.host, (None, deque()))
+        if known is not limit:
+            starts = deque(maxlen=rate)
+        if len(starts) == rate and sent.at < starts[0] + 1 - EARLY:
+            self.fail(f"{sent}: more than {rate} in a second")
+        starts.append(sent.at)
+        self._starts[sent.host] = (limit, starts)
 
     def _late(self) -> float:
         """Seconds between the decision to send and the sending, at most: where the event must be read first."""
