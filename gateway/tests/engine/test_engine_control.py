@@ -8,6 +8,7 @@ from gateway.tests.engine.world import BROKEN, HANG, TENANT, Life, Reply, World,
 from signalpost.domain.delivery import State
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.lane import Bounds
+from signalpost.domain.timestamps import SECOND
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -261,6 +262,36 @@ def test_the_retention_removes_what_is_old_a_little_at_a_time(world: World) -> N
         assert life.health("a")["lost"] == 0
         assert world.logged("error", "") == 0
         assert len(world.endpoint("a").calls) == 1_210
+
+    world.run(scenario, retention_days=1)
+
+
+def test_a_clock_that_is_set_years_ahead_takes_nothing_before_its_time(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.subscribe("a", status="paused")
+        await life.create("x")
+        world.wall_step = 3_650 * 24 * 3600 * SECOND
+        await asyncio.sleep(DAY * 0.95)
+        assert world.query("SELECT count(*) FROM event") == [(1,)]
+        assert life.health("a")["lost"] == 0
+        assert world.logged("warning", "set ahead") > 0
+        assert world.logged("error", "") == 0
+        await asyncio.sleep(DAY * 0.1)
+        assert world.query("SELECT count(*) FROM event") == [(0,)]
+        assert life.health("a")["lost"] == 1
+
+    world.run(scenario, retention_days=1)
+
+
+def test_a_clock_that_is_set_back_keeps_what_is_not_old_by_it(world: World) -> None:
+    async def scenario(life: Life) -> None:
+        await life.create("x")
+        world.wall_step = -24 * 3600 * SECOND
+        await asyncio.sleep(DAY * 1.9)
+        assert world.query("SELECT count(*) FROM event") == [(1,)]
+        assert world.logged("warning", "") == 0
+        await asyncio.sleep(DAY * 0.2)
+        assert world.query("SELECT count(*) FROM event") == [(0,)]
 
     world.run(scenario, retention_days=1)
 

@@ -41,6 +41,8 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         self.now = START
+        self.ahead = 0
+        """By how much the wall clock was set ahead."""
         self.store = SqliteStore(
             folder / "signalpost.db", Vault(bytes(32)), Links(b"", ""), self.wall, Random(1).getrandbits,
             thread_executors(), print,
@@ -49,7 +51,7 @@ class Archive:
         self.retention = FileRetention(self.store, self.files, self)
 
     def wall(self) -> int:
-        return self.now
+        return self.now + self.ahead
 
     def steady(self) -> int:
         return self.now
@@ -121,6 +123,18 @@ def test_files_stay_for_a_day_after_their_document_s_deletion(play: Play) -> Non
         for number in (Number(0, 1), Number(1, 0)):
             assert await archive.store.version(1, identity(1), number) is None
         assert await archive.store.version(1, identity(2), Number(0, 1))
+
+    play(scenario)
+
+
+def test_a_clock_that_is_set_ahead_takes_no_file_before_its_time(play: Play) -> None:
+    async def scenario(archive: Archive) -> None:
+        await archive.make(1)
+        await archive.delete(1)
+        archive.ahead = 365 * KEPT_AFTER_DELETION
+        archive.now += KEPT_AFTER_DELETION
+        await archive.retention.pass_once()
+        assert await archive.kept() == 1
 
     play(scenario)
 

@@ -24,3 +24,9 @@ class SystemClock:
 
     def steady(self) -> int:
         return (self._anchor + time.monotonic_ns()) // 1000
+
+
+def passed(clock: Clock) -> int:
+    """The time that it is at least, for what cannot be undone (µs since the epoch): by how much the wall clock was set
+    ahead since the process began does not count, as it may be years and wrong."""
+    return min(clock.wall(), clock.steady())

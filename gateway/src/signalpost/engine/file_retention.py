@@ -8,7 +8,7 @@ import structlog
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.clock import Clock
+from signalpost.engine.clock import Clock, passed
 from signalpost.files.files import Files
 from signalpost.store.store import Store
 
@@ -36,7 +36,7 @@ class FileRetention:
 
     async def pass_once(self) -> None:
         """The file before what is known of it: what stops half-way leaves nothing that nobody knows of."""
-        before = self._clock.wall() - KEPT_AFTER_DELETION
+        before = passed(self._clock) - KEPT_AFTER_DELETION
         while gone := await self._store.versions_deleted(before, BATCH):
             for _, version in gone:
                 await self._files.remove(version.file.name)

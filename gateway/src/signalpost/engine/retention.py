@@ -2,6 +2,8 @@
 
 A lane that is so far behind that the retention reaches it is told first: it gives up what it would lose, records that,
 and an operator reads of it in the log and in the subscription's `health`. Half-way there it warns.
+
+A wall clock that is set ahead while the process runs makes nothing older: that counts from the next start on.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ import structlog
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.clock import Clock
+from signalpost.engine.clock import Clock, passed
 from signalpost.engine.runner import Runner
 from signalpost.store.store import Store
 
@@ -60,7 +62,12 @@ class Retention:
 
     async def pass_once(self) -> None:
         """Everything that is too old now goes."""
-        now = self._clock.wall()
+        now = passed(self._clock)
+        if self._clock.wall() - now > DAY:
+            log.warning(
+                "the clock was set ahead: what is old is told by the time before that, until a restart",
+                hours=(self._clock.wall() - now) // (3600 * SECOND),
+            )
         for tenant in (await self._store.load()).tenants:
             floor = await self._store.sequence_at(tenant.id, now - self._kept)
             half = await self._store.sequence_at(tenant.id, now - self._kept // 2)
