@@ -213,61 +213,53 @@ def test_endpoints_that_hang_do_not_hold_up_one_that_answers(world: World) -> No
     world.run(scenario)
 
 
-def test_lanes_that_catch_up_do_not_go_before_one_that_keeps_up(world: World) -> None:
-    hosts = [f"behind{number}" for number in range(12)]
+BEHIND = [f"behind{number}" for number in range(12)]
+
+
+async def _resume_before_live(world: World, life: Life, each: int) -> None:
+    """Resume those behind, each with so many to send, and right after them publish the one that `live` wants."""
     order: list[str] = []
 
     def note(call: Call) -> Reply:
         order.append(call.host)
         return Reply()
 
+    for host in (*BEHIND, "live"):
+        world.endpoint(host).answer = note
+    resumed = (
+        PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
+        for host in BEHIND
+    )
+    await life.submit(*resumed, world.update("d0"))
+    await life.until(lambda: all(world.endpoint(host).successes == each for host in BEHIND))
+    assert order.index("live") < len(BEHIND) // 4
+
+
+def test_lanes_that_catch_up_do_not_go_before_one_that_keeps_up(world: World) -> None:
     async def scenario(life: Life) -> None:
         await life.subscribe("live", types=EventType.UPDATED)
-        for host in hosts:
+        for host in BEHIND:
             await life.subscribe(host, types=EventType.CREATED, status="paused")
-        for host in (*hosts, "live"):
-            world.endpoint(host).answer = note
         behind = 2 * dispatcher.BEHIND_FROM
         await life.create(*(f"d{number}" for number in range(behind)))
-        resumed = (
-            PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
-            for host in hosts
-        )
-        await life.submit(*resumed, world.update("d0"))
-        await life.until(lambda: all(world.endpoint(host).successes == behind for host in hosts))
-        assert order.index("live") < len(hosts) // 4
+        await _resume_before_live(world, life, behind)
 
     world.run(scenario)
 
 
 def test_lanes_with_much_to_send_of_what_they_read_do_not_go_before_one_that_keeps_up(world: World) -> None:
-    hosts = [f"behind{number}" for number in range(12)]
-    order: list[str] = []
-
-    def note(call: Call) -> Reply:
-        order.append(call.host)
-        return Reply()
-
     async def scenario(life: Life) -> None:
         await life.subscribe("live", types=EventType.UPDATED)
-        for host in hosts:
+        for host in BEHIND:
             await life.subscribe(host, types=EventType.CREATED)
             world.endpoint(host).answers(Reply(after=4))
         await life.create(*(f"d{number}" for number in range(400)))
         await asyncio.sleep(1)
-        assert all(life.engine.head(life.of(host)) == 400 for host in hosts)
-        for host in hosts:
+        assert all(life.engine.head(life.of(host)) == 400 for host in BEHIND)
+        for host in BEHIND:
             await life.change(host, status="paused")
         await asyncio.sleep(5)
-        for host in (*hosts, "live"):
-            world.endpoint(host).answer = note
-        resumed = (
-            PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
-            for host in hosts
-        )
-        await life.submit(*resumed, world.update("d0"))
-        await life.until(lambda: all(world.endpoint(host).successes == 400 for host in hosts))
-        assert order.index("live") < len(hosts) // 4
+        await _resume_before_live(world, life, 400)
 
     world.run(scenario)
 
