@@ -18,8 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
-
 from signalpost import durable
 from signalpost.api.app import build_app
 from signalpost.api.asgi import App
@@ -41,6 +39,7 @@ from signalpost.engine.file_retention import FileRetention
 from signalpost.engine.sender import Sender, SenderSettings
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
+from signalpost.logger import log
 from signalpost.settings import SETTINGS, Settings, kept_in
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
@@ -53,7 +52,6 @@ SHUTDOWN_GRACE_MOST = 5.5
 """Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
 FILE_THREADS = 4
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
-log = structlog.get_logger()
 
 
 class Gateway:

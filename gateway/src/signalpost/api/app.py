@@ -1,13 +1,11 @@
 """The ASGI application: from a request to a handler of the route table, and from its answer or error to a response."""
 
 import asyncio
-import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
-import structlog
 
 from signalpost.api import problems
 from signalpost.api.asgi import CONTENT_TYPE, App, Receive, Request, Scope, Send, Streamed, send_answer
@@ -19,13 +17,13 @@ from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.services import Services
 from signalpost.domain.batch import EVENT_HEADER, Answer
 from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, TooMany, Unavailable
+from signalpost.logger import log
 
 TENANT = b"signalpost-tenant"
 DEFAULT_TENANT = "default"
 NO_ROUTE = "none"
 REFUSAL = "signalpost.refusal"
 """Of a scope: why the server in front could not take the request. It is answered with that, whatever it asks for."""
-log = structlog.get_logger()
 
 Endpoint = Callable[[Request], Awaitable[Answer | Streamed]]
 Resource = Endpoint
@@ -184,8 +182,7 @@ def _note(services: Services, request: Request, route: str, answer: Answer | Str
     seconds = time.perf_counter() - started
     services.requests.count(request.method, route, answer.status, seconds)
     principal = request.principal
-    log.log(
-        logging.DEBUG if route in QUIET_ROUTES else logging.INFO,
+    (log.debug if route in QUIET_ROUTES else log.info)(
         "request",
         request=request.id,
         method=request.method,

@@ -11,7 +11,7 @@ All wait equally long, so `_waiting` is in the order of the deadlines, and one t
 import asyncio
 from typing import Protocol
 
-import structlog
+from signalpost.logger import log
 
 WAIT_SECONDS = 10.0
 SPARE = 64
@@ -20,7 +20,6 @@ SWEEP_SECONDS = 0.1
 """The least time between two looks at who is overdue."""
 WARNING_SECONDS = 60.0
 """The least time between two warnings."""
-log = structlog.get_logger()
 
 
 class Member(Protocol):

@@ -11,8 +11,6 @@ from contextlib import aclosing
 from email.utils import formatdate
 from typing import Final
 
-import structlog
-
 from signalpost.api.asgi import Request, Streamed
 from signalpost.api.ranges import Span, still_applies, wanted
 from signalpost.domain.batch import Answer
@@ -20,6 +18,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.domain.version import StoredFile, VersionRow
 from signalpost.files.filenames import disposition, filename
 from signalpost.files.files import FileLost, Files
+from signalpost.logger import log
 
 SOUND_REMEMBERED: Final = 1_000
 _SAFE: Final = {
@@ -30,7 +29,6 @@ _SAFE: Final = {
     "referrer-policy": "no-referrer",
     "cache-control": "private, no-store",
 }
-log = structlog.get_logger()
 
 
 class Downloads:

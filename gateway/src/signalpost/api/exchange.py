@@ -10,16 +10,14 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Protocol
 
-import structlog
-
 from signalpost.api.asgi import App, Message, Scope
+from signalpost.logger import log
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _BODILESS = frozenset((204, 304))
-log = structlog.get_logger()
 
 
 class Line(Protocol):

@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import structlog
 
 from signalpost.api import problems
 from signalpost.api.asgi import CONTENT_TYPE, Streamed
@@ -25,12 +24,12 @@ from signalpost.domain.batch import Answer
 from signalpost.domain.document_commands import ImportDocument
 from signalpost.domain.errors import CallerError, OutcomeUnknown, TooLarge, Unavailable, Unparseable
 from signalpost.domain.fields import check_object
+from signalpost.logger import log
 
 NDJSON: Final = "application/x-ndjson"
 PLACES = 256
 PLACE_BYTES = 16 * 1024
 """A line takes one place for each of these that it begins: at most 4 MiB are under way."""
-log = structlog.get_logger()
 
 
 class Line(NamedTuple):

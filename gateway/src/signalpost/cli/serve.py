@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import structlog
 import uvicorn
 import uvloop
 from cyclopts import Parameter
@@ -26,6 +25,7 @@ from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.engine.collector import spare_the_collector
 from signalpost.engine.sender import SenderSettings
 from signalpost.gateway import IDLE_SECONDS, Gateway
+from signalpost.logger import log
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings, unknown_variables
 from signalpost.settings import show_settings as settings_shown
 
@@ -38,7 +38,6 @@ DISK_FAILED = 74
 ACCEPTED_AT_ONCE = 32
 """uvloop takes one connection from a listening socket in each round of the loop, and a round is long under load: so it
 is given that socket so many times."""
-log = structlog.get_logger()
 
 
 def _help(name: str) -> Parameter:

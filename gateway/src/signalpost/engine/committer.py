@@ -9,16 +9,14 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
 
-import structlog
-
 from signalpost.domain.batch import Answer, Command
 from signalpost.domain.errors import SignalpostError, Stopping, Unavailable
 from signalpost.domain.intake import LINES_OF_TENANT, MOST, Intake, Queue
 from signalpost.engine.counts import Counts
+from signalpost.logger import log
 from signalpost.store.store import Published, Store
 
 BATCH_MOST = 256
-log = structlog.get_logger()
 
 
 class _Waiting(NamedTuple):

@@ -16,19 +16,16 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import cast
 
-import structlog
-
 from signalpost.domain.outcome import Failure
 from signalpost.domain.request import Target
 from signalpost.engine.addresses import Address, AllowedTarget, addresses_refusal, literal, target_refusal
 from signalpost.engine.connection import Attempt, Connection, Owner, Stage
 from signalpost.engine.names import Names
 from signalpost.engine.tls_sessions import Sessions
+from signalpost.logger import log
 
 MAX_ADDRESSES = 8
 """How many of a host's addresses are tried."""
-
-log = structlog.get_logger()
 
 
 class DialFailed(Exception):

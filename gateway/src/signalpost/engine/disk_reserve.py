@@ -8,13 +8,11 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-import structlog
-
 from signalpost.domain.errors import DiskNearlyFull
+from signalpost.logger import log
 
 LOOK_EVERY = 1.0
 MB = 1024 * 1024
-log = structlog.get_logger()
 
 
 class DiskReserve:

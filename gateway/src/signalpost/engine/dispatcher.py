@@ -12,8 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-import structlog
-
 from signalpost.destinations.webhook import Kind
 from signalpost.domain import retry
 from signalpost.domain.delivery import Delivery, Input, Verdict, decide
@@ -28,6 +26,7 @@ from signalpost.engine.log_cache import LogCache
 from signalpost.engine.log_reader import LogReader
 from signalpost.engine.runner import NEVER, Runner
 from signalpost.engine.transport import Transport
+from signalpost.logger import log
 from signalpost.store.store import Attempt, Store
 
 UNRECORDED_MOST = 10_000
@@ -45,7 +44,6 @@ PAGE_WANTED_BELOW = 256
 BEHIND_FROM = SENDS // SEND
 """A lane with more than that to read or to send, which is what one turn sends at most, does not keep up."""
 SKIPPED_UNRECORDED_MOST = 10_000
-log = structlog.get_logger()
 
 
 class Dispatcher:

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import TypeVar
 
-import structlog
-
 from signalpost.destinations.webhook import Kind, Webhook
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
@@ -37,6 +35,7 @@ from signalpost.engine.retention import Retention
 from signalpost.engine.runner import Runner, parked_loaded
 from signalpost.engine.tasks import Tasks
 from signalpost.engine.transport import Transport
+from signalpost.logger import log
 from signalpost.store.store import Health, LaneRow, Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
@@ -46,7 +45,6 @@ TESTS_MOST = 16
 LOADED_AGAIN_AFTER = 0.5
 """Seconds to wait where a lane could not be loaded."""
 Asked = TypeVar("Asked", Retry, Replay)
-log = structlog.get_logger()
 
 
 class Engine:

@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-import structlog
-
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.workflow_commands import ExpireSignatureRequest
 from signalpost.engine.clock import Clock
+from signalpost.logger import log
 from signalpost.store.store import Expiry, Store
 
 BATCH = 250
@@ -25,7 +24,6 @@ LOOK_EVERY = 30.0
 """Seconds, at most: the clock may be set."""
 AGAIN_AFTER = 2.0
 """Seconds to wait where the store could not be written."""
-log = structlog.get_logger()
 
 
 class Expiries:

@@ -4,18 +4,16 @@ database that is restored from a backup of that day still finds them."""
 import asyncio
 from typing import Final
 
-import structlog
-
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.clock import Clock, passed
 from signalpost.files.files import Files
+from signalpost.logger import log
 from signalpost.store.store import Store
 
 KEPT_AFTER_DELETION: Final = 24 * 3600 * SECOND
 EVERY: Final = 600.0
 BATCH: Final = 100
-log = structlog.get_logger()
 
 
 class FileRetention:

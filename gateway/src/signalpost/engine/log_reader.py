@@ -8,8 +8,6 @@ events are tried again until they are there: their deliveries are on their way.
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from signalpost.domain.delivery import Delivery
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.event import Event
@@ -17,12 +15,12 @@ from signalpost.domain.lane import Lane
 from signalpost.engine.log_cache import LogCache
 from signalpost.engine.runner import Runner
 from signalpost.engine.tasks import Tasks
+from signalpost.logger import log
 from signalpost.store.store import Store
 
 PAGE = 256
 AGAIN_AFTER = 0.5
 """Seconds to wait where the store could not be read."""
-log = structlog.get_logger()
 
 
 class LogReader:

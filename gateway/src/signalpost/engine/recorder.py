@@ -9,18 +9,16 @@ import asyncio
 from collections.abc import Callable
 from itertools import islice
 
-import structlog
-
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.clock import Clock
 from signalpost.engine.counts import Counts
 from signalpost.engine.runner import Runner
+from signalpost.logger import log
 from signalpost.store.store import LaneFlush, LaneFlushed, Store
 
 INTERVAL = 0.02
 REPEAT_AFTER = 0.5
 LANES_MOST = 1_000
-log = structlog.get_logger()
 
 
 class Recorder:

@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-import structlog
-
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.clock import Clock, passed
 from signalpost.engine.runner import Runner
+from signalpost.logger import log
 from signalpost.store.store import Store
 
 EVERY = 600.0
@@ -24,7 +23,6 @@ BATCH = 500
 PAUSE = 0.05
 """Seconds between batches, so that writers always get their turn."""
 DAY = 24 * 3600 * SECOND
-log = structlog.get_logger()
 
 
 class LaneRecorder(Protocol):

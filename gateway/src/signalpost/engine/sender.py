@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
 from msgspec import Struct
 
 from signalpost.domain.outcome import Failure, Outcome
@@ -31,14 +30,13 @@ from signalpost.engine.connection import Attempt, Connection, Stage
 from signalpost.engine.dialling import DialFailed, Dialler, tls_context
 from signalpost.engine.names import Names, Resolve, SystemResolver
 from signalpost.engine.tls_sessions import Sessions
+from signalpost.logger import log
 
 SWEEP_SECONDS = 0.02
 """The least time between two looks at the deadlines, and so how late an attempt may be cut."""
 
 HANGUP_SECONDS = 1.5
 """How long `close` waits for connections to say goodbye."""
-
-log = structlog.get_logger()
 
 
 class SenderSettings(Struct, frozen=True, kw_only=True):

@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import structlog
-
-log = structlog.get_logger()
+from signalpost.logger import log
 
 
 class Tasks:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import obstore
-import structlog
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
@@ -32,6 +31,7 @@ from signalpost.files.draft import Draft, done_by
 from signalpost.files.filenames import disposition
 from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, Received, is_name
 from signalpost.files.folder import Folder
+from signalpost.logger import log
 
 DRAFT = ".draft"
 """Behind the name of the object that one is to be."""
@@ -43,7 +43,6 @@ CLEARING_UP_SECONDS = 5
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-log = structlog.get_logger()
 _PUT_LINK = timedelta(hours=1)
 _CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": f"{CONNECT_SECONDS}s", "timeout": "300s"}
 _RETRY: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import apsw
 import msgspec
-import structlog
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import (
@@ -21,6 +20,7 @@ from signalpost.domain.errors import CallerError
 from signalpost.domain.links import Links
 from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
+from signalpost.logger import log
 from signalpost.store.sqlite import codec, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import rows
@@ -31,7 +31,6 @@ _EMPTY = msgspec.json.encode([])
 _HEALTHY = msgspec.json.encode(Health())
 _encode_answer = msgspec.msgpack.Encoder().encode
 _decode_answer = msgspec.msgpack.Decoder(Answer).decode
-log = structlog.get_logger()
 
 
 def publish(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import apsw
-import structlog
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Command, VersionKey
@@ -19,6 +18,7 @@ from signalpost.domain.links import Links
 from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.version import Number, VersionRow
+from signalpost.logger import log
 from signalpost.store.sqlite import deliveries, documents, history, reads, record, replays, retention, versions
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.database import check_version, connect, migrate
@@ -47,7 +47,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 2
-log = structlog.get_logger()
 
 
 class Executors(NamedTuple):

@@ -19,9 +19,9 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 import apsw
-import structlog
 
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Stopping, Unavailable
+from signalpost.logger import log
 from signalpost.store.sqlite.database import is_shortage
 
 CHECKPOINT_AFTER = 1_000
@@ -31,7 +31,6 @@ SHORT_PASS = 2_000
 
 T = TypeVar("T")
 Job = Callable[[apsw.Connection], Any]
-log = structlog.get_logger()
 
 
 class Writer:
