@@ -154,6 +154,7 @@ class Gateway:
             retry_delays=settings.retry_delays,
             refusals=Refusals(clock),
             waiting_most=max(1, settings.max_connections // 2),
+            large_bodies=asyncio.Lock(),
             idle_seconds=self._idle_seconds,
         )
         self.app, self.metrics_app = self._apps()

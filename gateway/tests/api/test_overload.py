@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import apsw
 import pytest
+from gateway.tests.patience import PATIENCE
 
+from signalpost.api.asgi import ARRIVED, Message
 from signalpost.domain import intake
 from signalpost.domain.errors import TooMany, Unavailable
 from signalpost.domain.intake import Queue
@@ -99,6 +101,36 @@ def _subscribe(world: "World") -> int:
         answer = other.send("POST", "/v1/subscriptions", world.subscription)
     starts_after: int = answer.ok(201)["startsAfter"]
     return starts_after
+
+
+def test_large_bodies_that_came_at_once_let_others_in_between(world: "World") -> None:
+    """A thousand of them held up all else, deliveries too, for minutes."""
+    large, small = b"[%b]" % (b" " * 100_000), b"[]"
+    answered: list[bytes] = []
+
+    async def ask(body: bytes) -> None:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered.append(body)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/documents",
+            "query_string": b"",
+            "headers": [(b"authorization", f"Bearer {world.key}".encode())],
+            ARRIVED: lambda: True,
+        }
+        await world.app(scope, receive, send)
+
+    async def ask_all() -> None:
+        await asyncio.gather(*(ask(body) for body in (*[large] * 20, small)))
+
+    asyncio.run_coroutine_threadsafe(ask_all(), world.loop).result(PATIENCE)
+    assert answered == [small, *[large] * 20]
 
 
 def test_a_tenant_is_told_so_before_its_requests_have_every_connection(make_world: Callable[..., "World"]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from signalpost.api import problems
 from signalpost.api.asgi import CONTENT_TYPE, Streamed
-from signalpost.api.body import BODY_MAX_BYTES, read_json
+from signalpost.api.body import BODY_MAX_BYTES
 from signalpost.api.call import Body, Call
 from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import ImportedLine
@@ -155,7 +155,7 @@ class _Import:
         external_id: str | None
         result: asyncio.Future[Answer]
         try:
-            given = _given(line)
+            given = await self._given(line)
             self._call.check_key()
             checked = check_object(given, _LINE, _REQUIRED)
             external_id = checked["externalId"]
@@ -173,6 +173,11 @@ class _Import:
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
         return _Waiting(line.number, places, external_id, result)
+
+    async def _given(self, line: Line) -> Any:
+        if line.content is None:
+            raise TooLarge("line_too_large", f"A line can have at most {BODY_MAX_BYTES} bytes.")
+        return await self._call.decoded(line.content)
 
     def _answer(self, waiting: _Waiting) -> bytes:
         number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
@@ -193,12 +198,6 @@ def _noted(ended: "asyncio.Future[Any]") -> None:
     """Nobody asks what became of it once the client is gone: asyncio need not complain of that."""
     if not ended.cancelled():
         ended.exception()
-
-
-def _given(line: Line) -> Any:
-    if line.content is None:
-        raise TooLarge("line_too_large", f"A line can have at most {BODY_MAX_BYTES} bytes.")
-    return read_json(line.content)
 
 
 def _external_id(given: Any) -> str | None:

@@ -1,5 +1,6 @@
 """What handlers work with: passed in, so that an application can be built on any store, engine and clock."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,5 +40,7 @@ class Services(Struct, frozen=True, kw_only=True):
     waiting_most: int
     """Changes that may wait for their commit; fewer than connections, so that whoever floods is told so, and others
     find one."""
+    large_bodies: asyncio.Lock
+    """Whoever reads one has it: they are read one after the other, with all else in between."""
     idle_seconds: float
     """How long a body may take, and of one that is streamed the next part."""
