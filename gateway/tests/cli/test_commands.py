@@ -106,6 +106,12 @@ def test_without_a_gateway_a_command_says_how_to_get_one(run: Run, tmp_path: Pat
     assert "need a key: set SIGNALPOST_KEY" in keyless.stderr
 
 
+def test_the_key_of_this_machine_s_gateway_is_for_no_other_machine(run: Run) -> None:
+    elsewhere = run("events", "list", code=1, SIGNALPOST_URL="http://gateway.invalid:9")
+    assert "Calls to http://gateway.invalid:9 need a key: set SIGNALPOST_KEY." in elsewhere.stderr
+    assert "No gateway answers" in run("events", "list", code=1, SIGNALPOST_URL="http://127.0.0.1:9").stderr
+
+
 @pytest.mark.parametrize("url", ["example.com", "ftp://example.com", "http://", "http://127.0.0.1:x", "http://[::1"])
 def test_an_address_that_is_none_is_told(run: Run, url: str) -> None:
     assert "SIGNALPOST_URL must be http(s)://host:port" in run("events", "list", code=1, SIGNALPOST_URL=url).stderr

@@ -18,6 +18,8 @@ ADDRESS_FILE = "address"
 SEND_BUFFER = 256 * 1024
 """What the system takes off a request at once, whether or not the gateway reads it: more than any that `exchange_lines`
 is given, but for a single long line."""
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+"""Another one's gateway has no business with the key of this one's."""
 PAGE_MOST = 250
 """The entries that one page of a list can have."""
 
@@ -193,18 +195,17 @@ class Client:
 def connect(options: Mapping[str, str] | None = None) -> Client:
     """The gateway that the environment names, or else the one of the data directory on this machine."""
     data_dir = Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
-    url = os.environ.get("SIGNALPOST_URL") or _kept(data_dir / ADDRESS_FILE)
-    key = (
-        os.environ.get("SIGNALPOST_KEY")
-        or os.environ.get("SIGNALPOST_OPERATOR_KEY")
-        or _kept(data_dir / "operator-key")
-    )
+    own = _kept(data_dir / ADDRESS_FILE)
+    url = os.environ.get("SIGNALPOST_URL") or own
     if url is None:
         raise CommandError(
             f"No gateway is known: none runs on {data_dir}. Start one with `signalpost serve`, or set "
             "SIGNALPOST_URL and SIGNALPOST_KEY (or SIGNALPOST_DATA_DIR, on the gateway's own machine)."
         )
-    if key is None:
+    key = os.environ.get("SIGNALPOST_KEY") or os.environ.get("SIGNALPOST_OPERATOR_KEY")
+    if not key and (url == own or _connection(url)[0].host in _THIS_MACHINE):
+        key = _kept(data_dir / "operator-key")
+    if not key:
         raise CommandError(f"Calls to {url} need a key: set SIGNALPOST_KEY.")
     tenant = os.environ.get("SIGNALPOST_TENANT")
     for name, value in (("SIGNALPOST_KEY", key), ("SIGNALPOST_TENANT", tenant or "")):
