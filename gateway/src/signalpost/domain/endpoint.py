@@ -145,7 +145,7 @@ def headers(value: Any) -> dict[str, str]:
 
 
 def _check_header(name: str, value: Any) -> None:
-    lowered = name.lower()
+    lowered = name.lower().replace("_", "-")  # many frameworks, as CGI, know no difference
     if not _HEADER_NAME.fullmatch(name) or len(name) > HEADER_NAME_MAX_CHARACTERS:
         raise Bad("bad_header_name", "A header's name is letters, digits and !#$%&'*+.^_`|~- only.")
     if lowered in _RESERVED or lowered.startswith(_RESERVED_PREFIXES):
