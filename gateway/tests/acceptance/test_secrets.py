@@ -262,7 +262,7 @@ def test_a_start_that_fails_for_its_keys_does_not_show_them(gateways: Gateways, 
     gateway = gateways()
     gateway.api.request("POST", "/v1/documents", DOCUMENT, idempotency_key="sealed-with-the-master-key")
     assert gateway.stop() == 0
-    for flag, value, code in (("--master-key", another_master_key(), 1), ("--operator-key", REFUSED, 1)):
+    for flag, value, code in (("--master-key", another_master_key(), 1), ("--operator-key", REFUSED, 2)):
         ended = subprocess.run(
             [COMMAND, "serve", "--data-dir", gateway.data_dir, "--port", "0", flag, value],
             capture_output=True, check=False, timeout=PATIENCE,
