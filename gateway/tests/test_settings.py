@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from signalpost.cli.serve import serve
-from signalpost.domain.errors import StartError
+from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.engine.addresses import parse_allow_targets
 from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
@@ -29,6 +29,15 @@ def refusal(name: str, value: str, *, flag: bool = False) -> str:
     with pytest.raises(StartError) as raised:
         read_settings({} if flag else {PREFIX + name.upper(): value}, {name: value} if flag else {})
     return str(raised.value)
+
+
+def test_every_wrong_setting_is_named_not_the_first_alone() -> None:
+    with pytest.raises(WrongSetting) as raised:
+        read_settings({PREFIX + "PORT": "x", PREFIX + "HOST": "::"}, {"retention_days": "0"})
+    assert [line.split(" must ")[0] for line in str(raised.value).splitlines()] == [
+        "SIGNALPOST_PORT",
+        "--retention-days",
+    ]
 
 
 def test_without_any_setting_each_has_its_default() -> None:

@@ -238,8 +238,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 
 
 def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
-    """The settings of an environment and of flags by setting name. Raises WrongSetting."""
+    """The settings of an environment and of flags by setting name. Raises WrongSetting, a line for each wrong one."""
     given: dict[str, Any] = {}
+    wrong: list[str] = []
     for name, setting in SETTINGS.items():
         text = flags.get(name, environment.get(_variable(name)))
         if text is None:
@@ -248,7 +249,9 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
             given[name] = setting.read(text)
         except ValueError as error:
             source = f"--{name.replace('_', '-')}" if name in flags else _variable(name)
-            raise WrongSetting(f"{source} {str(error).rstrip('.')}.") from None
+            wrong.append(f"{source} {str(error).rstrip('.')}.")
+    if wrong:
+        raise WrongSetting("\n".join(wrong))
     return Settings(**given)
 
 

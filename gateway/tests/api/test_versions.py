@@ -229,7 +229,7 @@ def test_another_media_type_is_refused(world: "World") -> None:
 @pytest.mark.parametrize("content", [b"\x7fELF\x02", b"<html>", b"MZ\x90\x00", b"PK\x03\x04rubbish"])
 def test_a_file_of_no_known_kind_is_refused_whatever_it_is_called(world: "World", content: bytes) -> None:
     problem = refuses(world, new_document(world), form(content), status=415, code="file_kind_not_allowed")
-    assert "is of no kind that is known here" in problem["detail"]
+    assert "this is no known kind of file" in problem["detail"]
 
 
 def test_only_kinds_of_the_setting_are_taken(make_world: Callable[..., "World"]) -> None:
@@ -238,7 +238,7 @@ def test_only_kinds_of_the_setting_are_taken(make_world: Callable[..., "World"])
     assert upload(world, path).ok(201) == {"number": "0.1"}
     assert upload(world, path, b"a text").ok(201) == {"number": "0.2"}
     problem = refuses(world, path, form(b"{\\rtf1"), status=415, code="file_kind_not_allowed")
-    assert problem["detail"] == "By its content this file is rtf. Files may be pdf, txt."
+    assert problem["detail"] == "By its content this is rtf. Accepted kinds: pdf, txt."
 
 
 def test_a_file_of_the_limit_is_taken_and_one_byte_more_is_refused_as_it_comes(world: "World") -> None:

@@ -53,7 +53,7 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
     assert "kkk" not in shown + listed.stdout
     assert not unused.exists()
     misspelt = run("serve", "--show-settings", SIGNALPOST_RETENTION_DAY="7").stdout
-    assert misspelt.endswith("SIGNALPOST_RETENTION_DAY is no setting, and does nothing.\n")
+    assert misspelt.endswith("SIGNALPOST_RETENTION_DAY is not a setting, and has no effect.\n")
     assert "SIGNALPOST_PORT must be" in run("serve", "--show-settings", code=2, SIGNALPOST_PORT="x").stderr
     assert "--show-settings" in run("serve", "--json", code=2, **environment).stderr
 

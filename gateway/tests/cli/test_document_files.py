@@ -70,7 +70,7 @@ def test_what_cannot_be_done_is_told_with_the_next_step(run: Run, file: Path, tm
     assert "cannot be read" in run("documents", "upload", document, str(tmp_path / "none"), code=1).stderr
     program = tmp_path / "program"
     program.write_bytes(b"\x7fELF")
-    assert "of no kind that is known" in run("documents", "upload", document, str(program), code=1).stderr
+    assert "no known kind of file" in run("documents", "upload", document, str(program), code=1).stderr
     run("documents", "upload", document, str(file))
     run("documents", "publish", document, "0.1")
     assert "published already, as 1.0" in run("documents", "publish", document, "0.1", code=1).stderr

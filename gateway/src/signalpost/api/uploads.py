@@ -40,8 +40,8 @@ async def received_file(services: Services, incoming: Upload) -> StoredFile:
         raise Invalid([FieldError("/file", "wrong_length", "The file is empty.")])
     allowed = services.file_kinds
     if received.kind not in allowed:
-        found = f"is {received.kind}" if received.kind else "is of no kind that is known here"
-        detail = f"By its content this file {found}. Files may be {', '.join(sorted(allowed))}."
+        found = received.kind or "no known kind of file"
+        detail = f"By its content this is {found}. Accepted kinds: {', '.join(sorted(allowed))}."
         raise UnsupportedMedia("file_kind_not_allowed", detail)
     return StoredFile(incoming.name, received.size, received.sha256, KINDS[received.kind].content_type)
 

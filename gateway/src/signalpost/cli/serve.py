@@ -89,7 +89,7 @@ def serve(
     settings = read_settings(os.environ, flags)
     set_up_logs(settings.log_level, settings.log_format)
     for variable in unknown:
-        log.warning("this variable is no setting, and does nothing", variable=variable)
+        log.warning("this variable is not a setting, and has no effect", variable=variable)
     allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
     uvloop.run(_serve(settings))
 
@@ -101,7 +101,7 @@ def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
         rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
         print_table(("setting", "value", "from", "what it is"), rows, "")
         for variable in unknown:
-            say(f"{variable} is no setting, and does nothing.")
+            say(f"{variable} is not a setting, and has no effect.")
 
 
 async def _serve(settings: Settings) -> None:

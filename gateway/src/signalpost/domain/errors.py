@@ -200,4 +200,4 @@ class StartError(SignalpostError):
 
 
 class WrongSetting(StartError):
-    """A setting cannot have the value that it was given; the message names it, and what it can have."""
+    """Settings cannot have the values that they were given; the message names each, and what it can have."""
