@@ -11,6 +11,9 @@ FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/t
 # and the files keep their order, in which those with slow tests are the first.
 JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 
+# Every test of a command starts a process, and many start several: they share what was compiled once.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo serve test simulate planted power-cuts crash-points fuzz-api fuzz-sender check format lock clean
 
 help: ## Show these targets
