@@ -98,7 +98,7 @@ def patch(document: Document, body: dict[str, Any]) -> Document:
     return rules.patched(document, fields.check_object(body, rules.PATCH))
 
 
-def refusals(body: Any, checks: Mapping[str, fields.Check], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
+def refusals(body: Any, checks: Mapping[str, fields.Field], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
     with pytest.raises(Invalid) as caught:
         fields.check_object(body, checks, required)
     return {(error.pointer, error.code) for error in caught.value.errors}

@@ -85,7 +85,7 @@ class Desk:
         )
 
 
-def refusals(body: Any, checks: Mapping[str, fields.Check], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
+def refusals(body: Any, checks: Mapping[str, fields.Field], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
     with pytest.raises(Invalid) as caught:
         fields.check_object(body, checks, required)
     return {(error.pointer, error.code) for error in caught.value.errors}

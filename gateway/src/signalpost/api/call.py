@@ -18,7 +18,7 @@ from signalpost.domain import fields
 from signalpost.domain.batch import IdempotencyKey
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import BY_WIRE, event_id
-from signalpost.domain.fields import Bad, Check, Field, check_object, field
+from signalpost.domain.fields import Bad, Field, check_object, field
 from signalpost.domain.timestamps import parse_timestamp
 
 LIMIT_MOST = 250
@@ -37,10 +37,9 @@ class Body(Struct, frozen=True):
     """It may be left out, as if it were an empty object."""
     media_types: Sequence[str] = JSON_TYPES
 
-    def check(self, value: Any, replaced: Mapping[str, Check]) -> dict[str, Any]:
+    def check(self, value: Any, replaced: Mapping[str, Field]) -> dict[str, Any]:
         """The fields of a decoded body, some by other checks than its own. Raises Invalid."""
-        checks: Mapping[str, Check] = {**self.fields, **replaced} if replaced else self.fields
-        return check_object(value, checks, self.required)
+        return check_object(value, {**self.fields, **replaced} if replaced else self.fields, self.required)
 
 
 class Choice(Struct, frozen=True):
@@ -56,7 +55,7 @@ class Choice(Struct, frozen=True):
     def kind(self, value: str) -> Mapping[str, Field]:
         return {self.name: fields.exactly(value), **self.kinds[value]}
 
-    def check(self, value: Any, replaced: Mapping[str, Check]) -> dict[str, Any]:
+    def check(self, value: Any, replaced: Mapping[str, Field]) -> dict[str, Any]:
         """As Body's."""
         said = value.get(self.name) if isinstance(value, dict) else None
         if isinstance(said, str) and said in self.kinds:
@@ -222,7 +221,7 @@ class Call:
         if media_type not in allowed:
             raise UnsupportedMedia("wrong_media_type", f"Send `content-type: {allowed[0]}`, not `{media_type[:100]}`.")
 
-    async def fields(self, **replaced: Check) -> dict[str, Any]:
+    async def fields(self, **replaced: Field) -> dict[str, Any]:
         """The body's fields, checked. `replaced` are checks that need to know the call. Raises UnsupportedMedia,
         Unparseable, Invalid, TooLarge."""
         takes = self._takes
@@ -243,7 +242,7 @@ class Call:
             await asyncio.sleep(0)
             return read_json(content)
 
-    async def asked(self, **replaced: Check) -> Asked:
+    async def asked(self, **replaced: Field) -> Asked:
         """All that a change was asked for with. Raises as `fields` does, and one Invalid for everything that is wrong
         in the query, the body and the headers."""
         wrong = _Gathered()

@@ -18,7 +18,7 @@ from signalpost.domain.document_commands import (
     document_answer,
 )
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.fields import Bad, Check
+from signalpost.domain.fields import Bad, Field
 from signalpost.domain.workflow import STATUSES
 from signalpost.store.store import DocumentFilter, DocumentPosition
 
@@ -121,7 +121,8 @@ def _import_id(call: Call) -> str:
         raise Invalid([FieldError("externalId", "not_a_uuid", detail)]) from None
 
 
-def _same_as(document_id: str) -> Check:
+def _same_as(document_id: str) -> Field:
+    @fields.field(**fields.uuid.schema)
     def check(value: Any) -> str:
         if fields.uuid(value) != document_id:
             raise Bad("mismatch", "This must be the externalId of the path, or be left out.")

@@ -13,7 +13,7 @@ from signalpost.domain import endpoint, fields, sample, subscription
 from signalpost.domain.batch import Answer
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE
-from signalpost.domain.fields import Bad, Check
+from signalpost.domain.fields import Bad, Field, field
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_commands import (
     CreateSubscription,
@@ -144,10 +144,11 @@ def _subscription_id(call: Call) -> str:
     return call.path_uuid("id", "subscription")
 
 
-def _vetted(call: Call) -> Check:
+def _vetted(call: Call) -> Field:
     """The check of a URL, and one more: refuse at once what no attempt would dial. A host name is vetted again whenever
     it is resolved."""
 
+    @field(**endpoint.url.schema)
     def url(value: Any) -> str:
         text: str = endpoint.url(value)
         refusal = target_refusal(endpoint.parse_url(text).target, call.services.allow_targets)

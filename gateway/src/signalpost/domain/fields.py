@@ -76,7 +76,7 @@ class Several(ValueError):
         self.bads = bads
 
 
-def check_object(value: Any, checks: Mapping[str, Check], required: Iterable[str] = ()) -> dict[str, Any]:
+def check_object(value: Any, known: Mapping[str, Field], required: Iterable[str] = ()) -> dict[str, Any]:
     """The object's fields, normalised. Raises Invalid naming every bad, unknown or missing field; with as many as it
     can name the rest is not looked at."""
     if not isinstance(value, dict):
@@ -86,18 +86,18 @@ def check_object(value: Any, checks: Mapping[str, Check], required: Iterable[str
     for name, given in value.items():
         if len(errors) >= Invalid.NAMED_MOST:
             break
-        check = checks.get(name)
-        if check is None:
+        field = known.get(name)
+        if field is None:
             errors.append(
                 FieldError(
                     pointer(name),
                     "unknown_field",
-                    f"There is no such field here. Known: {', '.join(checks)}.",
+                    f"There is no such field here. Known: {', '.join(known)}.",
                 )
             )
             continue
         try:
-            checked[name] = check(given)
+            checked[name] = field.check(given)
         except Several as several:
             errors += [FieldError(pointer(name, *bad.below), bad.code, bad.detail) for bad in several.bads]
         except Bad as bad:
@@ -269,7 +269,8 @@ def nullable(check: Field) -> Field:
     schema = dict(check.schema)
     description = {"description": schema.pop("description")} if "description" in schema else {}
     kinds = [schema, {"type": "null"}]
-    return Field(lambda value: None if value is None else check(value), {"anyOf": kinds, **description})
+    accept = check.check
+    return Field(lambda value: None if value is None else accept(value), {"anyOf": kinds, **description})
 
 
 def object_schema(fields: Mapping[str, Field], required: Iterable[str] = ()) -> dict[str, Any]:

@@ -45,9 +45,10 @@ def normalise_date_or_timestamp(text: str) -> str:
     """A plain date as it is, a timestamp as `normalise_timestamp` does (C4). Raises ValueError."""
     if _DATE.fullmatch(text):
         try:
-            return date.fromisoformat(text).isoformat()
+            date.fromisoformat(text)
         except ValueError:
             raise ValueError(f"There is no such day as {text}.") from None
+        return text
     return normalise_timestamp(text)
 
 
@@ -58,10 +59,8 @@ def _read(text: str) -> tuple[datetime, int]:
             "Write a timestamp as YYYY-MM-DDTHH:MM:SS, with at most six decimals and a zone, "
             "such as 2021-11-27T13:00:00+00:00."
         )
-    zone = "+00:00" if match[8] == "Z" else match[8]
-    fraction = (match[7] or "").ljust(6, "0")
     try:
-        moment = datetime.fromisoformat(f"{text[:19]}.{fraction}{zone}").astimezone(UTC)
+        moment = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"There is no such moment as {text}.") from None
     return moment, len(match[7] or "")
