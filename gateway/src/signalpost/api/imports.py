@@ -21,7 +21,7 @@ from signalpost.api.route import OPERATOR, Example, Reply, Route
 from signalpost.api.shapes import ImportedLine
 from signalpost.domain import document, fields
 from signalpost.domain.batch import Answer
-from signalpost.domain.document_commands import ImportDocument
+from signalpost.domain.document_commands import ImportLine
 from signalpost.domain.errors import CallerError, OutcomeUnknown, TooLarge, Unavailable, Unparseable
 from signalpost.domain.fields import check_object
 from signalpost.logger import log
@@ -160,7 +160,7 @@ class _Import:
             checked = check_object(given, _LINE, _REQUIRED)
             external_id = checked["externalId"]
             source_version = checked.pop("sourceVersion", None)
-            command = ImportDocument(
+            command = ImportLine(
                 tenant_id=self._call.tenant_id,
                 caller=self._call.principal.key_id,
                 document_id=external_id,

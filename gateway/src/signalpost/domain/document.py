@@ -299,19 +299,27 @@ def existing(row: DocumentRow | None) -> DocumentRow:
 
 def kept(document: Document, version: int, updated_at: int, source_version: int | None = None) -> DocumentRow:
     """The row of a new document. Raises Invalid as `encode` does."""
-    facets = Facets(document.type, document.status, document.reference_id, document.owner_email)
-    return DocumentRow(document.external_id, version, updated_at, facets, encode(document), source_version)
+    return DocumentRow(document.external_id, version, updated_at, _facets(document), encode(document), source_version)
 
 
 def following(row: DocumentRow, document: Document, at: int, workflow: Workflow | None = None) -> DocumentRow:
     """What comes of a row as its document changes; its workflow, if it is not given, goes on as long as the status is
     the same. Raises Invalid as `encode` does."""
     workflow = workflow or row.workflow
-    return msgspec.structs.replace(
-        kept(document, row.version + 1, at, row.source_version),
+    return DocumentRow(
+        row.external_id,
+        row.version + 1,
+        at,
+        _facets(document),
+        encode(document),
+        row.source_version,
         workflow=workflow if workflow is not None and workflow.status == document.status else None,
         last_number=row.last_number,
     )
+
+
+def _facets(document: Document) -> Facets:
+    return Facets(document.type, document.status, document.reference_id, document.owner_email)
 
 
 def tombstone(row: DocumentRow, at: int) -> DocumentRow:

@@ -104,18 +104,18 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
         if row.deleted_at is not None:
             check_precondition(self.if_match, None)
             self._check_revival(row)
-            revived = replace(document.following(row, snapshot, stamp.at), source_version=self.source_version)
-            return self._accepted(view, EventType.CREATED, revived)
+            known = replace(row, source_version=self.source_version)
+            return self._accepted(view, EventType.CREATED, document.following(known, snapshot, stamp.at))
         check_precondition(self.if_match, row.etag)
         if self._is_older_than(row):
             return Decision(answer=self._shown(view, row, stamp.at, 200, ("signalpost-changed", "false")))
-        source_version = row.source_version if self.source_version is None else self.source_version
-        settled = self._with_own_versions(view, document.decode(row.body), snapshot)
-        changed = replace(document.following(row, settled, stamp.at), source_version=source_version)
+        known = row if self.source_version is None else replace(row, source_version=self.source_version)
+        if row.last_number is not None:  # else the gateway keeps none of its versions
+            snapshot = self._with_own_versions(view, document.decode(row.body), snapshot)
+        changed = document.following(known, snapshot, stamp.at)
         if changed.body == row.body:
-            same = replace(row, source_version=source_version)
-            answer = self._shown(view, same, stamp.at, 200, ("signalpost-changed", "false"))
-            return Decision(answer=answer, document=same if same != row else None)
+            answer = self._shown(view, known, stamp.at, 200, ("signalpost-changed", "false"))
+            return Decision(answer=answer, document=known if known != row else None)
         return self._accepted(view, EventType.UPDATED, changed)
 
     def _with_own_versions(self, view: View, before: Document, snapshot: Document) -> Document:
@@ -154,6 +154,13 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
         status = 201 if event is EventType.CREATED else 200
         answer = self._shown(view, row, row.updated_at, status, ("signalpost-changed", "true"))
         return self._changed(row, event, Cause.IMPORT, answer)
+
+
+class ImportLine(ImportDocument, frozen=True, kw_only=True):
+    """One snapshot of many. Who sent it is told what came of it, and is not shown the document."""
+
+    def _shown(self, view: View, row: DocumentRow, at: int, status: int = 200, *headers: tuple[str, str]) -> Answer:
+        return Answer(status, headers=headers)
 
 
 def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> None:
