@@ -23,7 +23,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.logger import log
 from signalpost.store.sqlite import codec, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.database import rows, rows_of_many
 from signalpost.store.store import Health, Published
 from signalpost.store.vault import Vault
 
@@ -99,7 +99,8 @@ def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
 
 def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenant]:
     statement = "SELECT id, name, last_sequence, last_at FROM tenant WHERE id = ?"
-    return {tenant_id: Tenant(*rows(connection, statement, (tenant_id,))[0]) for tenant_id in ids}
+    found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in ids])
+    return {columns[0]: Tenant(*columns) for columns in found}
 
 
 def _subscriptions(

@@ -11,7 +11,7 @@ from signalpost.domain.lane import Row
 from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import pack_sequences, pack_uuid, unpack_sequences, unpack_uuid
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.database import rows, rows_of_many
 from signalpost.store.store import Health, LaneFlush, LaneFlushed, LaneRow
 
 _encode = msgspec.json.Encoder().encode
@@ -22,60 +22,71 @@ _ROW_COLUMNS = "sequence, document_id, state, due, charged, budget, run, resume_
 
 
 def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
-    """Record each lane that is still at the version its owner knew, and answer what it asks."""
-    ours = [flush for flush in flushes if _move_on(connection, flush)]
-    recorded = {flush.subscription_number: _record(connection, flush) for flush in ours}
+    """Record, set-wise, each lane that is still at the version its owner knew, and answer what it asks."""
+    ours = _still_theirs(connection, flushes)
+    _move_on(connection, ours)
+    _write_deliveries(connection, ours)
+    connection.executemany(
+        "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(flush.tenant_id, a.sequence, flush.subscription_number, *a[1:]) for flush in ours for a in flush.attempts],
+    )
+    connection.executemany(
+        "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
+    )
+    replays.write_progress(connection, [replay for flush in ours for replay in flush.replays])
+    recorded = {flush.subscription_number: _look(connection, flush) for flush in ours}
     for number, fed in replays.feed(connection, ours).items():
         recorded[number] = replace(recorded[number], fed=fed)
     return recorded
 
 
-def _move_on(connection: apsw.Connection, flush: LaneFlush) -> bool:
-    connection.execute(
-        "UPDATE lane SET version = version + 1, head = ?, open = ?, gaps = ?, health = ?"
-        " WHERE subscription_number = ? AND version = ?",
-        (
-            flush.head,
-            pack_sequences(flush.open),
-            _encode(flush.gaps),
-            _encode(flush.health),
-            flush.subscription_number,
-            flush.version,
-        ),
+def _still_theirs(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> list[LaneFlush]:
+    versions = dict(
+        rows_of_many(
+            connection,
+            "SELECT subscription_number, version FROM lane WHERE subscription_number = ?",
+            [(flush.subscription_number,) for flush in flushes],
+        )
     )
-    return connection.changes() == 1
+    return [flush for flush in flushes if versions.get(flush.subscription_number) == flush.version]
 
 
-def _record(connection: apsw.Connection, flush: LaneFlush) -> LaneFlushed:
-    number = flush.subscription_number
-    if flush.abandoned_to:
-        connection.execute(
-            "UPDATE delivery SET state = 3 WHERE subscription_number = ? AND sequence <= ? AND state IN (1, 2)",
-            (number, flush.abandoned_to),
-        )
-    gone = [(number, sequence) for sequence, row in flush.rows.items() if row is None]
-    if gone:
-        connection.executemany("DELETE FROM delivery WHERE subscription_number = ? AND sequence = ?", gone)
-    kept = [
-        (flush.tenant_id, number, row[0], pack_uuid(row[1]), *row[2:]) for row in flush.rows.values() if row is not None
-    ]
-    if kept:
-        connection.executemany(
-            "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due, charged = excluded.charged,"
-            " budget = excluded.budget, run = excluded.run, resume_at = excluded.resume_at",
-            kept,
-        )
-    if flush.attempts:
-        connection.executemany(
-            "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(flush.tenant_id, a.sequence, number, *a[1:]) for a in flush.attempts],
-        )
-    if flush.retries_done:
-        connection.executemany("DELETE FROM retry WHERE number = ?", [(done,) for done in flush.retries_done])
-    if flush.replays:
-        replays.write_progress(connection, flush.replays)
-    return _look(connection, flush)
+def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
+    connection.executemany(
+        "UPDATE lane SET version = version + 1, head = ?, open = ?, gaps = ?, health = ? WHERE subscription_number = ?",
+        [
+            (
+                flush.head,
+                pack_sequences(flush.open),
+                _encode(flush.gaps),
+                _encode(flush.health),
+                flush.subscription_number,
+            )
+            for flush in flushes
+        ],
+    )
+
+
+def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
+    connection.executemany(
+        "UPDATE delivery SET state = 3 WHERE subscription_number = ? AND sequence <= ? AND state IN (1, 2)",
+        [(flush.subscription_number, flush.abandoned_to) for flush in flushes if flush.abandoned_to],
+    )
+    changed = [(flush, sequence, row) for flush in flushes for sequence, row in flush.rows.items()]
+    connection.executemany(
+        "DELETE FROM delivery WHERE subscription_number = ? AND sequence = ?",
+        [(flush.subscription_number, sequence) for flush, sequence, row in changed if row is None],
+    )
+    connection.executemany(
+        "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due, charged = excluded.charged,"
+        " budget = excluded.budget, run = excluded.run, resume_at = excluded.resume_at",
+        [
+            (flush.tenant_id, flush.subscription_number, row[0], pack_uuid(row[1]), *row[2:])
+            for flush, _, row in changed
+            if row is not None
+        ],
+    )
 
 
 def _look(connection: apsw.Connection, flush: LaneFlush) -> LaneFlushed:
