@@ -136,7 +136,7 @@ class Call:
 
     def check_key(self) -> None:
         """For a call that lasts. Raises Unauthenticated where its API key was revoked meanwhile."""
-        self.services.principals.of(self.request.header(b"authorization"))
+        self.services.principals.check(self.principal)
 
     @property
     def if_match(self) -> frozenset[str] | None:

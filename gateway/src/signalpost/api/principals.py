@@ -16,6 +16,8 @@ class Principal(Struct, frozen=True):
     """Idempotency keys count per API key; the operator's own is 0."""
     name: str
     role: Role
+    hash: bytes = b""
+    """Of a made key."""
 
     def must_be(self, roles: frozenset[Role]) -> None:
         """Raises Forbidden for a role that is none of these."""
@@ -43,5 +45,14 @@ class Principals:
         # Looked up by its hash: how long that takes tells nothing of the key.
         found = self._find(digest)
         if found is None:
-            raise Unauthenticated("unknown_key", "This key is not known here, or was revoked.")
-        return Principal(found.number, found.name, found.role)
+            raise _unknown()
+        return Principal(found.number, found.name, found.role, digest)
+
+    def check(self, principal: Principal) -> None:
+        """Raises Unauthenticated where the key was revoked since `of` found it."""
+        if principal is not _OPERATOR and self._find(principal.hash) is None:
+            raise _unknown()
+
+
+def _unknown() -> Unauthenticated:
+    return Unauthenticated("unknown_key", "This key is not known here, or was revoked.")

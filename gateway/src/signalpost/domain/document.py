@@ -218,7 +218,8 @@ def created(checked: Mapping[str, Any], external_id: str, source_app: str, now: 
 def snapshot(checked: Mapping[str, Any], external_id: str) -> Document:
     """The document that another system says there is, from the checked fields of SNAPSHOT."""
     given = {ATTRIBUTES[name]: value for name, value in checked.items()}
-    return Document(**{**given, "external_id": external_id})
+    given["external_id"] = external_id
+    return Document(**given)
 
 
 def patched(document: Document, checked: Mapping[str, Any]) -> Document:
