@@ -325,7 +325,7 @@ class Watched:
 
     def __init__(self, world: World, life: Life) -> None:
         self.most = 0
-        (self._runner,) = life.engine._runners.values()
+        (self._runner,) = life.engine._runners
         world.checks.append(self.look)
 
     def look(self, _call: Call) -> None:

@@ -36,6 +36,7 @@ from signalpost.engine.feeder import Feeder
 from signalpost.engine.log_cache import LogCache
 from signalpost.engine.recorder import Recorder
 from signalpost.engine.runner import Runner
+from signalpost.engine.runners import Runners
 from signalpost.store.sqlite import publish, reads, record, store
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import LaneFlushed
@@ -263,22 +264,16 @@ def _(right: Any) -> Any:
     return events_after
 
 
-@fault("wakes the first lane alone", Engine, "_wake_for")
+@fault("wakes the first lane alone", Runners, "wanting")
 def _(right: Any) -> Any:
-    def wake_for(self: Engine, events: Any) -> None:
-        wanting = self._wanting
-        self._wanting = {key: dict(list(lanes.items())[:1]) for key, lanes in wanting.items()}
-        right(self, events)
-        self._wanting = wanting
-
-    return wake_for
+    return lambda self, tenant_id, event_type: list(right(self, tenant_id, event_type))[:1]
 
 
 @fault("takes a lane's head back", Engine, "_wake_for")
 def _(_right: Any) -> Any:
     def wake_for(self: Engine, events: Any) -> None:
         for event in events:
-            for lane in self._wanting.get((event.tenant_id, event.type), {}).values():
+            for lane in self._runners.wanting(event.tenant_id, event.type):
                 if lane.asleep:
                     lane.asleep = False
                     lane.lane.skip(event.sequence - 1)

@@ -11,28 +11,28 @@ from typing import TypeVar
 from signalpost.destinations.webhook import Kind, Webhook
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Answer, Command, Retry, Tenant
-from signalpost.domain.breaker import is_given_up
 from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany
-from signalpost.domain.event import Event, EventType
+from signalpost.domain.event import Event
 from signalpost.domain.intake import Queue
 from signalpost.domain.lane import BOUNDS, Bounds
 from signalpost.domain.outcome import Outcome
 from signalpost.domain.replay import Replay
 from signalpost.domain.slots import DEFAULTS, Limits
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.subscription_commands import DisableSubscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.clock import Clock
 from signalpost.engine.committer import Committer
 from signalpost.engine.counts import Counts
+from signalpost.engine.disabling import Disabling
 from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.dispatcher import Dispatcher
 from signalpost.engine.expiry import Expiries
 from signalpost.engine.log_cache import BYTES_MOST, LogCache
-from signalpost.engine.overview import Overview
+from signalpost.engine.overview import Overview, shown_health
 from signalpost.engine.recorder import Recorder
 from signalpost.engine.retention import Retention
 from signalpost.engine.runner import Runner, parked_loaded
+from signalpost.engine.runners import Runners
 from signalpost.engine.tasks import Tasks
 from signalpost.engine.transport import Transport
 from signalpost.logger import log
@@ -68,26 +68,23 @@ class Engine:
         self._clock = clock
         self._log = LogCache(cache_bytes)
         self.counts = Counts()
+        self._tasks = Tasks()
         self._committer = Committer(store, self.counts, self._on_published)
         self._recorder = Recorder(store, clock, self.counts, self._on_recorded, self._reload)
+        disabling = Disabling(self._committer, clock, self.counts, self._tasks, disable_after_days)
         self._dispatcher = Dispatcher(
-            store, self._log, transport, clock, random, self.counts, limits, self._recorder.changed, self._on_failure
+            store, self._log, transport, clock, random, self.counts, limits, self._recorder.changed, disabling.consider
         )
         self._bounds = lane_bounds
-        self._disable_after = disable_after_days * 24 * 3600 * SECOND
         self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
         self._expiries = Expiries(store, clock, self.enqueue_line)
-        self._runners: dict[int, Runner] = {}
-        self._by_id: dict[tuple[int, str], Runner] = {}
-        self._wanting: dict[tuple[int, int], dict[int, Runner]] = {}
-        """Runners by tenant and type, as their subscriptions stand now."""
+        self._runners = Runners()
         self._tenants: dict[str, Tenant] = {}
         self._transport = transport
         self._tests = 0
         """Under way."""
         self._keys: dict[bytes, ApiKey] = {}
         """Those that are not revoked, by hash."""
-        self._tasks = Tasks()
 
     async def start(self) -> None:
         """Take up every lane where the store says it was."""
@@ -112,7 +109,7 @@ class Engine:
         await self._committer.close()
         self._tasks.cancel()
         await self._dispatcher.stop(grace)
-        for runner in self._runners.values():
+        for runner in self._runners:
             runner.held = True  # or replays would go on feeding while the last of it is recorded
         await self._recorder.close()
 
@@ -162,12 +159,12 @@ class Engine:
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
         """A subscription as it stands after the last commit; None if there is none or it was deleted."""
-        runner = self._by_id.get((tenant_id, subscription_id))
+        runner = self._runners.by_id(tenant_id, subscription_id)
         return None if runner is None else runner.subscription
 
     def subscriptions(self, tenant_id: int) -> list[Subscription]:
         """All of a tenant's, as they stand after the last commit."""
-        return [r.subscription for r in self._runners.values() if r.subscription.tenant_id == tenant_id]
+        return [runner.subscription for runner in self._runners.of_tenant(tenant_id)]
 
     def head(self, subscription: Subscription) -> int:
         """The last sequence that the subscription's lane took in: a replay goes no further."""
@@ -181,7 +178,7 @@ class Engine:
         return " ".join(filter(None, (self.disk.trouble, recording))) or None
 
     def _runners_of(self, tenant_id: int) -> list[Runner]:
-        runners = [runner for runner in self._runners.values() if runner.subscription.tenant_id == tenant_id]
+        runners = self._runners.of_tenant(tenant_id)
         for runner in runners:
             self._bring_up(runner)
         return runners
@@ -197,21 +194,7 @@ class Engine:
         runner = self._runners.get(subscription.number)
         if runner is None:
             return {"state": "unknown"}
-        lane, breaker = runner.lane, runner.health.breaker
-        last = self._log.last.get(subscription.tenant_id, 0)
-        state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
-        due = lane.parked.oldest_due
-        return {
-            "state": state,
-            "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
-            "lastError": runner.health.last_error,
-            "breaker": "open" if breaker.is_open else "closed",
-            "lag": runner.lag(last),
-            "oldestDueAt": None if due is None else format_timestamp(due),
-            "lost": runner.health.lost,
-            "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
-            "disabledReason": None if subscription.disabled_at is None else _why_disabled(runner),
-        }
+        return shown_health(runner, subscription, self._log.last.get(subscription.tenant_id, 0))
 
     # --- What operators watch -----------------------------------------------------------------------------------------
 
@@ -241,7 +224,7 @@ class Engine:
         return self._recorder.failing_since is None
 
     def overview(self) -> Overview:
-        return Overview(self._runners.values(), self._log.last)
+        return Overview(self._runners, self._log.last)
 
     async def pending_seconds(self, overview: Overview) -> float:
         """The age of the oldest event that an active lane has not settled or parked; 0 if there is none."""
@@ -281,7 +264,7 @@ class Engine:
             if key in seen:
                 continue
             seen.add(key)
-            for runner in self._wanting.get(key, {}).values():
+            for runner in self._runners.wanting(*key):
                 if runner.asleep:
                     runner.asleep = False
                     # All that came since it fell asleep was not for it, or it would have been woken. But a page that it
@@ -296,17 +279,14 @@ class Engine:
             if subscription.deleted_at is None:
                 self._add(subscription, _new_lane(subscription), ())
             return
-        self._unindex(runner)
         if subscription.deleted_at is not None:
             runner.held = True
-            del self._runners[subscription.number]
-            del self._by_id[subscription.tenant_id, subscription.id]
+            self._runners.remove(runner)
             return
         self._bring_up(runner)
         runner.asleep = False
         reordered = subscription.ordering != runner.subscription.ordering
-        runner.update(subscription)
-        self._index(runner)
+        self._runners.update(runner, subscription)
         if reordered:
             self._reload(runner)
         self._recorder.changed(runner)
@@ -315,9 +295,7 @@ class Engine:
     def _add(self, subscription: Subscription, row: LaneRow, replays: Sequence[Replay]) -> None:
         slots = self._dispatcher.slots_for(subscription.tenant_id)
         runner = Runner(subscription, row, replays, slots, self._bounds)
-        self._runners[subscription.number] = runner
-        self._by_id[subscription.tenant_id, subscription.id] = runner
-        self._index(runner)
+        self._runners.add(runner)
         if runner.lane.changed or replays:
             self._recorder.changed(runner)
         self._dispatcher.enlist(runner)
@@ -336,55 +314,13 @@ class Engine:
                 runner.feeder.follow(replay)
                 self._recorder.changed(runner)
 
-    def _index(self, runner: Runner) -> None:
-        for event_type in EventType:
-            if event_type & runner.subscription.filters[-1][1]:
-                key = (runner.subscription.tenant_id, int(event_type))
-                self._wanting.setdefault(key, {})[runner.subscription.number] = runner
-
-    def _unindex(self, runner: Runner) -> None:
-        for event_type in EventType:
-            self._wanting.get((runner.subscription.tenant_id, int(event_type)), {}).pop(
-                runner.subscription.number, None
-            )
-
     # --- Recording ----------------------------------------------------------------------------------------------------
 
     def _on_recorded(self, runner: Runner, attempts: int) -> None:
         self._dispatcher.recorded(attempts)
         self._dispatcher.enlist(runner)
 
-    # --- Endpoints that are given up ----------------------------------------------------------------------------------
-
-    def _on_failure(self, runner: Runner) -> None:
-        now, subscription = self._clock.steady(), runner.subscription
-        given_up = is_given_up(runner.health.breaker, subscription.revived_at, now, self._disable_after)
-        if given_up and subscription.status == "active" and not runner.disabling:
-            runner.disabling = True
-            self._tasks.start(self._disable(runner))
-
-    async def _disable(self, runner: Runner) -> None:
-        subscription, breaker = runner.subscription, runner.health.breaker
-        command = DisableSubscription(
-            tenant_id=subscription.tenant_id,
-            subscription_id=subscription.id,
-            if_match=frozenset({subscription.etag}),
-        )
-        try:
-            await self._committer.submit(command)
-        except SignalpostError as error:
-            # Somebody changed it just now, or nothing can be committed: its next failure asks again.
-            log.warning("a subscription could not be disabled", subscription=subscription.id, error=str(error))
-        else:
-            self.counts.disabled += 1
-            log.error(
-                "subscription disabled: its endpoint failed for days",
-                subscription=subscription.id,
-                failing_since=None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
-                last_error=runner.health.last_error,
-            )
-        finally:
-            runner.disabling = False
+    # --- Loading anew -------------------------------------------------------------------------------------------------
 
     def _reload(self, runner: Runner) -> None:
         """Take the lane up from the store once more: another owner wrote it, or its order was changed."""
@@ -411,7 +347,7 @@ class Engine:
                 )
                 await asyncio.sleep(LOADED_AGAIN_AFTER)
                 continue
-            if row is None or number not in self._runners:
+            if row is None or self._runners.get(number) is None:
                 return  # deleted meanwhile
             if not runner.dirty and not runner.writing and runner.version == version:
                 break  # nothing was written or asked for since it was read
@@ -426,16 +362,10 @@ class Engine:
     async def _record_heads(self) -> None:
         while True:
             await asyncio.sleep(HEADS_RECORDED_EVERY)
-            for runner in self._runners.values():
+            for runner in self._runners:
                 self._bring_up(runner)
                 if runner.lane.head > runner.recorded_head and not runner.held:
                     self._recorder.changed(runner)
-
-
-def _why_disabled(runner: Runner) -> str:
-    since = runner.health.breaker.failing_since
-    failed = "for days" if since is None else f"since {format_timestamp(since)}"
-    return f"Every attempt failed {failed}. Resume it with status active: what waits is sent."
 
 
 def _new_lane(subscription: Subscription) -> LaneRow:

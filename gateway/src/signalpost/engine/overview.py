@@ -1,9 +1,11 @@
-"""How all lanes stand together at one moment, as an operator watches them."""
+"""How lanes stand at one moment: each, as the API shows it, and all together, as an operator watches them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.runner import Runner
 
 STATES: Final = ("healthy", "failing", "breaker_open", "paused", "disabled")
@@ -47,3 +49,27 @@ def _state(runner: Runner) -> str:
     if breaker.is_open:
         return "breaker_open"
     return "failing" if breaker.failures else "healthy"
+
+
+def shown_health(runner: Runner, subscription: Subscription, last: int) -> dict[str, object]:
+    """A subscription's `health`. `last` as for its tenant in `Overview`."""
+    lane, breaker = runner.lane, runner.health.breaker
+    state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
+    due = lane.parked.oldest_due
+    return {
+        "state": state,
+        "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
+        "lastError": runner.health.last_error,
+        "breaker": "open" if breaker.is_open else "closed",
+        "lag": runner.lag(last),
+        "oldestDueAt": None if due is None else format_timestamp(due),
+        "lost": runner.health.lost,
+        "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
+        "disabledReason": None if subscription.disabled_at is None else _why_disabled(runner),
+    }
+
+
+def _why_disabled(runner: Runner) -> str:
+    since = runner.health.breaker.failing_since
+    failed = "for days" if since is None else f"since {format_timestamp(since)}"
+    return f"Every attempt failed {failed}. Resume it with status active: what waits is sent."
