@@ -20,7 +20,7 @@ from signalpost.domain.event import event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.workflow import STATUSES
-from signalpost.store.sqlite import deliveries, documents, reads, retention
+from signalpost.store.sqlite import deliveries, delivery, documents, reads, retention
 from signalpost.store.sqlite.codec import (
     SUBSCRIPTION_COLUMNS,
     pack_sequences,
@@ -29,7 +29,7 @@ from signalpost.store.sqlite.codec import (
     unpack_uuid,
 )
 from signalpost.store.sqlite.database import connect, migrate, rows
-from signalpost.store.store import DeliveryFilter, DocumentFilter
+from signalpost.store.store import DeliveryFilter, DocumentFilter, LogEntry
 from signalpost.store.vault import Vault
 
 PAGE_MOST_MS = 50.0
@@ -330,7 +330,7 @@ def _page_of_subscriptions(connection: apsw.Connection, below: Any) -> tuple[int
 
 def _single_queries(connection: apsw.Connection, subscriptions: list[Subscription], size: Size) -> list[Query]:
     middle = reads.event_bodies(connection, TENANT, [size.events // 2])[0]
-    [entry] = deliveries.entries(connection, TENANT, [middle.sequence]).values()
+    entry = LogEntry(middle.sequence, middle.at, middle.id, middle.type, middle.document_id)
     return [
         Query("event", "by id", lambda c, _: (reads.event_by_id(c, TENANT, middle.id) is not None, None)),
         Query(
@@ -341,7 +341,7 @@ def _single_queries(connection: apsw.Connection, subscriptions: list[Subscriptio
         Query(
             "delivery",
             "with attempts",
-            lambda c, _: (deliveries.delivery(c, subscriptions[0], entry) is not None, None),
+            lambda c, _: (delivery.delivery(c, subscriptions[0], entry) is not None, None),
         ),
         Query("document", "by id", lambda c, _: (documents.document(c, TENANT, middle.document_id) is not None, None)),
     ]

@@ -46,6 +46,7 @@ from signalpost.store.store import (
     HistoryEntry,
     LaneFlush,
     LaneFlushed,
+    LogEntry,
     Published,
     Store,
 )
@@ -163,6 +164,12 @@ class Shop:
             assert below is None or page.next < below
             below = page.next
         raise AssertionError("paging does not end")
+
+    async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]:
+        """Also of an event that is not kept any more."""
+        found = await self.store.delivery(subscription, LogEntry(sequence, self.now, "", 7, ""))
+        assert found is not None
+        return found[1]
 
     async def history(self, number: int, limit: int = 250, tenant: int = TENANT) -> list[HistoryEntry]:
         """Every page to the end."""

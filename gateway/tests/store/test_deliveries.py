@@ -132,8 +132,6 @@ def test_a_single_delivery_says_the_same_as_the_list(play: "Play", make: "type[T
             found = await shop.store.delivery(subscription, entry)
             assert (found and found[0]) == listed.get(event.sequence)
             assert (found is not None) == (event.sequence in expected)
-            if found is not None:
-                assert found[1] == await shop.store.attempts(subscription, event.sequence)
 
     play(scenario)
 

@@ -232,7 +232,7 @@ def test_of_more_attempts_than_anyone_reads_the_newest_are_shown(play: "Play", m
         await shop.fill(1)
         tries = [Attempt(1, at, 1, 1, at, True, 500, "status", "", b"") for at in range(1, 1_101)]
         await shop.record(make.flush(subscription, 0, 1, attempts=tries))
-        shown = await shop.store.attempts(subscription, 1)
+        shown = await shop.attempts(subscription, 1)
         assert [attempt.started_at for attempt in shown] == list(range(101, 1_101))
 
     play(scenario)

@@ -94,7 +94,7 @@ def test_only_the_owner_that_knows_the_version_writes(play: "Play", make: "type[
             assert (second.number in recorded) == (version == 0)
         lane = await loaded(shop, first)
         assert (lane.version, lane.head, len(lane.open), lane.rows, lane.gaps) == (1, 5, 1, (), ())
-        assert await shop.store.attempts(first, 1) == []
+        assert await shop.attempts(first, 1) == []
         assert (await loaded(shop, second)).version == 1
 
     play(scenario)
@@ -140,9 +140,9 @@ def test_attempts_are_kept_and_read_in_their_order(play: "Play", make: "type[Too
         await shop.record(make.flush(subscription, 0, 3, attempts=attempts[:1]), make.flush(other, 0, 3))
         await shop.record(make.flush(subscription, 1, 3, attempts=attempts[1:]))
         await shop.reopen()
-        assert await shop.store.attempts(subscription, 1) == [attempts[1], attempts[0], attempts[2]]
-        assert await shop.store.attempts(subscription, 2) == [attempts[3]]
-        assert await shop.store.attempts(other, 1) == []
+        assert await shop.attempts(subscription, 1) == [attempts[1], attempts[0], attempts[2]]
+        assert await shop.attempts(subscription, 2) == [attempts[3]]
+        assert await shop.attempts(other, 1) == []
 
     play(scenario)
 

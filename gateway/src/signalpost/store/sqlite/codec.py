@@ -64,6 +64,11 @@ def unpack_sequences(packed: bytes) -> list[int]:
     return sequences
 
 
+def list_numbers(numbers: Iterable[int]) -> str:
+    """For `json_each`."""
+    return _encode([*map(int, numbers)]).decode()
+
+
 class _Config(Struct, frozen=True):
     name: str
     url: str

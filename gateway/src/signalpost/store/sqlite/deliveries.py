@@ -1,7 +1,6 @@
 """Deliveries as people read them: of one subscription or of many, newest first.
 
-Only exceptions have rows, so most deliveries are derived: an event of the log, a subscription that wanted it, and the
-lane's word on whether it was settled. A page walks down in stretches. Each stretch names *candidates*, pairs of a
+Most of them are derived (`delivery.py`). A page walks down in stretches. Each stretch names *candidates*, pairs of a
 sequence and a subscription, by the way that suits the status:
 
 - failed, retrying: the exception rows of that state are indexed;
@@ -13,71 +12,23 @@ a page's stretches together look at `scanned_most` events or candidates: enough 
 that a page takes a few milliseconds whatever is asked. Stretches begin small, since most pages fill at once.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, reduce
+from functools import reduce
 from itertools import islice
 from operator import or_
 from typing import NamedTuple
 
 import apsw
-import msgspec
 
 from signalpost.domain.delivery import State
-from signalpost.domain.subscription import Subscription, wanted
-from signalpost.store.sqlite import codec, reads
-from signalpost.store.sqlite.codec import pack_uuid, unpack_sequences, unpack_uuid
+from signalpost.domain.subscription import Subscription
+from signalpost.store.sqlite import reads
+from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.database import rows
-from signalpost.store.store import (
-    Attempt,
-    DeliveryFilter,
-    DeliveryPage,
-    DeliveryPosition,
-    DeliveryStatus,
-    DeliveryView,
-    LogEntry,
-)
+from signalpost.store.sqlite.delivery import STATUS, RecordedLane, recorded_lanes, view_of
+from signalpost.store.store import DeliveryFilter, DeliveryPage, DeliveryPosition, LogEntry
 
-ATTEMPTS_MOST = 1_000
-"""The newest ones that are shown; only hundreds of retries by hand make more."""
-_STATUS: dict[State, DeliveryStatus] = {State.PARKED: "retrying", State.BLOCKED: "pending", State.FAILED: "failed"}
 _BOTTOM = DeliveryPosition(0, 0)
-_encode = msgspec.json.Encoder().encode
-
-
-class _Lane:
-    """A subscription and what tells its settled deliveries from the others, as it was last recorded."""
-
-    def __init__(self, subscription: Subscription, head: int, packed: bytes, gaps: bytes) -> None:
-        self.subscription = subscription
-        self.head = head
-        self._packed = packed
-        self._gaps = gaps
-
-    @cached_property
-    def _open(self) -> list[int]:
-        return unpack_sequences(self._packed)
-
-    @cached_property
-    def _never_taken_in(self) -> list[list[int]]:
-        return codec.decode_gaps(self._gaps)
-
-    def open_between(self, low: int, top: int) -> list[int]:
-        return self._open[bisect_left(self._open, low) : bisect_right(self._open, top)]
-
-    def asked_for(self, sequence: int, event_type: int) -> bool:
-        subscription = self.subscription
-        return sequence > subscription.starts_after and event_type & wanted(subscription.filters, sequence) != 0
-
-    def status(self, sequence: int, state: int | None) -> DeliveryStatus | None:
-        """None of what was skipped: that is no delivery."""
-        if state is not None:
-            return _STATUS[State(state)]
-        if sequence > self.head or self.open_between(sequence, sequence):
-            return "pending"
-        if any(first <= sequence <= last for first, last in self._never_taken_in):
-            return None
-        return "delivered"
 
 
 class _Candidate(NamedTuple):
@@ -105,7 +56,7 @@ def deliveries(
     limit: int,
     scanned_most: int,
 ) -> DeliveryPage:
-    lanes = _lanes(connection, subscriptions)
+    lanes = recorded_lanes(connection, subscriptions)
     if not lanes:
         return DeliveryPage(())
     walk = _Walk(connection, tenant_id, lanes, asked)
@@ -132,23 +83,11 @@ def _sizes(limit: int, scanned_most: int) -> Iterator[int]:
         size *= 4
 
 
-def _lanes(connection: apsw.Connection, subscriptions: Sequence[Subscription]) -> dict[int, _Lane]:
-    """By number, the highest first. A subscription without a lane was deleted a moment ago."""
-    by_number = {subscription.number: subscription for subscription in subscriptions}
-    found = rows(
-        connection,
-        "SELECT subscription_number, head, open, gaps FROM lane"
-        " WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY subscription_number DESC",
-        (_numbers(by_number),),
-    )
-    return {number: _Lane(by_number[number], *columns) for number, *columns in found}
-
-
 class _Walk:
     """What all stretches of a page share."""
 
     def __init__(
-        self, connection: apsw.Connection, tenant_id: int, lanes: Mapping[int, _Lane], asked: DeliveryFilter
+        self, connection: apsw.Connection, tenant_id: int, lanes: Mapping[int, RecordedLane], asked: DeliveryFilter
     ) -> None:
         self._connection = connection
         self._tenant_id = tenant_id
@@ -195,9 +134,9 @@ class _Walk:
         return status is not None and self._asked.status in (None, status)
 
     def page(self, found: Sequence[_Candidate], reached: DeliveryPosition | None) -> DeliveryPage:
-        events = entries(self._connection, self._tenant_id, {candidate.sequence for candidate in found})
+        events = _entries(self._connection, self._tenant_id, {candidate.sequence for candidate in found})
         views = (
-            _view(self._connection, self._lanes[candidate.subscription_number], events[candidate.sequence])
+            view_of(self._connection, self._lanes[candidate.subscription_number], events[candidate.sequence])
             for candidate in found
         )
         return DeliveryPage(tuple(view for view in views if view is not None), reached)
@@ -216,7 +155,7 @@ class _Walk:
 
     def _derived(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
         types, reached = self._events(self._low, top, size, size // len(self._lanes))
-        exceptions, cut = self._rows_of(types, _STATUS, below, size)
+        exceptions, cut = self._rows_of(types, STATUS, below, size)
         states = {(sequence, number): state for sequence, number, state in exceptions}
         reached = cut or reached
         candidates = (
@@ -302,7 +241,7 @@ class _Walk:
                 self._connection,
                 "SELECT sequence, type FROM event INDEXED BY event_log"
                 " WHERE tenant_id = ? AND sequence IN (SELECT value FROM json_each(?)) AND type & ?",
-                (self._tenant_id, _numbers({candidate.sequence for candidate in candidates}), self._types),
+                (self._tenant_id, list_numbers({candidate.sequence for candidate in candidates}), self._types),
             )
         )
 
@@ -317,7 +256,7 @@ class _Walk:
     ) -> tuple[list[_Candidate], DeliveryPosition | None]:
         """Exception rows of some events, and where they were cut off."""
         condition = "state IN (SELECT value FROM json_each(?)) AND sequence IN (SELECT value FROM json_each(?))"
-        return self._candidates(condition, (_numbers(states), _numbers(sequences)), below, most)
+        return self._candidates(condition, (list_numbers(states), list_numbers(sequences)), below, most)
 
     def _candidates(
         self, condition: str, bindings: tuple[object, ...], below: DeliveryPosition, most: int
@@ -338,7 +277,7 @@ class _Walk:
         ) == most else None
 
 
-def _unread(lanes: Iterable[_Lane], sequences: Iterable[int]) -> Iterator[_Candidate]:
+def _unread(lanes: Iterable[RecordedLane], sequences: Iterable[int]) -> Iterator[_Candidate]:
     return (
         _Candidate(sequence, lane.subscription.number, None)
         for sequence in sequences
@@ -357,52 +296,12 @@ def _place(candidate: _Candidate) -> tuple[int, int]:
     return candidate[:2]
 
 
-def _numbers(numbers: Iterable[int]) -> str:
-    return _encode([*map(int, numbers)]).decode()
-
-
-# --- One delivery -----------------------------------------------------------------------------------------------------
-
-
-def delivery(
-    connection: apsw.Connection, subscription: Subscription, entry: LogEntry
-) -> tuple[DeliveryView, list[Attempt]] | None:
-    lane = _lanes(connection, [subscription]).get(subscription.number)
-    if lane is None or not lane.asked_for(entry.sequence, entry.type):
-        return None
-    view = _view(connection, lane, entry)
-    return None if view is None else (view, attempts(connection, subscription, entry.sequence))
-
-
-def attempts(connection: apsw.Connection, subscription: Subscription, sequence: int) -> list[Attempt]:
-    found = rows(
-        connection,
-        "SELECT sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer FROM attempt"
-        " WHERE tenant_id = ? AND sequence = ? AND subscription_number = ? ORDER BY started_at DESC LIMIT ?",
-        (subscription.tenant_id, sequence, subscription.number, ATTEMPTS_MOST),
-    )
-    return [Attempt._make(columns)._replace(counted=bool(columns[5])) for columns in reversed(found)]
-
-
-def _view(connection: apsw.Connection, lane: _Lane, entry: LogEntry) -> DeliveryView | None:
-    found = rows(
-        connection,
-        "SELECT state, due, charged FROM delivery WHERE subscription_number = ? AND sequence = ?",
-        (lane.subscription.number, entry.sequence),
-    )
-    state, due, charged = found[0] if found else (None, None, 0)
-    status = lane.status(entry.sequence, state)
-    if status is None:
-        return None
-    return DeliveryView(lane.subscription.id, entry, status, due if state == State.PARKED else None, charged)
-
-
-def entries(connection: apsw.Connection, tenant_id: int, sequences: Iterable[int]) -> dict[int, LogEntry]:
+def _entries(connection: apsw.Connection, tenant_id: int, sequences: Iterable[int]) -> dict[int, LogEntry]:
     found = rows(
         connection,
         "SELECT sequence, at, id, type, document_id FROM event"
         " WHERE tenant_id = ? AND sequence IN (SELECT value FROM json_each(?))",
-        (tenant_id, _numbers(sequences)),
+        (tenant_id, list_numbers(sequences)),
     )
     return {
         sequence: LogEntry(sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document_id))

@@ -19,7 +19,17 @@ from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.version import Number, VersionRow
 from signalpost.logger import log
-from signalpost.store.sqlite import deliveries, documents, history, reads, record, replays, retention, versions
+from signalpost.store.sqlite import (
+    deliveries,
+    delivery,
+    documents,
+    history,
+    reads,
+    record,
+    replays,
+    retention,
+    versions,
+)
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.database import check_version, connect, migrate
 from signalpost.store.sqlite.writer import Writer
@@ -243,10 +253,7 @@ class SqliteStore:
         )
 
     async def delivery(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
-        return await self._read(deliveries.delivery, subscription, entry)
-
-    async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]:
-        return await self._read(deliveries.attempts, subscription, sequence)
+        return await self._read(delivery.delivery, subscription, entry)
 
     async def replay(self, subscription: Subscription, replay_id: str) -> Replay | None:
         return await self._read(replays.replay, subscription, replay_id)
