@@ -15,11 +15,13 @@ from signalpost.domain.batch import (
     StoredAnswer,
     SubscriptionKey,
     Tenant,
+    VersionKey,
 )
 from signalpost.domain.errors import CallerError
 from signalpost.domain.links import Links
 from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.version import VersionRow
 from signalpost.logger import log
 from signalpost.store.sqlite import codec, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
@@ -41,27 +43,21 @@ def publish(
     vault: Vault,
     links: Links,
 ) -> Published:
-    named = {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None}
-    subscriptions = {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}
-    keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
-    tenants = _tenants(connection, {command.tenant_id for command in commands})
-    known = documents.read(connection, named)
-    found = _subscriptions(connection, subscriptions, vault)
+    tenants = _tenants(connection, commands)
+    known = documents.read(connection, {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None})
+    subscriptions = _subscriptions(connection, commands, vault)
     batch = Batch(
-        now,
-        random_bits,
-        tenants,
-        known,
-        found,
-        _stored_answers(connection, keys, vault),
-        _api_keys(connection, {c.key_id for c in commands if c.key_id is not None}),
-        _replays(connection, commands, found),
-        _numbers(connection, commands),
-        links,
-        versions.read(
-            connection,
-            {(c.tenant_id, c.document_id, c.version_number) for c in commands if c.document_id and c.version_number},
-        ),
+        now=now,
+        random_bits=random_bits,
+        links=links,
+        tenants=tenants,
+        documents=known,
+        versions=_versions(connection, commands),
+        subscriptions=subscriptions,
+        replays=_replays(connection, commands, subscriptions),
+        keys=_api_keys(connection, commands),
+        stored_answers=_stored_answers(connection, commands, vault),
+        following=_numbers(connection, commands),
     )
     results = tuple(_run(batch, command) for command in commands)
     documents.write(connection, known, batch.documents)
@@ -71,12 +67,12 @@ def publish(
     _write(connection, batch, tenants, vault)
     return Published(
         results,
-        tuple(batch.events),
-        tuple(batch.subscriptions.values()),
-        tuple(batch.retries),
-        tuple(batch.keys.values()),
-        tuple(batch.replays.values()),
-        tuple(
+        events=tuple(batch.events),
+        subscriptions=tuple(batch.subscriptions.values()),
+        retries=tuple(batch.retries),
+        keys=tuple(batch.keys.values()),
+        replays=tuple(batch.replays.values()),
+        expiries=tuple(
             row.workflow.expires_at
             for row in batch.documents.values()
             if row.workflow is not None and row.workflow.expires_at is not None
@@ -97,15 +93,22 @@ def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenant]:
+def _tenants(connection: apsw.Connection, commands: Sequence[Command]) -> dict[int, Tenant]:
     statement = "SELECT id, name, last_sequence, last_at FROM tenant WHERE id = ?"
+    ids = {command.tenant_id for command in commands}
     found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in ids])
     return {columns[0]: Tenant(*columns) for columns in found}
 
 
+def _versions(connection: apsw.Connection, commands: Sequence[Command]) -> dict[VersionKey, VersionRow]:
+    named = {(c.tenant_id, c.document_id, c.version_number) for c in commands if c.document_id and c.version_number}
+    return versions.read(connection, named)
+
+
 def _subscriptions(
-    connection: apsw.Connection, keys: Iterable[SubscriptionKey], vault: Vault
+    connection: apsw.Connection, commands: Sequence[Command], vault: Vault
 ) -> dict[SubscriptionKey, Subscription]:
+    keys = {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}
     statement = f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND id = ?"  # noqa: S608
     found = {}
     for tenant_id, subscription_id in keys:
@@ -127,8 +130,9 @@ def _replays(
 
 
 def _stored_answers(
-    connection: apsw.Connection, keys: Iterable[AnswerKey], vault: Vault
+    connection: apsw.Connection, commands: Sequence[Command], vault: Vault
 ) -> dict[AnswerKey, StoredAnswer]:
+    keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
     statement = (
         "SELECT request_hash, answer, expires_at FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?"
     )
@@ -140,7 +144,8 @@ def _stored_answers(
     return found
 
 
-def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiKey]:
+def _api_keys(connection: apsw.Connection, commands: Sequence[Command]) -> dict[str, ApiKey]:
+    ids = {c.key_id for c in commands if c.key_id is not None}
     statement = f"SELECT {codec.KEY_COLUMNS} FROM api_key WHERE id = ?"  # noqa: S608
     found = {}
     for key_id in ids:
@@ -163,6 +168,19 @@ def _next(connection: apsw.Connection, table: str) -> int:
 
 
 def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant], vault: Vault) -> None:
+    _write_log(connection, batch, before)
+    _write_answers(connection, batch, vault)
+    _write_subscriptions(connection, batch.subscriptions.values(), vault)
+    _write_retries(connection, batch)
+    connection.executemany(
+        "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
+        [codec.pack_key(key) for key in batch.keys.values()],
+    )
+    replays.write(connection, batch.replays.values())
+
+
+def _write_log(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant]) -> None:
     connection.executemany(
         "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body, cause, caller)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -175,40 +193,24 @@ def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant],
         "UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?",
         [(t.last_sequence, t.last_at, t.id) for t in batch.tenants.values() if t is not before[t.id]],
     )
+
+
+def _write_answers(connection: apsw.Connection, batch: Batch, vault: Vault) -> None:
     connection.executemany(
         "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " request_hash = excluded.request_hash, answer = excluded.answer, expires_at = excluded.expires_at",
         [
-            (
-                *key,
-                stored.request_hash,
-                vault.seal(_encode_answer(stored.answer), _answer_row(key)),
-                stored.expires_at,
-            )
+            (*key, stored.request_hash, vault.seal(_encode_answer(stored.answer), _answer_row(key)), stored.expires_at)
             for key, stored in batch.answers.items()
         ],
     )
-    if batch.subscriptions:
-        _write_subscriptions(connection, batch.subscriptions.values(), vault)
+
+
+def _write_retries(connection: apsw.Connection, batch: Batch) -> None:
     connection.executemany(
         "INSERT INTO retry VALUES (?, ?, ?, ?, ?)",
-        [
-            (
-                retry.number,
-                retry.subscription_number,
-                retry.sequence,
-                pack_uuid(retry.document_id),
-                retry.budget,
-            )
-            for retry in batch.retries
-        ],
+        [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id), r.budget) for r in batch.retries],
     )
-    connection.executemany(
-        "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
-        [codec.pack_key(key) for key in batch.keys.values()],
-    )
-    replays.write(connection, batch.replays.values())
 
 
 def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from operator import add
 from pathlib import Path
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import apsw
+from msgspec.structs import astuple
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.batch import Command, VersionKey
@@ -127,15 +129,7 @@ class SqliteStore:
                 return Published((defect,))
             middle = len(commands) // 2
             first, second = await self._publish_half(commands[:middle]), await self._publish_half(commands[middle:])
-            return Published(
-                first.results + second.results,
-                first.events + second.events,
-                first.subscriptions + second.subscriptions,
-                first.retries + second.retries,
-                first.keys + second.keys,
-                first.replays + second.replays,
-                first.expiries + second.expiries,
-            )
+            return Published(*map(add, astuple(first), astuple(second)))
 
     async def _publish_half(self, commands: Sequence[Command]) -> Published:
         """What one half comes to is no answer to the other."""
