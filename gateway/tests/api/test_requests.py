@@ -115,6 +115,13 @@ def test_an_unknown_path_is_a_problem_and_no_redirect(world: "World", path: str)
             assert problem["detail"].startswith("The API has no path /")
 
 
+def test_an_escaped_slash_divides_no_path(world: "World", document: str, subscription: str) -> None:
+    """Whoever escapes an id that somebody gave them asks for nothing but what has that id."""
+    for path in (f"{document}%2Fversions", f"{subscription}%2fdeliveries", "/v1%2Fdocuments", "/health%2flive"):
+        world.get(path).refused(404, code="no_such_path")
+    assert world.get("/v1/%64ocuments?ownerEmail=a%2Fb@example.com").status == 200
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_each_path_says_which_methods_it_takes(world: "World", path: str) -> None:
     for method in METHODS:

@@ -28,6 +28,8 @@ REFUSAL = "signalpost.refusal"
 Endpoint = Callable[[Request], Awaitable[Answer | Streamed]]
 Resource = Endpoint
 """What answers every method of one path, and raises nothing."""
+_ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+"""Part of an id that is none here; in the decoded path it would lead to another one."""
 _ALWAYS_CURRENT = ("cache-control", "no-cache")
 """For what changes with the version that runs."""
 _DOCS_POLICY = (
@@ -55,7 +57,10 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
         if REFUSAL in scope:
             await send_answer(refused(request, scope[REFUSAL]), request.id, send)
             return
-        resource, request.path_params = find(request.path.removeprefix(scope.get("root_path", ""))) or (no_route, {})
+        found = None
+        if not _ESCAPED_SLASH.search(scope.get("raw_path") or b""):
+            found = find(request.path.removeprefix(scope.get("root_path", "")))
+        resource, request.path_params = found or (no_route, {})
         await send_answer(await resource(request), request.id, send)
 
     return app
