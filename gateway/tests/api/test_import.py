@@ -251,6 +251,19 @@ def quiet() -> Iterator[list[str]]:
     assert not complaints
 
 
+def test_the_log_says_that_an_import_has_begun_and_once_its_answer_is_out_how_long_it_took(world: "World") -> None:
+    with capture_logs() as logs, stream(world) as talk:
+        talk.send(line(1))
+        assert talk.answer()["line"] == 1
+        (begun,) = [entry for entry in logs if entry["event"] == "request"]
+        assert not [entry for entry in logs if entry["event"] == "answer ended"]
+        talk.end()
+        assert talk.answer() is None
+        world.wait_until(lambda: logs[-1]["event"] == "answer ended")
+    assert logs[-1]["request"] == begun["request"]
+    assert logs[-1]["ms"] >= begun["ms"]
+
+
 def test_a_client_that_goes_away_leaves_whole_lines_and_no_complaint(
     world: "World", quiet: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:

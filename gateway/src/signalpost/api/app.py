@@ -53,6 +53,7 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"Signalpost answers HTTP requests, no {scope['type']}.")
+        started = time.perf_counter()
         request = Request(scope, receive)
         if REFUSAL in scope:
             await send_answer(refused(request, scope[REFUSAL]), request.id, send)
@@ -61,7 +62,10 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
         if not _ESCAPED_SLASH.search(scope.get("raw_path") or b""):
             found = find(request.path.removeprefix(scope.get("root_path", "")))
         resource, request.path_params = found or (no_route, {})
-        await send_answer(await resource(request), request.id, send)
+        answer = await resource(request)
+        await send_answer(answer, request.id, send)
+        if isinstance(answer, Streamed):
+            log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
 
     return app
 
@@ -193,9 +197,13 @@ def _note(services: Services, request: Request, route: str, answer: Answer | Str
         method=request.method,
         route=route,
         status=answer.status,
-        ms=round(seconds * 1000, 1),
+        ms=_ms(seconds),
         key=None if principal is None else principal.name,
         key_id=None if principal is None else principal.key_id,
         tenant=request.tenant,
         event_id=dict(answer.headers).get(EVENT_HEADER),
     )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
