@@ -190,13 +190,18 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "max_connections": Setting(
         _number(10, 100_000),
-        "Client connections at work at once, 10 to 100000; beyond that 503, except for health. [1000]",
+        "Client connections at work at once, 10 to 100000, each with a body of up to 1 MiB in memory; beyond that 503, "
+        "except for health. [1000]",
     ),
     "master_key": Setting(
-        _master_key, "32 bytes as base64 that seal secrets at rest. [made in the data directory]", secret=True
+        _master_key,
+        "32 bytes as base64 that seal secrets at rest; as a variable: others see a flag. [made in the data directory]",
+        secret=True,
     ),
     "operator_key": Setting(
-        _operator_key, "The operator's API key: sp_ and 43 characters. [made in the data directory]", secret=True
+        _operator_key,
+        "The operator's API key: sp_ and 43 characters; as a variable: others see a flag. [made in the data directory]",
+        secret=True,
     ),
     "allow_targets": Setting(
         parse_allow_targets,
