@@ -175,14 +175,14 @@ def _(right: Any) -> Any:
     return restore
 
 
-@fault("does not check a lane's version", record, "_move_on")
+@fault("does not check a lane's version", record, "_still_theirs")
 def _(right: Any) -> Any:
-    def move_on(connection: Any, flush: Any) -> bool:
-        versions = connection.execute("SELECT version FROM lane WHERE subscription_number = ?",
-                                      (flush.subscription_number,)).fetchall()  # fmt: skip
-        return bool(versions) and bool(right(connection, replace(flush, version=versions[0][0])))
+    def still_theirs(connection: Any, flushes: Any) -> list[Any]:
+        versions = dict(connection.execute("SELECT subscription_number, version FROM lane").fetchall())
+        known = [flush for flush in flushes if flush.subscription_number in versions]
+        return list(right(connection, [replace(each, version=versions[each.subscription_number]) for each in known]))
 
-    return move_on
+    return still_theirs
 
 
 @fault("records a failed attempt once too often", Lane, "settle")

@@ -9,6 +9,7 @@ SOON = (
     "answers before the commit",
     "does not wait for the disk",
     "does not record what is open",
+    "does not check a lane's version",
     "moves the head past an event that it did not open",
     "tells of an attempt before it is recorded",
     "skips a gap in the cache",
