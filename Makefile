@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # Tests without sockets, processes or waits; `make test` runs all.
-FAST := receiver/tests gateway/tests/domain gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py
+FAST := receiver/tests gateway/tests/domain gateway/tests/commands gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py
 
 # Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together,
 # and the files keep their order, in which those with slow tests are the first.
@@ -45,13 +45,13 @@ fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes;
 
 fuzz-sender: .venv/dev ## Feed the sender answers that libFuzzer makes up (FUZZ_SECONDS=600)
 	@if $(UV) --require-hashes -r requirements/fuzz.txt; then \
-	  $(BIN)/python -m gateway.tests.engine.fuzz_sender .fuzz -max_total_time=$${FUZZ_SECONDS:-600}; \
+	  $(BIN)/python -m gateway.tests.sender.fuzz_sender .fuzz -max_total_time=$${FUZZ_SECONDS:-600}; \
 	else echo "SKIPPED: atheris does not install on this machine; make test has a sample of the same laws." >&2; fi
 
 check: .venv/dev ## Format, lint, strict types, import contracts, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests examples benchmarks docs
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests examples benchmarks docs
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pytest $(JOBS) -m "not slow" $(FAST)
 
@@ -74,9 +74,9 @@ clean: ## Remove the virtual environment and caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/runtime: .venv/uv requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml
+.venv/runtime: .venv/uv requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml
 	@$(UV) --require-hashes -r requirements/runtime.txt
-	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway
+	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench
 	@touch $@
 
 .venv/dev: .venv/runtime requirements/dev.txt

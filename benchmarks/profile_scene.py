@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-MEASURED = ("-m signalpost.bench.plain", "-m signalpost.bench.watched", "-c from signalpost.cli.main")
+MEASURED = ("-m signalpost_bench.engine_process", "-m signalpost_bench.probed_gateway", "-c from signalpost.cli.main")
 """What the command lines of measured processes have in them; the last, those of old checkouts."""
 RATE = 400
 """Looks a second."""

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.workflow import STATUSES
 from signalpost.store.sqlite import deliveries, delivery, documents, reads, retention
 from signalpost.store.sqlite.codec import (
     SUBSCRIPTION_COLUMNS,

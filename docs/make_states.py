@@ -5,9 +5,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from signalpost.domain import delivery, replay
-from signalpost.domain.delivery import State
-from signalpost.domain.workflow import ASKED_FOR, STATUSES, TABLE, Action, Kind, Rule, Workflow, allowed
+from signalpost.domain.delivery import delivery, replay
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.documents.workflow import ASKED_FOR, STATUSES, TABLE, Action, Kind, Rule, Workflow, allowed
 
 States = TypeVar("States", bound=Enum)
 Inputs = TypeVar("Inputs", bound=Enum)

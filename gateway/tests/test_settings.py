@@ -15,9 +15,9 @@ import trustme
 
 from signalpost.cli.serve import serve
 from signalpost.domain.errors import StartError, WrongSetting
-from signalpost.engine.addresses import parse_allow_targets
 from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
+from signalpost.sender.addresses import parse_allow_targets
 from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings, show_settings, unknown_variables
 
 KEY = "sp_" + "aB9_-" * 8 + "xyz"

@@ -10,26 +10,21 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 
-from signalpost.api.call import Choice
-from signalpost.api.services import Services
-from signalpost.api.shapes import Document
-from signalpost.api.uploads import add_version, received_file, within_limit
-from signalpost.domain import document, fields, workflow
-from signalpost.domain.batch import Answer, Command
-from signalpost.domain.document import DocumentRow
-from signalpost.domain.document_commands import (
-    CreateDocument,
-    DeleteDocument,
-    ImportDocument,
-    PatchDocument,
-    document_answer,
-)
+from signalpost.api.resources.uploads import add_version, received_file, within_limit
+from signalpost.api.routing.context import Choice
+from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes import Document
+from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument, document_answer
+from signalpost.commands.overlay import Answer, Command
+from signalpost.commands.versions import AddVersion, PublishVersion
+from signalpost.commands.workflow import ActOnDocument
+from signalpost.domain import fields
+from signalpost.domain.documents import document, workflow
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.version import asked_number
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import event_id
 from signalpost.domain.fields import Bad
-from signalpost.domain.version import asked_number
-from signalpost.domain.version_commands import AddVersion, PublishVersion
-from signalpost.domain.workflow_commands import ActOnDocument
 
 Fact = str | int | float | bool
 _decode = msgspec.json.Decoder(Document).decode

@@ -18,28 +18,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from signalpost import durable
 from signalpost.api.app import build_app
-from signalpost.api.asgi import App
-from signalpost.api.counts import RequestCounts
-from signalpost.api.downloads import Downloads
-from signalpost.api.principals import Principals
-from signalpost.api.refusals import Refusals
+from signalpost.api.http.downloads import Downloads
+from signalpost.api.http.principals import Principals
+from signalpost.api.http.refusal_throttle import Refusals
+from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.routes import HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
-from signalpost.api.services import Services
+from signalpost.api.routing.services import Services
 from signalpost.domain.api_key import make_key
+from signalpost.domain.delivery.slots import Limits
+from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
-from signalpost.domain.links import Links
-from signalpost.domain.slots import Limits
 from signalpost.embedded import Documents
-from signalpost.engine.clock import Clock, SystemClock
-from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
-from signalpost.engine.file_retention import FileRetention
-from signalpost.engine.sender import Sender, SenderSettings
+from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
-from signalpost.logger import log
+from signalpost.runtime import durable
+from signalpost.runtime.asgi import App
+from signalpost.runtime.clock import Clock, SystemClock
+from signalpost.runtime.logger import log
+from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import SETTINGS, Settings, kept_in
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors

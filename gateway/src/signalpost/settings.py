@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from signalpost.domain import retry
+from signalpost.domain.delivery import retry
 from signalpost.domain.errors import WrongSetting
-from signalpost.engine.addresses import AllowedTarget, parse_allow_targets
 from signalpost.files.content_types import KINDS
+from signalpost.sender.addresses import AllowedTarget, parse_allow_targets
 
 PREFIX = "SIGNALPOST_"
 _OF_COMMANDS: Final = ("url", "key", "tenant")

@@ -12,13 +12,13 @@ from typing import Any
 
 from signalpost import gateway
 from signalpost.api.app import build_app
-from signalpost.api.asgi import App, Receive, Scope, Send
 from signalpost.cli.main import main
-from signalpost.domain.batch import Command
-from signalpost.domain.outcome import Failure
+from signalpost.commands.overlay import Command
+from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.subscription import Subscription
-from signalpost.engine import dialling
-from signalpost.engine.connection import Attempt, Connection
+from signalpost.runtime.asgi import App, Receive, Scope, Send
+from signalpost.sender import dialer
+from signalpost.sender.connection import Attempt, Connection
 from signalpost.store.sqlite import store
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Job, Writer
@@ -129,7 +129,7 @@ def build_doomed_app(*parts: Any) -> App:
 if __name__ == "__main__":
     doom = Doom(sys.argv.pop(1), int(sys.argv.pop(1)))
     doomed = {(store, "Writer"): DoomedWriter, (gateway, "SqliteStore"): DoomedStore,
-              (gateway, "build_app"): build_doomed_app, (dialling, "Connection"): DoomedConnection}  # fmt: skip
+              (gateway, "build_app"): build_doomed_app, (dialer, "Connection"): DoomedConnection}  # fmt: skip
     for (module, name), part in doomed.items():
         setattr(module, name, part)
     main()

@@ -20,11 +20,12 @@ import uvicorn
 import uvloop
 from gateway.tests.patience import PATIENCE
 
-from signalpost.api.front import server_config
+from signalpost.api.routes import QUIET_ROUTES
 from signalpost.cli.serve import listen
-from signalpost.domain.links import Links
-from signalpost.engine.clock import Clock
+from signalpost.domain.documents.links import Links
 from signalpost.gateway import IDLE_SECONDS, Gateway
+from signalpost.listener.http_connection import server_config
+from signalpost.runtime.clock import Clock
 from signalpost.settings import Settings
 from signalpost.store.vault import derive_key
 
@@ -192,6 +193,7 @@ class World(Client):
             config = server_config(
                 gateway.app,
                 max_connections=self.settings.max_connections,
+                always_answered=QUIET_ROUTES,
                 stop_seconds=1,
                 wait_seconds=self._wait_seconds,
             )

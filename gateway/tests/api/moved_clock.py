@@ -1,6 +1,6 @@
 """A clock whose wall a test moves; delays go by the system's."""
 
-from signalpost.engine.clock import SystemClock
+from signalpost.runtime.clock import SystemClock
 
 
 class MovedClock:

@@ -20,8 +20,8 @@ from gateway.tests.files.seaweed import Seaweed
 from gateway.tests.patience import PATIENCE
 from obstore.store import S3Store
 
+from signalpost.domain.documents.links import LIFETIME
 from signalpost.domain.errors import StartError
-from signalpost.domain.links import LIFETIME
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 from signalpost.store.sqlite.maintenance import FileRegister
 

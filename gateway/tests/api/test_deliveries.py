@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from signalpost.engine.addresses import parse_allow_targets
+from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

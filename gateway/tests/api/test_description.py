@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from signalpost.api.docs_page import render
-from signalpost.api.openapi import describe
-from signalpost.api.route import OpenRoute, Route
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
+from signalpost.api.routing.docs_page import render
+from signalpost.api.routing.openapi import describe
+from signalpost.api.routing.route import OpenRoute, Route
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

@@ -22,11 +22,11 @@ from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.openapi.checks import RejectedPositiveData
 
-from signalpost.api.call import Body
-from signalpost.api.openapi import describe
-from signalpost.api.route import Route
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
-from signalpost.engine.addresses import parse_allow_targets
+from signalpost.api.routing.context import Body
+from signalpost.api.routing.openapi import describe
+from signalpost.api.routing.route import Route
+from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.domain.links import Links
+from signalpost.domain.documents.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 

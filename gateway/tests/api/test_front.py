@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gateway.tests.patience import PATIENCE
 
-from signalpost.api.crowd import SPARE, Crowd
-from signalpost.api.request_head import HEAD_MOST_BYTES, HEADERS_MOST
+from signalpost.listener.connection_limits import SPARE, Crowd
+from signalpost.listener.request_head import HEAD_MOST_BYTES, HEADERS_MOST
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from signalpost.api.app import REFUSAL
-from signalpost.api.asgi import Receive, Request, Scope, Send, send_answer
-from signalpost.api.crowd import Crowd
-from signalpost.api.front import Front
-from signalpost.domain.batch import Answer
+from signalpost.api.http.asgi import Request, send_answer
+from signalpost.commands.overlay import Answer
 from signalpost.domain.errors import CallerError, Unparseable
+from signalpost.listener.connection_limits import Crowd
+from signalpost.listener.http_connection import Front
+from signalpost.runtime.asgi import REFUSAL, Receive, Scope, Send
 
 
 class Wire(asyncio.Transport):
@@ -84,7 +84,9 @@ def answers_to(pieces: Sequence[bytes]) -> list[Any]:
 
     async def scenario() -> bytes:
         wire, state = Wire(), ServerState()
-        front = Front(Crowd(10), config=cast(uvicorn.Config, SimpleNamespace(loaded_app=echo)), server_state=state)
+        front = Front(
+            Crowd(10), frozenset(), config=cast(uvicorn.Config, SimpleNamespace(loaded_app=echo)), server_state=state
+        )
         front.connection_made(wire)
         for piece in pieces:
             front.data_received(piece)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signalpost.engine.addresses import parse_allow_targets
+from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

@@ -17,7 +17,7 @@ from openapi_python_client import generate
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
-from signalpost.engine.addresses import parse_allow_targets
+from signalpost.sender.addresses import parse_allow_targets
 from signalpost_receiver import EventType, Verifier
 
 if TYPE_CHECKING:

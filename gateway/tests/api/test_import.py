@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from signalpost.api.body import BODY_MAX_BYTES
-from signalpost.api.imports import PLACES, Line, lines
-from signalpost.domain.intake import LINES_OF_TENANT
+from signalpost.api.http.body import BODY_MAX_BYTES
+from signalpost.api.resources.imports import PLACES, Line, lines
+from signalpost.commands.command_queues import LINES_OF_TENANT
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World

@@ -11,9 +11,9 @@ import pytest
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.patience import PATIENCE
 
-from signalpost.domain.links import LIFETIME, Linked, Links
+from signalpost.domain.documents.links import LIFETIME, Linked, Links
+from signalpost.domain.documents.version import Number
 from signalpost.domain.timestamps import SECOND, parse_timestamp
-from signalpost.domain.version import Number
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World

@@ -11,8 +11,8 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from signalpost.domain.outcome import Failure
-from signalpost.engine.addresses import parse_allow_targets
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Client, World

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.api.multipart import HEADER_MOST_BYTES, TEXT_MOST_BYTES, read_form
+from signalpost.api.http.multipart import HEADER_MOST_BYTES, TEXT_MOST_BYTES, read_form
 from signalpost.domain.errors import CallerError, Invalid, Unparseable
 from signalpost.domain.fields import Bad
 

@@ -10,17 +10,17 @@ import apsw
 import pytest
 from gateway.tests.patience import PATIENCE
 
-from signalpost.api.asgi import ARRIVED, Message
-from signalpost.domain import intake
+from signalpost.commands import command_queues
+from signalpost.commands.command_queues import Queue
+from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import TooMany, Unavailable
-from signalpost.domain.intake import Queue
-from signalpost.domain.slots import share
 from signalpost.engine.committer import BATCH_MOST
+from signalpost.runtime.asgi import ARRIVED, Message
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
-MOST = share(intake.MOST[Queue.DOCUMENT], 0)
+MOST = share(command_queues.MOST[Queue.DOCUMENT], 0)
 
 
 class Flood:

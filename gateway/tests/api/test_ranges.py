@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.api.ranges import Span, still_applies, wanted
+from signalpost.api.http.ranges import Span, still_applies, wanted
 from signalpost.domain.errors import NoSuchRange
 
 SIZE = 1000

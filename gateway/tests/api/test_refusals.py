@@ -2,7 +2,7 @@
 
 import asyncio
 
-from signalpost.api.refusals import A_SECOND, Refusals
+from signalpost.api.http.refusal_throttle import A_SECOND, Refusals
 from signalpost.domain.timestamps import SECOND
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.domain.replay import RUNNING_MOST
+from signalpost.domain.delivery.replay import RUNNING_MOST
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gateway.tests.patience import PATIENCE
 
-from signalpost.api.principals import Principals
+from signalpost.api.http.principals import Principals
 from signalpost.domain.errors import Unauthenticated
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from signalpost.api.openapi import describe, errors_of
-from signalpost.api.principals import Principal
-from signalpost.api.route import PATH, RESPONSE_HEADERS, OpenRoute, Route
+from signalpost.api.http.principals import Principal
 from signalpost.api.routes import OPEN_ROUTES, QUIET_ROUTES, ROUTES
+from signalpost.api.routing.openapi import describe, errors_of
+from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, OpenRoute, Route
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError, Forbidden
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.api.uploads import FILE_MOST_BYTES
+from signalpost.api.resources.uploads import FILE_MOST_BYTES
 from signalpost.domain.timestamps import parse_timestamp
 from signalpost.files.content_types import KINDS
 

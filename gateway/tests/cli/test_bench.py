@@ -7,10 +7,10 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, Run, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.bench.measured import Measured
-from signalpost.bench.scenes import SCENES
-from signalpost.cli.bench import judge
 from signalpost.cli.client import CommandError
+from signalpost_bench.command import judge
+from signalpost_bench.results import Measured
+from signalpost_bench.scenes import SCENES
 
 pytestmark = pytest.mark.slow
 ISOLATION = ("hostile", "overload", "recovery", "flapping", "hot-document")

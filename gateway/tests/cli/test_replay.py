@@ -8,7 +8,7 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, Endpoint, Run, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.domain.replay import RUNNING_MOST
+from signalpost.domain.delivery.replay import RUNNING_MOST
 
 pytestmark = pytest.mark.slow
 AGO = ("--since", "1h")

@@ -16,8 +16,8 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, environment
 from gateway.tests.patience import PATIENCE
 
-from signalpost.api.asgi import Receive, Scope, Send
 from signalpost.cli.serve import ACCEPTED_AT_ONCE, Server, listen, tell_address
+from signalpost.runtime.asgi import Receive, Scope, Send
 
 pytestmark = pytest.mark.slow
 

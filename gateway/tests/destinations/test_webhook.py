@@ -11,20 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
 
-from signalpost.destinations.webhook import Kind, Webhook
-from signalpost.domain import sample
-from signalpost.domain.batch import Batch, Command, Numbers, Tenant
-from signalpost.domain.errors import Conflict
-from signalpost.domain.event import Event, EventType
-from signalpost.domain.links import Links
-from signalpost.domain.subscription import Subscription
-from signalpost.domain.subscription_commands import (
+from signalpost.commands.overlay import Batch, Command, Numbers, Tenant
+from signalpost.commands.subscriptions import (
     CreateSubscription,
     DeleteSubscription,
     PatchSubscription,
     PromoteSecret,
     RotateSecret,
 )
+from signalpost.destinations.webhook import Kind, Webhook
+from signalpost.domain.documents import sample
+from signalpost.domain.documents.links import Links
+from signalpost.domain.errors import Conflict
+from signalpost.domain.event import Event, EventType
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite.codec import pack_subscription, unpack_subscription
 from signalpost.store.vault import Vault

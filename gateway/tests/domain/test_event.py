@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain import document, fields
+from signalpost.domain import fields
+from signalpost.domain.documents import document
 from signalpost.domain.event import BY_WIRE, EventType, build, event_id, time_of
 from signalpost.domain.timestamps import format_timestamp, parse_timestamp
 

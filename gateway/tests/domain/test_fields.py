@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain import fields
-from signalpost.domain.document import additional_facts, additional_facts_patch
+from signalpost.domain.documents.document import additional_facts, additional_facts_patch
 from signalpost.domain.endpoint import headers
 from signalpost.domain.errors import Invalid
 from signalpost.domain.fields import Bad, Check, Several

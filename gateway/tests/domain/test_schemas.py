@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from signalpost.domain import document, endpoint, fields, subscription
+from signalpost.domain import endpoint, fields, subscription
+from signalpost.domain.documents import document
 from signalpost.domain.fields import Bad, Field, Several
 
 BOTH: list[tuple[Field, list[Any], list[Any]]] = [

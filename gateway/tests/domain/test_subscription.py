@@ -10,20 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
+from signalpost.commands.documents import CreateDocument
+from signalpost.commands.overlay import Answer, Batch, IdempotencyKey, Numbers, Retry, Tenant
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain import fields
 from signalpost.domain import subscription as rules
-from signalpost.domain.batch import Answer, Batch, IdempotencyKey, Numbers, Retry, Tenant
-from signalpost.domain.document_commands import CreateDocument
+from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from signalpost.domain.event import BY_WIRE, EventType
-from signalpost.domain.links import Links
 from signalpost.domain.subscription import Subscription, refiltered, wanted
-from signalpost.domain.subscription_commands import (
-    CreateSubscription,
-    DeleteSubscription,
-    PatchSubscription,
-    RetryDelivery,
-)
 from signalpost.domain.timestamps import SECOND
 
 NOW = 1_700_000_000 * SECOND

@@ -6,11 +6,11 @@ from typing import cast
 
 import pytest
 
-from signalpost.domain.batch import Answer, Command
-from signalpost.domain.document_commands import DeleteDocument
+from signalpost.commands.command_queues import LINES_OF_TENANT, MOST, Queue
+from signalpost.commands.documents import DeleteDocument
+from signalpost.commands.overlay import Answer, Command
+from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import NotFound, TooMany, Unavailable
-from signalpost.domain.intake import LINES_OF_TENANT, MOST, Queue
-from signalpost.domain.slots import share
 from signalpost.engine.committer import BATCH_MOST, Committer
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store

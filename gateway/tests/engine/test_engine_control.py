@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from gateway.tests.engine.world import BROKEN, HANG, TENANT, Life, Reply, World, types
 
-from signalpost.domain.delivery import State
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.lane import Bounds
 from signalpost.domain.timestamps import SECOND
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

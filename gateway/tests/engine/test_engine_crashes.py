@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from gateway.tests.engine.world import BROKEN, HANG, REFUSED, TENANT, Call, Life, Reply, World, types
 
-from signalpost.domain.batch import Command
-from signalpost.domain.delivery import State
+from signalpost.commands.overlay import Command
+from signalpost.commands.subscriptions import PatchSubscription
+from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.domain.subscription_commands import PatchSubscription
 from signalpost.domain.timestamps import SECOND
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from gateway.tests.engine.world import TENANT, Life, Reply, World, types
 
+from signalpost.commands.subscriptions import DeleteSubscription, PatchSubscription
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.subscription_commands import DeleteSubscription, PatchSubscription
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from gateway.tests.engine.world import BROKEN, TENANT, Life, Reply, World
 
-from signalpost.domain.breaker import Breaker
+from signalpost.commands.subscriptions import DisableSubscription, PatchSubscription
+from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.errors import Conflict, PreconditionFailed
-from signalpost.domain.subscription_commands import DisableSubscription, PatchSubscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.store.store import Health
 

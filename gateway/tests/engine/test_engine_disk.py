@@ -6,7 +6,7 @@ import pytest
 from gateway.tests.engine.world import BROKEN, DISK_RESERVE_MB, Life, Reply, World
 
 from signalpost.domain.errors import DiskNearlyFull
-from signalpost.engine.disk_reserve import LOOK_EVERY, MB
+from signalpost.engine.maintenance.disk_reserve import LOOK_EVERY, MB
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from gateway.tests.engine.world import DISK_RESERVE_MB, TENANT, Life, World
 
-from signalpost.domain.document import decode
+from signalpost.commands.workflow import ActOnDocument
+from signalpost.domain.documents.document import decode
+from signalpost.domain.documents.workflow import Action, Given
 from signalpost.domain.errors import Conflict, Unavailable
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.workflow import Action, Given
-from signalpost.domain.workflow_commands import ActOnDocument
-from signalpost.engine import expiry
 from signalpost.engine.committer import BATCH_MOST
-from signalpost.engine.disk_reserve import LOOK_EVERY, MB
+from signalpost.engine.maintenance import expiry
+from signalpost.engine.maintenance.disk_reserve import LOOK_EVERY, MB
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -7,9 +7,9 @@ import msgspec
 from gateway.tests.engine.world import HANG, REFUSED, TENANT, Call, Life, Reply, World
 from msgspec.structs import replace
 
-from signalpost.domain.breaker import Breaker
-from signalpost.domain.concurrency import DOUBLES_EVERY
-from signalpost.domain.slots import DEFAULTS
+from signalpost.domain.delivery.breaker import Breaker
+from signalpost.domain.delivery.concurrency import DOUBLES_EVERY
+from signalpost.domain.delivery.slots import DEFAULTS
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import Health
 

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from gateway.tests.engine.world import BROKEN, HANG, TENANT, Call, Life, Reply, World
 
+from signalpost.commands.subscriptions import PatchSubscription
+from signalpost.domain.delivery.slots import DEFAULTS
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import EventType
-from signalpost.domain.slots import DEFAULTS
-from signalpost.domain.subscription_commands import PatchSubscription
-from signalpost.engine import dispatcher, runner
+from signalpost.engine.lanes import dispatcher, lane_worker
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -335,8 +335,8 @@ def test_sending_stops_while_too_much_is_not_recorded_and_goes_on_after_that(wor
         await life.create(*(f"d{number}" for number in range(2_500)))
         world.faults.record = Unavailable("The disk is full.")
         await asyncio.sleep(60)
-        assert world.endpoint("a").successes <= runner.UNRECORDED_MOST + 128
-        assert world.endpoint("a").successes >= runner.UNRECORDED_MOST
+        assert world.endpoint("a").successes <= lane_worker.UNRECORDED_MOST + 128
+        assert world.endpoint("a").successes >= lane_worker.UNRECORDED_MOST
         assert "cannot be recorded since" in (life.engine.trouble or "")
         world.faults.record = None
         await life.until(lambda: world.endpoint("a").successes == 2_500)

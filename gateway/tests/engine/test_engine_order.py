@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from gateway.tests.engine.world import BROKEN, Call, Life, Reply, World, seconds_between
 
-from signalpost.domain.delivery import State
+from signalpost.domain.delivery.delivery import State
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -6,11 +6,11 @@ from random import Random
 import pytest
 from gateway.tests.engine.world import BROKEN, REFUSED, TENANT, Call, Life, Reply, World, types
 
-from signalpost.domain.delivery import State
-from signalpost.domain.lane import Bounds
-from signalpost.domain.replay import ReplayState
-from signalpost.domain.replay_commands import StartReplay
-from signalpost.domain.subscription_commands import PatchSubscription
+from signalpost.commands.replays import StartReplay
+from signalpost.commands.subscriptions import PatchSubscription
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import LaneFlush
 

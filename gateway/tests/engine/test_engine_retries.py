@@ -16,7 +16,7 @@ from gateway.tests.engine.world import (
     seconds_between,
 )
 
-from signalpost.domain.delivery import State
+from signalpost.domain.delivery.delivery import State
 from signalpost.domain.timestamps import SECOND
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

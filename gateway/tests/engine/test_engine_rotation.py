@@ -6,7 +6,7 @@ import pytest
 from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.engine.world import BROKEN, TENANT, Call, Life, Reply, World
 
-from signalpost.domain.subscription_commands import PromoteSecret, RotateSecret
+from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -6,10 +6,10 @@ import pytest
 from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.engine.world import BROKEN, HANG, REFUSED, TENANT, Life, Reply, World
 
-from signalpost.domain import sample
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.documents import sample
 from signalpost.domain.errors import TooMany
 from signalpost.domain.event import Event, EventType
-from signalpost.domain.outcome import Failure, Outcome
 from signalpost.engine.engine import TESTS_MOST
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from signalpost.domain.delivery import State
-from signalpost.domain.lane import Lane, Row
-from signalpost.domain.replay import Replay, ReplayState
-from signalpost.engine.feeder import Feeder
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Lane, Row
+from signalpost.domain.delivery.replay import Replay, ReplayState
+from signalpost.engine.lanes.replay_feeder import Feeder
 from signalpost.store.store import Candidate, Fed, Feed
 
 STEADY, WALL = 5, 7

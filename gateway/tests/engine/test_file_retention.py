@@ -9,13 +9,13 @@ from random import Random
 
 import pytest
 
-from signalpost.domain.batch import Command
-from signalpost.domain.document_commands import CreateDocument, DeleteDocument
-from signalpost.domain.links import Links
+from signalpost.commands.documents import CreateDocument, DeleteDocument
+from signalpost.commands.overlay import Command
+from signalpost.commands.versions import AddVersion, PublishVersion
+from signalpost.domain.documents.links import Links
+from signalpost.domain.documents.version import Number, StoredFile
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.version import Number, StoredFile
-from signalpost.domain.version_commands import AddVersion, PublishVersion
-from signalpost.engine.file_retention import BATCH, KEPT_AFTER_DELETION, FileRetention
+from signalpost.engine.maintenance.file_retention import BATCH, KEPT_AFTER_DELETION, FileRetention
 from signalpost.files.files import FilesUnavailable
 from signalpost.files.folder import Folder
 from signalpost.store.sqlite.store import SqliteStore, thread_executors

@@ -15,27 +15,23 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 from gateway.tests.simulation.loop import VirtualClock, VirtualExecutor, VirtualLoop, VirtualTime
 
-from signalpost.domain import intake, retry
-from signalpost.domain.batch import Answer, Command
-from signalpost.domain.document_commands import CreateDocument, DeleteDocument, PatchDocument
+from signalpost.commands import command_queues
+from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
+from signalpost.commands.overlay import Answer, Command
+from signalpost.commands.replays import CancelReplay, StartReplay
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.domain.delivery import retry
+from signalpost.domain.delivery.lane import BOUNDS
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.replay import Replay, What
+from signalpost.domain.documents.links import Links
 from signalpost.domain.event import BY_WIRE, Event
-from signalpost.domain.lane import BOUNDS
-from signalpost.domain.links import Links
-from signalpost.domain.outcome import Failure, Outcome
-from signalpost.domain.replay import Replay, What
-from signalpost.domain.replay_commands import CancelReplay, StartReplay
 from signalpost.domain.request import Request
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.subscription_commands import (
-    CreateSubscription,
-    DeleteSubscription,
-    PatchSubscription,
-    RetryDelivery,
-)
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.disk_reserve import MB, DiskReserve
 from signalpost.engine.engine import Engine
-from signalpost.engine.log_cache import BYTES_MOST
+from signalpost.engine.lanes.log_cache import BYTES_MOST
+from signalpost.engine.maintenance.disk_reserve import MB, DiskReserve
 from signalpost.store.sqlite.codec import unpack_sequences
 from signalpost.store.sqlite.store import Executors, SqliteStore
 from signalpost.store.store import Attempt, LaneFlush, LaneFlushed, Published
@@ -338,7 +334,7 @@ class Life:
 
     async def _change(self, commands: list[Command]) -> None:
         """As many at a time as may wait."""
-        most = intake.MOST[intake.Queue.DOCUMENT] // 2
+        most = command_queues.MOST[command_queues.Queue.DOCUMENT] // 2
         for begin in range(0, len(commands), most):
             await self.submit(*commands[begin : begin + most])
 

@@ -12,7 +12,7 @@ import pytest
 from gateway.tests.files.seaweed import Seaweed
 from hypothesis import settings
 
-from signalpost.domain.version import StoredFile
+from signalpost.domain.documents.version import StoredFile
 from signalpost.files.files import Files, Upload
 from signalpost.files.folder import Folder
 

@@ -15,7 +15,7 @@ from gateway.tests.patience import PATIENCE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signalpost.domain.version import StoredFile
+from signalpost.domain.documents.version import StoredFile
 from signalpost.files.draft import WRITTEN_AT_ONCE
 from signalpost.files.files import PART_BYTES, FileLost
 from signalpost.files.folder import Folder

@@ -13,14 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from gateway.tests.simulation.history import Again, Asked, Change, Secrets, Skipped, Subscriber, Told
 
-from signalpost.domain import sample
-from signalpost.domain.batch import Command, IdempotencyKey
-from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.domain.errors import CallerError, OutcomeUnknown, TooMany, Unavailable
-from signalpost.domain.event import EventType
-from signalpost.domain.replay import What
-from signalpost.domain.replay_commands import CancelReplay, StartReplay
-from signalpost.domain.subscription_commands import (
+from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
+from signalpost.commands.overlay import Command, IdempotencyKey
+from signalpost.commands.replays import CancelReplay, StartReplay
+from signalpost.commands.subscriptions import (
     CreateSubscription,
     DeleteSubscription,
     PatchSubscription,
@@ -28,6 +24,10 @@ from signalpost.domain.subscription_commands import (
     RetryDelivery,
     RotateSecret,
 )
+from signalpost.domain.delivery.replay import What
+from signalpost.domain.documents import sample
+from signalpost.domain.errors import CallerError, OutcomeUnknown, TooMany, Unavailable
+from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 if TYPE_CHECKING:

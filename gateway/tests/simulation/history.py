@@ -11,9 +11,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 from gateway.tests.simulation.network import Sent
 
-from signalpost.domain.batch import Answer, Command
+from signalpost.commands.overlay import Answer, Command
+from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import EventType
-from signalpost.domain.outcome import Failure
 
 V = TypeVar("V")
 

@@ -12,12 +12,12 @@ from gateway.tests.simulation.history import Asked
 from gateway.tests.simulation.loop import VirtualClock, VirtualExecutor, VirtualLoop
 from gateway.tests.simulation.network import Network
 
+from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
-from signalpost.domain.links import Links
 from signalpost.domain.subscription import Subscription
-from signalpost.engine.disk_reserve import DiskReserve
 from signalpost.engine.engine import Engine
+from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.store.sqlite.database import connect
 from signalpost.store.sqlite.store import Executors, SqliteStore
 from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow

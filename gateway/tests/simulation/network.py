@@ -1,6 +1,6 @@
 """The network of one process, and the receivers at its other end: fast, slow, dead, flapping, lying, limiting.
 
-It takes the place of the real sender (`engine/transport.py`). A receiver sees a request at the moment it is sent, and
+It takes the place of the real sender (`sender/transport.py`). A receiver sees a request at the moment it is sent, and
 decides then what becomes of it; what the process is told comes later, or not at all.
 """
 
@@ -10,7 +10,7 @@ from email.utils import formatdate
 from random import Random
 from typing import NamedTuple, Protocol
 
-from signalpost.domain.outcome import Failure, Outcome
+from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import Request
 from signalpost.domain.timestamps import SECOND
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from gateway.tests.simulation.network import MOODS
 
-from signalpost.domain.lane import BOUNDS, Bounds
-from signalpost.domain.slots import DEFAULTS, Limits
+from signalpost.domain.delivery.lane import BOUNDS, Bounds
+from signalpost.domain.delivery.slots import DEFAULTS, Limits
 
 SMALL = Bounds(open_most=6, document_open_most=2, exceptions_most=8, parked_kept=2, parked_loaded=3, replayed_below=3)
 """A lane that keeps next to nothing in memory, so that a small world meets what a large one does."""

@@ -18,25 +18,25 @@ from gateway.tests.simulation.runner import simulate
 from gateway.tests.simulation.world import Violation
 from msgspec.structs import replace
 
+from signalpost.commands.overlay import Batch
 from signalpost.destinations.webhook import Webhook
-from signalpost.domain import breaker, concurrency, retry
-from signalpost.domain.batch import Batch
-from signalpost.domain.delivery import Input, State, Verdict
+from signalpost.domain.delivery import breaker, concurrency, retry
+from signalpost.domain.delivery.delivery import Input, State, Verdict
+from signalpost.domain.delivery.document_queue import LaneDocument
+from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.rate_limit import Pace
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
-from signalpost.domain.lane import Lane
-from signalpost.domain.lane_document import LaneDocument
-from signalpost.domain.outcome import Failure
-from signalpost.domain.pace import Pace
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine import engine
 from signalpost.engine.committer import Committer
-from signalpost.engine.dispatcher import Dispatcher
 from signalpost.engine.engine import Engine
-from signalpost.engine.feeder import Feeder
-from signalpost.engine.log_cache import LogCache
-from signalpost.engine.recorder import Recorder
-from signalpost.engine.runner import Runner
-from signalpost.engine.runners import Runners
+from signalpost.engine.lanes.dispatcher import Dispatcher
+from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.engine.lanes.lane_workers import Runners
+from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.recorder import Recorder
+from signalpost.engine.lanes.replay_feeder import Feeder
 from signalpost.store.sqlite import publish, reads, record, store
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import LaneFlushed

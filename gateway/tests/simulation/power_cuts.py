@@ -15,8 +15,8 @@ from gateway.tests.simulation.runner import live
 from gateway.tests.simulation.story import Story
 from gateway.tests.simulation.world import World
 
-from signalpost.domain.lane import BOUNDS
-from signalpost.domain.slots import DEFAULTS
+from signalpost.domain.delivery.lane import BOUNDS
+from signalpost.domain.delivery.slots import DEFAULTS
 
 SEED = 1
 PLAN = Plan(

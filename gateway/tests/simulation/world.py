@@ -19,7 +19,7 @@ from gateway.tests.simulation.loop import VirtualTime
 from gateway.tests.simulation.network import MOODS, Receiver, Sent
 from gateway.tests.simulation.plan import Plan
 
-from signalpost.domain.replay import ReplayState
+from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite import reads
 from signalpost.store.sqlite.codec import pack_uuid

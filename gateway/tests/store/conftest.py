@@ -13,24 +13,19 @@ from typing import Any, Protocol, TypeVar
 import apsw
 import pytest
 
-from signalpost.domain.batch import Answer, Command, IdempotencyKey
-from signalpost.domain.document import DocumentRow
-from signalpost.domain.document_commands import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.domain.history import HistoryPosition
-from signalpost.domain.lane import Row
-from signalpost.domain.links import Links
-from signalpost.domain.replay import Replay
-from signalpost.domain.replay_commands import CancelReplay, StartReplay
+from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
+from signalpost.commands.overlay import Answer, Command, IdempotencyKey
+from signalpost.commands.replays import CancelReplay, StartReplay
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
+from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.history import HistoryPosition
+from signalpost.domain.documents.links import Links
+from signalpost.domain.documents.workflow import Action, Given
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.subscription_commands import (
-    CreateSubscription,
-    DeleteSubscription,
-    PatchSubscription,
-    RetryDelivery,
-)
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.workflow import Action, Given
-from signalpost.domain.workflow_commands import ActOnDocument, ExpireSignatureRequest
 from signalpost.store.sqlite.reads import SCANNED_MOST
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import (

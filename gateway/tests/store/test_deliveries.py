@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.domain.delivery import State
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Row
 from signalpost.domain.event import Event
-from signalpost.domain.lane import Row
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import DeliveryFilter, LogEntry

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signalpost.domain.delivery import State
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Row
 from signalpost.domain.event import Event
-from signalpost.domain.lane import Row
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPosition
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signalpost.domain.document import DocumentRow, Facets, decode
+from signalpost.domain.documents.document import DocumentRow, Facets, decode
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import DocumentFilter, DocumentPosition
 

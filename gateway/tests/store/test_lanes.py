@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from signalpost.domain.breaker import Breaker
-from signalpost.domain.delivery import State
-from signalpost.domain.lane import Row
-from signalpost.domain.outcome import Failure
+from signalpost.domain.delivery.breaker import Breaker
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import Attempt, Health, LaneRow

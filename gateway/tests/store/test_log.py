@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from signalpost.domain.batch import Command
-from signalpost.domain.delivery import State
+from signalpost.commands.overlay import Command
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Row
 from signalpost.domain.errors import NotFound
 from signalpost.domain.event import Event, EventType, event_id
-from signalpost.domain.lane import Row
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import Attempt
 

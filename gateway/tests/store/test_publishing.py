@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from signalpost.domain.batch import Answer, Command, IdempotencyKey
+from signalpost.commands.overlay import Answer, Command, IdempotencyKey
 from signalpost.domain.errors import CallerError, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND

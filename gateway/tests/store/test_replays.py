@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.domain.delivery import State
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.errors import Conflict
-from signalpost.domain.lane import Row
-from signalpost.domain.replay import Replay, ReplayState
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.store import Candidate, Fed, Feed

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 
-from signalpost.domain.batch import Answer
+from signalpost.commands.overlay import Answer
+from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
 from signalpost.domain.event import Event
-from signalpost.domain.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import Store
 from signalpost.store.vault import Vault
@@ -32,8 +32,8 @@ CRASHING = """
 import asyncio, json, os, sys
 from pathlib import Path
 from random import Random
-from signalpost.domain.document_commands import CreateDocument
-from signalpost.domain.links import Links
+from signalpost.commands.documents import CreateDocument
+from signalpost.domain.documents.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 import apsw
 import pytest
 
-from signalpost.domain.delivery import State
-from signalpost.domain.lane import Row
-from signalpost.domain.replay import Replay, What
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
 from signalpost.store.sqlite import record, replays
 from signalpost.store.sqlite.codec import unpack_uuid

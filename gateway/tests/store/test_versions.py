@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from signalpost.commands.versions import AddVersion, PublishVersion
+from signalpost.domain.documents.version import Number, StoredFile, VersionRow
 from signalpost.domain.errors import NotFound
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.version import Number, StoredFile, VersionRow
-from signalpost.domain.version_commands import AddVersion, PublishVersion
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpost.commands.keys import CreateKey, RevokeKey
+from signalpost.commands.overlay import EVENT_HEADER, Answer
 from signalpost.domain.api_key import Role
-from signalpost.domain.batch import EVENT_HEADER, Answer
 from signalpost.domain.event import EventType
-from signalpost.domain.key_commands import CreateKey, RevokeKey
 from signalpost.domain.timestamps import SECOND
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The zoo: what receivers may do to a sender, wrong in every way that is known, and what each must come to.
 
-A behaviour plays on one connection at a time, in a thread that may block (see `engine/endpoint.py`). Times are relative
+A behaviour plays on one connection at a time, in a thread that may block (see `sender/endpoint.py`). Times are relative
 to the attempt's, so that tests need not take five seconds for what takes five in life. Where an answer says `nonce=`,
 it is that of the request it answers; `nonce=0` is in what answers nothing, and must never be seen.
 """
@@ -10,9 +10,9 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from gateway.tests.engine.endpoint import Peer
+from gateway.tests.sender.endpoint import Peer
 
-from signalpost.domain.outcome import Failure
+from signalpost.domain.delivery.outcome import Failure
 
 DELIVERED = None
 MEGABYTE = b"m" * 1_000_000

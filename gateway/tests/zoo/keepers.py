@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import trustme
-from gateway.tests.engine.endpoint import Endpoint, Peer, Script, Turns
+from gateway.tests.sender.endpoint import Endpoint, Peer, Script, Turns
 from gateway.tests.zoo.behaviours import BEHAVIOURS, Behaviour, Times
 
 from signalpost.domain.request import Request, Target

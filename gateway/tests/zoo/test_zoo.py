@@ -14,8 +14,8 @@ from gateway.tests.zoo.keepers import Zoo, allowed, request_to
 from gateway.tests.zoo.visitors import ask_for_echoes, attempt, process, sending
 from rich.console import Console
 
-from signalpost.domain.outcome import Failure, Outcome
-from signalpost.engine.sender import Sender
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.sender.sender import Sender
 
 TIMES = Times(timeout=1.0, margin=0.8)
 """The one that answers just in time has most of a second for it, as a busy machine needs."""

@@ -15,10 +15,10 @@ from gateway.tests.zoo.behaviours import BEHAVIOURS, Behaviour
 from gateway.tests.zoo.keepers import HOST, allowed, request_to
 from rich.console import Console
 
-from signalpost.domain.outcome import Failure, Outcome
+from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import Request, Target
-from signalpost.engine.addresses import parse_allow_targets
-from signalpost.engine.sender import Sender, SenderSettings
+from signalpost.sender.addresses import parse_allow_targets
+from signalpost.sender.sender import Sender, SenderSettings
 
 TIMEOUT = 5.0
 LONGEST = 5.5

@@ -7,23 +7,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from signalpost.api import problems
-from signalpost.api.asgi import CONTENT_TYPE, App, Receive, Request, Scope, Send, Streamed, send_answer
-from signalpost.api.call import Call
-from signalpost.api.docs_page import render
-from signalpost.api.openapi import describe
-from signalpost.api.route import OpenRoute, Route
+from signalpost.api.http import problems
+from signalpost.api.http.asgi import CONTENT_TYPE, Request, Streamed, send_answer
 from signalpost.api.routes import QUIET_ROUTES
-from signalpost.api.services import Services
-from signalpost.domain.batch import EVENT_HEADER, Answer
+from signalpost.api.routing.context import Call
+from signalpost.api.routing.docs_page import render
+from signalpost.api.routing.openapi import describe
+from signalpost.api.routing.route import OpenRoute, Route
+from signalpost.api.routing.services import Services
+from signalpost.commands.overlay import EVENT_HEADER, Answer
 from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, TooMany, Unavailable
-from signalpost.logger import log
+from signalpost.runtime.asgi import REFUSAL, App, Receive, Scope, Send
+from signalpost.runtime.logger import log
 
 TENANT = b"signalpost-tenant"
 DEFAULT_TENANT = "default"
 NO_ROUTE = "none"
-REFUSAL = "signalpost.refusal"
-"""Of a scope: why the server in front could not take the request. It is answered with that, whatever it asks for."""
 
 Endpoint = Callable[[Request], Awaitable[Answer | Streamed]]
 Resource = Endpoint

@@ -1,6 +1,6 @@
 """The route table: every call of the API. Each resource lists its own; nothing is reachable that is not here."""
 
-from signalpost.api import (
+from signalpost.api.resources import (
     deliveries,
     documents,
     events,
@@ -13,7 +13,7 @@ from signalpost.api import (
     versions,
     workflow,
 )
-from signalpost.api.route import OpenRoute, Route
+from signalpost.api.routing.route import OpenRoute, Route
 
 ROUTES: tuple[Route, ...] = (
     *imports.ROUTES,

@@ -14,8 +14,8 @@ from signalpost.cli import file_scrub
 from signalpost.cli.client import CommandError
 from signalpost.cli.data_directory import DataDir, find_database, folder
 from signalpost.cli.output import Json, print_json, print_table, say
-from signalpost.engine.clock import SystemClock
-from signalpost.engine.retention import DAY
+from signalpost.engine.maintenance.retention import DAY
+from signalpost.runtime.clock import SystemClock
 from signalpost.settings import read_settings
 from signalpost.store.sqlite import maintenance
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from signalpost.cli.client import Client, connect, path
 from signalpost.cli.moments import Deadline
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table
-from signalpost.domain.workflow import ASKED_FOR
+from signalpost.domain.documents.workflow import ASKED_FOR
 
 ExternalId = Annotated[str, Parameter(name="EXTERNAL-ID", help="The document's externalId.")]
 OPTIONS = {

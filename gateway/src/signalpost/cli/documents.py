@@ -20,7 +20,7 @@ from signalpost.cli.document_import import LINE_MOST, Line, Tally, import_lines,
 from signalpost.cli.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
-from signalpost.domain.workflow import STATUSES
+from signalpost.domain.documents.workflow import STATUSES
 
 app = App(
     name="documents",

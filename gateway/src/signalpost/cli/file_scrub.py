@@ -7,8 +7,8 @@ from typing import Any
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
 from signalpost.cli.output import print_table, progress, say
-from signalpost.domain.version import KeptVersion
-from signalpost.engine.scrub import Scrubbed, remove_orphans, scrub
+from signalpost.domain.documents.version import KeptVersion
+from signalpost.engine.maintenance.scrub import Scrubbed, remove_orphans, scrub
 from signalpost.gateway import open_files
 from signalpost.settings import read_settings
 from signalpost.store.sqlite.maintenance import FileRegister

@@ -62,7 +62,7 @@ app = App(
     error_formatter=misuse,
 )
 app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
-app.command("signalpost.cli.bench:bench", help=BENCH_HELP, group=_HERE)
+app.command("signalpost_bench.command:bench", help=BENCH_HELP, group=_HERE)
 app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
 app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWHERE)
 for module in (documents, subscriptions, deliveries, replay, events):

@@ -16,16 +16,17 @@ import uvicorn
 import uvloop
 from cyclopts import Parameter
 
-from signalpost.api.asgi import App
-from signalpost.api.front import server_config
+from signalpost.api.routes import QUIET_ROUTES
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, console, discard_output, print_json, print_table, say
 from signalpost.domain.errors import StartError, WrongSetting
-from signalpost.engine.collector import spare_the_collector
-from signalpost.engine.sender import SenderSettings
 from signalpost.gateway import IDLE_SECONDS, Gateway
-from signalpost.logger import log
+from signalpost.listener.http_connection import server_config
+from signalpost.runtime.asgi import App
+from signalpost.runtime.garbage_collector import spare_the_collector
+from signalpost.runtime.logger import log
+from signalpost.sender.sender import SenderSettings
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings, unknown_variables
 from signalpost.settings import show_settings as settings_shown
 
@@ -174,7 +175,9 @@ def _address(listener: socket.socket) -> str:
 
 class Server(uvicorn.Server):
     def __init__(self, app: App, listener: socket.socket, max_connections: int) -> None:
-        super().__init__(server_config(app, max_connections=max_connections, stop_seconds=HTTP_GRACE))
+        super().__init__(
+            server_config(app, max_connections=max_connections, always_answered=QUIET_ROUTES, stop_seconds=HTTP_GRACE)
+        )
         self.listener = listener
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

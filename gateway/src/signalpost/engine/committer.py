@@ -1,5 +1,5 @@
 """Gathers commands while the last commit runs, and commits them together, one batch at a time, in the order of
-`domain/intake.py`.
+`commands/command_queues.py`.
 
 A command's answer is given after its commit and not before; if the commit's outcome is unknown, the caller is told so.
 """
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
 
-from signalpost.domain.batch import Answer, Command
+from signalpost.commands.command_queues import LINES_OF_TENANT, MOST, Intake, Queue
+from signalpost.commands.overlay import Answer, Command
 from signalpost.domain.errors import SignalpostError, Stopping, Unavailable
-from signalpost.domain.intake import LINES_OF_TENANT, MOST, Intake, Queue
 from signalpost.engine.counts import Counts
-from signalpost.logger import log
+from signalpost.runtime.logger import log
 from signalpost.store.store import Published, Store
 
 BATCH_MOST = 256

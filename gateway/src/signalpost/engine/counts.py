@@ -1,13 +1,13 @@
 """What the engine counts while it works: plain integers, so that a delivery pays next to nothing for being counted.
 
-Whoever shows them (`api/metrics.py`) turns them into metrics when it is asked.
+Whoever shows them (`api/resources/metrics.py`) turns them into metrics when it is asked.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
+from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.event import Event, EventType
-from signalpost.domain.outcome import Failure, Outcome
 from signalpost.domain.timestamps import SECOND
 
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)

@@ -8,34 +8,34 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import TypeVar
 
+from signalpost.commands.command_queues import Queue
+from signalpost.commands.overlay import Answer, Command, Retry, Tenant
 from signalpost.destinations.webhook import Kind, Webhook
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.batch import Answer, Command, Retry, Tenant
+from signalpost.domain.delivery.lane import BOUNDS, Bounds
+from signalpost.domain.delivery.outcome import Outcome
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.delivery.slots import DEFAULTS, Limits
 from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany
 from signalpost.domain.event import Event
-from signalpost.domain.intake import Queue
-from signalpost.domain.lane import BOUNDS, Bounds
-from signalpost.domain.outcome import Outcome
-from signalpost.domain.replay import Replay
-from signalpost.domain.slots import DEFAULTS, Limits
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost.engine.clock import Clock
 from signalpost.engine.committer import Committer
 from signalpost.engine.counts import Counts
-from signalpost.engine.disabling import Disabling
-from signalpost.engine.disk_reserve import DiskReserve
-from signalpost.engine.dispatcher import Dispatcher
-from signalpost.engine.expiry import Expiries
-from signalpost.engine.log_cache import BYTES_MOST, LogCache
-from signalpost.engine.overview import Overview, shown_health
-from signalpost.engine.recorder import Recorder
-from signalpost.engine.retention import Retention
-from signalpost.engine.runner import Runner, parked_loaded
-from signalpost.engine.runners import Runners
-from signalpost.engine.tasks import Tasks
-from signalpost.engine.transport import Transport
-from signalpost.logger import log
+from signalpost.engine.lanes.auto_disable import Disabling
+from signalpost.engine.lanes.dispatcher import Dispatcher
+from signalpost.engine.lanes.lane_health import Overview, shown_health
+from signalpost.engine.lanes.lane_worker import Runner, parked_loaded
+from signalpost.engine.lanes.lane_workers import Runners
+from signalpost.engine.lanes.log_cache import BYTES_MOST, LogCache
+from signalpost.engine.lanes.recorder import Recorder
+from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.engine.maintenance.expiry import Expiries
+from signalpost.engine.maintenance.retention import Retention
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.runtime.tasks import Tasks
+from signalpost.sender.transport import Transport
 from signalpost.store.store import Health, LaneRow, Published, Store
 
 HEADS_RECORDED_EVERY = 30.0

@@ -25,13 +25,13 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import StartError
-from signalpost.domain.version import StoredFile
 from signalpost.files.draft import Draft, done_by
 from signalpost.files.filenames import disposition
 from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, Received, is_name
 from signalpost.files.folder import Folder
-from signalpost.logger import log
+from signalpost.runtime.logger import log
 
 DRAFT = ".draft"
 """Behind the name of the object that one is to be."""

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from signalpost import durable
 from signalpost.domain.errors import DiskNearlyFull, Stopping, Unavailable
 from signalpost.files.content_types import kind_of
 from signalpost.files.files import FilesUnavailable, Received
+from signalpost.runtime import durable
 
 WRITTEN_AT_ONCE = 1024 * 1024
 _FULL = (errno.ENOSPC, errno.EDQUOT)

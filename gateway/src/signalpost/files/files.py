@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
+from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.version import StoredFile
 
 NAME_BYTES = 16
 """Of randomness in a name; written as hexadecimal digits."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from signalpost import durable
+from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import StartError
-from signalpost.domain.version import StoredFile
 from signalpost.files.draft import Draft, claimed, done_by, trouble
 from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, Received, is_name
+from signalpost.runtime import durable
 
 T = TypeVar("T")
 _NAMES_AT_ONCE = 1_000

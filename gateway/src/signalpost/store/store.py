@@ -9,17 +9,17 @@ from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from signalpost.commands.overlay import Answer, Command, Retry, Tenant, VersionKey
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.batch import Answer, Command, Retry, Tenant, VersionKey
-from signalpost.domain.breaker import CLOSED, Breaker
-from signalpost.domain.document import DocumentRow
+from signalpost.domain.delivery.breaker import CLOSED, Breaker
+from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.replay import Replay, What
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.history import HistoryPosition, Step
+from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event
-from signalpost.domain.history import HistoryPosition, Step
-from signalpost.domain.lane import Row
-from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
-from signalpost.domain.version import Number, VersionRow
 
 DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
 """What a reader is told of a delivery."""

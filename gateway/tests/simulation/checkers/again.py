@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Again, Subscriber, Told
 
-from signalpost.domain.replay import ReplayState
+from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Delivery
 from gateway.tests.simulation.network import Sent
 
-from signalpost.domain import retry
+from signalpost.domain.delivery import retry
 from signalpost.domain.timestamps import SECOND
 
 if TYPE_CHECKING:

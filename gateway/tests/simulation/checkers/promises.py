@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Asked, Entry, Told
 
-from signalpost.domain.batch import Answer
+from signalpost.commands.overlay import Answer
 from signalpost.domain.errors import CallerError, Unavailable
 from signalpost.domain.event import EventType
 

@@ -8,7 +8,7 @@ from gateway.tests.simulation.history import Asked, Subscriber
 from gateway.tests.simulation.network import Sent, well
 from gateway.tests.simulation.plan import SMALL
 
-from signalpost.domain.outcome import Failure
+from signalpost.domain.delivery.outcome import Failure
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.life import Life

@@ -7,10 +7,10 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey, Role
-from signalpost.domain.history import Step
+from signalpost.domain.documents.history import Step
+from signalpost.domain.documents.version import Number
+from signalpost.domain.documents.workflow import Workflow
 from signalpost.domain.subscription import Filters, Ordering, Status, Subscription
-from signalpost.domain.version import Number
-from signalpost.domain.workflow import Workflow
 from signalpost.store.vault import Vault
 
 

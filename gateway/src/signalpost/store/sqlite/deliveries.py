@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import apsw
 
-from signalpost.domain.delivery import State
+from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import reads
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import apsw
 
-from signalpost.domain.delivery import State
+from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
 from signalpost.store.sqlite.database import rows

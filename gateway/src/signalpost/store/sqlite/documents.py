@@ -13,8 +13,8 @@ from typing import Any
 
 import apsw
 
-from signalpost.domain.batch import DocumentKey
-from signalpost.domain.document import DocumentRow, Facets
+from signalpost.commands.overlay import DocumentKey
+from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.store.sqlite import codec, reads
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
 from signalpost.store.sqlite.database import rows, rows_of_many

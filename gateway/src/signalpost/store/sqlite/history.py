@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
+from signalpost.domain.documents.history import Cause, HistoryPosition, KeptStep, Step
 from signalpost.domain.event import EventType
-from signalpost.domain.history import Cause, HistoryPosition, KeptStep, Step
 from signalpost.store.sqlite.codec import pack_step, pack_uuid, unpack_step, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import HistoryEntry

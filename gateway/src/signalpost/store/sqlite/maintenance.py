@@ -10,10 +10,10 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from signalpost import durable
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.documents.version import KeptVersion, StoredFile
 from signalpost.domain.errors import StartError
-from signalpost.domain.version import KeptVersion, StoredFile
+from signalpost.runtime import durable
 from signalpost.store.sqlite import codec, reads, retention
 from signalpost.store.sqlite.database import applied, connect, connect_beside, make_private, migrate, rows
 

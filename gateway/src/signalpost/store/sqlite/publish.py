@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import apsw
 import msgspec
 
-from signalpost.domain.api_key import ApiKey
-from signalpost.domain.batch import (
+from signalpost.commands.overlay import (
     Answer,
     AnswerKey,
     Batch,
@@ -17,12 +16,13 @@ from signalpost.domain.batch import (
     Tenant,
     VersionKey,
 )
+from signalpost.domain.api_key import ApiKey
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.documents.links import Links
+from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.errors import CallerError
-from signalpost.domain.links import Links
-from signalpost.domain.replay import Replay
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.version import VersionRow
-from signalpost.logger import log
+from signalpost.runtime.logger import log
 from signalpost.store.sqlite import codec, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.database import rows, rows_of_many

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import apsw
 
+from signalpost.commands.overlay import Retry, Tenant
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.batch import Retry, Tenant
 from signalpost.domain.event import Event, time_of
 from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import codec, replays

@@ -10,17 +10,17 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 import apsw
 from msgspec.structs import astuple
 
+from signalpost.commands.overlay import Command, VersionKey
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.batch import Command, VersionKey
-from signalpost.domain.document import DocumentRow
+from signalpost.domain.delivery.replay import Replay, What
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.history import HistoryPosition
+from signalpost.domain.documents.links import Links
+from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.domain.event import Event
-from signalpost.domain.history import HistoryPosition
-from signalpost.domain.links import Links
-from signalpost.domain.replay import Replay, What
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.version import Number, VersionRow
-from signalpost.logger import log
+from signalpost.runtime.logger import log
 from signalpost.store.sqlite import (
     deliveries,
     delivery,

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import apsw
 
-from signalpost.domain.batch import VersionKey
-from signalpost.domain.document import DocumentRow
-from signalpost.domain.version import Number, StoredFile, VersionRow
+from signalpost.commands.overlay import VersionKey
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.version import Number, StoredFile, VersionRow
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
 from signalpost.store.sqlite.database import rows
 

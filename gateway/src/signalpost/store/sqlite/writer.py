@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import apsw
 
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Stopping, Unavailable
-from signalpost.logger import log
+from signalpost.runtime.logger import log
 from signalpost.store.sqlite.database import is_shortage
 
 CHECKPOINT_AFTER = 1_000

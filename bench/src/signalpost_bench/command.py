@@ -1,0 +1,181 @@
+"""`signalpost bench`: measure a gateway on this machine."""
+
+import os
+import platform
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from cyclopts import Parameter, validators
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from signalpost.cli.client import CommandError, Misuse
+from signalpost.cli.output import Count, Json, console, print_json, print_table, progress, say
+from signalpost_bench.child_process import PartFailed
+from signalpost_bench.harness import Stage
+from signalpost_bench.results import OVERTAKEN, Measured, Size, median
+from signalpost_bench.scenes import SCENES, with_needs
+from signalpost_bench.scenes.flat import LIMIT
+from signalpost_bench.workload import Workload
+
+SQLITE = "sqlite:///"
+_SCENES = "; ".join(f"{name}: {scene.about}" for name, scene in SCENES.items())
+_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "rate": ("a second", ",.0f"),
+    "share": ("of limit", ".1%"),
+    "ratio": ("ratio", ".2f"),
+    "cpu_us": ("CPU µs", ".1f"),
+    "p50_ms": ("p50 ms", ".2f"),
+    "p99_ms": ("p99 ms", ".2f"),
+    "p999_ms": ("p99.9", ".2f"),
+    "worst_ms": ("worst", ".1f"),
+    "memory_mb": ("MB", ".0f"),
+    "disk_bytes": ("disk B", ",.0f"),
+    "wal_mb": ("WAL MB", ".0f"),
+    "start_s": ("start s", ".2f"),
+}
+"""What of a row is shown, under which name, and how."""
+
+
+def bench(
+    *,
+    scene: Annotated[
+        list[str] | None, Parameter(negative="", help=f"Only this; as often as needed. {_SCENES}.")
+    ] = None,
+    endpoints: Annotated[Count, Parameter(help="Subscriptions in all.")] = 1,
+    tenants: Annotated[Count, Parameter(help="Tenants that they are spread over.")] = 1,
+    fan_out: Annotated[Count, Parameter(help="How many subscriptions of a tenant get each event.")] = 1,
+    payload: Annotated[Count, Parameter(help="Bytes of an event, roughly.")] = 1_300,
+    documents: Annotated[Count, Parameter(help="How many documents are changed in turn.")] = 5_000,
+    ordering: Literal["loose", "strict"] = "loose",
+    tls: Annotated[bool, Parameter(negative="", show_default=False, help="Deliver over TLS.")] = False,
+    events: Annotated[Count, Parameter(help="Changes in each run of a scene that is as fast as it can.")] = 30_000,
+    duration: Annotated[
+        float, Parameter(validator=validators.Number(gt=0), help="Seconds of each run of a steady scene.")
+    ] = 10.0,
+    backlog: Annotated[Count, Parameter(help="Events that lie in the database of the scene backlog.")] = 100_000,
+    runs: Annotated[Count, Parameter(help="The table shows their medians.")] = 3,
+    database_url: Annotated[
+        str | None, Parameter(help="Folder in which databases are made, on another disk say: sqlite:///FOLDER.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a gateway on this machine: rates, latency, CPU, memory and disk, and check that nothing was lost.
+
+    Every rate is also a share of the limit: what a client that does nothing but send reaches into the same endpoint in
+    the same run. A run in which an event did not arrive once, verified and in the order of its document, fails; one
+    that shows a bound not to be held fails too, after its table.
+
+    Example: signalpost bench --scene engine --fan-out 10 --runs 5
+    """
+    workload = Workload(
+        endpoints=max(endpoints, fan_out * tenants),
+        tenants=tenants,
+        fan_out=fan_out,
+        payload=payload,
+        documents=documents,
+        ordering=ordering,
+    )
+    names = _scenes(scene, tenants)
+    place = None if database_url is None else _folder(database_url)
+    # Whoever ends it otherwise than with Ctrl-C would leave its parts, and their databases, behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Stage(workload, place, tls=tls) as stage:
+            found = _measure(stage, names, Size(duration, events, backlog), runs)
+    except PartFailed as failed:
+        raise CommandError(f"The run does not count: {failed}.") from None
+    if as_json:
+        asked = {"workload": msgspec.to_builtins(workload), "tls": tls, "events": events, "duration": duration}
+        print_json({"machine": _machine(), **asked, "runs": runs, "scenes": msgspec.to_builtins(found)})
+    else:
+        _show(found)
+    judge(found)
+
+
+def judge(found: Mapping[str, Measured]) -> None:
+    """Raises CommandError where a bound was not held."""
+    if broken := [sentence for row in found.values() for sentence in row.broken]:
+        raise CommandError(f"A bound was not held: {'; '.join(broken)}.")
+
+
+def _scenes(asked: Sequence[str] | None, tenants: int) -> list[str]:
+    """Raises Misuse."""
+    for name in asked or ():
+        if name not in SCENES:
+            raise Misuse(f"There is no scene {name}: choose from {', '.join(SCENES)}.")
+    names = with_needs(asked or [name for name, scene in SCENES.items() if scene.in_table])
+    if tenants > 1 and not all(SCENES[name].of_many_tenants for name in names):
+        able = " or ".join(f"--scene {name}" for name, scene in SCENES.items() if scene.of_many_tenants)
+        raise Misuse(f"With --tenants, choose {able}.")
+    return names
+
+
+def _folder(url: str) -> Path:
+    """Raises Misuse."""
+    if not url.startswith(SQLITE):
+        raise Misuse(f"--database-url must be {SQLITE}FOLDER, not {url}.")
+    folder = Path(url.removeprefix(SQLITE))
+    if not folder.is_dir():
+        raise Misuse(f"There is no folder {folder}: make it first. (sqlite:////tmp/x is /tmp/x, sqlite:///x is ./x.)")
+    return folder
+
+
+def _measure(stage: Stage, names: Sequence[str], size: Size, runs: int) -> dict[str, Measured]:
+    """Scenes take turns, so that a noisy minute hits every one alike."""
+    measured: dict[str, list[Measured]] = {}
+    with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as shown:
+        task = shown.add_task("", total=None)
+        for run in range(1, runs + 1):
+            earlier: dict[str, Measured] = {}
+            for name in names:
+                shown.update(task, description=f"run {run} of {runs}: {SCENES[name].about}")
+                earlier |= SCENES[name].run(stage, size, earlier)
+            for title, row in earlier.items():
+                measured.setdefault(title, []).append(row)
+    return {title: median(rows) for title, rows in measured.items()}
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _show(found: Mapping[str, Measured]) -> None:
+    machine = _machine()
+    say(f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['system']}")
+    limit = found[LIMIT].rate if LIMIT in found else None
+    rows = []
+    for title, row in found.items():
+        share = row.rate / limit if limit and row.rate else None
+        figures = {**msgspec.structs.asdict(row), "share": share}
+        more = ", ".join(
+            f"{name} {_figure(value, ',.0f' if value >= 1_000 else '.3g')}" for name, value in row.more.items()
+        )
+        rows.append([title, *(_figure(figures[name], form) for name, (_, form) in _COLUMNS.items()), more])
+    columns = ["scene", *(shown for shown, _ in _COLUMNS.values()), "and"]
+    used = [at for at in range(len(columns)) if any(row[at] for row in rows)]
+    print_table([columns[at] for at in used], [[row[at] for at in used] for row in rows], "Nothing was measured.")
+    overtaken = sum(int(row.more.get(OVERTAKEN, 0)) for row in found.values())
+    order = (
+        f"; {overtaken:,} came after a later one of their document" if overtaken else ", in the order of its document"
+    )
+    console.print(f"Every event arrived once, verified{order}.", style="green")
+
+
+def _figure(value: float | None, form: str) -> str | None:
+    return None if value is None else format(value, form)

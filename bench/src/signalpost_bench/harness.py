@@ -1,0 +1,158 @@
+"""Starts the parts of a benchmark, each on its core, and ends them."""
+
+import os
+import resource
+import tempfile
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from signalpost.store.sqlite.database import FILE_NAME
+from signalpost_bench.certificate import make_certificate
+from signalpost_bench.child_process import Part, PartFailed
+from signalpost_bench.resource_monitor import Gauge
+from signalpost_bench.serving import GatewayProcess
+from signalpost_bench.workload import SECRET, Workload
+
+QUIET_SECONDS = 20.0
+"""With no arrival for so long the sink waits no more for what is missing."""
+
+
+class Cores:
+    """The last core is for what is measured; the sink and the load have others where there are enough. What starts and
+    watches them all is beside the sink."""
+
+    def __init__(self) -> None:
+        self.all = os.sched_getaffinity(0)
+        cores = sorted(self.all)
+        self.measured = cores[-1]
+        self.sink = cores[0]
+        self.load = cores[1] if len(cores) > 2 else cores[0]
+
+
+class EngineProcess(Part):
+    """The engine alone, and what watches it."""
+
+    def __init__(self, core: int, folder: Path) -> None:
+        super().__init__("engine_process", core)
+        self.gauge = Gauge(self.pid, folder)
+
+    def __exit__(self, *reason: object) -> None:
+        self.gauge.stop()
+        super().__exit__(*reason)
+
+
+class Stage:
+    """A sink that is there for the whole benchmark, and whatever is measured beside it."""
+
+    def __init__(self, workload: Workload, place: Path | None, *, tls: bool) -> None:
+        """`place`: the folder in which databases are made; None for the system's, for what is temporary."""
+        self.workload = workload
+        self.place = place
+        self._cores = Cores()
+        self._open = ExitStack()
+        self._tls = tls
+
+    def __enter__(self) -> Self:
+        _allow_many_files()
+        os.sched_setaffinity(0, {self._cores.sink})
+        self._open.callback(os.sched_setaffinity, 0, self._cores.all)
+        folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="signalpost-bench-")))
+        shown, self.ca_file = map(str, make_certificate(folder))
+        self.sink = self._open.enter_context(Part("sink", self._cores.sink))
+        self.plain_url = self._listen("http", None, "alive")
+        self.tls_url = self._listen("https", shown, "alive")
+        self.tls_once_url = self._listen("https", shown, "for one request")
+        """Takes one request on each connection."""
+        self.url = self.tls_url if self._tls else self.plain_url
+        """Where most scenes deliver to."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _listen(self, scheme: str, certificate: str | None, kept: str) -> str:
+        return f"{scheme}://127.0.0.1:{self.sink.ask('listen', certificate=certificate, kept=kept)}"
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A new one for a database."""
+        with tempfile.TemporaryDirectory(prefix="signalpost-bench-", dir=self.place) as made:
+            yield Path(made)
+
+    def reference(self) -> Part:
+        return Part("reference", self._cores.measured)
+
+    @contextmanager
+    def engine(
+        self, workload: Workload, *, url: str | None = None, status: str = "active", folder: Path | None = None
+    ) -> Iterator[EngineProcess]:
+        """The engine alone, its subscriptions to `url` (the stage's own), on a new database or that in `folder`."""
+        with ExitStack() as open_:
+            at = folder or open_.enter_context(self.folder())
+            engine = open_.enter_context(EngineProcess(self._cores.measured, at))
+            engine.ask(
+                "open",
+                workload=msgspec.to_builtins(workload),
+                database=str(at / FILE_NAME),
+                url=url or self.url,
+                ca_file=self.ca_file,
+                status=status,
+            )
+            yield engine
+            engine.ask("close")
+
+    @contextmanager
+    def gateway(self, folder: Path | None = None) -> Iterator[GatewayProcess]:
+        """A gateway on a new data directory, or on `folder`."""
+        with ExitStack() as open_:
+            at = folder or open_.enter_context(self.folder()) / "data"
+            at.mkdir(exist_ok=True)
+            targets = ",".join((self.plain_url, self.tls_url, self.tls_once_url))
+            yield open_.enter_context(GatewayProcess(at, targets, self.ca_file, self._cores.measured))
+
+    @contextmanager
+    def load(self, gateway: GatewayProcess, workload: Workload) -> Iterator[Part]:
+        """Clients of the gateway, with its subscriptions and documents made."""
+        with Part("load", self._cores.load) as part:
+            part.ask("open", port=gateway.port, key=gateway.key, workload=msgspec.to_builtins(workload))
+            part.ask("subscribe", url=self.url, secret=SECRET)
+            part.ask("make_documents")
+            yield part
+
+    @contextmanager
+    def flood(self, gateway: GatewayProcess, tenants: Sequence[str]) -> Iterator[Part]:
+        """Clients of several tenants, each of which has a subscription and documents."""
+        with Part("overload_clients", self._cores.load) as part:
+            workload = msgspec.to_builtins(self.workload)
+            part.ask("open", port=gateway.port, key=gateway.key, workload=workload, tenants=tenants, url=self.url)
+            yield part
+
+    def expect(self, deliveries: int) -> None:
+        """Wait until so many deliveries came. Raises PartFailed if some are missing."""
+        came = self.sink.ask("wait_for", count=deliveries, seconds=QUIET_SECONDS)
+        if came != deliveries:
+            raise PartFailed(f"{deliveries:,} deliveries were due and {came:,} came")
+
+    def check(self, deliveries: int, names: AbstractSet[str] | None = None, overtaken_most: int = 0) -> dict[str, Any]:
+        """What the sink found: everything came, once, verified, in order of each document; of what is timed, exactly
+        the changes of these names. So many may come after a later one of their document. Raises PartFailed."""
+        found: dict[str, Any] = self.sink.ask("check")
+        wrong = {name: found[name] for name in ("repeated", "unverified") if found[name]}
+        if found["disordered"] > overtaken_most:
+            wrong["disordered"] = found["disordered"]
+        if found["distinct"] != deliveries or wrong:
+            raise PartFailed(f"{deliveries:,} deliveries were due; {found['distinct']:,} came, {wrong or 'none wrong'}")
+        if names is not None and (amiss := names ^ {name for name, _ in found["arrived"]}):
+            raise PartFailed(f"{len(amiss):,} changes came although they were refused, or not although they were made")
+        return found
+
+
+def _allow_many_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(65_536, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))

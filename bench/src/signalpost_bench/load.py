@@ -1,0 +1,207 @@
+"""The load: clients of the HTTP API, as fast as they are answered, at a steady rate, or as one stream of an import."""
+
+import asyncio
+import gc
+import json
+import time
+from collections import deque
+from collections.abc import Iterator
+from itertools import count, takewhile
+from typing import Any, cast
+
+import httptools
+import msgspec
+
+from signalpost_bench.child_process import answer_questions
+from signalpost_bench.workload import Workload, at_rate
+
+CLIENTS = 64
+
+
+class Client(asyncio.Protocol):
+    """One kept-alive connection: a request at a time, over httptools."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[tuple[int, bytes]]] = deque()
+        self._body = bytearray()
+        self._parser = httptools.HttpResponseParser(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_body(self, part: bytes) -> None:
+        self._body += part
+
+    def on_message_complete(self) -> None:
+        body, self._body = bytes(self._body), bytearray()
+        self._waiting.popleft().set_result((self._parser.get_status_code(), body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        for waiting in self._waiting:
+            waiting.set_exception(ConnectionError(f"the gateway closed the connection: {error}"))
+
+    async def send(self, request: bytes) -> tuple[int, bytes]:
+        future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self.transport.write(request)
+        return await future
+
+
+class Load:
+    async def open(self, port: int, key: str, workload: dict[str, Any]) -> None:
+        self._workload = msgspec.convert(workload, Workload)
+        self._head = f"host: 127.0.0.1:{port}\r\nauthorization: Bearer {key}\r\n"
+        loop = asyncio.get_running_loop()
+        self._clients = [(await loop.create_connection(Client, "127.0.0.1", port))[1] for _ in range(CLIENTS)]
+        self._documents: list[str] = []
+        self._changes = 0
+
+    async def subscribe(self, url: str, secret: str) -> None:
+        load = self._workload
+        for number in range(load.endpoints):
+            body = {
+                "url": f"{url}/{number}",
+                "eventTypes": [load.wants(number).wire],
+                "secret": secret,
+                "ordering": load.ordering,
+            }
+            await self._ask("POST", "/v1/subscriptions", body, 201)
+
+    async def make_documents(self) -> None:
+        left = iter(range(self._workload.documents))
+        body = self._workload.new_document()
+
+        async def make(client: Client) -> None:
+            for _ in left:
+                status, answer = await client.send(self._request("POST", "/v1/documents", body))
+                _expect(status, 201, answer)
+                self._documents.append(json.loads(answer)["externalId"])
+
+        await asyncio.gather(*map(make, self._clients))
+
+    async def change(self, events: int) -> dict[str, int]:
+        """Change documents one request each, as fast as they are answered; when that began, and how many there were."""
+        return await self._change_each(iter(range(events)))
+
+    async def change_for(self, seconds: float) -> dict[str, int]:
+        """The same, for so long."""
+        end = time.monotonic() + seconds
+        return await self._change_each(takewhile(lambda _: time.monotonic() < end, count()))
+
+    async def _change_each(self, left: Iterator[int]) -> dict[str, int]:
+        began, changes = time.monotonic_ns(), self._changes
+
+        async def change(client: Client) -> None:
+            for _ in left:
+                status, answer = await client.send(self._next_change("a change"))
+                _expect(status, 200, answer)
+
+        await asyncio.gather(*map(change, self._clients))
+        return {"began": began, "events": self._changes - changes}
+
+    async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
+        """Change documents at a steady rate; what each change was called, and when it was due."""
+        sent: list[tuple[str, int]] = []
+        free = asyncio.Queue[Client]()
+        for client in self._clients:
+            free.put_nowait(client)
+
+        async def change(client: Client, request: bytes) -> None:
+            status, answer = await client.send(request)
+            free.put_nowait(client)
+            _expect(status, 200, answer)
+
+        async with asyncio.TaskGroup() as changes:
+            async for name, due in at_rate(rate, seconds):
+                sent.append((name, due))
+                client = await free.get()
+                changes.create_task(change(client, self._next_change(name)))
+        return sent
+
+    async def import_all(self, events: int) -> dict[str, int]:
+        """Import changed snapshots as one stream, read while it is sent."""
+        reader, writer = await asyncio.open_connection(*self._clients[0].transport.get_extra_info("peername")[:2])
+        head = f"POST /v1/documents/import HTTP/1.1\r\n{self._head}content-type: application/x-ndjson\r\n"
+        writer.write(head.encode() + b"transfer-encoding: chunked\r\n\r\n")
+        began = time.monotonic_ns()
+        _, refused = await asyncio.gather(self._send_lines(writer, events), _read_lines(reader))
+        writer.close()
+        if refused:
+            raise RuntimeError(f"the gateway refused {refused} lines of the import")
+        return {"began": began, "events": events}
+
+    async def _send_lines(self, writer: asyncio.StreamWriter, events: int) -> None:
+        for begin in range(0, events, 64):
+            lines = b"".join(self._line(number) for number in range(begin, min(begin + 64, events)))
+            writer.write(b"%x\r\n%b\r\n" % (len(lines), lines))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+
+    def _line(self, number: int) -> bytes:
+        snapshot = {
+            **self._workload.new_document(),
+            "externalId": self._documents[number % len(self._documents)],
+            "status": "approved",
+            "createdAt": "2026-01-15T09:30:00Z",
+            "sourceApp": "bench",
+            "contractValue": number + 0.25,
+        }
+        return msgspec.json.encode(snapshot) + b"\n"
+
+    def _next_change(self, name: str) -> bytes:
+        number = self._changes
+        self._changes += 1
+        document_id = self._documents[number % len(self._documents)]
+        body = {"contractValue": number % 1_000_000 + 1.5, "referenceId": name}
+        return self._request("PATCH", f"/v1/documents/{document_id}", body)
+
+    async def _ask(self, method: str, path: str, body: object, expected: int) -> Any:
+        status, answer = await self._clients[0].send(self._request(method, path, body))
+        _expect(status, expected, answer)
+        return json.loads(answer)
+
+    def _request(self, method: str, path: str, body: object) -> bytes:
+        content = msgspec.json.encode(body)
+        head = f"{method} {path} HTTP/1.1\r\n{self._head}content-type: application/json\r\n"
+        return f"{head}content-length: {len(content)}\r\n\r\n".encode() + content
+
+    async def close(self) -> None:
+        for client in self._clients:
+            client.transport.close()
+
+
+async def _read_lines(reader: asyncio.StreamReader) -> int:
+    """Read a chunked answer to its end; how many lines of it say that something was refused."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    _expect(int(head.split(b" ", 2)[1]), 200, head)
+    refused, rest = 0, b""
+    while (size := int(await reader.readuntil(b"\r\n"), 16)) > 0:
+        *lines, rest = (rest + await reader.readexactly(size)).split(b"\n")
+        await reader.readexactly(2)
+        refused += sum(b'"problem"' in line for line in lines)
+    return refused
+
+
+def _expect(status: int, expected: int, answer: bytes) -> None:
+    if status != expected:
+        raise RuntimeError(f"the gateway answered {status}: {answer[:300]!r}")
+
+
+if __name__ == "__main__":
+    gc.disable()  # what it found in a full pass would be measured as the gateway's latency
+    load = Load()
+    answer_questions(
+        {
+            "open": load.open,
+            "subscribe": load.subscribe,
+            "make_documents": load.make_documents,
+            "change": load.change,
+            "change_for": load.change_for,
+            "trickle": load.trickle,
+            "import_all": load.import_all,
+            "close": load.close,
+        }
+    )

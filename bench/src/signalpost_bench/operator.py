@@ -1,0 +1,58 @@
+"""The operator beside a load: asks what operators and machines ask, steadily and on connections of its own."""
+
+import http.client
+import threading
+import time
+from typing import Self
+
+from signalpost_bench.child_process import PartFailed
+from signalpost_bench.serving import GatewayProcess
+
+EVERY_SECONDS = 0.25
+CALLS = {"ready": "/health/ready", "subscriptions": "/v1/subscriptions", "deliveries": "/v1/deliveries?limit=50"}
+ANSWER_SECONDS = 30.0
+
+
+class Operator:
+    """Asks while it is entered, each time on a new connection: it must also find a place."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self._gateway = gateway
+        self.worst_ms = dict.fromkeys(CALLS, 0.0)
+        self._failed: str | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._ask_on, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+        if self._failed is not None and kind is None:
+            raise PartFailed(self._failed)
+
+    def _ask_on(self) -> None:
+        due = time.monotonic()
+        try:
+            while not self._stopped.wait(max(0.0, due - time.monotonic())):
+                for name, path in CALLS.items():
+                    self.worst_ms[name] = max(self.worst_ms[name], self._ask(path))
+                due += EVERY_SECONDS
+        except (OSError, http.client.HTTPException, PartFailed) as failure:
+            self._failed = f"an operator's call failed: {failure}"
+
+    def _ask(self, path: str) -> float:
+        """How long the answer took, ms."""
+        began = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self._gateway.port, timeout=ANSWER_SECONDS)
+        try:
+            connection.request("GET", path, headers={"authorization": f"Bearer {self._gateway.key}"})
+            answer = connection.getresponse()
+            answer.read()
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise PartFailed(f"{path} was answered {answer.status}")
+        return (time.monotonic() - began) * 1e3

@@ -1,0 +1,55 @@
+"""Whether lanes that catch up hold up those that have nothing to catch up with."""
+
+import time
+from typing import Any
+
+from msgspec.structs import replace
+
+from signalpost_bench.harness import EngineProcess, Stage
+from signalpost_bench.results import Measured, Rows, Size, latencies, longest_ms
+from signalpost_bench.workload import SECRET
+
+LANES = 100
+RATE = 100
+"""New documents a second, which only the live lane wants."""
+SECONDS_MOST = 300.0
+LIVE = "/live"
+ALONE = "live lane, nobody catching up"
+BESIDE = f"live lane, {LANES} lanes catching up at once"
+CATCHING_UP = f"{LANES} lanes catching up"
+
+
+def catch_up(stage: Stage, size: Size, _: Rows) -> Rows:
+    """A hundred lanes of one tenant resume at once; each has a tenth of the run's events behind it."""
+    behind = size.events // 10
+    workload = replace(stage.workload, endpoints=LANES, fan_out=LANES)
+    with stage.engine(workload, status="paused") as engine:
+        engine.ask("publish", events=behind)
+        engine.ask("add_live", url=stage.url + LIVE)
+        return {
+            ALONE: live_lane(stage, engine, 0, "create_at_rate", min(size.seconds, SECONDS_MOST)),
+            **_caught_up(stage, engine, behind),
+        }
+
+
+def _caught_up(stage: Stage, engine: EngineProcess, behind: int) -> Rows:
+    began = time.monotonic_ns()
+    live = live_lane(stage, engine, behind * LANES, "catch_up", SECONDS_MOST)
+    return {BESIDE: live, CATCHING_UP: Measured(rate=behind * LANES / ((time.monotonic_ns() - began) / 1e9))}
+
+
+def live_lane(stage: Stage, engine: EngineProcess, behind: int, how: str, seconds: float) -> Measured:
+    """What a live lane sees while the engine does as it is asked, and delivers `behind` beside it."""
+    stage.sink.ask("forget", secret=SECRET, timed=LIVE)
+    engine.stalls()
+    sent: list[tuple[str, int]] = engine.ask(how, rate=RATE, seconds=seconds)
+    stage.expect(behind + len(sent))
+    found: dict[str, Any] = stage.check(behind + len(sent))
+    stalls = engine.stalls()
+    asked = dict(sent)
+    return replace(
+        latencies([(at - asked[name]) / 1e6 for name, at in found["arrived"]]),
+        memory_mb=engine.gauge.usage().memory / 1e6,
+        stalls=stalls,
+        more={"stall ms": longest_ms(stalls)},
+    )

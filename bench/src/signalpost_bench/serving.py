@@ -1,0 +1,94 @@
+"""A gateway as `signalpost serve` runs it, in a process of its own."""
+
+import base64
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from signalpost_bench.child_process import STOP_SECONDS, PartFailed
+from signalpost_bench.resource_monitor import Gauge
+from signalpost_bench.results import Stall, longest
+from signalpost_bench.workload import MASTER_KEY
+
+READY_SECONDS = 60
+SLOW_COMMIT_SECONDS = 0.025
+"""A bound of the metric of commits."""
+
+
+class GatewayProcess:
+    """On a data directory, which may be new."""
+
+    def __init__(self, folder: Path, targets: str, ca_file: str, core: int) -> None:
+        self._folder = folder
+        options = ["--data-dir", str(folder), "--port", "0", "--allow-targets", targets, "--ca-file", ca_file]
+        options += ["--log-format", "json", "--master-key", base64.b64encode(MASTER_KEY).decode()]
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it stops
+        self._stalls = tempfile.NamedTemporaryFile()  # noqa: SIM115 - the same
+        self.began = time.monotonic_ns()
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "signalpost_bench.probed_gateway", self._stalls.name, "serve", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+        )
+        os.sched_setaffinity(self._process.pid, {core})
+        try:
+            self.port = self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
+        self.start_seconds = (time.monotonic_ns() - self.began) / 1e9
+        self.key = (folder / "operator-key").read_text().strip()
+        self.gauge = Gauge(self._process.pid, folder)
+
+    def _wait_until_ready(self) -> int:
+        address = self._folder / "address"
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until and self._process.poll() is None:
+            try:
+                url = address.read_text().strip()
+                with urllib.request.urlopen(f"{url}/health/ready", timeout=1):  # noqa: S310 - its own address
+                    return int(url.rsplit(":", 1)[1])
+            except (OSError, ValueError, urllib.error.URLError):  # not there yet, half written, not ready
+                time.sleep(0.005)
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2]
+        raise PartFailed(f"the gateway did not start: {said}")
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+        self._stalls.close()
+
+    def stalls(self) -> tuple[Stall, ...]:
+        """The longest of its event loop since the last call."""
+        return longest(map(msgspec.json.Decoder(Stall).decode, self._stalls.read().splitlines()))
+
+    def slow_commits(self) -> int:
+        """How many batches of changes took longer than `SLOW_COMMIT_SECONDS` since it began."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/metrics", headers={"authorization": f"Bearer {self.key}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+            counted = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines())
+        quick = counted[f'signalpost_commit_seconds_bucket{{le="{SLOW_COMMIT_SECONDS}"}}']
+        return int(float(counted["signalpost_commit_seconds_count"]) - float(quick))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gauge.stop()
+        self._stop()

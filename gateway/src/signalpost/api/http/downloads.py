@@ -1,0 +1,106 @@
+"""Serving the file of a version: whole or in part, checked, and harmless to whoever opens it.
+
+A file is checked as it is read: its last part is held back until the sum of all is right, so that what was damaged is
+never taken for whole. Of a part alone there is no sum; so before the first part of a file is served the whole of it was
+read and found sound once, by this process. Files never change.
+"""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from email.utils import formatdate
+from typing import Final
+
+from signalpost.api.http.asgi import Request, Streamed
+from signalpost.api.http.ranges import Span, still_applies, wanted
+from signalpost.commands.overlay import Answer
+from signalpost.domain.documents.version import StoredFile, VersionRow
+from signalpost.domain.timestamps import SECOND
+from signalpost.files.filenames import disposition, filename
+from signalpost.files.files import FileLost, Files
+from signalpost.runtime.logger import log
+
+SOUND_REMEMBERED: Final = 1_000
+_SAFE: Final = {
+    # Whatever a browser makes of it, it is no page of ours: it runs nothing and is shown nowhere.
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "cache-control": "private, no-store",
+}
+
+
+class Downloads:
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._sound: dict[str, None] = {}
+        """Names of files of which parts may be served; the last asked for is the last."""
+
+    async def response(self, request: Request, version: VersionRow, title: str | None) -> Streamed:
+        """The file's answer to a GET or HEAD. `title` is its document's, as far as it is known. Raises NoSuchRange,
+        FileLost, FilesUnavailable."""
+        file = version.file
+        etag = f'"{file.sha256.hex()}"'
+        modified = formatdate(version.created_at // SECOND, usegmt=True)
+        asked, condition = request.header(b"range"), request.header(b"if-range")
+        span = wanted(asked, file.size) if still_applies(condition, etag, modified) else None
+        headers = {
+            **_SAFE,
+            "content-type": file.content_type,
+            "content-disposition": disposition(filename(title or "", file.content_type)),
+            "accept-ranges": "bytes",
+            "etag": etag,
+            "last-modified": modified,
+            "content-length": str(file.size if span is None else span.stop - span.start),
+        }
+        if span is not None:
+            headers["content-range"] = f"bytes {span.start}-{span.stop - 1}/{file.size}"
+        parts = await self._parts(file, span)
+        first = await anext(parts, b"")  # so a small file that is lost is a problem, not an answer that ends
+        if request.method == "HEAD":
+            await parts.aclose()
+            first = b""
+        return Streamed(_continued(first, parts), tuple(headers.items()), 206 if span else 200)
+
+    async def redirect(self, version: VersionRow, seconds: int) -> Answer | None:
+        """An answer that leads to where anyone gets the file for so long; None where only the gateway serves it."""
+        url = await self._files.link(version.file.name, seconds)
+        if url is None:
+            return None
+        headers = (("location", url), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
+        return Answer(302, b"", headers)
+
+    async def _parts(self, file: StoredFile, span: Span | None) -> AsyncGenerator[bytes, None]:
+        if span is None:
+            return checked(self._files.read(file.name, 0, file.size), file)
+        if file.name not in self._sound and await self._files.condition(file) != "sound":
+            log.error("a file is lost", file=file.name)
+            raise FileLost
+        self._sound.pop(file.name, None)
+        self._sound[file.name] = None
+        if len(self._sound) > SOUND_REMEMBERED:
+            del self._sound[next(iter(self._sound))]
+        return self._files.read(file.name, *span)
+
+
+async def checked(parts: AsyncGenerator[bytes, None], file: StoredFile) -> AsyncGenerator[bytes, None]:
+    """The parts of a whole file, the last of them only if all are what was stored. Raises FileLost."""
+    sha256, held = hashlib.sha256(), b""
+    async with aclosing(parts):
+        async for part in parts:
+            sha256.update(part)
+            if held:
+                yield held
+            held = part
+    if sha256.digest() != file.sha256:
+        log.error("a file is damaged", file=file.name)
+        raise FileLost
+    yield held
+
+
+async def _continued(first: bytes, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(parts):
+        yield first
+        async for part in parts:
+            yield part

@@ -1,0 +1,182 @@
+"""Deliveries of a subscription: what was sent, what waits, what failed and why, and one attempt more."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from signalpost.api.resources import subscriptions
+from signalpost.api.resources.events import find_event
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Call, cursor, event_type, moment, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import DELIVERY_STATUSES, Delivery, DeliveryPage, DeliveryWithAttempts
+from signalpost.api.routing.shapes import Attempt as AttemptShape
+from signalpost.commands.overlay import Answer
+from signalpost.commands.subscriptions import RetryDelivery
+from signalpost.domain import fields
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.event import Event, EventType
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import format_timestamp
+from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView, LogEntry
+
+
+async def list_of_subscription(call: Call) -> Answer:
+    query = call.query()
+    return await _list(call, [await subscriptions.find(call)], query)
+
+
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    found = call.services.engine.subscriptions(call.tenant_id)
+    if (wanted := query.get("subscriptionId")) is not None:
+        found = [each for each in found if each.id == wanted]
+    return await _list(call, found, query)
+
+
+async def _list(call: Call, of: Sequence[Subscription], query: Mapping[str, Any]) -> Answer:
+    asked = DeliveryFilter(
+        status=query.get("status"),
+        types=query.get("eventType", sum(EventType)),
+        document_id=query.get("externalId"),
+        created_from=query.get("from"),
+        created_to=query.get("to"),
+    )
+    below = DeliveryPosition(*query["cursor"]) if "cursor" in query else None
+    page = await call.services.store.deliveries(call.tenant_id, of, asked, below, query.get("limit", LIMIT_DEFAULT))
+    return Answer(200, msgspec.json.encode(DeliveryPage(data=[*map(_shown, page.data)], next=write_cursor(page.next))))
+
+
+async def read(call: Call) -> Answer:
+    call.query()
+    found = await subscriptions.find(call)
+    event = await _event(call)
+    delivery = await call.services.store.delivery(found, _entry(event))
+    if delivery is None:
+        raise _not_found()
+    view, attempts = delivery
+    shown = DeliveryWithAttempts(
+        **msgspec.structs.asdict(_shown(view)), attempts=[_shown_attempt(each) for each in attempts]
+    )
+    return Answer(200, msgspec.json.encode(shown))
+
+
+async def retry(call: Call) -> Answer:
+    asked = await call.asked()
+    found = await subscriptions.find(call)
+    event = await _event(call)
+    return await call.services.engine.submit(
+        RetryDelivery(
+            tenant_id=call.tenant_id,
+            subscription_id=found.id,
+            sequence=event.sequence,
+            event_type=event.type,
+            event_document_id=event.document_id,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def _event(call: Call) -> Event:
+    event = await find_event(call, call.path_uuid("eventId", "delivery"))
+    if event is None:
+        raise _not_found()
+    return event
+
+
+def _not_found() -> NotFound:
+    return NotFound("delivery_not_found", "This subscription has no delivery of that event, or it is no longer kept.")
+
+
+def _entry(event: Event) -> LogEntry:
+    return LogEntry(event.sequence, event.at, event.id, event.type, event.document_id)
+
+
+def _shown(view: DeliveryView) -> Delivery:
+    entry = view.entry
+    return Delivery(
+        subscription_id=view.subscription_id,
+        event_id=entry.id,
+        sequence=entry.sequence,
+        event_type=EventType(entry.type).wire,
+        external_id=entry.document_id,
+        created_at=format_timestamp(entry.at),
+        status=view.status,
+        next_attempt_at=None if view.due is None else format_timestamp(view.due),
+    )
+
+
+def _shown_attempt(attempt: Attempt) -> AttemptShape:
+    return AttemptShape(
+        number=attempt.number,
+        run=attempt.run,
+        counted=attempt.counted,
+        started_at=format_timestamp(attempt.started_at),
+        duration_ms=round(attempt.elapsed_us / 1000, 3),
+        status_code=attempt.status,
+        error=None if attempt.failure is None else Failure(attempt.failure),
+        detail=attempt.detail or None,
+        answer=attempt.answer.decode("utf-8", "replace"),
+    )
+
+
+_OF_SUBSCRIPTION = "/v1/subscriptions/{id}/deliveries"
+_FILTERS = {
+    "status": fields.one_of(*DELIVERY_STATUSES),
+    "eventType": event_type,
+    "externalId": fields.uuid,
+    "from": moment.described("Only events created at this moment or later."),
+    "to": moment.described("Only events created before this moment."),
+    "limit": LIMIT,
+    "cursor": cursor(parts=2),
+}
+
+ROUTES = (
+    Route(
+        name="list_deliveries",
+        method="GET",
+        path="/v1/deliveries",
+        summary="List deliveries of all subscriptions",
+        roles=OPERATOR,
+        handler=list_all,
+        query={"subscriptionId": fields.uuid, **_FILTERS},
+        replies={200: Reply("A page, newest first; it may be short and still have a `next`.", DeliveryPage)},
+        example=Example(query={"status": "failed", "limit": "10"}),
+    ),
+    Route(
+        name="list_subscription_deliveries",
+        method="GET",
+        path=_OF_SUBSCRIPTION,
+        summary="List a subscription's deliveries",
+        roles=OPERATOR,
+        handler=list_of_subscription,
+        query=_FILTERS,
+        replies={200: Reply("A page, newest first; it may be short and still have a `next`.", DeliveryPage)},
+        errors=(NotFound,),
+        example=Example(query={"status": "failed", "limit": "10"}),
+    ),
+    Route(
+        name="read_delivery",
+        method="GET",
+        path=_OF_SUBSCRIPTION + "/{eventId}",
+        summary="Read a delivery with its attempts",
+        roles=OPERATOR,
+        handler=read,
+        replies={200: Reply("The delivery.", DeliveryWithAttempts)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="retry_delivery",
+        method="POST",
+        path=_OF_SUBSCRIPTION + "/{eventId}/retry",
+        summary="Send once more, now",
+        roles=OPERATOR,
+        handler=retry,
+        idempotent=True,
+        replies={202: Reply("It is sent now; a failure of it cancels nothing.")},
+        errors=(NotFound, Conflict),
+        example=Example(),
+    ),
+)

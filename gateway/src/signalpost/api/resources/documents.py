@@ -1,0 +1,241 @@
+"""Documents: create, read, change, delete, and import from a system that keeps them itself."""
+
+from typing import Any
+
+import msgspec
+
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, integer, moment, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import Document, DocumentPage
+from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument, document_answer
+from signalpost.commands.overlay import Answer
+from signalpost.domain import fields
+from signalpost.domain.documents import document
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.workflow import STATUSES
+from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.fields import Bad, Field
+from signalpost.store.store import DocumentFilter, DocumentPosition
+
+
+async def create(call: Call) -> Answer:
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        CreateDocument(
+            tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
+            document_id=call.new_id(),
+            checked=asked.fields,
+            source_app=call.principal.name,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    wanted = DocumentFilter(
+        status=query.get("status"),
+        type=query.get("type"),
+        reference_id=query.get("referenceId"),
+        owner_email=query.get("ownerEmail"),
+        updated_after=query.get("updatedAfter"),
+    )
+    below = DocumentPosition(*query["cursor"]) if "cursor" in query else None
+    page = await call.services.store.documents(call.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT))
+    shown = {"data": [msgspec.Raw(_shown(call, row).body) for row in page.data], "next": write_cursor(page.next)}
+    return Answer(200, msgspec.json.encode(shown))
+
+
+async def read(call: Call) -> Answer:
+    call.query()
+    return _shown(call, await find_document(call))
+
+
+async def patch(call: Call) -> Answer:
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        PatchDocument(
+            tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
+            document_id=document_id_of(call),
+            checked=asked.fields,
+            if_match=call.if_match,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def delete(call: Call) -> Answer:
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        DeleteDocument(
+            tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
+            document_id=document_id_of(call),
+            if_match=call.if_match,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def put(call: Call) -> Answer:
+    document_id = _import_id(call)
+    asked = await call.asked(externalId=_same_as(document_id))
+    return await call.services.engine.submit(
+        ImportDocument(
+            tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
+            document_id=document_id,
+            checked=asked.fields,
+            source_version=asked.query.get("sourceVersion"),
+            if_match=call.if_match,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+def _shown(call: Call, row: DocumentRow) -> Answer:
+    return document_answer(row, call.services.links, call.tenant_id, call.services.clock.wall())
+
+
+async def find_document(call: Call) -> DocumentRow:
+    """The one that the path names. Raises NotFound."""
+    return document.existing(await call.services.store.document(call.tenant_id, document_id_of(call)))
+
+
+def document_id_of(call: Call) -> str:
+    return call.path_uuid("externalId", "document")
+
+
+def _import_id(call: Call) -> str:
+    try:
+        return document_id_of(call)
+    except NotFound:
+        detail = "The externalId in the path must be a UUID, such as d24c0644-1d31-47fa-960e-b0cc8b4f136c."
+        raise Invalid([FieldError("externalId", "not_a_uuid", detail)]) from None
+
+
+def _same_as(document_id: str) -> Field:
+    @fields.field(**fields.uuid.schema)
+    def check(value: Any) -> str:
+        if fields.uuid(value) != document_id:
+            raise Bad("mismatch", "This must be the externalId of the path, or be left out.")
+        return document_id
+
+    return check
+
+
+_PATH = "/v1/documents/{externalId}"
+_NEW = {"type": "NDA", "title": "Mutual NDA", "ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
+_SNAPSHOT = {**_NEW, "status": "approved", "createdAt": "2026-01-15T09:30:00Z", "sourceApp": "archive"}
+
+ROUTES = (
+    Route(
+        name="create_document",
+        method="POST",
+        path="/v1/documents",
+        summary="Create a document",
+        roles=OPERATOR,
+        handler=create,
+        body=Body(document.NEW, document.NEW_REQUIRED),
+        idempotent=True,
+        replies={
+            201: Reply(
+                "The document; `documentCreated` is on its way.", Document, ("etag", "location", "signalpost-event")
+            )
+        },
+        example=Example(_NEW),
+    ),
+    Route(
+        name="list_documents",
+        method="GET",
+        path="/v1/documents",
+        summary="List documents",
+        roles=OPERATOR,
+        handler=list_all,
+        query={
+            "status": fields.one_of(*STATUSES),
+            "type": fields.text(),
+            "referenceId": fields.text(),
+            "ownerEmail": fields.email,
+            "updatedAfter": moment.described(
+                "Only documents that changed after this moment; the last changed come first then."
+            ),
+            "limit": LIMIT,
+            "cursor": cursor(parts=2),
+        },
+        replies={200: Reply("A page, the last created first; it may be short and still have a `next`.", DocumentPage)},
+        example=Example(query={"status": "approved", "limit": "10"}),
+    ),
+    Route(
+        name="read_document",
+        method="GET",
+        path=_PATH,
+        summary="Read a document",
+        roles=OPERATOR,
+        handler=read,
+        replies={200: Reply("The document.", Document, ("etag",))},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="patch_document",
+        method="PATCH",
+        path=_PATH,
+        summary="Change a document (JSON merge patch)",
+        roles=OPERATOR,
+        handler=patch,
+        body=Body(document.PATCH),
+        conditional=True,
+        idempotent=True,
+        replies={
+            200: Reply(
+                "The document; `documentUpdated` is on its way if anything changed.",
+                Document,
+                ("etag", "signalpost-event"),
+            )
+        },
+        errors=(NotFound,),
+        example=Example({"title": "Mutual NDA, second draft", "contractValue": 1500.0}),
+    ),
+    Route(
+        name="import_document",
+        method="PUT",
+        path=_PATH,
+        summary="Import a whole snapshot of a document that another system keeps",
+        roles=OPERATOR,
+        handler=put,
+        query={
+            "sourceVersion": integer(0, 2**63 - 1).described(
+                "The source's own number of this state: an older one changes nothing."
+            )
+        },
+        body=Body(document.SNAPSHOT, document.SNAPSHOT_REQUIRED),
+        conditional=True,
+        idempotent=True,
+        replies={
+            200: Reply("The document as it is now.", Document, ("etag", "signalpost-changed", "signalpost-event")),
+            201: Reply(
+                "The document, which was not there before.",
+                Document,
+                ("etag", "signalpost-changed", "signalpost-event"),
+            ),
+        },
+        errors=(Conflict,),
+        example=Example(_SNAPSHOT, {"sourceVersion": "7"}),
+    ),
+    Route(
+        name="delete_document",
+        method="DELETE",
+        path=_PATH,
+        summary="Delete a document",
+        roles=OPERATOR,
+        handler=delete,
+        conditional=True,
+        idempotent=True,
+        replies={204: Reply("Deleted; `documentDeleted` is on its way.", headers=("signalpost-event",))},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

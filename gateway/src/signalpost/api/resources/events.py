@@ -1,0 +1,78 @@
+"""The tenant's log: what happened, oldest first, to poll or to look one event up."""
+
+import msgspec
+
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Call, event_type, integer
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import Feed, LogEntry
+from signalpost.commands.overlay import Answer
+from signalpost.domain import fields
+from signalpost.domain.errors import Gone, NotFound
+from signalpost.domain.event import Event, EventType
+
+
+async def feed(call: Call) -> Answer:
+    query = call.query()
+    after = query.get("after", 0)
+    store = call.services.store
+    found, last = await store.feed(
+        call.tenant_id,
+        after,
+        query.get("eventType", sum(EventType)),
+        query.get("externalId"),
+        query.get("limit", LIMIT_DEFAULT),
+    )
+    # Looked up after the page: what the retention took in between would be missing from it.
+    oldest = await store.floor(call.tenant_id)
+    if after + 1 < oldest:
+        detail = f"Events up to {oldest - 1} are no longer kept. Go on with after={oldest - 1}."
+        raise Gone("below_retention", detail, oldest=oldest)
+    return Answer(200, msgspec.json.encode({"data": [_shown(event) for event in found], "last": last}))
+
+
+async def read(call: Call) -> Answer:
+    call.query()
+    event = await find_event(call, call.path_uuid("id", "event"))
+    if event is None:
+        raise NotFound("event_not_found", "There is no event with this id, or it is no longer kept.")
+    return Answer(200, msgspec.json.encode(_shown(event)))
+
+
+async def find_event(call: Call, event_id: str) -> Event | None:
+    return await call.services.store.event_by_id(call.tenant_id, event_id)
+
+
+def _shown(event: Event) -> dict[str, object]:
+    return {"sequence": event.sequence, "event": msgspec.Raw(event.body)}
+
+
+ROUTES = (
+    Route(
+        name="list_events",
+        method="GET",
+        path="/v1/events",
+        summary="Read the log, oldest first",
+        roles=OPERATOR,
+        handler=feed,
+        query={
+            "after": integer(0, 2**62).described("Only events with a higher sequence."),
+            "eventType": event_type,
+            "externalId": fields.uuid,
+            "limit": LIMIT,
+        },
+        replies={200: Reply("A page of the log.", Feed)},
+        errors=(Gone,),
+        example=Example(query={"after": "0", "eventType": "documentCreated"}),
+    ),
+    Route(
+        name="read_event",
+        method="GET",
+        path="/v1/events/{id}",
+        summary="Read an event",
+        roles=OPERATOR,
+        handler=read,
+        replies={200: Reply("The event, as it is sent.", LogEntry)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

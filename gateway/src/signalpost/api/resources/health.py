@@ -1,0 +1,37 @@
+"""Whether the gateway lives, and whether it can do its work."""
+
+import msgspec
+
+from signalpost.api.http.asgi import Request
+from signalpost.api.routing.route import OpenRoute, Reply
+from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes import Liveness, Readiness
+from signalpost.commands.overlay import Answer
+
+
+async def live(_services: Services, _request: Request) -> Answer:
+    return Answer(200, msgspec.json.encode(Liveness(status="live")))
+
+
+async def ready(services: Services, _request: Request) -> Answer:
+    trouble = services.engine.trouble
+    status = Readiness(status="ready" if trouble is None else "not ready", trouble=trouble)
+    return Answer(200 if trouble is None else 503, msgspec.json.encode(status))
+
+
+ROUTES = (
+    OpenRoute(
+        name="read_liveness",
+        path="/health/live",
+        summary="Whether the process runs",
+        handler=live,
+        replies={200: Reply("It runs.", Liveness)},
+    ),
+    OpenRoute(
+        name="read_readiness",
+        path="/health/ready",
+        summary="Whether it can do its work",
+        handler=ready,
+        replies={200: Reply("It can.", Readiness), 503: Reply("It cannot; `trouble` says why.", Readiness)},
+    ),
+)

@@ -1,0 +1,257 @@
+"""Importing many documents: NDJSON in, one line out for every line in, as they are committed.
+
+Both ways are streamed. A task reads lines and hands them to the committer; beside it the answers are sent, each as soon
+as it and those before it are there. A line holds places from its reading until its answer is sent: so a commit takes
+many lines, memory stays the same however many come, and who does not read his answers is not read from either. What was
+answered is committed; after an answer that ended early, the same lines can be sent again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from signalpost.api.http import problems
+from signalpost.api.http.asgi import CONTENT_TYPE, Streamed
+from signalpost.api.http.body import BODY_MAX_BYTES
+from signalpost.api.routing.context import Body, Call
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import ImportedLine
+from signalpost.commands.documents import ImportLine
+from signalpost.commands.overlay import Answer
+from signalpost.domain import fields
+from signalpost.domain.documents import document
+from signalpost.domain.errors import CallerError, OutcomeUnknown, TooLarge, Unavailable, Unparseable
+from signalpost.domain.fields import check_object
+from signalpost.runtime.logger import log
+
+NDJSON: Final = "application/x-ndjson"
+PLACES = 256
+PLACE_BYTES = 16 * 1024
+"""A line takes one place for each of these that it begins: at most 4 MiB are under way."""
+
+
+class Line(NamedTuple):
+    number: int
+    content: bytes | None
+    """None for one that is longer than a body may be."""
+
+
+class _Waiting(NamedTuple):
+    number: int
+    places: int
+    external_id: str | None
+    result: "asyncio.Future[Answer]"
+
+
+async def import_many(call: Call) -> Streamed:
+    call.query()
+    call.check_media_type(_BODY)
+    chunks = call.arriving()
+    # The body's first part before the head of the answer: a client that waits for `100 Continue` gets it only so.
+    first = await anext(chunks, b"")
+    return Streamed(_Import(call, lines(first, chunks)).answers(), ((CONTENT_TYPE, NDJSON),))
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------------
+
+
+async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
+    """The lines that are not blank, numbered from 1 with those that are."""
+    number, rest, too_long = 1, bytearray(), False
+    async for chunk in _whole(first, chunks):
+        begin, searched = 0, len(rest)
+        rest += chunk
+        while (end := rest.find(b"\n", max(begin, searched))) >= 0:
+            content = bytes(rest[begin:end])
+            if too_long or len(content) > BODY_MAX_BYTES:
+                yield Line(number, None)
+            elif content.strip():
+                yield Line(number, content)
+            number, begin, too_long = number + 1, end + 1, False
+        del rest[:begin]
+        if len(rest) > BODY_MAX_BYTES:
+            too_long = True
+            rest.clear()
+
+
+async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """All chunks, and a newline: the last line may come without one."""
+    yield first
+    async for chunk in chunks:
+        yield chunk
+    yield b"\n"
+
+
+# --- Committing and answering -----------------------------------------------------------------------------------------
+
+
+class _Import:
+    """One import under way."""
+
+    def __init__(self, call: Call, lines: AsyncIterator[Line]) -> None:
+        self._call = call
+        self._lines = lines
+        self._places = asyncio.Semaphore(PLACES)
+        self._waiting: deque[_Waiting | None] = deque()
+        """Oldest first; None after the last."""
+        self._came = asyncio.Event()
+        """There may be something in `_waiting`."""
+
+    async def answers(self) -> AsyncGenerator[bytes, None]:
+        """In parts, each of the lines that one commit answered. Ends, where the body broke off or the gateway stops,
+        with what keeps the next line from an answer."""
+        reading = asyncio.create_task(self._read())
+        reading.add_done_callback(_noted)
+        following, request_id = 1, self._call.request_id
+        try:
+            while answered := await self._answered():
+                yield b"".join(map(self._answer, answered))
+                following = answered[-1].number + 1
+                for _ in range(sum(line.places for line in answered)):
+                    self._places.release()
+            await reading
+        except Unparseable as error:
+            log.info("an import broke off", request=request_id, line=following, why=error.detail)
+            yield _refused(following, None, problems.caller_document(error, request_id))
+        except asyncio.CancelledError:
+            log.info("an import was cut by a stop", request=request_id, line=following)
+            stopped = OutcomeUnknown("Signalpost is stopping. Send this line and those after it again.")
+            yield _refused(following, None, problems.unavailable_document(stopped, request_id))
+        finally:
+            reading.cancel()
+            for waiting in filter(None, self._waiting):
+                waiting.result.add_done_callback(_noted)
+
+    async def _answered(self) -> list[_Waiting]:
+        """The oldest line once its result is there, and all after it that have theirs by then; none after the last."""
+        while not self._waiting:
+            self._came.clear()
+            await self._came.wait()
+        if (oldest := self._waiting[0]) is not None:
+            await asyncio.wait([oldest.result])
+        answered = []
+        while self._waiting and (waiting := self._waiting[0]) is not None and waiting.result.done():
+            answered.append(waiting)
+            self._waiting.popleft()
+        return answered
+
+    async def _read(self) -> None:
+        try:
+            async for line in self._lines:
+                places = 1 + len(line.content or b"") // PLACE_BYTES
+                for _ in range(places):
+                    await self._places.acquire()
+                self._waiting.append(await self._begun(line, places))
+                self._came.set()
+        finally:
+            self._waiting.append(None)
+            self._came.set()
+
+    async def _begun(self, line: Line, places: int) -> _Waiting:
+        """Have a line committed, or say at once what is wrong with it."""
+        given: Any = None
+        external_id: str | None
+        result: asyncio.Future[Answer]
+        try:
+            given = await self._given(line)
+            self._call.check_key()
+            checked = check_object(given, _LINE, _REQUIRED)
+            external_id = checked["externalId"]
+            source_version = checked.pop("sourceVersion", None)
+            command = ImportLine(
+                tenant_id=self._call.tenant_id,
+                caller=self._call.principal.key_id,
+                document_id=external_id,
+                checked=checked,
+                source_version=source_version,
+            )
+            result = await self._call.services.engine.enqueue_line(command)
+        except (CallerError, Unavailable) as error:
+            external_id = _external_id(given)
+            result = asyncio.get_running_loop().create_future()
+            result.set_exception(error)
+        return _Waiting(line.number, places, external_id, result)
+
+    async def _given(self, line: Line) -> Any:
+        if line.content is None:
+            raise TooLarge("line_too_large", f"A line can have at most {BODY_MAX_BYTES} bytes.")
+        return await self._call.decoded(line.content)
+
+    def _answer(self, waiting: _Waiting) -> bytes:
+        number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
+        try:
+            answer = waiting.result.result()
+        except CallerError as error:
+            return _refused(number, external_id, problems.caller_document(error, request_id))
+        except Unavailable as error:
+            return _refused(number, external_id, problems.unavailable_document(error, request_id))
+        except Exception:
+            log.exception("a line could not be imported", request=request_id, line=number)
+            return _refused(number, external_id, problems.defect_document(request_id))
+        changed = ("signalpost-changed", "true") in answer.headers
+        return _encoded(ImportedLine(line=number, status=answer.status, external_id=external_id, changed=changed))
+
+
+def _noted(ended: "asyncio.Future[Any]") -> None:
+    """Nobody asks what became of it once the client is gone: asyncio need not complain of that."""
+    if not ended.cancelled():
+        ended.exception()
+
+
+def _external_id(given: Any) -> str | None:
+    """What a refused line says of itself, so that its sender finds it again."""
+    try:
+        return fields.uuid(given["externalId"])  # type: ignore[no-any-return]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _refused(number: int, external_id: str | None, problem: dict[str, Any]) -> bytes:
+    line = ImportedLine(line=number, status=problem["status"], external_id=external_id)
+    return msgspec.json.encode({**msgspec.to_builtins(line), "problem": problem}) + b"\n"
+
+
+def _encoded(line: ImportedLine) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
+
+
+_LINE: Final = {
+    **document.SNAPSHOT,
+    "sourceVersion": fields.whole_number(0, 2**63 - 1).described("The source's own number of this state."),
+}
+_REQUIRED: Final = (*document.SNAPSHOT_REQUIRED, "externalId")
+_BODY: Final = Body(_LINE, _REQUIRED, optional=True, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
+
+_REPLY: Final = (
+    "A line for each line, in order, as they are committed. If it cannot go on, its last line is a problem that tells"
+    " why and from which line on to repeat."
+)
+
+ROUTES = (
+    Route(
+        name="import_documents",
+        method="POST",
+        path="/v1/documents/import",
+        summary="Import many snapshots: one JSON object a line in, one answer a line out",
+        roles=OPERATOR,
+        handler=import_many,
+        body=_BODY,
+        replies={200: Reply(_REPLY, ImportedLine, media_type=NDJSON)},
+        example=Example(
+            {
+                "externalId": "d24c0644-1d31-47fa-960e-b0cc8b4f136c",
+                "type": "NDA",
+                "title": "Mutual NDA",
+                "status": "approved",
+                "createdAt": "2026-01-15T09:30:00Z",
+                "sourceApp": "archive",
+                "ownerEmail": "owner@example.com",
+                "authorEmail": "author@example.com",
+                "sourceVersion": 7,
+            }
+        ),
+    ),
+)

@@ -1,0 +1,80 @@
+"""API keys: make, list, revoke. The operator's own, of the settings, is none of these."""
+
+import msgspec
+
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import KeyPage
+from signalpost.commands.keys import CreateKey, NewKey, RevokeKey, key_shown
+from signalpost.commands.overlay import Answer
+from signalpost.domain import api_key
+from signalpost.domain.api_key import Role, make_key
+from signalpost.domain.errors import NotFound
+
+
+async def create(call: Call) -> Answer:
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        CreateKey(
+            tenant_id=call.tenant_id,
+            key_id=call.new_id(),
+            name=asked.fields["name"],
+            role=Role(asked.fields["role"]),
+            key=make_key(call.services.secret_bytes),
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
+    found = await call.services.store.keys(below, most)
+    position = (found[-1].number,) if len(found) == most else None
+    return Answer(200, msgspec.json.encode(KeyPage(data=[*map(key_shown, found)], next=write_cursor(position))))
+
+
+async def revoke(call: Call) -> Answer:
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        RevokeKey(tenant_id=call.tenant_id, key_id=call.path_uuid("id", "key"), idempotency=asked.idempotency)
+    )
+
+
+ROUTES = (
+    Route(
+        name="create_key",
+        method="POST",
+        path="/v1/keys",
+        summary="Make an API key",
+        roles=OPERATOR,
+        handler=create,
+        body=Body(api_key.NEW, api_key.NEW_REQUIRED),
+        idempotent=True,
+        replies={201: Reply("The key, shown this once.", NewKey, ("location",))},
+        example=Example({"name": "support desk", "role": "operator"}),
+    ),
+    Route(
+        name="list_keys",
+        method="GET",
+        path="/v1/keys",
+        summary="List API keys",
+        roles=OPERATOR,
+        handler=list_all,
+        query={"limit": LIMIT, "cursor": cursor()},
+        replies={200: Reply("A page, newest first.", KeyPage)},
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="revoke_key",
+        method="DELETE",
+        path="/v1/keys/{id}",
+        summary="Revoke an API key",
+        roles=OPERATOR,
+        handler=revoke,
+        idempotent=True,
+        replies={204: Reply("Revoked: it is refused from now on.")},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

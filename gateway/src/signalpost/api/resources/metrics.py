@@ -1,0 +1,166 @@
+"""`GET /metrics`: what the engine and the API counted, in the text format of Prometheus.
+
+Nothing is prepared before someone asks: counts are plain integers where the work is done, and the families are made of
+them here. That part is short and runs on the event loop, so the numbers are of one moment; reading files and writing
+the text does not.
+
+No label carries an id, a URL or a name: a time series per subscription would outgrow any Prometheus.
+"""
+
+import asyncio
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+from pathlib import Path
+
+from prometheus_client import ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from signalpost import VERSION
+from signalpost.api.http.asgi import CONTENT_TYPE, Request
+from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.routing.route import OpenRoute, Reply
+from signalpost.api.routing.services import Services
+from signalpost.commands.overlay import Answer
+from signalpost.domain.event import EventType
+from signalpost.engine.counts import Histogram
+from signalpost.engine.engine import Engine
+from signalpost.engine.lanes.lane_health import STATES, STATUSES, Overview
+
+_process = ProcessCollector(registry=None)
+
+
+async def metrics(services: Services, _request: Request) -> Answer:
+    engine = services.engine
+    overview = engine.overview()
+    families = [
+        *_work(engine),
+        *_requests(services.requests),
+        *_standing(engine, overview),
+        _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that an active subscription has yet to "
+               "be sent for the first time; what waits behind others of its document is left out.",
+               await engine.pending_seconds(overview)),
+    ]  # fmt: skip
+    text = await asyncio.to_thread(_text, families, services.database)
+    return Answer(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
+
+
+def _work(engine: Engine) -> Iterator[Metric]:
+    counts = engine.counts
+    events = {EventType(number).wire: count for number, count in counts.events.items()}
+    yield _counters("signalpost_events", "Events committed to the log.", "type", events)
+    attempts = {str(failure or "delivered"): count for failure, count in counts.attempts.items()}
+    yield _counters("signalpost_attempts", "Attempts to deliver that ended, by what came of them.", "outcome", attempts)
+    yield CounterMetricFamily(
+        "signalpost_subscriptions_disabled", "Subscriptions disabled because their endpoints had failed for days.",
+        counts.disabled,
+    )  # fmt: skip
+    yield _histogram("signalpost_attempt_seconds", "How long attempts to deliver took.", counts.attempt_seconds)
+    yield _histogram("signalpost_commit_seconds", "How long batches of changes took to commit.", counts.commit_seconds)
+    yield _histogram("signalpost_record_seconds", "How long batches of results took to record.", counts.record_seconds)
+
+
+def _requests(requests: RequestCounts) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "signalpost_requests", "Requests answered by the API.", labels=("method", "route", "status")
+    )
+    for (method, route, status), count in requests.answers.items():
+        answers.add_metric((method, route, str(status)), count)
+    yield answers
+    seconds = HistogramMetricFamily(
+        "signalpost_request_seconds",
+        "How long it took until the answer to a request began.",
+        labels=("method", "route"),
+    )
+    for labels, histogram in requests.seconds.items():
+        seconds.add_metric(labels, _buckets(histogram), histogram.sum)
+    yield seconds
+
+
+def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
+    yield _gauge("signalpost_attempts_in_flight", "Attempts under way.", engine.in_flight)
+    yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded.", engine.unrecorded)
+    yield _gauge("signalpost_commands_waiting", "Changes that wait for their commit to begin.", engine.waiting)
+    yield _gauge("signalpost_recording_failing", "1 while results cannot be recorded.", not engine.is_recording)
+    yield _gauge("signalpost_accepting", "0 while documents are refused to spare the disk.", engine.disk.is_kept)
+    yield _gauge("signalpost_disk_free_bytes", "Free space where the data directory is.", engine.disk.free)
+    yield _gauge("signalpost_log_cache_bytes", "The log's recent end in memory.", engine.cached_bytes)
+    yield _gauge("signalpost_parked_deliveries", "Deliveries in memory that wait for a retry.", overview.parked)
+    subscriptions = {state: overview.subscriptions[state] for state in STATES}
+    yield _gauges("signalpost_subscriptions", "Subscriptions by how they do.", "state", subscriptions)
+    lag = {status: overview.lag[status] for status in STATUSES}
+    yield _gauges("signalpost_lag_events", "Events not yet delivered, parked or given up.", "status", lag)
+    yield _gauges("signalpost_lag_most_events", "The most of them for one subscription.", "status", overview.lag_most)
+    yield InfoMetricFamily(
+        "signalpost_build", "What runs.", {"version": VERSION, "python": platform.python_version()}
+    )  # fmt: skip
+
+
+def _text(families: Iterable[Metric], database: Path) -> bytes:
+    wal = database.with_name(database.name + "-wal")
+    files = [
+        _gauge("signalpost_database_bytes", "The database file.", _size(database)),
+        _gauge("signalpost_wal_bytes", "The database's write-ahead log.", _size(wal)),
+    ]
+    return generate_latest(_Collected([*families, *files, *_process.collect()]))
+
+
+class _Collected(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _gauge(name: str, help_: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, help_, value)
+
+
+def _gauges(name: str, help_: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, help_, labels=(label,))
+    for of, value in values.items():
+        family.add_metric((of,), value)
+    return family
+
+
+def _counters(name: str, help_: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, help_, labels=(label,))
+    for of, value in values.items():
+        family.add_metric((of,), value)
+    return family
+
+
+def _histogram(name: str, help_: str, histogram: Histogram) -> Metric:
+    return HistogramMetricFamily(name, help_, _buckets(histogram), histogram.sum)
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    bounds = (*map(str, histogram.bounds), "+Inf")
+    return list(zip(bounds, accumulate(histogram.counts), strict=True))
+
+
+ROUTES = (
+    OpenRoute(
+        name="read_metrics",
+        path="/metrics",
+        summary="What was counted, for Prometheus",
+        handler=metrics,
+        replies={200: Reply("Metrics in the text format of Prometheus.", str, media_type="text/plain")},
+    ),
+)

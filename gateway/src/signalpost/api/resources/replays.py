@@ -1,0 +1,155 @@
+"""Replays: send again what an endpoint was sent, or was not, in a stretch of time."""
+
+from typing import Any
+
+import msgspec
+
+from signalpost.api.resources import subscriptions
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import ReplayCount, ReplayPage
+from signalpost.commands.overlay import Answer
+from signalpost.commands.replays import CancelReplay, StartReplay, replay_answer
+from signalpost.domain import fields
+from signalpost.domain.delivery import replay
+from signalpost.domain.delivery.replay import ShownReplay, What
+from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import parse_timestamp
+
+
+async def start(call: Call) -> Answer:
+    asked = await call.asked()
+    found = await subscriptions.find(call)
+    what: What = asked.fields["status"]
+    from_at, to_at = (parse_timestamp(asked.fields[name]) for name in ("from", "to"))
+    if to_at <= from_at:
+        raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
+    first, last = await _range(call, found, from_at, to_at)
+    count, capped = await call.services.store.count_replayable(found, first, last, what)
+    if asked.fields.get("dryRun"):
+        return Answer(200, msgspec.json.encode(ReplayCount(count=count, count_is_capped=capped)))
+    return await call.services.engine.submit(
+        StartReplay(
+            tenant_id=call.tenant_id,
+            subscription_id=found.id,
+            replay_id=call.new_id(),
+            what=what,
+            from_at=from_at,
+            to_at=to_at,
+            from_sequence=first,
+            to_sequence=last,
+            count=count,
+            count_is_capped=capped,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def _range(call: Call, found: Subscription, from_at: int, to_at: int) -> tuple[int, int]:
+    """The sequences, both included, of a stretch of time: none that the lane has not taken in yet."""
+    store, head = call.services.store, call.services.engine.head(found)  # before anything is waited for: it may go
+    first, end = [await store.sequence_at(call.tenant_id, at) for at in (from_at, to_at)]
+    return first, min(end - 1, head)
+
+
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    found = await subscriptions.find(call)
+    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
+    page = await call.services.store.replays(found, below, most)
+    position = (page[-1].number,) if len(page) == most else None
+    shown = ReplayPage(data=[replay.shown(each, found.id) for each in page], next=write_cursor(position))
+    return Answer(200, msgspec.json.encode(shown))
+
+
+async def read(call: Call) -> Answer:
+    call.query()
+    found = await subscriptions.find(call)
+    each = await call.services.store.replay(found, _replay_id(call))
+    if each is None:
+        raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")
+    return replay_answer(each, found.id)
+
+
+async def cancel(call: Call) -> Answer:
+    asked = await call.asked()
+    found = await subscriptions.find(call)
+    return await call.services.engine.submit(
+        CancelReplay(
+            tenant_id=call.tenant_id,
+            subscription_id=found.id,
+            replay_id=_replay_id(call),
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+def _replay_id(call: Call) -> str:
+    return call.path_uuid("replayId", "replay")
+
+
+_PATH = "/v1/subscriptions/{id}/replays"
+_EXAMPLE: dict[str, Any] = {"from": "2026-01-15T09:00:00Z", "to": "2026-01-15T12:00:00Z", "status": "failed"}
+
+ROUTES = (
+    Route(
+        name="start_replay",
+        method="POST",
+        path=_PATH,
+        summary="Send again what failed, or everything, of a stretch of time",
+        roles=OPERATOR,
+        handler=start,
+        body=Body(
+            {
+                "from": fields.timestamp.described("Events created at this moment or later."),
+                "to": fields.timestamp.described("Events created before this moment."),
+                "status": fields.one_of("failed", "all"),
+                "dryRun": fields.truth.described("Only count."),
+            },
+            ("from", "to", "status"),
+        ),
+        idempotent=True,
+        replies={
+            200: Reply("With `dryRun`: how many it would be.", ReplayCount),
+            202: Reply("The replay, which has begun.", ShownReplay, ("location",)),
+        },
+        errors=(NotFound, Conflict),
+        example=Example(_EXAMPLE),
+    ),
+    Route(
+        name="list_replays",
+        method="GET",
+        path=_PATH,
+        summary="List a subscription's replays",
+        roles=OPERATOR,
+        handler=list_all,
+        query={"limit": LIMIT, "cursor": cursor()},
+        replies={200: Reply("A page, newest first.", ReplayPage)},
+        errors=(NotFound,),
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="read_replay",
+        method="GET",
+        path=_PATH + "/{replayId}",
+        summary="See how far a replay is",
+        roles=OPERATOR,
+        handler=read,
+        replies={200: Reply("The replay: `queued` of `count` were handed to the endpoint's lane.", ShownReplay)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="cancel_replay",
+        method="DELETE",
+        path=_PATH + "/{replayId}",
+        summary="Cancel a replay: what was queued is still sent",
+        roles=OPERATOR,
+        handler=cancel,
+        idempotent=True,
+        replies={200: Reply("The replay as it was left.", ShownReplay)},
+        errors=(NotFound, Conflict),
+        example=Example(),
+    ),
+)

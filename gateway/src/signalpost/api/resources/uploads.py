@@ -1,0 +1,63 @@
+"""What every upload goes through, wherever its bytes come from: so much and no more, of a kind that is taken, durable
+before its version is committed, and gone again if that is refused."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from signalpost.api.routing.services import Services
+from signalpost.commands.overlay import Answer
+from signalpost.commands.versions import AddVersion
+from signalpost.domain.documents.version import StoredFile
+from signalpost.domain.errors import FieldError, Invalid, OutcomeUnknown, TooLarge, UnsupportedMedia
+from signalpost.files.content_types import KINDS
+from signalpost.files.filenames import filename
+from signalpost.files.files import Upload
+
+FILE_MOST_BYTES: Final = 100 * 1024 * 1024
+_REPLAYED: Final = ("idempotent-replayed", "true")
+
+
+def within_limit(services: Services, incoming: Upload) -> Callable[[bytes], Awaitable[None]]:
+    """Writes what comes. Raises TooLarge with the first byte above the limit, DiskNearlyFull as soon as it is."""
+    size = 0
+
+    async def write(part: bytes) -> None:
+        nonlocal size
+        size += len(part)
+        if size > FILE_MOST_BYTES:
+            raise too_large()
+        services.engine.disk.check()
+        await incoming.write(part)
+
+    return write
+
+
+async def received_file(services: Services, incoming: Upload) -> StoredFile:
+    """The file that came in. Raises Invalid for an empty one, UnsupportedMedia for one of a kind that is not taken."""
+    received = await incoming.received()
+    if not received.size:
+        raise Invalid([FieldError("/file", "wrong_length", "The file is empty.")])
+    allowed = services.file_kinds
+    if received.kind not in allowed:
+        found = received.kind or "no known kind of file"
+        detail = f"By its content this is {found}. Accepted kinds: {', '.join(sorted(allowed))}."
+        raise UnsupportedMedia("file_kind_not_allowed", detail)
+    return StoredFile(incoming.name, received.size, received.sha256, KINDS[received.kind].content_type)
+
+
+async def add_version(services: Services, incoming: Upload, title: str, command: AddVersion) -> Answer:
+    """Make the file durable, then commit the version that points to it. Raises as `Engine.submit` does."""
+    await incoming.store(command.file, filename(title, command.file.content_type))
+    try:
+        answer = await services.engine.submit(command)
+    except (OutcomeUnknown, asyncio.CancelledError):
+        incoming.keep()  # it may be committed: only a scrub can tell
+        raise
+    if _REPLAYED not in answer.headers:
+        incoming.keep()
+    return answer
+
+
+def too_large() -> TooLarge:
+    return TooLarge("file_too_large", f"A file can have at most {FILE_MOST_BYTES} bytes.")

@@ -1,0 +1,245 @@
+"""Versions of documents: upload, list, publish, download."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+
+from signalpost.api.http.asgi import Request, Streamed
+from signalpost.api.http.multipart import MEDIA_TYPE, read_form
+from signalpost.api.resources.documents import document_id_of, find_document
+from signalpost.api.resources.uploads import FILE_MOST_BYTES, add_version, received_file, too_large, within_limit
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
+from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes import KeptVersion, Number, VersionPage
+from signalpost.commands.documents import check_precondition
+from signalpost.commands.overlay import Answer
+from signalpost.commands.versions import AddVersion, PublishVersion
+from signalpost.domain.documents import document
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.links import LIFETIME, PATH, Linked
+from signalpost.domain.documents.version import Number as VersionNumber
+from signalpost.domain.documents.version import VersionRow, asked_number, existing
+from signalpost.domain.errors import Conflict, LinkRefused, NoSuchRange, NotFound
+from signalpost.domain.fields import Bad, Field, field
+from signalpost.domain.timestamps import SECOND, format_timestamp
+
+_FORM_MOST_BYTES: Final = FILE_MOST_BYTES + 64 * 1024
+"""With what a form has around its file."""
+REDIRECT_SECONDS: Final = 10
+"""How long the link works that a download link leads to: with less of its own time left, it serves the file itself."""
+
+
+async def upload(call: Call) -> Answer:
+    call.query()
+    call.check_media_type(_BODY)
+    title = await _check_document(call)
+    await call.idempotency(b"")  # a bad key is refused before a large file comes
+    async with call.services.files.upload() as incoming:
+        form = await read_form(call.content_type, _bounded(call), "file", _TEXTS, within_limit(call.services, incoming))
+        file = await received_file(call.services, incoming)
+        publish = form.get("publish", False)
+        command = AddVersion(
+            tenant_id=call.tenant_id,
+            document_id=document_id_of(call),
+            file=file,
+            publish=publish,
+            by=call.principal.name,
+            caller=call.principal.key_id,
+            if_match=call.if_match,
+            idempotency=await call.idempotency(file.sha256 + bytes([publish])),
+        )
+        return await add_version(call.services, incoming, title, command)
+
+
+async def list_all(call: Call) -> Answer:
+    query = call.query()
+    row = await find_document(call)
+    below = VersionNumber(*query["cursor"]) if "cursor" in query else None
+    limit = query.get("limit", LIMIT_DEFAULT)
+    found = await call.services.store.versions(call.tenant_id, row.external_id, below, limit)
+    page = VersionPage(
+        data=[_shown(call, version) for version in found],
+        next=write_cursor(found[-1].number) if len(found) == limit else None,
+    )
+    return Answer(200, msgspec.json.encode(page))
+
+
+async def publish(call: Call) -> Answer:
+    document_id = document_id_of(call)
+    number = _number(call)
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        PublishVersion(
+            tenant_id=call.tenant_id,
+            document_id=document_id,
+            version_number=number,
+            by=call.principal.name,
+            caller=call.principal.key_id,
+            if_match=call.if_match,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def download(call: Call) -> Streamed:
+    call.query()
+    row, number = await find_document(call), _number(call)
+    version = existing(await call.services.store.version(call.tenant_id, row.external_id, number))
+    return await call.services.downloads.response(call.request, version, _title(row))
+
+
+async def follow_link(services: Services, request: Request) -> Answer | Streamed:
+    """Whatever is wrong with it, the answer is the same, and comes before anything is looked up."""
+    linked = services.links.read(request.path_params["token"])
+    now = services.clock.wall()
+    if linked is None or now >= linked.expires_at:
+        raise LinkRefused
+    version = await services.store.version(linked.tenant_id, linked.document_id, linked.number)
+    if version is None:
+        raise LinkRefused
+    if request.method == "GET" and now + REDIRECT_SECONDS * SECOND <= linked.expires_at:
+        redirect = await services.downloads.redirect(version, REDIRECT_SECONDS)
+        if redirect is not None:
+            return redirect
+    row = await services.store.document(linked.tenant_id, linked.document_id)
+    title = None if row is None or row.deleted_at is not None else _title(row)
+    return await services.downloads.response(request, version, title)
+
+
+def _title(row: DocumentRow) -> str:
+    return document.decode(row.body).title
+
+
+# --- An upload, step by step ------------------------------------------------------------------------------------------
+
+
+async def _check_document(call: Call) -> str:
+    """What would be refused in the end is refused before its file comes. The document's title."""
+    call.services.engine.disk.check()
+    row = await find_document(call)
+    check_precondition(call.if_match, row.etag)
+    if call.content_length > _FORM_MOST_BYTES:
+        raise too_large()
+    return _title(row)
+
+
+async def _bounded(call: Call) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in call.arriving():
+        size += len(chunk)
+        if size > _FORM_MOST_BYTES:
+            raise too_large()
+        yield chunk
+
+
+# --- Numbers and answers ----------------------------------------------------------------------------------------------
+
+
+def _number(call: Call) -> VersionNumber:
+    return asked_number(call.path_text("number"))
+
+
+def _shown(call: Call, version: VersionRow) -> KeptVersion:
+    expires_at = call.services.clock.wall() + LIFETIME
+    linked = Linked(call.tenant_id, version.document_id, version.number, expires_at)
+    return KeptVersion(
+        number=str(version.number),
+        published_as=None if version.published_as is None else str(version.published_as),
+        content_type=version.file.content_type,
+        size=version.file.size,
+        sha256=version.file.sha256.hex(),
+        created_at=format_timestamp(version.created_at),
+        created_by=version.created_by,
+        download_url=call.services.links.link(linked),
+    )
+
+
+@field(type="string", enum=["true", "false"], default="false", description="Publish it at once.")
+def _truth(value: Any) -> bool:
+    """Of a form, whose values are texts."""
+    if value not in ("true", "false"):
+        raise Bad("not_allowed", "This must be true or false.")
+    return bool(value == "true")
+
+
+_FILE = Field(str, {"type": "string", "format": "binary", "minLength": 1, "description": "At most 100 MiB."})
+_TEXTS: Final = {"publish": _truth}
+_BODY: Final = Body({"file": _FILE, **_TEXTS}, ("file",), media_types=(MEDIA_TYPE,))
+_VERSIONS = "/v1/documents/{externalId}/versions"
+_FILE_HEADERS: Final = (
+    "etag", "last-modified", "accept-ranges", "content-disposition", "content-security-policy",
+    "x-content-type-options",
+)  # fmt: skip
+_FILE_REPLIES: Final = {
+    200: Reply("The file.", Binary, _FILE_HEADERS),
+    206: Reply("The range of it that was asked for.", Binary, (*_FILE_HEADERS, "content-range")),
+}
+_MADE: Final = ("etag", "location", "signalpost-event")
+
+ROUTES = (
+    Route(
+        name="upload_version",
+        method="POST",
+        path=_VERSIONS,
+        summary="Upload a version of a document",
+        roles=OPERATOR,
+        handler=upload,
+        body=_BODY,
+        conditional=True,
+        idempotent=True,
+        replies={201: Reply("The version; `documentUpdated` is on its way.", Number, _MADE)},
+        errors=(NotFound,),
+        example=Example({"file": "@contract.pdf", "publish": "true"}),
+    ),
+    Route(
+        name="list_versions",
+        method="GET",
+        path=_VERSIONS,
+        summary="List the versions that the gateway keeps of a document",
+        roles=OPERATOR,
+        handler=list_all,
+        query={"limit": LIMIT, "cursor": cursor(parts=2)},
+        replies={200: Reply("A page, the highest number first, with links that work for 15 minutes.", VersionPage)},
+        errors=(NotFound,),
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="publish_version",
+        method="POST",
+        path=_VERSIONS + "/{number}/publish",
+        summary="Publish a draft",
+        roles=OPERATOR,
+        handler=publish,
+        conditional=True,
+        idempotent=True,
+        replies={201: Reply("The version that it was published as; `documentUpdated` is on its way.", Number, _MADE)},
+        errors=(NotFound, Conflict),
+        example=Example(),
+    ),
+    Route(
+        name="download_version",
+        method="GET",
+        path=_VERSIONS + "/{number}/file",
+        summary="Download the file of a version",
+        roles=OPERATOR,
+        handler=download,
+        replies=_FILE_REPLIES,
+        errors=(NotFound, NoSuchRange),
+        example=Example(),
+    ),
+)
+LINK_ROUTES = (
+    OpenRoute(
+        name="follow_link",
+        path=PATH + "{token}",
+        summary="Download a file by a link, which works for 15 minutes",
+        handler=follow_link,
+        replies={
+            **_FILE_REPLIES,
+            302: Reply("It is to be had at `location`, for some seconds.", headers=("location",)),
+        },
+        errors=(LinkRefused, NoSuchRange),
+    ),
+)

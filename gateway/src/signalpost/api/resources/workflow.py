@@ -1,0 +1,149 @@
+"""The workflow of documents: act on one, see what may be done with it now, and what was done."""
+
+import msgspec
+
+from signalpost.api.resources.documents import document_id_of, find_document
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Call, Choice, cursor, flag, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import Document, HistoryEvent, HistoryPage, Participant, Workflow
+from signalpost.api.routing.shapes import HistoryEntry as ShownEntry
+from signalpost.commands.overlay import Answer
+from signalpost.commands.workflow import ActOnDocument, workflow_of
+from signalpost.domain.documents import workflow
+from signalpost.domain.documents.history import HistoryPosition
+from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import format_timestamp
+from signalpost.store.store import HistoryEntry
+
+
+async def act(call: Call) -> Answer:
+    asked = await call.asked()
+    return await call.services.engine.submit(
+        ActOnDocument(
+            tenant_id=call.tenant_id,
+            caller=call.principal.key_id,
+            document_id=document_id_of(call),
+            action=workflow.Action(asked.fields["action"]),
+            given=workflow.given(asked.fields),
+            if_match=call.if_match,
+            idempotency=asked.idempotency,
+        )
+    )
+
+
+async def actions(call: Call) -> Answer:
+    call.query()
+    now = workflow_of(await find_document(call))
+    shown = Workflow(
+        status=now.status,
+        allowed=list(workflow.allowed(now, call.services.clock.wall())),
+        participants=[_participant(each) for each in now.participants],
+        awaited=list(now.awaited),
+        expires_at=_moment(now.expires_at),
+        status_before=now.leads_back_to,
+    )
+    return Answer(200, msgspec.json.encode(shown))
+
+
+async def history(call: Call) -> Answer:
+    query = call.query()
+    if not query.get("deleted", False):
+        await find_document(call)
+    below = HistoryPosition(*query["cursor"]) if "cursor" in query else None
+    most = query.get("limit", LIMIT_DEFAULT)
+    found = await call.services.store.history(call.tenant_id, document_id_of(call), below, most)
+    if found is None:
+        raise NotFound("document_not_found", "There never was a document with this externalId.")
+    position = found[-1].position if len(found) == most else None
+    return Answer(200, msgspec.json.encode(HistoryPage(data=[*map(_entry, found)], next=write_cursor(position))))
+
+
+def _participant(participant: workflow.Participant) -> Participant:
+    return Participant(
+        email=participant.email,
+        decision=participant.decision,
+        decided_at=_moment(participant.decided_at),
+        reason=participant.reason,
+    )
+
+
+def _entry(entry: HistoryEntry) -> ShownEntry:
+    event = None
+    if entry.event_id is not None and entry.event_type is not None:
+        event_type = EventType(entry.event_type)
+        event = HistoryEvent(id=entry.event_id, type=event_type.wire, sequence=entry.position.sequence)
+    return ShownEntry(
+        at=format_timestamp(entry.at),
+        action=entry.step.action,
+        key=entry.caller,
+        by=entry.step.by,
+        reason=entry.step.reason,
+        participants=list(entry.step.participants),
+        expires_at=_moment(entry.step.expires_at),
+        version=entry.step.version,
+        status=entry.step.status,
+        event=event,
+    )
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else format_timestamp(at)
+
+
+_PATH = "/v1/documents/{externalId}"
+_REQUEST = {
+    "action": "requestSignature",
+    "signers": ["ceo@example.com", "counterparty@example.org"],
+    "expiresAt": "2099-01-31T12:00:00Z",
+}
+
+ROUTES = (
+    Route(
+        name="act_on_document",
+        method="POST",
+        path=f"{_PATH}/actions",
+        summary="Move a document through its workflow: ask people to decide, decide, pause, resume, cancel",
+        roles=OPERATOR,
+        handler=act,
+        body=Choice("action", workflow.TAKES),
+        conditional=True,
+        idempotent=True,
+        replies={
+            200: Reply(
+                "The document; `documentUpdated` is on its way if anything changed that it shows.",
+                Document,
+                ("etag", "signalpost-event"),
+            )
+        },
+        errors=(NotFound, Conflict),
+        example=Example(_REQUEST),
+    ),
+    Route(
+        name="read_workflow",
+        method="GET",
+        path=f"{_PATH}/actions",
+        summary="See which actions fit a document now, and who is awaited",
+        roles=OPERATOR,
+        handler=actions,
+        replies={200: Reply("Where it is in its workflow.", Workflow)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="list_history",
+        method="GET",
+        path=f"{_PATH}/history",
+        summary="See who did what when with a document",
+        roles=OPERATOR,
+        handler=history,
+        query={
+            "deleted": flag.described("Also if the document was deleted."),
+            "limit": LIMIT,
+            "cursor": cursor(parts=2),
+        },
+        replies={200: Reply("A page, newest first.", HistoryPage)},
+        errors=(NotFound,),
+        example=Example(query={"limit": "10"}),
+    ),
+)

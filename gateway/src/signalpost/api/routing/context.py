@@ -1,0 +1,349 @@
+"""One request, as a handler sees it: who calls, for which tenant, with what. Everything in it was checked."""
+
+import asyncio
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
+
+from signalpost.api.http.asgi import Request
+from signalpost.api.http.body import BODY_MAX_BYTES, read_json
+from signalpost.api.http.principals import Principal
+from signalpost.api.routing.services import Services
+from signalpost.commands.overlay import IdempotencyKey
+from signalpost.domain import fields
+from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
+from signalpost.domain.event import BY_WIRE, event_id
+from signalpost.domain.fields import Bad, Field, check_object, field
+from signalpost.domain.timestamps import parse_timestamp
+
+LIMIT_MOST = 250
+LIMIT_DEFAULT = 50
+LARGE_BODY_BYTES = 16 * 1024
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
+
+
+class Body(Struct, frozen=True):
+    """What a call takes as its body: a JSON object of these fields, or (NDJSON) one on every line."""
+
+    fields: Mapping[str, Field]
+    required: Sequence[str] = ()
+    optional: bool = False
+    """It may be left out, as if it were an empty object."""
+    media_types: Sequence[str] = JSON_TYPES
+
+    def check(self, value: Any, replaced: Mapping[str, Field]) -> dict[str, Any]:
+        """The fields of a decoded body, some by other checks than its own. Raises Invalid."""
+        return check_object(value, {**self.fields, **replaced} if replaced else self.fields, self.required)
+
+
+class Choice(Struct, frozen=True):
+    """What a call takes as its body: a JSON object that says in one member which others it has, all of them."""
+
+    name: str
+    """That member."""
+    kinds: Mapping[str, Mapping[str, Field]]
+    """The others, by its values."""
+    optional = False
+    media_types = JSON_TYPES
+
+    def kind(self, value: str) -> Mapping[str, Field]:
+        return {self.name: fields.exactly(value), **self.kinds[value]}
+
+    def check(self, value: Any, replaced: Mapping[str, Field]) -> dict[str, Any]:
+        """As Body's."""
+        said = value.get(self.name) if isinstance(value, dict) else None
+        if isinstance(said, str) and said in self.kinds:
+            checks = self.kind(said)
+            return check_object(value, {**checks, **replaced}, checks)
+        known = {name: check for kind in self.kinds.values() for name, check in kind.items()}
+        return check_object(value, {self.name: fields.one_of(*self.kinds), **known, **replaced}, [self.name])
+
+
+class Asked(NamedTuple):
+    """What a call that changes something was given."""
+
+    fields: dict[str, Any]
+    query: dict[str, Any]
+    idempotency: IdempotencyKey | None
+
+
+class Call:
+    def __init__(
+        self,
+        request: Request,
+        services: Services,
+        principal: Principal,
+        tenant_id: int,
+        query: Mapping[str, Field],
+        body: Body | Choice | None,
+    ) -> None:
+        """`query` and `body` are what its route takes."""
+        self.services = services
+        self.principal = principal
+        self.tenant_id = tenant_id
+        self.request_id = request.id
+        self.request = request
+        self._checks = query
+        self._takes = body
+        self._content: bytes | None = None
+
+    # --- Path and query -----------------------------------------------------------------------------------------------
+
+    def path_uuid(self, name: str, what: str) -> str:
+        """An id in the path; what is no UUID cannot be there. Raises NotFound."""
+        try:
+            identity: str = fields.uuid(self.request.path_params[name])
+        except Bad:
+            raise NotFound(f"{what}_not_found", f"There is no {what} with this {name}.") from None
+        return identity
+
+    def path_text(self, name: str) -> str:
+        return self.request.path_params[name]
+
+    def query(self) -> dict[str, Any]:
+        """The query's parameters by name, each given at most once and checked. Raises Invalid naming every bad one."""
+        checks = self._checks
+        given = self.request.query()
+        if not given:
+            return {}
+        values = dict(given)
+        errors = [
+            FieldError(f"?{name}", "duplicate", "Give this parameter once.")
+            for name, times in Counter(name for name, _ in given).items()
+            if times > 1 and name in checks
+        ]
+        checked: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in checks:
+                known = ", ".join(checks) or "none"
+                errors.append(FieldError(f"?{name}", "unknown_parameter", f"Not a parameter here. Known: {known}."))
+                continue
+            try:
+                checked[name] = checks[name](value)
+            except Bad as bad:
+                errors.append(FieldError(f"?{name}", bad.code, bad.detail))
+        if errors:
+            raise Invalid(errors)
+        return checked
+
+    # --- Headers ------------------------------------------------------------------------------------------------------
+
+    def check_key(self) -> None:
+        """For a call that lasts. Raises Unauthenticated where its API key was revoked meanwhile."""
+        self.services.principals.check(self.principal)
+
+    @property
+    def if_match(self) -> frozenset[str] | None:
+        header = self.request.header(b"if-match")
+        return None if header is None else frozenset(tag.strip() for tag in header.split(","))
+
+    async def idempotency(self, content: bytes | None = None) -> IdempotencyKey | None:
+        """The `Idempotency-Key`, with the hash of the request that it came with; `content` stands for its body where
+        that is read as it comes. Raises Invalid."""
+        key = self.request.header(b"idempotency-key")
+        if key is None:
+            return None
+        if not _IDEMPOTENCY_KEY.fullmatch(key):
+            detail = "This must be 1 to 255 printable ASCII characters without spaces."
+            raise Invalid([FieldError("Idempotency-Key", "bad_key", detail)])
+        request = self.request
+        digest = hashlib.sha256(f"{request.method} {request.path}?".encode() + request.query_string + b"\n")
+        digest.update((self.request.header(b"if-match") or "").encode("latin-1") + b"\n")
+        digest.update(await self.body() if content is None else content)
+        return IdempotencyKey(self.principal.key_id, key, digest.digest())
+
+    @property
+    def content_type(self) -> str:
+        return self.request.header(b"content-type") or ""
+
+    @property
+    def content_length(self) -> int:
+        """As far as the client says so; otherwise 0."""
+        length = self.request.header(b"content-length") or ""
+        return int(length) if length.isdigit() else 0
+
+    # --- Body ---------------------------------------------------------------------------------------------------------
+
+    async def body(self) -> bytes:
+        """The whole body. Raises TooLarge before more than the limit is read, Unparseable where it takes too long."""
+        if self._content is None:
+            if self.content_length > BODY_MAX_BYTES:
+                raise _too_large()
+            # Most are here by now, and a limit on the time costs a twentieth of a small call.
+            reading = self._read()
+            self._content = await (reading if self.request.has_arrived else self._in_time(reading))
+        return self._content
+
+    async def _in_time(self, reading: Coroutine[Any, Any, bytes]) -> bytes:
+        seconds = self.services.idle_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await reading
+        except TimeoutError:
+            raise Unparseable("incomplete_body", f"The body was not whole within {seconds:g} s.") from None
+
+    async def _read(self) -> bytes:
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            part, more = await self.request.part()
+            size += len(part)
+            if size > BODY_MAX_BYTES:
+                raise _too_large()
+            parts.append(part)
+        return b"".join(parts)
+
+    async def arriving(self) -> AsyncIterator[bytes]:
+        """The body as it comes, however long that takes as long as it goes on. Raises Unparseable where it stops coming
+        before its end."""
+        idle, more = self.services.idle_seconds, True
+        while more:
+            try:
+                async with asyncio.timeout(idle):
+                    part, more = await self.request.part()
+            except TimeoutError:
+                raise Unparseable("incomplete_body", f"Nothing more of the body came for {idle:g} s.") from None
+            yield part
+
+    def check_media_type(self, takes: Body | Choice) -> None:
+        """Raises UnsupportedMedia."""
+        allowed = takes.media_types
+        given = self.request.header(b"content-type")
+        if given is None or given in allowed:
+            return
+        media_type = given.partition(";")[0].strip().lower()
+        if media_type not in allowed:
+            raise UnsupportedMedia("wrong_media_type", f"Send `content-type: {allowed[0]}`, not `{media_type[:100]}`.")
+
+    async def fields(self, **replaced: Field) -> dict[str, Any]:
+        """The body's fields, checked. `replaced` are checks that need to know the call. Raises UnsupportedMedia,
+        Unparseable, Invalid, TooLarge."""
+        takes = self._takes
+        if takes is None:
+            return {}
+        content = await self.body()
+        if takes.optional and not content:
+            return {}
+        self.check_media_type(takes)
+        return takes.check(await self.decoded(content), replaced)
+
+    async def decoded(self, content: bytes) -> Any:
+        """The JSON value of a body, or of a line of one. A large one may take 0.2 s, and all that came at once would
+        hold the event loop up together: so they take turns. Raises Unparseable."""
+        if len(content) <= LARGE_BODY_BYTES:
+            return read_json(content)
+        async with self.services.large_bodies:
+            await asyncio.sleep(0)
+            return read_json(content)
+
+    async def asked(self, **replaced: Field) -> Asked:
+        """All that a change was asked for with. Raises as `fields` does, and one Invalid for everything that is wrong
+        in the query, the body and the headers."""
+        wrong = _Gathered()
+        query: dict[str, Any] = {}
+        body: dict[str, Any] = {}
+        idempotency: IdempotencyKey | None = None
+        with wrong:
+            query = self.query()
+        with wrong:
+            body = await self.fields(**replaced)
+        with wrong:
+            idempotency = await self.idempotency()
+        if wrong.errors:
+            raise Invalid(wrong.errors)
+        return Asked(body, query, idempotency)
+
+    def new_id(self) -> str:
+        """A fresh UUIDv7."""
+        return event_id(self.services.clock.wall(), self.services.random_bits(62))
+
+
+class _Gathered:
+    """What was wrong in all that was done with it."""
+
+    def __init__(self) -> None:
+        self.errors: list[FieldError] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        if not isinstance(error, Invalid):
+            return False
+        self.errors += error.errors
+        return True
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("body_too_large", f"A body can have at most {BODY_MAX_BYTES} bytes.")
+
+
+# --- Checks of query parameters ---------------------------------------------------------------------------------------
+
+
+def integer(least: int, most: int) -> Field:
+    @field(type="integer", minimum=least, maximum=most)
+    def check(value: str) -> int:
+        if not re.fullmatch(r"-?\d{1,19}", value, re.ASCII) or not least <= int(value) <= most:
+            raise Bad("out_of_range", f"This must be a whole number from {least} to {most}.")
+        return int(value)
+
+    return check
+
+
+LIMIT: Final = Field(
+    integer(1, LIMIT_MOST).check, {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT_DEFAULT}
+)
+
+
+@field(type="string", format="date-time")
+def moment(value: str) -> int:
+    try:
+        # An unescaped + in a query arrives as a space.
+        return parse_timestamp(value.replace(" ", "+"))
+    except ValueError as error:
+        raise Bad("not_a_timestamp", str(error)) from None
+
+
+@field(type="boolean")
+def flag(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise Bad("not_allowed", "This must be true or false.")
+    return value == "true"
+
+
+@field(type="string", enum=list(BY_WIRE))
+def event_type(value: str) -> int:
+    if value not in BY_WIRE:
+        raise Bad("not_allowed", f"This must be one of {', '.join(BY_WIRE)}.")
+    return int(BY_WIRE[value])
+
+
+def write_cursor(position: Sequence[int] | None) -> str | None:
+    if position is None:
+        return None
+    return base64.urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
+
+
+def cursor(parts: int = 1) -> Field:
+    """A check of a cursor whose positions have so many numbers."""
+    numbers = re.compile(r"\d{1,18}" + r"\.\d{1,18}" * (parts - 1), re.ASCII)
+
+    @field(type="string", description="The `next` of the page before.")
+    def check(value: str) -> tuple[int, ...]:
+        try:
+            written = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii")
+            position = tuple(map(int, written.split("."))) if numbers.fullmatch(written) else ()
+        except ValueError:
+            position = ()
+        if not position or write_cursor(position) != value:
+            raise Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
+        return position
+
+    return check

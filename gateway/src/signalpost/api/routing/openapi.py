@@ -1,0 +1,255 @@
+"""The description of the API in OpenAPI 3.1, made from the route table and from the types of its answers."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+import msgspec
+
+from signalpost import VERSION
+from signalpost.api.http import problems
+from signalpost.api.routing.context import Body, Choice
+from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
+from signalpost.api.routing.shapes import DELIVERY_STATUSES, Problem
+from signalpost.domain import event, subscription
+from signalpost.domain.api_key import Role
+from signalpost.domain.documents import workflow
+from signalpost.domain.errors import (
+    CallerError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unparseable,
+    UnsupportedMedia,
+)
+from signalpost.domain.fields import object_schema
+
+ABOUT = """\
+Documents come in, every change of one becomes an event, and each event is POSTed, signed, to every endpoint that
+subscribed. What was answered 2xx is durable. Errors are RFC 9457 problems; lists answer `data` and `next`, newest
+first, and a page may be short and still have a `next`."""
+_REF = "#/components/schemas/{name}"
+_WORDS: Mapping[str, Iterable[str]] = {
+    "EventType": tuple(event.BY_WIRE),
+    "DocumentStatus": workflow.STATUSES,
+    "Action": workflow.ASKED_FOR,
+    "DeliveryStatus": DELIVERY_STATUSES,
+    "SubscriptionStatus": get_args(subscription.Status),
+    "Ordering": get_args(subscription.Ordering),
+    "Role": tuple(Role),
+}
+"""Lists of words that stand in many places, under the name of the type that clients make of them."""
+_BYTES: Mapping[str, Any] = {
+    media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in ("application/octet-stream", "*/*")
+}
+"""Under the name that generators of clients know, and under that of what it may be."""
+_UNAVAILABLE = "Not available now: repeat it after `retry-after`"
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "Only if it still has one of these ETags.",
+    "schema": {"type": "string"},
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A repeat with the same key within 24 h gets the first's answer, with `idempotent-replayed: true`.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+_TENANT = {
+    "name": "signalpost-tenant",
+    "in": "header",
+    "description": "The tenant that an operator acts for.",
+    "schema": {"type": "string", "default": "default"},
+}
+
+
+def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[str, Any]:
+    """The OpenAPI document of these routes."""
+    every: list[Route | OpenRoute] = [*routes, *open_routes]
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    for open_route in open_routes:
+        paths.setdefault(open_route.path, {})["get"] = _open_operation(open_route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Signalpost", "version": VERSION, "description": ABOUT},
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(route.path) for route in every)],
+        "paths": _with_words(paths),
+        "components": {
+            "schemas": _schemas(every),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `sp_…`."}},
+        },
+    }
+
+
+def errors_of(route: Route) -> tuple[type[CallerError], ...]:
+    """Every error that a call can be answered: its own, and what its other entries imply."""
+    implied: list[type[CallerError]] = [Unauthenticated, Forbidden, NotFound]
+    implied += [Invalid]
+    if route.body is not None:
+        implied += [Unparseable, TooLarge, UnsupportedMedia]
+    elif route.idempotent:
+        implied += [Unparseable, TooLarge]  # the key counts for one body, also where that is ignored
+    if route.conditional:
+        implied.append(PreconditionFailed)
+    if route.intake is not None:
+        implied.append(TooMany)
+    return tuple(sorted({*implied, *route.errors}, key=lambda error: error.status))
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": f"For keys with the role {', '.join(sorted(route.roles))}.",
+        "tags": [_tag(route.path)],
+        "parameters": _parameters(route),
+        "responses": {
+            **{str(status): _reply(reply) for status, reply in route.replies.items()},
+            **{str(error.status): _problem(error.status, error.title) for error in errors_of(route)},
+            "503": _problem(503, _UNAVAILABLE),
+        },
+    }
+    if route.body is not None:
+        operation["requestBody"] = _request_body(route, route.body)
+    return operation
+
+
+def _open_operation(route: OpenRoute) -> dict[str, Any]:
+    return {
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [_tag(route.path)],
+        "parameters": _path_parameters(route.path),
+        "security": [],
+        "responses": {
+            **{str(status): _reply(reply) for status, reply in route.replies.items()},
+            **{str(error.status): _problem(error.status, error.title) for error in route.errors},
+            **({"503": _problem(503, _UNAVAILABLE)} if route.errors else {}),
+        },
+    }
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    found = _path_parameters(route.path)
+    for name, field in route.query.items():
+        schema = {key: value for key, value in field.schema.items() if key != "description"}
+        parameter = {"name": name, "in": "query", "schema": schema}
+        if "description" in field.schema:
+            parameter["description"] = field.schema["description"]
+        if name in route.example.query:
+            parameter["example"] = route.example.query[name]
+        found.append(parameter)
+    found += [_IF_MATCH] if route.conditional else []
+    found += [_IDEMPOTENCY_KEY] if route.idempotent else []
+    return [*found, _TENANT]
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PATH[name].description,
+            "schema": dict(PATH[name].schema),
+        }
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _request_body(route: Route, body: Body | Choice) -> dict[str, Any]:
+    content = {"schema": {"$ref": _REF.format(name=_body_name(route))}, "example": route.example.body}
+    return {"required": not body.optional, "content": dict.fromkeys(body.media_types, content)}
+
+
+def _body_name(route: Route) -> str:
+    """What generated clients call the body's type."""
+    return "".join(word.capitalize() for word in route.name.split("_"))
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": reply.description, "headers": _headers(*reply.headers)}
+    if reply.body is not None:
+        answer["content"] = _BYTES if reply.body is Binary else {reply.media_type: {"schema": _schema(reply.body)}}
+    return answer
+
+
+def _problem(status: int, title: str) -> dict[str, Any]:
+    return {
+        "description": title,
+        "headers": _headers(*problems.HEADERS.get(status, ())),
+        "content": {problems.MEDIA_TYPE: {"schema": _schema(Problem)}},
+    }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    """Those that an answer has: always, unless they say otherwise."""
+    return {name: {"required": True, **RESPONSE_HEADERS[name]} for name in (*names, "request-id")}
+
+
+def _schema(shape: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components((shape,), ref_template=_REF)
+    return schema
+
+
+def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
+    """Every type that has a name: bodies, answers, and the lists of words that stand in many of them."""
+    shapes = {id(reply.body): reply.body for route in routes for reply in route.replies.values() if reply.body}
+    shapes.pop(id(Binary), None)
+    _, components = msgspec.json.schema_components((*shapes.values(), Problem), ref_template=_REF)
+    bodies: dict[str, Any] = {}
+    for route in routes:
+        if isinstance(route, Route) and route.body is not None:
+            bodies |= _body(_body_name(route), route.body)
+    shown = {name: _whole(schema) for name, schema in components.items()}
+    words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}
+    return words | {
+        name: schema if "enum" in schema else _with_words(schema) for name, schema in (shown | bodies).items()
+    }
+
+
+def _body(name: str, body: Body | Choice) -> dict[str, Any]:
+    """A body's type, with those that it is one of."""
+    if isinstance(body, Body):
+        return {name: object_schema(body.fields, body.required)}
+    kinds = {value: f"{value[0].upper()}{value[1:]}{body.name.capitalize()}" for value in body.kinds}
+    references = {value: _REF.format(name=kind) for value, kind in kinds.items()}
+    discriminator = {"propertyName": body.name, "mapping": references}
+    choice = {"anyOf": [{"$ref": reference} for reference in references.values()], "discriminator": discriminator}
+    return {name: choice, **{kinds[value]: object_schema(body.kind(value), body.kind(value)) for value in kinds}}
+
+
+def _with_words(part: Any) -> Any:
+    """A part of the description that refers to lists of words by their names."""
+    if isinstance(part, list):
+        return [_with_words(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    for name, words in _WORDS.items():
+        if set(part.get("enum", ())) == set(words):
+            return {"$ref": _REF.format(name=name)}
+    return {key: _with_words(value) for key, value in part.items()}
+
+
+def _whole(schema: dict[str, Any]) -> dict[str, Any]:
+    """An answer always has every member, also those for which the type knows a default."""
+    properties: Mapping[str, dict[str, Any]] = schema.get("properties", {})
+    always = [name for name, member in properties.items() if "default" in member or name in schema["required"]]
+    shown = {
+        name: {key: value for key, value in member.items() if key != "default"} for name, member in properties.items()
+    }
+    return {**schema, "properties": shown, "required": always} if properties else schema
+
+
+def _tag(path: str) -> str:
+    parts = [part for part in path.split("/") if part and part != "v1" and "{" not in part]
+    return parts[1] if len(parts) > 1 and parts[1] in ("deliveries", "replays") else parts[0]

@@ -1,0 +1,261 @@
+"""What answers look like. Handlers encode these; the description of the API is made from them.
+
+Documents and subscriptions are encoded where they are decided; their shapes here add what the API alone knows.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from signalpost.commands.keys import Key
+from signalpost.commands.subscriptions import SubscriptionShown
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.replay import ShownReplay
+from signalpost.domain.documents import document
+from signalpost.domain.documents.workflow import ActionName, Decision, Status
+from signalpost.domain.event import EventTypeName
+from signalpost.domain.fields import Timestamp, Uuid
+
+Cursor = Annotated[str | None, Meta(description="Give it as `cursor` for the next page; null at the end.")]
+DELIVERY_STATUSES = ("pending", "delivered", "retrying", "failed")
+DeliveryStatus = Annotated[str, Meta(extra_json_schema={"enum": list(DELIVERY_STATUSES)})]
+
+
+class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An answer; its names on the wire are in camel case."""
+
+
+# --- Documents and events ---------------------------------------------------------------------------------------------
+
+
+class Document(document.Document, frozen=True, kw_only=True, rename="camel"):
+    updated_at: Timestamp
+
+
+class DocumentPage(Shape, frozen=True):
+    data: list[Document]
+    next: Cursor
+
+
+class Number(Shape, frozen=True):
+    number: str
+
+
+class KeptVersion(Shape, frozen=True):
+    """A version that the gateway keeps itself."""
+
+    number: str
+    published_as: Annotated[str | None, Meta(description="Of a draft: the version that its publication made.")]
+    content_type: Annotated[str, Meta(description="By its content, whatever its sender called it.")]
+    size: Annotated[int, Meta(description="In bytes.")]
+    sha256: str
+    created_at: Timestamp
+    created_by: Annotated[str, Meta(description="The name of the API key that it came with.")]
+    download_url: Annotated[str, Meta(description="Works for 15 minutes.")]
+
+
+class VersionPage(Shape, frozen=True):
+    data: list[KeptVersion]
+    next: Cursor
+
+
+class ImportedLine(Shape, frozen=True):
+    line: Annotated[int, Meta(description="Counts from 1, in the order of the lines that came in.")]
+    status: Annotated[int, Meta(description="What the same import would be answered by itself.")]
+    external_id: Uuid | None
+    changed: bool | UnsetType = UNSET
+    problem: "Problem | UnsetType" = UNSET
+
+
+class EventDocument(document.Document, frozen=True, rename="camel"):
+    """A document as the event found it."""
+
+
+class EventData(Shape, frozen=True):
+    document: EventDocument
+
+
+class Event(Shape, frozen=True):
+    id: Uuid
+    type: EventTypeName
+    created_at: Timestamp
+    data: EventData
+
+
+class LogEntry(Shape, frozen=True):
+    sequence: int
+    event: Event
+
+
+class Feed(Shape, frozen=True):
+    data: list[LogEntry]
+    last: Annotated[int, Meta(description="Go on with it as `after`.")]
+
+
+# --- Workflow and history ---------------------------------------------------------------------------------------------
+
+
+class Participant(Shape, frozen=True):
+    email: str
+    decision: Decision | None
+    decided_at: Timestamp | None
+    reason: str | None
+
+
+class Workflow(Shape, frozen=True):
+    status: Status
+    allowed: Annotated[list[ActionName], Meta(description="The actions that fit now.")]
+    participants: Annotated[list[Participant], Meta(description="Who was asked last; empty where that is not known.")]
+    awaited: Annotated[list[str], Meta(description="Those of them who must still decide.")]
+    expires_at: Annotated[Timestamp | None, Meta(description="When the signature request expires by itself.")]
+    status_before: Annotated[Status | None, Meta(description="Of a paused document: what `resume` leads back to.")]
+
+
+class HistoryEvent(Shape, frozen=True):
+    id: Uuid
+    type: EventTypeName
+    sequence: int
+
+
+class HistoryEntry(Shape, frozen=True):
+    at: Timestamp
+    action: Annotated[
+        str,
+        Meta(description="Of the workflow, or `create`, `update`, `import`, `delete`, `upload`, `publish`, `expire`."),
+    ]
+    key: Annotated[str | None, Meta(description="The name of the API key that asked for it; null where none did.")]
+    by: Annotated[str | None, Meta(description="The person who decided.")]
+    reason: str | None
+    participants: Annotated[list[str], Meta(description="Who was asked to decide.")]
+    expires_at: Timestamp | None
+    version: Annotated[str | None, Meta(description="The version that was uploaded or published.")]
+    status: Annotated[Status, Meta(description="The document's after it.")]
+    event: Annotated[HistoryEvent | None, Meta(description="Null where nothing changed that the document shows.")]
+
+
+class HistoryPage(Shape, frozen=True):
+    data: list[HistoryEntry]
+    next: Cursor
+
+
+# --- Subscriptions ----------------------------------------------------------------------------------------------------
+
+
+class Health(Shape, frozen=True):
+    state: Literal["healthy", "failing", "paused", "disabled", "unknown"]
+    failing_since: Timestamp | None
+    last_error: str | None
+    breaker: Literal["open", "closed"]
+    lag: Annotated[int, Meta(description="Events of the log that are still to be looked at or sent.")]
+    oldest_due_at: Timestamp | None
+    lost: Annotated[int, Meta(description="Events that the retention took before they were delivered.")]
+    disabled_at: Annotated[Timestamp | None, Meta(description="Its endpoint had failed for days; nothing is lost.")]
+    disabled_reason: str | None
+
+
+class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
+    health: Health
+
+
+class NewSubscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
+    secret: str
+    standard_webhooks_secret: Annotated[str, Meta(description="The same secret for a Standard Webhooks library.")]
+    health: Health
+
+
+class SubscriptionPage(Shape, frozen=True):
+    data: list[Subscription]
+    next: Cursor
+
+
+class TestResult(Shape, frozen=True):
+    event_id: Uuid
+    delivered: bool
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+# --- Deliveries -------------------------------------------------------------------------------------------------------
+
+
+class Delivery(Shape, frozen=True):
+    subscription_id: Uuid
+    event_id: Uuid
+    sequence: int
+    event_type: EventTypeName
+    external_id: Uuid
+    created_at: Timestamp
+    status: DeliveryStatus
+    next_attempt_at: Timestamp | None
+
+
+class Attempt(Shape, frozen=True):
+    number: int
+    run: Annotated[int, Meta(description="0 at first; each retry of a settled one and each replay is another.")]
+    counted: bool
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
+    attempts: list[Attempt]
+
+
+class DeliveryPage(Shape, frozen=True):
+    data: list[Delivery]
+    next: Cursor
+
+
+class ReplayCount(Shape, frozen=True):
+    count: int
+    count_is_capped: Annotated[bool, Meta(description="There are at least so many.")]
+
+
+class ReplayPage(Shape, frozen=True):
+    data: list[ShownReplay]
+    next: Cursor
+
+
+# --- Keys, health, problems -------------------------------------------------------------------------------------------
+
+
+class KeyPage(Shape, frozen=True):
+    data: list[Key]
+    next: Cursor
+
+
+class Liveness(Shape, frozen=True):
+    status: Literal["live"]
+
+
+class Readiness(Shape, frozen=True):
+    status: Literal["ready", "not ready"]
+    trouble: str | None
+
+
+class BadField(Shape, frozen=True):
+    pointer: Annotated[str, Meta(description="A JSON pointer into the body, `?name` in the query, or a header's name.")]
+    code: str
+    detail: str
+
+
+class Problem(Shape, frozen=True):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Annotated[str, Meta(description="Stable: programs may rely on it.")]
+    request_id: str
+    errors: list[BadField] | UnsetType = UNSET
+    allowed: Annotated[list[ActionName] | UnsetType, Meta(description="The actions that fit now.")] = UNSET
+    awaited: Annotated[list[str] | UnsetType, Meta(description="Those who must still decide.")] = UNSET

@@ -1,0 +1,182 @@
+"""The changes of documents that clients ask for. Each is a value whose `decide` is pure."""
+
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.commands.overlay import Answer, Decision, IdempotencyKey, Stamp, View
+from signalpost.domain.documents import document
+from signalpost.domain.documents.document import Document, DocumentRow, Version
+from signalpost.domain.documents.history import Cause, Origin
+from signalpost.domain.documents.links import Links
+from signalpost.domain.documents.version import Number, read_number
+from signalpost.domain.errors import Conflict, PreconditionFailed
+from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import format_timestamp
+
+
+class DocumentCommand(Struct, frozen=True, kw_only=True):
+    tenant_id: int
+    document_id: str
+    idempotency: IdempotencyKey | None = None
+    if_match: frozenset[str] | None = None
+    """The ETags of which the document must have one; None for any state."""
+    caller: int | None = None
+    """The number of the API key that asks, for the history; None where nobody does."""
+    version_number: Number | None = None
+    subscription_id: None = None
+    key_id: None = None
+    replay_id: None = None
+
+    def _found(self, view: View) -> DocumentRow:
+        """Raises NotFound and PreconditionFailed."""
+        row = document.existing(view.document(self.tenant_id, self.document_id))
+        check_precondition(self.if_match, row.etag)
+        return row
+
+    def _shown(self, view: View, row: DocumentRow, at: int, status: int = 200, *headers: tuple[str, str]) -> Answer:
+        return document_answer(row, view.links, self.tenant_id, at, status, *headers)
+
+    def _changed(self, row: DocumentRow, event: EventType, cause: Cause, answer: Answer) -> Decision:
+        """The decision that makes an event of a document's new row."""
+        return Decision(
+            answer=answer, document=row, event=event, event_document=row.body, origin=Origin(cause, self.caller)
+        )
+
+
+class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
+    """`document_id` is the new document's, made for it; `checked` are the fields of `document.NEW`."""
+
+    checked: dict[str, Any]
+    source_app: str
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        made = document.created(self.checked, self.document_id, self.source_app, format_timestamp(stamp.at))
+        row = document.kept(made, 1, stamp.at)
+        answer = self._shown(view, row, stamp.at, 201, ("location", f"/v1/documents/{self.document_id}"))
+        return self._changed(row, EventType.CREATED, Cause.CREATE, answer)
+
+
+class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
+    """`checked` are the fields of `document.PATCH`. A patch that changes nothing makes no event."""
+
+    checked: dict[str, Any]
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        row = self._found(view)
+        patched = document.patched(document.decode(row.body), self.checked)
+        changed = document.following(row, patched, stamp.at)
+        if changed.body == row.body:
+            return Decision(answer=self._shown(view, row, stamp.at))
+        return self._changed(changed, EventType.UPDATED, Cause.UPDATE, self._shown(view, changed, stamp.at))
+
+
+class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        row = self._found(view)
+        last = document.encode(document.deleted(document.decode(row.body)))
+        return Decision(
+            answer=Answer(204),
+            document=document.tombstone(row, stamp.at),
+            event=EventType.DELETED,
+            event_document=last,
+            origin=Origin(Cause.DELETE, self.caller),
+        )
+
+
+class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
+    """A whole snapshot from a system that keeps the document itself: the newest one wins.
+
+    `checked` are the fields of `document.SNAPSHOT`. Without a `source_version` snapshots count in the order in which
+    they arrive. One that leaves the status as it is leaves its workflow too; another status begins without any.
+    """
+
+    checked: dict[str, Any]
+    source_version: int | None
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        row = view.document(self.tenant_id, self.document_id)
+        snapshot = document.snapshot(self.checked, self.document_id)
+        if row is None:
+            check_precondition(self.if_match, None)
+            return self._accepted(view, EventType.CREATED, document.kept(snapshot, 1, stamp.at, self.source_version))
+        if row.deleted_at is not None:
+            check_precondition(self.if_match, None)
+            self._check_revival(row)
+            known = replace(row, source_version=self.source_version)
+            return self._accepted(view, EventType.CREATED, document.following(known, snapshot, stamp.at))
+        check_precondition(self.if_match, row.etag)
+        if self._is_older_than(row):
+            return Decision(answer=self._shown(view, row, stamp.at, 200, ("signalpost-changed", "false")))
+        known = row if self.source_version is None else replace(row, source_version=self.source_version)
+        if row.last_number is not None:  # else the gateway keeps none of its versions
+            snapshot = self._with_own_versions(view, document.decode(row.body), snapshot)
+        changed = document.following(known, snapshot, stamp.at)
+        if changed.body == row.body:
+            answer = self._shown(view, known, stamp.at, 200, ("signalpost-changed", "false"))
+            return Decision(answer=answer, document=known if known != row else None)
+        return self._accepted(view, EventType.UPDATED, changed)
+
+    def _with_own_versions(self, view: View, before: Document, snapshot: Document) -> Document:
+        """The snapshot, with what the source cannot know: where it has no version, or got this very one from here, a
+        version that the gateway keeps stays."""
+        return replace(
+            snapshot,
+            latest_version=self._version(view, before.latest_version, snapshot.latest_version),
+            published_version=self._version(view, before.published_version, snapshot.published_version),
+        )
+
+    def _version(self, view: View, before: Version | None, said: Version | None) -> Version | None:
+        if before is None or not before.is_own:
+            return said
+        number = read_number(before.number)
+        assert number is not None
+        if said is None or view.links.leads_to(said.download_url, self.tenant_id, self.document_id, number):
+            return before
+        return said
+
+    def _is_older_than(self, row: DocumentRow) -> bool:
+        return (
+            self.source_version is not None
+            and row.source_version is not None
+            and self.source_version < row.source_version
+        )
+
+    def _check_revival(self, row: DocumentRow) -> None:
+        known_version = row.source_version
+        if self.source_version is None or (known_version is not None and self.source_version <= known_version):
+            known = "" if known_version is None else f" above {known_version}"
+            detail = f"This document was deleted. Import it with a sourceVersion{known} to bring it back."
+            raise Conflict("document_deleted", detail, sourceVersion=known_version)
+
+    def _accepted(self, view: View, event: EventType, row: DocumentRow) -> Decision:
+        status = 201 if event is EventType.CREATED else 200
+        answer = self._shown(view, row, row.updated_at, status, ("signalpost-changed", "true"))
+        return self._changed(row, event, Cause.IMPORT, answer)
+
+
+class ImportLine(ImportDocument, frozen=True, kw_only=True):
+    """One snapshot of many. Who sent it is told what came of it, and is not shown the document."""
+
+    def _shown(self, view: View, row: DocumentRow, at: int, status: int = 200, *headers: tuple[str, str]) -> Answer:
+        return Answer(status, headers=headers)
+
+
+def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> None:
+    """`If-Match` (RFC 9110): `*` is any existing state. Raises PreconditionFailed."""
+    if if_match is None or (etag is not None and ("*" in if_match or etag in if_match)):
+        return
+    detail = "It has changed since you read it. Read it again and repeat your change."
+    if etag is None:
+        detail = "It is not there, and If-Match asks for a state that it has."
+    raise PreconditionFailed("precondition_failed", detail)
+
+
+def document_answer(
+    row: DocumentRow, links: Links, tenant_id: int, at: int, status: int = 200, *headers: tuple[str, str]
+) -> Answer:
+    """A document as the API shows it: the attributes of C7, with links that are fresh at `at`, and `updatedAt`."""
+    shown = links.put_into(row.body, tenant_id, row.external_id, at)
+    body = b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
+    return Answer(status, body, (("etag", row.etag), *headers))

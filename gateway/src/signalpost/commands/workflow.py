@@ -1,0 +1,66 @@
+"""The steps of documents through their workflow. Each is a value whose `decide` is pure."""
+
+from msgspec.structs import replace
+
+from signalpost.commands.documents import DocumentCommand
+from signalpost.commands.overlay import Answer, Decision, Stamp, View
+from signalpost.domain.documents import document, workflow
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.history import Cause, Origin, Step
+from signalpost.domain.documents.workflow import Action, Given, Workflow
+from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import format_timestamp
+
+
+class _StepOfWorkflow(DocumentCommand, frozen=True, kw_only=True):
+    def _moved(self, view: View, row: DocumentRow, moved: Workflow, stamp: Stamp, step: Step) -> Decision:
+        """Only what shows in the document makes an event: the first of two approvals does not."""
+        before = document.decode(row.body)
+        if moved.status == before.status:
+            return Decision(
+                answer=self._shown(view, row, stamp.at),
+                document=replace(row, workflow=moved),
+                origin=Origin(Cause.STEP, self.caller),
+                step=step,
+            )
+        executed_at = format_timestamp(stamp.at) if moved.status == "executed" else before.executed_at
+        after = replace(before, status=moved.status, executed_at=executed_at)
+        changed = document.following(row, after, stamp.at, moved)
+        answer = self._shown(view, changed, stamp.at)
+        return replace(self._changed(changed, EventType.UPDATED, Cause.STEP, answer), step=step)
+
+
+class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
+    """An action of the workflow."""
+
+    action: Action
+    given: Given
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        row = self._found(view)
+        moved = workflow.act(workflow_of(row), self.action, self.given, stamp.at)
+        step = Step(
+            action=self.action,
+            status=moved.status,
+            by=self.given.by,
+            reason=self.given.reason,
+            participants=self.given.people,
+            expires_at=self.given.expires_at,
+        )
+        return self._moved(view, row, moved, stamp, step)
+
+
+class ExpireSignatureRequest(_StepOfWorkflow, frozen=True, kw_only=True):
+    """Its time may have come. Who decides or cancels in time has done so before, and then nothing is left to do."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision:
+        row = view.document(self.tenant_id, self.document_id)
+        if row is None or row.workflow is None or (moved := workflow.expired(row.workflow, stamp.at)) is None:
+            return Decision(answer=Answer(204))
+        return self._moved(view, row, moved, stamp, Step(action=Action.EXPIRE, status=moved.status))
+
+
+def workflow_of(row: DocumentRow) -> Workflow:
+    """Of a document that is not deleted."""
+    assert row.facets is not None
+    return row.workflow or Workflow(row.facets.status)

@@ -1,0 +1,81 @@
+"""What a lane has parked: deliveries that wait for their retry, have fallen due since, or fly as a retry.
+
+All that are due before the *horizon* are here; those due from then on may be rows in the store alone, until a refill
+brings the next of them. Without a horizon all are here.
+"""
+
+from heapq import heapify, heappop, heappush, nsmallest
+
+from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State
+
+
+class Parked(dict[int, Delivery]):
+    """By sequence."""
+
+    def __init__(self, kept: int) -> None:
+        """`kept`: how many stay here where the others are left to the store."""
+        super().__init__()
+        self.horizon: int | None = None
+        self._kept = kept
+        self._due: list[tuple[int, int]] = []
+        """A heap of (due, sequence) of those that wait; entries that no longer hold are dropped when they surface."""
+
+    def put(self, delivery: Delivery) -> None:
+        """Have it wait until it is due."""
+        self[delivery.sequence] = delivery
+        heappush(self._due, (delivery.due, delivery.sequence))
+
+    def fall_due(self, now: int) -> list[Delivery]:
+        """Those whose time has come since the last call, made ready to be sent."""
+        fallen = []
+        while self._due and self._due[0][0] <= now:
+            due, sequence = heappop(self._due)
+            if self._waits(due, sequence):
+                delivery = self[sequence]
+                delivery.state = TRANSITIONS[State.PARKED][Input.FALL_DUE]
+                fallen.append(delivery)
+        return fallen
+
+    @property
+    def next_due(self) -> int | None:
+        """When something falls due next, here or in the store alone, µs."""
+        first = self._first_due
+        return self.horizon if first is None else first
+
+    @property
+    def oldest_due(self) -> int | None:
+        """When the first of those that wait for their retry, or for their turn since, is or was due, µs."""
+        waiting = (delivery.due for delivery in self.values() if delivery.state is not State.FLYING)
+        return min(waiting, default=self.horizon)
+
+    @property
+    def wants_refill(self) -> bool:
+        """Those here are used up and there are more in the store. Those that are due and wait for their turn are rows
+        that a refill would read again, so it is worth while only once few are left of them."""
+        return self.horizon is not None and self._first_due is None and len(self) <= self._kept // 4
+
+    @property
+    def _first_due(self) -> int | None:
+        while self._due and not self._waits(*self._due[0]):
+            heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def _waits(self, due: int, sequence: int) -> bool:
+        delivery = self.get(sequence)
+        return delivery is not None and delivery.state is State.PARKED and delivery.due == due
+
+    def is_left_to_store(self, due: int) -> bool:
+        """Whether one that is due then need not be here."""
+        return self.horizon is not None and due >= self.horizon
+
+    def narrow(self) -> None:
+        """Where there are twice as many as are kept: leave those that are due last to the store."""
+        if len(self) <= 2 * self._kept:
+            return
+        waiting = [(d.due, s) for s, d in self.items() if d.state is State.PARKED]
+        self.horizon = nsmallest(self._kept, waiting)[-1][0] + 1
+        for due, sequence in waiting:
+            if due >= self.horizon:
+                del self[sequence]
+        self._due = [(due, sequence) for due, sequence in waiting if due < self.horizon]
+        heapify(self._due)

@@ -1,0 +1,36 @@
+"""A sample event, for trying an endpoint: as real ones look, and in no log."""
+
+from collections.abc import Callable
+
+from signalpost.domain.documents import document
+from signalpost.domain.documents.document import Document, Version
+from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.timestamps import format_timestamp
+
+SEQUENCE = 0
+"""No event of a log has it."""
+
+
+def event(event_type: EventType, tenant_id: int, now: int, random_bits: Callable[[int], int]) -> Event:
+    """A sample event of a type, created at `now` in µs."""
+    external_id, identity = event_id(now, random_bits(62)), event_id(now, random_bits(62))
+    link = "https://example.com/sample.docx"
+    sample = Document(
+        type="Service Agreement",
+        title="Sample: a test of your endpoint",
+        status="other" if event_type is EventType.DELETED else "created",
+        created_at=format_timestamp(now),
+        source_app="Signalpost",
+        start_date="2021-11-25",
+        expiry_date="2021-11-27T13:00:00+00:00",
+        external_id=external_id,
+        owner_email="owner@example.com",
+        author_email="author@example.com",
+        contract_value=0.0,
+        latest_version=Version("7.1", link),
+        additional_facts={"currency": "AUD"},
+        counterparty_name="Company A",
+        published_version=Version("7.0", link),
+    )
+    body = build(event_type, now, identity, document.encode(sample))
+    return Event(tenant_id, SEQUENCE, now, identity, int(event_type), external_id, body)

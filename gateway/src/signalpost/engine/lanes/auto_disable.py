@@ -1,0 +1,56 @@
+"""Disables subscriptions whose endpoint failed for days: a command like any other, so whoever changes one meanwhile is
+not overruled."""
+
+from signalpost.commands.subscriptions import DisableSubscription
+from signalpost.domain.delivery.breaker import is_given_up
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.engine.committer import Committer
+from signalpost.engine.counts import Counts
+from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.runtime.tasks import Tasks
+
+DAY = 24 * 3600 * SECOND
+
+
+class Disabling:
+    def __init__(self, committer: Committer, clock: Clock, counts: Counts, tasks: Tasks, after_days: int) -> None:
+        """`after_days`: how long an endpoint may fail; 0 is for ever."""
+        self._committer = committer
+        self._clock = clock
+        self._counts = counts
+        self._tasks = tasks
+        self._after = after_days * DAY
+
+    def consider(self, runner: Runner) -> None:
+        """Its endpoint has just failed."""
+        subscription = runner.subscription
+        given_up = is_given_up(runner.health.breaker, subscription.revived_at, self._clock.steady(), self._after)
+        if given_up and subscription.status == "active" and not runner.disabling:
+            runner.disabling = True
+            self._tasks.start(self._disable(runner))
+
+    async def _disable(self, runner: Runner) -> None:
+        subscription, breaker = runner.subscription, runner.health.breaker
+        command = DisableSubscription(
+            tenant_id=subscription.tenant_id,
+            subscription_id=subscription.id,
+            if_match=frozenset({subscription.etag}),
+        )
+        try:
+            await self._committer.submit(command)
+        except SignalpostError as error:
+            # Somebody changed it just now, or nothing can be committed: its next failure asks again.
+            log.warning("a subscription could not be disabled", subscription=subscription.id, error=str(error))
+        else:
+            self._counts.disabled += 1
+            log.error(
+                "subscription disabled: its endpoint failed for days",
+                subscription=subscription.id,
+                failing_since=None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
+                last_error=runner.health.last_error,
+            )
+        finally:
+            runner.disabling = False

@@ -1,0 +1,106 @@
+"""Reads from the store what lanes want of the log and the cache does not have: pages to read on, events to send again.
+
+A page is read once for all lanes that want it, as do those that were resumed together; the events that deliveries of a
+tenant wait for are read together. Where the store cannot be read, a lane may ask for its page again a little later, and
+events are tried again until they are there: their deliveries are on their way.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from signalpost.domain.delivery.delivery import Delivery
+from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.event import Event
+from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.runtime.logger import log
+from signalpost.runtime.tasks import Tasks
+from signalpost.store.store import Store
+
+PAGE = 256
+AGAIN_AFTER = 0.5
+"""Seconds to wait where the store could not be read."""
+
+
+class LogReader:
+    def __init__(
+        self,
+        store: Store,
+        log_cache: LogCache,
+        on_page: Callable[[Runner, list[Event] | None, int], None],
+        on_event: Callable[[Runner, Delivery, Event | None], None],
+    ) -> None:
+        """`on_page` gets what follows the lane's head (None where that could not be read, or is of no use by now), and
+        where the log ended before it was read; `on_event` gets a delivery's event, None if it is not kept any more."""
+        self._store = store
+        self._log = log_cache
+        self._on_page = on_page
+        self._on_event = on_event
+        self._pages: dict[tuple[int, int], list[tuple[Runner, Lane]]] = {}
+        """Who waits for a page that is being read, by tenant and the sequence that it follows."""
+        self._wanted: list[tuple[Runner, Delivery]] = []
+        """Deliveries that wait for their event, which is not being read yet."""
+        self._tasks = Tasks()
+
+    def stop(self) -> None:
+        """Tell nothing more."""
+        self._tasks.cancel()
+
+    def want_page(self, runner: Runner) -> None:
+        """Read on for the lane; it is `reading` until then."""
+        runner.reading = True
+        tenant_id, head = runner.subscription.tenant_id, runner.lane.head
+        wanting = self._pages.setdefault((tenant_id, head), [])
+        wanting.append((runner, runner.lane))
+        if len(wanting) == 1:
+            self._tasks.start(self._read_page(tenant_id, head))
+
+    async def _read_page(self, tenant_id: int, head: int) -> None:
+        last = self._log.last[tenant_id]
+        page: list[Event] | None = None
+        try:
+            page = await self._store.events_after(tenant_id, head, PAGE)
+            self._log.put(page)
+        except Exception as error:
+            _note_unread(error)
+            await asyncio.sleep(AGAIN_AFTER)
+        wanting = self._pages.pop((tenant_id, head))
+        for runner, _ in wanting:
+            runner.reading = False
+        for runner, lane in wanting:
+            # It may have been loaded anew meanwhile, or have skipped some: then it reads again.
+            is_next = runner.lane is lane and lane.head == head
+            self._on_page(runner, page if is_next else None, last)
+            await asyncio.sleep(0)  # hundreds may want it: the loop must get to its sockets in between
+
+    def want_event(self, runner: Runner, delivery: Delivery) -> None:
+        self._wanted.append((runner, delivery))
+        if len(self._wanted) == 1:
+            self._tasks.start(self._read_events())
+
+    async def _read_events(self) -> None:
+        while self._wanted:
+            wanted, self._wanted = self._wanted, []
+            for tenant_id in {runner.subscription.tenant_id for runner, _ in wanted}:
+                of_tenant = [(r, d) for r, d in wanted if r.subscription.tenant_id == tenant_id]
+                events = await self._events(tenant_id, sorted({d.sequence for _, d in of_tenant}))
+                for runner, delivery in of_tenant:
+                    self._on_event(runner, delivery, events.get(delivery.sequence))
+
+    async def _events(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
+        while True:
+            try:
+                events = await self._store.event_bodies(tenant_id, sequences)
+            except Exception as error:
+                _note_unread(error)
+                await asyncio.sleep(AGAIN_AFTER)
+            else:
+                return {event.sequence: event for event in events}
+
+
+def _note_unread(error: Exception) -> None:
+    if isinstance(error, SignalpostError):
+        log.warning("the log could not be read; it is tried again", error=str(error))
+    else:
+        log.exception("the log could not be read; it is tried again")

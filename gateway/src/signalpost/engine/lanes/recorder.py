@@ -1,0 +1,134 @@
+"""Writes what lanes have done: attempts, exception rows and lane rows of many lanes in one transaction.
+
+Each lane is written at most every `INTERVAL` and one write at a time, fenced by its version. A write that fails is
+repeated as it is until it succeeds; meanwhile lanes stop by themselves once too much is unrecorded, so a crash repeats
+a bounded number of attempts. A lane whose version moved on is somebody else's: it is loaded anew.
+"""
+
+import asyncio
+from collections.abc import Callable
+from itertools import islice
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.engine.counts import Counts
+from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.store.store import LaneFlush, LaneFlushed, Store
+
+INTERVAL = 0.02
+REPEAT_AFTER = 0.5
+LANES_MOST = 1_000
+
+
+class Recorder:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        counts: Counts,
+        on_recorded: Callable[[Runner, int], None],
+        on_fenced: Callable[[Runner], None],
+    ) -> None:
+        """`on_recorded` is told how many attempts of a lane became durable, `on_fenced` of a lane that is not ours."""
+        self._store = store
+        self._clock = clock
+        self._counts = counts
+        self._on_recorded = on_recorded
+        self._on_fenced = on_fenced
+        self._dirty: dict[Runner, None] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._closing = False
+        self.failing_since: int | None = None
+
+    def changed(self, runner: Runner) -> None:
+        """The lane has something to record."""
+        if not runner.dirty:
+            runner.dirty = True
+            self._dirty[runner] = None
+            if self._writing is None:
+                self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    async def written(self, runner: Runner) -> None:
+        """What the lane had to record is written."""
+        while runner.dirty or runner.writing:
+            await asyncio.sleep(INTERVAL)
+
+    async def close(self) -> None:
+        """Write what is left at once."""
+        self._closing = True
+        while (writing := self._writing) is not None:
+            await asyncio.wait([writing])
+            if (error := writing.exception()) is not None:
+                log.error("the last deliveries could not be recorded: they will be repeated", error=str(error))
+
+    async def _write(self) -> None:
+        try:
+            while self._dirty:
+                if not self._closing:
+                    await asyncio.sleep(INTERVAL)
+                runners = list(self._dirty)[:LANES_MOST]
+                for runner in runners:
+                    del self._dirty[runner]
+                    runner.dirty, runner.writing = False, True
+                await self._record([(runner, runner.flush()) for runner in runners])
+        finally:
+            self._writing = None
+
+    async def _record(self, flushes: list[tuple[Runner, LaneFlush]]) -> None:
+        recorded = await self._until_recorded([flush for _, flush in flushes])
+        for runner, flush in flushes:
+            flushed = recorded.get(flush.subscription_number)
+            runner.writing = False
+            runner.unrecorded -= len(flush.attempts)
+            if flushed is None:
+                self._on_recorded(runner, len(flush.attempts))
+                self._on_fenced(runner)
+                continue
+            runner.version += 1
+            runner.recorded_head = flush.head
+            self._on_recorded(runner, len(flush.attempts))
+            try:
+                self._answer(runner, flush, flushed)
+            except Exception:
+                # A defect of ours in one lane: the store is right, and the other lanes' records must go on.
+                log.exception("a lane lost its way and is loaded anew", subscription=runner.subscription.id)
+                self._on_fenced(runner)
+
+    async def _until_recorded(self, flushes: list[LaneFlush]) -> dict[int, LaneFlushed]:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                recorded = await self._store.record(flushes)
+            except Exception as error:
+                if self.failing_since is None:
+                    self.failing_since = self._clock.steady()
+                    log.error("deliveries cannot be recorded; it is tried again", error=str(error))
+                if self._closing:
+                    raise
+                if not isinstance(error, SignalpostError):
+                    log.exception("recording failed")
+                await asyncio.sleep(REPEAT_AFTER)
+            else:
+                self.failing_since = None
+                self._counts.record_seconds.add(loop.time() - began)
+                return recorded
+
+    def _answer(self, runner: Runner, flush: LaneFlush, flushed: LaneFlushed) -> None:
+        """Give the lane what it asked to read with its write."""
+        if flush.refill:
+            runner.lane.refill(flushed.parked, flushed.horizon)
+            if runner.feeder.next is not None:
+                self.changed(runner)  # a replay that waited for this may have room now
+        if flush.feed is not None and flushed.fed is not None:
+            runner.feeder.queue(runner.lane, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall())
+            self.changed(runner)
+        if flush.look_up:
+            now = self._clock.steady()
+            for retry in list(islice(runner.retries.values(), len(flush.look_up))):
+                del runner.retries[retry.number]
+                row = flushed.looked_up.get(retry.sequence)
+                runner.lane.send_again(retry.sequence, retry.document_id, row, retry.budget, now)
+                runner.retries_done.append(retry.number)
+            self.changed(runner)

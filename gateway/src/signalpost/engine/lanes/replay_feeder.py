@@ -1,0 +1,47 @@
+"""Feeds the replays of one lane to it, the oldest first.
+
+With a write of the lane goes the question what its replay finds next; with the answer the lane queues that, and the
+write after it records the rows and how far the replay came, both or neither. A lane that is loaded anew takes its
+replays from the store as well: what was queued and not recorded is found again.
+"""
+
+from collections.abc import Iterable
+
+from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.delivery.replay import ATTEMPTS, Replay, ReplayState
+from signalpost.store.store import Fed, Feed
+
+
+class Feeder:
+    def __init__(self, replays: Iterable[Replay]) -> None:
+        self._running = {replay.number: replay for replay in replays}
+        """As far as they have come, the oldest first."""
+        self._further: dict[int, Replay] = {}
+        """Those that have come further since the last record."""
+
+    @property
+    def next(self) -> Replay | None:
+        """The one whose turn it is."""
+        return next(iter(self._running.values()), None)
+
+    def follow(self, replay: Replay) -> None:
+        """Take up one that was started, if that is new; feed no more of one that was cancelled."""
+        if replay.state is ReplayState.RUNNING:
+            self._running.setdefault(replay.number, replay)
+        else:
+            self._running.pop(replay.number, None)
+
+    def queue(self, lane: Lane, asked: Feed, fed: Fed, steady: int, wall: int) -> None:
+        """Hand what was found to the lane, unless the replay was cancelled meanwhile."""
+        number = asked.replay.number
+        if number not in self._running:
+            return
+        queued = sum(lane.replay(*candidate, ATTEMPTS, steady) for candidate in fed.candidates)
+        replay = asked.replay.fed(fed.cursor, queued, asked.up_to, wall)
+        self._further[number] = self._running[number] = replay
+        self.follow(replay)
+
+    def changes(self) -> tuple[Replay, ...]:
+        """Those that have come further since the last call."""
+        further, self._further = self._further, {}
+        return tuple(further.values())

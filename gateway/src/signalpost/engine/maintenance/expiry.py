@@ -1,0 +1,105 @@
+"""Lets signature requests expire at their time.
+
+The store knows what is to expire, in the order of time; it is asked for a part at a time. Each expiry is a command like
+any other, decided once more when its turn comes: who signed in time was faster. Nothing is kept here but the moment to
+look again: that of the next expiry, a nearer one that a commit brings, or soon, where the store could not be written.
+So it makes no difference whether the time passed while a gateway ran, or between two.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from signalpost.commands.overlay import Answer
+from signalpost.commands.workflow import ExpireSignatureRequest
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.timestamps import SECOND
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.store.store import Expiry, Store
+
+BATCH = 250
+"""Few enough that a client of the same tenant, whose change comes behind them, waits for one commit more."""
+LOOK_EVERY = 30.0
+"""Seconds, at most: the clock may be set."""
+AGAIN_AFTER = 2.0
+"""Seconds to wait where the store could not be written."""
+
+
+class Expiries:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        enqueue: Callable[[ExpireSignatureRequest], Awaitable[asyncio.Future[Answer]]],
+    ) -> None:
+        """`enqueue` waits for a place rather than to refuse."""
+        self._store = store
+        self._clock = clock
+        self._enqueue = enqueue
+        self._next: int | None = None
+        """When something expires next; None where that is not known."""
+        self._sooner = asyncio.Event()
+        self._failing = False
+
+    def note(self, at: int) -> None:
+        """Something was committed that expires at this time."""
+        if self._next is None or at < self._next:
+            self._next = at
+            self._sooner.set()
+
+    async def run(self) -> None:
+        while True:
+            self._next = None
+            self._sooner.clear()
+            seconds = await self._pass()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._sooner.wait()
+
+    async def _pass(self) -> float:
+        """Have all expire whose time has come; returns the seconds until it is worth to look again."""
+        try:
+            upcoming = await self._expire_due()
+        except SignalpostError as error:
+            if not self._failing:
+                log.warning("signature requests cannot expire now; it is tried again", error=str(error))
+            self._failing = True
+            return AGAIN_AFTER
+        except Exception:
+            log.exception("signature requests cannot expire now; it is tried again")
+            return AGAIN_AFTER
+        self._failing = False
+        if upcoming is None:
+            return LOOK_EVERY
+        if self._next is None:
+            self._next = upcoming
+        # A loop's timers may be a millisecond early.
+        return min(LOOK_EVERY, max(0.0, (upcoming - self._clock.wall()) / SECOND) + 0.001)
+
+    async def _expire_due(self) -> int | None:
+        """Returns when the next one after them expires. Raises Unavailable where one could not."""
+        last: Expiry | None = None
+        while True:
+            found = await self._store.expiring(last, BATCH)
+            now = self._clock.wall()
+            due = [expiry for expiry in found if expiry.at <= now]
+            results = await asyncio.gather(*map(self._expire, due), return_exceptions=True)
+            self._look_through(results)
+            if len(due) < len(found):
+                return found[len(due)].at
+            if len(found) < BATCH:
+                return None
+            last = found[-1]
+
+    async def _expire(self, expiry: Expiry) -> None:
+        command = ExpireSignatureRequest(tenant_id=expiry.tenant_id, document_id=expiry.document_id)
+        await (await self._enqueue(command))
+
+    def _look_through(self, results: list[BaseException | None]) -> None:
+        for error in results:
+            if isinstance(error, SignalpostError):
+                raise error
+            if error is not None:
+                # The others go on: one that fails for itself would hold them for ever.
+                log.error("a signature request cannot expire", exc_info=error)

@@ -1,0 +1,43 @@
+"""Takes away the files of deleted documents, some time after: links that their last events carry still work, and a
+database that is restored from a backup of that day still finds them."""
+
+import asyncio
+from typing import Final
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.timestamps import SECOND
+from signalpost.files.files import Files
+from signalpost.runtime.clock import Clock, passed
+from signalpost.runtime.logger import log
+from signalpost.store.store import Store
+
+KEPT_AFTER_DELETION: Final = 24 * 3600 * SECOND
+EVERY: Final = 600.0
+BATCH: Final = 100
+
+
+class FileRetention:
+    def __init__(self, store: Store, files: Files, clock: Clock) -> None:
+        self._store = store
+        self._files = files
+        self._clock = clock
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.pass_once()
+            except SignalpostError as error:
+                log.warning("files of deleted documents stay for now; it goes on later", error=str(error))
+            except Exception:
+                log.exception("files of deleted documents stay for now; it goes on later")
+
+    async def pass_once(self) -> None:
+        """The file before what is known of it: what stops half-way leaves nothing that nobody knows of."""
+        before = passed(self._clock) - KEPT_AFTER_DELETION
+        while gone := await self._store.versions_deleted(before, BATCH):
+            for _, version in gone:
+                await self._files.remove(version.file.name)
+            await self._store.forget_versions(
+                [(tenant, version.document_id, version.number) for tenant, version in gone]
+            )

@@ -1,0 +1,57 @@
+"""Holds what is known of files against what is kept: finds what is missing, damaged, or nobody's.
+
+It works beside a running gateway. Where a file is judged to be nobody's, no upload to it is under way any more, and
+only then it is asked whether a version points to it: so none that is on its way in is taken for an orphan.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from msgspec import Struct
+
+from signalpost.domain.documents.version import KeptVersion
+from signalpost.files.files import Condition, Files
+
+
+class Register(Protocol):
+    """What versions point to."""
+
+    def versions(self) -> Iterator[KeptVersion]:
+        """Those of documents that are there; of the same file one after the other."""
+        ...
+
+    def is_known(self, name: str) -> bool:
+        """Whether any version points to a file, also one whose document was deleted."""
+        ...
+
+
+class Scrubbed(Struct, frozen=True):
+    files: int
+    """How many versions' files were read."""
+    bytes: int
+    missing: list[KeptVersion]
+    damaged: list[KeptVersion]
+    orphans: list[str]
+    """Names of files that are nobody's, removed or not."""
+
+
+async def scrub(files: Files, register: Register, progress: Callable[[int], None]) -> Scrubbed:
+    """`progress` is told how many bytes were read. Raises FilesUnavailable."""
+    lost: dict[Condition, list[KeptVersion]] = {"sound": [], "missing": [], "damaged": []}
+    count = total = 0
+    last = ""
+    condition: Condition = "sound"
+    for version in register.versions():
+        if version.file.name != last:
+            last, condition = version.file.name, await files.condition(version.file)
+            count, total = count + 1, total + version.file.size
+            progress(total)
+        if condition != "sound":
+            lost[condition].append(version)
+    orphans = [name async for name in files.names() if await files.is_orphan(name, register.is_known)]
+    return Scrubbed(count, total, lost["missing"], lost["damaged"], orphans)
+
+
+async def remove_orphans(files: Files, register: Register, names: list[str]) -> int:
+    """Remove those of the names that are still nobody's; returns how many. Raises FilesUnavailable."""
+    return sum([await files.remove_orphan(name, register.is_known) for name in names])

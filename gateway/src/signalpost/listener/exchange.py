@@ -1,0 +1,177 @@
+"""One request and its answer as ASGI has them: what the application receives and sends, on one connection.
+
+The body comes in as the client sends it (`take`) and is *whole*, *broken* off, or still to come. The answer begins,
+goes on, and is *over* when it is complete or when the client is gone, whichever is first; what the application sends
+then goes nowhere. Both are independent: an import is answered while it comes in, a request without a key before it did.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Protocol
+
+from signalpost.runtime.asgi import App, Message, Scope
+from signalpost.runtime.logger import log
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_BODILESS = frozenset((204, 304))
+
+
+class Line(Protocol):
+    """The connection, as an exchange knows it."""
+
+    flowing: asyncio.Event
+    """Set while the client takes what is written."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def read_on(self) -> None:
+        """The application has taken what was there of the body."""
+
+    def is_persistent(self) -> bool:
+        """Whether it stays open for another request, as far as it knows."""
+
+    def answered(self) -> None:
+        """The answer is complete."""
+
+    def abort(self) -> None:
+        """The rest of the answer will not come."""
+
+
+class Exchange:
+    def __init__(
+        self,
+        line: Line,
+        scope: Scope,
+        default_headers: Headers,
+        *,
+        expects_continue: bool = False,
+    ) -> None:
+        """`default_headers` go with every answer."""
+        self._line = line
+        self._scope = scope
+        self._default_headers = default_headers
+        self._owes_continue = expects_continue
+        self._news = asyncio.Event()
+        self._body = bytearray()
+        self.whole = False
+        """The whole request came."""
+        self._broken = False
+        """No more of it will come."""
+        self.over = False
+        """The answer is complete, or nobody is there to have it."""
+        self._head: bytes | None = None
+        """Of the answer, while it waits for the body that goes with it."""
+        self._begun = self._chunked = self._silent = False
+        self._left: int | None = None
+        """How much is still to be sent of an answer that says its length."""
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of the body waits for the application."""
+        return len(self._body)
+
+    # --- What the front tells -----------------------------------------------------------------------------------------
+
+    def take(self, body: bytes) -> None:
+        """Some of the body."""
+        if not self.over:
+            self._body += body
+            self._news.set()
+
+    def end_body(self) -> None:
+        self.whole = True
+        self._news.set()
+
+    def break_off(self) -> None:
+        """The rest of the body will not come, or makes no sense; an answer can still be sent."""
+        self._broken = True
+        self._news.set()
+
+    def lose(self) -> None:
+        """The client is gone."""
+        self.over = True
+        self._news.set()
+
+    # --- What the application does ------------------------------------------------------------------------------------
+
+    async def run(self, app: App) -> None:
+        try:
+            await app(self._scope, self._receive, self._send)
+        except Exception:
+            log.exception("an answer broke off")
+        finally:
+            if not self.over:
+                self.over = True
+                self._line.abort()
+
+    async def _receive(self) -> Message:
+        if self._owes_continue and not self._news.is_set() and not self._begun:
+            self._line.write(_CONTINUE)
+        self._owes_continue = False
+        await self._news.wait()
+        if self._broken or self.over:
+            return {"type": "http.disconnect"}
+        self._news.clear()
+        body, self._body = bytes(self._body), bytearray()
+        self._line.read_on()
+        return {"type": "http.request", "body": body, "more_body": not self.whole}
+
+    async def _send(self, message: Message) -> None:
+        if self.over:
+            return
+        if message["type"] == "http.response.start":
+            self._begin(message["status"], message.get("headers", ()))
+        else:
+            self._go_on(message.get("body", b""), last=not message.get("more_body", False))
+        if not self._line.flowing.is_set() and not self.over:
+            await self._line.flowing.wait()
+
+    def _begin(self, status: int, headers: Headers) -> None:
+        if self._begun:
+            raise RuntimeError("an answer began twice")
+        self._begun = True
+        parts = [_STATUS_LINES[status]]
+        for name, value in (*self._default_headers, *headers):
+            parts.append(b"%b: %b\r\n" % (name, value))
+            if name == b"content-length":
+                self._left = int(value)
+        self._silent = self._scope["method"] == "HEAD" or status in _BODILESS
+        streamed = self._left is None and not self._silent
+        if streamed and self._scope["http_version"] == "1.1":
+            self._chunked = True
+            parts.append(b"transfer-encoding: chunked\r\n")
+        # A client that is answered at once and still sends would not know how much of that was read. One that is
+        # answered as it sends comes to its end first.
+        if not self._line.is_persistent() or not (self.whole or streamed):
+            parts.append(b"connection: close\r\n")
+        head = b"".join(parts)
+        if head.count(b"\n") != len(parts) or head.count(b"\r") != len(parts):
+            raise RuntimeError("a header of an answer has a line end in it")
+        if streamed:
+            self._line.write(head + b"\r\n")
+        else:
+            self._head = head + b"\r\n"
+
+    def _go_on(self, body: bytes, *, last: bool) -> None:
+        if not self._begun:
+            raise RuntimeError("an answer has no head")
+        if self._silent:
+            body = b""
+        elif self._chunked:
+            body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if last else b"")
+        elif self._left is not None:
+            self._left -= len(body)
+            if self._left < 0 or (last and self._left):
+                raise RuntimeError("an answer is not as long as it says")
+        if self._head is not None:
+            body = self._head + body  # one packet, where both are short
+            self._head = None
+        if body:
+            self._line.write(body)
+        if last:
+            self.over = True
+            self._line.answered()

@@ -1,0 +1,367 @@
+"""What a client's bytes meet first: `signalpost serve`'s own side of HTTP/1.1, between uvicorn's server and the
+application.
+
+A connection is in one of these states:
+
+    waiting      no request is on it; the bytes so far are the beginning of a head, or nothing
+    receiving    a head was taken and its request given to the application; the body comes
+    answering    the whole request came; what the client sends now is held, and then not read, until the answer is out
+    leaving      its last answer is out; what the client still sends is thrown away, so that it can read that answer
+
+Requests are read one at a time, so a flood of them in one packet costs no more than its bytes. As with answers (see
+`sender/response_reader.py`) two readers share the work. This one is the authority on where a head ends and how long it
+gets;
+httptools (llhttp, strict) on whether the bytes are HTTP and where the body ends. It gets each head whole, and of the
+body no byte beyond the length that the head says, and they must agree: else a byte could be body to one and the next
+request to the other. Trailers are read and dropped.
+
+What cannot be taken is a request too: the application is given the refusal (`REFUSAL` in its scope), answers it as it
+answers everything, and the connection leaves.
+
+`crowd.py` says who may stay and how long one may wait. While a body comes, the application's own limits hold; whoever
+does not take an answer is ended by `overdue`, and, with nothing taken at all, by the kernel (`cli/serve.py`).
+"""
+
+import asyncio
+from collections.abc import Set
+from functools import partial
+from typing import cast
+from urllib.parse import unquote
+
+import httptools
+import uvicorn
+from uvicorn.server import ServerState
+
+from signalpost.domain.errors import CallerError, Crowded, Unavailable, Unparseable
+from signalpost.listener.connection_limits import WAIT_SECONDS, Crowd
+from signalpost.listener.exchange import Exchange
+from signalpost.listener.request_head import END, RequestHead, fault_of_beginning, read_head
+from signalpost.runtime.asgi import ARRIVED, REFUSAL, App, Scope
+
+BODY_HELD_BYTES = 64 * 1024
+"""So much of a body is held for an application that does not ask for it; then the client has to wait."""
+TAKEN_LEAST_BYTES = 64 * 1024
+TAKING_WAITS = 6
+"""A client takes so much of its answers, at least, in so many times the wait that it has for a request: in a minute."""
+UNKNOWN_METHOD = "?"
+
+
+def server_config(
+    app: App,
+    *,
+    max_connections: int,
+    always_answered: Set[str],
+    stop_seconds: float,
+    wait_seconds: float = WAIT_SECONDS,
+) -> uvicorn.Config:
+    """How uvicorn serves an application behind this front. Belongs to the running loop. The paths in `always_answered`
+    get an answer even where `max_connections` requests are being worked on."""
+    front = partial(Front, Crowd(max_connections, wait_seconds), always_answered)
+    return uvicorn.Config(
+        app,
+        http=front,  # type: ignore[arg-type] # a class is meant, but anything that makes a protocol will do
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,  # nothing here depends on where a client is, so nobody is believed about it
+        timeout_graceful_shutdown=stop_seconds,  # type: ignore[arg-type] # it may be a fraction
+    )
+
+
+class Front(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        always_answered: Set[str],
+        *,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        **_unused: object,
+    ) -> None:
+        """Made by uvicorn's server for every connection."""
+        self._crowd = crowd
+        self._always_answered = always_answered
+        self._app: App = config.loaded_app
+        self._server = server_state
+        self._parser = httptools.HttpRequestParser(self)
+        self._exchange: Exchange | None = None
+        self._unread = bytearray()
+        self._searched = 0
+        """Up to here no head ends in what is unread."""
+        self._left: int | None = 0
+        """How much of the body is still to come; None if it comes in chunks."""
+        self._head_read = self._message_read = False
+        """What the parser has seen of the request."""
+        self._persistent = True
+        self._leaving = self._stopping = self._ended = self._paused = False
+        self._written = self._taken = self._waits = 0
+        """Bytes of answers; how many of them the client had taken some waits ago."""
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+
+    # --- What the server and the network tell -------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._server.connections.add(self)  # type: ignore[arg-type]
+        self._client = transport.get_extra_info("peername")
+        if not self._crowd.enter(self):
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        self._crowd.leave(self)
+        self._leaving = True
+        self.flowing.set()
+        if self._exchange is not None:
+            self._exchange.lose()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._leaving:
+            self._unread += data
+            self._go_on()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; whether it may still have an answer."""
+        self._ended = True
+        if self._exchange is None:
+            return False
+        if not self._exchange.whole:
+            self._exchange.break_off()
+        return True
+
+    def pause_writing(self) -> None:
+        self.flowing.clear()
+        self._crowd.wait(self)
+
+    def resume_writing(self) -> None:
+        self.flowing.set()
+        if self._exchange is not None:
+            self._crowd.work(self)
+        self._go_on()
+
+    def shutdown(self) -> None:
+        """The server stops: the request under way may be answered."""
+        self._stopping, self._persistent = True, False
+        if self._exchange is None:
+            self._transport.close()
+
+    # --- What the crowd tells -----------------------------------------------------------------------------------------
+
+    def overdue(self) -> None:
+        """See `Member`."""
+        untaken = self._transport.get_write_buffer_size()
+        if not untaken:
+            self.abort()
+            return
+        self._waits += 1
+        if self._waits == TAKING_WAITS:
+            self._waits, before = 0, self._taken
+            self._taken = self._written - untaken
+            if self._taken - before < TAKEN_LEAST_BYTES:
+                self.abort()
+                return
+        self._crowd.wait(self)
+
+    def abort(self) -> None:
+        """See `Member` and `Line`."""
+        self._transport.abort()
+
+    # --- Requests -----------------------------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Take what can be taken of what is unread."""
+        while self._unread and not self._leaving:
+            exchange = self._exchange
+            if exchange is None:
+                # Whoever does not take answers gets no more of them.
+                if not self.flowing.is_set() or not self._take_head():
+                    break
+            elif exchange.whole:
+                break
+            else:
+                self._take_body(exchange)
+        self._regulate()
+
+    def _take_head(self) -> bool:
+        """Give the next request to the application. False while its head is not whole."""
+        head: RequestHead | None = None
+        try:
+            raw = self._next_head()
+            if raw is None:
+                return False
+            head = read_head(raw)
+            self._parse(head, raw)
+            if not self._crowd.work(self) and head.path.decode("latin-1") not in self._always_answered:
+                raise Crowded
+        except (CallerError, Unavailable) as refusal:
+            self._refuse(refusal, head)
+        else:
+            self._begin(self._scope(head), expects_continue=head.expects_continue)
+            self._left = head.length
+            if self._message_read and self._exchange is not None:
+                self._exchange.end_body()
+        return True
+
+    def _next_head(self) -> bytes | None:
+        """Raises Unparseable, HeadTooLarge where none will come."""
+        unread = self._unread
+        while unread.startswith(b"\r\n"):
+            del unread[:2]
+        end = unread.find(END, self._searched)
+        if end < 0:
+            self._searched = max(0, len(unread) - len(END) + 1)
+            if len(unread) > unread.startswith(b"\r") and (fault := fault_of_beginning(unread)) is not None:
+                raise fault
+            return None
+        self._searched = 0
+        head = bytes(unread[: end + len(END)])
+        del unread[: end + len(END)]
+        return head
+
+    def _parse(self, head: RequestHead, raw: bytes) -> None:
+        """Have the parser agree. Raises Unparseable."""
+        self._head_read = self._message_read = False
+        try:
+            self._parser.feed_data(raw)
+        except httptools.HttpParserUpgrade:
+            # Nobody has to; but to the parser, what follows is no longer HTTP.
+            self._persistent = False
+            if head.length != 0:
+                raise Unparseable("no_upgrade", "A request with a body cannot ask for another protocol.") from None
+        except httptools.HttpParserError as error:
+            raise Unparseable("malformed_head", f"The head of this request is malformed: {error}.") from None
+        if not self._head_read or self._message_read != (head.length == 0):
+            raise Unparseable("malformed_head", "The head of this request is malformed.")
+        self._persistent &= head.http_1_1
+
+    def _take_body(self, exchange: Exchange) -> None:
+        piece = bytes(self._unread if self._left is None else self._unread[: self._left])
+        del self._unread[: len(piece)]
+        if self._left is not None:
+            self._left -= len(piece)
+        try:
+            self._parser.feed_data(piece)
+        except httptools.HttpParserError:
+            # It may also have been whole, with something behind it: nobody knows where that begins.
+            self._persistent = False
+            if not self._message_read:
+                self._leaving = True
+                exchange.break_off()
+        if self._message_read:
+            exchange.end_body()
+
+    def _refuse(self, refusal: CallerError | Unavailable, head: RequestHead | None) -> None:
+        """Have the application say why; nothing after that is read."""
+        self._persistent = False
+        self._leaving = True
+        scope = self._scope(head or _UNKNOWN)
+        scope[REFUSAL] = refusal
+        self._begin(scope)
+
+    def _begin(self, scope: Scope, *, expects_continue: bool = False) -> None:
+        self._crowd.work(self)
+        exchange = Exchange(self, scope, self._server.default_headers, expects_continue=expects_continue)
+        self._exchange = exchange
+        scope[ARRIVED] = lambda: exchange.whole
+        task = asyncio.get_running_loop().create_task(exchange.run(self._app))
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    def _scope(self, head: RequestHead) -> Scope:
+        path = head.path.decode("latin-1")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1" if head.http_1_1 else "1.0",
+            "method": head.method,
+            "scheme": "http",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": head.path,
+            "query_string": head.query,
+            "root_path": "",
+            "headers": head.headers,
+            "client": self._client,
+            "server": None,
+        }
+
+    # --- What an exchange tells ---------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """See `Line`."""
+        self._written += len(data)
+        self._transport.write(data)
+
+    def is_persistent(self) -> bool:
+        """See `Line`."""
+        return self._persistent
+
+    def read_on(self) -> None:
+        """See `Line`."""
+        self._regulate()
+
+    def answered(self) -> None:
+        """See `Line`."""
+        exchange, self._exchange = self._exchange, None
+        self._server.total_requests += 1
+        if exchange is None or self._transport.is_closing():
+            return
+        self._crowd.wait(self)
+        if self._persistent and exchange.whole:
+            self._go_on()
+        else:
+            self._leave()
+        if self._ended and self._exchange is None:
+            self._transport.close()
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._unread.clear()
+        self._regulate()
+        if self._stopping:
+            self._transport.close()
+        else:
+            # To close it now, with something of the client's unread, would take the answer from it.
+            self._transport.write_eof()
+
+    def _regulate(self) -> None:
+        """Read from the client while there is somewhere to put it."""
+        exchange = self._exchange
+        if self._leaving:
+            pause = False
+        elif exchange is None:
+            pause = not self.flowing.is_set() and bool(self._unread)
+        elif exchange.whole:
+            pause = bool(self._unread)
+        else:
+            pause = exchange.held_bytes > BODY_HELD_BYTES
+        if pause != self._paused and not self._transport.is_closing():
+            self._paused = pause
+            if pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    # --- What the parser tells ----------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self._message_read:
+            raise ValueError("another request where a body ends")
+
+    def on_headers_complete(self) -> None:
+        self._head_read = True
+        self._persistent &= self._parser.should_keep_alive()
+
+    def on_body(self, body: bytes) -> None:
+        if self._exchange is not None:
+            self._exchange.take(body)
+
+    def on_message_complete(self) -> None:
+        self._message_read = True
+
+
+_UNKNOWN = RequestHead(UNKNOWN_METHOD, b"/", b"", True, [], 0, False)  # noqa: FBT003

@@ -1,0 +1,229 @@
+"""One connection to an endpoint, and the attempts that run on it, one at a time.
+
+A connection is busy (it has an attempt), idle (it waits in the sender's pool) or lost. Nothing may come from
+the endpoint while it is idle: a byte, or the end, loses it. The answer decides what follows a busy state:
+back to idle if nothing about the exchange is in doubt (the whole request written, the whole answer read,
+nothing behind it, the endpoint willing), else the connection is ended, so that no request's answer is ever
+read as another's.
+
+The sender is the authority on attempts: deadline, end, sending again. A connection tells it what it saw, once
+per attempt, and forgets the attempt before it does.
+"""
+
+import asyncio
+import select
+import socket
+import ssl
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol, cast
+
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.request import Request
+from signalpost.sender.response_reader import AnswerReader
+from signalpost.sender.tls_sessions import Handshake
+
+_ONE_WRITE_BYTES = 64 * 1024
+"""Up to here copying head and body together is cheaper than handing over two buffers (and, with TLS, two
+records)."""
+
+_UNREAD = select.POLLIN | getattr(select, "POLLRDHUP", 0)
+
+
+class Stage(StrEnum):
+    """How far an attempt has come: the start of the sentence that its deadline ends."""
+
+    RESOLVING = "The host name was not resolved"
+    CONNECTING = "No connection was made"
+    SECURING = "TLS was not agreed on"
+    WAITING = "No answer came"
+    ANSWERING = "The answer was not complete"
+
+
+class Attempt:
+    """One request on its way. The sender ends it; whoever ends it first wins."""
+
+    __slots__ = ("connection", "deadline", "dialling", "done", "request", "stage", "started", "started_at")
+
+    def __init__(
+        self,
+        request: Request,
+        done: Callable[[Outcome], None],
+        started: float,
+        started_at: int,
+        deadline: float,
+    ) -> None:
+        self.request = request
+        self.done = done
+        self.started = started
+        self.started_at = started_at
+        self.deadline = deadline
+        self.stage = Stage.WAITING
+        self.connection: Connection | None = None
+        self.dialling: asyncio.Task[None] | None = None
+
+
+class Owner(Protocol):
+    """What a connection tells its sender."""
+
+    def opened(self, connection: "Connection") -> None:
+        """It exists."""
+
+    def idled(self, connection: "Connection") -> None:
+        """It can take another attempt."""
+
+    def lost(self, connection: "Connection") -> None:
+        """It is gone; there will be no more word from it."""
+
+    def ended(self, attempt: Attempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
+        """An attempt ended on it."""
+
+    def unanswered(self, attempt: Attempt) -> None:
+        """It had served before, and was closed without one byte of an answer to this attempt: most likely
+        the endpoint closed it, idle, while the request was on its way."""
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one TCP or TLS connection."""
+
+    __slots__ = (
+        "_attempt",
+        "_first",
+        "_handshake",
+        "_owner",
+        "_poll",
+        "_socket",
+        "_transport",
+        "answer",
+        "idle_since",
+        "opened_at",
+        "served",
+        "target",
+    )
+
+    def __init__(
+        self,
+        owner: Owner,
+        raw: socket.socket,
+        first: Attempt,
+        opened_at: float,
+        handshake: Handshake | None = None,
+    ) -> None:
+        """`handshake`: how TLS was agreed on, where it was."""
+        self._owner = owner
+        self._handshake = handshake
+        self._socket = raw
+        self._poll = select.poll()
+        self._transport: asyncio.Transport | None = None
+        self._attempt: Attempt | None = None
+        self._first: Attempt | None = first
+        self.answer = AnswerReader()
+        self.target = first.request.target
+        self.opened_at = opened_at
+        self.idle_since = opened_at
+        self.served = 0
+        """How many answers it brought."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._poll.register(self._socket.fileno(), _UNREAD)
+        self._owner.opened(self)
+        # Written before anything can be read: what an endpoint says is always taken as an answer.
+        first, self._first = self._first, None
+        assert first is not None
+        self.run(first)
+
+    def is_fit(self) -> bool:
+        """Whether an idle connection can be used: alive, and nothing unread on it. What is unread was said
+        before the request and answers nothing, or is the end."""
+        transport = self._transport
+        return transport is not None and not transport.is_closing() and not self._poll.poll(0)
+
+    def run(self, attempt: Attempt) -> None:
+        """Write the request and wait for its answer. Tells nothing before it returns."""
+        transport = self._transport
+        assert transport is not None
+        assert self._attempt is None
+        self._attempt = attempt
+        attempt.connection = self
+        attempt.stage = Stage.WAITING
+        self.answer.begin()
+        request = attempt.request
+        if len(request.body) < _ONE_WRITE_BYTES:
+            transport.write(request.head + request.body)
+        else:
+            transport.writelines((request.head, request.body))
+
+    def data_received(self, data: bytes) -> None:
+        attempt = self._attempt
+        if attempt is None:
+            self.abort()
+        elif self.answer.feed(data):
+            failure, detail = self.answer.verdict()
+            self._finish(attempt, failure, detail)
+
+    def eof_received(self) -> None:
+        # Returning None closes the transport; what an answer may still be worth is known now.
+        if self._attempt is not None and self.answer.end():
+            self._finish(self._attempt, *self.answer.verdict())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._owner.lost(self)
+        attempt, self._attempt = self._attempt, None
+        if attempt is None:
+            return
+        attempt.connection = None
+        if exc is None and self.answer.end():
+            self._owner.ended(attempt, *self.answer.verdict(), self.answer)
+        elif self.served and not self.answer.began and not isinstance(exc, ssl.SSLError):
+            self._owner.unanswered(attempt)
+        else:
+            self._owner.ended(attempt, *_loss(exc, self.answer), self.answer)
+
+    def abandon(self) -> None:
+        """The sender has ended the attempt: an answer that still comes is nobody's."""
+        self._attempt = None
+        self.abort()
+
+    def release(self) -> None:
+        """Let go of the socket of a lost connection, once the loop has closed the descriptor. uvloop forgets to where
+        the connection ended while it was being made; the descriptor's number may be another file's by the time the
+        object would close it."""
+        if self._socket.fileno() != -1:
+            self._socket.detach()
+
+    def close(self) -> None:
+        """End an idle connection politely."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End it at once, whatever is still unwritten or unread."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _finish(self, attempt: Attempt, failure: Failure | None, detail: str) -> None:
+        """The answer is over."""
+        self._attempt = attempt.connection = None
+        self.served += 1
+        if self._handshake is not None:
+            self._handshake.served()
+            self._handshake = None
+        transport = self._transport
+        assert transport is not None
+        if self.answer.reusable and not transport.get_write_buffer_size() and not transport.is_closing():
+            # Told last: `ended` may well start the next attempt on this very connection, and begin a new
+            # answer.
+            self._owner.idled(self)
+        else:
+            transport.abort()
+        self._owner.ended(attempt, failure, detail, self.answer)
+
+
+def _loss(exc: Exception | None, answer: AnswerReader) -> tuple[Failure, str]:
+    if isinstance(exc, ssl.SSLError):
+        return Failure.TLS_HANDSHAKE, "The endpoint ended the TLS connection with an error."
+    if answer.began:
+        return Failure.RESET, "The endpoint closed the connection in the middle of its answer."
+    return Failure.RESET, "The endpoint closed the connection before answering."

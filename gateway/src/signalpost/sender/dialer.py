@@ -1,0 +1,197 @@
+"""From a target to a connection: its name's addresses, the guard, TCP, TLS. Each step's failure has its name.
+
+The address that is dialled is one of those that were judged, as a number: no second look-up can change it in
+between. The certificate is checked against the target's host name (or against the address, where the target
+is one). There is no deadline here but one per TCP connection, so that an address that swallows packets leaves
+time for the next; the attempt's own deadline cancels the whole.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import cast
+
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.request import Target
+from signalpost.runtime.logger import log
+from signalpost.sender.addresses import Address, AllowedTarget, addresses_refusal, literal, target_refusal
+from signalpost.sender.connection import Attempt, Connection, Owner, Stage
+from signalpost.sender.resolver import Names
+from signalpost.sender.tls_sessions import Sessions
+
+MAX_ADDRESSES = 8
+"""How many of a host's addresses are tried."""
+
+
+class DialFailed(Exception):
+    """No connection: why, and a sentence about it."""
+
+    def __init__(self, failure: Failure, detail: str) -> None:
+        super().__init__(detail)
+        self.failure = failure
+        self.detail = detail
+
+
+class Dialler:
+    """Opens connections to targets."""
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        allowed: Sequence[AllowedTarget],
+        sessions: Sessions,
+        connect_timeout: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._names = names
+        self._allowed = tuple(allowed)
+        self._sessions = sessions
+        self._connect_timeout = connect_timeout
+        self._clock = clock
+
+    async def run_on_new_connection(self, attempt: Attempt, owner: Owner) -> None:
+        """Open a connection that starts with this attempt. Raises DialFailed. Notes in the attempt how far
+        it has come."""
+        target = attempt.request.target
+        attempt.stage = Stage.RESOLVING
+        addresses = await self._vetted(target)
+        attempt.stage = Stage.CONNECTING
+        raw = await self._connect(addresses, target.port)
+        attempt.stage = Stage.SECURING
+        await self._secure(raw, attempt, owner)
+
+    async def _vetted(self, target: Target) -> Sequence[Address]:
+        """The target's addresses, if every one of them may be called."""
+        if why := target_refusal(target, self._allowed):
+            raise DialFailed(Failure.ADDRESS_REFUSED, why)
+        address = literal(target.host)
+        if address is not None:
+            return (address,)  # What can be refused about it has been, just now.
+        try:
+            found = await self._names.addresses(target.host, target.port)
+            addresses = list(dict.fromkeys(ip_address(text) for text in found))
+        except (OSError, ValueError):
+            raise DialFailed(Failure.DNS, "The host name could not be resolved.") from None
+        if not addresses:
+            raise DialFailed(Failure.DNS, "The host name has no address.")
+        if why := addresses_refusal(target, addresses, self._allowed):
+            # The reason names an address inside: that is for the operator, not for whoever chose the host
+            # name.
+            log.warning("address refused", host=target.host, port=target.port, reason=why)
+            raise DialFailed(Failure.ADDRESS_REFUSED, "The host name resolves to an address that is not called.")
+        return _interleaved(addresses)[:MAX_ADDRESSES]
+
+    async def _connect(self, addresses: Sequence[Address], port: int) -> socket.socket:
+        failed = DialFailed(Failure.CONNECT, "No connection could be made.")
+        for address in addresses:
+            try:
+                return await self._connect_one(address, port)
+            except TimeoutError:
+                detail = f"No connection was made within {self._connect_timeout:g} s."
+                failed = DialFailed(Failure.CONNECT, detail)
+            except OSError as error:
+                failed = _connect_failure(error)
+        raise failed
+
+    async def _connect_one(self, address: Address, port: int) -> socket.socket:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        raw = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            raw.settimeout(0)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(self._connect_timeout):
+                await asyncio.get_running_loop().sock_connect(raw, (str(address), port))
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    async def _secure(self, raw: socket.socket, attempt: Attempt, owner: Owner) -> None:
+        target = attempt.request.target
+        handshake = self._sessions.handshake(target) if target.scheme == "https" else None
+        connection = Connection(owner, raw, attempt, self._clock(), handshake)
+        try:
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection,
+                sock=raw,
+                ssl=cast("ssl.SSLContext | None", handshake),
+                server_hostname=target.host if handshake else None,
+                ssl_shutdown_timeout=1.0 if handshake else None,
+            )
+        except (OSError, ssl.CertificateError) as error:
+            _give_up(connection, owner)
+            self._sessions.forget(target)
+            raise (_tls_failure(error) if handshake else _reset()) from None
+        except BaseException:
+            _give_up(connection, owner)
+            raise
+
+
+def _give_up(connection: Connection, owner: Owner) -> None:
+    """A connection that was not made. asyncio's own loops close its socket, and tell it of its loss if it knew of its
+    making. uvloop tells nothing; and it took only the descriptor's number, which it will close: closed by the socket
+    too, it could be another connection's by then."""
+    if not isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
+        owner.lost(connection)
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Trusts the system's authorities, and those in `ca_file` beside them. Takes 10 ms: one is shared by
+    all connections."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+def _interleaved(addresses: Sequence[Address]) -> list[Address]:
+    """The families in turn, each in the resolver's order: if one family leads nowhere, the second try is
+    the other."""
+    first = [address for address in addresses if address.version == addresses[0].version]
+    second = [address for address in addresses if address.version != addresses[0].version]
+    return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]
+
+
+def _reset() -> DialFailed:
+    return DialFailed(Failure.RESET, "The endpoint closed the connection before answering.")
+
+
+def _connect_failure(error: OSError) -> DialFailed:
+    match error.errno:
+        case errno.ECONNREFUSED:
+            detail = "The endpoint refused the connection."
+        case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
+            detail = "The endpoint's address cannot be reached from here."
+        case errno.EMFILE | errno.ENFILE | errno.ENOBUFS | errno.ENOMEM:
+            detail = "The gateway has no room for another connection."
+        case errno.ECONNRESET:
+            return _reset()  # Something accepted it first.
+        case _:
+            detail = "No connection could be made."
+    return DialFailed(Failure.CONNECT, detail)
+
+
+def _tls_failure(error: OSError | ssl.CertificateError) -> DialFailed:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        match error.verify_code:  # OpenSSL's X509_V_ERR_… numbers
+            case 10:
+                return DialFailed(Failure.TLS_EXPIRED, "The certificate expired.")
+            case 9:
+                return DialFailed(Failure.TLS_EXPIRED, "The certificate is not valid yet.")
+            case 62 | 64:
+                return DialFailed(Failure.TLS_HOSTNAME, "The certificate is for another host.")
+            case 18:
+                return DialFailed(Failure.TLS_UNTRUSTED, "The certificate is self-signed.")
+        detail = "The certificate does not come from an authority that is trusted."
+        return DialFailed(Failure.TLS_UNTRUSTED, detail)
+    if isinstance(error, ssl.SSLError):
+        return DialFailed(Failure.TLS_HANDSHAKE, "TLS could not be agreed on with the endpoint.")
+    return DialFailed(Failure.TLS_HANDSHAKE, "The endpoint closed the connection before TLS was agreed on.")

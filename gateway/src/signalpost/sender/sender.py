@@ -1,0 +1,292 @@
+"""The real transport: every attempt's deadline, the pool of connections, and what ends an attempt.
+
+An attempt is in `_running` from `send` until it is ended; ending takes it out, tells `done`, and happens
+once, whoever comes first: its connection (an answer, a loss), its dialling (no connection), the sweep (the
+deadline), or `close` (cut). Whatever it held then, a connection or a dialling, is dropped with it unless the
+answer left the connection fit to keep.
+
+A connection is `_open` from its making to its loss; while idle it is also in the pool of its target (last in,
+first out, so that the few needed stay warm and the rest grow old) and in `_idle`, oldest first. Both are
+plain memory: a pool that is lost costs handshakes.
+
+The timeout is the same for all, so `_running` is in the order of deadlines, and one timer watches its first.
+Sending on a pooled connection makes no task, no timer and no future; only a new connection takes a task.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.request import Request, Target
+from signalpost.domain.timestamps import SECOND
+from signalpost.runtime.logger import log
+from signalpost.sender.addresses import AllowedTarget
+from signalpost.sender.connection import Attempt, Connection, Stage
+from signalpost.sender.dialer import DialFailed, Dialler, tls_context
+from signalpost.sender.resolver import Names, Resolve, SystemResolver
+from signalpost.sender.response_reader import AnswerReader
+from signalpost.sender.tls_sessions import Sessions
+
+SWEEP_SECONDS = 0.02
+"""The least time between two looks at the deadlines, and so how late an attempt may be cut."""
+
+HANGUP_SECONDS = 1.5
+"""How long `close` waits for connections to say goodbye."""
+
+
+class SenderSettings(Struct, frozen=True, kw_only=True):
+    """What an operator may want otherwise; times in seconds."""
+
+    attempt_timeout: float = 5.0
+    """From the start of name resolution to the end of the answer (C15)."""
+    connect_timeout: float = 2.0
+    """For one of a host's addresses."""
+    allow_targets: tuple[AllowedTarget, ...] = ()
+    ca_file: Path | None = None
+    """Authorities trusted beside the system's (PEM)."""
+    idle_seconds: float = 60.0
+    """How long a connection is kept without a use."""
+    age_seconds: float = 300.0
+    """How long it is used at all, so that a host that moved is followed."""
+    idle_connections: int = 4_000
+    """How many are kept without a use; each takes a descriptor."""
+    names_kept_seconds: float = 5.0
+    """How long a host's addresses are remembered."""
+
+
+class Sender:
+    """A `Transport` on the network. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        settings: SenderSettings,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        wall: Callable[[], int],
+        resolve: Resolve | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`wall` is µs since the epoch. `clock` must advance as the loop's timers do; the loop's own
+        `time()` will not do, as uvloop's stands still within a turn and counts milliseconds."""
+        self._settings = settings
+        self._loop = loop
+        self._wall = wall
+        self._clock = clock
+        self._names = Names(resolve or SystemResolver(), settings.names_kept_seconds, clock)
+        self._dialler = Dialler(
+            names=self._names,
+            allowed=settings.allow_targets,
+            sessions=Sessions(tls_context(settings.ca_file), lambda: wall() / SECOND),
+            connect_timeout=settings.connect_timeout,
+            clock=clock,
+        )
+        self._running: dict[Attempt, None] = {}
+        self._open: set[Connection] = set()
+        self._pools: dict[Target, list[Connection]] = {}
+        self._idle: dict[Connection, None] = {}
+        self._diallings: set[asyncio.Task[None]] = set()
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._drained = asyncio.Event()
+
+    # Attempts
+
+    def send(self, request: Request, done: Callable[[Outcome], None]) -> None:
+        """See `Transport.send`."""
+        started = self._clock()
+        timeout = self._settings.attempt_timeout
+        attempt = Attempt(request, done, started, self._wall(), started + timeout)
+        self._running[attempt] = None
+        if self._closing:
+            self._loop.call_soon(self._end, attempt, Failure.CUT, _CUT)
+            return
+        if self._sweep_timer is None:
+            self._sweep_timer = self._loop.call_later(timeout, self._sweep)
+        connection = self._take_idle(request.target, started)
+        if connection is None:
+            self._dial(attempt)
+        else:
+            connection.run(attempt)
+
+    def ended(self, attempt: Attempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
+        """See `Owner`."""
+        self._end(attempt, failure, detail, answer)
+
+    def unanswered(self, attempt: Attempt) -> None:
+        """See `Owner`."""
+        # At most once: the connection it gets now has served nobody before.
+        if attempt in self._running:
+            self._dial(attempt)
+
+    def _end(self, attempt: Attempt, failure: Failure | None, detail: str, answer: AnswerReader | None = None) -> None:
+        if attempt not in self._running:
+            return
+        del self._running[attempt]
+        elapsed_us = int((self._clock() - attempt.started) * 1e6)
+        if answer is None:
+            outcome = Outcome(failure=failure, detail=detail, started_at=attempt.started_at, elapsed_us=elapsed_us)
+        else:
+            outcome = Outcome(
+                failure=failure,
+                status=answer.status,
+                detail=detail,
+                retry_after=answer.retry_after(),
+                answer=answer.kept,
+                started_at=attempt.started_at,
+                elapsed_us=elapsed_us,
+            )
+        if self._closing and not self._running:
+            self._drained.set()
+        try:
+            attempt.done(outcome)
+        except Exception:
+            log.exception("an attempt's callback raised")
+
+    def _cut(self, attempt: Attempt, failure: Failure, detail: str) -> None:
+        """End an attempt from outside, with all it holds."""
+        connection, dialling = attempt.connection, attempt.dialling
+        answer = None
+        if dialling is not None:
+            dialling.cancel()
+        if connection is not None:
+            attempt.connection = None
+            answer = connection.answer
+            connection.abandon()
+        self._end(attempt, failure, detail, answer)
+
+    def _sweep(self) -> None:
+        """Cut what is overdue, and look again when the next will be."""
+        self._sweep_timer = None
+        now = self._clock()
+        overdue = []
+        for attempt in self._running:
+            if attempt.deadline > now:
+                self._sweep_timer = self._loop.call_later(max(attempt.deadline - now, SWEEP_SECONDS), self._sweep)
+                break
+            overdue.append(attempt)
+        for attempt in overdue:
+            stage = attempt.stage
+            if attempt.connection is not None and attempt.connection.answer.began:
+                stage = Stage.ANSWERING
+            self._cut(attempt, Failure.TIMEOUT, f"{stage} within {self._settings.attempt_timeout:g} s.")
+
+    # New connections
+
+    def _dial(self, attempt: Attempt) -> None:
+        dialling = self._loop.create_task(self._run_on_new_connection(attempt))
+        attempt.dialling = dialling
+        # The loop itself holds its tasks only weakly.
+        self._diallings.add(dialling)
+        dialling.add_done_callback(self._diallings.discard)
+
+    async def _run_on_new_connection(self, attempt: Attempt) -> None:
+        try:
+            await self._dialler.run_on_new_connection(attempt, self)
+            attempt.dialling = None
+        except DialFailed as error:
+            attempt.dialling = None
+            self._cut(attempt, error.failure, error.detail)
+        except Exception:
+            log.exception("dialling failed in an unforeseen way")
+            attempt.dialling = None
+            self._cut(attempt, Failure.CONNECT, "No connection could be made.")
+
+    def opened(self, connection: Connection) -> None:
+        """See `Owner`."""
+        self._open.add(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """See `Owner`."""
+        self._open.discard(connection)
+        self._forget_idle(connection)
+        if self._pools.get(connection.target) == []:
+            del self._pools[connection.target]
+        self._loop.call_soon(connection.release)
+
+    # Idle connections
+
+    def idled(self, connection: Connection) -> None:
+        """See `Owner`."""
+        now = connection.idle_since = self._clock()
+        if self._closing or now - connection.opened_at >= self._settings.age_seconds:
+            connection.close()
+            return
+        pool = self._pools.get(connection.target)
+        if pool is None:
+            pool = self._pools[connection.target] = []
+        pool.append(connection)
+        self._idle[connection] = None
+        if len(self._idle) > self._settings.idle_connections:
+            self._drop_idle(next(iter(self._idle)))
+        if self._idle_timer is None:
+            self._idle_timer = self._loop.call_later(self._settings.idle_seconds, self._sweep_idle)
+
+    def _take_idle(self, target: Target, now: float) -> Connection | None:
+        pool = self._pools.get(target)
+        while pool:
+            connection = pool.pop()
+            del self._idle[connection]
+            if now - connection.opened_at < self._settings.age_seconds and connection.is_fit():
+                return connection
+            connection.close()
+        return None
+
+    def _forget_idle(self, connection: Connection) -> None:
+        if connection in self._idle:
+            del self._idle[connection]
+            self._pools[connection.target].remove(connection)
+
+    def _drop_idle(self, connection: Connection) -> None:
+        self._forget_idle(connection)
+        connection.close()
+
+    def _sweep_idle(self) -> None:
+        """Drop what was idle for too long, and look again when the next will have been."""
+        self._idle_timer = None
+        now = self._clock()
+        expired = []
+        for connection in self._idle:
+            left = connection.idle_since + self._settings.idle_seconds - now
+            if left > 0:
+                self._idle_timer = self._loop.call_later(max(left, 1.0), self._sweep_idle)
+                break
+            expired.append(connection)
+        for connection in expired:
+            self._drop_idle(connection)
+
+    # The end
+
+    async def close(self, grace: float) -> None:
+        """See `Transport.close`."""
+        self._closing = True
+        for connection in list(self._idle):
+            self._drop_idle(connection)
+        if self._running:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), grace)
+        # What their callbacks send now is not among them: `send` ends it.
+        for attempt in list(self._running):
+            self._cut(attempt, Failure.CUT, _CUT)
+        for timer in (self._sweep_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
+        await asyncio.gather(*self._diallings, return_exceptions=True)
+        await self._names.close()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        hangup = self._clock() + HANGUP_SECONDS
+        while self._open:
+            if self._clock() >= hangup:
+                for connection in list(self._open):
+                    connection.abort()
+            await asyncio.sleep(0.01)
+
+
+_CUT = "Signalpost was shut down before the answer came."

@@ -1,0 +1,317 @@
+"""What the changes of documents come to: events, answers, refusals."""
+
+import json
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
+from signalpost.commands.overlay import EVENT_HEADER, Answer, Batch, Numbers, Tenant
+from signalpost.domain import fields
+from signalpost.domain.documents import document as rules
+from signalpost.domain.documents.links import Links
+from signalpost.domain.errors import CallerError, Conflict, NotFound, PreconditionFailed
+from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import SECOND, format_timestamp
+
+NOW = 1_700_000_000 * SECOND
+ID = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
+NEW = {"type": "NDA", "title": "A", "ownerEmail": "o@example.com", "authorEmail": "a@example.com"}
+SNAPSHOT = {**NEW, "status": "awaitingReview", "createdAt": "2021-09-02T04:37:56.812919+00:00", "sourceApp": "CRM"}
+
+
+class Desk:
+    """One tenant's documents, changed one command at a time or several in a batch."""
+
+    def __init__(self) -> None:
+        self.tenant = Tenant(1, "default")
+        self.batch = Batch(
+            NOW,
+            Random(1).getrandbits,
+            {1: self.tenant},
+            {},
+            {},
+            {},
+            {},
+            (),
+            Numbers(),
+            Links(b"", ""),
+            {},
+        )
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(event.body) for event in self.batch.events]
+
+    @property
+    def types(self) -> list[EventType]:
+        return [EventType(event.type) for event in self.batch.events]
+
+    def create(self, body: dict[str, Any] = NEW) -> Answer:
+        checked = fields.check_object(body, rules.NEW, rules.NEW_REQUIRED)
+        return self.batch.run(CreateDocument(tenant_id=1, document_id=ID, checked=checked, source_app="app"))
+
+    def patch(self, body: dict[str, Any], *if_match: str) -> Answer:
+        checked = fields.check_object(body, rules.PATCH)
+        return self.batch.run(PatchDocument(tenant_id=1, document_id=ID, checked=checked, if_match=tags(if_match)))
+
+    def delete(self, *if_match: str) -> Answer:
+        return self.batch.run(DeleteDocument(tenant_id=1, document_id=ID, if_match=tags(if_match)))
+
+    def put(self, body: dict[str, Any], source_version: int | None = None, *if_match: str) -> Answer:
+        checked = fields.check_object(body, rules.SNAPSHOT, rules.SNAPSHOT_REQUIRED)
+        return self.batch.run(
+            ImportDocument(
+                tenant_id=1, document_id=ID, checked=checked, source_version=source_version, if_match=tags(if_match)
+            )
+        )
+
+
+def tags(given_tags: tuple[str, ...]) -> frozenset[str] | None:
+    return frozenset(given_tags) or None
+
+
+def header(answer: Answer, name: str) -> str | None:
+    return dict(answer.headers).get(name)
+
+
+def changed(answer: Answer) -> str | None:
+    return header(answer, "signalpost-changed")
+
+
+# --- Creating, patching, deleting -------------------------------------------------------------------------------------
+
+
+def test_creating_answers_201_with_the_document_and_makes_one_event() -> None:
+    """C1, C3, C6, C8"""
+    desk = Desk()
+    answer = desk.create()
+    assert answer.status == 201
+    assert header(answer, "etag") == '"1"'
+    assert header(answer, "location") == f"/v1/documents/{ID}"
+    [event] = desk.events
+    assert event["type"] == "documentCreated"
+    assert event["createdAt"] == event["data"]["document"]["createdAt"] == format_timestamp(NOW)
+    assert json.loads(answer.body) == {**event["data"]["document"], "updatedAt": format_timestamp(NOW)}
+
+
+def test_an_operator_may_say_whose_document_it_is() -> None:
+    desk = Desk()
+    assert json.loads(desk.create({**NEW, "sourceApp": "CRM"}).body)["sourceApp"] == "CRM"
+
+
+def test_a_patch_makes_one_event_and_moves_the_etag_on() -> None:
+    desk = Desk()
+    desk.create()
+    answer = desk.patch({"title": "B"})
+    assert answer.status == 200
+    assert header(answer, "etag") == '"2"'
+    assert [event["type"] for event in desk.events] == ["documentCreated", "documentUpdated"]
+    assert desk.events[1]["data"]["document"] == {**desk.events[0]["data"]["document"], "title": "B"}
+    assert json.loads(answer.body)["updatedAt"] == desk.events[1]["createdAt"]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"title": "A"}, {"referenceId": None}, {"additionalFacts": {}}, {"additionalFacts": None}]
+)
+def test_a_patch_that_changes_nothing_makes_no_event(body: dict[str, Any]) -> None:
+    desk = Desk()
+    created = desk.create()
+    answer = desk.patch(body)
+    assert answer.status == 200
+    assert answer.body == created.body
+    assert header(answer, "etag") == header(created, "etag")
+    assert desk.types == [EventType.CREATED]
+
+
+def test_deleting_answers_204_and_the_event_carries_the_last_attributes_with_status_other() -> None:
+    """C6"""
+    desk = Desk()
+    desk.create()
+    desk.patch({"title": "last"})
+    answer = desk.delete()
+    created, updated, gone = desk.events
+    assert answer == Answer(204, headers=((EVENT_HEADER, gone["id"]),))
+    assert gone["type"] == "documentDeleted"
+    assert gone["data"]["document"] == {**updated["data"]["document"], "status": "other"}
+    assert created["data"]["document"]["status"] == "created"
+
+
+def test_a_deleted_document_is_not_there() -> None:
+    desk = Desk()
+    with pytest.raises(NotFound):
+        desk.patch({"title": "B"})
+    desk.create()
+    desk.delete()
+    with pytest.raises(NotFound):
+        desk.patch({"title": "B"})
+    with pytest.raises(NotFound):
+        desk.delete()
+    assert desk.types == [EventType.CREATED, EventType.DELETED]
+
+
+def test_a_documents_bytes_are_the_same_in_its_row_its_answer_and_its_event() -> None:
+    """C13"""
+    desk = Desk()
+    answer = desk.create({**NEW, "title": "ü \u2028 \x7f 😀", "contractValue": 1e13})
+    [event] = desk.batch.events
+    row = desk.batch.documents[1, ID]
+    assert event.body.endswith(b'"data":{"document":' + row.body + b"}}")
+    assert answer.body.startswith(row.body[:-1])
+
+
+# --- Preconditions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("if_match", [('"1"',), ("*",), ('"7"', '"1"')])
+def test_if_match_lets_a_change_of_what_was_read_pass(if_match: tuple[str, ...]) -> None:
+    desk = Desk()
+    desk.create()
+    assert desk.patch({"title": "B"}, *if_match).status == 200
+    assert desk.delete("*").status == 204
+
+
+def test_if_match_stops_a_change_of_what_moved_on() -> None:
+    desk = Desk()
+    desk.create()
+    desk.patch({"title": "B"})
+    attempts: list[Callable[[], Answer]] = [
+        lambda: desk.patch({"title": "C"}, '"1"'),
+        lambda: desk.delete('"1"'),
+        lambda: desk.put(SNAPSHOT, 1, '"1"'),
+    ]
+    for attempt in attempts:
+        with pytest.raises(PreconditionFailed) as caught:
+            attempt()
+        assert caught.value.status == 412
+    assert desk.types == [EventType.CREATED, EventType.UPDATED]
+
+
+def test_if_match_of_what_is_not_there_stops_an_import() -> None:
+    desk = Desk()
+    with pytest.raises(PreconditionFailed):
+        desk.put(SNAPSHOT, 1, "*")
+    desk.put(SNAPSHOT, 1)
+    desk.delete()
+    with pytest.raises(PreconditionFailed):
+        desk.put(SNAPSHOT, 2, "*")
+
+
+# --- Imports ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_snapshot_creates_the_next_updates() -> None:
+    desk = Desk()
+    first, second = desk.put(SNAPSHOT, 1), desk.put({**SNAPSHOT, "title": "B"}, 2)
+    assert (first.status, changed(first)) == (201, "true")
+    assert (second.status, changed(second)) == (200, "true")
+    assert desk.types == [EventType.CREATED, EventType.UPDATED]
+    assert desk.events[1]["data"]["document"]["createdAt"] == SNAPSHOT["createdAt"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 1), (1, 2), (None, None), (1, None), (None, 1)])
+def test_the_same_snapshot_twice_makes_no_second_event(first: int | None, second: int | None) -> None:
+    desk = Desk()
+    made = desk.put(SNAPSHOT, first)
+    again = desk.put(SNAPSHOT, second)
+    assert (again.status, changed(again)) == (200, "false")
+    assert again.body == made.body
+    assert header(again, "etag") == header(made, "etag")
+    assert desk.types == [EventType.CREATED]
+
+
+def test_an_older_snapshot_changes_nothing() -> None:
+    desk = Desk()
+    made = desk.put(SNAPSHOT, 5)
+    late = desk.put({**SNAPSHOT, "title": "old"}, 4)
+    assert (late.status, changed(late), late.body) == (200, "false", made.body)
+    assert desk.types == [EventType.CREATED]
+
+
+def test_an_unchanged_snapshot_still_moves_the_source_version_on() -> None:
+    desk = Desk()
+    desk.put(SNAPSHOT, 1)
+    desk.put(SNAPSHOT, 9)
+    assert changed(desk.put({**SNAPSHOT, "title": "old"}, 5)) == "false"
+    assert desk.types == [EventType.CREATED]
+
+
+def test_a_patch_in_between_does_not_make_older_snapshots_newer() -> None:
+    desk = Desk()
+    desk.put(SNAPSHOT, 5)
+    desk.patch({"title": "patched"})
+    assert changed(desk.put({**SNAPSHOT, "title": "old"}, 4)) == "false"
+    assert json.loads(desk.patch({}).body)["title"] == "patched"
+
+
+def test_snapshots_without_a_source_version_count_in_the_order_in_which_they_arrive() -> None:
+    desk = Desk()
+    desk.put(SNAPSHOT, 5)
+    assert changed(desk.put({**SNAPSHOT, "title": "B"})) == "true"
+    assert changed(desk.put({**SNAPSHOT, "title": "old"}, 4)) == "false"
+
+
+@pytest.mark.parametrize("again", [None, 4, 5])
+def test_after_a_deletion_a_higher_source_version_is_needed(again: int | None) -> None:
+    desk = Desk()
+    desk.put(SNAPSHOT, 5)
+    desk.delete()
+    with pytest.raises(Conflict) as caught:
+        desk.put(SNAPSHOT, again)
+    assert caught.value.status == 409
+    assert desk.types == [EventType.CREATED, EventType.DELETED]
+    revived = desk.put(SNAPSHOT, 6)
+    assert (revived.status, changed(revived)) == (201, "true")
+    assert desk.types == [EventType.CREATED, EventType.DELETED, EventType.CREATED]
+
+
+def test_a_revived_document_never_has_an_etag_that_it_had_before() -> None:
+    desk = Desk()
+    seen = {header(desk.put(SNAPSHOT, 5), "etag")}
+    desk.delete()
+    assert header(desk.put(SNAPSHOT, 6), "etag") not in seen | {'"2"'}
+
+
+@pytest.mark.parametrize("source_version", [-3, 0, 1])
+def test_any_source_version_is_higher_than_none(source_version: int) -> None:
+    desk = Desk()
+    desk.create()
+    desk.delete()
+    with pytest.raises(Conflict):
+        desk.put(SNAPSHOT)
+    assert desk.put(SNAPSHOT, source_version).status == 201
+
+
+@given(st.lists(st.tuples(st.integers(-2, 6), st.sampled_from("ABC"), st.booleans()), max_size=12))
+def test_whatever_the_order_of_arrival_the_newest_snapshot_wins(arrivals: list[tuple[int, str, bool]]) -> None:
+    """Against a model; a deletion keeps the version that it met."""
+    desk = Desk()
+    held: tuple[int, str] | None = None
+    deleted_at: int | None = None
+    expected: list[str] = []
+    for version, title, deletes in arrivals:
+        if deletes and held is not None:
+            desk.delete()
+            deleted_at, held = held[0], None
+            expected.append("documentDeleted")
+            continue
+        refused = held is None and deleted_at is not None and version <= deleted_at
+        try:
+            answer = desk.put({**SNAPSHOT, "title": title}, version)
+        except CallerError:
+            assert refused
+            continue
+        assert not refused
+        if held is None:
+            expected.append("documentCreated")
+            held = (version, title)
+        elif version >= held[0]:
+            if title != held[1]:
+                expected.append("documentUpdated")
+            held = (version, title)
+        assert json.loads(answer.body)["title"] == held[1]
+    assert [event["type"] for event in desk.events] == expected

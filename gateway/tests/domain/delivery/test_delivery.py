@@ -1,0 +1,287 @@
+"""C15, C16: what an attempt's outcome makes of its delivery, and which states follow one another."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalpost.domain.delivery import retry
+from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State, Verdict, decide
+from signalpost.domain.delivery.lane import Lane, Row
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.timestamps import SECOND
+
+NOW = 1_700_000_000 * SECOND
+FAILURES = [failure for failure in Failure if failure is not Failure.CUT]
+JITTERS = st.floats(0, 1, exclude_max=True)
+DELAYS = st.lists(st.integers(1, 86_400), max_size=10).map(tuple)
+
+
+def after(delivery: Delivery, failure: Failure | None, delays: tuple[int, ...] = retry.DELAYS, jitter: float = 0.0,
+          retry_after: int | None = None) -> Verdict:  # fmt: skip
+    return decide(delivery, Outcome(failure=failure), delays, NOW, jitter, retry_after)
+
+
+def fresh() -> Delivery:
+    return Delivery(1, "d", State.FLYING)
+
+
+def parked(charged: int, budget: int = 4, *, run: int = 0, resume_at: int | None = None) -> Delivery:
+    return Delivery(1, "d", State.FLYING, charged, budget, run, resume_at=resume_at)
+
+
+@pytest.mark.parametrize("delivery", [fresh(), parked(1), parked(3), parked(0, 1, run=2), parked(1, resume_at=NOW)])
+def test_a_success_settles(delivery: Delivery) -> None:
+    assert after(delivery, None) == Verdict(Input.DELIVERED, counted=True)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_an_event_that_cannot_be_sent_has_four_attempts_with_10_60_and_300_seconds_between(failure: Failure) -> None:
+    """C16"""
+    verdicts = [after(fresh(), failure), *(after(parked(charged), failure) for charged in (1, 2, 3))]
+    assert verdicts == [
+        Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND),
+        Verdict(Input.FAIL, counted=True, due=NOW + 60 * SECOND),
+        Verdict(Input.FAIL, counted=True, due=NOW + 300 * SECOND),
+        Verdict(Input.GIVE_UP, counted=True),
+    ]
+
+
+@given(DELAYS, st.sampled_from(FAILURES), JITTERS)
+def test_a_subscriptions_own_schedule_gives_one_attempt_more_than_it_has_delays(
+    delays: tuple[int, ...], failure: Failure, jitter: float
+) -> None:
+    """C16, through a lane: every attempt fails until it is given up."""
+    lane = Lane(0, strict=False)
+    lane.take(1, "d")
+    now, waited = NOW, []
+    for attempt in range(1, 20):
+        lane.fall_due(now)
+        delivery = lane.next_delivery()
+        assert delivery is not None
+        assert delivery.charged + 1 == attempt
+        verdict = decide(delivery, Outcome(failure=failure), delays, now, jitter, None)
+        lane.settle(delivery, verdict, len(delays) + 1)
+        if verdict.input is Input.GIVE_UP:
+            break
+        waited.append(verdict.due - now)
+        lane.fall_due(verdict.due - 1)
+        assert lane.next_delivery() is None
+        now = verdict.due
+    assert len(waited) == len(delays)
+    for seconds, wait in zip(delays, waited, strict=True):
+        assert seconds * SECOND <= wait <= seconds * SECOND * 12 // 10
+    row = lane.changes().rows[1]
+    assert row is not None
+    assert (row.state, row.charged, row.budget) == (State.FAILED, len(delays) + 1, len(delays) + 1)
+
+
+@given(st.integers(0, 2), JITTERS, st.integers(0, 3600))
+def test_retry_after_lengthens_the_next_delay_and_the_attempt_counts(charged: int, jitter: float, asked: int) -> None:
+    """C16"""
+    delivery = parked(charged) if charged else fresh()
+    verdict = after(delivery, Failure.STATUS, jitter=jitter, retry_after=asked)
+    assert verdict.input is Input.FAIL
+    assert verdict.counted
+    assert verdict.due >= NOW + max(asked, retry.DELAYS[charged]) * SECOND
+
+
+def test_retry_after_does_not_make_an_event_live_longer() -> None:
+    """C16"""
+    assert after(parked(3), Failure.STATUS, retry_after=3600).input is Input.GIVE_UP
+
+
+@pytest.mark.parametrize(
+    ("delivery", "expected"),
+    [
+        (fresh(), Input.CUT),
+        (parked(1), Input.CUT_RETRY),
+        (parked(3), Input.CUT_RETRY),
+        (parked(0, 1, run=1), Input.CUT_RETRY),
+    ],
+)
+def test_an_attempt_cut_short_does_not_count(delivery: Delivery, expected: Input) -> None:
+    """C16"""
+    assert after(delivery, Failure.CUT) == Verdict(expected)
+
+
+def test_an_extra_attempt_by_hand_that_fails_leaves_the_schedule_as_it_was() -> None:
+    verdict = after(parked(2, resume_at=NOW + 7), Failure.TIMEOUT)
+    assert verdict == Verdict(Input.FAIL, counted=False, due=NOW + 7)
+
+
+def test_an_extra_attempt_that_outlasts_the_schedule_is_followed_at_once() -> None:
+    assert after(parked(2, resume_at=NOW - 7), Failure.TIMEOUT) == Verdict(Input.FAIL, counted=False, due=NOW)
+
+
+def test_a_new_run_has_its_own_budget() -> None:
+    assert after(parked(0, 1, run=1), Failure.STATUS).input is Input.GIVE_UP
+    assert after(parked(0, 4, run=1), Failure.STATUS) == Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND)
+
+
+@pytest.mark.parametrize(("delays", "seconds"), [((), 300), ((7,), 7), ((5, 6), 6)])
+def test_a_run_that_outlasts_a_schedule_that_was_shortened_repeats_its_last_delay(
+    delays: tuple[int, ...], seconds: int
+) -> None:
+    assert after(parked(2), Failure.STATUS, delays).due == NOW + seconds * SECOND
+
+
+def test_without_delays_there_is_one_attempt() -> None:
+    assert after(fresh(), Failure.STATUS, ()).input is Input.GIVE_UP
+
+
+@given(
+    st.integers(0, 10), st.integers(0, 10), DELAYS, st.sampled_from(Failure), JITTERS, st.none() | st.integers(0, 3600)
+)
+def test_every_verdict_may_follow_a_flight(
+    charged: int, budget: int, delays: tuple[int, ...], failure: Failure, jitter: float, asked: int | None
+) -> None:
+    verdict = after(parked(charged, budget), failure, delays, jitter, asked)
+    assert verdict.input in TRANSITIONS[State.FLYING]
+    assert (verdict.due >= NOW) == (verdict.input is Input.FAIL)
+
+
+# --- The table --------------------------------------------------------------------------------------------------------
+
+EXPECTED = {
+    (State.UNREAD, Input.SKIP): State.SETTLED,
+    (State.UNREAD, Input.TAKE): State.OPEN,
+    (State.UNREAD, Input.BLOCK): State.BLOCKED,
+    (State.BLOCKED, Input.PROMOTE): State.OPEN,
+    (State.BLOCKED, Input.GIVE_UP): State.FAILED,
+    (State.OPEN, Input.SEND): State.FLYING,
+    (State.OPEN, Input.GIVE_UP): State.FAILED,
+    (State.PARKED, Input.FALL_DUE): State.DUE,
+    (State.PARKED, Input.HURRY): State.PARKED,
+    (State.PARKED, Input.GIVE_UP): State.FAILED,
+    (State.DUE, Input.SEND): State.FLYING,
+    (State.DUE, Input.GIVE_UP): State.FAILED,
+    (State.FLYING, Input.DELIVERED): State.SETTLED,
+    (State.FLYING, Input.FAIL): State.PARKED,
+    (State.FLYING, Input.GIVE_UP): State.FAILED,
+    (State.FLYING, Input.CUT): State.OPEN,
+    (State.FLYING, Input.CUT_RETRY): State.DUE,
+    (State.FAILED, Input.AGAIN): State.PARKED,
+    (State.SETTLED, Input.AGAIN): State.PARKED,
+}
+
+
+class Walk:
+    """A lane with one event of one document, brought into each state by what a lane's owner may do."""
+
+    def __init__(self) -> None:
+        self.lane = Lane(0, strict=True)
+        self.now = 0
+        self.rows: dict[int, Row] = {}
+        self.sequence = 1
+        self.flying: Delivery | None = None
+
+    def reach(self, state: State) -> None:
+        if state is State.BLOCKED:
+            self.lane.take(1, "d")
+            self.sequence = 2
+            first = self.lane.next_delivery()
+            assert first is not None
+            self.lane.settle(first, Verdict(Input.FAIL, counted=True, due=1000), 4)
+            self.lane.take(2, "d")
+        elif state is not State.UNREAD:
+            self.lane.take(1, "d")
+        if state in (State.FLYING, State.PARKED, State.DUE, State.FAILED, State.SETTLED):
+            self.fly()
+        if state in (State.PARKED, State.DUE):
+            self.settle(Verdict(Input.FAIL, counted=True, due=1000))
+        if state is State.DUE:
+            self.lane.fall_due(1000)
+        if state is State.FAILED:
+            self.settle(Verdict(Input.GIVE_UP, counted=True))
+        if state is State.SETTLED:
+            self.settle(Verdict(Input.DELIVERED, counted=True))
+
+    def fly(self) -> None:
+        self.flying = self.lane.next_delivery()
+        assert self.flying is not None
+
+    def settle(self, verdict: Verdict) -> None:
+        assert self.flying is not None
+        flying, self.flying = self.flying, None
+        self.lane.settle(flying, verdict, 4)
+
+    def state(self) -> State:
+        for sequence, row in self.lane.changes().rows.items():
+            self.rows.pop(sequence, None)
+            if row is not None:
+                self.rows[sequence] = row
+        lane, sequence = self.lane, self.sequence
+        if self.flying is not None:
+            return self.flying.state
+        if sequence > lane.head:
+            return State.UNREAD
+        if sequence in lane.open:
+            return lane.open[sequence].state
+        if sequence in lane.parked:
+            return lane.parked[sequence].state
+        return self.rows[sequence].state if sequence in self.rows else State.SETTLED
+
+    def put(self, given_input: Input) -> None:
+        self.state()
+        lane = self.lane
+        match given_input:
+            case Input.SKIP:
+                lane.skip(1)
+            case Input.TAKE:
+                lane.take(1, "d")
+            case Input.BLOCK:
+                # Another one of its document waits for a retry in strict order.
+                lane.restore([], [Row(0, "d", State.PARKED, 1000, 1, 4, 0, None)], None)
+                lane.take(1, "d")
+            case Input.PROMOTE:
+                lane.fall_due(1000)
+                first = lane.next_delivery()
+                assert first is not None
+                lane.settle(first, Verdict(Input.DELIVERED, counted=True), 4)
+            case Input.SEND:
+                self.fly()
+            case Input.FALL_DUE:
+                lane.fall_due(1000)
+            case Input.HURRY | Input.AGAIN:
+                lane.send_again(self.sequence, "d", self.rows.get(self.sequence), 1, 500)
+            case Input.GIVE_UP if self.flying is None:
+                lane.abandon(self.sequence)
+            case _:
+                self.settle(Verdict(given_input, counted=given_input is Input.FAIL, due=1000))
+
+
+def test_the_table_is_this_one() -> None:
+    flat = {(state, taken): then for state, row in TRANSITIONS.items() for taken, then in row.items()}
+    assert flat == EXPECTED
+    assert set(TRANSITIONS) == set(State)
+    assert {taken for row in TRANSITIONS.values() for taken in row} == set(Input)
+
+
+@pytest.mark.parametrize(("state", "given_input"), EXPECTED, ids=lambda value: value.name)
+def test_every_entry_of_the_table_can_happen_to_a_lane(state: State, given_input: Input) -> None:
+    walk = Walk()
+    walk.reach(state)
+    assert walk.state() is state
+    walk.put(given_input)
+    assert walk.state() is EXPECTED[state, given_input]
+
+
+UNLISTED = [(state, taken) for state in State for taken in Input if (state, taken) not in EXPECTED]
+
+
+@pytest.mark.parametrize(("state", "given_input"), UNLISTED, ids=lambda value: getattr(value, "name", str(value)))
+def test_what_the_table_does_not_list_is_refused(state: State, given_input: Input) -> None:
+    with pytest.raises(KeyError):
+        TRANSITIONS[state][given_input]
+
+
+@pytest.mark.parametrize(
+    "state", [State.UNREAD, State.BLOCKED, State.OPEN, State.DUE, State.FLYING], ids=lambda s: s.name
+)
+def test_a_retry_of_what_is_on_its_way_changes_nothing(state: State) -> None:
+    walk = Walk()
+    walk.reach(state)
+    walk.state()
+    walk.lane.send_again(walk.sequence, "d", walk.rows.get(walk.sequence), 1, 500)
+    assert walk.state() is state
+    assert walk.lane.changes().rows == {}
