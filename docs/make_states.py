@@ -19,11 +19,11 @@ Generated from the tables in the code by `.venv/bin/python docs/make_states.py`;
 
 
 def page() -> str:
-    stored = ", ".join(f"{state.name} ({int(state)})" for state in (State.PARKED, State.BLOCKED, State.FAILED))
+    stored = ", ".join(f"{state.name} ({int(state)})" for state in (State.AWAITING_RETRY, State.BLOCKED, State.FAILED))
     return (
         HEAD
         + _section("A delivery", delivery.TRANSITIONS)
-        + f"\nStored as exception rows: {stored}. OPEN and FLYING are numbers in the lane's `open` list.\n"
+        + f"\nStored as exception rows: {stored}. OPEN and IN_FLIGHT are numbers in the lane's `open` list.\n"
         + _section("A replay", replay.TRANSITIONS)
         + _document()
     )

@@ -33,7 +33,7 @@ from signalpost_bench.workload import MASTER_KEY, SECRET, Workload
 
 TENANT = 1
 WAITING, TROUBLED, LIVE = 1, range(2, 12), 12
-DOCUMENTS_MOST = 100_000
+MAX_DOCUMENTS = 100_000
 STEP = 100
 """µs between two events."""
 MONTH = 30 * 24 * 3600 * SECOND
@@ -63,7 +63,7 @@ def build_database(folder: Path, events: int, workload: Workload, age: int = 0) 
     connection.pragma("journal_mode", "delete")
     connection.pragma("journal_mode", "off")
     connection.pragma("synchronous", "off")
-    count = min(DOCUMENTS_MOST, events)
+    count = min(MAX_DOCUMENTS, events)
     _write_documents(connection, count, workload, now)
     with _without_index(connection, "event_document"):
         _insert(
@@ -158,7 +158,7 @@ def _write_documents(connection: apsw.Connection, count: int, workload: Workload
     for begin in range(0, count, AT_ONCE):
         ids = [_document_id(number) for number in range(begin, min(begin + AT_ONCE, count))]
         made = (document.created(fields, identity, "bench", created_at) for identity in ids)
-        kept = {(TENANT, each.external_id): document.kept(each, 1, now) for each in made}
+        kept = {(TENANT, each.external_id): document.new_row(each, 1, now) for each in made}
         with connection:
             documents.write(connection, {}, kept)
 
@@ -178,9 +178,9 @@ def _exceptions(events: int, count: int, due_from: int) -> Columns:
     """Half of them parked; each troubled lane has them all along the log."""
     for number, sequence in _troubled(events):
         parked = sequence % 2
-        state, charged = (State.PARKED, 1) if parked else (State.FAILED, 4)
+        state, failed_attempts = (State.AWAITING_RETRY, 1) if parked else (State.FAILED, 4)
         due = due_from + sequence if parked else 0
-        yield TENANT, number, sequence, pack_uuid(_changed(sequence, count)), state, due, charged, 4, 0
+        yield TENANT, number, sequence, pack_uuid(_changed(sequence, count)), state, due, failed_attempts, 4, 0
 
 
 def _attempts(events: int, now: int) -> Columns:

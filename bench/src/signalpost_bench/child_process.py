@@ -15,7 +15,7 @@ import uvloop
 from signalpost_bench.probe import Probe
 from signalpost_bench.results import Stall
 
-ANSWER_MOST_BYTES = 256 * 1024 * 1024
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
 STOP_SECONDS = 20
 
 
@@ -93,7 +93,7 @@ async def _answer(handlers: dict[str, Handler]) -> None:
         return msgspec.to_builtins(probe.longest())
 
     handlers = {**handlers, "stalls": stalls}
-    reader = asyncio.StreamReader(limit=ANSWER_MOST_BYTES)
+    reader = asyncio.StreamReader(limit=MAX_ANSWER_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         question = json.loads(line)

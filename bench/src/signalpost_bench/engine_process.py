@@ -28,7 +28,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.runtime.clock import SystemClock
-from signalpost.runtime.garbage_collector import spare_the_collector
+from signalpost.runtime.garbage_collector import tune_garbage_collector
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
@@ -76,7 +76,7 @@ class Plain:
             )
             for number in range(load.endpoints)
         ]
-        spare_the_collector()  # as `signalpost serve` does
+        tune_garbage_collector()  # as `signalpost serve` does
 
     async def publish(self, events: int) -> int:
         """Change documents `events` times, until the last is committed; when the first was asked."""

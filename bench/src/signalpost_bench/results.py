@@ -72,7 +72,7 @@ def longest_ms(stalls: Sequence[Stall]) -> float:
     return stalls[0].ms if stalls else 0.0
 
 
-P99_LEAST_MS = 100.0
+MIN_P99_MS = 100.0
 P99_OF_LEAST = 500
 """A 99th percentile of fewer arrivals says nothing, and is not judged."""
 _WORST = ("worst_ms", "memory_mb", "wal_mb")
@@ -117,10 +117,10 @@ def latencies(took_ms: Sequence[float]) -> Measured:
 
 def beside(alone: Measured, took_ms: Sequence[float], what: str) -> Measured:
     """The figures of those who are held up by `what` if anybody is, against those of before: their p99 may be twice
-    what it was, or `P99_LEAST_MS`."""
+    what it was, or `MIN_P99_MS`."""
     found = latencies(took_ms)
     before, now = alone.p99_ms or 0.0, found.p99_ms or 0.0
-    most = max(2 * before, P99_LEAST_MS)
+    most = max(2 * before, MIN_P99_MS)
     broken = (
         (f"beside {what} others had a p99 of {now:.1f} ms, and at most {most:.1f} ms are allowed",)
         if now > most and len(took_ms) >= P99_OF_LEAST

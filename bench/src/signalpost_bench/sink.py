@@ -1,6 +1,6 @@
 """The endpoint of a benchmark: answers 204 at once, keeps what came, and checks all of it when it is asked.
 
-Checking waits until the clock has stopped, so that the sink costs each client the same little; beyond `KEPT_MOST`
+Checking waits until the clock has stopped, so that the sink costs each client the same little; beyond `MAX_KEPT`
 requests the oldest are checked while others arrive.
 """
 
@@ -18,7 +18,7 @@ from signalpost_bench.child_process import answer_questions
 from signalpost_bench.flaky_endpoints import Frail, State
 from signalpost_receiver.sign import Signer
 
-KEPT_MOST = 200_000
+MAX_KEPT = 200_000
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 LAST_ANSWER = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"
 _END = b"\r\n\r\n"
@@ -78,7 +78,7 @@ class Book:
         self.count += 1
         if self._signer is not None:
             self._kept.append(got)
-            if len(self._kept) > KEPT_MOST:
+            if len(self._kept) > MAX_KEPT:
                 self._check(self._kept.popleft())
 
     def note_badly(self, how: str) -> None:

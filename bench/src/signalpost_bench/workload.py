@@ -15,7 +15,7 @@ SECRET = "whsec_" + "c2lnbmFscG9zdCBiZW5jaG1hcmsgc2VjcmV0ISEhISE="
 """Of every subscription of a run: the sink verifies with it."""
 MASTER_KEY = bytes(32)
 """Of every database of a run."""
-PAYLOAD_LEAST = 700
+MIN_PAYLOAD = 700
 """Bytes of the smallest event that the workload makes."""
 
 
@@ -47,7 +47,7 @@ class Workload(Struct, frozen=True, kw_only=True):
             "startDate": "2021-11-25",
             "contractValue": 0.0,
             "counterpartyName": "Company A",
-            "additionalFacts": {"note": "x" * min(4_096, max(0, self.payload - PAYLOAD_LEAST)), "currency": "AUD"},
+            "additionalFacts": {"note": "x" * min(4_096, max(0, self.payload - MIN_PAYLOAD)), "currency": "AUD"},
         }
 
 

@@ -21,7 +21,7 @@ from signalpost.commands.workflow import ActOnDocument
 from signalpost.domain import fields
 from signalpost.domain.documents import document, workflow
 from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.version import asked_number
+from signalpost.domain.documents.version import parse_number
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import event_id
 from signalpost.domain.fields import Bad
@@ -158,13 +158,13 @@ class Documents:
         command = PublishVersion(
             tenant_id=self._tenant_id,
             document_id=_uuid(external_id),
-            version_number=asked_number(number),
+            version_number=parse_number(number),
             by=self._name,
         )
         return _number(await self._services.engine.submit(command))
 
     async def _row(self, document_id: str) -> DocumentRow:
-        return document.existing(await self._services.store.document(self._tenant_id, document_id))
+        return document.require_live(await self._services.store.document(self._tenant_id, document_id))
 
     async def _submit(self, command: Command) -> Document:
         return _decode((await self._services.engine.submit(command)).body)

@@ -48,7 +48,7 @@ from signalpost.store.vault import KEY_BYTES, Vault, derive_key
 
 IDLE_SECONDS = 60.0
 """How long a client may take for a body, and between the parts of a stream."""
-SHUTDOWN_GRACE_MOST = 5.5
+MAX_SHUTDOWN_GRACE = 5.5
 """Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
 FILE_THREADS = 4
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
@@ -135,7 +135,7 @@ class Gateway:
         looking = opened.enter_context(ThreadPoolExecutor(1, "disk"))
         self._engine = self._made_engine(store, looking, chance)
         await self._engine.start()
-        opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, SHUTDOWN_GRACE_MOST))
+        opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         opened.push_async_callback(_end, asyncio.create_task(FileRetention(store, files, clock).run()))
         self._services = Services(
             store=store,

@@ -25,7 +25,7 @@ Gateways = Callable[..., GatewayProcess]
 pytestmark = pytest.mark.slow
 MIB = 1024 * 1024
 LARGE = 100 * MIB
-GROWTH_MOST = 24
+MAX_GROWTH = 24
 """MiB: buffers of an upload and a download, and what the allocator keeps of them."""
 KILLS = 5
 
@@ -149,7 +149,7 @@ def test_memory_stays_the_same_while_100_mib_come_and_go(gateways: Gateways, pla
         for number in (2, 3):
             send_large(gateway, document)
             assert fetch_large(gateway, f"/v1/documents/{document}/versions/0.{number}/file") == LARGE
-    assert resident.most - before <= GROWTH_MOST, f"{before} MiB before, {resident.most} MiB at the most"
+    assert resident.most - before <= MAX_GROWTH, f"{before} MiB before, {resident.most} MiB at the most"
 
 
 # --- Crashes ----------------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gateway.tests.patience import PATIENCE
 
-from signalpost.listener.connection_limits import SPARE, Crowd
-from signalpost.listener.request_head import HEAD_MOST_BYTES, HEADERS_MOST
+from signalpost.listener.connection_limits import SPARE, ConnectionLimits
+from signalpost.listener.request_head import MAX_HEAD_BYTES, MAX_HEADERS
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -59,9 +59,9 @@ def refused(answer: bytes, status: int, code: str) -> dict[str, Any]:
     return problem
 
 
-def request(world: "World", line: str, *headers: str, body: bytes = b"") -> bytes:
+def request(world: "World", writer: str, *headers: str, body: bytes = b"") -> bytes:
     length = [f"content-length: {len(body)}"] if body else []
-    lines = [f"{line} HTTP/1.1", "host: x", f"authorization: Bearer {world.key}", *headers, *length]
+    lines = [f"{writer} HTTP/1.1", "host: x", f"authorization: Bearer {world.key}", *headers, *length]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
@@ -95,20 +95,20 @@ def test_a_head_without_end_is_refused_at_the_limit(world: "World", beginning: b
                 connection.settimeout(PATIENCE)
             connection.shutdown(socket.SHUT_WR)
         problem = refused(until_closed(connection), 431, "head_too_large")
-    assert str(HEAD_MOST_BYTES) in problem["detail"]
+    assert str(MAX_HEAD_BYTES) in problem["detail"]
 
 
 def test_a_head_is_limited_in_bytes_and_in_headers_also_if_it_comes_at_once(world: "World") -> None:
     lead = len(request(world, "GET /health/live", "connection: close", "x: "))
-    filling = "x: " + "y" * (HEAD_MOST_BYTES - lead)
+    filling = "x: " + "y" * (MAX_HEAD_BYTES - lead)
     fits = request(world, "GET /health/live", "connection: close", filling)
-    assert len(fits) == HEAD_MOST_BYTES
+    assert len(fits) == MAX_HEAD_BYTES
     assert world.raw(fits).startswith(b"HTTP/1.1 200 ")
     refused(world.raw(request(world, "GET /health/live", "connection: close", filling + "y")), 431, "head_too_large")
-    headers = [f"x{number}: y" for number in range(HEADERS_MOST - 3)]
+    headers = [f"x{number}: y" for number in range(MAX_HEADERS - 3)]
     assert world.raw(request(world, "GET /health/live", "connection: close", *headers)).startswith(b"HTTP/1.1 200 ")
     problem = refused(world.raw(request(world, "GET /health/live", "a: b", "c: d", *headers)), 431, "head_too_large")
-    assert str(HEADERS_MOST) in problem["detail"]
+    assert str(MAX_HEADERS) in problem["detail"]
 
 
 # --- How slow a client may be -----------------------------------------------------------------------------------------
@@ -500,7 +500,7 @@ def test_when_there_is_too_much_work_only_health_is_answered(small: "World") -> 
 
 
 def test_a_crowd_without_anyone_who_waits_lets_nobody_in() -> None:
-    class Member:
+    class LimitedConnection:
         aborted = False
 
         def overdue(self) -> None: ...
@@ -509,13 +509,13 @@ def test_a_crowd_without_anyone_who_waits_lets_nobody_in() -> None:
             self.aborted = True
 
     async def scenario() -> None:
-        crowd = Crowd(10)
-        members = [Member() for _ in range(10 + SPARE)]
-        assert [crowd.enter(member) for member in members] == [True] * len(members)
-        assert [crowd.work(member) for member in members] == [True] * 10 + [False] * SPARE
-        assert not crowd.enter(Member())
-        crowd.leave(members[0])
-        assert crowd.enter(members[0])
-        assert not any(member.aborted for member in members)
+        limits = ConnectionLimits(10)
+        members = [LimitedConnection() for _ in range(10 + SPARE)]
+        assert [limits.enter(connection) for connection in members] == [True] * len(members)
+        assert [limits.work(connection) for connection in members] == [True] * 10 + [False] * SPARE
+        assert not limits.enter(LimitedConnection())
+        limits.leave(members[0])
+        assert limits.enter(members[0])
+        assert not any(connection.aborted for connection in members)
 
     asyncio.run(scenario())

@@ -18,8 +18,8 @@ from uvicorn.server import ServerState
 from signalpost.api.http.asgi import Request, send_answer
 from signalpost.commands.overlay import Answer
 from signalpost.domain.errors import CallerError, Unparseable
-from signalpost.listener.connection_limits import Crowd
-from signalpost.listener.http_connection import Front
+from signalpost.listener.connection_limits import ConnectionLimits
+from signalpost.listener.http_connection import HttpConnection
 from signalpost.runtime.asgi import REFUSAL, Receive, Scope, Send
 
 
@@ -84,22 +84,25 @@ def answers_to(pieces: Sequence[bytes]) -> list[Any]:
 
     async def scenario() -> bytes:
         wire, state = Wire(), ServerState()
-        front = Front(
-            Crowd(10), frozenset(), config=cast(uvicorn.Config, SimpleNamespace(loaded_app=echo)), server_state=state
+        connection = HttpConnection(
+            ConnectionLimits(10),
+            frozenset(),
+            config=cast(uvicorn.Config, SimpleNamespace(loaded_app=echo)),
+            server_state=state,
         )
-        front.connection_made(wire)
+        connection.connection_made(wire)
         for piece in pieces:
-            front.data_received(piece)
+            connection.data_received(piece)
             while not wire.reading:
                 await asyncio.sleep(0)
         for _ in range(100):  # some requests wait for the rest of their bodies
             await asyncio.sleep(0)
-        if not wire.closing and not front.eof_received():
+        if not wire.closing and not connection.eof_received():
             wire.close()
         while state.tasks:
             await asyncio.sleep(0)
         assert wire.closing
-        front.connection_lost(None)
+        connection.connection_lost(None)
         return wire.written
 
     written = asyncio.run(scenario())

@@ -18,15 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from signalpost.api.http.body import BODY_MAX_BYTES
+from signalpost.api.http.body import MAX_BODY_BYTES
 from signalpost.api.resources.imports import PLACES, Line, lines
-from signalpost.commands.command_queues import LINES_OF_TENANT
+from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World
 
 NDJSON = "application/x-ndjson"
-HUGE = b'{"title":"' + b"x" * (2 * BODY_MAX_BYTES) + b'"}\n'
+HUGE = b'{"title":"' + b"x" * (2 * MAX_BODY_BYTES) + b'"}\n'
 
 
 def send(world: "World", body: bytes, **headers: str) -> "Answer":
@@ -155,7 +155,7 @@ def test_a_refused_line_names_its_document_where_it_says_it(world: "World") -> N
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_line_may_have_as_many_bytes_as_a_body(world: "World", more: int) -> None:
-    padding = b" " * (BODY_MAX_BYTES - len(line(1).strip()) + more)
+    padding = b" " * (MAX_BODY_BYTES - len(line(1).strip()) + more)
     (answer,) = imported(world, line(1).strip() + padding + b"\n")
     assert (answer["status"] == 413) == bool(more)
 
@@ -379,7 +379,7 @@ def test_beyond_what_may_wait_lines_are_read_no_further_and_none_is_refused(make
         for number, talk in enumerate(talks):
             talk.send(b"".join(line(number * PLACES + each) for each in range(PLACES)))
         for _ in range(5):  # it grows no further
-            world.wait_until(lambda: world.waiting() == LINES_OF_TENANT)
+            world.wait_until(lambda: world.waiting() == MAX_BACKGROUND_OF_TENANT)
         other.execute("ROLLBACK")
         other.close()
         for talk in talks:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.api.http.multipart import HEADER_MOST_BYTES, TEXT_MOST_BYTES, read_form
+from signalpost.api.http.multipart import MAX_HEADER_BYTES, MAX_TEXT_BYTES, read_form
 from signalpost.domain.errors import CallerError, Invalid, Unparseable
 from signalpost.domain.fields import Bad
 
@@ -88,7 +88,7 @@ def test_a_second_file_is_refused_and_a_nameless_part_too() -> None:
 
 
 def test_texts_are_bounded_and_must_be_utf8() -> None:
-    assert errors(form(FILE, part("publish", b"x" * (TEXT_MOST_BYTES + 1)))) == [
+    assert errors(form(FILE, part("publish", b"x" * (MAX_TEXT_BYTES + 1)))) == [
         ("/publish", "wrong_length"), ("/publish", "wrong_type"),
     ]  # fmt: skip
     assert errors(form(FILE, part("publish", b"\xff"))) == [("/publish", "invalid_utf8")]
@@ -131,7 +131,7 @@ def test_a_form_that_breaks_off_is_refused(cut: int) -> None:
         b"no form at all",
         b"\r\n\r\n\r\n",
         b"{}",
-        form(part("file", b"x", "; x=" + "y" * HEADER_MOST_BYTES)),
+        form(part("file", b"x", "; x=" + "y" * MAX_HEADER_BYTES)),
         form(part("file", b"x", "\r\nx: y" * 100)),
         f"--{BOUNDARY}\r\nno colon\r\n\r\nx\r\n--{BOUNDARY}--\r\n".encode(),
         f"--{BOUNDARY}\r\n: no name\r\n\r\nx\r\n--{BOUNDARY}--\r\n".encode(),

@@ -14,7 +14,7 @@ from signalpost.commands import command_queues
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import TooMany, Unavailable
-from signalpost.engine.committer import BATCH_MOST
+from signalpost.engine.committer import MAX_BATCH
 from signalpost.runtime.asgi import ARRIVED, Message
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Flood:
         world.wait_until(lambda: self.refused > 0 and world.waiting() == MOST)
 
     async def _create_all(self) -> None:
-        await asyncio.gather(*(self._create() for _ in range(MOST + 2 * BATCH_MOST)))
+        await asyncio.gather(*(self._create() for _ in range(MOST + 2 * MAX_BATCH)))
 
     async def _create(self) -> None:
         documents = self.world.gateway.documents
@@ -93,7 +93,7 @@ def test_what_was_not_refused_is_made_and_operators_do_not_wait_behind_it(flood:
         starts_after = subscribed.result()
     assert flood.made >= MOST
     assert world.last() == flood.made
-    assert starts_after <= 3 * BATCH_MOST, "it was made with one of the next batches"
+    assert starts_after <= 3 * MAX_BATCH, "it was made with one of the next batches"
 
 
 def _subscribe(world: "World") -> int:

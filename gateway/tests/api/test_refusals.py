@@ -2,7 +2,7 @@
 
 import asyncio
 
-from signalpost.api.http.refusal_throttle import A_SECOND, Refusals
+from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, Refusals
 from signalpost.domain.timestamps import SECOND
 
 
@@ -24,11 +24,11 @@ def test_a_seconds_worth_is_told_at_once_and_more_waits_for_its_turn() -> None:
         told.append(number)
 
     async def scenario() -> None:
-        refused = [asyncio.create_task(refuse(number)) for number in range(A_SECOND + 3)]
+        refused = [asyncio.create_task(refuse(number)) for number in range(REFUSALS_PER_SECOND + 3)]
         await asyncio.sleep(0)
-        assert told == list(range(A_SECOND))
+        assert told == list(range(REFUSALS_PER_SECOND))
         await asyncio.gather(*refused)
-        assert told == list(range(A_SECOND + 3))
+        assert told == list(range(REFUSALS_PER_SECOND + 3))
         clock.now += SECOND
         later = asyncio.create_task(refuse(-1))
         await asyncio.sleep(0)

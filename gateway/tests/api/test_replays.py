@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.domain.delivery.replay import RUNNING_MOST
+from signalpost.domain.delivery.replay import MAX_RUNNING
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -34,7 +34,7 @@ def test_only_so_many_run_at_a_time(world: "World") -> None:
     path = f"/v1/subscriptions/{world.create_subscription()['id']}/replays"
     world.create_document()
     world.send("PATCH", path.removesuffix("/replays"), {"eventTypes": ["documentUpdated"]}).ok()
-    started = [world.send("POST", path, ALL) for _ in range(RUNNING_MOST)]
+    started = [world.send("POST", path, ALL) for _ in range(MAX_RUNNING)]
     assert {answer.status for answer in started} == {202}
     world.refuses("POST", path, ALL, status=409, code="too_many_replays")
     first = started[0]
@@ -44,7 +44,7 @@ def test_only_so_many_run_at_a_time(world: "World") -> None:
     assert world.send("POST", path, ALL).status == 202
     listed = world.get(f"{path}?limit=1").ok()
     assert [each["state"] for each in listed["data"]] == ["running"]
-    assert len(world.get(f"{path}?limit=250&cursor={listed['next']}").ok()["data"]) == RUNNING_MOST
+    assert len(world.get(f"{path}?limit=250&cursor={listed['next']}").ok()["data"]) == MAX_RUNNING
 
 
 def test_a_replay_of_a_subscription_that_goes_meanwhile_is_not_there(world: "World") -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.api.resources.uploads import FILE_MOST_BYTES
+from signalpost.api.resources.uploads import MAX_FILE_BYTES
 from signalpost.domain.timestamps import parse_timestamp
 from signalpost.files.content_types import KINDS
 
@@ -243,16 +243,16 @@ def test_only_kinds_of_the_setting_are_taken(make_world: Callable[..., "World"])
 
 def test_a_file_of_the_limit_is_taken_and_one_byte_more_is_refused_as_it_comes(world: "World") -> None:
     path = new_document(world)
-    content = b"a" * FILE_MOST_BYTES
+    content = b"a" * MAX_FILE_BYTES
     assert upload(world, path, content).ok(201) == {"number": "0.1"}
     refuses(world, path, form(content + b"a"), status=413, code="file_too_large")
-    assert world.get(f"{path}/versions").ok()["data"][0]["size"] == FILE_MOST_BYTES
+    assert world.get(f"{path}/versions").ok()["data"][0]["size"] == MAX_FILE_BYTES
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(world: "World") -> None:
     head = (
         f"POST {new_document(world)}/versions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.key}\r\n"
-        f"content-type: multipart/form-data; boundary=x\r\ncontent-length: {FILE_MOST_BYTES * 2}\r\n\r\n"
+        f"content-type: multipart/form-data; boundary=x\r\ncontent-length: {MAX_FILE_BYTES * 2}\r\n\r\n"
     )
     assert world.raw(head.encode(), 2).startswith(b"HTTP/1.1 413 ")
 
@@ -263,7 +263,7 @@ def test_without_a_length_it_is_bounded_too(world: "World") -> None:
         f"POST {path}/versions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.key}\r\nconnection: close\r\n"
         f"content-type: multipart/form-data; boundary={BOUNDARY}\r\ntransfer-encoding: chunked\r\n\r\n"
     ).encode()
-    body = form(b"a" * (FILE_MOST_BYTES + 1))
+    body = form(b"a" * (MAX_FILE_BYTES + 1))
     chunks = b"".join(
         b"%x\r\n%b\r\n" % (len(part), part)
         for part in (body[at : at + 1_000_000] for at in range(0, len(body), 1_000_000))

@@ -29,7 +29,7 @@ Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 NOWHERE = "http://127.0.0.1:9"
 """Allowed as a target; nothing listens there."""
-COMMAND_MOST = 5 * PATIENCE
+MAX_COMMAND = 5 * PATIENCE
 """Seconds after which a command is taken for one that does not end; a benchmark takes long."""
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["__main__", "gateway.tests.cli.child", *child.LIBRARIES])
@@ -50,7 +50,7 @@ def run(*arguments: str, code: int = 0, stdin: str = "", **more: str) -> Done:
             (folder / name).write_text(content)
         process = _FORKS.Process(target=child.command, args=(arguments, environment(**more), folder), daemon=True)
         process.start()
-        process.join(COMMAND_MOST)
+        process.join(MAX_COMMAND)
         shown, said = ((folder / name).read_text() for name in ("stdout", "stderr"))
     if process.exitcode is None:
         process.kill()
@@ -98,7 +98,7 @@ def following(data_dir: Path, *arguments: str) -> Iterator[Callable[[], Any]]:
     )
     assert process.stdout is not None
     stdout = process.stdout
-    patience = threading.Timer(COMMAND_MOST, process.kill)
+    patience = threading.Timer(MAX_COMMAND, process.kill)
     patience.start()
     try:
         # It says nothing when it is ready. It asks twice where the log ends; what comes later it shows.

@@ -8,7 +8,7 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, Endpoint, Run, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.domain.delivery.replay import RUNNING_MOST
+from signalpost.domain.delivery.replay import MAX_RUNNING
 
 pytestmark = pytest.mark.slow
 AGO = ("--since", "1h")
@@ -94,10 +94,10 @@ def test_a_subscription_that_takes_no_more_is_left_out_and_named(run: Run, pause
         b'{"from": "2026-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "status": "all"}',
         {"authorization": f"Bearer {key}", "content-type": "application/json"},
     )
-    for _ in range(RUNNING_MOST):
+    for _ in range(MAX_RUNNING):
         urlopen(asked).close()
     refused = run("replay", *AGO, "--all", code=1)
-    assert f"Some subscriptions were left out:\n  {paused}: {RUNNING_MOST} replays" in refused.stderr
+    assert f"Some subscriptions were left out:\n  {paused}: {MAX_RUNNING} replays" in refused.stderr
 
 
 def test_what_is_not_there_or_wrong_is_said(run: Run, subscription: str, document: str) -> None:

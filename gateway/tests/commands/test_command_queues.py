@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.commands.command_queues import FEW, MOST, Intake, Queue
+from signalpost.commands.command_queues import ALWAYS_ALLOWED, MOST, CommandQueues, Queue
 from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import TooMany
 
@@ -15,8 +15,8 @@ ADDED = st.lists(st.tuples(st.integers(1, 4), QUEUES), max_size=60)
 Item = tuple[int, Queue, int]
 
 
-def filled(added: list[tuple[int, Queue]]) -> Intake[Item]:
-    intake: Intake[Item] = Intake()
+def filled(added: list[tuple[int, Queue]]) -> CommandQueues[Item]:
+    intake: CommandQueues[Item] = CommandQueues()
     for number, (tenant_id, queue) in enumerate(added):
         intake.add(tenant_id, queue, (tenant_id, queue, number))
     return intake
@@ -52,9 +52,11 @@ def test_no_tenant_waits_for_more_than_one_turn_of_each_other(added: list[tuple[
 
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 50))
 def test_within_a_tenant_no_kind_starves_another(control: int, documents: int, lines: int) -> None:
-    intake = filled([(1, Queue.LINE)] * lines + [(1, Queue.DOCUMENT)] * documents + [(1, Queue.CONTROL)] * control)
+    intake = filled(
+        [(1, Queue.BACKGROUND)] * lines + [(1, Queue.DOCUMENT)] * documents + [(1, Queue.CONTROL)] * control
+    )
     order = [queue for _, queue, _ in intake.take(1_000)]
-    for queue, every in ((Queue.CONTROL, 2), (Queue.DOCUMENT, 4), (Queue.LINE, 4)):
+    for queue, every in ((Queue.CONTROL, 2), (Queue.DOCUMENT, 4), (Queue.BACKGROUND, 4)):
         at = [place for place, each in enumerate(order) if each is queue]
         gaps = [later - earlier for earlier, later in zip([-1, *at], at, strict=False)]
         assert all(gap <= every for gap in gaps), order
@@ -79,11 +81,11 @@ def test_a_few_of_each_tenant_may_wait_whatever_others_have(came: list[int], mos
         try:
             intake.check(tenant_id, Queue.DOCUMENT, most)
         except TooMany:
-            assert waiting[tenant_id] >= max(FEW, 4 * (most - waiting.total()))
+            assert waiting[tenant_id] >= max(ALWAYS_ALLOWED, 4 * (most - waiting.total()))
         else:
             intake.add(tenant_id, Queue.DOCUMENT, (tenant_id, Queue.DOCUMENT, number))
             waiting[tenant_id] += 1
-    assert waiting.total() <= most + 6 * FEW
+    assert waiting.total() <= most + 6 * ALWAYS_ALLOWED
 
 
 def test_what_operators_ask_for_is_taken_although_no_document_may_wait_any_more() -> None:

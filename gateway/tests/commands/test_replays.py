@@ -9,7 +9,7 @@ import pytest
 from signalpost.commands.overlay import Answer, Batch, Command, IdempotencyKey, Numbers, Tenant
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
-from signalpost.domain.delivery.replay import RUNNING_MOST, Replay, ReplayState
+from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayState
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.timestamps import SECOND, format_timestamp
@@ -117,7 +117,7 @@ def test_its_range_lies_within_what_the_subscription_gets_and_the_log() -> None:
 
 def test_only_so_many_of_a_subscription_run_at_a_time() -> None:
     desk = Desk()
-    for number in range(RUNNING_MOST):
+    for number in range(MAX_RUNNING):
         desk.start(number)
     with pytest.raises(Conflict) as caught:
         desk.start(99)

@@ -6,12 +6,12 @@ from typing import cast
 
 import pytest
 
-from signalpost.commands.command_queues import LINES_OF_TENANT, MOST, Queue
+from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MOST, Queue
 from signalpost.commands.documents import DeleteDocument
 from signalpost.commands.overlay import Answer, Command
 from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import NotFound, TooMany, Unavailable
-from signalpost.engine.committer import BATCH_MOST, Committer
+from signalpost.engine.committer import MAX_BATCH, Committer
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
 
@@ -97,7 +97,7 @@ def test_tenants_take_turns_in_a_batch() -> None:
 
     async def scenario() -> None:
         committer = _committer(book)
-        flood = [committer.submit(_command(1)) for _ in range(2 * BATCH_MOST)]
+        flood = [committer.submit(_command(1)) for _ in range(2 * MAX_BATCH)]
         await asyncio.gather(*flood, committer.submit(_command(2)))
 
     asyncio.run(scenario())
@@ -122,13 +122,13 @@ def test_beyond_what_may_wait_a_command_is_refused_at_once_and_told_when_to_come
 
 
 def test_a_line_of_an_import_waits_for_its_place_and_is_never_refused() -> None:
-    most = LINES_OF_TENANT
+    most = MAX_BACKGROUND_OF_TENANT
     waited = []
 
     async def read(committer: Committer, count: int) -> list[Answer]:
         answers = []
         for _ in range(count):
-            answers.append(await committer.enqueue_line(_command()))
+            answers.append(await committer.enqueue_background(_command()))
             waited.append(committer.waiting)
         return [await answer for answer in answers]
 
@@ -156,7 +156,7 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
     async def scenario() -> None:
         committer = _committer(book)
         single = asyncio.ensure_future(committer.submit(DeleteDocument(tenant_id=1, document_id=SINGLE, caller=0)))
-        lines = [await committer.enqueue_line(_command()) for _ in range(LINES_OF_TENANT)]
+        lines = [await committer.enqueue_background(_command()) for _ in range(MAX_BACKGROUND_OF_TENANT)]
         await asyncio.gather(single, *lines)
 
     asyncio.run(scenario())
@@ -166,8 +166,8 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
 def test_a_stop_ends_the_wait_of_a_line() -> None:
     async def scenario() -> None:
         committer = _committer(Book(_done))
-        lines = [await committer.enqueue_line(_command()) for _ in range(LINES_OF_TENANT)]
-        late = asyncio.ensure_future(committer.enqueue_line(_command()))
+        lines = [await committer.enqueue_background(_command()) for _ in range(MAX_BACKGROUND_OF_TENANT)]
+        late = asyncio.ensure_future(committer.enqueue_background(_command()))
         await committer.close()
         assert [await line for line in lines] == [Answer(204)] * len(lines)
         with pytest.raises(Unavailable, match="stopping"):

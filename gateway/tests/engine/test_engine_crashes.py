@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from gateway.tests.engine.world import BROKEN, HANG, REFUSED, TENANT, Call, Life, Reply, World, types
+from gateway.tests.engine.world import BROKEN, HANG, REFUSED, TENANT, Life, Reply, RequestContext, World, types
 
 from signalpost.commands.overlay import Command
 from signalpost.commands.subscriptions import PatchSubscription
@@ -49,10 +49,10 @@ class Auditor:
                 elif counted:
                     self._counted[host, sequence] = self._counted.get((host, sequence), 0) + 1
             for row in world.deliveries(host).values():
-                if row.state == State.PARKED:
+                if row.state == State.AWAITING_RETRY:
                     self._due[host, row.sequence] = row.due
 
-    def check(self, call: Call) -> None:
+    def check(self, call: RequestContext) -> None:
         key = (call.host, call.sequence)
         assert key not in self._settled, f"recorded as delivered, and sent again: {call}"
         known = self._counted.get(key, 0)
@@ -63,7 +63,7 @@ class Auditor:
         identity = self._bodies.setdefault(call.sequence, (call.event_id, call.body))
         assert identity == (call.event_id, call.body)
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: RequestContext) -> None:
         key = (call.host, call.sequence)
         if call.delivered:
             self._settled.add(key)

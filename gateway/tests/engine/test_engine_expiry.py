@@ -12,7 +12,7 @@ from signalpost.domain.documents.document import decode
 from signalpost.domain.documents.workflow import Action, Given
 from signalpost.domain.errors import Conflict, Unavailable
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.committer import BATCH_MOST
+from signalpost.engine.committer import MAX_BATCH
 from signalpost.engine.maintenance import expiry
 from signalpost.engine.maintenance.disk_reserve import LOOK_EVERY, MB
 
@@ -122,7 +122,7 @@ def test_a_paused_one_expires_without_a_word_and_says_so_when_it_is_resumed(worl
 
 def test_many_expire_at_once_each_with_one_event(world: World) -> None:
     """In parts of a commit each, so that a client's change waits for no more than that."""
-    assert expiry.BATCH <= BATCH_MOST
+    assert expiry.BATCH <= MAX_BATCH
 
     async def scenario(life: Life) -> None:
         names = [f"n{number}" for number in range(3 * expiry.BATCH + 1)]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 import msgspec
-from gateway.tests.engine.world import HANG, REFUSED, TENANT, Call, Life, Reply, World
+from gateway.tests.engine.world import HANG, REFUSED, TENANT, Life, Reply, RequestContext, World
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.breaker import Breaker
@@ -144,7 +144,7 @@ def test_a_thousand_endpoints_that_come_back_begin_with_one_each_and_double_ever
         health = msgspec.json.encode(Health(breaker, "status: 503"))
         world.query("UPDATE lane SET head = 0, open = x'', health = ?", health)
 
-    def answer(call: Call) -> Reply:
+    def answer(call: RequestContext) -> Reply:
         step = int((call.at - recovered.setdefault(call.host, call.at)) * SECOND / DOUBLES_EVERY)
         seen.add((step, world.endpoint(call.host).in_flight))
         return Reply(after=0.5)

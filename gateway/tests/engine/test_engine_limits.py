@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from gateway.tests.engine.world import BROKEN, HANG, TENANT, Call, Life, Reply, World
+from gateway.tests.engine.world import BROKEN, HANG, TENANT, Life, Reply, RequestContext, World
 
 from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.domain.delivery.slots import DEFAULTS
@@ -220,7 +220,7 @@ async def _resume_before_live(world: World, life: Life, each: int) -> None:
     """Resume those behind, each with so many to send, and right after them publish the one that `live` wants."""
     order: list[str] = []
 
-    def note(call: Call) -> Reply:
+    def note(call: RequestContext) -> Reply:
         order.append(call.host)
         return Reply()
 
@@ -335,8 +335,8 @@ def test_sending_stops_while_too_much_is_not_recorded_and_goes_on_after_that(wor
         await life.create(*(f"d{number}" for number in range(2_500)))
         world.faults.record = Unavailable("The disk is full.")
         await asyncio.sleep(60)
-        assert world.endpoint("a").successes <= lane_worker.UNRECORDED_MOST + 128
-        assert world.endpoint("a").successes >= lane_worker.UNRECORDED_MOST
+        assert world.endpoint("a").successes <= lane_worker.MAX_UNRECORDED + 128
+        assert world.endpoint("a").successes >= lane_worker.MAX_UNRECORDED
         assert "cannot be recorded since" in (life.engine.trouble or "")
         world.faults.record = None
         await life.until(lambda: world.endpoint("a").successes == 2_500)
@@ -359,7 +359,7 @@ def test_what_a_process_has_not_recorded_is_bounded_over_all_its_lanes(world: Wo
         world.faults.record = Unavailable("The disk is full.")
         await asyncio.sleep(60)
         sent = sum(len(world.endpoint(host).calls) for host in hosts)
-        assert sent <= dispatcher.UNRECORDED_MOST + DEFAULTS.process
+        assert sent <= dispatcher.MAX_UNRECORDED + DEFAULTS.process
 
     async def later(life: Life) -> None:
         world.faults.record = None

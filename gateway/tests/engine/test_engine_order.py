@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from gateway.tests.engine.world import BROKEN, Call, Life, Reply, World, seconds_between
+from gateway.tests.engine.world import BROKEN, Life, Reply, RequestContext, World, seconds_between
 
 from signalpost.domain.delivery.delivery import State
 
@@ -93,7 +93,7 @@ def test_ten_thousand_events_of_one_document_stop_no_other_c17(world: World, ord
 
     world.crash(scenario)
     world.run(later)
-    seen: dict[int, list[Call]] = {}
+    seen: dict[int, list[RequestContext]] = {}
     for call in world.endpoint("a").calls:
         seen.setdefault(call.sequence, []).append(call)
     assert len(seen) == many + 200

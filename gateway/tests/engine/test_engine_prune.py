@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from gateway.tests.engine.world import BROKEN, HANG, Call, Life, Reply, World
+from gateway.tests.engine.world import BROKEN, HANG, Life, Reply, RequestContext, World
 
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite import maintenance
@@ -91,7 +91,7 @@ def test_a_lane_that_had_them_wait_for_a_retry_says_how_many_it_lost(world: Worl
 def test_a_lane_that_had_them_on_their_way_says_how_many_it_lost(world: World) -> None:
     """It took them in, and a crash came before they were answered."""
 
-    def first_alone(call: Call) -> Reply:
+    def first_alone(call: RequestContext) -> Reply:
         return Reply() if call.sequence == 1 else HANG
 
     async def before(life: Life) -> None:

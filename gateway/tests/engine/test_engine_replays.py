@@ -4,7 +4,7 @@ import asyncio
 from random import Random
 
 import pytest
-from gateway.tests.engine.world import BROKEN, REFUSED, TENANT, Call, Life, Reply, World, types
+from gateway.tests.engine.world import BROKEN, REFUSED, TENANT, Life, Reply, RequestContext, World, types
 
 from signalpost.commands.replays import StartReplay
 from signalpost.commands.subscriptions import PatchSubscription
@@ -17,7 +17,7 @@ from signalpost.store.store import LaneFlush
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 
-def replayed(world: World, host: str = "a") -> list[Call]:
+def replayed(world: World, host: str = "a") -> list[RequestContext]:
     return [call for call in world.endpoint(host).calls if call.replay]
 
 
@@ -53,7 +53,7 @@ def test_what_failed_is_sent_again_and_marked_with_four_attempts_each(world: Wor
         calls = [call for call in replayed(world) if call.sequence == sequence]
         assert [call.attempt for call in calls] == attempts
         assert [a.run for a in world.attempts("a", sequence)] == [0] + [1] * len(attempts)
-    assert {s: (r.state, r.charged, r.run) for s, r in world.deliveries("a").items()} == {
+    assert {s: (r.state, r.failed_attempts, r.run) for s, r in world.deliveries("a").items()} == {
         1: (State.FAILED, 4, 1),
         3: (State.FAILED, 4, 1),
     }
@@ -310,7 +310,7 @@ def test_a_stop_leaves_the_rest_of_a_replay_to_the_next_start(world: World) -> N
         assert (found.state, found.queued) == (ReplayState.FINISHED, 3_000)
 
     world.run(first)
-    waiting = [row for row in world.deliveries("a").values() if row.state == State.PARKED]
+    waiting = [row for row in world.deliveries("a").values() if row.state == State.AWAITING_RETRY]
     assert len(waiting) < 1_000
     world.run(second)
     delivered = [call.sequence for call in replayed(world) if call.delivered]
@@ -325,10 +325,10 @@ class Watched:
 
     def __init__(self, world: World, life: Life) -> None:
         self.most = 0
-        (self._runner,) = life.engine._runners
+        (self._runner,) = life.engine._workers
         world.checks.append(self.look)
 
-    def look(self, _call: Call) -> None:
+    def look(self, _call: RequestContext) -> None:
         lane = self._runner.lane
         self.most = max(self.most, len(lane.parked) + lane.blocked)
 
@@ -521,13 +521,13 @@ class Auditor:
             self._known.setdefault(sequence, []).append(failure)
         assert all(failures.count(None) <= 1 for failures in self._known.values()), "delivered twice, recorded twice"
 
-    def check(self, call: Call) -> None:
+    def check(self, call: RequestContext) -> None:
         if call.replay:
             failures = self._known.get(call.sequence, [])
             assert None not in failures, f"recorded as delivered, and sent again: {call}"
             assert len(failures) < 4, f"all attempts were used: {call}"
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: RequestContext) -> None:
         if call.replay and call.outcome is not None and call.outcome.failure != "cut":
             self._known.setdefault(call.sequence, []).append(call.outcome.failure)
 

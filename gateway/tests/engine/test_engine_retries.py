@@ -34,7 +34,7 @@ def test_four_attempts_at_10_60_and_300_seconds_and_then_it_is_given_up_c16(worl
             calls = world.endpoint("a").of(sequence)
             assert [call.attempt for call in calls] == [1, 2, 3, 4]
             row = world.deliveries("a")[sequence]
-            assert (row.state, row.charged, row.run) == (State.FAILED, 4, 0)
+            assert (row.state, row.failed_attempts, row.run) == (State.FAILED, 4, 0)
             attempts = life.attempts("a", sequence)
             assert [(a.number, a.counted) for a in attempts] == [(1, 1), (2, 1), (3, 1), (4, 1)]
             waits = seconds_between(calls)
@@ -215,14 +215,14 @@ def test_a_retry_by_hand_of_a_parked_one_is_extra_and_its_schedule_stays(world: 
         assert world.endpoint("a").calls[2].at - asked_at < 0.2
         await life.until_recorded()
         row = world.deliveries("a")[1]
-        assert (row.state, row.due, row.charged) == (State.PARKED, due, 2)
+        assert (row.state, row.due, row.failed_attempts) == (State.AWAITING_RETRY, due, 2)
         await asyncio.sleep(1_000)
         calls = world.endpoint("a").of(1)
         assert len(calls) == 5
         assert not any(call.replay for call in calls)
         assert [a.counted for a in life.attempts("a", 1)] == [1, 1, 0, 1, 1]
         assert 0 <= world.wall_at(calls[3].at) - due < 0.1 * SECOND
-        assert world.deliveries("a")[1].charged == 4
+        assert world.deliveries("a")[1].failed_attempts == 4
 
     world.run(scenario)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from gateway.tests.acceptance.page import verify_signature
-from gateway.tests.engine.world import BROKEN, TENANT, Call, Life, Reply, World
+from gateway.tests.engine.world import BROKEN, TENANT, Life, Reply, RequestContext, World
 
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 
@@ -24,20 +24,20 @@ def promote(world: World) -> PromoteSecret:
     return PromoteSecret(tenant_id=TENANT, subscription_id=world.ids["a"])
 
 
-def fits(call: Call, secret: str) -> bool:
+def fits(call: RequestContext, secret: str) -> bool:
     return bool(verify_signature(call.body, call.headers, secret.encode()))
 
 
-def alternate_fits(call: Call, secret: str) -> bool:
+def alternate_fits(call: RequestContext, secret: str) -> bool:
     alternate = call.headers.get("plexus-webhook-signature-alternate", "")
     return bool(verify_signature(call.body, {"plexus-webhook-signature": alternate}, secret.encode()))
 
 
-def in_overlap(call: Call) -> bool:
+def in_overlap(call: RequestContext) -> bool:
     return fits(call, OLD) and alternate_fits(call, NEW) and call.headers["webhook-signature"].count("v1,") == 2
 
 
-def only(call: Call, secret: str) -> bool:
+def only(call: RequestContext, secret: str) -> bool:
     alone = "plexus-webhook-signature-alternate" not in call.headers
     return fits(call, secret) and alone and call.headers["webhook-signature"].count("v1,") == 1
 

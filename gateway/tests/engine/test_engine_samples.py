@@ -10,7 +10,7 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import TooMany
 from signalpost.domain.event import Event, EventType
-from signalpost.engine.engine import TESTS_MOST
+from signalpost.engine.engine import MAX_TESTS
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -105,19 +105,19 @@ def test_only_so_many_are_under_way_and_each_that_ends_makes_room(world: World) 
     async def scenario(life: Life) -> None:
         await life.subscribe("a")
         world.endpoint("a").answers(HANG)
-        running = [asyncio.ensure_future(try_out(life)) for _ in range(TESTS_MOST)]
+        running = [asyncio.ensure_future(try_out(life)) for _ in range(MAX_TESTS)]
         await asyncio.sleep(1)
         with pytest.raises(TooMany) as refused:
             await try_out(life)
         assert refused.value.retry_after > 0
-        assert len(world.endpoint("a").calls) == TESTS_MOST
+        assert len(world.endpoint("a").calls) == MAX_TESTS
         running[0].cancel()
         await asyncio.sleep(1)
         with pytest.raises(TooMany):
             await try_out(life)  # nobody waits for it any more, and still it is under way
         await asyncio.gather(*running, return_exceptions=True)
         world.endpoint("a").answers(Reply())
-        assert [(await try_out(life)).failure for _ in range(2 * TESTS_MOST)] == [None] * 2 * TESTS_MOST
+        assert [(await try_out(life)).failure for _ in range(2 * MAX_TESTS)] == [None] * 2 * MAX_TESTS
 
     world.run(scenario)
 
@@ -146,4 +146,4 @@ def test_one_that_the_end_of_the_gateway_cuts_says_so(world: World) -> None:
         await asyncio.sleep(1)
 
     world.run(scenario, grace=1.0)
-    assert asked[0].result().failure is Failure.CUT
+    assert asked[0].result().failure is Failure.INTERRUPTED

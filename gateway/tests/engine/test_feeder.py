@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane import Lane, Row
 from signalpost.domain.delivery.replay import Replay, ReplayState
-from signalpost.engine.lanes.replay_feeder import Feeder
+from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.store import Candidate, Fed, Feed
 
 STEADY, WALL = 5, 7
@@ -27,53 +27,53 @@ def found(cursor: int, *sequences: int) -> Fed:
 
 
 def test_a_part_is_queued_and_how_far_it_came_is_to_be_recorded_once() -> None:
-    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
-    feeder.queue(lane, asked(replay(1)), found(4, 2, 4), STEADY, WALL)
+    lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
+    replay_feeder.queue(lane, asked(replay(1)), found(4, 2, 4), STEADY, WALL)
     further = replace(replay(1), cursor=4, queued=2)
-    assert feeder.changes() == (further,)
-    assert feeder.changes() == ()
-    assert feeder.next == further
+    assert replay_feeder.changes() == (further,)
+    assert replay_feeder.changes() == ()
+    assert replay_feeder.next == further
     assert lane.changes().rows == {
-        sequence: Row(sequence, "d", State.PARKED, STEADY, 0, 4, 1, None) for sequence in (2, 4)
+        sequence: Row(sequence, "d", State.AWAITING_RETRY, STEADY, 0, 4, 1, None) for sequence in (2, 4)
     }
 
 
 def test_what_the_lane_leaves_as_it_is_does_not_count() -> None:
-    lane, feeder = Lane(3, strict=False), Feeder([replay(1)])
+    lane, replay_feeder = Lane(3, strict=False), ReplayFeeder([replay(1)])
     lane.take(4, "d")
-    feeder.queue(lane, asked(replay(1)), found(5, 3, 4, 5), STEADY, WALL)
-    assert [each.queued for each in feeder.changes()] == [1]
+    replay_feeder.queue(lane, asked(replay(1)), found(5, 3, 4, 5), STEADY, WALL)
+    assert [each.queued for each in replay_feeder.changes()] == [1]
 
 
 def test_the_oldest_goes_first_until_it_is_finished() -> None:
-    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
-    feeder.follow(replay(2))
-    feeder.queue(lane, asked(replay(1)), found(8, 8), STEADY, WALL)
-    assert feeder.next == replace(replay(1), cursor=8, queued=1)
-    feeder.queue(lane, asked(feeder.next), found(9, 9), STEADY, WALL)
-    assert feeder.next == replay(2)
-    [finished] = feeder.changes()
+    lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
+    replay_feeder.follow(replay(2))
+    replay_feeder.queue(lane, asked(replay(1)), found(8, 8), STEADY, WALL)
+    assert replay_feeder.next == replace(replay(1), cursor=8, queued=1)
+    replay_feeder.queue(lane, asked(replay_feeder.next), found(9, 9), STEADY, WALL)
+    assert replay_feeder.next == replay(2)
+    [finished] = replay_feeder.changes()
     assert (finished.state, finished.queued, finished.finished_at) == (ReplayState.FINISHED, 2, WALL)
 
 
 def test_one_that_is_known_keeps_its_place_when_its_start_is_told_again() -> None:
     """A lane that was loaded anew may have read it already."""
-    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
-    feeder.queue(lane, asked(replay(1)), found(8), STEADY, WALL)
-    feeder.follow(replay(1))
-    assert feeder.next == replace(replay(1), cursor=8)
+    lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
+    replay_feeder.queue(lane, asked(replay(1)), found(8), STEADY, WALL)
+    replay_feeder.follow(replay(1))
+    assert replay_feeder.next == replace(replay(1), cursor=8)
 
 
 def test_an_answer_that_comes_after_the_cancellation_is_dropped() -> None:
-    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
-    feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))
-    feeder.queue(lane, asked(replay(1)), found(8, 3), STEADY, WALL)
-    assert (feeder.next, feeder.changes(), lane.changed) == (None, (), False)
+    lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
+    replay_feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))
+    replay_feeder.queue(lane, asked(replay(1)), found(8, 3), STEADY, WALL)
+    assert (replay_feeder.next, replay_feeder.changes(), lane.changed) == (None, (), False)
 
 
 def test_what_was_queued_before_the_cancellation_is_still_recorded() -> None:
-    lane, feeder = Lane(9, strict=False), Feeder([replay(1)])
-    feeder.queue(lane, asked(replay(1)), found(8, 3), STEADY, WALL)
-    feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))
-    assert feeder.next is None
-    assert [each.queued for each in feeder.changes()] == [1]
+    lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
+    replay_feeder.queue(lane, asked(replay(1)), found(8, 3), STEADY, WALL)
+    replay_feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))
+    assert replay_feeder.next is None
+    assert [each.queued for each in replay_feeder.changes()] == [1]

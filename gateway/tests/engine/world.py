@@ -30,7 +30,7 @@ from signalpost.domain.request import Request
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
-from signalpost.engine.lanes.log_cache import BYTES_MOST
+from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB, DiskReserve
 from signalpost.store.sqlite.codec import unpack_sequences
 from signalpost.store.sqlite.store import Executors, SqliteStore
@@ -68,7 +68,7 @@ REFUSED = Reply(failure=Failure.CONNECT)
 BROKEN = Reply(status=500)
 
 
-class Call:
+class RequestContext:
     """One request that an endpoint saw."""
 
     def __init__(self, host: str, request: Request, at: float, life: int) -> None:
@@ -103,8 +103,8 @@ class Endpoint:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.answer: Callable[[Call], Reply] = lambda _call: Reply()
-        self.calls: list[Call] = []
+        self.answer: Callable[[RequestContext], Reply] = lambda _call: Reply()
+        self.calls: list[RequestContext] = []
         self.in_flight = 0
         self.in_flight_most = 0
         self.successes = 0
@@ -119,7 +119,7 @@ class Endpoint:
         """What was delivered, in the order in which it was sent."""
         return [call.sequence for call in self.calls if call.delivered]
 
-    def of(self, sequence: int) -> list[Call]:
+    def of(self, sequence: int) -> list[RequestContext]:
         return [call for call in self.calls if call.sequence == sequence]
 
 
@@ -140,7 +140,7 @@ class ScriptedTransport:
         if self._cut:
             return
         endpoint = self._world.endpoint(request.target.host)
-        call = Call(endpoint.host, request, self._loop.time(), self._world.lives)
+        call = RequestContext(endpoint.host, request, self._loop.time(), self._world.lives)
         assert call.document_id not in endpoint.documents, f"two of a document under way (C17): {call}"
         self._world.check(call)
         endpoint.calls.append(call)
@@ -181,7 +181,7 @@ class ScriptedTransport:
         while self._running and self._loop.time() < deadline:
             await asyncio.sleep(0.01)
         for end in list(self._running.values()):
-            end(Outcome(failure=Failure.CUT, detail="cut", started_at=self._world.wall_at(self._loop.time())))
+            end(Outcome(failure=Failure.INTERRUPTED, detail="cut", started_at=self._world.wall_at(self._loop.time())))
         self._closed = True
 
 
@@ -426,7 +426,7 @@ class DeliveryColumns(NamedTuple):
     sequence: int
     state: int
     due: int
-    charged: int
+    failed_attempts: int
     run: int
 
 
@@ -446,9 +446,9 @@ class World:
         """Subscriptions by the host that they send to first."""
         self.replays: list[str] = []
         """Those that were started."""
-        self.checks: list[Callable[[Call], None]] = []
+        self.checks: list[Callable[[RequestContext], None]] = []
         """Asked before every call; they raise where it must not be made."""
-        self.on_end: Callable[[Call], None] = lambda _call: None
+        self.on_end: Callable[[RequestContext], None] = lambda _call: None
         self.disk_free = 2 * DISK_RESERVE_MB * MB
         self.bounds = BOUNDS
         """How much of each lane a life keeps in memory."""
@@ -478,7 +478,7 @@ class World:
         """How often something with these words was logged at that level."""
         return sum(entry["log_level"] == level and words in entry["event"] for entry in self.logs)
 
-    def check(self, call: Call) -> None:
+    def check(self, call: RequestContext) -> None:
         for check in self.checks:
             check(call)
 
@@ -546,7 +546,7 @@ class World:
         scenario: Callable[[Life], Awaitable[T]],
         *,
         retention_days: int = 30,
-        cache_bytes: int = BYTES_MOST,
+        cache_bytes: int = MAX_BYTES,
         grace: float = 6.0,
     ) -> T:
         """Live one life through a scenario, then close it."""
@@ -565,7 +565,7 @@ class World:
         *,
         turns: int | None = None,
         retention_days: int = 30,
-        cache_bytes: int = BYTES_MOST,
+        cache_bytes: int = MAX_BYTES,
     ) -> bool:
         """Live one life through a scenario, and drop it: at its end, or after so many turns of the event loop. Tells
         whether the scenario ended."""
@@ -635,7 +635,7 @@ def types(*names: str) -> int:
     return sum(BY_WIRE[name] for name in names)
 
 
-def seconds_between(calls: Iterable[Call]) -> list[float]:
+def seconds_between(calls: Iterable[RequestContext]) -> list[float]:
     """From the end of each call to the start of the next."""
     listed = list(calls)
     return [later.at - (earlier.ended_at or 0.0) for earlier, later in itertools.pairwise(listed)]

@@ -66,7 +66,7 @@ def test_an_attempt_that_outlasts_the_grace_is_cut(run: "Run", serve: Serve, sen
             await client.sender.close(0.1)
             for outcome in started:
                 assert outcome.done()
-                assert (await outcome).failure is Failure.CUT
+                assert (await outcome).failure is Failure.INTERRUPTED
                 assert (await outcome).detail == "Signalpost was shut down before the answer came."
 
     run(scenario())
@@ -79,7 +79,7 @@ def test_what_is_sent_to_a_closing_sender_is_cut(run: "Run", serve: Serve, sendi
         async with sending(endpoint) as client:
             await client.attempt(endpoint.request())
             await client.sender.close(0)
-            assert (await client.attempt(endpoint.request())).failure is Failure.CUT
+            assert (await client.attempt(endpoint.request())).failure is Failure.INTERRUPTED
             assert endpoint.connections == 1
 
     run(scenario())
@@ -101,7 +101,7 @@ def test_what_a_cut_attempts_callback_sends_is_cut_as_well(run: "Run", serve: Se
             await client.sender.close(0)
             while len(told) < 100:
                 await asyncio.sleep(0)
-        assert {outcome.failure for outcome in told} == {Failure.CUT}
+        assert {outcome.failure for outcome in told} == {Failure.INTERRUPTED}
 
     run(scenario())
 

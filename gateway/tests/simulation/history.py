@@ -324,7 +324,7 @@ class Delivery:
         if failure is None:
             self.succeeded = True
             self.again = None
-        elif failure is not Failure.CUT:
+        elif failure is not Failure.INTERRUPTED:
             if sent.is_replay:
                 self.again = _counted(self.again or {0}, sent)
             else:

@@ -74,7 +74,7 @@ class Sent:
     @property
     def is_cut(self) -> bool:
         """Its process ended first, or cut it to end: nobody knows what became of it."""
-        return self.outcome is None or self.outcome.failure is Failure.CUT
+        return self.outcome is None or self.outcome.failure is Failure.INTERRUPTED
 
     def __repr__(self) -> str:
         kind = " replay" if self.is_replay else " test" if self.is_test else ""
@@ -244,7 +244,7 @@ class Network:
             await asyncio.sleep(0.01)
         for sent in list(self.running):
             wall = self._ears.wall_at(sent.at)
-            self._end(sent, Outcome(failure=Failure.CUT, detail="cut", started_at=wall))
+            self._end(sent, Outcome(failure=Failure.INTERRUPTED, detail="cut", started_at=wall))
 
 
 def _outcome(reply: Reply, wall: int) -> Outcome:

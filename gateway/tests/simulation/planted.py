@@ -22,26 +22,26 @@ from signalpost.commands.overlay import Batch
 from signalpost.destinations.webhook import Webhook
 from signalpost.domain.delivery import breaker, concurrency, retry
 from signalpost.domain.delivery.delivery import Input, State, Verdict
-from signalpost.domain.delivery.document_queue import LaneDocument
+from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.domain.delivery.rate_limit import Pace
+from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine import engine
 from signalpost.engine.committer import Committer
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.dispatcher import Dispatcher
-from signalpost.engine.lanes.lane_worker import Runner
-from signalpost.engine.lanes.lane_workers import Runners
+from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
-from signalpost.engine.lanes.replay_feeder import Feeder
+from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.sqlite import publish, reads, record, store
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import LaneFlushed
 
-SEEDS_MOST = 2_000
+MAX_SEEDS = 2_000
 
 
 class Fault(NamedTuple):
@@ -189,7 +189,7 @@ def _(right: Any) -> Any:
 def _(right: Any) -> Any:
     def settle(self: Lane, flown: Any, verdict: Verdict, attempts: int) -> None:
         if verdict.counted and verdict.input is Input.FAIL:
-            flown.charged += 1
+            flown.failed_attempts += 1
         right(self, flown, verdict, attempts)
 
     return settle
@@ -197,7 +197,7 @@ def _(right: Any) -> Any:
 
 @fault("drops what changes while it records", Recorder, "changed")
 def _(right: Any) -> Any:
-    def changed(self: Recorder, lane: Runner) -> None:
+    def changed(self: Recorder, lane: LaneWorker) -> None:
         if not lane.writing:
             right(self, lane)
 
@@ -215,9 +215,9 @@ def _(_right: Any) -> Any:
     return until_recorded
 
 
-@fault("tells of an attempt before it is recorded", Runner, "flush")
+@fault("tells of an attempt before it is recorded", LaneWorker, "flush")
 def _(right: Any) -> Any:
-    def flush(self: Runner) -> Any:
+    def flush(self: LaneWorker) -> Any:
         made = right(self)
         made.attempts.clear()
         return made
@@ -236,9 +236,9 @@ def _(right: Any) -> Any:
 # --- Who gets what ----------------------------------------------------------------------------------------------------
 
 
-@fault("filters by what is asked for now", Runner, "pass_by")
+@fault("filters by what is asked for now", LaneWorker, "pass_by")
 def _(_right: Any) -> Any:
-    def pass_by(self: Runner, event: Any) -> None:
+    def pass_by(self: LaneWorker, event: Any) -> None:
         if event.type & self.subscription.filters[-1][1]:
             self.lane.take(event.sequence, event.document_id)
         else:
@@ -264,7 +264,7 @@ def _(right: Any) -> Any:
     return events_after
 
 
-@fault("wakes the first lane alone", Runners, "wanting")
+@fault("wakes the first lane alone", LaneWorkers, "wanting")
 def _(right: Any) -> Any:
     return lambda self, tenant_id, event_type: list(right(self, tenant_id, event_type))[:1]
 
@@ -273,7 +273,7 @@ def _(right: Any) -> Any:
 def _(_right: Any) -> Any:
     def wake_for(self: Engine, events: Any) -> None:
         for event in events:
-            for lane in self._runners.wanting(event.tenant_id, event.type):
+            for lane in self._workers.wanting(event.tenant_id, event.type):
                 if lane.asleep:
                     lane.asleep = False
                     lane.lane.skip(event.sequence - 1)
@@ -300,18 +300,18 @@ def _(right: Any) -> Any:
     return new_lane
 
 
-@fault("sends on while paused", Runner, "update")
+@fault("sends on while paused", LaneWorker, "update")
 def _(right: Any) -> Any:
-    def update(self: Runner, subscription: Any) -> None:
+    def update(self: LaneWorker, subscription: Any) -> None:
         right(self, subscription)
         self.subscription = replace(subscription, status="active")
 
     return update
 
 
-@fault("keeps to the URL and the secret that it began with", Runner, "update")
+@fault("keeps to the URL and the secret that it began with", LaneWorker, "update")
 def _(right: Any) -> Any:
-    def update(self: Runner, subscription: Any) -> None:
+    def update(self: LaneWorker, subscription: Any) -> None:
         webhook = self.webhook
         right(self, subscription)
         self.webhook = webhook
@@ -349,7 +349,7 @@ def _(right: Any) -> Any:
 def _(right: Any) -> Any:
     def done(self: Dispatcher, *given: Any) -> None:
         *about, outcome = given
-        if outcome.failure is Failure.CUT:
+        if outcome.failure is Failure.INTERRUPTED:
             outcome = replace(outcome, failure=Failure.RESET)
         right(self, *about, outcome)
 
@@ -361,7 +361,7 @@ def _(right: Any) -> Any:
     def done(self: Dispatcher, *about: Any) -> None:
         *_, flown, _event_id, _outcome = about
         if flown.resume_at is not None:
-            flown.resume_at, flown.charged = None, flown.budget - 1
+            flown.resume_at, flown.failed_attempts = None, flown.max_attempts - 1
         right(self, *about)
 
     return done
@@ -408,7 +408,7 @@ def _(_right: Any) -> Any:
     return lambda *_: False
 
 
-@fault("lets a replay open the way for what strict order holds back", LaneDocument, "next")
+@fault("lets a replay open the way for what strict order holds back", DocumentQueue, "next")
 def _(right: Any) -> Any:
     def following(self: Any) -> Any:
         return self.ready[0] if right.fget(self) is not None else None
@@ -416,23 +416,23 @@ def _(right: Any) -> Any:
     return property(following)
 
 
-@fault("knows no rate limit", Pace, "earliest")
+@fault("knows no rate limit", RateLimit, "earliest")
 def _(_right: Any) -> Any:
     return lambda self, rate, now: 0
 
 
-@fault("counts a rate anew with each second of the clock", Pace, "earliest")
+@fault("counts a rate anew with each second of the clock", RateLimit, "earliest")
 def _(_right: Any) -> Any:
-    def earliest(self: Pace, rate: int, now: int) -> int:
+    def earliest(self: RateLimit, rate: int, now: int) -> int:
         began = now - now % SECOND
         return 0 if self.promised + sum(at >= began for at in self._starts) < rate else began + SECOND
 
     return earliest
 
 
-@fault("counts what it let go once it is known to have started", Pace, "earliest")
+@fault("counts what it let go once it is known to have started", RateLimit, "earliest")
 def _(right: Any) -> Any:
-    def earliest(self: Pace, rate: int, now: int) -> int:
+    def earliest(self: RateLimit, rate: int, now: int) -> int:
         return int(right(self, rate + self.promised, now))
 
     return earliest
@@ -456,9 +456,9 @@ def _(right: Any) -> Any:
 # --- Again ------------------------------------------------------------------------------------------------------------
 
 
-@fault("is done with a part of a replay that it did not queue", Feeder, "queue")
+@fault("is done with a part of a replay that it did not queue", ReplayFeeder, "queue")
 def _(right: Any) -> Any:
-    def queue(self: Feeder, lane: Lane, asked: Any, fed: Any, steady: int, wall: int) -> None:
+    def queue(self: ReplayFeeder, lane: Lane, asked: Any, fed: Any, steady: int, wall: int) -> None:
         right(self, lane, asked, replace(fed, candidates=fed.candidates[:-1]), steady, wall)
 
     return queue
@@ -484,7 +484,7 @@ class Found(NamedTuple):
     by: str
 
 
-def find(planted: Fault, folder: Path, first: int = 1, most: int = SEEDS_MOST) -> Found:
+def find(planted: Fault, folder: Path, first: int = 1, most: int = MAX_SEEDS) -> Found:
     with planted.planted():
         for number in range(most):
             try:
@@ -499,7 +499,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first one for each")
     parser.add_argument("--only", default="", help="faults with this in their name")
-    parser.add_argument("--most", type=int, default=SEEDS_MOST, help="seeds to try for each")
+    parser.add_argument("--most", type=int, default=MAX_SEEDS, help="seeds to try for each")
     options = parser.parse_args()
     missed = 0
     with Folder() as folder:

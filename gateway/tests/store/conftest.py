@@ -26,7 +26,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import Action, Given
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.sqlite.reads import SCANNED_MOST
+from signalpost.store.sqlite.reads import MAX_SCANNED
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import (
     Attempt,
@@ -95,7 +95,7 @@ class Shop:
     def __init__(self, implementation: Implementation, folder: Path) -> None:
         self.folder = folder
         self.now = START
-        self.scanned_most = SCANNED_MOST
+        self.scanned_most = MAX_SCANNED
         """What one page looks through; `reopen` after changing it."""
         self._implementation = implementation
         self._random = Random(7)

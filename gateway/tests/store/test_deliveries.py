@@ -19,8 +19,11 @@ COUNT = 60
 HEAD = 50
 OPEN = (41, 45, 49)
 GAPS = ((5, 7), (30, 31))
-STATES = {10: State.PARKED, 20: State.PARKED, 42: State.PARKED, 11: State.FAILED, 6: State.FAILED, 33: State.FAILED,
-          43: State.BLOCKED, 44: State.BLOCKED}  # fmt: skip
+STATES = {
+    **dict.fromkeys((10, 20, 42), State.AWAITING_RETRY),
+    **dict.fromkeys((11, 6, 33), State.FAILED),
+    **dict.fromkeys((43, 44), State.BLOCKED),
+}
 
 
 async def furnish(shop: "Shop", make: "type[Tools]") -> tuple[Subscription, dict[int, tuple[Event, str]]]:
@@ -42,7 +45,7 @@ async def furnish(shop: "Shop", make: "type[Tools]") -> tuple[Subscription, dict
     rows = [Row(s, by_sequence[s].document_id, state, 1000 + s, 2, 4, 0, None) for s, state in STATES.items()]
     await shop.record(make.flush(subscription, 0, HEAD, open=OPEN, rows=rows, gaps=GAPS))
     gaps = {s for first, last in GAPS for s in range(first, last + 1)}
-    names = {State.PARKED: "retrying", State.FAILED: "failed", State.BLOCKED: "pending"}
+    names = {State.AWAITING_RETRY: "retrying", State.FAILED: "failed", State.BLOCKED: "pending"}
     expected = {}
     for event in events:
         sequence = event.sequence

@@ -17,7 +17,7 @@ from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPosition
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
 
-NAMES = {State.PARKED: "retrying", State.FAILED: "failed", State.BLOCKED: "pending"}
+NAMES = {State.AWAITING_RETRY: "retrying", State.FAILED: "failed", State.BLOCKED: "pending"}
 Model = dict[tuple[int, int], tuple[Event, str]]
 """Every delivery by sequence and subscription: its event and its status."""
 

@@ -38,9 +38,9 @@ class RowOf:
     def __init__(self, make: "type[Tools]") -> None:
         self._make = make
 
-    def __call__(self, sequence: int, state: State = State.PARKED, due: int = DUE, charged: int = 1, run: int = 0,
-                 resume_at: int | None = None) -> Row:  # fmt: skip
-        return Row(sequence, self._make.document_id(sequence % 5), state, due, charged, 4, run, resume_at)
+    def __call__(self, sequence: int, state: State = State.AWAITING_RETRY, due: int = DUE, failed_attempts: int = 1,
+                 run: int = 0, resume_at: int | None = None) -> Row:  # fmt: skip
+        return Row(sequence, self._make.document_id(sequence % 5), state, due, failed_attempts, 4, run, resume_at)
 
 
 def test_a_lane_is_loaded_as_it_was_recorded(play: "Play", make: "type[Tools]", row: RowOf) -> None:
@@ -48,7 +48,12 @@ def test_a_lane_is_loaded_as_it_was_recorded(play: "Play", make: "type[Tools]", 
         subscription = await shop.subscribe()
         await shop.fill(300)
         health = Health(Breaker(3, DUE, DUE + 1, 10), "status: 503", 7)
-        rows = [row(2), row(4, State.BLOCKED), row(5, State.FAILED), row(6, charged=3, run=2, resume_at=DUE + 9)]
+        rows = [
+            row(2),
+            row(4, State.BLOCKED),
+            row(5, State.FAILED),
+            row(6, failed_attempts=3, run=2, resume_at=DUE + 9),
+        ]
         recorded = await shop.record(
             make.flush(subscription, 0, 290, open=(1, 130, 290), rows=rows, gaps=((7, 9), (20, 20)), health=health)
         )
@@ -73,7 +78,7 @@ def test_a_row_is_replaced_and_removed(play: "Play", make: "type[Tools]", row: R
         subscription = await shop.subscribe()
         await shop.fill(9)
         await shop.record(make.flush(subscription, 0, 9, rows=[row(1), row(2), row(3)]))
-        changed = row(2, charged=2, due=DUE + 5, resume_at=DUE + 6)
+        changed = row(2, failed_attempts=2, due=DUE + 5, resume_at=DUE + 6)
         await shop.record(make.flush(subscription, 1, 9, rows={1: None, 2: changed, 8: None}))
         assert set((await loaded(shop, subscription)).rows) == {changed, row(3)}
 
@@ -120,8 +125,12 @@ def test_abandoning_fails_what_waits_and_spares_what_is_written_with_it(
         await shop.fill(9)
         rows = [row(1), row(2, State.BLOCKED), row(3), row(8), row(9, State.BLOCKED)]
         await shop.record(make.flush(subscription, 0, 9, rows=rows))
-        await shop.record(make.flush(subscription, 1, 9, rows=[row(3, charged=2)], abandoned_to=5))
-        assert set((await loaded(shop, subscription)).rows) == {row(3, charged=2), row(8), row(9, State.BLOCKED)}
+        await shop.record(make.flush(subscription, 1, 9, rows=[row(3, failed_attempts=2)], abandoned_to=5))
+        assert set((await loaded(shop, subscription)).rows) == {
+            row(3, failed_attempts=2),
+            row(8),
+            row(9, State.BLOCKED),
+        }
         assert [view.entry.sequence for view in await shop.listed(subscription, status="failed")] == [2, 1]
 
     play(scenario)
@@ -132,7 +141,7 @@ def test_attempts_are_kept_and_read_in_their_order(play: "Play", make: "type[Too
         subscription, other = await shop.subscribe(1), await shop.subscribe(2)
         await shop.fill(3)
         attempts = [
-            attempt(1, DUE + 20, number=2, counted=False, status=None, failure=Failure.CUT, answer=b""),
+            attempt(1, DUE + 20, number=2, counted=False, status=None, failure=Failure.INTERRUPTED, answer=b""),
             attempt(1, DUE),
             attempt(1, DUE + 30, number=1, run=1, failure=None, status=204, detail=""),
             attempt(2, DUE),
@@ -164,9 +173,11 @@ def test_a_lane_looks_up_rows_as_they_are_after_its_write(play: "Play", make: "t
         subscription = await shop.subscribe()
         await shop.fill(9)
         await shop.record(make.flush(subscription, 0, 9, rows=[row(1), row(2, State.FAILED), row(3)]))
-        write = make.flush(subscription, 1, 9, rows={1: None, 3: row(3, charged=3), 4: row(4)}, look_up=(1, 2, 3, 4, 5))
+        write = make.flush(
+            subscription, 1, 9, rows={1: None, 3: row(3, failed_attempts=3), 4: row(4)}, look_up=(1, 2, 3, 4, 5)
+        )
         flushed = (await shop.record(write))[subscription.number]
-        assert flushed.looked_up == {2: row(2, State.FAILED), 3: row(3, charged=3), 4: row(4)}
+        assert flushed.looked_up == {2: row(2, State.FAILED), 3: row(3, failed_attempts=3), 4: row(4)}
         assert (flushed.parked, flushed.horizon) == ((), None)
 
     play(scenario)
@@ -188,7 +199,7 @@ def test_parked_rows_come_in_the_order_of_their_times_and_the_horizon_tells_of_t
         flushed = (await shop.record(make.flush(subscription, 0, 20, rows=[*rows, *others], refill=limit)))[1]
         lane = await loaded(shop, subscription, limit)
         assert others[0] in lane.rows
-        parked = [found for found in lane.rows if found.state is State.PARKED] if load else list(flushed.parked)
+        parked = [found for found in lane.rows if found.state is State.AWAITING_RETRY] if load else list(flushed.parked)
         horizon = lane.horizon if load else flushed.horizon
         assert len(set(parked)) == len(parked) > 0
         left = set(rows) - set(parked)

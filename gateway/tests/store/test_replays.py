@@ -162,7 +162,10 @@ def test_what_failed_is_found_as_it_is_after_the_write(play: "Play", make: "type
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
         await shop.fill(10)
-        rows = [failed(make, s) for s in (1, 3, 5, 9)] + [failed(make, 2, State.PARKED), failed(make, 4, State.BLOCKED)]
+        rows = [failed(make, s) for s in (1, 3, 5, 9)] + [
+            failed(make, 2, State.AWAITING_RETRY),
+            failed(make, 4, State.BLOCKED),
+        ]
         await shop.record(make.flush(subscription, 0, 10, rows=rows))
         replay = await started(shop, make, from_sequence=2, to_sequence=9)
         found = await fed(shop, make, subscription, 1, replay, rows={5: None, 6: failed(make, 6)})
@@ -176,7 +179,7 @@ def test_of_all_what_is_settled_is_found_too_and_nothing_that_is_on_its_way(play
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
         await shop.fill(12)
-        rows = [failed(make, 3), failed(make, 4, State.PARKED), failed(make, 5, State.BLOCKED)]
+        rows = [failed(make, 3), failed(make, 4, State.AWAITING_RETRY), failed(make, 5, State.BLOCKED)]
         replay = await started(shop, make, what="all", from_sequence=1, to_sequence=12)
         found = await fed(shop, make, subscription, 0, replay, rows=rows, open=(7,), gaps=((8, 9),))
         assert [candidate.sequence for candidate in found.candidates] == [1, 2, 3, 6, 10]

@@ -24,7 +24,7 @@ TIMEOUT = 5.0
 LONGEST = 5.5
 MARGIN = 0.1
 """Those that are just in time answer after 4.9 s, those that are just too late after 5.1 s."""
-GROWTH_MOST_MB = 64.0
+MAX_GROWTH_MB = 64.0
 PAUSE = 0.2
 """Seconds between two attempts of the same place, so that the slow have their share."""
 NONCES_AT_ONCE = 64
@@ -96,7 +96,7 @@ async def visit(seconds: float, at_once: int, ports: dict[str, int], ca_file: Pa
     await asyncio.sleep(0.2)
     growth = max(memory) - memory[0]
     left = (open_descriptors() - descriptors, len(asyncio.all_tasks()) - tasks)
-    if growth > GROWTH_MOST_MB:
+    if growth > MAX_GROWTH_MB:
         watch.faults.append(f"memory grew by {growth:.1f} MB")
     if max(left) > 0:
         watch.faults.append(f"{left[0]} descriptors and {left[1]} tasks are left")

@@ -12,7 +12,7 @@ from signalpost_bench.workload import SECRET
 LANES = 100
 RATE = 100
 """New documents a second, which only the live lane wants."""
-SECONDS_MOST = 300.0
+MAX_SECONDS = 300.0
 LIVE = "/live"
 ALONE = "live lane, nobody catching up"
 BESIDE = f"live lane, {LANES} lanes catching up at once"
@@ -27,14 +27,14 @@ def catch_up(stage: Stage, size: Size, _: Rows) -> Rows:
         engine.ask("publish", events=behind)
         engine.ask("add_live", url=stage.url + LIVE)
         return {
-            ALONE: live_lane(stage, engine, 0, "create_at_rate", min(size.seconds, SECONDS_MOST)),
+            ALONE: live_lane(stage, engine, 0, "create_at_rate", min(size.seconds, MAX_SECONDS)),
             **_caught_up(stage, engine, behind),
         }
 
 
 def _caught_up(stage: Stage, engine: EngineProcess, behind: int) -> Rows:
     began = time.monotonic_ns()
-    live = live_lane(stage, engine, behind * LANES, "catch_up", SECONDS_MOST)
+    live = live_lane(stage, engine, behind * LANES, "catch_up", MAX_SECONDS)
     return {BESIDE: live, CATCHING_UP: Measured(rate=behind * LANES / ((time.monotonic_ns() - began) / 1e9))}
 
 

@@ -10,17 +10,17 @@ from signalpost_bench.results import Measured, Rows, Size
 from signalpost_bench.workload import SECRET
 
 MANY = 100
-AT_ONCE_MOST = 256
+MAX_AT_ONCE = 256
 """Changes submitted together: one commit."""
-BATCHES_MOST = 12
+MAX_BATCHES = 12
 TO_ONE = "publishing to 1 subscription"
 TO_MANY = f"publishing to {MANY} subscriptions, against to 1"
 
 
 def publish(stage: Stage, size: Size, _: Rows) -> Rows:
     """Equal batches to one subscription and to a hundred in turns, each once all of the one before was delivered."""
-    at_once = min(AT_ONCE_MOST, size.events // 10)
-    batches = max(1, min(BATCHES_MOST, size.events // at_once // 10))
+    at_once = min(MAX_AT_ONCE, size.events // 10)
+    batches = max(1, min(MAX_BATCHES, size.events // at_once // 10))
     with _engine(stage, 1) as to_one, _engine(stage, MANY) as to_many:
         took = [(_batch(stage, to_one, 1, at_once), _batch(stage, to_many, MANY, at_once)) for _ in range(batches)]
     one, many = (statistics.median(seconds) / at_once for seconds in zip(*took, strict=True))

@@ -8,7 +8,7 @@ from signalpost_bench.resource_monitor import MB
 from signalpost_bench.results import Measured, Rows, Size, longest_ms
 from signalpost_bench.workload import SECRET
 
-IDLE_SECONDS_MOST = 5.0
+MAX_IDLE_SECONDS = 5.0
 IDLE = "memory, with nothing to do"
 FIRST = "memory, flat out, the first third"
 LAST = "memory, flat out, the last third, against the first"
@@ -17,7 +17,7 @@ LAST = "memory, flat out, the last third, against the first"
 def memory(stage: Stage, size: Size, _: Rows) -> Rows:
     """Through the HTTP API, one change a request, for the duration. In the thirds: the median of what was resident."""
     with stage.gateway() as gateway:
-        time.sleep(min(IDLE_SECONDS_MOST, size.seconds))
+        time.sleep(min(MAX_IDLE_SECONDS, size.seconds))
         idle = gateway.gauge.usage().memory / MB
         with stage.load(gateway, stage.workload) as load:
             stage.sink.ask("forget", secret=SECRET)

@@ -25,8 +25,8 @@ FLOODS = 0.7
 """The share of the clients, and of what they ask for, that one tenant has."""
 MODEST_CLIENTS = 4
 MODEST_RATE = 25
-TAKEN_LEAST = 0.8
-OPERATOR_MOST_MS = 1_000.0
+MIN_TAKEN = 0.8
+MAX_OPERATOR_MS = 1_000.0
 JUDGED_SECONDS = 5.0
 """Of a shorter run only the answers are judged, not the times."""
 PEAK = "the HTTP API's peak, 64 clients of 8 tenants"
@@ -79,14 +79,14 @@ def _over(told: Told, peak: float, seconds: float, operator: Mapping[str, float]
     other = {what: count for each in told.values() for what, count in each["other"].items()}
     broken = []
     is_judged = seconds >= JUDGED_SECONDS
-    if is_judged and rate < TAKEN_LEAST * peak:
-        broken.append(f"of its peak, the API took {rate / peak:.0%}, and at least {TAKEN_LEAST:.0%} are wanted")
+    if is_judged and rate < MIN_TAKEN * peak:
+        broken.append(f"of its peak, the API took {rate / peak:.0%}, and at least {MIN_TAKEN:.0%} are wanted")
     if other:
         broken.append(f"there were answers other than 2xx and 429 with Retry-After: {other}")
     broken += [
-        f"an operator's call ({name}) took {worst:.0f} ms, and at most {OPERATOR_MOST_MS:.0f} are allowed"
+        f"an operator's call ({name}) took {worst:.0f} ms, and at most {MAX_OPERATOR_MS:.0f} are allowed"
         for name, worst in operator.items()
-        if is_judged and worst > OPERATOR_MOST_MS
+        if is_judged and worst > MAX_OPERATOR_MS
     ]
     more = {
         "asked a second": sum(each["asked"] for each in told.values()) / seconds,

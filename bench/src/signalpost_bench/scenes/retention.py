@@ -8,7 +8,7 @@ from signalpost_bench import aged_database
 from signalpost_bench.child_process import PartFailed
 from signalpost_bench.harness import Stage
 from signalpost_bench.results import Rows, Size
-from signalpost_bench.scenes.catch_up import LIVE, SECONDS_MOST, live_lane
+from signalpost_bench.scenes.catch_up import LIVE, MAX_SECONDS, live_lane
 
 ALONE = "live lane, nothing to remove"
 BESIDE = "live lane, while the retention removes what is too old"
@@ -25,7 +25,7 @@ def retention(stage: Stage, size: Size, _: Rows) -> Rows:
             engine.ask("add_live", url=stage.url + LIVE)
             alone = live_lane(stage, engine, 0, "create_at_rate", size.seconds)
             began = time.monotonic()
-            beside = live_lane(stage, engine, 0, "remove_old", SECONDS_MOST)
+            beside = live_lane(stage, engine, 0, "remove_old", MAX_SECONDS)
             seconds = time.monotonic() - began
             if engine.ask("floor") != size.backlog + 1:
                 raise PartFailed("the retention did not remove all that is too old")

@@ -10,7 +10,7 @@ import msgspec
 from signalpost.api.http import problems
 from signalpost.api.http.asgi import CONTENT_TYPE, Request, Streamed, send_answer
 from signalpost.api.routes import QUIET_ROUTES
-from signalpost.api.routing.context import Call
+from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.docs_page import render
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import OpenRoute, Route
@@ -107,7 +107,7 @@ def _endpoint(route: Route, services: Services) -> Endpoint:
             except TooMany:
                 await services.refusals.turn()
                 raise
-        return await route.handler(Call(request, services, principal, tenant_id, route.query, route.body))
+        return await route.handler(RequestContext(request, services, principal, tenant_id, route.query, route.body))
 
     return endpoint
 

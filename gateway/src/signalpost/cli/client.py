@@ -20,7 +20,7 @@ SEND_BUFFER = 256 * 1024
 is given, but for a single long line."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 """Another one's gateway has no business with the key of this one's."""
-PAGE_MOST = 250
+MAX_PAGE = 250
 """The entries that one page of a list can have."""
 
 _NEXT_STEPS = {
@@ -138,7 +138,7 @@ class Client:
         """The first `limit` entries of a list, over as many pages as that takes."""
         left, cursor = limit, None
         while left > 0:
-            page = self.call("GET", path, {**query, "limit": min(left, PAGE_MOST), "cursor": cursor}).content
+            page = self.call("GET", path, {**query, "limit": min(left, MAX_PAGE), "cursor": cursor}).content
             yield from page["data"][:left]
             left -= len(page["data"])
             cursor = page["next"]

@@ -1,7 +1,7 @@
 """Follows deliveries live, of events that come from now on.
 
 New ones are listed whenever the log has grown. The unsettled ones among them are looked at again, in turn and a few at
-a time, until they are settled. What is kept is bounded: beyond `FOLLOWED_MOST`, those that wait longest are forgotten.
+a time, until they are settled. What is kept is bounded: beyond `MAX_FOLLOWED`, those that wait longest are forgotten.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from typing import Any
 from signalpost.cli.client import Client, Refused, path
 from signalpost.cli.events import newest
 
-FOLLOWED_MOST = 10_000
+MAX_FOLLOWED = 10_000
 LOOKS = 50
 """So many unsettled ones are looked at again each time."""
-NEW_MOST = 5_000
+MAX_NEW = 5_000
 """Of what came since the last time, so many of the newest are shown."""
 
 Delivery = dict[str, Any]
@@ -54,7 +54,7 @@ class DeliveryTail:
         query = {"subscriptionId": self._subscription, "from": self._created_at}
         found = [
             delivery
-            for delivery in self._client.pages(path("deliveries"), query, NEW_MOST)
+            for delivery in self._client.pages(path("deliveries"), query, MAX_NEW)
             if self._sequence < delivery["sequence"] <= sequence
         ]
         self._sequence, self._created_at = sequence, created_at
@@ -66,5 +66,5 @@ class DeliveryTail:
         if delivery["status"] not in ("pending", "retrying"):
             return
         self._unsettled[delivery["subscriptionId"], delivery["eventId"]] = delivery
-        if len(self._unsettled) > FOLLOWED_MOST:
+        if len(self._unsettled) > MAX_FOLLOWED:
             del self._unsettled[next(iter(self._unsettled))]

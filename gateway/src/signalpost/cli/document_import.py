@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from signalpost.cli.client import SEND_BUFFER, Client, CommandError, NoAnswer, path
 
-LINE_MOST = 1024 * 1024 + 1
+MAX_LINE = 1024 * 1024 + 1
 """Bytes of a line that are sent: one more than the API takes, so that it refuses a longer one by itself."""
 BATCH_LINES = 500
 BATCH_BYTES = SEND_BUFFER // 2
@@ -72,10 +72,10 @@ class Tally:
 def read_lines(file: BinaryIO) -> Iterator[Line]:
     """The lines of a file; of one that is too long to import only its beginning."""
     number = 0
-    while content := file.readline(LINE_MOST):
+    while content := file.readline(MAX_LINE):
         number += 1
         size, piece = len(content), content
-        while not piece.endswith(b"\n") and (piece := file.readline(LINE_MOST)):
+        while not piece.endswith(b"\n") and (piece := file.readline(MAX_LINE)):
             size += len(piece)
         yield Line(number, content.strip(b" \t\r\n"), size)
 

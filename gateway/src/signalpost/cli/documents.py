@@ -16,7 +16,7 @@ from signalpost.cli.client import Client, CommandError, Misuse, connect, path, r
 from signalpost.cli.document_files import download as fetch_file
 from signalpost.cli.document_files import newest
 from signalpost.cli.document_files import upload as send_file
-from signalpost.cli.document_import import LINE_MOST, Line, Tally, import_lines, read_lines
+from signalpost.cli.document_import import MAX_LINE, Line, Tally, import_lines, read_lines
 from signalpost.cli.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
@@ -232,10 +232,10 @@ def import_(
         first = next(lines, None)
         if first is None:
             remarks.print(f"{_name(file)} is empty: there is nothing to import.", markup=False)
-        elif source_version is None and (_is_json(first.content) or len(first.content) == LINE_MOST):
+        elif source_version is None and (_is_json(first.content) or len(first.content) == MAX_LINE):
             _import_lines(connect(), opened, chain([first], lines), as_json)
         else:
-            _import_one(_name(file), first.content + b"\n" + opened.read(LINE_MOST), source_version, as_json)
+            _import_one(_name(file), first.content + b"\n" + opened.read(MAX_LINE), source_version, as_json)
 
 
 def _import_lines(
@@ -278,7 +278,7 @@ def _so_far(tally: Tally) -> str:
 
 
 def _import_one(name: str, content: bytes, source_version: int | None, as_json: bool) -> None:  # noqa: FBT001
-    if len(content) > LINE_MOST:
+    if len(content) > MAX_LINE:
         raise CommandError(f"{name} is neither one JSON object a line nor a single one of at most 1 MiB.")
     try:
         snapshot = json.loads(content)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.client import PAGE_MOST, Client, Refused, connect, path
+from signalpost.cli.client import MAX_PAGE, Client, Refused, connect, path
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, remark
 
 app = App(name="events", help="Read the log of events, and follow it live.", help_format="markdown")
@@ -60,7 +60,7 @@ def tail(*, event_type: Type = None, document: Document = None, as_json: Json = 
     after = end_of_log(client)
     lines = None if as_json else Lines(COLUMNS)
     while True:
-        page = _page(client, after, PAGE_MOST, event_type, document)
+        page = _page(client, after, MAX_PAGE, event_type, document)
         for entry in page["data"]:
             if lines is None:
                 print_json(entry)
@@ -116,7 +116,7 @@ def _before_oldest(client: Client) -> int:
 
 
 def _page(client: Client, after: int, limit: int, event_type: str | None, document: str | None) -> dict[str, Any]:
-    query = {"after": after, "limit": min(limit, PAGE_MOST), "eventType": event_type, "externalId": document}
+    query = {"after": after, "limit": min(limit, MAX_PAGE), "eventType": event_type, "externalId": document}
     page: dict[str, Any] = client.call("GET", path("events"), query).content
     return page
 

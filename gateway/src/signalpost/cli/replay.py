@@ -20,7 +20,7 @@ app = App(
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]
 OPTIONS = {"/from": "--since", "/to": "--until"}
-ALL_MOST = 100_000
+MAX_ALL = 100_000
 """Subscriptions that one command goes through."""
 POLL = 0.5
 
@@ -131,7 +131,7 @@ def _replay_all(client: Client, body: dict[str, object], dry_run: bool) -> tuple
     """A replay of every subscription that has anything to send again, and why others were refused."""
     made: list[Replay] = []
     refused: list[str] = []
-    for subscription in client.pages(path("subscriptions"), {}, ALL_MOST):
+    for subscription in client.pages(path("subscriptions"), {}, MAX_ALL):
         identity = subscription["id"]
         try:
             found = _replay(client, identity, {**body, "dryRun": True})

@@ -24,7 +24,7 @@ from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.http_connection import server_config
 from signalpost.runtime.asgi import App
-from signalpost.runtime.garbage_collector import spare_the_collector
+from signalpost.runtime.garbage_collector import tune_garbage_collector
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings, unknown_variables
@@ -117,7 +117,7 @@ async def _serve(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, servers)
-        spare_the_collector()
+        tune_garbage_collector()
         address_file = settings.data_dir / ADDRESS_FILE
         tell_address(address_file, _address(listener))
         try:

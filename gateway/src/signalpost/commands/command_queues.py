@@ -1,8 +1,8 @@
 """What waits for its commit, and in which order it has its turn.
 
 Tenants take turns, one change each. Within a tenant what operators ask for (a subscription paused, a key revoked) has
-every other turn: it must not wait behind a flood of documents. Documents that came one a request and lines of imports
-take turns with each other.
+every other turn: it must not wait behind a flood of documents. Documents that came one per request
+and lines of imports take turns with each other.
 
 Each is bounded, by about what is committed within a second, and what a tenant may have of it by the rule of
 `domain/delivery/slots.py`: nobody may add one more while four times as many of his wait as there is room for. So
@@ -25,15 +25,15 @@ class Queue(IntEnum):
     """A change of anything but a document."""
     DOCUMENT = 1
     """A change of a document in a request of its own."""
-    LINE = 2
+    BACKGROUND = 2
     """Of an import, and what the gateway does of itself: it can wait."""
 
 
 MOST: Final = (1_250, 5_000, 2_560)
 """By queue."""
-FEW: Final = 16
-LINES_OF_TENANT: Final = 256
-"""Of an import, since nobody waits for a single one of its lines."""
+ALWAYS_ALLOWED: Final = 16
+MAX_BACKGROUND_OF_TENANT: Final = 256
+"""Of an import, since nobody waits for a single one of its background."""
 RETRY_AFTER: Final = 1
 
 
@@ -43,22 +43,22 @@ class _Tenant(Generic[Item]):
         """By queue."""
         self.waiting = 0
         self._control_last = False
-        self._line_next = False
+        self._background_next = False
 
     def take(self) -> tuple[Queue, Item]:
-        control, documents, lines = self.queues
+        control, documents, background = self.queues
         self.waiting -= 1
-        self._control_last = bool(control) and not (self._control_last and (documents or lines))
+        self._control_last = bool(control) and not (self._control_last and (documents or background))
         if self._control_last:
             return Queue.CONTROL, control.popleft()
-        if lines and (self._line_next or not documents):
-            self._line_next = False
-            return Queue.LINE, lines.popleft()
-        self._line_next = True
+        if background and (self._background_next or not documents):
+            self._background_next = False
+            return Queue.BACKGROUND, background.popleft()
+        self._background_next = True
         return Queue.DOCUMENT, documents.popleft()
 
 
-class Intake(Generic[Item]):
+class CommandQueues(Generic[Item]):
     def __init__(self) -> None:
         self._tenants: dict[int, _Tenant[Item]] = {}
         """Those with something waiting; the first one has the next turn."""
@@ -73,7 +73,7 @@ class Intake(Generic[Item]):
         """Raises TooMany where one more may not wait: `most` of all tenants may, or as many as `MOST` says."""
         mine = self._of(tenant_id, queue)
         free = (MOST[queue] if most is None else most) - self._waiting[queue]
-        if mine >= FEW and not share(free, mine):
+        if mine >= ALWAYS_ALLOWED and not share(free, mine):
             detail = f"{mine} changes of this tenant wait to be made: repeat this one in a moment."
             raise TooMany("tenant_busy", detail, RETRY_AFTER)
 

@@ -31,7 +31,7 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
 
     def _found(self, view: View) -> DocumentRow:
         """Raises NotFound and PreconditionFailed."""
-        row = document.existing(view.document(self.tenant_id, self.document_id))
+        row = document.require_live(view.document(self.tenant_id, self.document_id))
         check_precondition(self.if_match, row.etag)
         return row
 
@@ -53,7 +53,7 @@ class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         made = document.created(self.checked, self.document_id, self.source_app, format_timestamp(stamp.at))
-        row = document.kept(made, 1, stamp.at)
+        row = document.new_row(made, 1, stamp.at)
         answer = self._shown(view, row, stamp.at, 201, ("location", f"/v1/documents/{self.document_id}"))
         return self._changed(row, EventType.CREATED, Cause.CREATE, answer)
 
@@ -66,7 +66,7 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
         patched = document.patched(document.decode(row.body), self.checked)
-        changed = document.following(row, patched, stamp.at)
+        changed = document.next_row(row, patched, stamp.at)
         if changed.body == row.body:
             return Decision(answer=self._shown(view, row, stamp.at))
         return self._changed(changed, EventType.UPDATED, Cause.UPDATE, self._shown(view, changed, stamp.at))
@@ -100,19 +100,19 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
         snapshot = document.snapshot(self.checked, self.document_id)
         if row is None:
             check_precondition(self.if_match, None)
-            return self._accepted(view, EventType.CREATED, document.kept(snapshot, 1, stamp.at, self.source_version))
+            return self._accepted(view, EventType.CREATED, document.new_row(snapshot, 1, stamp.at, self.source_version))
         if row.deleted_at is not None:
             check_precondition(self.if_match, None)
             self._check_revival(row)
             known = replace(row, source_version=self.source_version)
-            return self._accepted(view, EventType.CREATED, document.following(known, snapshot, stamp.at))
+            return self._accepted(view, EventType.CREATED, document.next_row(known, snapshot, stamp.at))
         check_precondition(self.if_match, row.etag)
         if self._is_older_than(row):
             return Decision(answer=self._shown(view, row, stamp.at, 200, ("signalpost-changed", "false")))
         known = row if self.source_version is None else replace(row, source_version=self.source_version)
         if row.last_number is not None:  # else the gateway keeps none of its versions
             snapshot = self._with_own_versions(view, document.decode(row.body), snapshot)
-        changed = document.following(known, snapshot, stamp.at)
+        changed = document.next_row(known, snapshot, stamp.at)
         if changed.body == row.body:
             answer = self._shown(view, known, stamp.at, 200, ("signalpost-changed", "false"))
             return Decision(answer=answer, document=known if known != row else None)

@@ -57,7 +57,7 @@ class Retry(Struct, frozen=True):
     subscription_number: int
     sequence: int
     document_id: str
-    budget: int
+    max_attempts: int
 
 
 class Tenant(Struct, frozen=True):

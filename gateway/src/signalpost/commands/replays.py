@@ -25,8 +25,8 @@ class StartReplay(SubscriptionCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         found = self._found(view, stamp.at)
-        if view.running_replays(found.number) >= rules.RUNNING_MOST:
-            detail = f"{rules.RUNNING_MOST} replays of this subscription are running: cancel one, or wait for its end."
+        if view.running_replays(found.number) >= rules.MAX_RUNNING:
+            detail = f"{rules.MAX_RUNNING} replays of this subscription are running: cancel one, or wait for its end."
             raise Conflict("too_many_replays", detail)
         first = max(self.from_sequence, found.starts_after + 1)
         started = Replay(

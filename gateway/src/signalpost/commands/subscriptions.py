@@ -160,7 +160,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
             raise NotFound("delivery_not_found", "This subscription did not ask for that event.")
         return Decision(
             answer=Answer(202),
-            retry=Retry(0, found.number, self.sequence, self.event_document_id, budget=1),
+            retry=Retry(0, found.number, self.sequence, self.event_document_id, max_attempts=1),
         )
 
 

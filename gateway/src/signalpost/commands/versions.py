@@ -8,7 +8,7 @@ from signalpost.commands.overlay import Answer, Decision, Stamp, View
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import Cause, Origin
-from signalpost.domain.documents.version import Number, StoredFile, VersionRow, existing, next_draft, next_published
+from signalpost.domain.documents.version import Number, StoredFile, VersionRow, next_draft, next_published, require_live
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import EventType
 
@@ -40,7 +40,7 @@ class PublishVersion(DocumentCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision:
         row = self._found(view)
-        draft = existing(view.version(self.tenant_id, self.document_id, self.version_number))
+        draft = require_live(view.version(self.tenant_id, self.document_id, self.version_number))
         already = self.version_number if self.version_number.is_published else draft.published_as
         if already is not None:
             detail = f"It is published already, as {already}. Upload what should follow it."
@@ -60,7 +60,7 @@ def _made(
     made: VersionRow,
     *changed: VersionRow,
 ) -> Decision:
-    with_it = document.following(row, document.with_version(shown, made.number), stamp.at)
+    with_it = document.next_row(row, document.with_version(shown, made.number), stamp.at)
     kept = replace(with_it, last_number=made.number)
     location = f"/v1/documents/{row.external_id}/versions/{made.number}/file"
     body = msgspec.json.encode({"number": str(made.number)})

@@ -25,7 +25,7 @@ class _StepOfWorkflow(DocumentCommand, frozen=True, kw_only=True):
             )
         executed_at = format_timestamp(stamp.at) if moved.status == "executed" else before.executed_at
         after = replace(before, status=moved.status, executed_at=executed_at)
-        changed = document.following(row, after, stamp.at, moved)
+        changed = document.next_row(row, after, stamp.at, moved)
         answer = self._shown(view, changed, stamp.at)
         return replace(self._changed(changed, EventType.UPDATED, Cause.STEP, answer), step=step)
 

@@ -12,10 +12,10 @@ from signalpost.domain.errors import Invalid
 from signalpost.domain.fields import Bad, Several
 from signalpost.domain.request import Target
 
-URL_MAX_CHARACTERS = 2048
-HEADERS_MAX = 20
-HEADER_MAX_BYTES = 4096
-HEADER_NAME_MAX_CHARACTERS = 128
+MAX_URL_CHARACTERS = 2048
+MAX_HEADERS = 20
+MAX_HEADER_BYTES = 4096
+MAX_HEADER_NAME_CHARACTERS = 128
 
 _PORTS: Final = {"https": 443, "http": 80}
 _URL_CHARACTERS = re.compile(r"[!-~]+")
@@ -54,13 +54,13 @@ _URL = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?![^:/?]{{254}}){_LABEL}(\.{_LABEL})*(:({_PO
     type="string",
     format="uri",
     pattern=_URL,
-    maxLength=URL_MAX_CHARACTERS,
+    maxLength=MAX_URL_CHARACTERS,
     description="An https URL without user name and fragment. International host names and IPv6 addresses are taken "
     "although the pattern lets none through. Plain http and private addresses only where the operator allows them.",
 )
 def url(value: Any) -> str:
     """A check for the field: an absolute https URL (http where the operator allows it: that is checked elsewhere)."""
-    text = fields.plain_text(value, URL_MAX_CHARACTERS)
+    text = fields.plain_text(value, MAX_URL_CHARACTERS)
     parse_url(text)
     return text
 
@@ -116,9 +116,9 @@ def _host(host: str) -> str:
 
 @fields.field(
     type="object",
-    maxProperties=HEADERS_MAX,
+    maxProperties=MAX_HEADERS,
     propertyNames={"pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"},
-    additionalProperties={"type": "string", "maxLength": HEADER_MAX_BYTES, "pattern": "^([!-~]([ -~]*[!-~])?)?$"},
+    additionalProperties={"type": "string", "maxLength": MAX_HEADER_BYTES, "pattern": "^([!-~]([ -~]*[!-~])?)?$"},
     description="Sent with every request; none that the gateway sets itself. Values are write-only.",
 )
 def headers(value: Any) -> dict[str, str]:
@@ -128,7 +128,7 @@ def headers(value: Any) -> dict[str, str]:
     bads: list[Bad] = []
     seen: set[str] = set()
     for name, given in value.items():
-        if len(bads) >= Invalid.NAMED_MOST:
+        if len(bads) >= Invalid.MAX_NAMED:
             break
         try:
             _check_header(name, given)
@@ -137,8 +137,8 @@ def headers(value: Any) -> dict[str, str]:
             seen.add(name.lower())
         except Bad as bad:
             bads.append(Bad(bad.code, bad.detail, (name,)))
-    if len(value) > HEADERS_MAX:
-        bads.append(Bad("too_many", f"There can be at most {HEADERS_MAX} additional headers."))
+    if len(value) > MAX_HEADERS:
+        bads.append(Bad("too_many", f"There can be at most {MAX_HEADERS} additional headers."))
     if bads:
         raise Several(bads)
     return dict(value)
@@ -146,14 +146,14 @@ def headers(value: Any) -> dict[str, str]:
 
 def _check_header(name: str, value: Any) -> None:
     lowered = name.lower().replace("_", "-")  # many frameworks, as CGI, know no difference
-    if not _HEADER_NAME.fullmatch(name) or len(name) > HEADER_NAME_MAX_CHARACTERS:
+    if not _HEADER_NAME.fullmatch(name) or len(name) > MAX_HEADER_NAME_CHARACTERS:
         raise Bad("bad_header_name", "A header's name is letters, digits and !#$%&'*+.^_`|~- only.")
     if lowered in _RESERVED or lowered.startswith(_RESERVED_PREFIXES):
         raise Bad("reserved_header", "The gateway sets this header itself.")
     if not isinstance(value, str):
         raise Bad("wrong_type", "A header's value must be a text.")
-    if len(value) > HEADER_MAX_BYTES:
-        raise Bad("wrong_length", f"A header's value can have at most {HEADER_MAX_BYTES} bytes.")
+    if len(value) > MAX_HEADER_BYTES:
+        raise Bad("wrong_length", f"A header's value can have at most {MAX_HEADER_BYTES} bytes.")
     if not _HEADER_VALUE.fullmatch(value):
         raise Bad(
             "forbidden_character",

@@ -125,11 +125,11 @@ class Invalid(CallerError):
     """Parsed, but some fields are wrong; names every one of them, up to a number that a person can read."""
 
     status, title = 422, "Some fields are invalid"
-    NAMED_MOST = 100
+    MAX_NAMED = 100
 
     def __init__(self, errors: Sequence[FieldError], code: str = "invalid_fields") -> None:
         named = ", ".join(error.pointer or "the body" for error in errors[:5])
-        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=list(errors[: self.NAMED_MOST]))
+        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=list(errors[: self.MAX_NAMED]))
         self.errors = tuple(errors)
 
 
@@ -167,7 +167,7 @@ class Stopping(Unavailable):
         super().__init__("Signalpost is stopping. Repeat the request in a moment.")
 
 
-class Crowded(Unavailable):
+class TooManyConnections(Unavailable):
     """Every connection that there may be is taken."""
 
     code = "too_many_connections"

@@ -21,8 +21,8 @@ from signalpost.domain.timestamps import (
 
 Check = Callable[[Any], Any]
 
-TEXT_MAX_CHARACTERS = 512
-MONEY_MAX = 10**13
+MAX_TEXT_CHARACTERS = 512
+MAX_MONEY = 10**13
 _EMAIL = r"^[^@\s\x00-\x1f\x7f\x85\ufeff]+@[^@\s\x00-\x1f\x7f\x85\ufeff]+$"
 """Where Python and JavaScript differ about `\\s`, both sides are named."""
 _is_email = re.compile(_EMAIL).fullmatch
@@ -84,7 +84,7 @@ def check_object(value: Any, known: Mapping[str, Field], required: Iterable[str]
     errors: list[FieldError] = []
     checked: dict[str, Any] = {}
     for name, given in value.items():
-        if len(errors) >= Invalid.NAMED_MOST:
+        if len(errors) >= Invalid.MAX_NAMED:
             break
         field = known.get(name)
         if field is None:
@@ -121,7 +121,7 @@ def tokens(pointer: str) -> tuple[str, ...]:
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
-def plain_text(value: Any, most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> str:
+def plain_text(value: Any, most: int = MAX_TEXT_CHARACTERS, least: int = 1) -> str:
     """A text within its length, free of U+0000 and lone surrogates."""
     if not isinstance(value, str):
         raise Bad("wrong_type", "This must be a text.")
@@ -137,12 +137,12 @@ def plain_text(value: Any, most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> s
 NO_NUL = r"^[^\u0000]*$"
 
 
-def text(most: int = TEXT_MAX_CHARACTERS, least: int = 1) -> Field:
+def text(most: int = MAX_TEXT_CHARACTERS, least: int = 1) -> Field:
     schema = {"type": "string", "minLength": least, "maxLength": most, "pattern": NO_NUL}
     return Field(lambda value: plain_text(value, most, least), schema)
 
 
-@field(type="string", pattern=_EMAIL, minLength=3, maxLength=TEXT_MAX_CHARACTERS, description="An e-mail address.")
+@field(type="string", pattern=_EMAIL, minLength=3, maxLength=MAX_TEXT_CHARACTERS, description="An e-mail address.")
 def email(value: Any) -> str:
     address = plain_text(value)
     if not _is_email(address):
@@ -193,12 +193,12 @@ def timestamp(value: Any) -> str:
         raise Bad("not_a_timestamp", str(error)) from None
 
 
-@field(type="number", minimum=-MONEY_MAX, maximum=MONEY_MAX, description="At most two decimals.")
+@field(type="number", minimum=-MAX_MONEY, maximum=MAX_MONEY, description="At most two decimals.")
 def money(value: Any) -> float:
     """A JSON number of at most two decimals, exact up to 10^13 (C8)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Bad("wrong_type", "This must be a number.")
-    if not abs(value) <= MONEY_MAX:
+    if not abs(value) <= MAX_MONEY:
         raise Bad("out_of_range", "This must lie between -10^13 and 10^13.")
     amount = float(value)
     # Up to 10^13 with two decimals has at most 15 significant digits, which a double keeps exactly.

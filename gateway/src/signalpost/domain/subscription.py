@@ -121,7 +121,7 @@ def retry_delays(value: Any) -> tuple[int, ...]:
 secret: Final = fields.text(256, least=8)
 OVERLAP_HOURS: Final = 24
 """How long both secrets sign, unless the caller says otherwise (C21)."""
-OVERLAP_HOURS_MOST: Final = 720
+MAX_OVERLAP_HOURS: Final = 720
 
 _EDITABLE: Final[dict[str, Field]] = {
     "name": fields.text(),
@@ -145,7 +145,7 @@ PATCH: Final[dict[str, Field]] = {
 }
 ROTATE: Final[dict[str, Field]] = {
     "secret": secret,
-    "overlapHours": fields.whole_number(0, OVERLAP_HOURS_MOST).described(
+    "overlapHours": fields.whole_number(0, MAX_OVERLAP_HOURS).described(
         "How long both secrets sign; 0 makes the new one the only one at once."
     ),
 }

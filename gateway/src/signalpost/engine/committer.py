@@ -9,20 +9,20 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
 
-from signalpost.commands.command_queues import LINES_OF_TENANT, MOST, Intake, Queue
+from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MOST, CommandQueues, Queue
 from signalpost.commands.overlay import Answer, Command
 from signalpost.domain.errors import SignalpostError, Stopping, Unavailable
 from signalpost.engine.counts import Counts
 from signalpost.runtime.logger import log
 from signalpost.store.store import Published, Store
 
-BATCH_MOST = 256
+MAX_BATCH = 256
 
 
 class _Waiting(NamedTuple):
     command: Command
     answer: asyncio.Future[Answer]
-    is_line: bool
+    is_background: bool
     number: int
     """In the order in which they came."""
 
@@ -32,9 +32,9 @@ class Committer:
         self._store = store
         self._counts = counts
         self._on_published = on_published
-        self._intake: Intake[_Waiting] = Intake()
+        self._intake: CommandQueues[_Waiting] = CommandQueues()
         self._came = 0
-        self._lines = asyncio.Semaphore(MOST[Queue.LINE])
+        self._lines = asyncio.Semaphore(MOST[Queue.BACKGROUND])
         self._lines_of: dict[int, asyncio.Semaphore] = {}
         """Room for lines of imports; whoever waited longest gets the next."""
         self._running: asyncio.Task[None] | None = None
@@ -46,7 +46,7 @@ class Committer:
         return self._intake.waiting
 
     def check(self, tenant_id: int, queue: Queue, most: int | None = None) -> None:
-        """Raises TooMany where one more may not wait; see `Intake.check`."""
+        """Raises TooMany where one more may not wait; see `CommandQueues.check`."""
         self._intake.check(tenant_id, queue, most)
 
     async def submit(self, command: Command) -> Answer:
@@ -56,13 +56,13 @@ class Committer:
         self._intake.check(command.tenant_id, queue)
         return await self._enqueue(command, queue)
 
-    async def enqueue_line(self, command: Command) -> asyncio.Future[Answer]:
+    async def enqueue_background(self, command: Command) -> asyncio.Future[Answer]:
         """The answer to a line of an import (or to what the gateway does of itself), once it is durable; the line waits
         here until there is room for it. Raises Unavailable where nothing can be taken."""
         tenant_id = command.tenant_id
         of_tenant = self._lines_of.get(tenant_id)
         if of_tenant is None:
-            of_tenant = self._lines_of[tenant_id] = asyncio.Semaphore(LINES_OF_TENANT)
+            of_tenant = self._lines_of[tenant_id] = asyncio.Semaphore(MAX_BACKGROUND_OF_TENANT)
         await of_tenant.acquire()
         try:
             await self._lines.acquire()
@@ -70,7 +70,7 @@ class Committer:
             of_tenant.release()
             raise
         try:
-            return self._enqueue(command, Queue.LINE)
+            return self._enqueue(command, Queue.BACKGROUND)
         except Unavailable:
             self._release_line(tenant_id)
             raise
@@ -79,7 +79,7 @@ class Committer:
         if self._closed:
             raise Stopping
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._intake.add(command.tenant_id, queue, _Waiting(command, answer, queue is Queue.LINE, self._came))
+        self._intake.add(command.tenant_id, queue, _Waiting(command, answer, queue is Queue.BACKGROUND, self._came))
         self._came += 1
         if self._running is None:
             self._running = asyncio.create_task(self._run())
@@ -99,9 +99,9 @@ class Committer:
         try:
             while self._intake.waiting:
                 # Whose turn it is decides who is in the batch; in it what came first is decided first.
-                batch = sorted(self._intake.take(BATCH_MOST), key=_came)
+                batch = sorted(self._intake.take(MAX_BATCH), key=_came)
                 for waiting in batch:
-                    if waiting.is_line:
+                    if waiting.is_background:
                         self._release_line(waiting.command.tenant_id)
                 await self._commit(batch)
         finally:

@@ -22,12 +22,12 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.committer import Committer
 from signalpost.engine.counts import Counts
-from signalpost.engine.lanes.auto_disable import Disabling
+from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_health import Overview, shown_health
-from signalpost.engine.lanes.lane_worker import Runner, parked_loaded
-from signalpost.engine.lanes.lane_workers import Runners
-from signalpost.engine.lanes.log_cache import BYTES_MOST, LogCache
+from signalpost.engine.lanes.lane_worker import LaneWorker, parked_loaded
+from signalpost.engine.lanes.lane_workers import LaneWorkers
+from signalpost.engine.lanes.log_cache import MAX_BYTES, LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
@@ -40,7 +40,7 @@ from signalpost.store.store import Health, LaneRow, Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
 """Seconds after which the head of a lane that wanted nothing is recorded, so that a restart need not look again."""
-TESTS_MOST = 16
+MAX_TESTS = 16
 """Test deliveries at a time."""
 LOADED_AGAIN_AFTER = 0.5
 """Seconds to wait where a lane could not be loaded."""
@@ -56,7 +56,7 @@ class Engine:
         random: Random,
         retention_days: int,
         disk: DiskReserve,
-        cache_bytes: int = BYTES_MOST,
+        cache_bytes: int = MAX_BYTES,
         limits: Limits = DEFAULTS,
         disable_after_days: int = 5,
         lane_bounds: Bounds = BOUNDS,
@@ -71,14 +71,22 @@ class Engine:
         self._tasks = Tasks()
         self._committer = Committer(store, self.counts, self._on_published)
         self._recorder = Recorder(store, clock, self.counts, self._on_recorded, self._reload)
-        disabling = Disabling(self._committer, clock, self.counts, self._tasks, disable_after_days)
+        auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, disable_after_days)
         self._dispatcher = Dispatcher(
-            store, self._log, transport, clock, random, self.counts, limits, self._recorder.changed, disabling.consider
+            store,
+            self._log,
+            transport,
+            clock,
+            random,
+            self.counts,
+            limits,
+            self._recorder.changed,
+            auto_disable.consider,
         )
         self._bounds = lane_bounds
-        self._retention = Retention(store, clock, retention_days, self._runners_of, self._recorder)
-        self._expiries = Expiries(store, clock, self.enqueue_line)
-        self._runners = Runners()
+        self._retention = Retention(store, clock, retention_days, self._workers_of, self._recorder)
+        self._expiries = Expiries(store, clock, self.enqueue_background)
+        self._workers = LaneWorkers()
         self._tenants: dict[str, Tenant] = {}
         self._transport = transport
         self._tests = 0
@@ -109,8 +117,8 @@ class Engine:
         await self._committer.close()
         self._tasks.cancel()
         await self._dispatcher.stop(grace)
-        for runner in self._runners:
-            runner.held = True  # or replays would go on feeding while the last of it is recorded
+        for worker in self._workers:
+            worker.held = True  # or replays would go on feeding while the last of it is recorded
         await self._recorder.close()
 
     async def submit(self, command: Command) -> Answer:
@@ -123,10 +131,10 @@ class Engine:
             await self.disk.look()
             raise
 
-    async def enqueue_line(self, command: Command) -> asyncio.Future[Answer]:
-        """See `Committer.enqueue_line`."""
+    async def enqueue_background(self, command: Command) -> asyncio.Future[Answer]:
+        """See `Committer.enqueue_background`."""
         self.disk.check()
-        return await self._committer.enqueue_line(command)
+        return await self._committer.enqueue_background(command)
 
     def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
         """Raises TooMany where one more change may not wait, so that its body need not be read: of each queue no more
@@ -135,8 +143,8 @@ class Engine:
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
         """Send a sample event to an endpoint now, beside everything else. Raises TooMany."""
-        if self._tests >= TESTS_MOST:
-            raise TooMany("too_many_tests", f"{TESTS_MOST} tests are under way: repeat it in a moment.", retry_after=5)
+        if self._tests >= MAX_TESTS:
+            raise TooMany("too_many_tests", f"{MAX_TESTS} tests are under way: repeat it in a moment.", retry_after=5)
         request = Webhook(subscription).prepare(event, 1, Kind.TEST, self._clock.wall())
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
@@ -159,16 +167,16 @@ class Engine:
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
         """A subscription as it stands after the last commit; None if there is none or it was deleted."""
-        runner = self._runners.by_id(tenant_id, subscription_id)
-        return None if runner is None else runner.subscription
+        worker = self._workers.by_id(tenant_id, subscription_id)
+        return None if worker is None else worker.subscription
 
     def subscriptions(self, tenant_id: int) -> list[Subscription]:
         """All of a tenant's, as they stand after the last commit."""
-        return [runner.subscription for runner in self._runners.of_tenant(tenant_id)]
+        return [worker.subscription for worker in self._workers.of_tenant(tenant_id)]
 
     def head(self, subscription: Subscription) -> int:
         """The last sequence that the subscription's lane took in: a replay goes no further."""
-        return self._runners[subscription.number].lane.head
+        return self._workers[subscription.number].lane.head
 
     @property
     def trouble(self) -> str | None:
@@ -177,24 +185,24 @@ class Engine:
         recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
         return " ".join(filter(None, (self.disk.trouble, recording))) or None
 
-    def _runners_of(self, tenant_id: int) -> list[Runner]:
-        runners = self._runners.of_tenant(tenant_id)
-        for runner in runners:
-            self._bring_up(runner)
-        return runners
+    def _workers_of(self, tenant_id: int) -> list[LaneWorker]:
+        workers = self._workers.of_tenant(tenant_id)
+        for worker in workers:
+            self._bring_up(worker)
+        return workers
 
-    def _bring_up(self, runner: Runner) -> None:
+    def _bring_up(self, worker: LaneWorker) -> None:
         """Move the head of a sleeping lane over what it did not want."""
-        last = self._log.last[runner.subscription.tenant_id]
-        if runner.asleep and last > runner.lane.head:
-            runner.lane.skip(last)
+        last = self._log.last[worker.subscription.tenant_id]
+        if worker.asleep and last > worker.lane.head:
+            worker.lane.skip(last)
 
     def health(self, subscription: Subscription) -> dict[str, object]:
         """A subscription's `health` as the API shows it."""
-        runner = self._runners.get(subscription.number)
-        if runner is None:
+        worker = self._workers.get(subscription.number)
+        if worker is None:
             return {"state": "unknown"}
-        return shown_health(runner, subscription, self._log.last.get(subscription.tenant_id, 0))
+        return shown_health(worker, subscription, self._log.last.get(subscription.tenant_id, 0))
 
     # --- What operators watch -----------------------------------------------------------------------------------------
 
@@ -224,7 +232,7 @@ class Engine:
         return self._recorder.failing_since is None
 
     def overview(self) -> Overview:
-        return Overview(self._runners, self._log.last)
+        return Overview(self._workers, self._log.last)
 
     async def pending_seconds(self, overview: Overview) -> float:
         """The age of the oldest event that an active lane has not settled or parked; 0 if there is none."""
@@ -264,108 +272,108 @@ class Engine:
             if key in seen:
                 continue
             seen.add(key)
-            for runner in self._runners.wanting(*key):
-                if runner.asleep:
-                    runner.asleep = False
+            for worker in self._workers.wanting(*key):
+                if worker.asleep:
+                    worker.asleep = False
                     # All that came since it fell asleep was not for it, or it would have been woken. But a page that it
                     # read may have shown it this very event, between its commit and the word of it.
-                    if runner.lane.head < event.sequence - 1:
-                        runner.lane.skip(event.sequence - 1)
-                    self._dispatcher.enlist(runner)
+                    if worker.lane.head < event.sequence - 1:
+                        worker.lane.skip(event.sequence - 1)
+                    self._dispatcher.enlist(worker)
 
     def _follow(self, subscription: Subscription) -> None:
-        runner = self._runners.get(subscription.number)
-        if runner is None:
+        worker = self._workers.get(subscription.number)
+        if worker is None:
             if subscription.deleted_at is None:
                 self._add(subscription, _new_lane(subscription), ())
             return
         if subscription.deleted_at is not None:
-            runner.held = True
-            self._runners.remove(runner)
+            worker.held = True
+            self._workers.remove(worker)
             return
-        self._bring_up(runner)
-        runner.asleep = False
-        reordered = subscription.ordering != runner.subscription.ordering
-        self._runners.update(runner, subscription)
+        self._bring_up(worker)
+        worker.asleep = False
+        reordered = subscription.ordering != worker.subscription.ordering
+        self._workers.update(worker, subscription)
         if reordered:
-            self._reload(runner)
-        self._recorder.changed(runner)
-        self._dispatcher.enlist(runner)
+            self._reload(worker)
+        self._recorder.changed(worker)
+        self._dispatcher.enlist(worker)
 
     def _add(self, subscription: Subscription, row: LaneRow, replays: Sequence[Replay]) -> None:
         slots = self._dispatcher.slots_for(subscription.tenant_id)
-        runner = Runner(subscription, row, replays, slots, self._bounds)
-        self._runners.add(runner)
-        if runner.lane.changed or replays:
-            self._recorder.changed(runner)
-        self._dispatcher.enlist(runner)
+        worker = LaneWorker(subscription, row, replays, slots, self._bounds)
+        self._workers.add(worker)
+        if worker.lane.changed or replays:
+            self._recorder.changed(worker)
+        self._dispatcher.enlist(worker)
 
     def _ask(self, retries: Iterable[Retry]) -> None:
         for retry in retries:
-            runner = self._runners.get(retry.subscription_number)
-            if runner is not None:
-                runner.retries[retry.number] = retry
-                self._recorder.changed(runner)
+            worker = self._workers.get(retry.subscription_number)
+            if worker is not None:
+                worker.retries[retry.number] = retry
+                self._recorder.changed(worker)
 
     def _replay(self, replays: Iterable[Replay]) -> None:
         for replay in replays:
-            runner = self._runners.get(replay.subscription_number)
-            if runner is not None:
-                runner.feeder.follow(replay)
-                self._recorder.changed(runner)
+            worker = self._workers.get(replay.subscription_number)
+            if worker is not None:
+                worker.replay_feeder.follow(replay)
+                self._recorder.changed(worker)
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 
-    def _on_recorded(self, runner: Runner, attempts: int) -> None:
+    def _on_recorded(self, worker: LaneWorker, attempts: int) -> None:
         self._dispatcher.recorded(attempts)
-        self._dispatcher.enlist(runner)
+        self._dispatcher.enlist(worker)
 
     # --- Loading anew -------------------------------------------------------------------------------------------------
 
-    def _reload(self, runner: Runner) -> None:
+    def _reload(self, worker: LaneWorker) -> None:
         """Take the lane up from the store once more: another owner wrote it, or its order was changed."""
-        if not runner.held:
-            runner.held = True
-            self._tasks.start(self._load_anew(runner))
+        if not worker.held:
+            worker.held = True
+            self._tasks.start(self._load_anew(worker))
 
-    async def _load_anew(self, runner: Runner) -> None:
-        number = runner.subscription.number
+    async def _load_anew(self, worker: LaneWorker) -> None:
+        number = worker.subscription.number
         while True:
-            while runner.lane.flying:
+            while worker.lane.flying:
                 await asyncio.sleep(0.02)
-            await self._recorder.written(runner)
-            version = runner.version
+            await self._recorder.written(worker)
+            version = worker.version
             try:
-                row = await self._store.load_lane(runner.subscription, parked_loaded(runner.subscription, self._bounds))
+                row = await self._store.load_lane(worker.subscription, parked_loaded(worker.subscription, self._bounds))
                 loaded = await self._store.load()
             except Exception as error:
                 say = log.warning if isinstance(error, SignalpostError) else log.exception
                 say(
                     "a lane could not be loaded; it is tried again",
-                    subscription=runner.subscription.id,
+                    subscription=worker.subscription.id,
                     error=str(error),
                 )
                 await asyncio.sleep(LOADED_AGAIN_AFTER)
                 continue
-            if row is None or self._runners.get(number) is None:
+            if row is None or self._workers.get(number) is None:
                 return  # deleted meanwhile
-            if not runner.dirty and not runner.writing and runner.version == version:
+            if not worker.dirty and not worker.writing and worker.version == version:
                 break  # nothing was written or asked for since it was read
-        runner.retries |= {retry.number: retry for retry in _of(number, loaded.retries)}
+        worker.retries |= {retry.number: retry for retry in _of(number, loaded.retries)}
         replays = _of(number, loaded.replays)
-        runner.restore(row, replays)
-        runner.held = False
-        if runner.retries or replays or runner.lane.changed:
-            self._recorder.changed(runner)
-        self._dispatcher.enlist(runner)
+        worker.restore(row, replays)
+        worker.held = False
+        if worker.retries or replays or worker.lane.changed:
+            self._recorder.changed(worker)
+        self._dispatcher.enlist(worker)
 
     async def _record_heads(self) -> None:
         while True:
             await asyncio.sleep(HEADS_RECORDED_EVERY)
-            for runner in self._runners:
-                self._bring_up(runner)
-                if runner.lane.head > runner.recorded_head and not runner.held:
-                    self._recorder.changed(runner)
+            for worker in self._workers:
+                self._bring_up(worker)
+                if worker.lane.head > worker.recorded_head and not worker.held:
+                    self._recorder.changed(worker)
 
 
 def _new_lane(subscription: Subscription) -> LaneRow:

@@ -73,7 +73,7 @@ def kind_of(read: Read, size: int) -> str | None:
 
 _END_OF_DIRECTORY = Layout("<4s8xII2x")
 _ENTRY = Layout("<4s24xHHH12x")
-_DIRECTORY_MOST: Final = 1024 * 1024
+_MAX_DIRECTORY: Final = 1024 * 1024
 _MAIN_PARTS: Final = {b"word/document.xml": "docx", b"xl/workbook.xml": "xlsx", b"ppt/presentation.xml": "pptx"}
 _MIMETYPE: Final = b"mimetype"
 
@@ -101,7 +101,7 @@ def _names(read: Read, size: int) -> Iterator[bytes]:
     if at < 0 or len(tail) - at < _END_OF_DIRECTORY.size:
         return
     _, length, offset = _END_OF_DIRECTORY.unpack_from(tail, at)
-    directory = read(offset, min(length, _DIRECTORY_MOST))
+    directory = read(offset, min(length, _MAX_DIRECTORY))
     at = 0
     while at + _ENTRY.size <= len(directory):
         signature, name_size, extra_size, comment_size = _ENTRY.unpack_from(directory, at)
@@ -117,7 +117,7 @@ _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_HEADER = Layout("<30xH16xI")
 _OLE_STREAMS: Final = {"WordDocument": "doc", "Workbook": "xls", "Book": "xls", "PowerPoint Document": "ppt"}
 _OLE_TABLES_AT, _OLE_TABLES = 76, 109
-_OLE_SECTORS_MOST: Final = 64
+_MAX_OLE_SECTORS: Final = 64
 
 
 def _compound(read: Read) -> str | None:
@@ -137,7 +137,7 @@ def _directory_sectors(read: Read) -> Iterator[bytes]:
     shift, number = _OLE_HEADER.unpack_from(header)
     if shift not in (9, 12):
         return
-    for _ in range(_OLE_SECTORS_MOST):
+    for _ in range(_MAX_OLE_SECTORS):
         yield read((number + 1) << shift, 1 << shift)
         table, entry = divmod(number, 1 << shift - 2)
         if table >= _OLE_TABLES:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from signalpost.files.content_types import EXTENSIONS
 
 _FALLBACK: Final = "document"
-_BYTES_MOST: Final = 200
+_MAX_BYTES: Final = 200
 _FORBIDDEN: Final = frozenset('/\\:*?"<>|%')
 """What some system gives a meaning to in a file's name, or some browser in a header."""
 
@@ -19,7 +19,7 @@ def filename(title: str, content_type: str) -> str:
     base = _harmless(unicodedata.normalize("NFC", title))
     if extension and base.lower().endswith(extension):
         base = base[: -len(extension)].rstrip(". ")
-    cut = base.encode()[:_BYTES_MOST].decode(errors="ignore").rstrip(". ")
+    cut = base.encode()[:_MAX_BYTES].decode(errors="ignore").rstrip(". ")
     return (cut or _FALLBACK) + extension
 
 

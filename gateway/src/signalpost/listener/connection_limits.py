@@ -22,7 +22,7 @@ WARNING_SECONDS = 60.0
 """The least time between two warnings."""
 
 
-class Member(Protocol):
+class LimitedConnection(Protocol):
     """A connection, as the crowd knows it."""
 
     def overdue(self) -> None:
@@ -32,68 +32,68 @@ class Member(Protocol):
         """Another one needs its place."""
 
 
-class Crowd:
+class ConnectionLimits:
     """The connections of one listener. Belongs to the running loop."""
 
-    def __init__(self, most: int, wait_seconds: float = WAIT_SECONDS) -> None:
-        """`most` may work at once."""
-        self._most = most
+    def __init__(self, max_working: int, wait_seconds: float = WAIT_SECONDS) -> None:
+        """`max_working` may work at once."""
+        self._max_working = max_working
         self._wait_seconds = wait_seconds
         self._loop = asyncio.get_running_loop()
-        self._members: set[Member] = set()
-        self._waiting: dict[Member, float] = {}
+        self._connections: set[LimitedConnection] = set()
+        self._waiting: dict[LimitedConnection, float] = {}
         """With their deadlines."""
         self._timer: asyncio.TimerHandle | None = None
         self._warned = float("-inf")
 
-    def enter(self, newcomer: Member) -> bool:
+    def enter(self, newcomer: LimitedConnection) -> bool:
         """Whether there is a place for it. If so, it waits from now on."""
-        if len(self._members) >= self._most + SPARE:
+        if len(self._connections) >= self._max_working + SPARE:
             self._warn()
             longest = next(iter(self._waiting), None)
             if longest is None:
                 return False
             self.leave(longest)
             longest.abort()
-        self._members.add(newcomer)
+        self._connections.add(newcomer)
         self.wait(newcomer)
         return True
 
-    def wait(self, member: Member) -> None:
+    def wait(self, connection: LimitedConnection) -> None:
         """No request is on it."""
-        self._waiting.pop(member, None)
-        self._waiting[member] = self._loop.time() + self._wait_seconds
+        self._waiting.pop(connection, None)
+        self._waiting[connection] = self._loop.time() + self._wait_seconds
         if self._timer is None:
             self._timer = self._loop.call_later(self._wait_seconds, self._sweep)
 
-    def work(self, member: Member) -> bool:
+    def work(self, connection: LimitedConnection) -> bool:
         """A request is on it. Whether there are no more of them than there may be."""
-        self._waiting.pop(member, None)
-        if len(self._members) - len(self._waiting) <= self._most:
+        self._waiting.pop(connection, None)
+        if len(self._connections) - len(self._waiting) <= self._max_working:
             return True
         self._warn()
         return False
 
-    def leave(self, member: Member) -> None:
-        self._waiting.pop(member, None)
-        self._members.discard(member)
+    def leave(self, connection: LimitedConnection) -> None:
+        self._waiting.pop(connection, None)
+        self._connections.discard(connection)
 
     def _sweep(self) -> None:
         """Tell who is overdue, and look again when the next will be."""
         self._timer = None
         now = self._loop.time()
         overdue = []
-        for member, deadline in self._waiting.items():
+        for connection, deadline in self._waiting.items():
             if deadline > now:
                 self._timer = self._loop.call_later(max(deadline - now, SWEEP_SECONDS), self._sweep)
                 break
-            overdue.append(member)
-        for member in overdue:
-            del self._waiting[member]
-            member.overdue()
+            overdue.append(connection)
+        for connection in overdue:
+            del self._waiting[connection]
+            connection.overdue()
 
     def _warn(self) -> None:
         now = self._loop.time()
         if now - self._warned >= WARNING_SECONDS:
             self._warned = now
-            log.warning("clients are refused: there are too many connections", max_connections=self._most)
+            log.warning("clients are refused: there are too many connections", max_connections=self._max_working)

@@ -20,7 +20,7 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".en
 _BODILESS = frozenset((204, 304))
 
 
-class Line(Protocol):
+class ResponseWriter(Protocol):
     """The connection, as an exchange knows it."""
 
     flowing: asyncio.Event
@@ -44,14 +44,14 @@ class Line(Protocol):
 class Exchange:
     def __init__(
         self,
-        line: Line,
+        writer: ResponseWriter,
         scope: Scope,
         default_headers: Headers,
         *,
         expects_continue: bool = False,
     ) -> None:
         """`default_headers` go with every answer."""
-        self._line = line
+        self._writer = writer
         self._scope = scope
         self._default_headers = default_headers
         self._owes_continue = expects_continue
@@ -106,18 +106,18 @@ class Exchange:
         finally:
             if not self.over:
                 self.over = True
-                self._line.abort()
+                self._writer.abort()
 
     async def _receive(self) -> Message:
         if self._owes_continue and not self._news.is_set() and not self._begun:
-            self._line.write(_CONTINUE)
+            self._writer.write(_CONTINUE)
         self._owes_continue = False
         await self._news.wait()
         if self._broken or self.over:
             return {"type": "http.disconnect"}
         self._news.clear()
         body, self._body = bytes(self._body), bytearray()
-        self._line.read_on()
+        self._writer.read_on()
         return {"type": "http.request", "body": body, "more_body": not self.whole}
 
     async def _send(self, message: Message) -> None:
@@ -127,8 +127,8 @@ class Exchange:
             self._begin(message["status"], message.get("headers", ()))
         else:
             self._go_on(message.get("body", b""), last=not message.get("more_body", False))
-        if not self._line.flowing.is_set() and not self.over:
-            await self._line.flowing.wait()
+        if not self._writer.flowing.is_set() and not self.over:
+            await self._writer.flowing.wait()
 
     def _begin(self, status: int, headers: Headers) -> None:
         if self._begun:
@@ -146,13 +146,13 @@ class Exchange:
             parts.append(b"transfer-encoding: chunked\r\n")
         # A client that is answered at once and still sends would not know how much of that was read. One that is
         # answered as it sends comes to its end first.
-        if not self._line.is_persistent() or not (self.whole or streamed):
+        if not self._writer.is_persistent() or not (self.whole or streamed):
             parts.append(b"connection: close\r\n")
         head = b"".join(parts)
         if head.count(b"\n") != len(parts) or head.count(b"\r") != len(parts):
             raise RuntimeError("a header of an answer has a line end in it")
         if streamed:
-            self._line.write(head + b"\r\n")
+            self._writer.write(head + b"\r\n")
         else:
             self._head = head + b"\r\n"
 
@@ -171,7 +171,7 @@ class Exchange:
             body = self._head + body  # one packet, where both are short
             self._head = None
         if body:
-            self._line.write(body)
+            self._writer.write(body)
         if last:
             self.over = True
-            self._line.answered()
+            self._writer.answered()

@@ -18,8 +18,9 @@ request to the other. Trailers are read and dropped.
 What cannot be taken is a request too: the application is given the refusal (`REFUSAL` in its scope), answers it as it
 answers everything, and the connection leaves.
 
-`crowd.py` says who may stay and how long one may wait. While a body comes, the application's own limits hold; whoever
-does not take an answer is ended by `overdue`, and, with nothing taken at all, by the kernel (`cli/serve.py`).
+`connection_limits.py` says which connections may stay and how long one may wait. While a body arrives, the
+application's own limits hold. A client that does not read its answer is ended by `overdue`, or by the kernel
+(`cli/serve.py`) if it reads nothing at all.
 """
 
 import asyncio
@@ -32,15 +33,15 @@ import httptools
 import uvicorn
 from uvicorn.server import ServerState
 
-from signalpost.domain.errors import CallerError, Crowded, Unavailable, Unparseable
-from signalpost.listener.connection_limits import WAIT_SECONDS, Crowd
+from signalpost.domain.errors import CallerError, TooManyConnections, Unavailable, Unparseable
+from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
 from signalpost.listener.exchange import Exchange
 from signalpost.listener.request_head import END, RequestHead, fault_of_beginning, read_head
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, App, Scope
 
 BODY_HELD_BYTES = 64 * 1024
 """So much of a body is held for an application that does not ask for it; then the client has to wait."""
-TAKEN_LEAST_BYTES = 64 * 1024
+MIN_TAKEN_BYTES = 64 * 1024
 TAKING_WAITS = 6
 """A client takes so much of its answers, at least, in so many times the wait that it has for a request: in a minute."""
 UNKNOWN_METHOD = "?"
@@ -56,10 +57,10 @@ def server_config(
 ) -> uvicorn.Config:
     """How uvicorn serves an application behind this front. Belongs to the running loop. The paths in `always_answered`
     get an answer even where `max_connections` requests are being worked on."""
-    front = partial(Front, Crowd(max_connections, wait_seconds), always_answered)
+    connection = partial(HttpConnection, ConnectionLimits(max_connections, wait_seconds), always_answered)
     return uvicorn.Config(
         app,
-        http=front,  # type: ignore[arg-type] # a class is meant, but anything that makes a protocol will do
+        http=connection,  # type: ignore[arg-type] # a class is meant, but anything that makes a protocol will do
         ws="none",
         lifespan="off",
         access_log=False,
@@ -70,12 +71,12 @@ def server_config(
     )
 
 
-class Front(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One connection."""
 
     def __init__(
         self,
-        crowd: Crowd,
+        limits: ConnectionLimits,
         always_answered: Set[str],
         *,
         config: uvicorn.Config,
@@ -83,7 +84,7 @@ class Front(asyncio.Protocol):
         **_unused: object,
     ) -> None:
         """Made by uvicorn's server for every connection."""
-        self._crowd = crowd
+        self._limits = limits
         self._always_answered = always_answered
         self._app: App = config.loaded_app
         self._server = server_state
@@ -109,12 +110,12 @@ class Front(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._server.connections.add(self)  # type: ignore[arg-type]
         self._client = transport.get_extra_info("peername")
-        if not self._crowd.enter(self):
+        if not self._limits.enter(self):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
-        self._crowd.leave(self)
+        self._limits.leave(self)
         self._leaving = True
         self.flowing.set()
         if self._exchange is not None:
@@ -136,12 +137,12 @@ class Front(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.flowing.clear()
-        self._crowd.wait(self)
+        self._limits.wait(self)
 
     def resume_writing(self) -> None:
         self.flowing.set()
         if self._exchange is not None:
-            self._crowd.work(self)
+            self._limits.work(self)
         self._go_on()
 
     def shutdown(self) -> None:
@@ -153,7 +154,7 @@ class Front(asyncio.Protocol):
     # --- What the crowd tells -----------------------------------------------------------------------------------------
 
     def overdue(self) -> None:
-        """See `Member`."""
+        """See `LimitedConnection`."""
         untaken = self._transport.get_write_buffer_size()
         if not untaken:
             self.abort()
@@ -162,13 +163,13 @@ class Front(asyncio.Protocol):
         if self._waits == TAKING_WAITS:
             self._waits, before = 0, self._taken
             self._taken = self._written - untaken
-            if self._taken - before < TAKEN_LEAST_BYTES:
+            if self._taken - before < MIN_TAKEN_BYTES:
                 self.abort()
                 return
-        self._crowd.wait(self)
+        self._limits.wait(self)
 
     def abort(self) -> None:
-        """See `Member` and `Line`."""
+        """See `LimitedConnection` and `ResponseWriter`."""
         self._transport.abort()
 
     # --- Requests -----------------------------------------------------------------------------------------------------
@@ -196,8 +197,8 @@ class Front(asyncio.Protocol):
                 return False
             head = read_head(raw)
             self._parse(head, raw)
-            if not self._crowd.work(self) and head.path.decode("latin-1") not in self._always_answered:
-                raise Crowded
+            if not self._limits.work(self) and head.path.decode("latin-1") not in self._always_answered:
+                raise TooManyConnections
         except (CallerError, Unavailable) as refusal:
             self._refuse(refusal, head)
         else:
@@ -264,7 +265,7 @@ class Front(asyncio.Protocol):
         self._begin(scope)
 
     def _begin(self, scope: Scope, *, expects_continue: bool = False) -> None:
-        self._crowd.work(self)
+        self._limits.work(self)
         exchange = Exchange(self, scope, self._server.default_headers, expects_continue=expects_continue)
         self._exchange = exchange
         scope[ARRIVED] = lambda: exchange.whole
@@ -292,25 +293,25 @@ class Front(asyncio.Protocol):
     # --- What an exchange tells ---------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """See `Line`."""
+        """See `ResponseWriter`."""
         self._written += len(data)
         self._transport.write(data)
 
     def is_persistent(self) -> bool:
-        """See `Line`."""
+        """See `ResponseWriter`."""
         return self._persistent
 
     def read_on(self) -> None:
-        """See `Line`."""
+        """See `ResponseWriter`."""
         self._regulate()
 
     def answered(self) -> None:
-        """See `Line`."""
+        """See `ResponseWriter`."""
         exchange, self._exchange = self._exchange, None
         self._server.total_requests += 1
         if exchange is None or self._transport.is_closing():
             return
-        self._crowd.wait(self)
+        self._limits.wait(self)
         if self._persistent and exchange.whole:
             self._go_on()
         else:

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from signalpost.domain.errors import HeadTooLarge, Unparseable
 
-HEAD_MOST_BYTES = 64 * 1024
-HEADERS_MOST = 100
+MAX_HEAD_BYTES = 64 * 1024
+MAX_HEADERS = 100
 END = b"\r\n\r\n"
 
 _REQUEST_LINE = re.compile(rb"([A-Z-]{1,20}) (/[^ #]*) HTTP/1\.([01])")
@@ -46,8 +46,8 @@ def fault_of_beginning(begun: bytes | bytearray) -> Unparseable | HeadTooLarge |
         return Unparseable("not_http", "This is not an HTTP/1.1 request.")
     if begun.count(b"\n") != begun.count(b"\r\n"):
         return Unparseable("malformed_head", "The lines of a request's head end with CR and LF.")
-    if len(begun) > HEAD_MOST_BYTES:
-        return HeadTooLarge("head_too_large", f"The head of a request can have at most {HEAD_MOST_BYTES} bytes.")
+    if len(begun) > MAX_HEAD_BYTES:
+        return HeadTooLarge("head_too_large", f"The head of a request can have at most {MAX_HEAD_BYTES} bytes.")
     return None
 
 
@@ -59,11 +59,11 @@ def read_head(head: bytes) -> RequestHead:
     match = _REQUEST_LINE.fullmatch(first)
     if match is None:
         raise _bad_request_line(first)
-    if len(lines) > HEADERS_MOST:
-        raise HeadTooLarge("head_too_large", f"A request can have at most {HEADERS_MOST} headers.")
+    if len(lines) > MAX_HEADERS:
+        raise HeadTooLarge("head_too_large", f"A request can have at most {MAX_HEADERS} headers.")
     headers = []
-    for line in lines:
-        name, _, value = line.partition(b":")
+    for writer in lines:
+        name, _, value = writer.partition(b":")
         headers.append((name.lower(), value.strip(b" \t")))
     named = dict(headers)
     if len(named) != len(headers):
@@ -106,8 +106,8 @@ def _check_repeated(headers: list[tuple[bytes, bytes]]) -> None:
         raise Unparseable("repeated_header", f"Send these headers once: {', '.join(repeated)}.")
 
 
-def _bad_request_line(line: bytes) -> Unparseable:
-    _, _, target = line.rpartition(b" ")[0].partition(b" ")
-    if line.endswith((b" HTTP/1.1", b" HTTP/1.0")) and not target.startswith((b"/", b" ")):
+def _bad_request_line(writer: bytes) -> Unparseable:
+    _, _, target = writer.rpartition(b" ")[0].partition(b" ")
+    if writer.endswith((b" HTTP/1.1", b" HTTP/1.0")) and not target.startswith((b"/", b" ")):
         return Unparseable("bad_target", "Send the path of the address alone, beginning with `/`: this is no proxy.")
     return Unparseable("not_http", "This is not an HTTP/1.1 request.")

@@ -6,7 +6,7 @@ AFTER = 10_000
 """Objects made and not ended, after which it looks at the youngest: a millisecond or two."""
 
 
-def spare_the_collector() -> None:
+def tune_garbage_collector() -> None:
     """Once the gateway has started.
 
     What was made until here lives as long as the process, so the collector need not look at it again. Nearly all that

@@ -104,7 +104,7 @@ class Sender:
         attempt = Attempt(request, done, started, self._wall(), started + timeout)
         self._running[attempt] = None
         if self._closing:
-            self._loop.call_soon(self._end, attempt, Failure.CUT, _CUT)
+            self._loop.call_soon(self._end, attempt, Failure.INTERRUPTED, _CUT)
             return
         if self._sweep_timer is None:
             self._sweep_timer = self._loop.call_later(timeout, self._sweep)
@@ -272,7 +272,7 @@ class Sender:
                 await asyncio.wait_for(self._drained.wait(), grace)
         # What their callbacks send now is not among them: `send` ends it.
         for attempt in list(self._running):
-            self._cut(attempt, Failure.CUT, _CUT)
+            self._cut(attempt, Failure.INTERRUPTED, _CUT)
         for timer in (self._sweep_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()

@@ -18,7 +18,7 @@ from msgspec import Struct
 from signalpost.domain.request import Target
 
 KEPT_SECONDS = 3_600.0
-SESSIONS_MOST = 1_000
+MAX_SESSIONS = 1_000
 """Some 19 KB each."""
 
 
@@ -28,7 +28,7 @@ class _Kept(Struct, frozen=True):
 
 
 class Sessions:
-    def __init__(self, context: ssl.SSLContext, now: Callable[[], float], most: int = SESSIONS_MOST) -> None:
+    def __init__(self, context: ssl.SSLContext, now: Callable[[], float], most: int = MAX_SESSIONS) -> None:
         """`now` is the wall clock in seconds, which certificates are valid by."""
         self._context = context
         self._now = now

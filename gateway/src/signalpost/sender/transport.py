@@ -16,4 +16,4 @@ class Transport(Protocol):
         `send` returns. Raises nothing."""
 
     async def close(self, grace: float) -> None:
-        """Let running attempts end for `grace` seconds, cut the rest (`Failure.CUT`), close every connection."""
+        """Let running attempts end for `grace` seconds, interrupt the rest (`Failure.INTERRUPTED`), close all."""

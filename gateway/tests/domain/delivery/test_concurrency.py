@@ -58,7 +58,7 @@ def test_where_none_came_half_as_many_may_go(failure: Failure, limit: int, elaps
 
 @given(LIMITS)
 def test_what_a_stop_cut_short_says_nothing(limit: int) -> None:
-    assert follow(at(limit), [Outcome(failure=Failure.CUT, elapsed_us=5 * SECOND)]) == at(limit)
+    assert follow(at(limit), [Outcome(failure=Failure.INTERRUPTED, elapsed_us=5 * SECOND)]) == at(limit)
 
 
 def test_a_few_may_go_at_first() -> None:

@@ -11,7 +11,7 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.timestamps import SECOND
 
 NOW = 1_700_000_000 * SECOND
-FAILURES = [failure for failure in Failure if failure is not Failure.CUT]
+FAILURES = [failure for failure in Failure if failure is not Failure.INTERRUPTED]
 JITTERS = st.floats(0, 1, exclude_max=True)
 DELAYS = st.lists(st.integers(1, 86_400), max_size=10).map(tuple)
 
@@ -22,11 +22,11 @@ def after(delivery: Delivery, failure: Failure | None, delays: tuple[int, ...] =
 
 
 def fresh() -> Delivery:
-    return Delivery(1, "d", State.FLYING)
+    return Delivery(1, "d", State.IN_FLIGHT)
 
 
-def parked(charged: int, budget: int = 4, *, run: int = 0, resume_at: int | None = None) -> Delivery:
-    return Delivery(1, "d", State.FLYING, charged, budget, run, resume_at=resume_at)
+def parked(failed_attempts: int, max_attempts: int = 4, *, run: int = 0, resume_at: int | None = None) -> Delivery:
+    return Delivery(1, "d", State.IN_FLIGHT, failed_attempts, max_attempts, run, resume_at=resume_at)
 
 
 @pytest.mark.parametrize("delivery", [fresh(), parked(1), parked(3), parked(0, 1, run=2), parked(1, resume_at=NOW)])
@@ -37,7 +37,7 @@ def test_a_success_settles(delivery: Delivery) -> None:
 @pytest.mark.parametrize("failure", FAILURES)
 def test_an_event_that_cannot_be_sent_has_four_attempts_with_10_60_and_300_seconds_between(failure: Failure) -> None:
     """C16"""
-    verdicts = [after(fresh(), failure), *(after(parked(charged), failure) for charged in (1, 2, 3))]
+    verdicts = [after(fresh(), failure), *(after(parked(failed_attempts), failure) for failed_attempts in (1, 2, 3))]
     assert verdicts == [
         Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND),
         Verdict(Input.FAIL, counted=True, due=NOW + 60 * SECOND),
@@ -58,7 +58,7 @@ def test_a_subscriptions_own_schedule_gives_one_attempt_more_than_it_has_delays(
         lane.fall_due(now)
         delivery = lane.next_delivery()
         assert delivery is not None
-        assert delivery.charged + 1 == attempt
+        assert delivery.failed_attempts + 1 == attempt
         verdict = decide(delivery, Outcome(failure=failure), delays, now, jitter, None)
         lane.settle(delivery, verdict, len(delays) + 1)
         if verdict.input is Input.GIVE_UP:
@@ -72,17 +72,19 @@ def test_a_subscriptions_own_schedule_gives_one_attempt_more_than_it_has_delays(
         assert seconds * SECOND <= wait <= seconds * SECOND * 12 // 10
     row = lane.changes().rows[1]
     assert row is not None
-    assert (row.state, row.charged, row.budget) == (State.FAILED, len(delays) + 1, len(delays) + 1)
+    assert (row.state, row.failed_attempts, row.max_attempts) == (State.FAILED, len(delays) + 1, len(delays) + 1)
 
 
 @given(st.integers(0, 2), JITTERS, st.integers(0, 3600))
-def test_retry_after_lengthens_the_next_delay_and_the_attempt_counts(charged: int, jitter: float, asked: int) -> None:
+def test_retry_after_lengthens_the_next_delay_and_the_attempt_counts(
+    failed_attempts: int, jitter: float, asked: int
+) -> None:
     """C16"""
-    delivery = parked(charged) if charged else fresh()
+    delivery = parked(failed_attempts) if failed_attempts else fresh()
     verdict = after(delivery, Failure.STATUS, jitter=jitter, retry_after=asked)
     assert verdict.input is Input.FAIL
     assert verdict.counted
-    assert verdict.due >= NOW + max(asked, retry.DELAYS[charged]) * SECOND
+    assert verdict.due >= NOW + max(asked, retry.DELAYS[failed_attempts]) * SECOND
 
 
 def test_retry_after_does_not_make_an_event_live_longer() -> None:
@@ -93,15 +95,15 @@ def test_retry_after_does_not_make_an_event_live_longer() -> None:
 @pytest.mark.parametrize(
     ("delivery", "expected"),
     [
-        (fresh(), Input.CUT),
-        (parked(1), Input.CUT_RETRY),
-        (parked(3), Input.CUT_RETRY),
-        (parked(0, 1, run=1), Input.CUT_RETRY),
+        (fresh(), Input.INTERRUPTED),
+        (parked(1), Input.RETRY_INTERRUPTED),
+        (parked(3), Input.RETRY_INTERRUPTED),
+        (parked(0, 1, run=1), Input.RETRY_INTERRUPTED),
     ],
 )
 def test_an_attempt_cut_short_does_not_count(delivery: Delivery, expected: Input) -> None:
     """C16"""
-    assert after(delivery, Failure.CUT) == Verdict(expected)
+    assert after(delivery, Failure.INTERRUPTED) == Verdict(expected)
 
 
 def test_an_extra_attempt_by_hand_that_fails_leaves_the_schedule_as_it_was() -> None:
@@ -133,10 +135,10 @@ def test_without_delays_there_is_one_attempt() -> None:
     st.integers(0, 10), st.integers(0, 10), DELAYS, st.sampled_from(Failure), JITTERS, st.none() | st.integers(0, 3600)
 )
 def test_every_verdict_may_follow_a_flight(
-    charged: int, budget: int, delays: tuple[int, ...], failure: Failure, jitter: float, asked: int | None
+    failed_attempts: int, max_attempts: int, delays: tuple[int, ...], failure: Failure, jitter: float, asked: int | None
 ) -> None:
-    verdict = after(parked(charged, budget), failure, delays, jitter, asked)
-    assert verdict.input in TRANSITIONS[State.FLYING]
+    verdict = after(parked(failed_attempts, max_attempts), failure, delays, jitter, asked)
+    assert verdict.input in TRANSITIONS[State.IN_FLIGHT]
     assert (verdict.due >= NOW) == (verdict.input is Input.FAIL)
 
 
@@ -148,20 +150,20 @@ EXPECTED = {
     (State.UNREAD, Input.BLOCK): State.BLOCKED,
     (State.BLOCKED, Input.PROMOTE): State.OPEN,
     (State.BLOCKED, Input.GIVE_UP): State.FAILED,
-    (State.OPEN, Input.SEND): State.FLYING,
+    (State.OPEN, Input.SEND): State.IN_FLIGHT,
     (State.OPEN, Input.GIVE_UP): State.FAILED,
-    (State.PARKED, Input.FALL_DUE): State.DUE,
-    (State.PARKED, Input.HURRY): State.PARKED,
-    (State.PARKED, Input.GIVE_UP): State.FAILED,
-    (State.DUE, Input.SEND): State.FLYING,
-    (State.DUE, Input.GIVE_UP): State.FAILED,
-    (State.FLYING, Input.DELIVERED): State.SETTLED,
-    (State.FLYING, Input.FAIL): State.PARKED,
-    (State.FLYING, Input.GIVE_UP): State.FAILED,
-    (State.FLYING, Input.CUT): State.OPEN,
-    (State.FLYING, Input.CUT_RETRY): State.DUE,
-    (State.FAILED, Input.AGAIN): State.PARKED,
-    (State.SETTLED, Input.AGAIN): State.PARKED,
+    (State.AWAITING_RETRY, Input.FALL_DUE): State.RETRY_READY,
+    (State.AWAITING_RETRY, Input.HURRY): State.AWAITING_RETRY,
+    (State.AWAITING_RETRY, Input.GIVE_UP): State.FAILED,
+    (State.RETRY_READY, Input.SEND): State.IN_FLIGHT,
+    (State.RETRY_READY, Input.GIVE_UP): State.FAILED,
+    (State.IN_FLIGHT, Input.DELIVERED): State.SETTLED,
+    (State.IN_FLIGHT, Input.FAIL): State.AWAITING_RETRY,
+    (State.IN_FLIGHT, Input.GIVE_UP): State.FAILED,
+    (State.IN_FLIGHT, Input.INTERRUPTED): State.OPEN,
+    (State.IN_FLIGHT, Input.RETRY_INTERRUPTED): State.RETRY_READY,
+    (State.FAILED, Input.AGAIN): State.AWAITING_RETRY,
+    (State.SETTLED, Input.AGAIN): State.AWAITING_RETRY,
 }
 
 
@@ -185,11 +187,11 @@ class Walk:
             self.lane.take(2, "d")
         elif state is not State.UNREAD:
             self.lane.take(1, "d")
-        if state in (State.FLYING, State.PARKED, State.DUE, State.FAILED, State.SETTLED):
+        if state in (State.IN_FLIGHT, State.AWAITING_RETRY, State.RETRY_READY, State.FAILED, State.SETTLED):
             self.fly()
-        if state in (State.PARKED, State.DUE):
+        if state in (State.AWAITING_RETRY, State.RETRY_READY):
             self.settle(Verdict(Input.FAIL, counted=True, due=1000))
-        if state is State.DUE:
+        if state is State.RETRY_READY:
             self.lane.fall_due(1000)
         if state is State.FAILED:
             self.settle(Verdict(Input.GIVE_UP, counted=True))
@@ -231,7 +233,7 @@ class Walk:
                 lane.take(1, "d")
             case Input.BLOCK:
                 # Another one of its document waits for a retry in strict order.
-                lane.restore([], [Row(0, "d", State.PARKED, 1000, 1, 4, 0, None)], None)
+                lane.restore([], [Row(0, "d", State.AWAITING_RETRY, 1000, 1, 4, 0, None)], None)
                 lane.take(1, "d")
             case Input.PROMOTE:
                 lane.fall_due(1000)
@@ -276,7 +278,7 @@ def test_what_the_table_does_not_list_is_refused(state: State, given_input: Inpu
 
 
 @pytest.mark.parametrize(
-    "state", [State.UNREAD, State.BLOCKED, State.OPEN, State.DUE, State.FLYING], ids=lambda s: s.name
+    "state", [State.UNREAD, State.BLOCKED, State.OPEN, State.RETRY_READY, State.IN_FLIGHT], ids=lambda s: s.name
 )
 def test_a_retry_of_what_is_on_its_way_changes_nothing(state: State) -> None:
     walk = Walk()

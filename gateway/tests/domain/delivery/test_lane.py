@@ -38,9 +38,9 @@ def sent(given: Lane) -> list[int]:
 
 
 def parked(
-    sequence: int, document: str, due: int, *, charged: int = 1, run: int = 0, resume_at: int | None = None
+    sequence: int, document: str, due: int, *, failed_attempts: int = 1, run: int = 0, resume_at: int | None = None
 ) -> Row:
-    return Row(sequence, document, State.PARKED, due, charged, 4, run, resume_at)
+    return Row(sequence, document, State.AWAITING_RETRY, due, failed_attempts, 4, run, resume_at)
 
 
 def test_the_oldest_that_is_due_is_one_that_waits_for_its_turn_as_well() -> None:
@@ -135,7 +135,7 @@ def test_replays_are_outside_strict_order() -> None:
 def test_a_replay_that_is_ready_lets_no_later_event_overtake_in_strict_order() -> None:
     """C17: the document may send, for its replay; what waits for an earlier one's retry may not, and the replay may."""
     given = Lane(4, strict=True)
-    replayed = parked(3, "a", due=10, charged=0, run=1)
+    replayed = parked(3, "a", due=10, failed_attempts=0, run=1)
     given.restore([], [parked(1, "a", due=300), parked(2, "a", due=60), replayed], None)
     given.fall_due(60)
     replay = send(given)
@@ -208,9 +208,9 @@ def test_a_retry_that_is_cut_short_stays_due_with_its_number() -> None:
     given = lane("a")
     given.settle(send(given), failed(10), 4)
     given.fall_due(10)
-    given.settle(send(given), Verdict(Input.CUT_RETRY), 4)
+    given.settle(send(given), Verdict(Input.RETRY_INTERRUPTED), 4)
     again = send(given)
-    assert (again.sequence, again.charged) == (1, 1)
+    assert (again.sequence, again.failed_attempts) == (1, 1)
 
 
 def test_the_budget_is_the_one_of_the_first_failure() -> None:
@@ -221,7 +221,7 @@ def test_the_budget_is_the_one_of_the_first_failure() -> None:
     given.settle(send(given), failed(20), 11)
     row = given.changes().rows[1]
     assert row is not None
-    assert (row.charged, row.budget) == (2, 4)
+    assert (row.failed_attempts, row.max_attempts) == (2, 4)
 
 
 def test_a_retry_by_hand_goes_at_once_and_the_schedule_goes_on() -> None:
@@ -231,11 +231,11 @@ def test_a_retry_by_hand_goes_at_once_and_the_schedule_goes_on() -> None:
     given.send_again(1, "a", None, 1, 60)
     given.fall_due(60)
     extra = send(given)
-    assert (extra.charged, extra.run, extra.resume_at) == (1, 0, 1000)
+    assert (extra.failed_attempts, extra.run, extra.resume_at) == (1, 0, 1000)
     given.settle(extra, Verdict(Input.FAIL, due=1000), 4)
     assert given.parked.next_due == 1000
     given.fall_due(1000)
-    assert send(given).charged == 1
+    assert send(given).failed_attempts == 1
 
 
 def test_a_settled_or_failed_one_starts_a_new_run() -> None:
@@ -246,7 +246,7 @@ def test_a_settled_or_failed_one_starts_a_new_run() -> None:
     given.send_again(1, "a", None, 1, 5)
     given.send_again(2, "b", row, 4, 5)
     given.fall_due(5)
-    found = {d.sequence: (d.run, d.charged, d.budget) for d in (send(given), send(given))}
+    found = {d.sequence: (d.run, d.failed_attempts, d.max_attempts) for d in (send(given), send(given))}
     assert found == {1: (1, 0, 1), 2: (1, 0, 4)}
 
 
@@ -261,7 +261,7 @@ def test_a_retry_by_hand_of_one_that_was_delivered_while_its_row_was_read() -> N
     given.send_again(1, "a", row, 1, 20)
     given.fall_due(20)
     again = send(given)
-    assert (again.sequence, again.run, again.charged) == (1, 1, 0)
+    assert (again.sequence, again.run, again.failed_attempts) == (1, 1, 0)
 
 
 def test_a_retry_by_hand_of_one_that_was_parked_beyond_the_horizon_while_its_row_was_read() -> None:
@@ -271,13 +271,13 @@ def test_a_retry_by_hand_of_one_that_was_parked_beyond_the_horizon_while_its_row
     given.send_again(1, "a", None, 1, 20)
     given.fall_due(20)
     extra = send(given)
-    assert (extra.sequence, extra.charged, extra.resume_at) == (1, 1, 500)
+    assert (extra.sequence, extra.failed_attempts, extra.resume_at) == (1, 1, 500)
 
 
 def test_a_retry_by_hand_of_one_that_is_in_the_store_alone() -> None:
     given = Lane(5, strict=False)
     given.restore([], [parked(1, "a", due=10)], horizon=11)
-    given.send_again(3, "c", parked(3, "c", due=500, charged=2), 1, 20)
+    given.send_again(3, "c", parked(3, "c", due=500, failed_attempts=2), 1, 20)
     given.fall_due(20)
     assert sorted(sent(given)) == [1, 3]
 
@@ -384,9 +384,9 @@ def test_a_flying_retry_that_is_cut_short_after_all_was_abandoned_is_still_a_ret
     assert changes.abandoned_to == 1
     row = changes.rows[1]
     assert row is not None
-    assert (row.state, row.charged) == (State.PARKED, 1)
-    given.settle(flying, Verdict(Input.CUT_RETRY), 4)
-    assert send(given).charged == 1
+    assert (row.state, row.failed_attempts) == (State.AWAITING_RETRY, 1)
+    given.settle(flying, Verdict(Input.RETRY_INTERRUPTED), 4)
+    assert send(given).failed_attempts == 1
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -441,7 +441,7 @@ def test_one_that_was_under_way_in_a_crash_is_sent_again_under_the_same_number()
     restored = Lane(changes.head, strict=False)
     restored.restore([], [row for row in changes.rows.values() if row], None)
     restored.fall_due(10)
-    assert send(restored).charged == 1
+    assert send(restored).failed_attempts == 1
 
 
 def test_a_skip_is_a_change_until_it_is_handed_over() -> None:
@@ -464,8 +464,8 @@ def test_a_replay_begins_a_new_run_of_what_is_failed_or_settled() -> None:
     assert given.replay(2, "b", None, 4, 50)
     rows = given.changes().rows
     assert rows == {
-        1: Row(1, "a", State.PARKED, 50, 0, 4, 3, None),
-        2: Row(2, "b", State.PARKED, 50, 0, 4, 1, None),
+        1: Row(1, "a", State.AWAITING_RETRY, 50, 0, 4, 3, None),
+        2: Row(2, "b", State.AWAITING_RETRY, 50, 0, 4, 1, None),
     }
     given.fall_due(50)
     assert sorted(sent(given)) == [1, 2]
@@ -481,7 +481,7 @@ def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
         assert not given.replay(sequence, document, row, 4, 50)
     assert not given.replay(5, "c", None, 4, 50)
     assert not given.replay(9, "c", parked(9, "c", 5000), 4, 50)
-    assert (given.changed, flying.state, given.parked.next_due) == (False, State.FLYING, 1000)
+    assert (given.changed, flying.state, given.parked.next_due) == (False, State.IN_FLIGHT, 1000)
 
 
 def test_what_changed_since_the_record_is_what_counts_for_a_replay() -> None:

@@ -27,9 +27,9 @@ VERDICTS = {
     "delivered": Outcome(),
     "failed": Outcome(failure=Failure.STATUS),
     "failed too": Outcome(failure=Failure.TIMEOUT),
-    "cut": Outcome(failure=Failure.CUT),
+    "cut": Outcome(failure=Failure.INTERRUPTED),
 }
-WAITING = (State.OPEN, State.DUE, State.FLYING, State.PARKED, State.BLOCKED)
+WAITING = (State.OPEN, State.RETRY_READY, State.IN_FLIGHT, State.AWAITING_RETRY, State.BLOCKED)
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class Known:
 
     state: State
     document: str
-    charged: int = 0
-    budget: int = 0
+    failed_attempts: int = 0
+    max_attempts: int = 0
     run: int = 0
     due: int = 0
     resume_at: int | None = None
 
     @property
     def is_retry(self) -> bool:
-        return self.budget > 0
+        return self.max_attempts > 0
 
 
 class Store:
@@ -61,7 +61,7 @@ class Store:
     def record(self, changes: Changes) -> None:
         self.head, self.open, self.gaps = changes.head, changes.open, changes.gaps
         for sequence, row in list(self.rows.items()):
-            if sequence <= changes.abandoned_to and row.state in (State.PARKED, State.BLOCKED):
+            if sequence <= changes.abandoned_to and row.state in (State.AWAITING_RETRY, State.BLOCKED):
                 self.rows[sequence] = row._replace(state=State.FAILED)
         for sequence, changed in changes.rows.items():
             if changed is None:
@@ -71,7 +71,7 @@ class Store:
 
     def parked(self, limit: int) -> tuple[list[Row], int | None]:
         """Those that are due first, and from when on there are more."""
-        rows = sorted((row for row in self.rows.values() if row.state is State.PARKED), key=lambda row: row.due)
+        rows = sorted((row for row in self.rows.values() if row.state is State.AWAITING_RETRY), key=lambda row: row.due)
         if len(rows) < limit:
             return rows, None
         last = rows[limit - 1].due
@@ -108,13 +108,13 @@ class World:
             lane.skip(sequence)
             return
         behind = self.of(document, *WAITING)
-        held = any(known.run == 0 for known in self.of(document, State.PARKED).values())
+        held = any(known.run == 0 for known in self.of(document, State.AWAITING_RETRY).values())
         lane.take(sequence, document)
         opened = sequence in lane.open
         assert opened or behind, "blocked behind nothing"
         assert not (opened and lane.strict and held), "opened behind one that waits for its retry, in strict order"
         assert not (opened and self.of(document, State.BLOCKED)), "opened before one that is blocked"
-        ready = len(self.of(document, State.OPEN, State.DUE, State.FLYING))
+        ready = len(self.of(document, State.OPEN, State.RETRY_READY, State.IN_FLIGHT))
         assert not (opened and ready >= BOUNDS.document_open_most)
         self.known[sequence] = Known(State.OPEN if opened else State.BLOCKED, document)
 
@@ -129,8 +129,12 @@ class World:
         sequence = delivery.sequence
         assert sequence in sendable
         known = self.known[sequence]
-        assert (delivery.document_id, delivery.charged, delivery.run) == (known.document, known.charged, known.run)
-        self.known[sequence] = replace(known, state=State.FLYING)
+        assert (delivery.document_id, delivery.failed_attempts, delivery.run) == (
+            known.document,
+            known.failed_attempts,
+            known.run,
+        )
+        self.known[sequence] = replace(known, state=State.IN_FLIGHT)
         self.flying[sequence] = delivery
 
     def settle(self, sequence: int, outcome: Outcome, jitter: float = 0.0) -> None:
@@ -141,15 +145,15 @@ class World:
         if verdict.input is Input.DELIVERED:
             self.delivered.add(sequence)
             del self.known[sequence]
-        elif verdict.input in (Input.CUT, Input.CUT_RETRY):
-            assert (verdict.input is Input.CUT_RETRY) == known.is_retry
-            self.known[sequence] = replace(known, state=TRANSITIONS[State.FLYING][verdict.input])
+        elif verdict.input in (Input.INTERRUPTED, Input.RETRY_INTERRUPTED):
+            assert (verdict.input is Input.RETRY_INTERRUPTED) == known.is_retry
+            self.known[sequence] = replace(known, state=TRANSITIONS[State.IN_FLIGHT][verdict.input])
         else:
             self.known[sequence] = replace(
                 known,
-                state=TRANSITIONS[State.FLYING][verdict.input],
-                charged=known.charged + verdict.counted,
-                budget=known.budget or len(DELAYS) + 1,
+                state=TRANSITIONS[State.IN_FLIGHT][verdict.input],
+                failed_attempts=known.failed_attempts + verdict.counted,
+                max_attempts=known.max_attempts or len(DELAYS) + 1,
                 due=verdict.due,
                 resume_at=None,
             )
@@ -158,14 +162,14 @@ class World:
     def pass_time(self, microseconds: int) -> None:
         self.now += microseconds
         due_before = self.lane.parked.next_due
-        in_memory = [sequence for sequence in self.with_state(State.PARKED) if sequence in self.lane.parked]
+        in_memory = [sequence for sequence in self.with_state(State.AWAITING_RETRY) if sequence in self.lane.parked]
         expected = [sequence for sequence in in_memory if self.known[sequence].due <= self.now]
         if expected:
             assert due_before is not None
             assert due_before <= self.now
         self.lane.fall_due(self.now)
         for sequence in expected:
-            self.known[sequence] = replace(self.known[sequence], state=State.DUE)
+            self.known[sequence] = replace(self.known[sequence], state=State.RETRY_READY)
 
     def abandon(self, up_to: int) -> None:
         for sequence in range(1, up_to + 1):
@@ -173,17 +177,22 @@ class World:
         lost = max(0, up_to - self.lane.head)
         in_memory = 0
         for sequence, known in self.known.items():
-            if sequence <= up_to and known.state in (State.OPEN, State.DUE, State.PARKED, State.BLOCKED):
+            if sequence <= up_to and known.state in (
+                State.OPEN,
+                State.RETRY_READY,
+                State.AWAITING_RETRY,
+                State.BLOCKED,
+            ):
                 changed = self.lane._rows.get(sequence)
-                alone = changed is not None and changed.state is State.PARKED
-                in_memory += known.state is not State.PARKED or sequence in self.lane.parked or alone
+                alone = changed is not None and changed.state is State.AWAITING_RETRY
+                in_memory += known.state is not State.AWAITING_RETRY or sequence in self.lane.parked or alone
                 self.known[sequence] = replace(known, state=State.FAILED)
         assert self.lane.abandon(up_to) == lost + in_memory
         self.note_promotions()
 
-    def ask_again(self, sequence: int, budget: int) -> None:
+    def ask_again(self, sequence: int, max_attempts: int) -> None:
         if self.log.get(sequence) is not None:
-            self.asked.append((sequence, budget))
+            self.asked.append((sequence, max_attempts))
 
     def begin_write(self) -> None:
         if self.write is None:
@@ -203,9 +212,9 @@ class World:
         rows = {sequence: self.store.rows.get(sequence) for sequence, _ in asked}
         if wants_refill:
             self.lane.refill(*self.store.parked(LOADED))
-        for sequence, budget in asked:
-            self.lane.send_again(sequence, self.log[sequence] or "", rows[sequence], budget, self.now)
-            self.note_again(sequence, budget)
+        for sequence, max_attempts in asked:
+            self.lane.send_again(sequence, self.log[sequence] or "", rows[sequence], max_attempts, self.now)
+            self.note_again(sequence, max_attempts)
         for sequence in feed:
             self.feed(sequence)
         if feed:
@@ -215,7 +224,7 @@ class World:
         """Whether a replay brings more with this write: not while there is much, or while new events wait for it."""
         waiting = [s for s in self.with_state(State.OPEN, State.BLOCKED) if self.known[s].run == 0]
         for document in {self.known[s].document for s in waiting}:
-            ready = self.of(document, State.OPEN, State.DUE)
+            ready = self.of(document, State.OPEN, State.RETRY_READY)
             if ready and ready[min(ready)].run > 0:
                 assert not self.lane.has_room_for_replays, f"{document} waits"
         if self.lane.has_room_for_replays:
@@ -235,7 +244,7 @@ class World:
         assert queued == (known is None or known.state is State.FAILED)
         if queued:
             run = 1 if known is None else known.run + 1
-            self.known[sequence] = Known(State.PARKED, document, budget=4, run=run, due=self.now)
+            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=4, run=run, due=self.now)
 
     def crash(self, *, applied: bool, strict: bool) -> None:
         """The process ends; the write that was under way took place or not. Another takes up what is recorded."""
@@ -249,7 +258,7 @@ class World:
         self.known = {sequence: Known(State.OPEN, self.log[sequence] or "") for sequence in store.open}
         for sequence, row in store.rows.items():
             self.known[sequence] = Known(
-                row.state, row.document_id, row.charged, row.budget, row.run, row.due, row.resume_at
+                row.state, row.document_id, row.failed_attempts, row.max_attempts, row.run, row.due, row.resume_at
             )
         self.lane = Lane(store.head, strict=strict, bounds=BOUNDS)
         self.lane.gaps = list(store.gaps)
@@ -273,12 +282,14 @@ class World:
         the lowest of its replays, which wait for nothing."""
         found = set()
         for document in {known.document for known in self.known.values()}:
-            if self.of(document, State.FLYING):
+            if self.of(document, State.IN_FLIGHT):
                 continue
-            waiting = [s for s, known in self.of(document, State.PARKED, State.BLOCKED).items() if known.run == 0]
+            waiting = [
+                s for s, known in self.of(document, State.AWAITING_RETRY, State.BLOCKED).items() if known.run == 0
+            ]
             ready = [
                 sequence
-                for sequence, known in self.of(document, State.OPEN, State.DUE).items()
+                for sequence, known in self.of(document, State.OPEN, State.RETRY_READY).items()
                 if not self.lane.strict or known.run > 0 or sequence < min(waiting, default=sequence + 1)
             ]
             found |= {min(ready)} if ready else set()
@@ -291,17 +302,19 @@ class World:
                 assert sequence == min(self.of(document, State.BLOCKED)), "promoted before an earlier one"
                 self.known[sequence] = Known(State.OPEN, document)
 
-    def note_again(self, sequence: int, budget: int) -> None:
+    def note_again(self, sequence: int, max_attempts: int) -> None:
         known = self.known.get(sequence)
         document = self.log[sequence]
         assert document is not None
         if sequence > self.lane.head:
             return
         if known is None:
-            self.known[sequence] = Known(State.PARKED, document, budget=budget, run=1, due=self.now)
+            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=max_attempts, run=1, due=self.now)
         elif known.state is State.FAILED:
-            self.known[sequence] = Known(State.PARKED, document, budget=budget, run=known.run + 1, due=self.now)
-        elif known.state is State.PARKED:
+            self.known[sequence] = Known(
+                State.AWAITING_RETRY, document, max_attempts=max_attempts, run=known.run + 1, due=self.now
+            )
+        elif known.state is State.AWAITING_RETRY:
             resume_at = known.due if known.due > self.now and known.resume_at is None else known.resume_at
             self.known[sequence] = replace(known, due=min(known.due, self.now), resume_at=resume_at)
 
@@ -309,46 +322,46 @@ class World:
 
     def check(self) -> None:
         lane = self.lane
-        assert lane.flying == len(self.with_state(State.FLYING))
+        assert lane.flying == len(self.with_state(State.IN_FLIGHT))
         assert lane.blocked == len(self.with_state(State.BLOCKED))
         first = {s for s, known in self.known.items() if not known.is_retry}
-        assert set(lane.open) == first & set(self.with_state(State.OPEN, State.FLYING))
+        assert set(lane.open) == first & set(self.with_state(State.OPEN, State.IN_FLIGHT))
         for sequence, delivery in (lane.open | lane.parked).items():
             known = self.known[sequence]
             assert (delivery.state, delivery.document_id) == (known.state, known.document)
-            assert (delivery.charged, delivery.run) == (known.charged, known.run)
-        elsewhere = set(self.with_state(State.PARKED)) - set(lane.parked)
-        assert set(lane.parked) <= set(self.with_state(State.PARKED, State.DUE, State.FLYING))
+            assert (delivery.failed_attempts, delivery.run) == (known.failed_attempts, known.run)
+        elsewhere = set(self.with_state(State.AWAITING_RETRY)) - set(lane.parked)
+        assert set(lane.parked) <= set(self.with_state(State.AWAITING_RETRY, State.RETRY_READY, State.IN_FLIGHT))
         for sequence in elsewhere:
             assert lane.parked.horizon is not None, f"{sequence} is forgotten"
             assert self.known[sequence].due >= lane.parked.horizon, f"{sequence} is forgotten"
         assert not (elsewhere and lane.strict), "strict order must know all that waits"
         for known in self.known.values():
-            if known.state is State.FLYING:
-                assert len(self.of(known.document, State.FLYING)) == 1
+            if known.state is State.IN_FLIGHT:
+                assert len(self.of(known.document, State.IN_FLIGHT)) == 1
             if known.state is State.BLOCKED:
-                others = self.of(known.document, State.OPEN, State.DUE, State.FLYING, State.PARKED)
+                others = self.of(known.document, State.OPEN, State.RETRY_READY, State.IN_FLIGHT, State.AWAITING_RETRY)
                 assert others, "blocked behind nothing"
         assert lane.sendable == bool(self.sendable())
-        in_memory_due = [self.known[s].due for s in self.with_state(State.PARKED) if s in lane.parked]
+        in_memory_due = [self.known[s].due for s in self.with_state(State.AWAITING_RETRY) if s in lane.parked]
         assert lane.parked.next_due == min(in_memory_due, default=lane.parked.horizon)
 
     def check_store(self, known: dict[int, Known], head: int) -> None:
         """What was recorded is what was true when the write began, and nothing is missing."""
         store = self.store
         assert store.head == head
-        first = {s for s, k in known.items() if k.state in (State.OPEN, State.FLYING) and not k.is_retry}
+        first = {s for s, k in known.items() if k.state in (State.OPEN, State.IN_FLIGHT) and not k.is_retry}
         assert set(store.open) == first
         assert list(store.open) == sorted(store.open)
         expected = {s: k for s, k in known.items() if s not in first}
         assert set(store.rows) == set(expected)
         for sequence, row in store.rows.items():
             k = expected[sequence]
-            state = State.PARKED if k.state in (State.DUE, State.FLYING) else k.state
+            state = State.AWAITING_RETRY if k.state in (State.RETRY_READY, State.IN_FLIGHT) else k.state
             assert (row.sequence, row.document_id, row.state) == (sequence, k.document, state)
-            assert (row.charged, row.run) == (k.charged, k.run)
-            if state is State.PARKED:
-                assert (row.due, row.budget, row.resume_at) == (k.due, k.budget, k.resume_at)
+            assert (row.failed_attempts, row.run) == (k.failed_attempts, k.run)
+            if state is State.AWAITING_RETRY:
+                assert (row.due, row.max_attempts, row.resume_at) == (k.due, k.max_attempts, k.resume_at)
         gaps = {sequence for first_lost, last in store.gaps for sequence in range(first_lost, last + 1)}
         for sequence in range(1, store.head + 1):
             unsettled = sequence in first or sequence in expected
@@ -409,9 +422,9 @@ class LaneMachine(RuleBasedStateMachine):
         self.world.pass_time(int(seconds * SECOND))
 
     @precondition(lambda self: self.world.lane.head)
-    @rule(data=st.data(), budget=st.sampled_from([1, 4]))
-    def ask_again(self, data: st.DataObject, budget: int) -> None:
-        self.world.ask_again(data.draw(st.integers(1, self.world.lane.head)), budget)
+    @rule(data=st.data(), max_attempts=st.sampled_from([1, 4]))
+    def ask_again(self, data: st.DataObject, max_attempts: int) -> None:
+        self.world.ask_again(data.draw(st.integers(1, self.world.lane.head)), max_attempts)
 
     @precondition(lambda self: self.world.lane.head)
     @rule(data=st.data())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.retry import RETRY_AFTER_MOST, delay, parse_retry_after
+from signalpost.domain.delivery.retry import MAX_RETRY_AFTER, delay, parse_retry_after
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 JITTERS = st.floats(0, 1, exclude_max=True)
@@ -27,7 +27,7 @@ def test_a_retry_is_never_early_and_at_most_a_fifth_late(seconds: int, jitter: f
     assert seconds * SECOND <= delay(seconds, jitter, None) <= seconds * SECOND * 12 // 10
 
 
-@given(st.integers(1, 86_400), JITTERS, st.integers(0, RETRY_AFTER_MOST))
+@given(st.integers(1, 86_400), JITTERS, st.integers(0, MAX_RETRY_AFTER))
 def test_what_an_endpoint_asks_for_lengthens_the_delay_and_never_shortens_it(
     seconds: int, jitter: float, asked_for: int
 ) -> None:
@@ -87,7 +87,7 @@ def test_retry_after_is_seconds_or_a_date_and_at_most_an_hour(value: str | None,
 @given(st.integers(0, 10**12))
 def test_whole_seconds_are_taken_at_their_word_up_to_an_hour(seconds: int) -> None:
     """C16"""
-    assert parse_retry_after(str(seconds), NOW) == min(seconds, RETRY_AFTER_MOST)
+    assert parse_retry_after(str(seconds), NOW) == min(seconds, MAX_RETRY_AFTER)
 
 
 @given(
@@ -98,7 +98,7 @@ def test_whole_seconds_are_taken_at_their_word_up_to_an_hour(seconds: int) -> No
 )
 def test_no_header_of_an_endpoint_does_worse_than_being_ignored(value: str, now: int) -> None:
     found = parse_retry_after(value, now)
-    assert found is None or 0 <= found <= RETRY_AFTER_MOST
+    assert found is None or 0 <= found <= MAX_RETRY_AFTER
 
 
 def test_a_date_without_a_zone_is_utc_wherever_the_gateway_runs() -> None:

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain.delivery.slots import GREED, EndpointSlots, Limits, Slots, process_slots, share, tenant_slots
+from signalpost.domain.delivery.slots import (
+    MAX_HELD_PER_FREE_SLOT,
+    EndpointSlots,
+    Limits,
+    Slots,
+    process_slots,
+    share,
+    tenant_slots,
+)
 
 CAPS = st.integers(1, 1_000)
 STEPS = st.lists(st.tuples(st.integers(0, 9), st.integers(-40, 40)), max_size=80)
@@ -33,7 +41,7 @@ def fill(*groups: Sequence[Slots]) -> None:
 @given(st.integers(0, 2_000), st.integers(0, 2_000))
 def test_the_room_is_as_many_as_may_be_begun_one_after_the_other(free: int, mine: int) -> None:
     begun = 0
-    while mine + begun < GREED * (free - begun):
+    while mine + begun < MAX_HELD_PER_FREE_SLOT * (free - begun):
         begun += 1
     assert share(free, mine) == begun
     assert begun <= free
@@ -60,12 +68,12 @@ def test_whoever_holds_nothing_has_room_while_a_slot_is_free(most: int, steps: l
 def test_a_slot_stays_free_while_all_that_are_taken_are_held_in_numbers(
     most: int, steps: list[tuple[int, int]]
 ) -> None:
-    """The last one goes only to somebody who holds fewer than `GREED` of them."""
+    """The last one goes only to somebody who holds fewer than `MAX_HELD_PER_FREE_SLOT` of them."""
     slots = play(most, steps)
     above = slots[0].above
     assert above is not None
     if above.held == most:
-        assert min(member.held for member in slots if member.held) <= GREED
+        assert min(member.held for member in slots if member.held) <= MAX_HELD_PER_FREE_SLOT
 
 
 @given(st.integers(50, 800), st.integers(1, 40))

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from signalpost.domain.delivery.turns import IN_A_ROW, QUANTUM, Turns
 
-COST_MOST = 1_500
-COSTS = st.integers(1, COST_MOST)
+MAX_COST = 1_500
+COSTS = st.integers(1, MAX_COST)
 
 
 def serve(turns: Turns[tuple[int, int]], costs: dict[tuple[int, int], int], times: int) -> list[tuple[int, int]]:
@@ -31,7 +31,7 @@ def test_tenants_get_the_same_whatever_their_lanes_and_turns_are(costs: list[lis
     spent = Counter(dict.fromkeys(range(len(costs)), 0))
     for served in serve(turns, by_lane, times):
         spent[served[0]] += by_lane[served]
-        assert max(spent.values()) - min(spent.values()) <= 3 * QUANTUM + 2 * COST_MOST
+        assert max(spent.values()) - min(spent.values()) <= 3 * QUANTUM + 2 * MAX_COST
 
 
 @given(st.integers(1, 30), st.integers(1, 30), COSTS, COSTS)
@@ -41,7 +41,7 @@ def test_nobody_starves(many: int, tenants: int, cost: int, own_cost: int) -> No
     costs = {(tenant, lane): cost for tenant in range(tenants) for lane in range(many)} | {(-1, 0): own_cost}
     for lane in costs:
         turns.add(lane[0], lane)
-    rounds = -(-COST_MOST // QUANTUM) + 1
+    rounds = -(-MAX_COST // QUANTUM) + 1
     served = serve(turns, costs, (tenants * rounds + 1) * (QUANTUM // cost + 1) + 1)
     assert (-1, 0) in served
 

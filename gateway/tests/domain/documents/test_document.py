@@ -385,7 +385,7 @@ def test_a_document_full_of_control_characters_is_refused_or_fits_into_an_event(
 @pytest.mark.parametrize("character", ["a", "\\", '"'])
 def test_whatever_takes_two_bytes_or_fewer_in_json_always_fits(character: str) -> None:
     """C13"""
-    assert len(rules.encode(imported(largest(character, 64)))) <= rules.DOCUMENT_MAX_BYTES
+    assert len(rules.encode(imported(largest(character, 64)))) <= rules.MAX_DOCUMENT_BYTES
 
 
 def test_a_document_that_fits_can_always_be_deleted() -> None:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from signalpost.domain.documents import document as documents
 from signalpost.domain.documents.document import Document, Version, own_version
 from signalpost.domain.documents.links import LIFETIME, Linked, Links
-from signalpost.domain.documents.version import PART_MAX, Number
+from signalpost.domain.documents.version import MAX_PART, Number
 
 KEY = bytes(range(32))
 PUBLIC = "https://gateway.example.com/base"
 LINKS = Links(KEY, PUBLIC)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-PARTS = st.integers(0, PART_MAX)
+PARTS = st.integers(0, MAX_PART)
 NUMBERS = st.tuples(PARTS, PARTS).map(lambda parts: Number(*parts))
 LINKED = st.builds(
     Linked,

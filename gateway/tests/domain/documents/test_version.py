@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain.documents.version import PART_MAX, Number, next_draft, next_published, read_number
+from signalpost.domain.documents.version import MAX_PART, Number, next_draft, next_published, read_number
 
 NUMBERS = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)).filter(any).map(lambda parts: Number(*parts))
 STEPS = st.lists(st.booleans(), max_size=40)
@@ -41,7 +41,7 @@ def test_a_number_is_read_as_it_is_written_and_compares_as_it_counts(one: Number
 @given(st.one_of(st.text(max_size=12), st.from_regex(r"[0-9]{0,11}[.,]?[0-9]{0,11}", fullmatch=True)))
 def test_what_is_no_number_is_not_read(text: str) -> None:
     number = read_number(text)
-    assert number is None or (str(number) == text and max(number) <= PART_MAX)
+    assert number is None or (str(number) == text and max(number) <= MAX_PART)
 
 
 def test_there_is_one_way_to_write_a_number() -> None:

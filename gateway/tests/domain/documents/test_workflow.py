@@ -130,7 +130,7 @@ def test_who_was_not_asked_or_has_decided_has_no_say(action: Action, who: str, c
 
 
 def test_a_sentence_names_few_of_the_awaited() -> None:
-    many = [f"{n}@x" for n in range(workflows.PARTICIPANTS_MOST)]
+    many = [f"{n}@x" for n in range(workflows.MAX_PARTICIPANTS)]
     with pytest.raises(Conflict) as refused:
         act(asked(*many), Action.APPROVE_REVIEW, by("who@x"), NOW)
     assert "Awaited: 0@x, 1@x, 2@x …." in refused.value.detail
@@ -277,7 +277,7 @@ class Desk:
             {"type": "NDA", "title": "A", "ownerEmail": "o@x", "authorEmail": "a@x"}, documents.NEW
         )
         made = documents.created(checked, ID, "app", format_timestamp(NOW))
-        self.row = replace(documents.kept(replace(made, status=workflow.status), 1, NOW), workflow=workflow)
+        self.row = replace(documents.new_row(replace(made, status=workflow.status), 1, NOW), workflow=workflow)
         self.now = NOW
         self.tenant = Tenant(1, "default", 1, NOW)
         self.statuses: list[str] = []

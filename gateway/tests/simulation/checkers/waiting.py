@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from gateway.tests.simulation.life import Life
     from gateway.tests.simulation.world import World
 
-IDLE_MOST = 2.0
+MAX_IDLE = 2.0
 """Seconds that an endpoint may be idle while there is something for it: what reading and recording take, and more."""
-REFILL_MOST = 0.3
+MAX_REFILL = 0.3
 """Seconds that it takes a lane to get the next few retries: its turn to be recorded, and a slow commit or two."""
 BREAKER_FROM = 20
 """Failures in a row after which an endpoint may be left alone for minutes."""
@@ -68,7 +68,7 @@ class Waiting(Checker):
             ready = self._ready_at(self.world.subscriber(sent.host), sent)
             since = max(ready, endpoint.quiet_since, endpoint.held_until)
             idle, shares = sent.at - max(since, endpoint.idle_since), self._shares_slots()
-            if endpoint.flying == 0 and idle > IDLE_MOST + shares:
+            if endpoint.flying == 0 and idle > MAX_IDLE + shares:
                 self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint idle since {endpoint.idle_since:.3f}")
             receiver = self.world.receiver(sent.host)
             waited = sent.at - max(since, receiver.since)
@@ -122,7 +122,7 @@ class Waiting(Checker):
             return 0.0
         sends = (each.sends for each in self.world.deliveries.values() if each.subscriber.key == host)
         retried = sum(any(sent.attempt > 1 and sent.at >= since for sent in each) for each in sends)
-        return REFILL_MOST * retried / SMALL.parked_loaded
+        return MAX_REFILL * retried / SMALL.parked_loaded
 
     def ended(self, sent: Sent) -> None:
         if sent.is_test:
@@ -135,7 +135,7 @@ class Waiting(Checker):
             if endpoint.failures >= BREAKER_FROM:
                 endpoint.quiet_since = sent.ended_at
             endpoint.failures = 0
-        elif sent.outcome.failure is not Failure.CUT:
+        elif sent.outcome.failure is not Failure.INTERRUPTED:
             endpoint.failures += 1
             endpoint.failures_most = max(endpoint.failures_most, endpoint.failures)
             endpoint.quiet_since = sent.ended_at

@@ -15,11 +15,11 @@ import msgspec
 from signalpost.domain.errors import FieldError, Invalid, Unparseable
 from signalpost.domain.fields import pointer
 
-BODY_MAX_BYTES = 1024 * 1024
-DEPTH_MAX = 100
-DIGITS_MAX = 4300
+MAX_BODY_BYTES = 1024 * 1024
+MAX_DEPTH = 100
+MAX_DIGITS = 4300
 """Of a whole number: what Python turns into one by default."""
-PLACES_MOST_CHARACTERS = 64 * 1024
+MAX_PLACES_CHARACTERS = 64 * 1024
 """Of the places that one problem names: the same long name is in those of all that is below it."""
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]', re.DOTALL)
 _decode = msgspec.json.Decoder().decode
@@ -46,7 +46,7 @@ def _read_slowly(body: bytes) -> Any:
         raise _problem("byte_order_mark", "Send the body without a byte-order mark at its beginning.", "")
     deep = _too_deep(text)
     if deep is not None:
-        raise _unparseable("nested_too_deep", f"At most {DEPTH_MAX} levels of nesting are read", text, deep)
+        raise _unparseable("nested_too_deep", f"At most {MAX_DEPTH} levels of nesting are read", text, deep)
     strange: list[float] = []
 
     def number(spelled: str) -> float:
@@ -56,7 +56,7 @@ def _read_slowly(body: bytes) -> Any:
         return value
 
     def whole_number(digits: str) -> float:
-        return int(digits) if len(digits) <= DIGITS_MAX else number("inf")
+        return int(digits) if len(digits) <= MAX_DIGITS else number("inf")
 
     try:
         value = json.loads(text, parse_float=number, parse_int=whole_number, parse_constant=number)
@@ -64,8 +64,8 @@ def _read_slowly(body: bytes) -> Any:
         raise _unparseable("invalid_json", f"This is not JSON: {error.msg}", text, error.pos) from None
     if strange:
         detail = "NaN, infinities and numbers beyond a double's range are not JSON numbers."
-        found = list(islice(_not_finite(value, ()), Invalid.NAMED_MOST))
-        if sum(len(name) for where in found for name in where) > PLACES_MOST_CHARACTERS:
+        found = list(islice(_not_finite(value, ()), Invalid.MAX_NAMED))
+        if sum(len(name) for where in found for name in where) > MAX_PLACES_CHARACTERS:
             found = []
         # A name that is repeated hides the earlier value: then, too, the body as a whole is named.
         errors = [FieldError(pointer(*where), "not_a_number", detail) for where in found or [()]]
@@ -88,7 +88,7 @@ def _too_deep(text: str) -> int | None:
     for match in _TOKEN.finditer(text):
         if match[0] in "{[":
             depth += 1
-            if depth > DEPTH_MAX:
+            if depth > MAX_DEPTH:
                 return match.start()
         elif match[0] in "}]":
             depth -= 1

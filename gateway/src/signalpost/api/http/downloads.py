@@ -43,8 +43,8 @@ class Downloads:
         file = version.file
         etag = f'"{file.sha256.hex()}"'
         modified = formatdate(version.created_at // SECOND, usegmt=True)
-        asked, condition = request.header(b"range"), request.header(b"if-range")
-        span = wanted(asked, file.size) if still_applies(condition, etag, modified) else None
+        change, condition = request.header(b"range"), request.header(b"if-range")
+        span = wanted(change, file.size) if still_applies(condition, etag, modified) else None
         headers = {
             **_SAFE,
             "content-type": file.content_type,

@@ -10,11 +10,11 @@ from signalpost.domain.errors import FieldError, Invalid, Unparseable
 from signalpost.domain.fields import Bad, Check, pointer
 
 MEDIA_TYPE: Final = "multipart/form-data"
-BOUNDARY_MOST: Final = 70
-TEXT_MOST_BYTES: Final = 1024
-HEADER_MOST_BYTES: Final = 8192
-HEADERS_MOST: Final = 16
-ERRORS_MOST: Final = 20
+MAX_BOUNDARY: Final = 70
+MAX_TEXT_BYTES: Final = 1024
+MAX_HEADER_BYTES: Final = 8192
+MAX_HEADERS: Final = 16
+MAX_ERRORS: Final = 20
 """With so many wrong the rest is not looked at."""
 
 Sink = Callable[[bytes], Awaitable[None]]
@@ -34,7 +34,7 @@ async def read_form(
 
 def _boundary(content_type: str) -> bytes:
     boundary: bytes = parse_options_header(content_type)[1].get(b"boundary", b"")
-    if not 1 <= len(boundary) <= BOUNDARY_MOST:
+    if not 1 <= len(boundary) <= MAX_BOUNDARY:
         detail = f"Send `content-type: {MEDIA_TYPE}; boundary=…`, as every library for forms does."
         raise Unparseable("no_boundary", detail)
     return boundary
@@ -63,8 +63,8 @@ class _Form:
                 "on_part_data": self._on_part_data,
                 "on_end": self._on_end,
             },
-            max_header_count=HEADERS_MOST,
-            max_header_size=HEADER_MOST_BYTES,
+            max_header_count=MAX_HEADERS,
+            max_header_size=MAX_HEADER_BYTES,
         )
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -95,7 +95,7 @@ class _Form:
 
     def _refuse(self, name: str, code: str, detail: str) -> None:
         self._errors.append(FieldError(pointer(name) if name else "", code, detail))
-        if len(self._errors) == ERRORS_MOST:
+        if len(self._errors) == MAX_ERRORS:
             raise Invalid(self._errors)
 
     # --- What the parser tells ----------------------------------------------------------------------------------------
@@ -143,8 +143,8 @@ class _Form:
             return
         text = self._texts[name]
         text += data[start:end]
-        if len(text) > TEXT_MOST_BYTES:
-            self._refuse(name, "wrong_length", f"This can have at most {TEXT_MOST_BYTES} bytes.")
+        if len(text) > MAX_TEXT_BYTES:
+            self._refuse(name, "wrong_length", f"This can have at most {MAX_TEXT_BYTES} bytes.")
             self._name = None
 
     def _on_end(self) -> None:

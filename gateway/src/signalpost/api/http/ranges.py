@@ -6,7 +6,7 @@ from typing import NamedTuple
 from signalpost.domain.errors import NoSuchRange
 
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII)
-_DIGITS_MOST = 18
+_MAX_DIGITS = 18
 
 
 class Span(NamedTuple):
@@ -19,7 +19,7 @@ def wanted(header: str | None, size: int) -> Span | None:
     """The span that a `Range` header asks for; None for the whole: it is also the answer to what is malformed, of
     another unit, or several ranges. Raises NoSuchRange for a range that lies outside."""
     match = _RANGE.fullmatch(header or "")
-    if match is None or match[1] == match[2] == "" or max(len(match[1]), len(match[2])) > _DIGITS_MOST:
+    if match is None or match[1] == match[2] == "" or max(len(match[1]), len(match[2])) > _MAX_DIGITS:
         return None
     first, last = (int(digits) if digits else None for digits in match.groups())
     if first is None:

@@ -10,8 +10,8 @@ import asyncio
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock
 
-A_SECOND = 1_000
-_DISTANCE = SECOND // A_SECOND
+REFUSALS_PER_SECOND = 1_000
+_DISTANCE = SECOND // REFUSALS_PER_SECOND
 
 
 class Refusals:

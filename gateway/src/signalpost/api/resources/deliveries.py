@@ -7,7 +7,15 @@ import msgspec
 
 from signalpost.api.resources import subscriptions
 from signalpost.api.resources.events import find_event
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Call, cursor, event_type, moment, write_cursor
+from signalpost.api.routing.context import (
+    LIMIT,
+    LIMIT_DEFAULT,
+    RequestContext,
+    cursor,
+    event_type,
+    moment,
+    write_cursor,
+)
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import DELIVERY_STATUSES, Delivery, DeliveryPage, DeliveryWithAttempts
 from signalpost.api.routing.shapes import Attempt as AttemptShape
@@ -22,21 +30,21 @@ from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView, LogEntry
 
 
-async def list_of_subscription(call: Call) -> Answer:
-    query = call.query()
-    return await _list(call, [await subscriptions.find(call)], query)
+async def list_of_subscription(context: RequestContext) -> Answer:
+    query = context.query()
+    return await _list(context, [await subscriptions.find(context)], query)
 
 
-async def list_all(call: Call) -> Answer:
-    query = call.query()
-    found = call.services.engine.subscriptions(call.tenant_id)
+async def list_all(context: RequestContext) -> Answer:
+    query = context.query()
+    found = context.services.engine.subscriptions(context.tenant_id)
     if (wanted := query.get("subscriptionId")) is not None:
         found = [each for each in found if each.id == wanted]
-    return await _list(call, found, query)
+    return await _list(context, found, query)
 
 
-async def _list(call: Call, of: Sequence[Subscription], query: Mapping[str, Any]) -> Answer:
-    asked = DeliveryFilter(
+async def _list(context: RequestContext, of: Sequence[Subscription], query: Mapping[str, Any]) -> Answer:
+    change = DeliveryFilter(
         status=query.get("status"),
         types=query.get("eventType", sum(EventType)),
         document_id=query.get("externalId"),
@@ -44,15 +52,17 @@ async def _list(call: Call, of: Sequence[Subscription], query: Mapping[str, Any]
         created_to=query.get("to"),
     )
     below = DeliveryPosition(*query["cursor"]) if "cursor" in query else None
-    page = await call.services.store.deliveries(call.tenant_id, of, asked, below, query.get("limit", LIMIT_DEFAULT))
+    page = await context.services.store.deliveries(
+        context.tenant_id, of, change, below, query.get("limit", LIMIT_DEFAULT)
+    )
     return Answer(200, msgspec.json.encode(DeliveryPage(data=[*map(_shown, page.data)], next=write_cursor(page.next))))
 
 
-async def read(call: Call) -> Answer:
-    call.query()
-    found = await subscriptions.find(call)
-    event = await _event(call)
-    delivery = await call.services.store.delivery(found, _entry(event))
+async def read(context: RequestContext) -> Answer:
+    context.query()
+    found = await subscriptions.find(context)
+    event = await _event(context)
+    delivery = await context.services.store.delivery(found, _entry(event))
     if delivery is None:
         raise _not_found()
     view, attempts = delivery
@@ -62,24 +72,24 @@ async def read(call: Call) -> Answer:
     return Answer(200, msgspec.json.encode(shown))
 
 
-async def retry(call: Call) -> Answer:
-    asked = await call.asked()
-    found = await subscriptions.find(call)
-    event = await _event(call)
-    return await call.services.engine.submit(
+async def retry(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    found = await subscriptions.find(context)
+    event = await _event(context)
+    return await context.services.engine.submit(
         RetryDelivery(
-            tenant_id=call.tenant_id,
+            tenant_id=context.tenant_id,
             subscription_id=found.id,
             sequence=event.sequence,
             event_type=event.type,
             event_document_id=event.document_id,
-            idempotency=asked.idempotency,
+            idempotency=change.idempotency,
         )
     )
 
 
-async def _event(call: Call) -> Event:
-    event = await find_event(call, call.path_uuid("eventId", "delivery"))
+async def _event(context: RequestContext) -> Event:
+    event = await find_event(context, context.path_uuid("eventId", "delivery"))
     if event is None:
         raise _not_found()
     return event

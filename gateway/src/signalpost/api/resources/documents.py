@@ -4,7 +4,16 @@ from typing import Any
 
 import msgspec
 
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, integer, moment, write_cursor
+from signalpost.api.routing.context import (
+    LIMIT,
+    LIMIT_DEFAULT,
+    Body,
+    RequestContext,
+    cursor,
+    integer,
+    moment,
+    write_cursor,
+)
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, DocumentPage
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument, document_answer
@@ -18,22 +27,22 @@ from signalpost.domain.fields import Bad, Field
 from signalpost.store.store import DocumentFilter, DocumentPosition
 
 
-async def create(call: Call) -> Answer:
-    asked = await call.asked()
-    return await call.services.engine.submit(
+async def create(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    return await context.services.engine.submit(
         CreateDocument(
-            tenant_id=call.tenant_id,
-            caller=call.principal.key_id,
-            document_id=call.new_id(),
-            checked=asked.fields,
-            source_app=call.principal.name,
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            caller=context.principal.key_id,
+            document_id=context.new_id(),
+            checked=change.fields,
+            source_app=context.principal.name,
+            idempotency=change.idempotency,
         )
     )
 
 
-async def list_all(call: Call) -> Answer:
-    query = call.query()
+async def list_all(context: RequestContext) -> Answer:
+    query = context.query()
     wanted = DocumentFilter(
         status=query.get("status"),
         type=query.get("type"),
@@ -42,75 +51,75 @@ async def list_all(call: Call) -> Answer:
         updated_after=query.get("updatedAfter"),
     )
     below = DocumentPosition(*query["cursor"]) if "cursor" in query else None
-    page = await call.services.store.documents(call.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT))
-    shown = {"data": [msgspec.Raw(_shown(call, row).body) for row in page.data], "next": write_cursor(page.next)}
+    page = await context.services.store.documents(context.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT))
+    shown = {"data": [msgspec.Raw(_shown(context, row).body) for row in page.data], "next": write_cursor(page.next)}
     return Answer(200, msgspec.json.encode(shown))
 
 
-async def read(call: Call) -> Answer:
-    call.query()
-    return _shown(call, await find_document(call))
+async def read(context: RequestContext) -> Answer:
+    context.query()
+    return _shown(context, await find_document(context))
 
 
-async def patch(call: Call) -> Answer:
-    asked = await call.asked()
-    return await call.services.engine.submit(
+async def patch(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    return await context.services.engine.submit(
         PatchDocument(
-            tenant_id=call.tenant_id,
-            caller=call.principal.key_id,
-            document_id=document_id_of(call),
-            checked=asked.fields,
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            caller=context.principal.key_id,
+            document_id=document_id_of(context),
+            checked=change.fields,
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
 
 
-async def delete(call: Call) -> Answer:
-    asked = await call.asked()
-    return await call.services.engine.submit(
+async def delete(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    return await context.services.engine.submit(
         DeleteDocument(
-            tenant_id=call.tenant_id,
-            caller=call.principal.key_id,
-            document_id=document_id_of(call),
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            caller=context.principal.key_id,
+            document_id=document_id_of(context),
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
 
 
-async def put(call: Call) -> Answer:
-    document_id = _import_id(call)
-    asked = await call.asked(externalId=_same_as(document_id))
-    return await call.services.engine.submit(
+async def put(context: RequestContext) -> Answer:
+    document_id = _import_id(context)
+    change = await context.read_change(externalId=_same_as(document_id))
+    return await context.services.engine.submit(
         ImportDocument(
-            tenant_id=call.tenant_id,
-            caller=call.principal.key_id,
+            tenant_id=context.tenant_id,
+            caller=context.principal.key_id,
             document_id=document_id,
-            checked=asked.fields,
-            source_version=asked.query.get("sourceVersion"),
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            checked=change.fields,
+            source_version=change.query.get("sourceVersion"),
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
 
 
-def _shown(call: Call, row: DocumentRow) -> Answer:
-    return document_answer(row, call.services.links, call.tenant_id, call.services.clock.wall())
+def _shown(context: RequestContext, row: DocumentRow) -> Answer:
+    return document_answer(row, context.services.links, context.tenant_id, context.services.clock.wall())
 
 
-async def find_document(call: Call) -> DocumentRow:
+async def find_document(context: RequestContext) -> DocumentRow:
     """The one that the path names. Raises NotFound."""
-    return document.existing(await call.services.store.document(call.tenant_id, document_id_of(call)))
+    return document.require_live(await context.services.store.document(context.tenant_id, document_id_of(context)))
 
 
-def document_id_of(call: Call) -> str:
-    return call.path_uuid("externalId", "document")
+def document_id_of(context: RequestContext) -> str:
+    return context.path_uuid("externalId", "document")
 
 
-def _import_id(call: Call) -> str:
+def _import_id(context: RequestContext) -> str:
     try:
-        return document_id_of(call)
+        return document_id_of(context)
     except NotFound:
         detail = "The externalId in the path must be a UUID, such as d24c0644-1d31-47fa-960e-b0cc8b4f136c."
         raise Invalid([FieldError("externalId", "not_a_uuid", detail)]) from None

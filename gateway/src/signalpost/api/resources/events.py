@@ -2,7 +2,7 @@
 
 import msgspec
 
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Call, event_type, integer
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestContext, event_type, integer
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Feed, LogEntry
 from signalpost.commands.overlay import Answer
@@ -11,35 +11,35 @@ from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.event import Event, EventType
 
 
-async def feed(call: Call) -> Answer:
-    query = call.query()
+async def feed(context: RequestContext) -> Answer:
+    query = context.query()
     after = query.get("after", 0)
-    store = call.services.store
+    store = context.services.store
     found, last = await store.feed(
-        call.tenant_id,
+        context.tenant_id,
         after,
         query.get("eventType", sum(EventType)),
         query.get("externalId"),
         query.get("limit", LIMIT_DEFAULT),
     )
     # Looked up after the page: what the retention took in between would be missing from it.
-    oldest = await store.floor(call.tenant_id)
+    oldest = await store.floor(context.tenant_id)
     if after + 1 < oldest:
         detail = f"Events up to {oldest - 1} are no longer kept. Go on with after={oldest - 1}."
         raise Gone("below_retention", detail, oldest=oldest)
     return Answer(200, msgspec.json.encode({"data": [_shown(event) for event in found], "last": last}))
 
 
-async def read(call: Call) -> Answer:
-    call.query()
-    event = await find_event(call, call.path_uuid("id", "event"))
+async def read(context: RequestContext) -> Answer:
+    context.query()
+    event = await find_event(context, context.path_uuid("id", "event"))
     if event is None:
         raise NotFound("event_not_found", "There is no event with this id, or it is no longer kept.")
     return Answer(200, msgspec.json.encode(_shown(event)))
 
 
-async def find_event(call: Call, event_id: str) -> Event | None:
-    return await call.services.store.event_by_id(call.tenant_id, event_id)
+async def find_event(context: RequestContext, event_id: str) -> Event | None:
+    return await context.services.store.event_by_id(context.tenant_id, event_id)
 
 
 def _shown(event: Event) -> dict[str, object]:

@@ -15,8 +15,8 @@ import msgspec
 
 from signalpost.api.http import problems
 from signalpost.api.http.asgi import CONTENT_TYPE, Streamed
-from signalpost.api.http.body import BODY_MAX_BYTES
-from signalpost.api.routing.context import Body, Call
+from signalpost.api.http.body import MAX_BODY_BYTES
+from signalpost.api.routing.context import Body, RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import ImportedLine
 from signalpost.commands.documents import ImportLine
@@ -46,13 +46,13 @@ class _Waiting(NamedTuple):
     result: "asyncio.Future[Answer]"
 
 
-async def import_many(call: Call) -> Streamed:
-    call.query()
-    call.check_media_type(_BODY)
-    chunks = call.arriving()
+async def import_many(context: RequestContext) -> Streamed:
+    context.query()
+    context.check_media_type(_BODY)
+    chunks = context.arriving()
     # The body's first part before the head of the answer: a client that waits for `100 Continue` gets it only so.
     first = await anext(chunks, b"")
-    return Streamed(_Import(call, lines(first, chunks)).answers(), ((CONTENT_TYPE, NDJSON),))
+    return Streamed(_Import(context, lines(first, chunks)).answers(), ((CONTENT_TYPE, NDJSON),))
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
@@ -66,13 +66,13 @@ async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Lin
         rest += chunk
         while (end := rest.find(b"\n", max(begin, searched))) >= 0:
             content = bytes(rest[begin:end])
-            if too_long or len(content) > BODY_MAX_BYTES:
+            if too_long or len(content) > MAX_BODY_BYTES:
                 yield Line(number, None)
             elif content.strip():
                 yield Line(number, content)
             number, begin, too_long = number + 1, end + 1, False
         del rest[:begin]
-        if len(rest) > BODY_MAX_BYTES:
+        if len(rest) > MAX_BODY_BYTES:
             too_long = True
             rest.clear()
 
@@ -91,8 +91,8 @@ async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
 class _Import:
     """One import under way."""
 
-    def __init__(self, call: Call, lines: AsyncIterator[Line]) -> None:
-        self._call = call
+    def __init__(self, context: RequestContext, lines: AsyncIterator[Line]) -> None:
+        self._call = context
         self._lines = lines
         self._places = asyncio.Semaphore(PLACES)
         self._waiting: deque[_Waiting | None] = deque()
@@ -168,7 +168,7 @@ class _Import:
                 checked=checked,
                 source_version=source_version,
             )
-            result = await self._call.services.engine.enqueue_line(command)
+            result = await self._call.services.engine.enqueue_background(command)
         except (CallerError, Unavailable) as error:
             external_id = _external_id(given)
             result = asyncio.get_running_loop().create_future()
@@ -177,7 +177,7 @@ class _Import:
 
     async def _given(self, line: Line) -> Any:
         if line.content is None:
-            raise TooLarge("line_too_large", f"A line can have at most {BODY_MAX_BYTES} bytes.")
+            raise TooLarge("line_too_large", f"A line can have at most {MAX_BODY_BYTES} bytes.")
         return await self._call.decoded(line.content)
 
     def _answer(self, waiting: _Waiting) -> bytes:

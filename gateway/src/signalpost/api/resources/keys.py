@@ -2,7 +2,7 @@
 
 import msgspec
 
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import KeyPage
 from signalpost.commands.keys import CreateKey, NewKey, RevokeKey, key_shown
@@ -12,32 +12,32 @@ from signalpost.domain.api_key import Role, make_key
 from signalpost.domain.errors import NotFound
 
 
-async def create(call: Call) -> Answer:
-    asked = await call.asked()
-    return await call.services.engine.submit(
+async def create(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    return await context.services.engine.submit(
         CreateKey(
-            tenant_id=call.tenant_id,
-            key_id=call.new_id(),
-            name=asked.fields["name"],
-            role=Role(asked.fields["role"]),
-            key=make_key(call.services.secret_bytes),
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            key_id=context.new_id(),
+            name=change.fields["name"],
+            role=Role(change.fields["role"]),
+            key=make_key(context.services.secret_bytes),
+            idempotency=change.idempotency,
         )
     )
 
 
-async def list_all(call: Call) -> Answer:
-    query = call.query()
+async def list_all(context: RequestContext) -> Answer:
+    query = context.query()
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    found = await call.services.store.keys(below, most)
+    found = await context.services.store.keys(below, most)
     position = (found[-1].number,) if len(found) == most else None
     return Answer(200, msgspec.json.encode(KeyPage(data=[*map(key_shown, found)], next=write_cursor(position))))
 
 
-async def revoke(call: Call) -> Answer:
-    asked = await call.asked()
-    return await call.services.engine.submit(
-        RevokeKey(tenant_id=call.tenant_id, key_id=call.path_uuid("id", "key"), idempotency=asked.idempotency)
+async def revoke(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    return await context.services.engine.submit(
+        RevokeKey(tenant_id=context.tenant_id, key_id=context.path_uuid("id", "key"), idempotency=change.idempotency)
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from signalpost.api.resources import subscriptions
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import ReplayCount, ReplayPage
 from signalpost.commands.overlay import Answer
@@ -18,22 +18,22 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
 
 
-async def start(call: Call) -> Answer:
-    asked = await call.asked()
-    found = await subscriptions.find(call)
-    what: What = asked.fields["status"]
-    from_at, to_at = (parse_timestamp(asked.fields[name]) for name in ("from", "to"))
+async def start(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    found = await subscriptions.find(context)
+    what: What = change.fields["status"]
+    from_at, to_at = (parse_timestamp(change.fields[name]) for name in ("from", "to"))
     if to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
-    first, last = await _range(call, found, from_at, to_at)
-    count, capped = await call.services.store.count_replayable(found, first, last, what)
-    if asked.fields.get("dryRun"):
+    first, last = await _range(context, found, from_at, to_at)
+    count, capped = await context.services.store.count_replayable(found, first, last, what)
+    if change.fields.get("dryRun"):
         return Answer(200, msgspec.json.encode(ReplayCount(count=count, count_is_capped=capped)))
-    return await call.services.engine.submit(
+    return await context.services.engine.submit(
         StartReplay(
-            tenant_id=call.tenant_id,
+            tenant_id=context.tenant_id,
             subscription_id=found.id,
-            replay_id=call.new_id(),
+            replay_id=context.new_id(),
             what=what,
             from_at=from_at,
             to_at=to_at,
@@ -41,52 +41,55 @@ async def start(call: Call) -> Answer:
             to_sequence=last,
             count=count,
             count_is_capped=capped,
-            idempotency=asked.idempotency,
+            idempotency=change.idempotency,
         )
     )
 
 
-async def _range(call: Call, found: Subscription, from_at: int, to_at: int) -> tuple[int, int]:
+async def _range(context: RequestContext, found: Subscription, from_at: int, to_at: int) -> tuple[int, int]:
     """The sequences, both included, of a stretch of time: none that the lane has not taken in yet."""
-    store, head = call.services.store, call.services.engine.head(found)  # before anything is waited for: it may go
-    first, end = [await store.sequence_at(call.tenant_id, at) for at in (from_at, to_at)]
+    store, head = (
+        context.services.store,
+        context.services.engine.head(found),
+    )  # before anything is waited for: it may go
+    first, end = [await store.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
     return first, min(end - 1, head)
 
 
-async def list_all(call: Call) -> Answer:
-    query = call.query()
-    found = await subscriptions.find(call)
+async def list_all(context: RequestContext) -> Answer:
+    query = context.query()
+    found = await subscriptions.find(context)
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    page = await call.services.store.replays(found, below, most)
+    page = await context.services.store.replays(found, below, most)
     position = (page[-1].number,) if len(page) == most else None
     shown = ReplayPage(data=[replay.shown(each, found.id) for each in page], next=write_cursor(position))
     return Answer(200, msgspec.json.encode(shown))
 
 
-async def read(call: Call) -> Answer:
-    call.query()
-    found = await subscriptions.find(call)
-    each = await call.services.store.replay(found, _replay_id(call))
+async def read(context: RequestContext) -> Answer:
+    context.query()
+    found = await subscriptions.find(context)
+    each = await context.services.store.replay(found, _replay_id(context))
     if each is None:
         raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")
     return replay_answer(each, found.id)
 
 
-async def cancel(call: Call) -> Answer:
-    asked = await call.asked()
-    found = await subscriptions.find(call)
-    return await call.services.engine.submit(
+async def cancel(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    found = await subscriptions.find(context)
+    return await context.services.engine.submit(
         CancelReplay(
-            tenant_id=call.tenant_id,
+            tenant_id=context.tenant_id,
             subscription_id=found.id,
-            replay_id=_replay_id(call),
-            idempotency=asked.idempotency,
+            replay_id=_replay_id(context),
+            idempotency=change.idempotency,
         )
     )
 
 
-def _replay_id(call: Call) -> str:
-    return call.path_uuid("replayId", "replay")
+def _replay_id(context: RequestContext) -> str:
+    return context.path_uuid("replayId", "replay")
 
 
 _PATH = "/v1/subscriptions/{id}/replays"

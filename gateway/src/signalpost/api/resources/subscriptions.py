@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes import Subscription as SubscriptionShape
@@ -29,97 +29,97 @@ from signalpost.sender.addresses import target_refusal
 from signalpost_receiver import make_token
 
 
-async def create(call: Call) -> Answer:
-    asked = await call.asked(url=_vetted(call))
-    subscription_id = call.new_id()
-    answer = await call.services.engine.submit(
+async def create(context: RequestContext) -> Answer:
+    change = await context.read_change(url=_vetted(context))
+    subscription_id = context.new_id()
+    answer = await context.services.engine.submit(
         CreateSubscription(
-            tenant_id=call.tenant_id,
+            tenant_id=context.tenant_id,
             subscription_id=subscription_id,
-            checked=asked.fields,
-            secret=asked.fields.get("secret") or make_token(call.services.secret_bytes),
-            retry_delays=call.services.retry_delays,
-            idempotency=asked.idempotency,
+            checked=change.fields,
+            secret=change.fields.get("secret") or make_token(context.services.secret_bytes),
+            retry_delays=context.services.retry_delays,
+            idempotency=change.idempotency,
         )
     )
-    return _with_health(call, answer)
+    return _with_health(context, answer)
 
 
-async def list_all(call: Call) -> Answer:
-    query = call.query()
+async def list_all(context: RequestContext) -> Answer:
+    query = context.query()
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    found = await call.services.store.subscriptions(call.tenant_id, below, most)
-    shown = [msgspec.Raw(_shown(call, each).body) for each in found]
+    found = await context.services.store.subscriptions(context.tenant_id, below, most)
+    shown = [msgspec.Raw(_shown(context, each).body) for each in found]
     position = (found[-1].number,) if len(found) == most else None
     return Answer(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
 
 
-async def read(call: Call) -> Answer:
-    call.query()
-    return _shown(call, await find(call))
+async def read(context: RequestContext) -> Answer:
+    context.query()
+    return _shown(context, await find(context))
 
 
-async def patch(call: Call) -> Answer:
-    asked = await call.asked(url=_vetted(call))
-    answer = await call.services.engine.submit(
+async def patch(context: RequestContext) -> Answer:
+    change = await context.read_change(url=_vetted(context))
+    answer = await context.services.engine.submit(
         PatchSubscription(
-            tenant_id=call.tenant_id,
-            subscription_id=_subscription_id(call),
-            checked=asked.fields,
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            subscription_id=_subscription_id(context),
+            checked=change.fields,
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
-    return _with_health(call, answer)
+    return _with_health(context, answer)
 
 
-async def delete(call: Call) -> Answer:
-    asked = await call.asked()
-    return await call.services.engine.submit(
+async def delete(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    return await context.services.engine.submit(
         DeleteSubscription(
-            tenant_id=call.tenant_id,
-            subscription_id=_subscription_id(call),
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            subscription_id=_subscription_id(context),
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
 
 
-async def rotate(call: Call) -> Answer:
-    asked = await call.asked()
-    answer = await call.services.engine.submit(
+async def rotate(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    answer = await context.services.engine.submit(
         RotateSecret(
-            tenant_id=call.tenant_id,
-            subscription_id=_subscription_id(call),
-            secret=asked.fields.get("secret") or make_token(call.services.secret_bytes),
-            overlap_hours=asked.fields.get("overlapHours", subscription.OVERLAP_HOURS),
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            subscription_id=_subscription_id(context),
+            secret=change.fields.get("secret") or make_token(context.services.secret_bytes),
+            overlap_hours=change.fields.get("overlapHours", subscription.OVERLAP_HOURS),
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
-    return _with_health(call, answer)
+    return _with_health(context, answer)
 
 
-async def promote(call: Call) -> Answer:
-    asked = await call.asked()
-    answer = await call.services.engine.submit(
+async def promote(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    answer = await context.services.engine.submit(
         PromoteSecret(
-            tenant_id=call.tenant_id,
-            subscription_id=_subscription_id(call),
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            subscription_id=_subscription_id(context),
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
-    return _with_health(call, answer)
+    return _with_health(context, answer)
 
 
-async def test(call: Call) -> Answer:
-    call.query()
-    asked = await call.fields()
-    found = await find(call)
-    event_type = BY_WIRE[asked.get("eventType", found.event_types[0])]
-    event = sample.event(event_type, call.tenant_id, call.services.clock.wall(), call.services.random_bits)
-    outcome = await call.services.engine.test(found, event)
+async def test(context: RequestContext) -> Answer:
+    context.query()
+    change = await context.fields()
+    found = await find(context)
+    event_type = BY_WIRE[change.get("eventType", found.event_types[0])]
+    event = sample.event(event_type, context.tenant_id, context.services.clock.wall(), context.services.random_bits)
+    outcome = await context.services.engine.test(found, event)
     result = TestResult(
         event_id=event.id,
         delivered=outcome.failure is None,
@@ -133,26 +133,26 @@ async def test(call: Call) -> Answer:
     return Answer(200, msgspec.json.encode(result))
 
 
-async def find(call: Call) -> Subscription:
+async def find(context: RequestContext) -> Subscription:
     """The subscription that the path names. Raises NotFound."""
-    found = call.services.engine.subscription(call.tenant_id, _subscription_id(call))
+    found = context.services.engine.subscription(context.tenant_id, _subscription_id(context))
     if found is None:
         raise NotFound("subscription_not_found", "There is no subscription with this id.")
     return found
 
 
-def _subscription_id(call: Call) -> str:
-    return call.path_uuid("id", "subscription")
+def _subscription_id(context: RequestContext) -> str:
+    return context.path_uuid("id", "subscription")
 
 
-def _vetted(call: Call) -> Field:
+def _vetted(context: RequestContext) -> Field:
     """The check of a URL, and one more: refuse at once what no attempt would dial. A host name is vetted again whenever
     it is resolved."""
 
     @field(**endpoint.url.schema)
     def url(value: Any) -> str:
         text: str = endpoint.url(value)
-        refusal = target_refusal(endpoint.parse_url(text).target, call.services.allow_targets)
+        refusal = target_refusal(endpoint.parse_url(text).target, context.services.allow_targets)
         if refusal is not None:
             raise Bad("address_refused", refusal)
         return text
@@ -160,15 +160,15 @@ def _vetted(call: Call) -> Field:
     return url
 
 
-def _shown(call: Call, found: Subscription) -> Answer:
-    return _with_health(call, subscription_answer(found.with_secrets_of(call.services.clock.wall())))
+def _shown(context: RequestContext, found: Subscription) -> Answer:
+    return _with_health(context, subscription_answer(found.with_secrets_of(context.services.clock.wall())))
 
 
-def _with_health(call: Call, answer: Answer) -> Answer:
+def _with_health(context: RequestContext, answer: Answer) -> Answer:
     """Add what the engine alone knows; it is not part of what an Idempotency-Key repeats."""
     identity = msgspec.json.decode(answer.body)["id"]
-    found = call.services.engine.subscription(call.tenant_id, identity)
-    health = call.services.engine.health(found) if found is not None else None
+    found = context.services.engine.subscription(context.tenant_id, identity)
+    health = context.services.engine.health(found) if found is not None else None
     return replace(answer, body=b'%b,"health":%b}' % (answer.body[:-1], msgspec.json.encode(health)))
 
 

@@ -14,7 +14,7 @@ from signalpost.files.content_types import KINDS
 from signalpost.files.filenames import filename
 from signalpost.files.files import Upload
 
-FILE_MOST_BYTES: Final = 100 * 1024 * 1024
+MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _REPLAYED: Final = ("idempotent-replayed", "true")
 
 
@@ -25,7 +25,7 @@ def within_limit(services: Services, incoming: Upload) -> Callable[[bytes], Awai
     async def write(part: bytes) -> None:
         nonlocal size
         size += len(part)
-        if size > FILE_MOST_BYTES:
+        if size > MAX_FILE_BYTES:
             raise too_large()
         services.engine.disk.check()
         await incoming.write(part)
@@ -60,4 +60,4 @@ async def add_version(services: Services, incoming: Upload, title: str, command:
 
 
 def too_large() -> TooLarge:
-    return TooLarge("file_too_large", f"A file can have at most {FILE_MOST_BYTES} bytes.")
+    return TooLarge("file_too_large", f"A file can have at most {MAX_FILE_BYTES} bytes.")

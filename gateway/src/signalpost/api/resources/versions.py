@@ -8,8 +8,8 @@ import msgspec
 from signalpost.api.http.asgi import Request, Streamed
 from signalpost.api.http.multipart import MEDIA_TYPE, read_form
 from signalpost.api.resources.documents import document_id_of, find_document
-from signalpost.api.resources.uploads import FILE_MOST_BYTES, add_version, received_file, too_large, within_limit
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, Call, cursor, write_cursor
+from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import KeptVersion, Number, VersionPage
@@ -20,74 +20,76 @@ from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import LIFETIME, PATH, Linked
 from signalpost.domain.documents.version import Number as VersionNumber
-from signalpost.domain.documents.version import VersionRow, asked_number, existing
+from signalpost.domain.documents.version import VersionRow, parse_number, require_live
 from signalpost.domain.errors import Conflict, LinkRefused, NoSuchRange, NotFound
 from signalpost.domain.fields import Bad, Field, field
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
-_FORM_MOST_BYTES: Final = FILE_MOST_BYTES + 64 * 1024
+_MAX_FORM_BYTES: Final = MAX_FILE_BYTES + 64 * 1024
 """With what a form has around its file."""
 REDIRECT_SECONDS: Final = 10
 """How long the link works that a download link leads to: with less of its own time left, it serves the file itself."""
 
 
-async def upload(call: Call) -> Answer:
-    call.query()
-    call.check_media_type(_BODY)
-    title = await _check_document(call)
-    await call.idempotency(b"")  # a bad key is refused before a large file comes
-    async with call.services.files.upload() as incoming:
-        form = await read_form(call.content_type, _bounded(call), "file", _TEXTS, within_limit(call.services, incoming))
-        file = await received_file(call.services, incoming)
+async def upload(context: RequestContext) -> Answer:
+    context.query()
+    context.check_media_type(_BODY)
+    title = await _check_document(context)
+    await context.idempotency(b"")  # a bad key is refused before a large file comes
+    async with context.services.files.upload() as incoming:
+        form = await read_form(
+            context.content_type, _bounded(context), "file", _TEXTS, within_limit(context.services, incoming)
+        )
+        file = await received_file(context.services, incoming)
         publish = form.get("publish", False)
         command = AddVersion(
-            tenant_id=call.tenant_id,
-            document_id=document_id_of(call),
+            tenant_id=context.tenant_id,
+            document_id=document_id_of(context),
             file=file,
             publish=publish,
-            by=call.principal.name,
-            caller=call.principal.key_id,
-            if_match=call.if_match,
-            idempotency=await call.idempotency(file.sha256 + bytes([publish])),
+            by=context.principal.name,
+            caller=context.principal.key_id,
+            if_match=context.if_match,
+            idempotency=await context.idempotency(file.sha256 + bytes([publish])),
         )
-        return await add_version(call.services, incoming, title, command)
+        return await add_version(context.services, incoming, title, command)
 
 
-async def list_all(call: Call) -> Answer:
-    query = call.query()
-    row = await find_document(call)
+async def list_all(context: RequestContext) -> Answer:
+    query = context.query()
+    row = await find_document(context)
     below = VersionNumber(*query["cursor"]) if "cursor" in query else None
     limit = query.get("limit", LIMIT_DEFAULT)
-    found = await call.services.store.versions(call.tenant_id, row.external_id, below, limit)
+    found = await context.services.store.versions(context.tenant_id, row.external_id, below, limit)
     page = VersionPage(
-        data=[_shown(call, version) for version in found],
+        data=[_shown(context, version) for version in found],
         next=write_cursor(found[-1].number) if len(found) == limit else None,
     )
     return Answer(200, msgspec.json.encode(page))
 
 
-async def publish(call: Call) -> Answer:
-    document_id = document_id_of(call)
-    number = _number(call)
-    asked = await call.asked()
-    return await call.services.engine.submit(
+async def publish(context: RequestContext) -> Answer:
+    document_id = document_id_of(context)
+    number = _number(context)
+    change = await context.read_change()
+    return await context.services.engine.submit(
         PublishVersion(
-            tenant_id=call.tenant_id,
+            tenant_id=context.tenant_id,
             document_id=document_id,
             version_number=number,
-            by=call.principal.name,
-            caller=call.principal.key_id,
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            by=context.principal.name,
+            caller=context.principal.key_id,
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
 
 
-async def download(call: Call) -> Streamed:
-    call.query()
-    row, number = await find_document(call), _number(call)
-    version = existing(await call.services.store.version(call.tenant_id, row.external_id, number))
-    return await call.services.downloads.response(call.request, version, _title(row))
+async def download(context: RequestContext) -> Streamed:
+    context.query()
+    row, number = await find_document(context), _number(context)
+    version = require_live(await context.services.store.version(context.tenant_id, row.external_id, number))
+    return await context.services.downloads.response(context.request, version, _title(row))
 
 
 async def follow_link(services: Services, request: Request) -> Answer | Streamed:
@@ -115,21 +117,21 @@ def _title(row: DocumentRow) -> str:
 # --- An upload, step by step ------------------------------------------------------------------------------------------
 
 
-async def _check_document(call: Call) -> str:
+async def _check_document(context: RequestContext) -> str:
     """What would be refused in the end is refused before its file comes. The document's title."""
-    call.services.engine.disk.check()
-    row = await find_document(call)
-    check_precondition(call.if_match, row.etag)
-    if call.content_length > _FORM_MOST_BYTES:
+    context.services.engine.disk.check()
+    row = await find_document(context)
+    check_precondition(context.if_match, row.etag)
+    if context.content_length > _MAX_FORM_BYTES:
         raise too_large()
     return _title(row)
 
 
-async def _bounded(call: Call) -> AsyncIterator[bytes]:
+async def _bounded(context: RequestContext) -> AsyncIterator[bytes]:
     size = 0
-    async for chunk in call.arriving():
+    async for chunk in context.arriving():
         size += len(chunk)
-        if size > _FORM_MOST_BYTES:
+        if size > _MAX_FORM_BYTES:
             raise too_large()
         yield chunk
 
@@ -137,13 +139,13 @@ async def _bounded(call: Call) -> AsyncIterator[bytes]:
 # --- Numbers and answers ----------------------------------------------------------------------------------------------
 
 
-def _number(call: Call) -> VersionNumber:
-    return asked_number(call.path_text("number"))
+def _number(context: RequestContext) -> VersionNumber:
+    return parse_number(context.path_text("number"))
 
 
-def _shown(call: Call, version: VersionRow) -> KeptVersion:
-    expires_at = call.services.clock.wall() + LIFETIME
-    linked = Linked(call.tenant_id, version.document_id, version.number, expires_at)
+def _shown(context: RequestContext, version: VersionRow) -> KeptVersion:
+    expires_at = context.services.clock.wall() + LIFETIME
+    linked = Linked(context.tenant_id, version.document_id, version.number, expires_at)
     return KeptVersion(
         number=str(version.number),
         published_as=None if version.published_as is None else str(version.published_as),
@@ -152,7 +154,7 @@ def _shown(call: Call, version: VersionRow) -> KeptVersion:
         sha256=version.file.sha256.hex(),
         created_at=format_timestamp(version.created_at),
         created_by=version.created_by,
-        download_url=call.services.links.link(linked),
+        download_url=context.services.links.link(linked),
     )
 
 

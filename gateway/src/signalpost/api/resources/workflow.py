@@ -3,7 +3,7 @@
 import msgspec
 
 from signalpost.api.resources.documents import document_id_of, find_document
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Call, Choice, cursor, flag, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Choice, RequestContext, cursor, flag, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, HistoryEvent, HistoryPage, Participant, Workflow
 from signalpost.api.routing.shapes import HistoryEntry as ShownEntry
@@ -17,27 +17,27 @@ from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.store import HistoryEntry
 
 
-async def act(call: Call) -> Answer:
-    asked = await call.asked()
-    return await call.services.engine.submit(
+async def act(context: RequestContext) -> Answer:
+    change = await context.read_change()
+    return await context.services.engine.submit(
         ActOnDocument(
-            tenant_id=call.tenant_id,
-            caller=call.principal.key_id,
-            document_id=document_id_of(call),
-            action=workflow.Action(asked.fields["action"]),
-            given=workflow.given(asked.fields),
-            if_match=call.if_match,
-            idempotency=asked.idempotency,
+            tenant_id=context.tenant_id,
+            caller=context.principal.key_id,
+            document_id=document_id_of(context),
+            action=workflow.Action(change.fields["action"]),
+            given=workflow.given(change.fields),
+            if_match=context.if_match,
+            idempotency=change.idempotency,
         )
     )
 
 
-async def actions(call: Call) -> Answer:
-    call.query()
-    now = workflow_of(await find_document(call))
+async def actions(context: RequestContext) -> Answer:
+    context.query()
+    now = workflow_of(await find_document(context))
     shown = Workflow(
         status=now.status,
-        allowed=list(workflow.allowed(now, call.services.clock.wall())),
+        allowed=list(workflow.allowed(now, context.services.clock.wall())),
         participants=[_participant(each) for each in now.participants],
         awaited=list(now.awaited),
         expires_at=_moment(now.expires_at),
@@ -46,13 +46,13 @@ async def actions(call: Call) -> Answer:
     return Answer(200, msgspec.json.encode(shown))
 
 
-async def history(call: Call) -> Answer:
-    query = call.query()
+async def history(context: RequestContext) -> Answer:
+    query = context.query()
     if not query.get("deleted", False):
-        await find_document(call)
+        await find_document(context)
     below = HistoryPosition(*query["cursor"]) if "cursor" in query else None
     most = query.get("limit", LIMIT_DEFAULT)
-    found = await call.services.store.history(call.tenant_id, document_id_of(call), below, most)
+    found = await context.services.store.history(context.tenant_id, document_id_of(context), below, most)
     if found is None:
         raise NotFound("document_not_found", "There never was a document with this externalId.")
     position = found[-1].position if len(found) == most else None

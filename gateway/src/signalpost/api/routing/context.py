@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct
 
 from signalpost.api.http.asgi import Request
-from signalpost.api.http.body import BODY_MAX_BYTES, read_json
+from signalpost.api.http.body import MAX_BODY_BYTES, read_json
 from signalpost.api.http.principals import Principal
 from signalpost.api.routing.services import Services
 from signalpost.commands.overlay import IdempotencyKey
@@ -21,7 +21,7 @@ from signalpost.domain.event import BY_WIRE, event_id
 from signalpost.domain.fields import Bad, Field, check_object, field
 from signalpost.domain.timestamps import parse_timestamp
 
-LIMIT_MOST = 250
+MAX_LIMIT = 250
 LIMIT_DEFAULT = 50
 LARGE_BODY_BYTES = 16 * 1024
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
@@ -65,7 +65,7 @@ class Choice(Struct, frozen=True):
         return check_object(value, {self.name: fields.one_of(*self.kinds), **known, **replaced}, [self.name])
 
 
-class Asked(NamedTuple):
+class ChangeRequest(NamedTuple):
     """What a call that changes something was given."""
 
     fields: dict[str, Any]
@@ -73,7 +73,7 @@ class Asked(NamedTuple):
     idempotency: IdempotencyKey | None
 
 
-class Call:
+class RequestContext:
     def __init__(
         self,
         request: Request,
@@ -173,7 +173,7 @@ class Call:
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge before more than the limit is read, Unparseable where it takes too long."""
         if self._content is None:
-            if self.content_length > BODY_MAX_BYTES:
+            if self.content_length > MAX_BODY_BYTES:
                 raise _too_large()
             # Most are here by now, and a limit on the time costs a twentieth of a small call.
             reading = self._read()
@@ -194,7 +194,7 @@ class Call:
         while more:
             part, more = await self.request.part()
             size += len(part)
-            if size > BODY_MAX_BYTES:
+            if size > MAX_BODY_BYTES:
                 raise _too_large()
             parts.append(part)
         return b"".join(parts)
@@ -242,7 +242,7 @@ class Call:
             await asyncio.sleep(0)
             return read_json(content)
 
-    async def asked(self, **replaced: Field) -> Asked:
+    async def read_change(self, **replaced: Field) -> ChangeRequest:
         """All that a change was asked for with. Raises as `fields` does, and one Invalid for everything that is wrong
         in the query, the body and the headers."""
         wrong = _Gathered()
@@ -257,7 +257,7 @@ class Call:
             idempotency = await self.idempotency()
         if wrong.errors:
             raise Invalid(wrong.errors)
-        return Asked(body, query, idempotency)
+        return ChangeRequest(body, query, idempotency)
 
     def new_id(self) -> str:
         """A fresh UUIDv7."""
@@ -281,7 +281,7 @@ class _Gathered:
 
 
 def _too_large() -> TooLarge:
-    return TooLarge("body_too_large", f"A body can have at most {BODY_MAX_BYTES} bytes.")
+    return TooLarge("body_too_large", f"A body can have at most {MAX_BODY_BYTES} bytes.")
 
 
 # --- Checks of query parameters ---------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def integer(least: int, most: int) -> Field:
 
 
 LIMIT: Final = Field(
-    integer(1, LIMIT_MOST).check, {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT_DEFAULT}
+    integer(1, MAX_LIMIT).check, {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": LIMIT_DEFAULT}
 )
 
 

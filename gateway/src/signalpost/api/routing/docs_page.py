@@ -48,26 +48,26 @@ def render(openapi: Mapping[str, Any]) -> str:
     for tag in tags:
         parts.append(f'<h2 id="{escape(tag)}">{escape(tag)}</h2>')
         for path, operations in openapi["paths"].items():
-            parts += [_call(path, m, call, schemas) for m, call in operations.items() if tag in call["tags"]]
+            parts += [_call(path, m, context, schemas) for m, context in operations.items() if tag in context["tags"]]
     parts.append('<h2 id="types">types</h2>')
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
     parts.append("</body></html>")
     return "".join(parts)
 
 
-def _call(path: str, method: str, call: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
-    anchor = escape(call["operationId"])
+def _call(path: str, method: str, context: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    anchor = escape(context["operationId"])
     return "".join(
         (
             f'<details><summary><span class="method">{method.upper()}</span><code>{escape(path)}</code>',
-            f'<span class="what">{escape(call["summary"])}</span></summary><div id="{anchor}">',
-            f"<p>{_prose(call.get('description', 'For anyone, without a key.'))}</p>",
-            *_parameters(call.get("parameters", ())),
-            *_body(call.get("requestBody"), schemas),
+            f'<span class="what">{escape(context["summary"])}</span></summary><div id="{anchor}">',
+            f"<p>{_prose(context.get('description', 'For anyone, without a key.'))}</p>",
+            *_parameters(context.get("parameters", ())),
+            *_body(context.get("requestBody"), schemas),
             "<h4>Try it</h4><pre>",
-            escape(_curl(path, method, call)),
+            escape(_curl(path, method, context)),
             "</pre>",
-            *_answers(call["responses"]),
+            *_answers(context["responses"]),
             "</div></details>",
         )
     )
@@ -105,11 +105,11 @@ def _answers(responses: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _curl(path: str, method: str, call: Mapping[str, Any]) -> str:
-    lines = [f'curl -s -X {method.upper()} "$SIGNALPOST_URL{path}{_query(call.get("parameters", ()))}"']
-    if "security" not in call:
+def _curl(path: str, method: str, context: Mapping[str, Any]) -> str:
+    lines = [f'curl -s -X {method.upper()} "$SIGNALPOST_URL{path}{_query(context.get("parameters", ()))}"']
+    if "security" not in context:
         lines.append('-H "authorization: Bearer $SIGNALPOST_KEY"')
-    if (body := call.get("requestBody")) is not None:
+    if (body := context.get("requestBody")) is not None:
         media_type, content = next(iter(body["content"].items()))
         if media_type == MULTIPART:
             lines += [f"-F {quote(f'{name}={value}')}" for name, value in content["example"].items()]

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct
 
 from signalpost.api.http.asgi import Request, Streamed
-from signalpost.api.routing.context import Body, Call, Choice
+from signalpost.api.routing.context import Body, Choice, RequestContext
 from signalpost.api.routing.services import Services
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.overlay import Answer
@@ -48,7 +48,7 @@ class Route(Struct, frozen=True, kw_only=True):
     path: str
     summary: str
     roles: frozenset[Role]
-    handler: Callable[[Call], Awaitable[Answer | Streamed]]
+    handler: Callable[[RequestContext], Awaitable[Answer | Streamed]]
     query: Mapping[str, Field] = {}
     body: Body | Choice | None = None
     conditional: bool = False

@@ -18,7 +18,7 @@ FAILURES = 20
 FAILING_FOR = 60 * SECOND
 PROBE_FIRST = 10 * SECOND
 PROBE_LAST = 300 * SECOND
-JITTER_MOST = 0.2
+MAX_JITTER = 0.2
 
 
 class Breaker(Struct, frozen=True):
@@ -54,7 +54,7 @@ def after_failure(breaker: Breaker, now: int, jitter: float) -> Breaker:
         # An attempt that was under way when the breaker opened tells nothing new.
         return replace(breaker, failures=failures)
     wait = min(breaker.wait * 2, PROBE_LAST) or PROBE_FIRST
-    return Breaker(failures, since, now + round(wait * (1 + JITTER_MOST * jitter)), wait)
+    return Breaker(failures, since, now + round(wait * (1 + MAX_JITTER * jitter)), wait)
 
 
 def is_given_up(breaker: Breaker, revived_at: int, now: int, after: int) -> bool:

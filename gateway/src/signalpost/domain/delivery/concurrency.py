@@ -11,7 +11,7 @@ from signalpost.domain.timestamps import SECOND
 
 FAST = 1 * SECOND
 DOUBLES_EVERY = 2 * SECOND
-_DOUBLINGS_MOST = 10
+_MAX_DOUBLINGS = 10
 _SMOOTHING = 3
 """An answer counts for 1/8 of what is typical."""
 _STALLS = frozenset({Failure.TIMEOUT, Failure.CONNECT, Failure.RESET, Failure.DNS})
@@ -35,7 +35,7 @@ FIRST = Concurrency()
 
 def after(before: Concurrency, outcome: Outcome, now: int, most: int) -> Concurrency:
     """Follow one more outcome: one more after a fast answer, half after none came."""
-    if outcome.failure is Failure.CUT:
+    if outcome.failure is Failure.INTERRUPTED:
         return before
     limit, low_at = before.limit, before.low_at
     typical = before.typical + (outcome.elapsed_us - before.typical >> _SMOOTHING)
@@ -58,4 +58,4 @@ def beginning_low(before: Concurrency, now: int) -> Concurrency:
 
 
 def _ramp(elapsed: int) -> int:
-    return 1 << min(elapsed // DOUBLES_EVERY, _DOUBLINGS_MOST)
+    return 1 << min(elapsed // DOUBLES_EVERY, _MAX_DOUBLINGS)

@@ -2,17 +2,18 @@
 
     UNREAD ─skip──▶ SETTLED          not asked for
        │ └──block─▶ BLOCKED ─promote─▶ OPEN      behind others of its document
-       └────take──▶ OPEN ─send─▶ FLYING
-    FLYING ─delivered─▶ SETTLED
-       ├─fail────▶ PARKED ─due─▶ DUE ─send─▶ FLYING
+       └────take──▶ OPEN ─send─▶ IN_FLIGHT
+    IN_FLIGHT ─delivered─▶ SETTLED
+       ├─fail────▶ AWAITING_RETRY ─due─▶ RETRY_READY ─send─▶ IN_FLIGHT
        ├─give_up─▶ FAILED
-       └─cut─────▶ OPEN or DUE, as it was before it was sent
-    FAILED, SETTLED ─again─▶ PARKED   a retry by hand or a replay: a new run with its own budget
-    PARKED ─hurry─▶ PARKED            a retry by hand: due now; its schedule stays
+       └─interrupted─▶ OPEN or RETRY_READY, as it was before it was sent
+    FAILED, SETTLED ─again─▶ AWAITING_RETRY   a retry by hand or a replay: a new run with its own attempts
+    AWAITING_RETRY ─hurry─▶ AWAITING_RETRY    a retry by hand: due now; its schedule stays
 
-What is durable: OPEN and FLYING are numbers in the lane's `open` list; PARKED, DUE, BLOCKED and FAILED are exception
-rows (DUE and a FLYING one that was parked are stored as PARKED, so that a crash repeats them under the same number);
-UNREAD is above the lane's head, and everything else at or below it is SETTLED. Flying is known to memory alone.
+What is durable: OPEN and IN_FLIGHT deliveries are numbers in the lane's `open` list. AWAITING_RETRY, RETRY_READY,
+BLOCKED and FAILED ones are exception rows. A RETRY_READY one, and an IN_FLIGHT one that is a retry, is stored as
+AWAITING_RETRY, so that a crash repeats it under the same number. UNREAD is above the lane's head, and everything
+else at or below it is SETTLED. That a delivery is in flight is known to memory alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,12 +29,12 @@ class State(IntEnum):
     """Values of those that are stored are part of the schema."""
 
     UNREAD = 0
-    PARKED = 1
+    AWAITING_RETRY = 1
     BLOCKED = 2
     FAILED = 3
     OPEN = 4
-    DUE = 5
-    FLYING = 6
+    RETRY_READY = 5
+    IN_FLIGHT = 6
     SETTLED = 7
 
 
@@ -47,9 +48,9 @@ class Input(IntEnum):
     DELIVERED = 6
     FAIL = 7
     GIVE_UP = 8
-    CUT = 9
+    INTERRUPTED = 9
     """An attempt of one that was open."""
-    CUT_RETRY = 10
+    RETRY_INTERRUPTED = 10
     """An attempt of one that was due."""
     HURRY = 11
     AGAIN = 12
@@ -58,18 +59,22 @@ class Input(IntEnum):
 TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
     State.UNREAD: {Input.SKIP: State.SETTLED, Input.TAKE: State.OPEN, Input.BLOCK: State.BLOCKED},
     State.BLOCKED: {Input.PROMOTE: State.OPEN, Input.GIVE_UP: State.FAILED},
-    State.OPEN: {Input.SEND: State.FLYING, Input.GIVE_UP: State.FAILED},
-    State.PARKED: {Input.FALL_DUE: State.DUE, Input.HURRY: State.PARKED, Input.GIVE_UP: State.FAILED},
-    State.DUE: {Input.SEND: State.FLYING, Input.GIVE_UP: State.FAILED},
-    State.FLYING: {
-        Input.DELIVERED: State.SETTLED,
-        Input.FAIL: State.PARKED,
+    State.OPEN: {Input.SEND: State.IN_FLIGHT, Input.GIVE_UP: State.FAILED},
+    State.AWAITING_RETRY: {
+        Input.FALL_DUE: State.RETRY_READY,
+        Input.HURRY: State.AWAITING_RETRY,
         Input.GIVE_UP: State.FAILED,
-        Input.CUT: State.OPEN,
-        Input.CUT_RETRY: State.DUE,
     },
-    State.FAILED: {Input.AGAIN: State.PARKED},
-    State.SETTLED: {Input.AGAIN: State.PARKED},
+    State.RETRY_READY: {Input.SEND: State.IN_FLIGHT, Input.GIVE_UP: State.FAILED},
+    State.IN_FLIGHT: {
+        Input.DELIVERED: State.SETTLED,
+        Input.FAIL: State.AWAITING_RETRY,
+        Input.GIVE_UP: State.FAILED,
+        Input.INTERRUPTED: State.OPEN,
+        Input.RETRY_INTERRUPTED: State.RETRY_READY,
+    },
+    State.FAILED: {Input.AGAIN: State.AWAITING_RETRY},
+    State.SETTLED: {Input.AGAIN: State.AWAITING_RETRY},
 }
 """What may follow what. An input that is missing under a state cannot happen there, or changes nothing."""
 
@@ -80,9 +85,9 @@ class Delivery(Struct, eq=False, gc=False):
     sequence: int
     document_id: str
     state: State = State.OPEN
-    charged: int = 0
+    failed_attempts: int = 0
     """Counted attempts of this run that failed."""
-    budget: int = 0
+    max_attempts: int = 0
     """Counted attempts that this run has; 0 while it is open for the first time: the subscription's own then."""
     run: int = 0
     """0 at first, one more with every retry of a settled or failed one and every replay."""
@@ -95,12 +100,12 @@ class Delivery(Struct, eq=False, gc=False):
         return self.sequence < other.sequence
 
     def __repr__(self) -> str:
-        return f"Delivery({self.sequence}, {self.state.name}, charged={self.charged}, run={self.run})"
+        return f"Delivery({self.sequence}, {self.state.name}, charged={self.failed_attempts}, run={self.run})"
 
     @property
     def is_retry(self) -> bool:
         """It has an exception row, rather than a number in the lane's `open` list."""
-        return self.budget > 0
+        return self.max_attempts > 0
 
 
 class Verdict(Struct, frozen=True):
@@ -131,12 +136,12 @@ def decide(
     """
     if outcome.failure is None:
         return _SETTLED
-    if outcome.failure is Failure.CUT:
-        return Verdict(Input.CUT_RETRY if delivery.is_retry else Input.CUT)
+    if outcome.failure is Failure.INTERRUPTED:
+        return Verdict(Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED)
     if delivery.resume_at is not None:
         return Verdict(Input.FAIL, due=max(delivery.resume_at, now))
-    failures = delivery.charged + 1
-    if failures >= (delivery.budget or len(delays) + 1):
+    failures = delivery.failed_attempts + 1
+    if failures >= (delivery.max_attempts or len(delays) + 1):
         return Verdict(Input.GIVE_UP, counted=True)
     # A run whose budget is longer than the schedule (the schedule was changed since) repeats the last delay.
     seconds = (delays or retry.DELAYS)[min(failures, len(delays)) - 1]

@@ -11,7 +11,7 @@ from msgspec import Struct
 from signalpost.domain.delivery.delivery import Delivery
 
 
-class LaneDocument(Struct, eq=False, gc=False):
+class DocumentQueue(Struct, eq=False, gc=False):
     """Lanes have hundreds of thousands of these: what most never need is made when it is needed, and the garbage
     collector, which would stop everything to look at them, need not know of them (nothing here refers back)."""
 

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State, Verdict
-from signalpost.domain.delivery.document_queue import LaneDocument
-from signalpost.domain.delivery.retry_queue import Parked
+from signalpost.domain.delivery.document_queue import DocumentQueue
+from signalpost.domain.delivery.retry_queue import RetryQueue
 
 
 class Bounds(NamedTuple):
@@ -46,8 +46,8 @@ class Row(NamedTuple):
     document_id: str
     state: State
     due: int
-    charged: int
-    budget: int
+    failed_attempts: int
+    max_attempts: int
     run: int
     resume_at: int | None
 
@@ -71,15 +71,15 @@ class Lane:
         self._bounds = bounds
         self.open: dict[int, Delivery] = {}
         """Taken in, in their first attempt or before it."""
-        self.parked = Parked(bounds.parked_kept)
+        self.parked = RetryQueue(bounds.parked_kept)
         self.flying = 0
         self.blocked = 0
         self.gaps: list[tuple[int, int]] = []
         """Ranges (first, last) that were never taken in: skipped, or lost to the retention."""
         self._abandoned_to = 0
-        self._documents: dict[str, LaneDocument] = {}
-        self._fresh: deque[LaneDocument] = deque()
-        self._late: deque[LaneDocument] = deque()
+        self._documents: dict[str, DocumentQueue] = {}
+        self._fresh: deque[DocumentQueue] = deque()
+        self._late: deque[DocumentQueue] = deque()
         """Documents that may send: whose lowest ready delivery is open, and whose lowest is due."""
         self._late_next = False
         self._rows: dict[int, Row | None] = {}
@@ -109,7 +109,7 @@ class Lane:
         self._changed = True
         document = self._documents.get(document_id)
         if document is None:
-            document = self._documents[document_id] = LaneDocument(document_id)
+            document = self._documents[document_id] = DocumentQueue(document_id)
         elif document.blocked or not document.has_room(self._bounds.document_open_most):
             document.block(sequence)
             self.blocked += 1
@@ -118,7 +118,7 @@ class Lane:
         self._open(document, sequence)
         self._list(document)
 
-    def _open(self, document: LaneDocument, sequence: int) -> None:
+    def _open(self, document: DocumentQueue, sequence: int) -> None:
         delivery = self.open[sequence] = Delivery(sequence, document.id)
         document.make_ready(delivery)
 
@@ -134,7 +134,7 @@ class Lane:
         """About how many could be sent now, one of each document."""
         return len(self._fresh) + len(self._late)
 
-    def _may_send(self, listed: deque[LaneDocument]) -> bool:
+    def _may_send(self, listed: deque[DocumentQueue]) -> bool:
         """Drops the first of them as long as something holds it back since it was listed; it is listed again when that
         is over."""
         while listed and listed[0].next is None:
@@ -163,20 +163,20 @@ class Lane:
         document.flying = None
         self.flying -= 1
         self._changed = True
-        state = delivery.state = TRANSITIONS[State.FLYING][verdict.input]
-        if state is State.OPEN or state is State.DUE:
+        state = delivery.state = TRANSITIONS[State.IN_FLIGHT][verdict.input]
+        if state is State.OPEN or state is State.RETRY_READY:
             document.make_ready(delivery)
         else:
             self._leave(delivery, settled=state is State.SETTLED)
-            if state is State.PARKED:
-                delivery.charged += verdict.counted
-                delivery.budget = delivery.budget or attempts
+            if state is State.AWAITING_RETRY:
+                delivery.failed_attempts += verdict.counted
+                delivery.max_attempts = delivery.max_attempts or attempts
                 delivery.due = verdict.due
                 delivery.resume_at = None
                 self._park(document, delivery)
             elif state is State.FAILED:
-                delivery.charged += verdict.counted
-                self._rows[delivery.sequence] = _row(delivery, delivery.budget or attempts)
+                delivery.failed_attempts += verdict.counted
+                self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts or attempts)
         self._advance(document)
 
     def _leave(self, delivery: Delivery, *, settled: bool) -> None:
@@ -185,8 +185,8 @@ class Lane:
             if settled:
                 self._rows[delivery.sequence] = None
 
-    def _park(self, document: LaneDocument, delivery: Delivery) -> None:
-        self._rows[delivery.sequence] = _row(delivery, delivery.budget)
+    def _park(self, document: DocumentQueue, delivery: Delivery) -> None:
+        self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts)
         if self._holds_back(delivery):
             document.park(delivery.sequence)
         if not self.parked.is_left_to_store(delivery.due):
@@ -194,7 +194,7 @@ class Lane:
             if not self.strict:
                 self.parked.narrow()
 
-    def _advance(self, document: LaneDocument) -> None:
+    def _advance(self, document: DocumentQueue) -> None:
         """Give the document's next deliveries their turn, and forget a document with none."""
         while document.blocked and document.has_room(self._bounds.document_open_most):
             sequence = document.blocked.popleft()
@@ -210,7 +210,7 @@ class Lane:
         """Whether others of its document wait for its retry; a replay holds nothing back."""
         return self.strict and delivery.run == 0
 
-    def _list(self, document: LaneDocument) -> None:
+    def _list(self, document: DocumentQueue) -> None:
         if document.listed or document.flying is not None:
             return
         following = document.next
@@ -244,11 +244,11 @@ class Lane:
 
     def _parked_in_rows_alone(self) -> list[Row]:
         """Those parked beyond the horizon since the last record: not in memory, and not in the store yet."""
-        changed = (row for row in self._rows.values() if row is not None and row.state is State.PARKED)
+        changed = (row for row in self._rows.values() if row is not None and row.state is State.AWAITING_RETRY)
         return [row for row in changed if row.sequence not in self.parked]
 
-    def send_again(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> None:
-        """A person's retry (`budget` 1). `row` is the delivery's row, if it has one, as of the last record.
+    def send_again(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> None:
+        """A person's retry (`max_attempts` 1). `row` is the delivery's row, if it has one, as of the last record.
 
         What is under way or waits its turn is left as it is; a parked one has an extra attempt now and keeps its
         schedule; a failed or settled one starts a new run.
@@ -256,16 +256,16 @@ class Lane:
         if sequence > self.head or sequence in self.open:
             return
         row = self._row_now(sequence, row)
-        if sequence not in self.parked and row is not None and row.state is State.PARKED:
+        if sequence not in self.parked and row is not None and row.state is State.AWAITING_RETRY:
             self._restore_parked(row)
         delivery = self.parked.get(sequence)
         if delivery is not None:
-            if delivery.state is State.PARKED:
+            if delivery.state is State.AWAITING_RETRY:
                 self._hurry(delivery, now)
             return
         if row is not None and row.state is State.BLOCKED:
             return
-        self._begin_run(sequence, document_id, row, budget, now)
+        self._begin_run(sequence, document_id, row, max_attempts, now)
 
     @property
     def has_room_for_replays(self) -> bool:
@@ -274,21 +274,21 @@ class Lane:
         few = self.parked.horizon is None and len(self.parked) < self._bounds.replayed_below
         return few and not any(document.waits_for_replay for document in self._documents.values())
 
-    def replay(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> bool:
+    def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> bool:
         """A replay: what is failed or settled starts a new run; what is unread, under way or waits is left as it is.
         `row` as for `send_again`. Tells whether a run started."""
         row = self._row_now(sequence, row)
         waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
         if sequence > self.head or waits:
             return False
-        self._begin_run(sequence, document_id, row, budget, now)
+        self._begin_run(sequence, document_id, row, max_attempts, now)
         return True
 
-    def _begin_run(self, sequence: int, document_id: str, row: Row | None, budget: int, now: int) -> None:
+    def _begin_run(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> None:
         """Once more, of one that is failed or (without a row) settled."""
         run = 1 if row is None else row.run + 1
         state = TRANSITIONS[State.SETTLED if row is None else row.state][Input.AGAIN]
-        self._schedule(Delivery(sequence, document_id, state, budget=budget, run=run, due=now))
+        self._schedule(Delivery(sequence, document_id, state, max_attempts=max_attempts, run=run, due=now))
 
     def _row_now(self, sequence: int, recorded: Row | None) -> Row | None:
         """The delivery's row with what changed since it was recorded."""
@@ -306,7 +306,7 @@ class Lane:
 
     def _schedule(self, delivery: Delivery) -> None:
         self._changed = True
-        self._rows[delivery.sequence] = _row(delivery, delivery.budget)
+        self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts)
         self.parked.put(delivery)
 
     # --- Recording and restoring --------------------------------------------------------------------------------------
@@ -333,22 +333,29 @@ class Lane:
             if row.state is State.BLOCKED:
                 self._document(row.document_id).block(row.sequence)
                 self.blocked += 1
-            elif row.state is State.PARKED:
+            elif row.state is State.AWAITING_RETRY:
                 self._restore_parked(row)
         self._relist()
 
     def _restore_parked(self, row: Row) -> None:
         delivery = Delivery(
-            row.sequence, row.document_id, State.PARKED, row.charged, row.budget, row.run, row.due, row.resume_at
+            row.sequence,
+            row.document_id,
+            State.AWAITING_RETRY,
+            row.failed_attempts,
+            row.max_attempts,
+            row.run,
+            row.due,
+            row.resume_at,
         )
         self.parked.put(delivery)
         if self._holds_back(delivery):
             self._document(row.document_id).park(row.sequence)
 
-    def _document(self, document_id: str) -> LaneDocument:
+    def _document(self, document_id: str) -> DocumentQueue:
         document = self._documents.get(document_id)
         if document is None:
-            document = self._documents[document_id] = LaneDocument(document_id)
+            document = self._documents[document_id] = DocumentQueue(document_id)
         return document
 
     def is_behind(self, floor: int) -> bool:
@@ -388,13 +395,15 @@ class Lane:
     def _abandon_parked(self, up_to: int) -> int:
         lost = 0
         for delivery in [d for d in self.parked.values() if d.sequence <= up_to]:
-            if delivery.state is State.PARKED:
+            if delivery.state is State.AWAITING_RETRY:
                 if (document := self._documents.get(delivery.document_id)) is not None:
                     document.unpark(delivery.sequence)
                 lost += self._give_up(delivery)
             else:
                 # It flies. Its row is written after `abandoned_to` was, so that a crash still repeats it.
-                self._rows[delivery.sequence] = _row(delivery, delivery.budget)._replace(state=State.PARKED)
+                self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts)._replace(
+                    state=State.AWAITING_RETRY
+                )
         for row in self._parked_in_rows_alone():
             if row.sequence <= up_to:
                 self._rows[row.sequence] = row._replace(state=State.FAILED)
@@ -405,7 +414,7 @@ class Lane:
         delivery.state = TRANSITIONS[delivery.state][Input.GIVE_UP]
         self.open.pop(delivery.sequence, None)
         self.parked.pop(delivery.sequence, None)
-        self._rows[delivery.sequence] = _row(delivery, delivery.budget)
+        self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts)
         return 1
 
     def _relist(self) -> None:
@@ -416,8 +425,8 @@ class Lane:
             self._advance(document)
 
 
-def _row(delivery: Delivery, budget: int) -> Row:
+def _row(delivery: Delivery, max_attempts: int) -> Row:
     return Row(
-        delivery.sequence, delivery.document_id, delivery.state, delivery.due, delivery.charged, budget, delivery.run,
-        delivery.resume_at,
+        delivery.sequence, delivery.document_id, delivery.state, delivery.due, delivery.failed_attempts,
+        max_attempts, delivery.run, delivery.resume_at,
     )  # fmt: skip

@@ -35,7 +35,7 @@ class Failure(StrEnum):
     """A 3xx answer; redirects are not followed (C15)."""
     STATUS = "status"
     """Any other answer that is not 2xx."""
-    CUT = "cut"
+    INTERRUPTED = "cut"
     """Signalpost cut the attempt short to shut down; it does not count (C16)."""
 
 

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from signalpost.domain.timestamps import SECOND
 
 
-class Pace:
+class RateLimit:
     """Times are µs of one clock, which never goes back."""
 
     __slots__ = ("_starts", "promised")

@@ -19,7 +19,7 @@ from signalpost.domain.timestamps import format_timestamp
 
 ATTEMPTS = 4
 """How many a replayed delivery has, whatever the subscription's own schedule (C16)."""
-RUNNING_MOST = 10
+MAX_RUNNING = 10
 """Of one subscription at a time."""
 
 What = Literal["failed", "all"]

@@ -7,15 +7,15 @@ from signalpost.domain.timestamps import SECOND
 
 DELAYS: tuple[int, ...] = (10, 60, 300)
 """Seconds from the end of a failed attempt to the next one."""
-JITTER_MOST = 0.2
-RETRY_AFTER_MOST = 3600
+MAX_JITTER = 0.2
+MAX_RETRY_AFTER = 3600
 """Seconds that an endpoint can ask for."""
 
 
 def delay(seconds: int, jitter: float, retry_after: int | None) -> int:
     """µs from a failure to the next attempt: `seconds` of the schedule or, if longer, what the endpoint asked for,
     and some more by `jitter`, a random number in [0, 1). Never earlier."""
-    return round(max(seconds, retry_after or 0) * SECOND * (1 + JITTER_MOST * jitter))
+    return round(max(seconds, retry_after or 0) * SECOND * (1 + MAX_JITTER * jitter))
 
 
 def parse_retry_after(value: str | None, now: int) -> int | None:
@@ -24,7 +24,7 @@ def parse_retry_after(value: str | None, now: int) -> int | None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return min(int(text.lstrip("0")[:9] or "0"), RETRY_AFTER_MOST)
+        return min(int(text.lstrip("0")[:9] or "0"), MAX_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:
@@ -32,4 +32,4 @@ def parse_retry_after(value: str | None, now: int) -> int | None:
         seconds = moment.timestamp() - now / SECOND
     except (ValueError, OverflowError, TypeError):
         return None
-    return max(0, min(int(seconds) + 1, RETRY_AFTER_MOST))
+    return max(0, min(int(seconds) + 1, MAX_RETRY_AFTER))

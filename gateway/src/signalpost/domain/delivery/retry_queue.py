@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush, nsmallest
 from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State
 
 
-class Parked(dict[int, Delivery]):
+class RetryQueue(dict[int, Delivery]):
     """By sequence."""
 
     def __init__(self, kept: int) -> None:
@@ -32,7 +32,7 @@ class Parked(dict[int, Delivery]):
             due, sequence = heappop(self._due)
             if self._waits(due, sequence):
                 delivery = self[sequence]
-                delivery.state = TRANSITIONS[State.PARKED][Input.FALL_DUE]
+                delivery.state = TRANSITIONS[State.AWAITING_RETRY][Input.FALL_DUE]
                 fallen.append(delivery)
         return fallen
 
@@ -45,7 +45,7 @@ class Parked(dict[int, Delivery]):
     @property
     def oldest_due(self) -> int | None:
         """When the first of those that wait for their retry, or for their turn since, is or was due, µs."""
-        waiting = (delivery.due for delivery in self.values() if delivery.state is not State.FLYING)
+        waiting = (delivery.due for delivery in self.values() if delivery.state is not State.IN_FLIGHT)
         return min(waiting, default=self.horizon)
 
     @property
@@ -62,7 +62,7 @@ class Parked(dict[int, Delivery]):
 
     def _waits(self, due: int, sequence: int) -> bool:
         delivery = self.get(sequence)
-        return delivery is not None and delivery.state is State.PARKED and delivery.due == due
+        return delivery is not None and delivery.state is State.AWAITING_RETRY and delivery.due == due
 
     def is_left_to_store(self, due: int) -> bool:
         """Whether one that is due then need not be here."""
@@ -72,7 +72,7 @@ class Parked(dict[int, Delivery]):
         """Where there are twice as many as are kept: leave those that are due last to the store."""
         if len(self) <= 2 * self._kept:
             return
-        waiting = [(d.due, s) for s, d in self.items() if d.state is State.PARKED]
+        waiting = [(d.due, s) for s, d in self.items() if d.state is State.AWAITING_RETRY]
         self.horizon = nsmallest(self._kept, waiting)[-1][0] + 1
         for due, sequence in waiting:
             if due >= self.horizon:

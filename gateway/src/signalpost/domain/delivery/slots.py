@@ -5,10 +5,10 @@
              └─ tenant ─── endpoint
 
 An attempt holds a slot of its endpoint, of that one's tenant and of the process. Each has a bound, and one rule shares
-what lies under it: *nobody may begin while he holds `GREED` times of what is free*, or more. Whoever is alone gets four
-fifths; n that want all they can get have cap / (n + 1/4) each, and as much stays free for the next one who comes. So
-nobody has to be counted, and there is always room for a newcomer. (Switches share their buffers so: "dynamic
-thresholds", Choudhury and Hahne, 1998.)
+what lies under it: *a holder may take another slot only while it holds fewer than `MAX_HELD_PER_FREE_SLOT` times the
+free slots*. A holder that is alone gets four fifths; n holders that want all they can get have cap / (n + 1/4) each,
+and as much stays free for a newcomer. So nobody has to count the holders, and there is always room for one more.
+(Switches share their buffers like this: "dynamic thresholds", Choudhury and Hahne, 1998.)
 
 Some hold their slots for long: they hang, drip, or answer after 4.9 s, which is no failure. However many these are,
 they have a half, shared by the same rule: in a second tree of the same shape, in which the attempts of slow endpoints
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-GREED = 4
+MAX_HELD_PER_FREE_SLOT = 4
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ DEFAULTS = Limits()
 
 def share(free: int, mine: int) -> int:
     """How many more may be begun, one after the other, by one who holds `mine` where `free` are free."""
-    return max(0, -((mine - GREED * free) // (GREED + 1)))
+    return max(0, -((mine - MAX_HELD_PER_FREE_SLOT * free) // (MAX_HELD_PER_FREE_SLOT + 1)))
 
 
 class Slots:

@@ -11,15 +11,15 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain import fields
-from signalpost.domain.documents.version import ANOTHERS_PART_MAX, Number, read_number
+from signalpost.domain.documents.version import MAX_ANOTHERS_PART, Number, read_number
 from signalpost.domain.documents.workflow import STATUSES, Status, Workflow
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.fields import Bad, DateOrTimestamp, Field, Several, Timestamp, Uuid, nullable
 
-FACTS_MAX = 64
-FACT_NAME_MAX_CHARACTERS = 128
-FACT_VALUE_MAX_BYTES = 4096
-DOCUMENT_MAX_BYTES = 1_000_000
+MAX_FACTS = 64
+MAX_FACT_NAME_CHARACTERS = 128
+MAX_FACT_VALUE_BYTES = 4096
+MAX_DOCUMENT_BYTES = 1_000_000
 """Room for the envelope within the 1 MiB of C13. The limits on the fields alone do not guarantee it: control
 characters take six bytes each in JSON."""
 
@@ -70,8 +70,8 @@ _decode = msgspec.json.Decoder(Document).decode
 def encode(document: Document) -> bytes:
     """The document's JSON as every event carries it (C7). Raises Invalid if it would not fit into an event (C13)."""
     body = _encode(document)
-    if len(body) > DOCUMENT_MAX_BYTES:
-        detail = f"The document takes {len(body)} bytes as JSON; at most {DOCUMENT_MAX_BYTES} fit into an event."
+    if len(body) > MAX_DOCUMENT_BYTES:
+        detail = f"The document takes {len(body)} bytes as JSON; at most {MAX_DOCUMENT_BYTES} fit into an event."
         raise Invalid([FieldError("/additionalFacts", "too_large", detail)])
     return body
 
@@ -86,7 +86,7 @@ def decode(body: bytes) -> Document:
 
 def _check_fact_name(name: Any) -> None:
     try:
-        fields.plain_text(name, FACT_NAME_MAX_CHARACTERS)
+        fields.plain_text(name, MAX_FACT_NAME_CHARACTERS)
     except Bad as bad:
         raise Bad(bad.code, f"The fact's name: {bad.detail}") from None
 
@@ -101,9 +101,9 @@ def _fact(value: Any) -> str | int | float | bool:
         return value
     if not isinstance(value, str):
         raise Bad("wrong_type", "A fact is a text, a number, or true or false.")
-    fields.plain_text(value, FACT_VALUE_MAX_BYTES, least=0)
-    if len(value.encode()) > FACT_VALUE_MAX_BYTES:
-        raise Bad("wrong_length", f"A fact can have at most {FACT_VALUE_MAX_BYTES} bytes.")
+    fields.plain_text(value, MAX_FACT_VALUE_BYTES, least=0)
+    if len(value.encode()) > MAX_FACT_VALUE_BYTES:
+        raise Bad("wrong_length", f"A fact can have at most {MAX_FACT_VALUE_BYTES} bytes.")
     return value
 
 
@@ -113,15 +113,15 @@ def _facts(value: Any, *, removable: bool) -> dict[str, Any]:
     bads: list[Bad] = []
     checked: dict[str, Any] = {}
     for name, given in value.items():
-        if len(bads) >= Invalid.NAMED_MOST:
+        if len(bads) >= Invalid.MAX_NAMED:
             break
         try:
             _check_fact_name(name)
             checked[name] = None if given is None and removable else _fact(given)
         except Bad as bad:
             bads.append(Bad(bad.code, bad.detail, (name,)))
-    if len(value) > FACTS_MAX and not removable:
-        bads.append(Bad("too_many", f"There can be at most {FACTS_MAX} facts."))
+    if len(value) > MAX_FACTS and not removable:
+        bads.append(Bad("too_many", f"There can be at most {MAX_FACTS} facts."))
     if bads:
         raise Several(bads)
     return checked
@@ -131,7 +131,7 @@ _FACT: Final = {
     "anyOf": [
         {
             "type": "string",
-            "maxLength": FACT_VALUE_MAX_BYTES,
+            "maxLength": MAX_FACT_VALUE_BYTES,
             "pattern": fields.NO_NUL,
             "description": "At most 4096 bytes in UTF-8.",
         },
@@ -139,10 +139,10 @@ _FACT: Final = {
         {"type": "boolean"},
     ]
 }
-_FACT_NAME: Final = {"minLength": 1, "maxLength": FACT_NAME_MAX_CHARACTERS, "pattern": fields.NO_NUL}
+_FACT_NAME: Final = {"minLength": 1, "maxLength": MAX_FACT_NAME_CHARACTERS, "pattern": fields.NO_NUL}
 
 
-@fields.field(type="object", maxProperties=FACTS_MAX, propertyNames=_FACT_NAME, additionalProperties=_FACT)
+@fields.field(type="object", maxProperties=MAX_FACTS, propertyNames=_FACT_NAME, additionalProperties=_FACT)
 def additional_facts(value: Any) -> dict[str, Any]:
     return _facts(value, removable=False)
 
@@ -158,8 +158,8 @@ def additional_facts_patch(value: Any) -> dict[str, Any] | None:
     return None if value is None else _facts(value, removable=True)
 
 
-_LINK_MAX_CHARACTERS = 4096
-_VERSION: Final = {"number": fields.text(), "downloadUrl": fields.text(_LINK_MAX_CHARACTERS)}
+_MAX_LINK_CHARACTERS = 4096
+_VERSION: Final = {"number": fields.text(), "downloadUrl": fields.text(_MAX_LINK_CHARACTERS)}
 
 
 @fields.field(**fields.object_schema(_VERSION, _VERSION))
@@ -240,7 +240,7 @@ def with_version(document: Document, number: Number) -> Document:
 def last_number(document: Document, given: Number | None) -> Number | None:
     """The number after which the next one comes: the last that was `given`, or that another system gave since."""
     shown = [version for version in (document.latest_version, document.published_version) if version is not None]
-    numbers = [given, *(read_number(version.number, ANOTHERS_PART_MAX) for version in shown if not version.is_own)]
+    numbers = [given, *(read_number(version.number, MAX_ANOTHERS_PART) for version in shown if not version.is_own)]
     return max((number for number in numbers if number is not None), default=None)
 
 
@@ -248,8 +248,8 @@ def _merged(facts: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, An
     if patch is None:
         return {}
     merged = {name: value for name, value in {**facts, **patch}.items() if value is not None}
-    if len(merged) > FACTS_MAX:
-        detail = f"There can be at most {FACTS_MAX} facts; this would make {len(merged)}."
+    if len(merged) > MAX_FACTS:
+        detail = f"There can be at most {MAX_FACTS} facts; this would make {len(merged)}."
         raise Invalid([FieldError("/additionalFacts", "too_many", detail)])
     return merged
 
@@ -291,19 +291,19 @@ class DocumentRow(Struct, frozen=True):
         return f'"{self.version}"'
 
 
-def existing(row: DocumentRow | None) -> DocumentRow:
+def require_live(row: DocumentRow | None) -> DocumentRow:
     """The row of a document that is there. Raises NotFound for none, and for a tombstone."""
     if row is None or row.deleted_at is not None:
         raise NotFound("document_not_found", "There is no document with this externalId.")
     return row
 
 
-def kept(document: Document, version: int, updated_at: int, source_version: int | None = None) -> DocumentRow:
+def new_row(document: Document, version: int, updated_at: int, source_version: int | None = None) -> DocumentRow:
     """The row of a new document. Raises Invalid as `encode` does."""
     return DocumentRow(document.external_id, version, updated_at, _facets(document), encode(document), source_version)
 
 
-def following(row: DocumentRow, document: Document, at: int, workflow: Workflow | None = None) -> DocumentRow:
+def next_row(row: DocumentRow, document: Document, at: int, workflow: Workflow | None = None) -> DocumentRow:
     """What comes of a row as its document changes; its workflow, if it is not given, goes on as long as the status is
     the same. Raises Invalid as `encode` does."""
     workflow = workflow or row.workflow

@@ -13,8 +13,8 @@ from msgspec import Struct
 from signalpost.domain.errors import NotFound
 
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})")
-PART_MAX = 2**31 - 1
-ANOTHERS_PART_MAX = 10**9
+MAX_PART = 2**31 - 1
+MAX_ANOTHERS_PART = 10**9
 """Of a number that another system gave: with more, ours could not go on after it."""
 
 
@@ -32,14 +32,14 @@ class Number(NamedTuple):
         return self.minor == 0
 
 
-def read_number(text: str, most: int = PART_MAX) -> Number | None:
+def read_number(text: str, most: int = MAX_PART) -> Number | None:
     """The number that a text is the one way to write; None if it is none, or has a part above `most`."""
     match = _NUMBER.fullmatch(text)
     number = Number(int(match[1]), int(match[2])) if match else None
     return number if number is not None and max(number) <= most and number > (0, 0) else None
 
 
-def asked_number(text: str) -> Number:
+def parse_number(text: str) -> Number:
     """The number that someone asks for a version by. Raises NotFound for one that none can have."""
     number = read_number(text)
     if number is None:
@@ -90,7 +90,7 @@ class VersionRow(Struct, frozen=True, kw_only=True):
     """When its document was deleted: its file is taken away some time later."""
 
 
-def existing(row: VersionRow | None) -> VersionRow:
+def require_live(row: VersionRow | None) -> VersionRow:
     """A version that the gateway keeps of a document that is there. Raises NotFound."""
     if row is None or row.deleted_at is not None:
         raise _no_version()

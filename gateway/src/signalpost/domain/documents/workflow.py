@@ -29,8 +29,8 @@ STATUSES: Final = (
 )  # fmt: skip
 """C12, in the order of the page."""
 Status = Annotated[str, Meta(extra_json_schema={"enum": list(STATUSES)})]
-PARTICIPANTS_MOST = 64
-_NAMED_MOST = 3
+MAX_PARTICIPANTS = 64
+_MAX_NAMED = 3
 """How many people a sentence names."""
 
 
@@ -83,7 +83,7 @@ def _addresses(value: Any) -> list[str]:
     return addresses
 
 
-_LISTED: Final = fields.each(fields.email, 1, PARTICIPANTS_MOST)
+_LISTED: Final = fields.each(fields.email, 1, MAX_PARTICIPANTS)
 _PEOPLE: Final = field(**_LISTED.schema, uniqueItems=True)(_addresses).described("E-mail addresses.")
 _BY: Final = fields.email.described("The e-mail address of the one who decides.")
 _REASON: Final = fields.text().described("Why, for people.")
@@ -274,7 +274,7 @@ def _not_allowed(workflow: Workflow, action: Action, possible: tuple[Action, ...
 
 def _not_theirs(code: str, why: str, workflow: Workflow, possible: tuple[Action, ...]) -> Conflict:
     awaited = workflow.awaited
-    some = ", ".join(awaited[:_NAMED_MOST]) + (" …" if len(awaited) > _NAMED_MOST else "")
+    some = ", ".join(awaited[:_MAX_NAMED]) + (" …" if len(awaited) > _MAX_NAMED else "")
     return Conflict(code, f"{why} Awaited: {some}.", allowed=list(possible), awaited=list(awaited))
 
 

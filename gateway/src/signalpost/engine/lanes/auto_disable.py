@@ -7,7 +7,7 @@ from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.committer import Committer
 from signalpost.engine.counts import Counts
-from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
@@ -15,7 +15,7 @@ from signalpost.runtime.tasks import Tasks
 DAY = 24 * 3600 * SECOND
 
 
-class Disabling:
+class AutoDisable:
     def __init__(self, committer: Committer, clock: Clock, counts: Counts, tasks: Tasks, after_days: int) -> None:
         """`after_days`: how long an endpoint may fail; 0 is for ever."""
         self._committer = committer
@@ -24,16 +24,16 @@ class Disabling:
         self._tasks = tasks
         self._after = after_days * DAY
 
-    def consider(self, runner: Runner) -> None:
+    def consider(self, worker: LaneWorker) -> None:
         """Its endpoint has just failed."""
-        subscription = runner.subscription
-        given_up = is_given_up(runner.health.breaker, subscription.revived_at, self._clock.steady(), self._after)
-        if given_up and subscription.status == "active" and not runner.disabling:
-            runner.disabling = True
-            self._tasks.start(self._disable(runner))
+        subscription = worker.subscription
+        given_up = is_given_up(worker.health.breaker, subscription.revived_at, self._clock.steady(), self._after)
+        if given_up and subscription.status == "active" and not worker.auto_disable:
+            worker.auto_disable = True
+            self._tasks.start(self._disable(worker))
 
-    async def _disable(self, runner: Runner) -> None:
-        subscription, breaker = runner.subscription, runner.health.breaker
+    async def _disable(self, worker: LaneWorker) -> None:
+        subscription, breaker = worker.subscription, worker.health.breaker
         command = DisableSubscription(
             tenant_id=subscription.tenant_id,
             subscription_id=subscription.id,
@@ -50,7 +50,7 @@ class Disabling:
                 "subscription disabled: its endpoint failed for days",
                 subscription=subscription.id,
                 failing_since=None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
-                last_error=runner.health.last_error,
+                last_error=worker.health.last_error,
             )
         finally:
-            runner.disabling = False
+            worker.auto_disable = False

@@ -21,7 +21,7 @@ from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
-from signalpost.engine.lanes.lane_worker import NEVER, Runner
+from signalpost.engine.lanes.lane_worker import NEVER, LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
 from signalpost.runtime.clock import Clock
@@ -29,21 +29,21 @@ from signalpost.runtime.logger import log
 from signalpost.sender.transport import Transport
 from signalpost.store.store import Attempt, Store
 
-UNRECORDED_MOST = 10_000
-SLICE = 1_024
+MAX_UNRECORDED = 10_000
+MAX_SLICE_COST = 1_024
 """Units of work after which the loop gets to its sockets."""
-SENDS = 256
+MAX_TURN_COST = 256
 """Units that one turn spends on sending at most, but for what its last send takes beyond them."""
-TAKEN_MOST = 256
+MAX_TAKEN = 256
 """Entries of the log that one turn takes in at most, a unit each."""
-SEND = 16
-"""Units of a request, and one more for each `SIZE` bytes of it: they are hashed, copied and encrypted."""
-SIZE = 1_024
+REQUEST_COST = 16
+"""Units of a request, and one more for each `BYTES_PER_COST_UNIT` bytes, which are hashed, copied and encrypted."""
+BYTES_PER_COST_UNIT = 1_024
 PAGE_WANTED_BELOW = 256
 """With more than that many open, a lane does not read a page yet: it could take in only a part of it."""
-BEHIND_FROM = SENDS // SEND
+BEHIND_FROM = MAX_TURN_COST // REQUEST_COST
 """A lane with more than that to read or to send, which is what one turn sends at most, does not keep up."""
-SKIPPED_UNRECORDED_MOST = 10_000
+MAX_SKIPPED_UNRECORDED = 10_000
 
 
 class Dispatcher:
@@ -56,8 +56,8 @@ class Dispatcher:
         random: Random,
         counts: Counts,
         limits: Limits,
-        on_change: Callable[[Runner], None],
-        on_failure: Callable[[Runner], None],
+        on_change: Callable[[LaneWorker], None],
+        on_failure: Callable[[LaneWorker], None],
     ) -> None:
         """`on_change` is told of a lane that has something to record, `on_failure` of one whose endpoint failed."""
         self._log = log_cache
@@ -68,7 +68,7 @@ class Dispatcher:
         self._counts = counts
         self._on_change = on_change
         self._on_failure = on_failure
-        self._turns: Turns[Runner] = Turns(self._is_behind)
+        self._turns: Turns[LaneWorker] = Turns(self._is_behind)
         self._limits = limits
         self._slots = process_slots(limits)
         self._slots_of: dict[int, Trees] = {}
@@ -92,11 +92,11 @@ class Dispatcher:
             tenant = self._slots_of[tenant_id] = tenant_slots(self._limits, self._slots)
         return EndpointSlots(self._limits, tenant)
 
-    def enlist(self, runner: Runner) -> None:
+    def enlist(self, worker: LaneWorker) -> None:
         """Give the runner a turn."""
-        if not runner.listed and not runner.held:
-            runner.listed = True
-            self._turns.add(runner.subscription.tenant_id, runner)
+        if not worker.listed and not worker.held:
+            worker.listed = True
+            self._turns.add(worker.subscription.tenant_id, worker)
             self._schedule()
 
     def recorded(self, count: int) -> None:
@@ -118,7 +118,7 @@ class Dispatcher:
             asyncio.get_running_loop().call_soon(self._slice)
 
     def _may_start(self) -> bool:
-        return self.in_flight < self._limits.process and self.unrecorded < UNRECORDED_MOST and not self._stopped
+        return self.in_flight < self._limits.process and self.unrecorded < MAX_UNRECORDED and not self._stopped
 
     def _may_recall(self) -> bool:
         return self._freed > 0 and self._turns.has_aside
@@ -131,220 +131,222 @@ class Dispatcher:
         self._freed = 0
         # Whoever is listed again during this slice waits for the next: the loop must get to its sockets in between.
         for _ in range(self._turns.ready):
-            if self._spent >= SLICE or not self._may_start():
+            if self._spent >= MAX_SLICE_COST or not self._may_start():
                 break
-            runner = self._turns.next()
-            runner.listed = False
+            worker = self._turns.next()
+            worker.listed = False
             before = self._spent
-            self._turn(runner, now)
+            self._turn(worker, now)
             self._spent += 1
-            self._turns.charge(runner.subscription.tenant_id, self._spent - before)
+            self._turns.charge(worker.subscription.tenant_id, self._spent - before)
         self._schedule()
 
-    def _turn(self, runner: Runner, now: int) -> None:
+    def _turn(self, worker: LaneWorker, now: int) -> None:
         self._freed += 1  # the slot that it was recalled for, unless it is set aside again
-        if runner.held or runner.subscription.status != "active":
+        if worker.held or worker.subscription.status != "active":
             return
-        runner.lane.fall_due(now)
-        more = self._take_in(runner)
-        if self._send_some(runner, now):
+        worker.lane.fall_due(now)
+        more = self._take_in(worker)
+        if self._send_some(worker, now):
             if more:
-                self.enlist(runner)
-            self._wake_for_retries(runner, now)
+                self.enlist(worker)
+            self._wake_for_retries(worker, now)
 
-    def _send_some(self, runner: Runner, now: int) -> bool:
+    def _send_some(self, worker: LaneWorker, now: int) -> bool:
         """Send what may go in this turn. Tells whether the lane has nothing more that could."""
-        lane = runner.lane
+        lane = worker.lane
         if not lane.sendable:
             return True
-        room, most = runner.slots.room, self._spent + SENDS
+        room, most = worker.slots.room, self._spent + MAX_TURN_COST
         while lane.sendable:
-            at = runner.may_send_at(now)
+            at = worker.may_send_at(now)
             if at > now:
-                self._wake_at(runner, at)
+                self._wake_at(worker, at)
                 return False
             if self._spent >= most:
-                self.enlist(runner)
+                self.enlist(worker)
                 return False
             if room == 0:
-                self._set_aside(runner)
+                self._set_aside(worker)
                 return False
             delivery = lane.next_delivery()
             if delivery is None:
                 break
             room -= 1
-            self._send(runner, delivery)
+            self._send(worker, delivery)
         return True
 
-    def _is_behind(self, runner: Runner) -> bool:
-        unread = 0 if runner.asleep else self._log.last.get(runner.subscription.tenant_id, 0) - runner.lane.head
-        return unread + runner.lane.ready > BEHIND_FROM
+    def _is_behind(self, worker: LaneWorker) -> bool:
+        unread = 0 if worker.asleep else self._log.last.get(worker.subscription.tenant_id, 0) - worker.lane.head
+        return unread + worker.lane.ready > BEHIND_FROM
 
-    def _set_aside(self, runner: Runner) -> None:
+    def _set_aside(self, worker: LaneWorker) -> None:
         self._freed -= 1
-        runner.listed = True
-        self._turns.set_aside(runner.subscription.tenant_id, runner)
+        worker.listed = True
+        self._turns.set_aside(worker.subscription.tenant_id, worker)
 
-    def _take_in(self, runner: Runner) -> bool:
+    def _take_in(self, worker: LaneWorker) -> bool:
         """Read on in the log: as far as there is room, from the cache, for one turn's worth. Tells whether more could
         be taken in at once."""
-        lane, tenant_id = runner.lane, runner.subscription.tenant_id
+        lane, tenant_id = worker.lane, worker.subscription.tenant_id
         last = self._log.last.get(tenant_id, 0)
-        if runner.asleep:
+        if worker.asleep:
             if last > lane.head:
                 lane.skip(last)  # none of these was for it, or it would have been woken
             return False
-        before, end = lane.head, lane.head + TAKEN_MOST
-        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room and not runner.reading:
+        before, end = lane.head, lane.head + MAX_TAKEN
+        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room and not worker.reading:
             event = self._log.get(tenant_id, sequence)
             if event is None:
                 if len(lane.open) <= PAGE_WANTED_BELOW:
-                    self._reader.want_page(runner)
+                    self._reader.want_page(worker)
                 break
-            runner.pass_by(event)
+            worker.pass_by(event)
         self._spent += lane.head - before
-        runner.asleep = lane.head >= last
-        if lane.head - runner.recorded_head > SKIPPED_UNRECORDED_MOST:
-            self._on_change(runner)
-        return lane.head == end and not runner.asleep
+        worker.asleep = lane.head >= last
+        if lane.head - worker.recorded_head > MAX_SKIPPED_UNRECORDED:
+            self._on_change(worker)
+        return lane.head == end and not worker.asleep
 
-    def _on_page(self, runner: Runner, page: list[Event] | None, last: int) -> None:
+    def _on_page(self, worker: LaneWorker, page: list[Event] | None, last: int) -> None:
         if page is not None:
-            self._take_page(runner, page, last)
-        self.enlist(runner)
+            self._take_page(worker, page, last)
+        self.enlist(worker)
 
-    def _take_page(self, runner: Runner, page: list[Event], last: int) -> None:
+    def _take_page(self, worker: LaneWorker, page: list[Event], last: int) -> None:
         """Take it in at once: others may fill the cache before the lane has its turn."""
         first = page[0].sequence if page else last + 1
-        if first > runner.lane.head + 1:
-            self._lose(runner, first - 1)
+        if first > worker.lane.head + 1:
+            self._lose(worker, first - 1)
         for event in page:
-            if runner.lane.has_room:
-                runner.pass_by(event)
+            if worker.lane.has_room:
+                worker.pass_by(event)
 
-    def _lose(self, runner: Runner, up_to: int) -> None:
+    def _lose(self, worker: LaneWorker, up_to: int) -> None:
         """The retention was faster than the lane: say so, and go on behind the gap."""
-        lost = runner.lane.abandon(up_to)
-        runner.note_lost(lost)
-        self._on_change(runner)
+        lost = worker.lane.abandon(up_to)
+        worker.note_lost(lost)
+        self._on_change(worker)
         log.error(
             "events were removed before they were delivered",
-            subscription=runner.subscription.id,
+            subscription=worker.subscription.id,
             lost=lost,
             up_to=up_to,
         )
 
     # --- Times --------------------------------------------------------------------------------------------------------
 
-    def _wake_for_retries(self, runner: Runner, now: int) -> None:
-        if runner.lane.parked.wants_refill and (runner.lane.parked.horizon or 0) <= now:
-            self._on_change(runner)  # the recorder brings the next ones
-        elif (due := runner.lane.parked.next_due) is not None and due > now:
-            self._wake_at(runner, due)
+    def _wake_for_retries(self, worker: LaneWorker, now: int) -> None:
+        if worker.lane.parked.wants_refill and (worker.lane.parked.horizon or 0) <= now:
+            self._on_change(worker)  # the recorder brings the next ones
+        elif (due := worker.lane.parked.next_due) is not None and due > now:
+            self._wake_at(worker, due)
 
-    def _wake_at(self, runner: Runner, at: int) -> None:
-        if at >= NEVER or at >= runner.timer_at:
+    def _wake_at(self, worker: LaneWorker, at: int) -> None:
+        if at >= NEVER or at >= worker.timer_at:
             return
-        if runner.timer is not None:
-            runner.timer.cancel()
-        runner.timer_at = at
+        if worker.timer is not None:
+            worker.timer.cancel()
+        worker.timer_at = at
         delay = max(0.0, (at - self._clock.steady()) / SECOND)
         # uvloop counts milliseconds: a little later is right, a little earlier would spin.
-        runner.timer = asyncio.get_running_loop().call_later(delay + 0.001, self._wake, runner)
+        worker.timer = asyncio.get_running_loop().call_later(delay + 0.001, self._wake, worker)
 
-    def _wake(self, runner: Runner) -> None:
-        runner.timer, runner.timer_at = None, NEVER
-        self.enlist(runner)
+    def _wake(self, worker: LaneWorker) -> None:
+        worker.timer, worker.timer_at = None, NEVER
+        self.enlist(worker)
 
     # --- Attempts -----------------------------------------------------------------------------------------------------
 
-    def _send(self, runner: Runner, delivery: Delivery) -> None:
-        runner.slots.take()
-        event = self._log.get(runner.subscription.tenant_id, delivery.sequence)
+    def _send(self, worker: LaneWorker, delivery: Delivery) -> None:
+        worker.slots.take()
+        event = self._log.get(worker.subscription.tenant_id, delivery.sequence)
         if event is None:
-            self._spent += SEND
-            runner.pace.promised += 1
-            self._reader.want_event(runner, delivery)
+            self._spent += REQUEST_COST
+            worker.rate_limit.promised += 1
+            self._reader.want_event(worker, delivery)
         else:
-            self._spent += SEND + len(event.body) // SIZE
-            self._post(runner, delivery, event)
+            self._spent += REQUEST_COST + len(event.body) // BYTES_PER_COST_UNIT
+            self._post(worker, delivery, event)
 
-    def _post(self, runner: Runner, delivery: Delivery, event: Event) -> None:
-        if runner.subscription.rate_limit is not None:
-            runner.pace.start(self._clock.steady())
-        number = delivery.charged + 1
+    def _post(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
+        if worker.subscription.rate_limit is not None:
+            worker.rate_limit.start(self._clock.steady())
+        number = delivery.failed_attempts + 1
         kind = Kind.REPLAY if delivery.run > 0 else Kind.DELIVERY
-        request = runner.webhook.prepare(event, number, kind, self._clock.wall())
-        self._transport.send(request, partial(self._done, runner, runner.subscription.url, delivery, event.id))
+        request = worker.webhook.prepare(event, number, kind, self._clock.wall())
+        self._transport.send(request, partial(self._done, worker, worker.subscription.url, delivery, event.id))
 
-    def _on_event(self, runner: Runner, delivery: Delivery, event: Event | None) -> None:
-        runner.pace.promised -= 1
-        if runner.held or runner.subscription.status != "active":
-            self._take_back(runner, delivery)
+    def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
+        worker.rate_limit.promised -= 1
+        if worker.held or worker.subscription.status != "active":
+            self._take_back(worker, delivery)
         elif event is None:
-            self._gone(runner, delivery)
+            self._gone(worker, delivery)
         else:
-            self._turns.charge(runner.subscription.tenant_id, len(event.body) // SIZE)
-            self._post(runner, delivery, event)
+            self._turns.charge(worker.subscription.tenant_id, len(event.body) // BYTES_PER_COST_UNIT)
+            self._post(worker, delivery, event)
 
-    def _take_back(self, runner: Runner, delivery: Delivery) -> None:
+    def _take_back(self, worker: LaneWorker, delivery: Delivery) -> None:
         """It was paused, deleted or is to be loaded anew since: nothing more goes out, and nothing went."""
-        self._free_slot(runner)
-        back = Input.CUT_RETRY if delivery.is_retry else Input.CUT
-        runner.lane.settle(delivery, Verdict(back), runner.subscription.attempts)
-        self.enlist(runner)
+        self._free_slot(worker)
+        back = Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED
+        worker.lane.settle(delivery, Verdict(back), worker.subscription.attempts)
+        self.enlist(worker)
         self._schedule()
 
-    def _gone(self, runner: Runner, delivery: Delivery) -> None:
+    def _gone(self, worker: LaneWorker, delivery: Delivery) -> None:
         """The retention took the event while the delivery waited."""
-        self._free_slot(runner)
-        runner.note_lost(1)
-        runner.lane.settle(delivery, Verdict(Input.GIVE_UP), runner.subscription.attempts)
-        self._on_change(runner)
-        self.enlist(runner)
+        self._free_slot(worker)
+        worker.note_lost(1)
+        worker.lane.settle(delivery, Verdict(Input.GIVE_UP), worker.subscription.attempts)
+        self._on_change(worker)
+        self.enlist(worker)
         self._schedule()
         log.error(
             "an event was removed before it was delivered",
-            subscription=runner.subscription.id,
+            subscription=worker.subscription.id,
             sequence=delivery.sequence,
         )
 
-    def _free_slot(self, runner: Runner) -> None:
-        runner.slots.give_back()
+    def _free_slot(self, worker: LaneWorker) -> None:
+        worker.slots.give_back()
         self._freed += 1
 
-    def _done(self, runner: Runner, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
-        self._free_slot(runner)
+    def _done(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
+        self._free_slot(worker)
         self._counts.count_attempt(outcome)
         self._schedule()
         now = self._clock.steady()
-        subscription = runner.subscription
+        subscription = worker.subscription
         asked_for = None
         if outcome.retry_after is not None:
             asked_for = retry.parse_retry_after(outcome.retry_after, self._clock.wall())
         jitter = self._random.random()
-        number = delivery.charged + 1
+        number = delivery.failed_attempts + 1
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, asked_for)
-        runner.attempts.append(_attempt(delivery, number, verdict, outcome))
-        runner.unrecorded += 1
+        worker.attempts.append(_attempt(delivery, number, verdict, outcome))
+        worker.unrecorded += 1
         self.unrecorded += 1
-        was_open = runner.health.breaker.is_open
-        runner.lane.settle(delivery, verdict, subscription.attempts)
+        was_open = worker.health.breaker.is_open
+        worker.lane.settle(delivery, verdict, subscription.attempts)
         if url == subscription.url:  # what another one answered says nothing of this one
-            runner.note_outcome(outcome, now, jitter, asked_for)
-        self._on_change(runner)
-        self.enlist(runner)
+            worker.note_outcome(outcome, now, jitter, asked_for)
+        self._on_change(worker)
+        self.enlist(worker)
         if outcome.failure is not None:
-            self._on_failure(runner)
-            self._log_failure(runner, delivery, event_id, number, outcome)
-        if runner.health.breaker.is_open != was_open:
+            self._on_failure(worker)
+            self._log_failure(worker, delivery, event_id, number, outcome)
+        if worker.health.breaker.is_open != was_open:
             log.warning("breaker closed" if was_open else "breaker opened", subscription=subscription.id)
 
-    def _log_failure(self, runner: Runner, delivery: Delivery, event_id: str, number: int, outcome: Outcome) -> None:
+    def _log_failure(
+        self, worker: LaneWorker, delivery: Delivery, event_id: str, number: int, outcome: Outcome
+    ) -> None:
         log.info(
             "attempt failed",
             event_id=event_id,
-            subscription=runner.subscription.id,
+            subscription=worker.subscription.id,
             attempt=number,
             failure=str(outcome.failure),
             status=outcome.status,

@@ -6,14 +6,14 @@ from typing import Final
 
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.engine.lanes.lane_worker import LaneWorker
 
 STATES: Final = ("healthy", "failing", "breaker_open", "paused", "disabled")
 STATUSES: Final = ("active", "paused", "disabled")
 
 
 class Overview:
-    def __init__(self, runners: Iterable[Runner], last: Mapping[int, int]) -> None:
+    def __init__(self, workers: Iterable[LaneWorker], last: Mapping[int, int]) -> None:
         """`last`: the last sequence of each tenant's log."""
         self.subscriptions: Counter[str] = Counter()
         """By state."""
@@ -24,52 +24,52 @@ class Overview:
         """In memory; more may be in the store."""
         self.pending: dict[int, int] = {}
         """The lowest sequence that an active lane has not settled or parked, by tenant."""
-        for runner in runners:
-            self._add(runner, last.get(runner.subscription.tenant_id, 0))
+        for worker in workers:
+            self._add(worker, last.get(worker.subscription.tenant_id, 0))
 
-    def _add(self, runner: Runner, last: int) -> None:
-        lane, status = runner.lane, runner.subscription.status
-        self.subscriptions[_state(runner)] += 1
+    def _add(self, worker: LaneWorker, last: int) -> None:
+        lane, status = worker.lane, worker.subscription.status
+        self.subscriptions[_state(worker)] += 1
         self.parked += len(lane.parked)
-        lag = runner.lag(last)
+        lag = worker.lag(last)
         if lag == 0:
             return
         self.lag[status] += lag
         self.lag_most[status] = max(self.lag_most[status], lag)
         if status == "active":
             lowest = min(lane.open, default=lane.head + 1)
-            tenant_id = runner.subscription.tenant_id
+            tenant_id = worker.subscription.tenant_id
             self.pending[tenant_id] = min(lowest, self.pending.get(tenant_id, lowest))
 
 
-def _state(runner: Runner) -> str:
-    breaker = runner.health.breaker
-    if runner.subscription.status != "active":
-        return runner.subscription.status
+def _state(worker: LaneWorker) -> str:
+    breaker = worker.health.breaker
+    if worker.subscription.status != "active":
+        return worker.subscription.status
     if breaker.is_open:
         return "breaker_open"
     return "failing" if breaker.failures else "healthy"
 
 
-def shown_health(runner: Runner, subscription: Subscription, last: int) -> dict[str, object]:
+def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> dict[str, object]:
     """A subscription's `health`. `last` as for its tenant in `Overview`."""
-    lane, breaker = runner.lane, runner.health.breaker
+    lane, breaker = worker.lane, worker.health.breaker
     state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
     due = lane.parked.oldest_due
     return {
         "state": state,
         "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
-        "lastError": runner.health.last_error,
+        "lastError": worker.health.last_error,
         "breaker": "open" if breaker.is_open else "closed",
-        "lag": runner.lag(last),
+        "lag": worker.lag(last),
         "oldestDueAt": None if due is None else format_timestamp(due),
-        "lost": runner.health.lost,
+        "lost": worker.health.lost,
         "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
-        "disabledReason": None if subscription.disabled_at is None else _why_disabled(runner),
+        "disabledReason": None if subscription.disabled_at is None else _why_disabled(worker),
     }
 
 
-def _why_disabled(runner: Runner) -> str:
-    since = runner.health.breaker.failing_since
+def _why_disabled(worker: LaneWorker) -> str:
+    since = worker.health.breaker.failing_since
     failed = "for days" if since is None else f"since {format_timestamp(since)}"
     return f"Every attempt failed {failed}. Resume it with status active: what waits is sent."

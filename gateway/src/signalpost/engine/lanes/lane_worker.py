@@ -13,22 +13,22 @@ from signalpost.destinations.webhook import Webhook
 from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.lane import Bounds, Lane
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.delivery.rate_limit import Pace
+from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.delivery.slots import EndpointSlots
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.lanes.replay_feeder import Feeder
+from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.store import Attempt, Feed, Health, LaneFlush, LaneRow
 
-UNRECORDED_MOST = 1_000
+MAX_UNRECORDED = 1_000
 PARKED_LOADED_STRICT = 1_000_000
 NEVER = 1 << 62
 """Not before something else happens."""
 
 
-class Runner:
+class LaneWorker:
     def __init__(
         self,
         subscription: Subscription,
@@ -50,7 +50,7 @@ class Runner:
         """A page of the log is being read for it."""
         self.held = False
         """It sends nothing: it is to be loaded anew, or was deleted."""
-        self.disabling = False
+        self.auto_disable = False
         """It was asked to disable its subscription."""
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
@@ -66,7 +66,7 @@ class Runner:
         self.attempts: list[Attempt]
         self.unrecorded = 0
         """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
-        self.pace = Pace()
+        self.rate_limit = RateLimit()
         self._hold_until = 0
         self.restore(row, replays)
 
@@ -78,7 +78,7 @@ class Runner:
         self.lane = Lane(row.head, strict=self.subscription.ordering == "strict", bounds=self._bounds)
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
-        self.feeder = Feeder(replays)
+        self.replay_feeder = ReplayFeeder(replays)
         self.attempts = []
         self.retries_done = []
         self.unrecorded = 0
@@ -124,14 +124,14 @@ class Runner:
     def may_send_at(self, now: int) -> int:
         """`now` or earlier: at once; NEVER: once something ended or changed."""
         state = self.health.breaker
-        if self.held or self.subscription.status != "active" or self.unrecorded >= UNRECORDED_MOST:
+        if self.held or self.subscription.status != "active" or self.unrecorded >= MAX_UNRECORDED:
             return NEVER
         if state.probe_at is not None:
             return NEVER if self.lane.flying else max(state.probe_at, self._hold_until)
         if self.lane.flying >= self.concurrency.limit:
             return NEVER
         if self.subscription.rate_limit is not None:
-            return max(self._hold_until, self.pace.earliest(self.subscription.rate_limit, now))
+            return max(self._hold_until, self.rate_limit.earliest(self.subscription.rate_limit, now))
         return self._hold_until
 
     def note_outcome(self, outcome: Outcome, now: int, jitter: float, retry_after: int | None) -> None:
@@ -143,7 +143,7 @@ class Runner:
                 if self.health.breaker.is_open:
                     self.concurrency = concurrency.beginning_low(self.concurrency, now)
                 self.health = Health(breaker.after_success(self.health.breaker), None, self.health.lost)
-        elif outcome.failure is not Failure.CUT:
+        elif outcome.failure is not Failure.INTERRUPTED:
             state = breaker.after_failure(self.health.breaker, now, jitter)
             self.health = Health(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
             if retry_after is not None:
@@ -170,7 +170,7 @@ class Runner:
             abandoned_to=changes.abandoned_to,
             attempts=attempts,
             retries_done=tuple(retries_done),
-            replays=self.feeder.changes(),
+            replays=self.replay_feeder.changes(),
             look_up=tuple(retry.sequence for retry in self.retries.values()),
             refill=parked_loaded(self.subscription, self._bounds) if wants_refill else 0,
             feed=self._feed(),
@@ -178,7 +178,7 @@ class Runner:
 
     def _feed(self) -> Feed | None:
         """The next part of a replay, if there is one and room for it."""
-        replay = self.feeder.next
+        replay = self.replay_feeder.next
         if replay is None or self.held or self.subscription.status != "active" or not self.lane.has_room_for_replays:
             return None
         return Feed(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)

@@ -4,60 +4,60 @@ from collections.abc import Iterable, Iterator
 
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Subscription
-from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.engine.lanes.lane_worker import LaneWorker
 
 
-class Runners:
+class LaneWorkers:
     def __init__(self) -> None:
-        self._by_number: dict[int, Runner] = {}
-        self._by_id: dict[tuple[int, str], Runner] = {}
-        self._wanting: dict[tuple[int, int], dict[int, Runner]] = {}
+        self._by_number: dict[int, LaneWorker] = {}
+        self._by_id: dict[tuple[int, str], LaneWorker] = {}
+        self._wanting: dict[tuple[int, int], dict[int, LaneWorker]] = {}
         """By tenant and type, as their subscriptions stand now."""
 
-    def __iter__(self) -> Iterator[Runner]:
+    def __iter__(self) -> Iterator[LaneWorker]:
         return iter(self._by_number.values())
 
-    def add(self, runner: Runner) -> None:
-        subscription = runner.subscription
-        self._by_number[subscription.number] = runner
-        self._by_id[subscription.tenant_id, subscription.id] = runner
-        self._index(runner)
+    def add(self, worker: LaneWorker) -> None:
+        subscription = worker.subscription
+        self._by_number[subscription.number] = worker
+        self._by_id[subscription.tenant_id, subscription.id] = worker
+        self._index(worker)
 
-    def remove(self, runner: Runner) -> None:
-        subscription = runner.subscription
-        self._unindex(runner)
+    def remove(self, worker: LaneWorker) -> None:
+        subscription = worker.subscription
+        self._unindex(worker)
         del self._by_number[subscription.number]
         del self._by_id[subscription.tenant_id, subscription.id]
 
-    def update(self, runner: Runner, subscription: Subscription) -> None:
+    def update(self, worker: LaneWorker, subscription: Subscription) -> None:
         """Let the runner follow a change of its subscription."""
-        self._unindex(runner)
-        runner.update(subscription)
-        self._index(runner)
+        self._unindex(worker)
+        worker.update(subscription)
+        self._index(worker)
 
-    def __getitem__(self, subscription_number: int) -> Runner:
+    def __getitem__(self, subscription_number: int) -> LaneWorker:
         return self._by_number[subscription_number]
 
-    def get(self, subscription_number: int) -> Runner | None:
+    def get(self, subscription_number: int) -> LaneWorker | None:
         return self._by_number.get(subscription_number)
 
-    def by_id(self, tenant_id: int, subscription_id: str) -> Runner | None:
+    def by_id(self, tenant_id: int, subscription_id: str) -> LaneWorker | None:
         return self._by_id.get((tenant_id, subscription_id))
 
-    def of_tenant(self, tenant_id: int) -> list[Runner]:
-        return [runner for runner in self if runner.subscription.tenant_id == tenant_id]
+    def of_tenant(self, tenant_id: int) -> list[LaneWorker]:
+        return [worker for worker in self if worker.subscription.tenant_id == tenant_id]
 
-    def wanting(self, tenant_id: int, event_type: int) -> Iterable[Runner]:
+    def wanting(self, tenant_id: int, event_type: int) -> Iterable[LaneWorker]:
         """Those of a tenant whose subscriptions ask for such events."""
         return self._wanting.get((tenant_id, event_type), {}).values()
 
-    def _index(self, runner: Runner) -> None:
+    def _index(self, worker: LaneWorker) -> None:
         for event_type in EventType:
-            if event_type & runner.subscription.filters[-1][1]:
-                key = (runner.subscription.tenant_id, int(event_type))
-                self._wanting.setdefault(key, {})[runner.subscription.number] = runner
+            if event_type & worker.subscription.filters[-1][1]:
+                key = (worker.subscription.tenant_id, int(event_type))
+                self._wanting.setdefault(key, {})[worker.subscription.number] = worker
 
-    def _unindex(self, runner: Runner) -> None:
+    def _unindex(self, worker: LaneWorker) -> None:
         for event_type in EventType:
-            wanting = self._wanting.get((runner.subscription.tenant_id, int(event_type)), {})
-            wanting.pop(runner.subscription.number, None)
+            wanting = self._wanting.get((worker.subscription.tenant_id, int(event_type)), {})
+            wanting.pop(worker.subscription.number, None)

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 
 from signalpost.domain.event import Event
 
-BYTES_MOST = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 600
 """What an event takes beside its body, roughly."""
 
 
 class LogCache:
-    def __init__(self, bytes_most: int = BYTES_MOST) -> None:
+    def __init__(self, bytes_most: int = MAX_BYTES) -> None:
         self._events: dict[tuple[int, int], Event] = {}
         self._order: deque[tuple[int, int]] = deque()
         """The keys as they came. (To find the first key of a dict takes longer the more were removed before it.)"""

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.event import Event
-from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
@@ -28,8 +28,8 @@ class LogReader:
         self,
         store: Store,
         log_cache: LogCache,
-        on_page: Callable[[Runner, list[Event] | None, int], None],
-        on_event: Callable[[Runner, Delivery, Event | None], None],
+        on_page: Callable[[LaneWorker, list[Event] | None, int], None],
+        on_event: Callable[[LaneWorker, Delivery, Event | None], None],
     ) -> None:
         """`on_page` gets what follows the lane's head (None where that could not be read, or is of no use by now), and
         where the log ended before it was read; `on_event` gets a delivery's event, None if it is not kept any more."""
@@ -37,9 +37,9 @@ class LogReader:
         self._log = log_cache
         self._on_page = on_page
         self._on_event = on_event
-        self._pages: dict[tuple[int, int], list[tuple[Runner, Lane]]] = {}
+        self._pages: dict[tuple[int, int], list[tuple[LaneWorker, Lane]]] = {}
         """Who waits for a page that is being read, by tenant and the sequence that it follows."""
-        self._wanted: list[tuple[Runner, Delivery]] = []
+        self._wanted: list[tuple[LaneWorker, Delivery]] = []
         """Deliveries that wait for their event, which is not being read yet."""
         self._tasks = Tasks()
 
@@ -47,12 +47,12 @@ class LogReader:
         """Tell nothing more."""
         self._tasks.cancel()
 
-    def want_page(self, runner: Runner) -> None:
+    def want_page(self, worker: LaneWorker) -> None:
         """Read on for the lane; it is `reading` until then."""
-        runner.reading = True
-        tenant_id, head = runner.subscription.tenant_id, runner.lane.head
+        worker.reading = True
+        tenant_id, head = worker.subscription.tenant_id, worker.lane.head
         wanting = self._pages.setdefault((tenant_id, head), [])
-        wanting.append((runner, runner.lane))
+        wanting.append((worker, worker.lane))
         if len(wanting) == 1:
             self._tasks.start(self._read_page(tenant_id, head))
 
@@ -66,27 +66,27 @@ class LogReader:
             _note_unread(error)
             await asyncio.sleep(AGAIN_AFTER)
         wanting = self._pages.pop((tenant_id, head))
-        for runner, _ in wanting:
-            runner.reading = False
-        for runner, lane in wanting:
+        for worker, _ in wanting:
+            worker.reading = False
+        for worker, lane in wanting:
             # It may have been loaded anew meanwhile, or have skipped some: then it reads again.
-            is_next = runner.lane is lane and lane.head == head
-            self._on_page(runner, page if is_next else None, last)
+            is_next = worker.lane is lane and lane.head == head
+            self._on_page(worker, page if is_next else None, last)
             await asyncio.sleep(0)  # hundreds may want it: the loop must get to its sockets in between
 
-    def want_event(self, runner: Runner, delivery: Delivery) -> None:
-        self._wanted.append((runner, delivery))
+    def want_event(self, worker: LaneWorker, delivery: Delivery) -> None:
+        self._wanted.append((worker, delivery))
         if len(self._wanted) == 1:
             self._tasks.start(self._read_events())
 
     async def _read_events(self) -> None:
         while self._wanted:
             wanted, self._wanted = self._wanted, []
-            for tenant_id in {runner.subscription.tenant_id for runner, _ in wanted}:
+            for tenant_id in {worker.subscription.tenant_id for worker, _ in wanted}:
                 of_tenant = [(r, d) for r, d in wanted if r.subscription.tenant_id == tenant_id]
                 events = await self._events(tenant_id, sorted({d.sequence for _, d in of_tenant}))
-                for runner, delivery in of_tenant:
-                    self._on_event(runner, delivery, events.get(delivery.sequence))
+                for worker, delivery in of_tenant:
+                    self._on_event(worker, delivery, events.get(delivery.sequence))
 
     async def _events(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
         while True:

@@ -11,14 +11,14 @@ from itertools import islice
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.counts import Counts
-from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.store.store import LaneFlush, LaneFlushed, Store
 
 INTERVAL = 0.02
 REPEAT_AFTER = 0.5
-LANES_MOST = 1_000
+MAX_LANES = 1_000
 
 
 class Recorder:
@@ -27,8 +27,8 @@ class Recorder:
         store: Store,
         clock: Clock,
         counts: Counts,
-        on_recorded: Callable[[Runner, int], None],
-        on_fenced: Callable[[Runner], None],
+        on_recorded: Callable[[LaneWorker, int], None],
+        on_fenced: Callable[[LaneWorker], None],
     ) -> None:
         """`on_recorded` is told how many attempts of a lane became durable, `on_fenced` of a lane that is not ours."""
         self._store = store
@@ -36,22 +36,22 @@ class Recorder:
         self._counts = counts
         self._on_recorded = on_recorded
         self._on_fenced = on_fenced
-        self._dirty: dict[Runner, None] = {}
+        self._dirty: dict[LaneWorker, None] = {}
         self._writing: asyncio.Task[None] | None = None
         self._closing = False
         self.failing_since: int | None = None
 
-    def changed(self, runner: Runner) -> None:
+    def changed(self, worker: LaneWorker) -> None:
         """The lane has something to record."""
-        if not runner.dirty:
-            runner.dirty = True
-            self._dirty[runner] = None
+        if not worker.dirty:
+            worker.dirty = True
+            self._dirty[worker] = None
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().create_task(self._write())
 
-    async def written(self, runner: Runner) -> None:
+    async def written(self, worker: LaneWorker) -> None:
         """What the lane had to record is written."""
-        while runner.dirty or runner.writing:
+        while worker.dirty or worker.writing:
             await asyncio.sleep(INTERVAL)
 
     async def close(self) -> None:
@@ -67,33 +67,33 @@ class Recorder:
             while self._dirty:
                 if not self._closing:
                     await asyncio.sleep(INTERVAL)
-                runners = list(self._dirty)[:LANES_MOST]
-                for runner in runners:
-                    del self._dirty[runner]
-                    runner.dirty, runner.writing = False, True
-                await self._record([(runner, runner.flush()) for runner in runners])
+                workers = list(self._dirty)[:MAX_LANES]
+                for worker in workers:
+                    del self._dirty[worker]
+                    worker.dirty, worker.writing = False, True
+                await self._record([(worker, worker.flush()) for worker in workers])
         finally:
             self._writing = None
 
-    async def _record(self, flushes: list[tuple[Runner, LaneFlush]]) -> None:
+    async def _record(self, flushes: list[tuple[LaneWorker, LaneFlush]]) -> None:
         recorded = await self._until_recorded([flush for _, flush in flushes])
-        for runner, flush in flushes:
+        for worker, flush in flushes:
             flushed = recorded.get(flush.subscription_number)
-            runner.writing = False
-            runner.unrecorded -= len(flush.attempts)
+            worker.writing = False
+            worker.unrecorded -= len(flush.attempts)
             if flushed is None:
-                self._on_recorded(runner, len(flush.attempts))
-                self._on_fenced(runner)
+                self._on_recorded(worker, len(flush.attempts))
+                self._on_fenced(worker)
                 continue
-            runner.version += 1
-            runner.recorded_head = flush.head
-            self._on_recorded(runner, len(flush.attempts))
+            worker.version += 1
+            worker.recorded_head = flush.head
+            self._on_recorded(worker, len(flush.attempts))
             try:
-                self._answer(runner, flush, flushed)
+                self._answer(worker, flush, flushed)
             except Exception:
                 # A defect of ours in one lane: the store is right, and the other lanes' records must go on.
-                log.exception("a lane lost its way and is loaded anew", subscription=runner.subscription.id)
-                self._on_fenced(runner)
+                log.exception("a lane lost its way and is loaded anew", subscription=worker.subscription.id)
+                self._on_fenced(worker)
 
     async def _until_recorded(self, flushes: list[LaneFlush]) -> dict[int, LaneFlushed]:
         loop = asyncio.get_running_loop()
@@ -115,20 +115,20 @@ class Recorder:
                 self._counts.record_seconds.add(loop.time() - began)
                 return recorded
 
-    def _answer(self, runner: Runner, flush: LaneFlush, flushed: LaneFlushed) -> None:
+    def _answer(self, worker: LaneWorker, flush: LaneFlush, flushed: LaneFlushed) -> None:
         """Give the lane what it asked to read with its write."""
         if flush.refill:
-            runner.lane.refill(flushed.parked, flushed.horizon)
-            if runner.feeder.next is not None:
-                self.changed(runner)  # a replay that waited for this may have room now
+            worker.lane.refill(flushed.parked, flushed.horizon)
+            if worker.replay_feeder.next is not None:
+                self.changed(worker)  # a replay that waited for this may have room now
         if flush.feed is not None and flushed.fed is not None:
-            runner.feeder.queue(runner.lane, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall())
-            self.changed(runner)
+            worker.replay_feeder.queue(worker.lane, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall())
+            self.changed(worker)
         if flush.look_up:
             now = self._clock.steady()
-            for retry in list(islice(runner.retries.values(), len(flush.look_up))):
-                del runner.retries[retry.number]
+            for retry in list(islice(worker.retries.values(), len(flush.look_up))):
+                del worker.retries[retry.number]
                 row = flushed.looked_up.get(retry.sequence)
-                runner.lane.send_again(retry.sequence, retry.document_id, row, retry.budget, now)
-                runner.retries_done.append(retry.number)
-            self.changed(runner)
+                worker.lane.send_again(retry.sequence, retry.document_id, row, retry.max_attempts, now)
+                worker.retries_done.append(retry.number)
+            self.changed(worker)

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.replay import ATTEMPTS, Replay, ReplayState
 from signalpost.store.store import Fed, Feed
 
 
-class Feeder:
+class ReplayFeeder:
     def __init__(self, replays: Iterable[Replay]) -> None:
         self._running = {replay.number: replay for replay in replays}
         """As far as they have come, the oldest first."""

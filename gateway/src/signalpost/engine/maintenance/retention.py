@@ -12,7 +12,7 @@ from typing import Protocol
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.lanes.lane_worker import Runner
+from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
 from signalpost.store.store import Store
@@ -26,9 +26,9 @@ DAY = 24 * 3600 * SECOND
 
 
 class LaneRecorder(Protocol):
-    def changed(self, runner: Runner) -> None: ...
+    def changed(self, worker: LaneWorker) -> None: ...
 
-    async def written(self, runner: Runner) -> None: ...
+    async def written(self, worker: LaneWorker) -> None: ...
 
 
 class Retention:
@@ -37,14 +37,14 @@ class Retention:
         store: Store,
         clock: Clock,
         days: int,
-        runners_of: Callable[[int], Iterable[Runner]],
+        runners_of: Callable[[int], Iterable[LaneWorker]],
         recorder: LaneRecorder,
     ) -> None:
         """`runners_of` gives a tenant's runners, with the heads of sleeping ones brought up to the log's end."""
         self._store = store
         self._clock = clock
         self._kept = days * DAY
-        self._runners_of = runners_of
+        self._workers_of = runners_of
         self._recorder = recorder
 
     async def run(self) -> None:
@@ -76,22 +76,22 @@ class Retention:
             await asyncio.sleep(PAUSE)
 
     async def _tell_lanes(self, tenant_id: int, floor: int, half: int) -> None:
-        for runner in self._runners_of(tenant_id):
-            alone = await self._left_in_store(runner, floor)
-            if alone or runner.lane.is_behind(floor):
-                lost = runner.lane.abandon(floor - 1) + alone
-                runner.note_lost(lost)
+        for worker in self._workers_of(tenant_id):
+            alone = await self._left_in_store(worker, floor)
+            if alone or worker.lane.is_behind(floor):
+                lost = worker.lane.abandon(floor - 1) + alone
+                worker.note_lost(lost)
                 log.error(
                     "the retention removes what was not delivered",
-                    subscription=runner.subscription.id,
+                    subscription=worker.subscription.id,
                     lost=lost,
                 )
-                self._recorder.changed(runner)
-                await self._recorder.written(runner)
-            elif runner.lane.is_behind(half) or await self._left_in_store(runner, half):
-                log.warning("a subscription is behind by half of the retention", subscription=runner.subscription.id)
+                self._recorder.changed(worker)
+                await self._recorder.written(worker)
+            elif worker.lane.is_behind(half) or await self._left_in_store(worker, half):
+                log.warning("a subscription is behind by half of the retention", subscription=worker.subscription.id)
 
-    async def _left_in_store(self, runner: Runner, floor: int) -> int:
+    async def _left_in_store(self, worker: LaneWorker, floor: int) -> int:
         """Deliveries below `floor` that wait for their retry and that the lane does not keep in memory."""
-        horizon = runner.lane.parked.horizon
-        return 0 if horizon is None else await self._store.count_parked(runner.subscription, floor, horizon)
+        horizon = worker.lane.parked.horizon
+        return 0 if horizon is None else await self._store.count_parked(worker.subscription, floor, horizon)

@@ -115,7 +115,7 @@ class _Walk:
         by_document = self._asked.document_id is not None
         match self._asked.status:
             case "failed" | "retrying" as status:
-                state = State.FAILED if status == "failed" else State.PARKED
+                state = State.FAILED if status == "failed" else State.AWAITING_RETRY
                 find = self._exceptions_of_document if by_document else self._exceptions
                 return find(state, below, top, size)
             case "pending":

@@ -16,9 +16,13 @@ from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequ
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Attempt, DeliveryStatus, DeliveryView, LogEntry
 
-ATTEMPTS_MOST = 1_000
+MAX_ATTEMPTS = 1_000
 """The newest ones that are shown; only hundreds of retries by hand make more."""
-STATUS: dict[State, DeliveryStatus] = {State.PARKED: "retrying", State.BLOCKED: "pending", State.FAILED: "failed"}
+STATUS: dict[State, DeliveryStatus] = {
+    State.AWAITING_RETRY: "retrying",
+    State.BLOCKED: "pending",
+    State.FAILED: "failed",
+}
 
 
 class RecordedLane:
@@ -83,7 +87,7 @@ def _attempts(connection: apsw.Connection, subscription: Subscription, sequence:
         connection,
         "SELECT sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer FROM attempt"
         " WHERE tenant_id = ? AND sequence = ? AND subscription_number = ? ORDER BY started_at DESC LIMIT ?",
-        (subscription.tenant_id, sequence, subscription.number, ATTEMPTS_MOST),
+        (subscription.tenant_id, sequence, subscription.number, MAX_ATTEMPTS),
     )
     return [Attempt._make(columns)._replace(counted=bool(columns[5])) for columns in reversed(found)]
 
@@ -94,8 +98,10 @@ def view_of(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) ->
         "SELECT state, due, charged FROM delivery WHERE subscription_number = ? AND sequence = ?",
         (lane.subscription.number, entry.sequence),
     )
-    state, due, charged = found[0] if found else (None, None, 0)
+    state, due, failed_attempts = found[0] if found else (None, None, 0)
     status = lane.status(entry.sequence, state)
     if status is None:
         return None
-    return DeliveryView(lane.subscription.id, entry, status, due if state == State.PARKED else None, charged)
+    return DeliveryView(
+        lane.subscription.id, entry, status, due if state == State.AWAITING_RETRY else None, failed_attempts
+    )

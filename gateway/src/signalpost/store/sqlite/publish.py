@@ -209,7 +209,10 @@ def _write_answers(connection: apsw.Connection, batch: Batch, vault: Vault) -> N
 def _write_retries(connection: apsw.Connection, batch: Batch) -> None:
     connection.executemany(
         "INSERT INTO retry VALUES (?, ?, ?, ?, ?)",
-        [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id), r.budget) for r in batch.retries],
+        [
+            (r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id), r.max_attempts)
+            for r in batch.retries
+        ],
     )
 
 

@@ -14,7 +14,7 @@ from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Loaded
 from signalpost.store.vault import Vault
 
-SCANNED_MOST = 10_000
+MAX_SCANNED = 10_000
 """How many entries of the log one page looks through; it may be short, or empty, and still have a next."""
 
 PAGE_BYTES = 4 * 1024 * 1024
@@ -29,8 +29,8 @@ def load(connection: apsw.Connection, vault: Vault) -> Loaded:
         tuple(Tenant(*columns) for columns in rows(connection, "SELECT id, name, last_sequence, last_at FROM tenant")),
         tuple(codec.unpack_subscription(columns, vault) for columns in rows(connection, statement)),
         tuple(
-            Retry(number, subscription, sequence, unpack_uuid(document_id), budget)
-            for number, subscription, sequence, document_id, budget in rows(
+            Retry(number, subscription, sequence, unpack_uuid(document_id), max_attempts)
+            for number, subscription, sequence, document_id, max_attempts in rows(
                 connection, "SELECT * FROM retry ORDER BY number"
             )
         ),

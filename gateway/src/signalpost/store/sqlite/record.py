@@ -183,9 +183,9 @@ def _row(
     document_id: bytes,
     state: int,
     due: int,
-    charged: int,
-    budget: int,
+    failed_attempts: int,
+    max_attempts: int,
     run: int,
     resume_at: int | None,
 ) -> Row:
-    return Row(sequence, unpack_uuid(document_id), State(state), due, charged, budget, run, resume_at)
+    return Row(sequence, unpack_uuid(document_id), State(state), due, failed_attempts, max_attempts, run, resume_at)

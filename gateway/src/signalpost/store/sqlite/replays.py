@@ -19,11 +19,11 @@ from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequenc
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Candidate, Fed, Feed, LaneFlush
 
-FED_MOST = 256
+MAX_FED = 256
 """Deliveries that a lane is given at a time."""
-SCANNED_MOST = 10_000
+MAX_SCANNED = 10_000
 """Entries of the log that one transaction looks through, for all lanes that it records."""
-COUNTED_MOST = 100_000
+MAX_COUNTED = 100_000
 
 Gaps = Sequence[Sequence[int]]
 
@@ -142,7 +142,7 @@ _ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
 def feed(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, Fed]:
     """The next part of what each lane replays. One that comes when enough was looked through gets none this time."""
     fed: dict[int, Fed] = {}
-    scan = SCANNED_MOST
+    scan = MAX_SCANNED
     for flush in flushes:
         if flush.feed is not None:
             fed[flush.subscription_number], scan = _feed(connection, flush, flush.feed, scan)
@@ -154,7 +154,7 @@ def _feed(connection: apsw.Connection, flush: LaneFlush, asked: Feed, scan: int)
     number, cursor = flush.subscription_number, asked.replay.cursor
     candidates: list[Candidate] = []
     for part in _parts(asked.replay.what, cursor + 1, asked.up_to, asked.filters, flush.gaps):
-        limit = min(FED_MOST - len(candidates), scan)
+        limit = min(MAX_FED - len(candidates), scan)
         if limit <= 0:
             break
         if part.types:
@@ -186,10 +186,10 @@ def count_replayable(
     lane = rows(connection, "SELECT head, open, gaps FROM lane WHERE subscription_number = ?", (number,))
     head, packed, gaps = lane[0] if lane else (0, b"", b"[]")
     first = last = max(from_sequence, subscription.starts_after + 1)
-    count, scan, capped = 0, COUNTED_MOST, False
+    count, scan, capped = 0, MAX_COUNTED, False
     bindings: tuple[int, ...]
     for part in _parts(what, first, min(to_sequence, head), subscription.filters, decode_gaps(gaps)):
-        limit = COUNTED_MOST + 1 - count
+        limit = MAX_COUNTED + 1 - count
         if part.types:
             last = min(part.last, part.first + scan - 1)
             scan -= last - part.first + 1
@@ -200,9 +200,9 @@ def count_replayable(
             statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED})"  # noqa: S608
             bindings = (number, part.first, last, limit)
         count += rows(connection, statement, bindings)[0][0]
-        capped = last < part.last or count > COUNTED_MOST
+        capped = last < part.last or count > MAX_COUNTED
         if capped:
             break
     if what == "all":
         count -= sum(first <= sequence <= last for sequence in unpack_sequences(packed))
-    return min(count, COUNTED_MOST), capped
+    return min(count, MAX_COUNTED), capped

@@ -88,7 +88,7 @@ class SqliteStore:
         executors: Executors,
         on_broken: Callable[[BaseException], None],
         vfs: str | None = None,
-        scanned_most: int = reads.SCANNED_MOST,
+        scanned_most: int = reads.MAX_SCANNED,
     ) -> None:
         """Opens the database, and makes or migrates it. Raises StartError."""
         check_version()
