@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # Tests without sockets, processes or waits; `make test` runs all.
-FAST := receiver/tests gateway/tests/domain gateway/tests/commands gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py
+FAST := receiver/tests gateway/tests/domain gateway/tests/commands gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py checks/tests
 
 # Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together,
 # and the files keep their order, in which those with slow tests are the first.
@@ -48,11 +48,12 @@ fuzz-sender: .venv/dev ## Feed the sender answers that libFuzzer makes up (FUZZ_
 	  $(BIN)/python -m gateway.tests.sender.fuzz_sender .fuzz -max_total_time=$${FUZZ_SECONDS:-600}; \
 	else echo "SKIPPED: atheris does not install on this machine; make test has a sample of the same laws." >&2; fi
 
-check: .venv/dev ## Format, lint, strict types, import contracts, fast tests
+check: .venv/dev ## Format, lint, strict types, import contracts, docstrings, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests examples benchmarks docs
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests examples benchmarks docs checks
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python checks/words.py
 	@$(BIN)/pytest $(JOBS) -m "not slow" $(FAST)
 
 format: .venv/dev ## Format the tree and mend what the linter can

@@ -1,0 +1,216 @@
+"""Finds docstrings that a reader would stumble over. `make check` runs it.
+
+`python checks/words.py PATH …` lists everything that it finds below some folders. It knows three faults:
+
+- A docstring begins in the middle of a sentence ("Of a file None.", "Those that run."), or is one word long. Whoever
+  reads it in an editor's tooltip has no line before it to complete it with.
+- A docstring says nothing but the name of what it documents.
+- A public name has no docstring in a module that others build against (`INTERFACES`).
+
+Places that are not clean yet are listed in `NOT_YET_CLEAN`. The list only shrinks: an entry without findings is a
+finding itself.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SOURCES = ("receiver", "gateway", "bench", "benchmarks", "checks", "docs", "examples")
+"""The folders that are looked at, from the root of the project."""
+
+INTERFACES = (
+    "receiver/src/signalpost_receiver/*.py",
+    "gateway/src/signalpost/gateway.py",
+    "gateway/src/signalpost/embedded.py",
+    "gateway/src/signalpost/destinations/*.py",
+    "gateway/src/signalpost/store/*.py",
+)
+"""The modules that others build against: every public name in them has a docstring."""
+
+NOT_YET_CLEAN = (
+    "bench",
+    "benchmarks",
+    "docs",
+    "gateway/src/signalpost/api",
+    "gateway/src/signalpost/cli",
+    "gateway/src/signalpost/commands",
+    "gateway/src/signalpost/destinations",
+    "gateway/src/signalpost/domain",
+    "gateway/src/signalpost/embedded.py",
+    "gateway/src/signalpost/engine",
+    "gateway/src/signalpost/files",
+    "gateway/src/signalpost/gateway.py",
+    "gateway/src/signalpost/listener",
+    "gateway/src/signalpost/runtime",
+    "gateway/src/signalpost/sender",
+    "gateway/src/signalpost/settings.py",
+    "gateway/src/signalpost/store",
+    "gateway/tests",
+    "receiver/src",
+)
+"""Folders and modules whose findings do not fail the check yet. Clean one, then take it off this list."""
+
+FRAGMENT_OPENINGS = frozenset(
+    "Also And As But By It Its Nor Of Or So Such Than That Then These They Those Whose".split()
+)
+"""Words that begin a docstring only if something that is not there comes before it."""
+
+WHOLE_OPENINGS = ("As long as ", "As soon as ", "By default", "So that it ")
+"""Openings of whole sentences that begin with one of those words."""
+
+_FILLER = frozenset(
+    "a all an and are be every for from in is it its of on one or return returns that the this to with".split()
+)
+_CLAUSES = re.compile(r"C\d+[C\d,;–: and-]*(, (loose|strict))?\.?$")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """A place that a reader would stumble over, and what to do about it."""
+
+    path: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """A module, class, function or attribute, with its docstring if it has one."""
+
+    kind: str
+    name: str
+    line: int
+    docstring: str | None
+    is_public: bool
+    """Neither the name nor that of a class around it begins with an underscore."""
+
+
+def check_source(path: str, source: str, is_interface: bool) -> Iterator[Finding]:  # noqa: FBT001  # a fact, not a mode
+    """What is wrong with the docstrings of one module."""
+    name = Path(path).parent.name if path.endswith("/__init__.py") else Path(path).stem
+    for item in documented(name, ast.parse(source)):
+        if item.docstring is None:
+            if is_interface and item.is_public and item.kind != "attribute":
+                yield Finding(path, item.line, f"the {item.kind} `{item.name}` is public and has no docstring")
+            continue
+        if message := fault(item.name, item.docstring):
+            yield Finding(path, item.line, f'{message}: "{_shortened(item.docstring)}"')
+
+
+def fault(name: str, docstring: str) -> str | None:
+    """What is wrong with the docstring of `name`, as advice; None if nothing is."""
+    text = " ".join(docstring.split())
+    words = text.split()
+    if not words:
+        return "the docstring is empty"
+    if _CLAUSES.match(text):
+        return None
+    opening = re.sub(r"\W+$", "", words[0])
+    if opening in FRAGMENT_OPENINGS and not text.startswith(WHOLE_OPENINGS):
+        return f'the docstring begins with "{opening}", as if a sentence had begun before it; name the subject'
+    if len(words) == 1:
+        return "a docstring of one word leaves the rest to be guessed; write a sentence"
+    if _stems(text) <= _stems(_spaced(name)):
+        return f"the docstring only repeats the name `{name}`; say what the name does not, or remove it"
+    return None
+
+
+def documented(module_name: str, module: ast.Module) -> Iterator[Documented]:
+    """Everything in a module that can have a docstring, the module first."""
+    yield Documented("module", module_name, 1, ast.get_docstring(module), is_public=True)
+    yield from _in_body(module.body, is_public=True, attributes=True)
+
+
+def _in_body(body: list[ast.stmt], *, is_public: bool, attributes: bool) -> Iterator[Documented]:
+    for statement, following in zip_longest(body, body[1:]):
+        match statement:
+            case ast.ClassDef(name=name):
+                public = is_public and not name.startswith("_")
+                yield Documented("class", name, statement.lineno, ast.get_docstring(statement), public)
+                yield from _in_body(statement.body, is_public=public, attributes=True)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                public = is_public and not name.startswith("_")
+                yield Documented("function", name, statement.lineno, ast.get_docstring(statement), public)
+                yield from _in_body(statement.body, is_public=False, attributes=False)
+            case ast.Assign(targets=[target]) | ast.AnnAssign(target=target) if attributes or _is_own(target):
+                name = ast.unparse(target).removeprefix("self.")
+                public = is_public and not name.startswith("_")
+                yield Documented("attribute", name, statement.lineno, _literal(following), public)
+
+
+def _is_own(target: ast.expr) -> bool:
+    return isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
+
+
+def _literal(statement: ast.stmt | None) -> str | None:
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return text
+    return None
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ")
+
+
+def _stems(text: str) -> set[str]:
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return {re.sub(r"(ies|es|s|ed|ing|y|e)$", "", word) for word in words if word not in _FILLER}
+
+
+def _shortened(docstring: str) -> str:
+    text = " ".join(docstring.split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def check_tree(root: Path, folders: Iterable[str]) -> list[Finding]:
+    """What is wrong in all modules below some folders or files of a project."""
+    interfaces = {path for pattern in INTERFACES for path in root.glob(pattern)}
+    found = list[Finding]()
+    for folder in folders:
+        start = root / folder
+        for path in sorted(start.rglob("*.py")) if start.is_dir() else [start]:
+            name = path.relative_to(root).as_posix()
+            found += check_source(name, path.read_text(encoding="utf-8"), path in interfaces)
+    return found
+
+
+def ratchet(found: list[Finding], not_yet_clean: Iterable[str]) -> list[Finding]:
+    """The findings that count now: those outside `not_yet_clean`, and entries of it that have become clean."""
+    counted, excused = [], set()
+    for finding in found:
+        place = next((place for place in not_yet_clean if f"{finding.path}/".startswith(f"{place}/")), None)
+        if place is None:
+            counted.append(finding)
+        else:
+            excused.add(place)
+    counted += (
+        Finding("checks/words.py", 1, f'{place} is clean now: take "{place}" off NOT_YET_CLEAN')
+        for place in not_yet_clean
+        if place not in excused
+    )
+    return counted
+
+
+def main(arguments: list[str]) -> int:
+    """Check the whole project, or everything that is wrong below the given paths."""
+    if arguments:
+        found = check_tree(ROOT, [Path(path).resolve().relative_to(ROOT).as_posix() for path in arguments])
+    else:
+        found = ratchet(check_tree(ROOT, SOURCES), NOT_YET_CLEAN)
+    for finding in sorted(found):
+        print(finding)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
