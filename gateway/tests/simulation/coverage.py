@@ -12,12 +12,18 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from signalpost import domain, engine
+import signalpost.engine
+from signalpost import commands
+from signalpost.domain import delivery
+from signalpost.engine import lanes, maintenance
 from signalpost.store import sqlite
 
 _MODULES = {
-    domain: ("batch", "breaker", "concurrency", "delivery", "lane", "pace", "replay", "retry", "slots", "turns"),
-    engine: ("committer", "dispatcher", "engine", "feeder", "log_cache", "recorder", "retention", "runner"),
+    commands: ("command_queues", "overlay"),
+    delivery: ("breaker", "concurrency", "delivery", "lane", "rate_limit", "replay", "retry", "slots", "turns"),
+    signalpost.engine: ("committer", "engine"),
+    lanes: ("dispatcher", "lane_worker", "log_cache", "recorder", "replay_feeder"),
+    maintenance: ("retention",),
     sqlite: ("publish", "record", "replays", "retention", "store", "writer"),
 }
 
