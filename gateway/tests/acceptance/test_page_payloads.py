@@ -18,7 +18,7 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.timestamps import parse_timestamp
 
-EXAMPLES = Path(__file__).parents[1] / "api" / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "page"
 PDF = b"%PDF-1.7 version "
 ID = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
 VERSIONS = ("latestVersion", "publishedVersion")

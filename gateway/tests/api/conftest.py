@@ -300,7 +300,7 @@ def world(make_world: Callable[..., World]) -> World:
 @pytest.fixture(scope="session")
 def examples() -> dict[str, bytes]:
     """The public page's three events, as it prints them, by their type."""
-    folder = Path(__file__).with_name("examples")
+    folder = Path(__file__).parents[3] / "examples" / "page"
     return {file.stem: file.read_bytes() for file in folder.glob("*.json")}
 
 

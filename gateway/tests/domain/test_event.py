@@ -13,7 +13,7 @@ from signalpost.domain.documents import document
 from signalpost.domain.event import BY_WIRE, EventType, build, event_id, time_of
 from signalpost.domain.timestamps import format_timestamp, parse_timestamp
 
-EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.json"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples" / "page").glob("*.json"))
 TIMES = st.integers(0, 253_402_300_799_999_999)
 RANDOMS = st.integers(0, 2**62 - 1)
 DOCUMENT = b'{"title":"t"}'

@@ -18,7 +18,7 @@ from signalpost.domain.errors import Invalid
 
 PAGE = {
     path.stem: json.loads(path.read_bytes())["data"]["document"]
-    for path in sorted((Path(__file__).parent / "examples").glob("*.json"))
+    for path in sorted((Path(__file__).parents[4] / "examples" / "page").glob("*.json"))
 }
 ORDER = [
     "type", "title", "status", "createdAt", "sourceApp", "startDate", "executedAt", "expiryDate", "externalId",
