@@ -1,7 +1,7 @@
 """Which of the gateway's lines the worlds reached: a fault whose handling never runs proves nothing.
 
-Of all lines of the modules that decide, record and keep, those that handle an error (the bodies of `except` and what
-raises) are counted apart. To look slows a world down, so the runner looks at some.
+The report covers the packages that decide, record and keep. It counts the lines that handle an error (the bodies of
+`except`, and what raises) apart. Tracing slows a world down, so the runner traces only some.
 """
 
 import ast
@@ -12,27 +12,16 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-import signalpost.engine
-from signalpost import commands
+from signalpost import engine
 from signalpost.domain import delivery
-from signalpost.engine import lanes, maintenance
 from signalpost.store import sqlite
 
-_MODULES = {
-    commands: ("command_queues", "overlay"),
-    delivery: ("breaker", "concurrency", "delivery", "lane", "rate_limit", "replay", "retry", "slots", "turns"),
-    signalpost.engine: ("committer", "engine"),
-    lanes: ("dispatcher", "lane_worker", "log_cache", "recorder", "replay_feeder"),
-    maintenance: ("retention",),
-    sqlite: ("publish", "record", "replays", "retention", "store", "writer"),
-}
+_PACKAGES = (delivery, engine, sqlite)
 
 
 class Coverage:
     def __init__(self) -> None:
-        self._files = {
-            str(Path(package.__path__[0]) / f"{name}.py") for package, names in _MODULES.items() for name in names
-        }
+        self._files = {str(path) for package in _PACKAGES for path in Path(package.__path__[0]).rglob("*.py")}
         self._lines = {(file, line) for file in self._files for line in _lines_of(file)}
         self._fault_lines = {(file, line) for file in self._files for line in _fault_lines_of(file)} & self._lines
         self._reached: set[tuple[str, int]] = set()
