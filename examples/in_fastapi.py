@@ -13,6 +13,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import FastAPI, Form, HTTPException, Request
 
+from signalpost.api.http.problems import status_of
 from signalpost.domain.errors import CallerError
 from signalpost.gateway import Gateway
 from signalpost.settings import Settings
@@ -42,7 +43,7 @@ async def create(request: Request, title: Annotated[str, Form()]) -> dict[str, s
             type="contract", title=title, owner_email="me@example.com", author_email="me@example.com"
         )
     except CallerError as refused:
-        raise HTTPException(refused.status, refused.detail) from None
+        raise HTTPException(status_of(refused), refused.detail) from None
     return {"id": made.external_id, "status": made.status}
 
 

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from signalpost.api.http.problems import status_of
 from signalpost.domain.errors import CallerError
 from signalpost.gateway import Gateway
 from signalpost.settings import Settings
@@ -41,7 +42,7 @@ async def create(request: Request) -> JSONResponse:
             type="contract", title=str(form["title"]), owner_email="me@example.com", author_email="me@example.com"
         )
     except CallerError as refused:
-        return JSONResponse({"detail": refused.detail}, refused.status)
+        return JSONResponse({"detail": refused.detail}, status_of(refused))
     return JSONResponse({"id": made.external_id, "status": made.status}, 201)
 
 

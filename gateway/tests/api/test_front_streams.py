@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from signalpost.api.http.asgi import Request, send_answer
+from signalpost.api.http.problems import CALLER_PROBLEMS
 from signalpost.commands.overlay import Answer
 from signalpost.domain.errors import CallerError, Unparseable
 from signalpost.listener.connection_limits import ConnectionLimits
@@ -63,7 +64,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     if REFUSAL in scope:
         refusal = scope[REFUSAL]
         assert isinstance(refusal, CallerError)
-        answer = Answer(refusal.status, json.dumps(refusal.code).encode())
+        answer = Answer(CALLER_PROBLEMS[type(refusal)].status, json.dumps(refusal.code).encode())
     else:
         try:
             body, more = b"", True
@@ -71,7 +72,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
                 part, more = await request.part()
                 body += part
         except Unparseable as broken:
-            answer = Answer(broken.status, json.dumps(broken.code).encode())
+            answer = Answer(CALLER_PROBLEMS[type(broken)].status, json.dumps(broken.code).encode())
         else:
             target = scope["raw_path"] + b"?" + scope["query_string"]
             asked = [request.method, target.decode("latin-1"), body.decode("latin-1")]

@@ -10,6 +10,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from signalpost.api.http.principals import Principal
+from signalpost.api.http.problems import CALLER_PROBLEMS
 from signalpost.api.routes import OPEN_ROUTES, QUIET_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe, errors_of
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, OpenRoute, Route
@@ -84,7 +85,7 @@ def test_every_described_parameter_and_header_has_a_sentence() -> None:
 def test_errors_are_named_once_and_those_of_an_id_in_the_path_are_among_them(route: Route) -> None:
     assert len(set(route.errors)) == len(route.errors)
     assert all(issubclass(error, CallerError) for error in route.errors)
-    statuses = [error.status for error in errors_of(route)]
+    statuses = [CALLER_PROBLEMS[error].status for error in errors_of(route)]
     assert statuses == sorted(set(statuses))
     assert {401, 403, 404, 422} <= set(statuses)
 

@@ -185,9 +185,8 @@ def test_if_match_stops_a_change_of_what_moved_on() -> None:
         lambda: desk.put(SNAPSHOT, 1, '"1"'),
     ]
     for attempt in attempts:
-        with pytest.raises(PreconditionFailed) as caught:
+        with pytest.raises(PreconditionFailed):
             attempt()
-        assert caught.value.status == 412
     assert desk.types == [EventType.CREATED, EventType.UPDATED]
 
 
@@ -260,9 +259,8 @@ def test_after_a_deletion_a_higher_source_version_is_needed(again: int | None) -
     desk = Desk()
     desk.put(SNAPSHOT, 5)
     desk.delete()
-    with pytest.raises(Conflict) as caught:
+    with pytest.raises(Conflict):
         desk.put(SNAPSHOT, again)
-    assert caught.value.status == 409
     assert desk.types == [EventType.CREATED, EventType.DELETED]
     revived = desk.put(SNAPSHOT, 6)
     assert (revived.status, changed(revived)) == (201, "true")

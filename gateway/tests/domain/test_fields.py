@@ -202,7 +202,6 @@ def test_every_bad_unknown_and_missing_field_is_named_at_once() -> None:
         ("/e", "unknown_field"),
         ("/c", "required"),
     }
-    assert caught.value.status == 422
 
 
 @pytest.mark.parametrize("check", [additional_facts, additional_facts_patch, headers])

@@ -147,7 +147,7 @@ def _by_method(path: str, endpoints: dict[str, Endpoint], services: Services) ->
         try:
             handle = endpoints.get(request.method)
             if handle is None:
-                raise MethodNotAllowed("method_not_allowed", f"This path takes {', '.join(allow)}.", allow=allow)
+                raise MethodNotAllowed(allow)
             answer = await handle(request)
         except (CallerError, Unavailable) as error:
             answer = problems.problem(error, request.id)
@@ -155,9 +155,9 @@ def _by_method(path: str, endpoints: dict[str, Endpoint], services: Services) ->
             # The server waits no longer for it at a stop; what it asked for may still be committed.
             stopped = OutcomeUnknown("Signalpost is stopping. Repeat the request with the same Idempotency-Key.")
             answer = problems.problem(stopped, request.id)
-        except Exception:
+        except Exception as error:
             log.exception("request failed", request=request.id)
-            answer = problems.defect_problem(request.id)
+            answer = problems.problem(error, request.id)
         _note(services, request, path, answer, started)
         return answer
 

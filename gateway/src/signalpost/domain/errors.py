@@ -1,34 +1,35 @@
 """What can go wrong, typed by whose fault it is.
 
     SignalpostError
-    ├── CallerError            the request; answered as a problem, nothing was changed
-    │   ├── Unparseable        400
-    │   ├── Unauthenticated    401
-    │   ├── Forbidden          403
-    │   ├── LinkRefused        403
-    │   ├── NotFound           404
-    │   ├── MethodNotAllowed   405
-    │   ├── Conflict           409
-    │   ├── Gone               410
-    │   ├── PreconditionFailed 412
-    │   ├── TooLarge           413
-    │   ├── UnsupportedMedia   415
-    │   ├── NoSuchRange        416
-    │   ├── Invalid            422, with every bad field
-    │   ├── TooMany            429, with when to come again
-    │   └── HeadTooLarge       431
-    ├── Unavailable            503: us, for now; repeating the request is safe
-    │   ├── Crowded            503: nothing was looked at
-    │   ├── DiskNearlyFull     503: nothing was changed
-    │   └── OutcomeUnknown     503: the change may or may not have been made
+    ├── CallerError            the request: nothing was changed
+    │   ├── Unparseable        it cannot be read
+    │   ├── Unauthenticated    no key, or none that is known
+    │   ├── Forbidden          a key that may not do this
+    │   ├── LinkRefused        a download link that does not work
+    │   ├── NotFound           nothing is there
+    │   ├── MethodNotAllowed   something is there, but it does not take this method
+    │   ├── Conflict           the state of what is there does not allow it
+    │   ├── Gone               it was there, and is no longer kept
+    │   ├── PreconditionFailed it has changed since the caller read it
+    │   ├── TooLarge           a body above the limit
+    │   ├── UnsupportedMedia   a body of another type
+    │   ├── NoSuchRange        a range outside of what is there
+    │   ├── Invalid            bad fields, with every one of them
+    │   ├── TooMany            too many requests, with when to come again
+    │   └── HeadTooLarge       a request head above the limit
+    ├── Unavailable            us, for now; repeating the request is safe
+    │   ├── Stopping           this process takes no more requests
+    │   ├── TooManyConnections the request was not read
+    │   ├── DiskNearlyFull     nothing was changed
+    │   └── OutcomeUnknown     the change may or may not have been made
     └── StartError             the operator's: a data directory in use, a database of another program
         └── WrongSetting       a setting whose value cannot be meant
 
-Messages tell the reader what to do; none carries a secret.
+Messages tell the reader what to do; none carries a secret. How an error is told over HTTP is up to the API
+(`api/http/problems.py`).
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from msgspec import Struct
 
@@ -48,9 +49,6 @@ class SignalpostError(Exception):
 class CallerError(SignalpostError):
     """The request cannot be done as it is. `code` is stable; `detail` is for people."""
 
-    status: ClassVar[int]
-    title: ClassVar[str]
-
     def __init__(self, code: str, detail: str, **members: object) -> None:
         super().__init__(detail)
         self.code = code
@@ -60,21 +58,19 @@ class CallerError(SignalpostError):
 
 
 class Unparseable(CallerError):
-    status, title = 400, "The request cannot be read"
+    """The request is malformed or broke off: it cannot be read."""
 
 
 class Unauthenticated(CallerError):
-    status, title = 401, "No valid key"
+    """The request carries no key, or one that is not known."""
 
 
 class Forbidden(CallerError):
-    status, title = 403, "The key's role does not allow this"
+    """The key's role does not allow this."""
 
 
 class LinkRefused(CallerError):
     """The same whatever is wrong with the link: it tells nothing of what there is."""
-
-    status, title = 403, "This link does not work"
 
     def __init__(self) -> None:
         super().__init__(
@@ -84,37 +80,39 @@ class LinkRefused(CallerError):
 
 
 class NotFound(CallerError):
-    status, title = 404, "Not there"
+    """There is nothing under this name, as far as the caller may know."""
 
 
 class MethodNotAllowed(CallerError):
-    status, title = 405, "Method not allowed"
+    """`allow` are the methods that the path takes."""
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        super().__init__("method_not_allowed", f"This path takes {', '.join(allow)}.", allow=list(allow))
+        self.allow = tuple(allow)
 
 
 class Conflict(CallerError):
-    status, title = 409, "The state forbids it"
+    """The state of what is there does not allow this."""
 
 
 class Gone(CallerError):
-    status, title = 410, "No longer kept"
+    """It was there once and is no longer kept."""
 
 
 class PreconditionFailed(CallerError):
-    status, title = 412, "It has changed since"
+    """It changed since the caller read it (`If-Match`)."""
 
 
 class TooLarge(CallerError):
-    status, title = 413, "The body is too large"
+    """The body is larger than the limit."""
 
 
 class UnsupportedMedia(CallerError):
-    status, title = 415, "Unsupported media type"
+    """The body is of a type that is not taken here."""
 
 
 class NoSuchRange(CallerError):
     """`size` is what the whole has."""
-
-    status, title = 416, "Not a range of it"
 
     def __init__(self, size: int) -> None:
         super().__init__("no_such_range", f"It has {size} bytes; none of them are in this range.")
@@ -124,7 +122,6 @@ class NoSuchRange(CallerError):
 class Invalid(CallerError):
     """Parsed, but some fields are wrong; names every one of them, up to a number that a person can read."""
 
-    status, title = 422, "Some fields are invalid"
     MAX_NAMED = 100
 
     def __init__(self, errors: Sequence[FieldError], code: str = "invalid_fields") -> None:
@@ -136,15 +133,13 @@ class Invalid(CallerError):
 class TooMany(CallerError):
     """`retry_after` is in seconds."""
 
-    status, title = 429, "Too many requests"
-
     def __init__(self, code: str, detail: str, retry_after: int) -> None:
         super().__init__(code, detail)
         self.retry_after = retry_after
 
 
 class HeadTooLarge(CallerError):
-    status, title = 431, "The head of the request is too large"
+    """The head of the request is larger than the limit."""
 
 
 class Unavailable(SignalpostError):

@@ -26,7 +26,7 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import Cause, KeptStep, Origin
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import STATUSES, Action
-from signalpost.domain.errors import CallerError
+from signalpost.domain.errors import CallerError, Invalid
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
@@ -328,7 +328,7 @@ class Life(RuleBasedStateMachine):
         assert isinstance(result, CallerError) == refused, result
         if refused:
             assert isinstance(result, CallerError)
-            assert result.status == 422 or result.members["allowed"] == self.allowed()
+            assert isinstance(result, Invalid) or result.members["allowed"] == self.allowed()
             assert self.cabinet.row is row
             return
         self.changes += self.paper.status != before

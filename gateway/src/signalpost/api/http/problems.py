@@ -1,63 +1,108 @@
 """Errors as clients see them: RFC 9457 problem documents. No error reaches a client in another shape."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from signalpost.api.http.asgi import CONTENT_TYPE
 from signalpost.commands.overlay import Answer
-from signalpost.domain.errors import CallerError, NoSuchRange, TooMany, Unavailable
+from signalpost.domain.errors import (
+    CallerError,
+    Conflict,
+    Forbidden,
+    Gone,
+    HeadTooLarge,
+    Invalid,
+    LinkRefused,
+    MethodNotAllowed,
+    NoSuchRange,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    Unparseable,
+    UnsupportedMedia,
+)
 
 MEDIA_TYPE = "application/problem+json"
 HEADERS = {401: ("www-authenticate",), 416: ("content-range",), 429: ("retry-after",), 503: ("retry-after",)}
-"""Those that problems with a status always have."""
+"""The headers that every problem with this status has."""
 
 
-def caller_document(error: CallerError, request_id: str) -> dict[str, Any]:
-    return _document(error.status, error.title, error.code, error.detail, request_id, **error.members)
+class ProblemType(NamedTuple):
+    """What all problems of one type of error have in common."""
+
+    status: int
+    title: str
 
 
-def problem(error: CallerError | Unavailable, request_id: str) -> Answer:
-    """The answer that says what went wrong."""
+CALLER_PROBLEMS: Final[Mapping[type[CallerError], ProblemType]] = {
+    Unparseable: ProblemType(400, "The request cannot be read"),
+    Unauthenticated: ProblemType(401, "No valid key"),
+    Forbidden: ProblemType(403, "The key's role does not allow this"),
+    LinkRefused: ProblemType(403, "This link does not work"),
+    NotFound: ProblemType(404, "Not found"),
+    MethodNotAllowed: ProblemType(405, "Method not allowed"),
+    Conflict: ProblemType(409, "Conflict"),
+    Gone: ProblemType(410, "No longer kept"),
+    PreconditionFailed: ProblemType(412, "Precondition failed"),
+    TooLarge: ProblemType(413, "The body is too large"),
+    UnsupportedMedia: ProblemType(415, "Unsupported media type"),
+    NoSuchRange: ProblemType(416, "Range not satisfiable"),
+    Invalid: ProblemType(422, "Some fields are invalid"),
+    TooMany: ProblemType(429, "Too many requests"),
+    HeadTooLarge: ProblemType(431, "The head of the request is too large"),
+}
+UNAVAILABLE: Final = ProblemType(503, "Not available now")
+DEFECT: Final = ProblemType(500, "Internal error")
+
+
+def status_of(error: CallerError | Unavailable) -> int:
+    """The status with which the API answers this error. A program that has the gateway inside can answer alike."""
+    return UNAVAILABLE.status if isinstance(error, Unavailable) else CALLER_PROBLEMS[type(error)].status
+
+
+def problem_document(error: BaseException, request_id: str) -> dict[str, Any]:
+    """The problem that tells a client of this error. Of a defect the client learns nothing but the id of the request,
+    under which it is logged."""
+    if isinstance(error, CallerError):
+        return _document(CALLER_PROBLEMS[type(error)], error.code, error.detail, request_id, **error.members)
     if isinstance(error, Unavailable):
-        return _answer(503, unavailable_document(error, request_id), {"retry-after": str(error.retry_after)})
-    document = caller_document(error, request_id)
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
-    if isinstance(error, TooMany):
-        headers["retry-after"] = str(error.retry_after)
-    if isinstance(error, NoSuchRange):
-        headers["content-range"] = f"bytes */{error.size}"
-    allow = error.members.get("allow")
-    if isinstance(allow, list):
-        headers["allow"] = ", ".join(allow)
-    return _answer(error.status, document, headers)
-
-
-def unavailable_document(error: Unavailable, request_id: str) -> dict[str, Any]:
-    return _document(503, "Not available now", error.code, error.detail, request_id)
-
-
-def defect_document(request_id: str) -> dict[str, Any]:
-    """Ours, and logged under the request's id: the client learns nothing of the inside."""
+        return _document(UNAVAILABLE, error.code, error.detail, request_id)
     detail = "Something went wrong on our side. Tell the operator this request's id."
-    return _document(500, "An error of ours", "internal_error", detail, request_id)
+    return _document(DEFECT, "internal_error", detail, request_id)
 
 
-def defect_problem(request_id: str) -> Answer:
-    return _answer(500, defect_document(request_id), {})
+def problem(error: BaseException, request_id: str) -> Answer:
+    """The response that says what went wrong."""
+    document = problem_document(error, request_id)
+    headers = ((CONTENT_TYPE, MEDIA_TYPE), *_headers(error))
+    return Answer(document["status"], msgspec.json.encode(document), headers)
 
 
-def _document(status: int, title: str, code: str, detail: str, request_id: str, **members: Any) -> dict[str, Any]:
+def _headers(error: BaseException) -> tuple[tuple[str, str], ...]:
+    match error:
+        case Unauthenticated():
+            return (("www-authenticate", "Bearer"),)
+        case TooMany() | Unavailable():
+            return (("retry-after", str(error.retry_after)),)
+        case NoSuchRange():
+            return (("content-range", f"bytes */{error.size}"),)
+        case MethodNotAllowed():
+            return (("allow", ", ".join(error.allow)),)
+    return ()
+
+
+def _document(kind: ProblemType, code: str, detail: str, request_id: str, **members: Any) -> dict[str, Any]:
     return {
         "type": "about:blank",
-        "title": title,
-        "status": status,
+        "title": kind.title,
+        "status": kind.status,
         "detail": detail,
         "code": code,
         "requestId": request_id,
         **members,
     }
-
-
-def _answer(status: int, document: dict[str, Any], headers: dict[str, str]) -> Answer:
-    return Answer(status, msgspec.json.encode(document), ((CONTENT_TYPE, MEDIA_TYPE), *headers.items()))

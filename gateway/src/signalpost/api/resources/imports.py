@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from signalpost.api.http import problems
 from signalpost.api.http.asgi import CONTENT_TYPE, Streamed
 from signalpost.api.http.body import MAX_BODY_BYTES
+from signalpost.api.http.problems import problem_document
 from signalpost.api.routing.context import Body, RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import ImportedLine
@@ -23,7 +23,7 @@ from signalpost.commands.documents import ImportLine
 from signalpost.commands.overlay import Answer
 from signalpost.domain import fields
 from signalpost.domain.documents import document
-from signalpost.domain.errors import CallerError, OutcomeUnknown, TooLarge, Unavailable, Unparseable
+from signalpost.domain.errors import CallerError, OutcomeUnknown, SignalpostError, TooLarge, Unavailable, Unparseable
 from signalpost.domain.fields import check_object
 from signalpost.runtime.logger import log
 
@@ -115,11 +115,11 @@ class _Import:
             await reading
         except Unparseable as error:
             log.info("an import broke off", request=request_id, line=following, why=error.detail)
-            yield _refused(following, None, problems.caller_document(error, request_id))
+            yield _refused(following, None, problem_document(error, request_id))
         except asyncio.CancelledError:
             log.info("an import was cut by a stop", request=request_id, line=following)
             stopped = OutcomeUnknown("Signalpost is stopping. Send this line and those after it again.")
-            yield _refused(following, None, problems.unavailable_document(stopped, request_id))
+            yield _refused(following, None, problem_document(stopped, request_id))
         finally:
             reading.cancel()
             for waiting in filter(None, self._waiting):
@@ -184,13 +184,10 @@ class _Import:
         number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
         try:
             answer = waiting.result.result()
-        except CallerError as error:
-            return _refused(number, external_id, problems.caller_document(error, request_id))
-        except Unavailable as error:
-            return _refused(number, external_id, problems.unavailable_document(error, request_id))
-        except Exception:
-            log.exception("a line could not be imported", request=request_id, line=number)
-            return _refused(number, external_id, problems.defect_document(request_id))
+        except Exception as error:
+            if not isinstance(error, SignalpostError):
+                log.exception("a line could not be imported", request=request_id, line=number)
+            return _refused(number, external_id, problem_document(error, request_id))
         changed = ("signalpost-changed", "true") in answer.headers
         return _encoded(ImportedLine(line=number, status=answer.status, external_id=external_id, changed=changed))
 

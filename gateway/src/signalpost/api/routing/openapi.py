@@ -102,7 +102,7 @@ def errors_of(route: Route) -> tuple[type[CallerError], ...]:
         implied.append(PreconditionFailed)
     if route.intake is not None:
         implied.append(TooMany)
-    return tuple(sorted({*implied, *route.errors}, key=lambda error: error.status))
+    return tuple(sorted({*implied, *route.errors}, key=lambda error: problems.CALLER_PROBLEMS[error].status))
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": _parameters(route),
         "responses": {
             **{str(status): _reply(reply) for status, reply in route.replies.items()},
-            **{str(error.status): _problem(error.status, error.title) for error in errors_of(route)},
+            **_problems(errors_of(route)),
             "503": _problem(503, _UNAVAILABLE),
         },
     }
@@ -132,7 +132,7 @@ def _open_operation(route: OpenRoute) -> dict[str, Any]:
         "security": [],
         "responses": {
             **{str(status): _reply(reply) for status, reply in route.replies.items()},
-            **{str(error.status): _problem(error.status, error.title) for error in route.errors},
+            **_problems(route.errors),
             **({"503": _problem(503, _UNAVAILABLE)} if route.errors else {}),
         },
     }
@@ -181,6 +181,11 @@ def _reply(reply: Reply) -> dict[str, Any]:
     if reply.body is not None:
         answer["content"] = _BYTES if reply.body is Binary else {reply.media_type: {"schema": _schema(reply.body)}}
     return answer
+
+
+def _problems(errors: Iterable[type[CallerError]]) -> dict[str, Any]:
+    kinds = [problems.CALLER_PROBLEMS[error] for error in errors]
+    return {str(kind.status): _problem(kind.status, kind.title) for kind in kinds}
 
 
 def _problem(status: int, title: str) -> dict[str, Any]:
