@@ -1,12 +1,12 @@
 """Every list with every kind of filter, at the size that a page must stay fast at. See benchmarks/README.md."""
 
 import argparse
+import asyncio
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.sqlite import deliveries, delivery, documents, reads, retention
+from signalpost.store.documents import DocumentFilter
+from signalpost.store.sqlite import retention
 from signalpost.store.sqlite.codec import (
     SUBSCRIPTION_COLUMNS,
     pack_sequences,
@@ -29,7 +31,8 @@ from signalpost.store.sqlite.codec import (
     unpack_uuid,
 )
 from signalpost.store.sqlite.database import connect, migrate, rows
-from signalpost.store.store import DeliveryFilter, DocumentFilter, LogEntry
+from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.store import DeliveryFilter, LogEntry, Store
 from signalpost.store.vault import Vault
 
 MAX_PAGE_MS = 50.0
@@ -215,7 +218,7 @@ def _shown(each: range, what: str) -> Any:
 
 # --- What is timed ----------------------------------------------------------------------------------------------------
 
-Page = Callable[[apsw.Connection, Any], tuple[int, Any]]
+Page = Callable[[Any], Coroutine[Any, Any, tuple[int, Any]]]
 """Reads the page below a position: how many rows it has, and where the next one begins."""
 
 
@@ -239,26 +242,23 @@ class Timing(NamedTuple):
         return statistics.median(self.times)
 
 
-def queries(connection: apsw.Connection, size: Size) -> list[Query]:
-    subscriptions = reads.subscriptions(connection, TENANT, None, size.subscriptions, VAULT)
+async def queries(store: Store, size: Size) -> list[Query]:
+    subscriptions = await store.subscriptions(TENANT, None, size.subscriptions)
     return [
-        *_document_queries(size),
-        *_delivery_queries(subscriptions, size),
-        *_feed_queries(size),
-        Query("subscriptions", "", _page_of_subscriptions),
-        Query(
-            "subscriptions", "of a tenant without", lambda c, _: (len(reads.subscriptions(c, 2, None, 1, VAULT)), None)
-        ),
-        *_single_queries(connection, subscriptions, size),
+        *_document_queries(store, size),
+        *_delivery_queries(store, subscriptions, size),
+        *_feed_queries(store, size),
+        *_subscription_queries(store),
+        *await _single_queries(store, subscriptions, size),
     ]
 
 
-def _document_queries(size: Size) -> list[Query]:
+def _document_queries(store: Store, size: Size) -> list[Query]:
     def query(asked: dict[str, Any]) -> Query:
         wanted = DocumentFilter(**asked)
 
-        def page(connection: apsw.Connection, below: Any) -> tuple[int, Any]:
-            found = documents.documents(connection, TENANT, wanted, below, LIMIT, reads.MAX_SCANNED)
+        async def page(below: Any) -> tuple[int, Any]:
+            found = await store.documents.page(TENANT, wanted, below, LIMIT)
             return len(found.data), found.next
 
         return Query("documents", _said(asked), page)
@@ -274,12 +274,12 @@ def _document_queries(size: Size) -> list[Query]:
     return [query(asked) for asked in _combinations(choices)]
 
 
-def _delivery_queries(subscriptions: list[Subscription], size: Size) -> list[Query]:
+def _delivery_queries(store: Store, subscriptions: list[Subscription], size: Size) -> list[Query]:
     def query(name: str, of: list[Subscription], asked: dict[str, Any]) -> Query:
         wanted = DeliveryFilter(**asked)
 
-        def page(connection: apsw.Connection, below: Any) -> tuple[int, Any]:
-            found = deliveries.deliveries(connection, TENANT, of, wanted, below, LIMIT, reads.MAX_SCANNED)
+        async def page(below: Any) -> tuple[int, Any]:
+            found = await store.deliveries(TENANT, of, wanted, below, LIMIT)
             return len(found.data), found.next
 
         return Query(name, _said(asked), page)
@@ -310,11 +310,11 @@ def _delivery_queries(subscriptions: list[Subscription], size: Size) -> list[Que
     return [query(name, of, each) for name, of in groups.items() for each in asked]
 
 
-def _feed_queries(size: Size) -> list[Query]:
+def _feed_queries(store: Store, size: Size) -> list[Query]:
     def query(start: int, types: int, document: str | None) -> Query:
-        def page(connection: apsw.Connection, below: Any) -> tuple[int, Any]:
+        async def page(below: Any) -> tuple[int, Any]:
             after = start if below is None else below
-            found, last = reads.feed(connection, TENANT, after, types, document, LIMIT, reads.MAX_SCANNED)
+            found, last = await store.feed(TENANT, after, types, document, LIMIT)
             return len(found), last if last != after else None
 
         return Query("events", _said({"after": start, "types": types, "document_id": document}), page)
@@ -323,27 +323,38 @@ def _feed_queries(size: Size) -> list[Query]:
     return [query(*each) for each in product((0, size.events // 2), (7, 1, 4), ids)]
 
 
-def _page_of_subscriptions(connection: apsw.Connection, below: Any) -> tuple[int, Any]:
-    found = reads.subscriptions(connection, TENANT, below, LIMIT, VAULT)
-    return len(found), found[-1].number if len(found) == LIMIT else None
+def _subscription_queries(store: Store) -> list[Query]:
+    async def page(below: Any) -> tuple[int, Any]:
+        found = await store.subscriptions(TENANT, below, LIMIT)
+        return len(found), found[-1].number if len(found) == LIMIT else None
+
+    async def none(_below: Any) -> tuple[int, Any]:
+        return len(await store.subscriptions(2, None, 1)), None
+
+    return [Query("subscriptions", "", page), Query("subscriptions", "of a tenant without", none)]
 
 
-def _single_queries(connection: apsw.Connection, subscriptions: list[Subscription], size: Size) -> list[Query]:
-    middle = reads.event_bodies(connection, TENANT, [size.events // 2])[0]
+async def _single_queries(store: Store, subscriptions: list[Subscription], size: Size) -> list[Query]:
+    [middle] = await store.event_bodies(TENANT, [size.events // 2])
     entry = LogEntry(middle.sequence, middle.at, middle.id, middle.type, middle.document_id)
+
+    async def event(_below: Any) -> tuple[int, Any]:
+        return await store.event_by_id(TENANT, middle.id) is not None, None
+
+    async def unknown_event(_below: Any) -> tuple[int, Any]:
+        return await store.event_by_id(TENANT, unpack_uuid(bytes(16))) is None, None
+
+    async def delivery(_below: Any) -> tuple[int, Any]:
+        return await store.delivery(subscriptions[0], entry) is not None, None
+
+    async def document(_below: Any) -> tuple[int, Any]:
+        return await store.documents.get(TENANT, middle.document_id) is not None, None
+
     return [
-        Query("event", "by id", lambda c, _: (reads.event_by_id(c, TENANT, middle.id) is not None, None)),
-        Query(
-            "event",
-            "by another's id",
-            lambda c, _: (reads.event_by_id(c, TENANT, unpack_uuid(bytes(16))) is None, None),
-        ),
-        Query(
-            "delivery",
-            "with attempts",
-            lambda c, _: (delivery.delivery(c, subscriptions[0], entry) is not None, None),
-        ),
-        Query("document", "by id", lambda c, _: (documents.document(c, TENANT, middle.document_id) is not None, None)),
+        Query("event", "by id", event),
+        Query("event", "by another's id", unknown_event),
+        Query("delivery", "with attempts", delivery),
+        Query("document", "by id", document),
     ]
 
 
@@ -363,17 +374,16 @@ def _said(asked: dict[str, Any]) -> str:
     return " ".join(f"{name}={shown(value)}" for name, value in asked.items() if value is not None and value != 7)
 
 
-def timed(connection: apsw.Connection, query: Query) -> list[Timing]:
+async def timed(query: Query) -> list[Timing]:
     """The first pages and a deep one. Every repeat is on a page that the first reading brought into the cache."""
     timings = []
     position: Any = None
     for number in range(max(PAGES_DEEP) + 1):
         began = time.perf_counter()
-        with snapshot(connection):
-            count, following = query.page(connection, position)
+        count, following = await query.page(position)
         first = (time.perf_counter() - began) * 1000
         if number in PAGES_DEEP:
-            times = [_once(connection, query, position) for _ in range(REPEATS)]
+            times = [await _once(query, position) for _ in range(REPEATS)]
             timings.append(Timing(query, number, position, count, first, times))
         if following is None:
             break
@@ -381,20 +391,10 @@ def timed(connection: apsw.Connection, query: Query) -> list[Timing]:
     return timings
 
 
-def _once(connection: apsw.Connection, query: Query, position: Any) -> float:
+async def _once(query: Query, position: Any) -> float:
     began = time.perf_counter()
-    with snapshot(connection):
-        query.page(connection, position)
+    await query.page(position)
     return (time.perf_counter() - began) * 1000
-
-
-@contextmanager
-def snapshot(connection: apsw.Connection) -> Iterator[None]:
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
 
 
 # --- What is told -----------------------------------------------------------------------------------------------------
@@ -421,7 +421,7 @@ def report(console: Console, timings: list[Timing]) -> None:
     console.print(summary)
 
 
-def explain(console: Console, connection: apsw.Connection, slowest: Timing) -> None:
+async def explain(console: Console, store: SqliteStore, slowest: Timing) -> None:
     """The statements of a page with their plans, each once."""
     console.print(f"slowest: {slowest.query.list} {slowest.query.asked} page {slowest.page + 1}", style="bold")
     statements: dict[str, Any] = {}
@@ -430,12 +430,15 @@ def explain(console: Console, connection: apsw.Connection, slowest: Timing) -> N
         statements.setdefault(statement, bindings)
         return True
 
-    connection.exec_trace = traced
-    slowest.query.page(connection, slowest.position)
-    connection.exec_trace = None
+    connections = store.readers.connections
+    for connection in connections:
+        connection.exec_trace = traced
+    await slowest.query.page(slowest.position)
+    for connection in connections:
+        connection.exec_trace = None
     for statement, bindings in statements.items():
         console.print(statement)
-        for *_, detail in rows(connection, f"EXPLAIN QUERY PLAN {statement}", bindings):
+        for *_, detail in rows(connections[0], f"EXPLAIN QUERY PLAN {statement}", bindings):
             console.print(f"    {detail}", style="dim")
 
 
@@ -453,6 +456,21 @@ def pruning(console: Console, path: Path) -> None:
         console.print(f"{name}: {(time.perf_counter() - began) * 1000:.1f} ms for {removed}")
     connection.execute("ROLLBACK")
     connection.close()
+
+
+async def time_all(console: Console, path: Path, size: Size) -> list[Timing]:
+    store = SqliteStore(
+        path, VAULT, Links(b"", ""), lambda: START, random.getrandbits, thread_executors(), lambda _error: None
+    )
+    timings = [
+        timing
+        for query in track(await queries(store, size), "queries", transient=True)
+        for timing in await timed(query)
+    ]
+    report(console, timings)
+    await explain(console, store, max(timings, key=lambda timing: timing.median))
+    await store.close()
+    return timings
 
 
 def main() -> None:
@@ -476,16 +494,7 @@ def main() -> None:
             began = time.perf_counter()
             build(path, size)
             console.print(f"built in {time.perf_counter() - began:.0f} s, {path.stat().st_size / 1e9:.1f} GB")
-        connection = connect(path, read_only=True)
-        timings = [
-            timing
-            for query in track(queries(connection, size), "queries", transient=True)
-            for timing in timed(connection, query)
-        ]
-        report(console, timings)
-        slowest = max(timings, key=lambda timing: timing.median)
-        explain(console, connection, slowest)
-        connection.close()
+        timings = asyncio.run(time_all(console, path, size))
         pruning(console, path)
     slow = [timing for timing in timings if timing.median > MAX_PAGE_MS]
     console.print(f"{len(timings)} pages timed, {len(slow)} of them above {MAX_PAGE_MS:.0f} ms")

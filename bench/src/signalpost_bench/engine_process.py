@@ -196,7 +196,7 @@ class Plain:
         return sent
 
     async def _expired(self) -> None:
-        while await self._store.expiring(None, 1):
+        while await self._store.documents.expiring(None, 1):
             await asyncio.sleep(0.05)
 
     async def remove_old(self, rate: int, seconds: float) -> list[tuple[str, int]]:

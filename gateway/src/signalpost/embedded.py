@@ -164,7 +164,7 @@ class Documents:
         return _number(await self._services.engine.submit(command))
 
     async def _row(self, document_id: str) -> DocumentRow:
-        return document.require_live(await self._services.store.document(self._tenant_id, document_id))
+        return document.require_live(await self._services.store.documents.get(self._tenant_id, document_id))
 
     async def _submit(self, command: Command) -> Document:
         return _decode((await self._services.engine.submit(command)).body)

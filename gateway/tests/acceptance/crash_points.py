@@ -83,7 +83,7 @@ class DoomedStore(SqliteStore):
         await super().close()
 
     def _under_way(self, what: str) -> "_UnderWay":
-        writer = self._writer
+        writer = self.writer
         assert isinstance(writer, DoomedWriter)
         return _UnderWay(writer, what)
 

@@ -36,7 +36,7 @@ async def ask(life: Life, *names: str, seconds: float) -> int:
 
 
 async def status(life: Life, name: str) -> str:
-    row = await life.store.document(TENANT, life.world.uuid(name))
+    row = await life.store.documents.get(TENANT, life.world.uuid(name))
     assert row is not None
     return decode(row.body).status
 
@@ -108,10 +108,10 @@ def test_a_paused_one_expires_without_a_word_and_says_so_when_it_is_resumed(worl
         await asyncio.sleep(10)
         assert await status(life, "one") == "paused"
         assert await expired_at(life) == {}
-        assert await life.store.expiring(None, 10) == []
+        assert await life.store.documents.expiring(None, 10) == []
         await life.submit(act(world, "one", Action.RESUME))
         assert await status(life, "one") == "signatureRequestExpired"
-        history = await life.store.history(TENANT, world.uuid("one"), None, 10)
+        history = await life.store.history.page(TENANT, world.uuid("one"), None, 10)
         assert history is not None
         assert [(entry.step.action, entry.event_id is not None) for entry in history] == [
             ("resume", True), ("expire", False), ("pause", True), ("requestSignature", True), ("create", True),

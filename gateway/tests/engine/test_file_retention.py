@@ -116,13 +116,13 @@ def test_files_stay_for_a_day_after_their_document_s_deletion(play: Play) -> Non
         archive.now += KEPT_AFTER_DELETION
         await archive.retention.pass_once()
         assert await archive.kept() == 2
-        assert await archive.store.version(1, identity(1), Number(0, 1)), "a link to it would still find it"
+        assert await archive.store.versions.get(1, identity(1), Number(0, 1)), "a link to it would still find it"
         archive.now += 1
         await archive.retention.pass_once()
         assert await archive.kept() == 1
         for number in (Number(0, 1), Number(1, 0)):
-            assert await archive.store.version(1, identity(1), number) is None
-        assert await archive.store.version(1, identity(2), Number(0, 1))
+            assert await archive.store.versions.get(1, identity(1), number) is None
+        assert await archive.store.versions.get(1, identity(2), Number(0, 1))
 
     play(scenario)
 
@@ -146,7 +146,7 @@ def test_many_go_in_one_pass(play: Play) -> None:
         archive.now += KEPT_AFTER_DELETION * 2
         await archive.retention.pass_once()
         assert await archive.kept() == 0
-        assert await archive.store.versions_deleted(2**62, 1) == []
+        assert await archive.store.versions.deleted(2**62, 1) == []
 
     play(scenario)
 
@@ -160,7 +160,7 @@ def test_a_pass_that_fails_goes_on_later_and_forgets_no_file_that_is_still_there
         with pytest.raises(FilesUnavailable):
             await archive.retention.pass_once()
         assert await archive.kept() == 2
-        known = {row.file.name for _, row in await archive.store.versions_deleted(2**62, 10)}
+        known = {row.file.name for _, row in await archive.store.versions.deleted(2**62, 10)}
         assert {name async for name in archive.files.names()} <= known
         archive.files.left = 100
         await archive.retention.pass_once()

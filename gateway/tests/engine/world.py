@@ -611,9 +611,9 @@ class World:
 
     def _bury(self, loop: VirtualLoop, life: Life) -> None:
         """Nothing of a life that ended reaches the file or the network any more."""
-        for connection in (*life.store._readers, life.store._writer._connection):
+        for connection in (*life.store.readers.connections, life.store.writer._connection):
             connection.close()
-        life.store._writer._checkpoint_connection.close()
+        life.store.writer._checkpoint_connection.close()
         life.transport.cut()
         loop.set_exception_handler(lambda _loop, _context: None)
         logged = len(self.logs)

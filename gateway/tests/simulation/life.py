@@ -112,7 +112,7 @@ class Life:
     @property
     def connection(self) -> apsw.Connection:
         """For reads that stand for a client's."""
-        return self.store._readers[-1]
+        return self.store.readers.connections[-1]
 
     @contextlib.contextmanager
     def connection_to_write(self) -> Iterator[apsw.Connection]:
@@ -149,9 +149,9 @@ class Life:
         self.is_dead = self.network.dead = self.world.buries = True
         self.world.alive.remove(self)
         for connection in (
-            *self.store._readers,
-            self.store._writer._connection,
-            self.store._writer._checkpoint_connection,
+            *self.store.readers.connections,
+            self.store.writer._connection,
+            self.store.writer._checkpoint_connection,
         ):
             with contextlib.suppress(apsw.Error):
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)

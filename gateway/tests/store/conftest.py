@@ -26,6 +26,8 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import Action, Given
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.store.documents import DocumentFilter, DocumentPosition, Expiry
+from signalpost.store.history import HistoryEntry
 from signalpost.store.sqlite.reads import MAX_SCANNED
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import (
@@ -33,12 +35,8 @@ from signalpost.store.store import (
     DeliveryFilter,
     DeliveryPosition,
     DeliveryView,
-    DocumentFilter,
-    DocumentPosition,
-    Expiry,
     Feed,
     Health,
-    HistoryEntry,
     LaneFlush,
     LaneFlushed,
     LogEntry,
@@ -60,11 +58,11 @@ class Implementation(Protocol):
     """Opens what is kept under a folder."""
 
     def __call__(
-        self, folder: Path, now: Callable[[], int], random_bits: Callable[[int], int], scanned_most: int
+        self, folder: Path, now: Callable[[], int], random_bits: Callable[[int], int], max_scanned: int
     ) -> Store: ...
 
 
-def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], int], scanned_most: int) -> Store:
+def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], int], max_scanned: int) -> Store:
     def broken(error: BaseException) -> None:
         raise AssertionError("the disk failed") from error
 
@@ -76,7 +74,7 @@ def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], in
         random_bits,
         thread_executors(),
         broken,
-        scanned_most=scanned_most,
+        max_scanned=max_scanned,
     )
 
 
@@ -95,14 +93,14 @@ class Shop:
     def __init__(self, implementation: Implementation, folder: Path) -> None:
         self.folder = folder
         self.now = START
-        self.scanned_most = MAX_SCANNED
+        self.max_scanned = MAX_SCANNED
         """What one page looks through; `reopen` after changing it."""
         self._implementation = implementation
         self._random = Random(7)
         self.store = self._open()
 
     def _open(self) -> Store:
-        return self._implementation(self.folder, lambda: self.now, self._random.getrandbits, self.scanned_most)
+        return self._implementation(self.folder, lambda: self.now, self._random.getrandbits, self.max_scanned)
 
     async def reopen(self) -> None:
         await self.store.close()
@@ -171,7 +169,7 @@ class Shop:
         found: list[HistoryEntry] = []
         below: HistoryPosition | None = None
         for _ in range(10_000):
-            page = await self.store.history(tenant, document_id(number), below, limit)
+            page = await self.store.history.page(tenant, document_id(number), below, limit)
             assert page is not None
             assert len(page) <= limit
             found += page
@@ -183,7 +181,7 @@ class Shop:
     async def expiring(self, limit: int = 250) -> list[Expiry]:
         """Every part to the end."""
         found: list[Expiry] = []
-        while part := await self.store.expiring(found[-1] if found else None, limit):
+        while part := await self.store.documents.expiring(found[-1] if found else None, limit):
             found += part
         return found
 
@@ -200,7 +198,7 @@ class Shop:
         found: list[DocumentRow] = []
         below: DocumentPosition | None = None
         for _ in range(10_000):
-            page = await self.store.documents(tenant, DocumentFilter(**asked), below, limit)
+            page = await self.store.documents.page(tenant, DocumentFilter(**asked), below, limit)
             assert len(page.data) <= limit
             found += page.data
             if page.next is None:

@@ -102,7 +102,7 @@ def test_all_pages_together_are_every_delivery_that_matches(
     fresh_play: "Callable[[], Play]", make: "type[Tools]", seed: int, data: st.DataObject
 ) -> None:
     async def scenario(shop: "Shop") -> None:
-        shop.scanned_most = data.draw(st.sampled_from([1, 2, 7, 30, 10_000]), label="scanned_most")
+        shop.max_scanned = data.draw(st.sampled_from([1, 2, 7, 30, 10_000]), label="max_scanned")
         await shop.reopen()
         subscriptions, model = await furnish(shop, make, seed, 45)
         floor = data.draw(st.sampled_from([1, 1, 20, 45]), label="floor")
@@ -136,14 +136,14 @@ def test_all_pages_together_are_every_delivery_that_matches(
 
 
 @pytest.mark.parametrize("state", list(NAMES))
-@pytest.mark.parametrize("scanned_most", [1, 2, 4, 9])
+@pytest.mark.parametrize("max_scanned", [1, 2, 4, 9])
 @pytest.mark.parametrize("document", [None, 0])
 @pytest.mark.parametrize("unread", [True, False])
 def test_an_event_with_more_exceptions_than_a_page_looks_at_is_listed_whole(
-    play: "Play", make: "type[Tools]", state: State, scanned_most: int, document: int | None, unread: bool
+    play: "Play", make: "type[Tools]", state: State, max_scanned: int, document: int | None, unread: bool
 ) -> None:
     async def scenario(shop: "Shop") -> None:
-        shop.scanned_most = scanned_most
+        shop.max_scanned = max_scanned
         await shop.reopen()
         subscriptions = [await shop.subscribe(number) for number in range(1, 7)]
         await shop.fill(4, documents=1)
@@ -179,7 +179,7 @@ def test_what_is_published_and_recorded_while_someone_pages_moves_no_delivery(
     play: "Play", make: "type[Tools]"
 ) -> None:
     async def scenario(shop: "Shop") -> None:
-        shop.scanned_most = 7
+        shop.max_scanned = 7
         await shop.reopen()
         subscriptions = [await shop.subscribe(number) for number in (1, 2, 3)]
         await shop.fill(20)

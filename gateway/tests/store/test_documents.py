@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain.documents.document import DocumentRow, Facets, decode
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import DocumentFilter, DocumentPosition
+from signalpost.store.documents import DocumentFilter, DocumentPosition
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -36,7 +36,7 @@ async def furnish(shop: "Shop", make: "type[Tools]", seed: int, count: int) -> l
             "referenceId": random.choice([None, "R1", "R2"]),
         }  # fmt: skip
         await shop.publish(make.put(number, n, str(n), **given))
-    found = [await shop.store.document(1, make.document_id(number)) for number in reversed(order)]
+    found = [await shop.store.documents.get(1, make.document_id(number)) for number in reversed(order)]
     return [row for row in found if row is not None and row.deleted_at is None]
 
 
@@ -76,7 +76,7 @@ def test_all_pages_together_are_what_a_look_at_every_document_finds(
     data: st.DataObject,
 ) -> None:
     async def scenario(shop: "Shop") -> None:
-        shop.scanned_most = data.draw(st.sampled_from([1, 3, 10, 10_000]))
+        shop.max_scanned = data.draw(st.sampled_from([1, 3, 10, 10_000]))
         await shop.reopen()
         rows = await furnish(shop, make, seed, 60)
         times = sorted({row.updated_at for row in rows} | {0})
@@ -90,12 +90,12 @@ def test_all_pages_together_are_what_a_look_at_every_document_finds(
 
 
 @pytest.mark.parametrize("floor", [2, 10, 31, 100])
-@pytest.mark.parametrize("scanned_most", [1, 5, 10_000])
+@pytest.mark.parametrize("max_scanned", [1, 5, 10_000])
 def test_what_changed_before_the_edge_of_the_log_follows_in_the_order_of_creation(
-    play: "Play", make: "type[Tools]", floor: int, scanned_most: int
+    play: "Play", make: "type[Tools]", floor: int, max_scanned: int
 ) -> None:
     async def scenario(shop: "Shop") -> None:
-        shop.scanned_most = scanned_most
+        shop.max_scanned = max_scanned
         await shop.reopen()
         rows = await furnish(shop, make, 3, 60)
         while await shop.store.prune_log(1, floor, 1000):
@@ -117,7 +117,7 @@ def test_a_row_carries_what_lists_filter_by(play: "Play", make: "type[Tools]") -
         await shop.publish(make.edit(1, referenceId="R", ownerEmail="n@x", type="Lease"))
         [row] = await shop.documents()
         assert row.facets == Facets("Lease", "created", "R", "n@x")
-        assert row == await shop.store.document(1, make.document_id(1))
+        assert row == await shop.store.documents.get(1, make.document_id(1))
         assert await shop.documents(type="NDA") == await shop.documents(owner_email="o@x") == []
         await shop.publish(make.put(1, None, "t"))
         assert await shop.documents(reference_id="R") == []
@@ -153,7 +153,7 @@ def test_another_tenants_documents_are_in_no_list(play: "Play", make: "type[Tool
         ]  # fmt: skip
         for asked in lists:
             assert await shop.documents(**asked)
-            assert (await shop.store.documents(1, DocumentFilter(**asked), None, 5)).data
+            assert (await shop.store.documents.page(1, DocumentFilter(**asked), None, 5)).data
             assert await shop.documents(tenant=await shop.add_tenant(), **asked) == []
         assert await shop.documents(tenant=await shop.add_tenant(), updated_after=0) == []
 
@@ -166,7 +166,7 @@ def test_paging_by_creation_is_disturbed_by_no_change(play: "Play", make: "type[
         seen: list[str] = []
         below: DocumentPosition | None = None
         for n in range(100):
-            page = await shop.store.documents(1, DocumentFilter(), below, 3)
+            page = await shop.store.documents.page(1, DocumentFilter(), below, 3)
             seen += [row.external_id for row in page.data]
             await shop.publish(make.patch(n % 20, f"{n}"), make.create(100 + n), make.patch(19 - n % 20, f"{n}."))
             if page.next is None:
@@ -186,7 +186,7 @@ def test_who_polls_for_what_changed_after_the_newest_it_saw_misses_no_change(
 
     async def scenario(shop: "Shop") -> None:
         random = Random(1)
-        shop.scanned_most = 20
+        shop.max_scanned = 20
         await shop.reopen()
         await shop.publish(*(make.put(n, 1) for n in range(20)))
         known: dict[str, int] = {}
@@ -195,7 +195,7 @@ def test_who_polls_for_what_changed_after_the_newest_it_saw_misses_no_change(
             below: DocumentPosition | None = None
             newest = after
             while True:
-                page = await shop.store.documents(1, DocumentFilter(updated_after=after, **asked), below, 3)
+                page = await shop.store.documents.page(1, DocumentFilter(updated_after=after, **asked), below, 3)
                 for row in page.data:
                     known[row.external_id] = row.version
                     newest = max(newest, row.updated_at)

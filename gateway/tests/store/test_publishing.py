@@ -35,19 +35,19 @@ def test_an_event_is_kept_byte_for_byte(play: "Play", make: "type[Tools]") -> No
 def test_a_document_is_read_back_as_its_last_change_left_it(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         identity = make.document_id(1)
-        assert await shop.store.document(1, identity) is None
+        assert await shop.store.documents.get(1, identity) is None
         await shop.publish(make.put(1, 5), make.patch(1, "B"))
-        row = await shop.store.document(1, identity)
+        row = await shop.store.documents.get(1, identity)
         assert row is not None
         assert (row.version, row.source_version, row.deleted_at) == (2, 5, None)
         assert json.loads(row.body)["title"] == "B"
         await shop.publish(make.delete(1))
         await shop.reopen()
-        gone = await shop.store.document(1, identity)
+        gone = await shop.store.documents.get(1, identity)
         assert gone is not None
         assert (gone.version, gone.source_version, gone.body) == (3, 5, b"")
         assert gone.deleted_at is not None
-        assert await shop.store.document(2, identity) is None
+        assert await shop.store.documents.get(2, identity) is None
 
     play(scenario)
 
@@ -89,7 +89,7 @@ def test_of_a_batch_that_the_database_refuses_the_guilty_alone_fails(play: "Play
         assert [event.sequence for event in published.events] == list(range(1, 8))
         assert await log_of(shop) == list(published.events)
         assert [s.starts_after for s in published.subscriptions] == [7]
-        assert await shop.store.document(1, make.document_id(7)) is None
+        assert await shop.store.documents.get(1, make.document_id(7)) is None
         await shop.do(make.create(7))
 
     play(scenario)

@@ -28,7 +28,7 @@ def identity(document: int) -> str:
 
 
 async def numbers(shop: "Shop", document: int, below: Number | None = None, limit: int = 50) -> list[str]:
-    return [str(v.number) for v in await shop.store.versions(1, identity(document), below, limit)]
+    return [str(v.number) for v in await shop.store.versions.page(1, identity(document), below, limit)]
 
 
 def test_a_version_is_kept_as_it_was_made(play: "Play", make: "type[Tools]") -> None:
@@ -38,8 +38,8 @@ def test_a_version_is_kept_as_it_was_made(play: "Play", make: "type[Tools]") -> 
         shop.now += SECOND
         await shop.do(publish(1, Number(0, 1)))
         await shop.reopen()
-        draft = await shop.store.version(1, identity(1), Number(0, 1))
-        made = await shop.store.version(1, identity(1), Number(1, 0))
+        draft = await shop.store.versions.get(1, identity(1), Number(0, 1))
+        made = await shop.store.versions.get(1, identity(1), Number(1, 0))
         assert draft is not None
         assert (draft.file, draft.published_as, draft.created_by) == (file(3), Number(1, 0), "someone")
         assert made == VersionRow(
@@ -49,7 +49,7 @@ def test_a_version_is_kept_as_it_was_made(play: "Play", make: "type[Tools]") -> 
             created_at=shop.now,
             created_by="someone else",
         )
-        row = await shop.store.document(1, identity(1))
+        row = await shop.store.documents.get(1, identity(1))
         assert row is not None
         assert row.last_number == Number(1, 0)
 
@@ -85,24 +85,24 @@ def test_versions_of_a_deleted_document_are_listed_no_more_and_known_until_they_
 ) -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.create(1), add(1, 1), add(1, 2), make.create(2), add(2, 3))
-        assert await shop.store.versions_deleted(2**62, 10) == []
+        assert await shop.store.versions.deleted(2**62, 10) == []
         shop.now += SECOND
         await shop.do(make.delete(1))
         at = shop.now
         assert await numbers(shop, 1) == []
-        kept = await shop.store.version(1, identity(1), Number(0, 1))
+        kept = await shop.store.versions.get(1, identity(1), Number(0, 1))
         assert kept is not None
         assert kept.deleted_at == at
-        assert await shop.store.versions_deleted(at, 10) == []
-        found = await shop.store.versions_deleted(at + 1, 10)
+        assert await shop.store.versions.deleted(at, 10) == []
+        found = await shop.store.versions.deleted(at + 1, 10)
         assert [(tenant, row.document_id, row.file.name) for tenant, row in found] == [
             (1, identity(1), file(1).name),
             (1, identity(1), file(2).name),
         ]
-        assert len(await shop.store.versions_deleted(at + 1, 1)) == 1
-        await shop.store.forget_versions([(tenant, row.document_id, row.number) for tenant, row in found])
-        assert await shop.store.versions_deleted(2**62, 10) == []
-        assert await shop.store.version(1, identity(1), Number(0, 1)) is None
+        assert len(await shop.store.versions.deleted(at + 1, 1)) == 1
+        await shop.store.versions.forget([(tenant, row.document_id, row.number) for tenant, row in found])
+        assert await shop.store.versions.deleted(2**62, 10) == []
+        assert await shop.store.versions.get(1, identity(1), Number(0, 1)) is None
         assert await numbers(shop, 2) == ["0.1"]
 
     play(scenario)
@@ -120,6 +120,6 @@ def test_a_document_that_is_imported_again_has_its_new_versions_alone(play: "Pla
             publish(1, Number(0, 2)), make.delete(1), make.put(1, 4), publish(1, Number(0, 3))
         )
         assert [isinstance(result, NotFound) for result in published.results] == [True, False, False, True]
-        assert len(await shop.store.versions_deleted(2**62, 10)) == 3
+        assert len(await shop.store.versions.deleted(2**62, 10)) == 3
 
     play(scenario)

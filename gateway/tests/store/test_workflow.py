@@ -203,8 +203,8 @@ def test_there_is_no_history_of_what_never_was_or_is_anothers(play: "Play", make
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.create(1), make.act(1, "pause"))
         other = await shop.add_tenant()
-        assert await shop.store.history(1, make.document_id(2), None, 10) is None
-        assert await shop.store.history(other, make.document_id(1), None, 10) is None
+        assert await shop.store.history.page(1, make.document_id(2), None, 10) is None
+        assert await shop.store.history.page(other, make.document_id(1), None, 10) is None
         await shop.publish(make.create(1, tenant=other))
         assert [entry.step.action for entry in await shop.history(1, tenant=other)] == ["create"]
 

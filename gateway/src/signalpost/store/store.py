@@ -9,17 +9,17 @@ from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.overlay import Answer, Command, Retry, Tenant, VersionKey
+from signalpost.commands.overlay import Answer, Command, Retry, Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.breaker import CLOSED, Breaker
 from signalpost.domain.delivery.lane import Row
 from signalpost.domain.delivery.replay import Replay, What
-from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.history import HistoryPosition, Step
-from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Filters, Subscription
+from signalpost.store.documents import DocumentStore
+from signalpost.store.history import HistoryStore
+from signalpost.store.versions import VersionStore
 
 DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
 """What a reader is told of a delivery."""
@@ -158,55 +158,6 @@ class LogEntry(NamedTuple):
     document_id: str
 
 
-class DocumentFilter(Struct, frozen=True, kw_only=True):
-    """Which documents a reader asks for: those that match all that is given."""
-
-    status: str | None = None
-    type: str | None = None
-    reference_id: str | None = None
-    owner_email: str | None = None
-    updated_after: int | None = None
-
-
-class DocumentPosition(NamedTuple):
-    """How far a walk through the documents has come: what lies below is left."""
-
-    number: int
-    """In the order of creation; 0 while the walk goes through the log."""
-    changed_before: int
-    """Documents whose last change was at this time or later are no part of what is left, if `updated_after` was asked
-    for."""
-
-
-class DocumentPage(Struct, frozen=True):
-    data: tuple[DocumentRow, ...]
-    next: DocumentPosition | None = None
-    """Give it as `below`, with the same filter, for the page after this one."""
-
-
-class Expiry(NamedTuple):
-    """A document whose signature request is to expire."""
-
-    at: int
-    number: int
-    """Tells apart what expires at the same time."""
-    tenant_id: int
-    document_id: str
-
-
-class HistoryEntry(Struct, frozen=True):
-    """One thing that was done to a document."""
-
-    position: HistoryPosition
-    at: int
-    event_id: str | None
-    event_type: int | None
-    """Of one that made an event: an EventType's value."""
-    caller: str | None
-    """The name of the API key that asked for it."""
-    step: Step
-
-
 class DeliveryFilter(Struct, frozen=True, kw_only=True):
     """Which deliveries a reader asks for: those that match all that is given."""
 
@@ -244,6 +195,15 @@ class DeliveryPage(Struct, frozen=True):
 class Store(Protocol):
     """Raises Unavailable where the database cannot answer now."""
 
+    @property
+    def documents(self) -> DocumentStore: ...
+
+    @property
+    def versions(self) -> VersionStore: ...
+
+    @property
+    def history(self) -> HistoryStore: ...
+
     async def load(self) -> Loaded: ...
 
     async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
@@ -278,42 +238,6 @@ class Store(Protocol):
 
     async def floor(self, tenant_id: int) -> int:
         """The lowest sequence that is still kept."""
-        ...
-
-    async def document(self, tenant_id: int, external_id: str) -> DocumentRow | None: ...
-
-    async def documents(
-        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
-    ) -> DocumentPage:
-        """Documents that are not deleted: the last created first, or, with `updated_after`, the last changed first as
-        far as the log goes. A page may be short, or empty, and still have a next."""
-        ...
-
-    async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:
-        """Signature requests by the time at which they expire, whether or not it has come: those behind `after`."""
-        ...
-
-    async def history(
-        self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
-    ) -> list[HistoryEntry] | None:
-        """What was done to a document, newest first, also to a deleted one; None if there never was one. Give the last
-        one's position as `below` for the page after this one."""
-        ...
-
-    async def version(self, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
-        """Also of a document that was deleted, until `forget_versions`."""
-        ...
-
-    async def versions(self, tenant_id: int, document_id: str, below: Number | None, limit: int) -> list[VersionRow]:
-        """Those that the gateway keeps of a document that is there, the highest first."""
-        ...
-
-    async def versions_deleted(self, before: int, limit: int) -> list[tuple[int, VersionRow]]:
-        """Versions, with their tenants, of documents that were deleted before a moment."""
-        ...
-
-    async def forget_versions(self, keys: Sequence[VersionKey]) -> None:
-        """Remove what is known of versions whose files are gone."""
         ...
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]: ...

@@ -23,7 +23,7 @@ class Reading(Checker):
                 await self._check_deliveries(life, subscriber)
 
     async def _check_document(self, life: "Life", tenant: int, document: str, last: Entry) -> None:
-        row = await life.store.document(tenant, document)
+        row = await life.store.documents.get(tenant, document)
         if row is None:
             self.fail(f"the document of {last} is gone")
         elif (row.deleted_at is not None) != (last.type == EventType.DELETED):

@@ -24,7 +24,7 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Bad, Field
-from signalpost.store.store import DocumentFilter, DocumentPosition
+from signalpost.store.documents import DocumentFilter, DocumentPosition
 
 
 async def create(context: RequestContext) -> Answer:
@@ -51,7 +51,9 @@ async def list_all(context: RequestContext) -> Answer:
         updated_after=query.get("updatedAfter"),
     )
     below = DocumentPosition(*query["cursor"]) if "cursor" in query else None
-    page = await context.services.store.documents(context.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT))
+    page = await context.services.store.documents.page(
+        context.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT)
+    )
     shown = {"data": [msgspec.Raw(_shown(context, row).body) for row in page.data], "next": write_cursor(page.next)}
     return Answer(200, msgspec.json.encode(shown))
 
@@ -110,7 +112,7 @@ def _shown(context: RequestContext, row: DocumentRow) -> Answer:
 
 async def find_document(context: RequestContext) -> DocumentRow:
     """The one that the path names. Raises NotFound."""
-    return document.require_live(await context.services.store.document(context.tenant_id, document_id_of(context)))
+    return document.require_live(await context.services.store.documents.get(context.tenant_id, document_id_of(context)))
 
 
 def document_id_of(context: RequestContext) -> str:

@@ -60,7 +60,7 @@ async def list_all(context: RequestContext) -> Answer:
     row = await find_document(context)
     below = VersionNumber(*query["cursor"]) if "cursor" in query else None
     limit = query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.versions(context.tenant_id, row.external_id, below, limit)
+    found = await context.services.store.versions.page(context.tenant_id, row.external_id, below, limit)
     page = VersionPage(
         data=[_shown(context, version) for version in found],
         next=write_cursor(found[-1].number) if len(found) == limit else None,
@@ -88,7 +88,7 @@ async def publish(context: RequestContext) -> Answer:
 async def download(context: RequestContext) -> Streamed:
     context.query()
     row, number = await find_document(context), _number(context)
-    version = require_live(await context.services.store.version(context.tenant_id, row.external_id, number))
+    version = require_live(await context.services.store.versions.get(context.tenant_id, row.external_id, number))
     return await context.services.downloads.response(context.request, version, _title(row))
 
 
@@ -98,14 +98,14 @@ async def follow_link(services: Services, request: Request) -> Answer | Streamed
     now = services.clock.wall()
     if linked is None or now >= linked.expires_at:
         raise LinkRefused
-    version = await services.store.version(linked.tenant_id, linked.document_id, linked.number)
+    version = await services.store.versions.get(linked.tenant_id, linked.document_id, linked.number)
     if version is None:
         raise LinkRefused
     if request.method == "GET" and now + REDIRECT_SECONDS * SECOND <= linked.expires_at:
         redirect = await services.downloads.redirect(version, REDIRECT_SECONDS)
         if redirect is not None:
             return redirect
-    row = await services.store.document(linked.tenant_id, linked.document_id)
+    row = await services.store.documents.get(linked.tenant_id, linked.document_id)
     title = None if row is None or row.deleted_at is not None else _title(row)
     return await services.downloads.response(request, version, title)
 

@@ -14,7 +14,7 @@ from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.store import HistoryEntry
+from signalpost.store.history import HistoryEntry
 
 
 async def act(context: RequestContext) -> Answer:
@@ -52,7 +52,7 @@ async def history(context: RequestContext) -> Answer:
         await find_document(context)
     below = HistoryPosition(*query["cursor"]) if "cursor" in query else None
     most = query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.history(context.tenant_id, document_id_of(context), below, most)
+    found = await context.services.store.history.page(context.tenant_id, document_id_of(context), below, most)
     if found is None:
         raise NotFound("document_not_found", "There never was a document with this externalId.")
     position = found[-1].position if len(found) == most else None

@@ -16,7 +16,8 @@ from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.store.store import Expiry, Store
+from signalpost.store.documents import Expiry
+from signalpost.store.store import Store
 
 BATCH = 250
 """Few enough that a client of the same tenant, whose change comes behind them, waits for one commit more."""
@@ -81,7 +82,7 @@ class Expiries:
         """Returns when the next one after them expires. Raises Unavailable where one could not."""
         last: Expiry | None = None
         while True:
-            found = await self._store.expiring(last, BATCH)
+            found = await self._store.documents.expiring(last, BATCH)
             now = self._clock.wall()
             due = [expiry for expiry in found if expiry.at <= now]
             results = await asyncio.gather(*map(self._expire, due), return_exceptions=True)

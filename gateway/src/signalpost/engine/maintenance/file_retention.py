@@ -35,9 +35,9 @@ class FileRetention:
     async def pass_once(self) -> None:
         """The file before what is known of it: what stops half-way leaves nothing that nobody knows of."""
         before = passed(self._clock) - KEPT_AFTER_DELETION
-        while gone := await self._store.versions_deleted(before, BATCH):
+        while gone := await self._store.versions.deleted(before, BATCH):
             for _, version in gone:
                 await self._files.remove(version.file.name)
-            await self._store.forget_versions(
+            await self._store.versions.forget(
                 [(tenant, version.document_id, version.number) for tenant, version in gone]
             )

@@ -15,10 +15,11 @@ import apsw
 
 from signalpost.commands.overlay import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
+from signalpost.store.documents import DocumentFilter, DocumentPage, DocumentPosition, Expiry
 from signalpost.store.sqlite import codec, reads
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
 from signalpost.store.sqlite.database import rows, rows_of_many
-from signalpost.store.store import DocumentFilter, DocumentPage, DocumentPosition, Expiry
+from signalpost.store.sqlite.readers import Readers, reading
 
 _UNBOUNDED = 2**62
 _COLUMNS = (
@@ -28,11 +29,135 @@ _COLUMNS = (
 _SELECTED = ", ".join(f"d.{column}" for column in _COLUMNS.split(", "))
 
 
-def document(connection: apsw.Connection, tenant_id: int, external_id: str) -> DocumentRow | None:
-    statement = f"SELECT {_COLUMNS} FROM document WHERE tenant_id = ? AND external_id = ?"  # noqa: S608
-    for columns in rows(connection, statement, (tenant_id, pack_uuid(external_id))):
-        return _row(*columns)
-    return None
+class SqliteDocuments:
+    def __init__(self, readers: Readers, max_scanned: int) -> None:
+        self._readers = readers
+        self._max_scanned = max_scanned
+
+    @reading
+    def get(self, connection: apsw.Connection, tenant_id: int, external_id: str) -> DocumentRow | None:
+        return read(connection, [(tenant_id, external_id)]).get((tenant_id, external_id))
+
+    @reading
+    def expiring(self, connection: apsw.Connection, after: Expiry | None, limit: int) -> list[Expiry]:
+        found = rows(
+            connection,
+            "SELECT expires_at, number, tenant_id, external_id FROM document INDEXED BY document_expiry"
+            " WHERE expires_at IS NOT NULL AND (expires_at, number) > (?, ?) ORDER BY expires_at, number LIMIT ?",
+            (after.at, after.number, limit) if after is not None else (-_UNBOUNDED, 0, limit),
+        )
+        return [Expiry(at, number, tenant_id, unpack_uuid(external_id)) for at, number, tenant_id, external_id in found]
+
+    @reading
+    def page(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        wanted: DocumentFilter,
+        below: DocumentPosition | None,
+        limit: int,
+    ) -> DocumentPage:
+        by_log = wanted.updated_after is not None and wanted.reference_id is None and wanted.owner_email is None
+        if below is None:
+            below = DocumentPosition(0 if by_log else _UNBOUNDED, reads.last_at(connection, tenant_id) + 1)
+        if below.number == 0:
+            return _by_log(connection, tenant_id, wanted, below.changed_before, limit, self._max_scanned)
+        return _by_creation(connection, tenant_id, wanted, below, limit, self._max_scanned)
+
+
+# --- Pages of a list --------------------------------------------------------------------------------------------------
+
+
+def _by_creation(
+    connection: apsw.Connection,
+    tenant_id: int,
+    wanted: DocumentFilter,
+    below: DocumentPosition,
+    limit: int,
+    max_scanned: int,
+) -> DocumentPage:
+    index, condition, value = _narrowest(wanted)
+    most = max(1, max_scanned // 2)  # each may cost a page of the table
+    source = f"FROM document d INDEXED BY {index} WHERE tenant_id = ? AND {condition} AND deleted_at IS NULL"
+    looked_at, lowest = rows(
+        connection,
+        f"SELECT count(*), min(number) FROM (SELECT number {source} AND number < ? ORDER BY number DESC LIMIT ?)",  # noqa: S608
+        (tenant_id, *value, below.number, most),
+    )[0]
+    if not looked_at:
+        return DocumentPage(())
+    matching, values = _matching(wanted)
+    if wanted.updated_after is not None:
+        matching, values = (
+            f"{matching} AND updated_at > ? AND updated_at < ?",
+            (
+                *values,
+                wanted.updated_after,
+                below.changed_before,
+            ),
+        )
+    found = rows(
+        connection,
+        f"SELECT number, {_SELECTED} {source} AND number < ? AND number >= ? AND {matching}"
+        " ORDER BY number DESC LIMIT ?",
+        (tenant_id, *value, below.number, lowest, *values, limit),
+    )
+    data = tuple(_row(*columns[1:]) for columns in found)
+    if len(data) == limit:
+        return DocumentPage(data, below._replace(number=found[-1][0]))
+    return DocumentPage(data, below._replace(number=lowest) if looked_at == most else None)
+
+
+def _by_log(
+    connection: apsw.Connection,
+    tenant_id: int,
+    wanted: DocumentFilter,
+    changed_before: int,
+    limit: int,
+    max_scanned: int,
+) -> DocumentPage:
+    assert wanted.updated_after is not None
+    low = reads.sequence_at(connection, tenant_id, wanted.updated_after + 1)
+    high = reads.sequence_at(connection, tenant_id, changed_before)
+    first = max(low, high - max(1, max_scanned // 4))  # each costs a look at its document too
+    matching, values = _matching(wanted)
+    found = rows(
+        connection,
+        f"SELECT {_SELECTED} FROM event e CROSS JOIN document d"  # noqa: S608
+        " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
+        f" WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ? AND d.deleted_at IS NULL AND {matching}"
+        " ORDER BY e.sequence DESC LIMIT ?",
+        (tenant_id, first, high, *values, limit),
+    )
+    data = tuple(_row(*each) for each in found)
+    if len(data) == limit:
+        return DocumentPage(data, DocumentPosition(0, data[-1].updated_at))
+    reached = reads.at_of(connection, tenant_id, first) if first < high else changed_before
+    if first > low:
+        return DocumentPage(data, DocumentPosition(0, reached))
+    pruned = 1 < low == reads.floor(connection, tenant_id) and wanted.updated_after + 1 < reached
+    return DocumentPage(data, DocumentPosition(_UNBOUNDED, reached) if pruned else None)
+
+
+def _narrowest(wanted: DocumentFilter) -> tuple[str, str, tuple[str, ...]]:
+    """The index to go through, its condition and that one's value."""
+    for column, index in (
+        ("reference_id", "document_reference"),
+        ("owner_email", "document_owner"),
+        ("status", "document_status"),
+        ("type", "document_type"),
+    ):
+        if (value := getattr(wanted, column)) is not None:
+            return index, f"{column} = ?", (value,)
+    return "document_live", "TRUE", ()
+
+
+def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:
+    given = {column: value for column in Facets._fields if (value := getattr(wanted, column)) is not None}
+    return " AND ".join(["TRUE", *(f"+d.{column} = ?" for column in given)]), tuple(given.values())
+
+
+# --- Batches ----------------------------------------------------------------------------------------------------------
 
 
 def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
@@ -94,124 +219,6 @@ def write(
 
 def _moved(before: DocumentRow, after: DocumentRow) -> bool:
     return before.facets != after.facets or before.workflow != after.workflow
-
-
-def expiring(connection: apsw.Connection, after: Expiry | None, limit: int) -> list[Expiry]:
-    found = rows(
-        connection,
-        "SELECT expires_at, number, tenant_id, external_id FROM document INDEXED BY document_expiry"
-        " WHERE expires_at IS NOT NULL AND (expires_at, number) > (?, ?) ORDER BY expires_at, number LIMIT ?",
-        (after.at, after.number, limit) if after is not None else (-_UNBOUNDED, 0, limit),
-    )
-    return [Expiry(at, number, tenant_id, unpack_uuid(external_id)) for at, number, tenant_id, external_id in found]
-
-
-# --- Lists ------------------------------------------------------------------------------------------------------------
-
-
-def documents(
-    connection: apsw.Connection,
-    tenant_id: int,
-    wanted: DocumentFilter,
-    below: DocumentPosition | None,
-    limit: int,
-    scanned_most: int,
-) -> DocumentPage:
-    by_log = wanted.updated_after is not None and wanted.reference_id is None and wanted.owner_email is None
-    if below is None:
-        below = DocumentPosition(0 if by_log else _UNBOUNDED, reads.last_at(connection, tenant_id) + 1)
-    if below.number == 0:
-        return _by_log(connection, tenant_id, wanted, below.changed_before, limit, scanned_most)
-    return _by_creation(connection, tenant_id, wanted, below, limit, scanned_most)
-
-
-def _by_creation(
-    connection: apsw.Connection,
-    tenant_id: int,
-    wanted: DocumentFilter,
-    below: DocumentPosition,
-    limit: int,
-    scanned_most: int,
-) -> DocumentPage:
-    index, condition, value = _narrowest(wanted)
-    most = max(1, scanned_most // 2)  # each may cost a page of the table
-    source = f"FROM document d INDEXED BY {index} WHERE tenant_id = ? AND {condition} AND deleted_at IS NULL"
-    looked_at, lowest = rows(
-        connection,
-        f"SELECT count(*), min(number) FROM (SELECT number {source} AND number < ? ORDER BY number DESC LIMIT ?)",  # noqa: S608
-        (tenant_id, *value, below.number, most),
-    )[0]
-    if not looked_at:
-        return DocumentPage(())
-    matching, values = _matching(wanted)
-    if wanted.updated_after is not None:
-        matching, values = (
-            f"{matching} AND updated_at > ? AND updated_at < ?",
-            (
-                *values,
-                wanted.updated_after,
-                below.changed_before,
-            ),
-        )
-    found = rows(
-        connection,
-        f"SELECT number, {_SELECTED} {source} AND number < ? AND number >= ? AND {matching}"
-        " ORDER BY number DESC LIMIT ?",
-        (tenant_id, *value, below.number, lowest, *values, limit),
-    )
-    data = tuple(_row(*columns[1:]) for columns in found)
-    if len(data) == limit:
-        return DocumentPage(data, below._replace(number=found[-1][0]))
-    return DocumentPage(data, below._replace(number=lowest) if looked_at == most else None)
-
-
-def _by_log(
-    connection: apsw.Connection,
-    tenant_id: int,
-    wanted: DocumentFilter,
-    changed_before: int,
-    limit: int,
-    scanned_most: int,
-) -> DocumentPage:
-    assert wanted.updated_after is not None
-    low = reads.sequence_at(connection, tenant_id, wanted.updated_after + 1)
-    high = reads.sequence_at(connection, tenant_id, changed_before)
-    first = max(low, high - max(1, scanned_most // 4))  # each costs a look at its document too
-    matching, values = _matching(wanted)
-    found = rows(
-        connection,
-        f"SELECT {_SELECTED} FROM event e CROSS JOIN document d"  # noqa: S608
-        " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
-        f" WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ? AND d.deleted_at IS NULL AND {matching}"
-        " ORDER BY e.sequence DESC LIMIT ?",
-        (tenant_id, first, high, *values, limit),
-    )
-    data = tuple(_row(*each) for each in found)
-    if len(data) == limit:
-        return DocumentPage(data, DocumentPosition(0, data[-1].updated_at))
-    reached = reads.at_of(connection, tenant_id, first) if first < high else changed_before
-    if first > low:
-        return DocumentPage(data, DocumentPosition(0, reached))
-    pruned = 1 < low == reads.floor(connection, tenant_id) and wanted.updated_after + 1 < reached
-    return DocumentPage(data, DocumentPosition(_UNBOUNDED, reached) if pruned else None)
-
-
-def _narrowest(wanted: DocumentFilter) -> tuple[str, str, tuple[str, ...]]:
-    """The index to go through, its condition and that one's value."""
-    for column, index in (
-        ("reference_id", "document_reference"),
-        ("owner_email", "document_owner"),
-        ("status", "document_status"),
-        ("type", "document_type"),
-    ):
-        if (value := getattr(wanted, column)) is not None:
-            return index, f"{column} = ?", (value,)
-    return "document_live", "TRUE", ()
-
-
-def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:
-    given = {column: value for column in Facets._fields if (value := getattr(wanted, column)) is not None}
-    return " AND ".join(["TRUE", *(f"+d.{column} = ?" for column in given)]), tuple(given.values())
 
 
 def _row(

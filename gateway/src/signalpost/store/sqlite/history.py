@@ -1,4 +1,4 @@
-"""The history of documents: steps, and around them what the log tells by itself."""
+"""The history of documents, put together from their events in the log and from the steps that no event tells of."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,13 +9,14 @@ from msgspec import Struct
 from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
 from signalpost.domain.documents.history import Cause, HistoryPosition, KeptStep, Step
 from signalpost.domain.event import EventType
+from signalpost.store.history import HistoryEntry
 from signalpost.store.sqlite.codec import pack_step, pack_uuid, unpack_step, unpack_uuid
 from signalpost.store.sqlite.database import rows
-from signalpost.store.store import HistoryEntry
+from signalpost.store.sqlite.readers import Readers, reading
 
 _NEWEST = HistoryPosition(2**62, 0)
 _BY_TYPE = {EventType.CREATED: "create", EventType.UPDATED: "update", EventType.DELETED: "delete"}
-"""What an event came from, of which nothing more is known."""
+"""The action that is shown for an event whose cause was not kept."""
 
 
 class _Version(Struct):
@@ -38,38 +39,28 @@ class _Event(Struct):
 _decode_event = msgspec.json.Decoder(_Event).decode
 
 
-def write(connection: apsw.Connection, steps: Sequence[KeptStep]) -> None:
-    if not steps:
-        return
-    connection.executemany(
-        "INSERT INTO step (tenant_id, document_id, sequence, at, event_id, caller, step) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                kept.tenant_id,
-                pack_uuid(kept.document_id),
-                kept.sequence,
-                kept.at,
-                None if kept.event_id is None else pack_uuid(kept.event_id),
-                kept.caller,
-                pack_step(kept.step),
-            )
-            for kept in steps
-        ],
-    )
+class SqliteHistory:
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    @reading
+    def page(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        document_id: str,
+        below: HistoryPosition | None,
+        limit: int,
+    ) -> list[HistoryEntry] | None:
+        key, below = (tenant_id, pack_uuid(document_id)), below or _NEWEST
+        if not rows(connection, "SELECT 1 FROM document WHERE tenant_id = ? AND external_id = ?", key):
+            return None
+        found = {entry.position: entry for entry in _events(connection, key, below, limit)}
+        found |= {entry.position: entry for entry in _steps(connection, key, below, limit)}
+        return [found[position] for position in sorted(found, reverse=True)[:limit]]
 
 
-def history(
-    connection: apsw.Connection, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
-) -> list[HistoryEntry] | None:
-    key, below = (tenant_id, pack_uuid(document_id)), below or _NEWEST
-    if not rows(connection, "SELECT 1 FROM document WHERE tenant_id = ? AND external_id = ?", key):
-        return None
-    found = {entry.position: entry for entry in _of_log(connection, key, below, limit)}
-    found |= {entry.position: entry for entry in _of_steps(connection, key, below, limit)}
-    return [found[position] for position in sorted(found, reverse=True)[:limit]]
-
-
-def _of_log(
+def _events(
     connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
 ) -> Iterable[HistoryEntry]:
     events = rows(
@@ -88,7 +79,7 @@ def _of_log(
         yield HistoryEntry(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step)
 
 
-def _of_steps(
+def _steps(
     connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
 ) -> Iterable[HistoryEntry]:
     steps = rows(
@@ -115,8 +106,29 @@ def _name(caller: int | None, name: str | None) -> str | None:
     return OPERATOR_NAME if caller == OPERATOR_NUMBER else name
 
 
+def write(connection: apsw.Connection, steps: Sequence[KeptStep]) -> None:
+    if not steps:
+        return
+    connection.executemany(
+        "INSERT INTO step (tenant_id, document_id, sequence, at, event_id, caller, step) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                kept.tenant_id,
+                pack_uuid(kept.document_id),
+                kept.sequence,
+                kept.at,
+                None if kept.event_id is None else pack_uuid(kept.event_id),
+                kept.caller,
+                pack_step(kept.step),
+            )
+            for kept in steps
+        ],
+    )
+
+
 def prune(connection: apsw.Connection, tenant_id: int, end: int) -> None:
-    """Forget the steps of documents whose deletion is below `end`, before that is removed: those up to it."""
+    """Remove the steps of documents that were deleted by an event below `end`; to be called before that event itself is
+    removed."""
     connection.execute(
         "DELETE FROM step WHERE number IN (SELECT s.number FROM event e CROSS JOIN step s"
         " ON s.tenant_id = e.tenant_id AND s.document_id = e.document_id AND s.sequence <= e.sequence"

@@ -10,30 +10,27 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 import apsw
 from msgspec.structs import astuple
 
-from signalpost.commands.overlay import Command, VersionKey
+from signalpost.commands.overlay import Command
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.replay import Replay, What
-from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.documents.links import Links
-from signalpost.domain.documents.version import Number, VersionRow
-from signalpost.domain.errors import Stopping, Unavailable
+from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
-from signalpost.runtime.logger import log
 from signalpost.store.sqlite import (
     deliveries,
     delivery,
-    documents,
-    history,
     reads,
     record,
     replays,
     retention,
-    versions,
 )
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.database import check_version, connect, migrate
+from signalpost.store.sqlite.documents import SqliteDocuments
+from signalpost.store.sqlite.history import SqliteHistory
+from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import (
     Attempt,
@@ -41,11 +38,6 @@ from signalpost.store.store import (
     DeliveryPage,
     DeliveryPosition,
     DeliveryView,
-    DocumentFilter,
-    DocumentPage,
-    DocumentPosition,
-    Expiry,
-    HistoryEntry,
     LaneFlush,
     LaneFlushed,
     LaneRow,
@@ -88,7 +80,7 @@ class SqliteStore:
         executors: Executors,
         on_broken: Callable[[BaseException], None],
         vfs: str | None = None,
-        scanned_most: int = reads.MAX_SCANNED,
+        max_scanned: int = reads.MAX_SCANNED,
     ) -> None:
         """Opens the database, and makes or migrates it. Raises StartError."""
         check_version()
@@ -97,19 +89,18 @@ class SqliteStore:
         self._now = now
         self._random_bits = random_bits
         self._executors = executors
-        self._scanned_most = scanned_most
+        self._max_scanned = max_scanned
         connection = connect(path, vfs=vfs)
         migrate(connection, now())
-        self._writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
-        self._readers = [connect(path, read_only=True, vfs=vfs) for _ in range(READERS)]
-        self._closed = False
+        self.writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
+        self.readers = Readers([connect(path, read_only=True, vfs=vfs) for _ in range(READERS)], executors.readers)
+        self.documents = SqliteDocuments(self.readers, max_scanned)
+        self.versions = SqliteVersions(self.readers, self.writer)
+        self.history = SqliteHistory(self.readers)
 
     async def close(self) -> None:
-        self._closed = True
-        await asyncio.to_thread(self._executors.readers.shutdown)
-        for reader in self._readers:
-            reader.close()
-        await self._writer.close()
+        await self.readers.close()
+        await self.writer.close()
         for executor in self._executors:
             await asyncio.to_thread(executor.shutdown)
 
@@ -120,7 +111,7 @@ class SqliteStore:
             return publishing.publish(connection, commands, self._now(), self._random_bits, self._vault, self._links)
 
         try:
-            return await self._writer.run(job)
+            return await self.writer.run(job)
         except Unavailable:
             raise
         except Exception as defect:
@@ -139,39 +130,18 @@ class SqliteStore:
             return Published((unavailable,) * len(commands))
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
-        return await self._writer.run(lambda connection: record.record(connection, flushes))
+        return await self.writer.run(lambda connection: record.record(connection, flushes))
 
     async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
-        return await self._writer.run(lambda connection: retention.prune_log(connection, tenant_id, floor, limit))
+        return await self.writer.run(lambda connection: retention.prune_log(connection, tenant_id, floor, limit))
 
     async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
-        return await self._writer.run(lambda connection: retention.prune_leftovers(connection, now, kept_since, limit))
-
-    async def forget_versions(self, keys: Sequence[VersionKey]) -> None:
-        await self._writer.run(lambda connection: versions.forget(connection, keys))
+        return await self.writer.run(lambda connection: retention.prune_leftovers(connection, now, kept_since, limit))
 
     # --- Reading ------------------------------------------------------------------------------------------------------
 
     async def _read(self, query: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def run() -> T:
-            connection = self._readers.pop()
-            try:
-                connection.execute("BEGIN")  # one snapshot for all that a query reads
-                return query(connection, *args, **kwargs)
-            finally:
-                if connection.in_transaction:  # an I/O error has ended it already
-                    connection.execute("ROLLBACK")
-                self._readers.append(connection)
-
-        if self._closed:
-            raise Stopping
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._executors.readers, run)
-        except apsw.BusyError:
-            raise Unavailable("The database is busy: repeat the request.") from None
-        except apsw.IOError as error:
-            log.error("the database could not be read", error=str(error))
-            raise Unavailable("The disk could not be read: repeat the request in a moment.") from None
+        return await self.readers.run(lambda connection: query(connection, *args, **kwargs))
 
     async def load(self) -> Loaded:
         await self._read(publishing.check_key, self._vault)
@@ -195,38 +165,13 @@ class SqliteStore:
     async def feed(
         self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
     ) -> tuple[list[Event], int]:
-        return await self._read(reads.feed, tenant_id, after, types, document_id, limit, self._scanned_most)
+        return await self._read(reads.feed, tenant_id, after, types, document_id, limit, self._max_scanned)
 
     async def floor(self, tenant_id: int) -> int:
         return await self._read(reads.floor, tenant_id)
 
     async def sequence_at(self, tenant_id: int, at: int) -> int:
         return await self._read(reads.sequence_at, tenant_id, at)
-
-    async def document(self, tenant_id: int, external_id: str) -> DocumentRow | None:
-        return await self._read(documents.document, tenant_id, external_id)
-
-    async def documents(
-        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
-    ) -> DocumentPage:
-        return await self._read(documents.documents, tenant_id, wanted, below, limit, self._scanned_most)
-
-    async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:
-        return await self._read(documents.expiring, after, limit)
-
-    async def history(
-        self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
-    ) -> list[HistoryEntry] | None:
-        return await self._read(history.history, tenant_id, document_id, below, limit)
-
-    async def version(self, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
-        return await self._read(versions.version, tenant_id, document_id, number)
-
-    async def versions(self, tenant_id: int, document_id: str, below: Number | None, limit: int) -> list[VersionRow]:
-        return await self._read(versions.versions, tenant_id, document_id, below, limit)
-
-    async def versions_deleted(self, before: int, limit: int) -> list[tuple[int, VersionRow]]:
-        return await self._read(versions.deleted, before, limit)
 
     async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
         return await self._read(reads.subscriptions, tenant_id, below, limit, self._vault)
@@ -243,7 +188,7 @@ class SqliteStore:
         limit: int,
     ) -> DeliveryPage:
         return await self._read(
-            deliveries.deliveries, tenant_id, subscriptions, wanted, below, limit, self._scanned_most
+            deliveries.deliveries, tenant_id, subscriptions, wanted, below, limit, self._max_scanned
         )
 
     async def delivery(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:

@@ -1,4 +1,4 @@
-"""Versions that the gateway keeps: written with a batch, read by number, listed, and forgotten once their files are
+"""Versions of documents: written with a batch of changes, read by number, listed, and removed once their files are
 gone."""
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,33 +9,60 @@ from signalpost.commands.overlay import VersionKey
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import Number, StoredFile, VersionRow
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.database import rows, rows_of_many
+from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.writer import Writer, writing
 
 _COLUMNS = "document_id, number, file, size, sha256, content_type, created_at, created_by, published_as, deleted_at"
 
 
-def version(connection: apsw.Connection, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
-    statement = f"SELECT {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?"  # noqa: S608
-    for columns in rows(connection, statement, (tenant_id, pack_uuid(document_id), pack_number(number))):
-        return _row(*columns)
-    return None
+class SqliteVersions:
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
+        self._writer = writer
+
+    @reading
+    def get(self, connection: apsw.Connection, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
+        return read(connection, [(tenant_id, document_id, number)]).get((tenant_id, document_id, number))
+
+    @reading
+    def page(
+        self, connection: apsw.Connection, tenant_id: int, document_id: str, below: Number | None, limit: int
+    ) -> list[VersionRow]:
+        found = rows(
+            connection,
+            f"SELECT {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number < ?"  # noqa: S608
+            " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?",
+            (tenant_id, pack_uuid(document_id), 2**63 - 1 if below is None else pack_number(below), limit),
+        )
+        return [_row(*columns) for columns in found]
+
+    @reading
+    def deleted(self, connection: apsw.Connection, before: int, limit: int) -> list[tuple[int, VersionRow]]:
+        found = rows(
+            connection,
+            f"SELECT tenant_id, {_COLUMNS} FROM version WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",  # noqa: S608
+            (before, limit),
+        )
+        return [(tenant_id, _row(*columns)) for tenant_id, *columns in found]
+
+    @writing
+    def forget(self, connection: apsw.Connection, keys: Sequence[VersionKey]) -> None:
+        connection.executemany(
+            "DELETE FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",
+            [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
+        )
 
 
 def read(connection: apsw.Connection, keys: Iterable[VersionKey]) -> dict[VersionKey, VersionRow]:
-    found = {key: version(connection, *key) for key in keys}
-    return {key: row for key, row in found.items() if row is not None}
-
-
-def versions(
-    connection: apsw.Connection, tenant_id: int, document_id: str, below: Number | None, limit: int
-) -> list[VersionRow]:
-    found = rows(
+    """The versions with these keys, as far as there are any."""
+    found = rows_of_many(
         connection,
-        f"SELECT {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number < ?"  # noqa: S608
-        " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?",
-        (tenant_id, pack_uuid(document_id), 2**63 - 1 if below is None else pack_number(below), limit),
+        f"SELECT tenant_id, {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",  # noqa: S608
+        [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
     )
-    return [_row(*columns) for columns in found]
+    versions = [(tenant_id, _row(*columns)) for tenant_id, *columns in found]
+    return {(tenant_id, row.document_id, row.number): row for tenant_id, row in versions}
 
 
 def write(connection: apsw.Connection, changed: Mapping[VersionKey, VersionRow]) -> None:
@@ -61,11 +88,8 @@ def write(connection: apsw.Connection, changed: Mapping[VersionKey, VersionRow])
     )
 
 
-# --- After a document's deletion --------------------------------------------------------------------------------------
-
-
 def delete(connection: apsw.Connection, tombstones: Iterable[tuple[int, DocumentRow]]) -> None:
-    """Mark the versions of documents that were deleted, so that their files go in time."""
+    """Mark the versions of documents that were deleted, so that their files are removed later."""
     connection.executemany(
         "UPDATE version SET deleted_at = ?"
         " WHERE tenant_id = ? AND document_id = ? AND number <= ? AND deleted_at IS NULL",
@@ -74,22 +98,6 @@ def delete(connection: apsw.Connection, tombstones: Iterable[tuple[int, Document
             for tenant_id, row in tombstones
             if row.last_number is not None
         ],
-    )
-
-
-def deleted(connection: apsw.Connection, before: int, limit: int) -> list[tuple[int, VersionRow]]:
-    found = rows(
-        connection,
-        f"SELECT tenant_id, {_COLUMNS} FROM version WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",  # noqa: S608
-        (before, limit),
-    )
-    return [(columns[0], _row(*columns[1:])) for columns in found]
-
-
-def forget(connection: apsw.Connection, keys: Sequence[VersionKey]) -> None:
-    connection.executemany(
-        "DELETE FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",
-        [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
     )
 
 

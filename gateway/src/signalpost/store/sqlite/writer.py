@@ -14,9 +14,10 @@ between two transactions, once the thread has left it little to do.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import apsw
 
@@ -29,6 +30,7 @@ START_OVER_AFTER = 8_000
 SHORT_PASS = 2_000
 """Pages of 4 KiB that the writer copies back itself in a few milliseconds."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Job = Callable[[apsw.Connection], Any]
 
@@ -185,3 +187,23 @@ def _as_told(error: Exception) -> Exception:
     if isinstance(error, apsw.BusyError):
         return Unavailable("The database is in use by another program: nothing was changed.")
     return error
+
+
+class HasWriter(Protocol):
+    _writer: Writer
+
+
+S = TypeVar("S", bound=HasWriter)
+
+
+def writing(
+    change: Callable[Concatenate[S, apsw.Connection, P], T],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
+    """An asynchronous method of one that holds SQL. The method gets the writer's connection, inside its transaction, as
+    its first argument; the caller awaits it without one, and has its result once that is durable."""
+
+    @wraps(change)
+    async def write(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._writer.run(lambda connection: change(self, connection, *args, **kwargs))
+
+    return write

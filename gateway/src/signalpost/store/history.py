@@ -1,0 +1,30 @@
+"""The history of documents: who did what, and when."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from signalpost.domain.documents.history import HistoryPosition, Step
+
+
+class HistoryEntry(Struct, frozen=True):
+    """One thing that was done to a document."""
+
+    position: HistoryPosition
+    at: int
+    event_id: str | None
+    """None where no event was made."""
+    event_type: int | None
+    """An `EventType`'s value; None where no event was made."""
+    caller: str | None
+    """The name of the API key that asked for it; None where the gateway itself did it or the key is not known."""
+    step: Step
+
+
+class HistoryStore(Protocol):
+    async def page(
+        self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
+    ) -> list[HistoryEntry] | None:
+        """What was done to a document, newest first, also where it was deleted. Returns None if there never was such a
+        document. The position of the last entry is the `below` of the next page."""
+        ...

@@ -1,0 +1,76 @@
+"""The connections that read. Each query runs on a thread and sees one snapshot of the database from its first statement
+to its last.
+
+`@reading` makes an asynchronous method of one that holds SQL: the method gets a connection as its first argument, the
+caller awaits it without one.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Executor
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import apsw
+
+from signalpost.domain.errors import Stopping, Unavailable
+from signalpost.runtime.logger import log
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Readers:
+    """Queries wait for one of the executor's threads; there must be a connection for each of these."""
+
+    def __init__(self, connections: Sequence[apsw.Connection], executor: Executor) -> None:
+        self.connections = tuple(connections)
+        self._idle = [*connections]
+        self._executor = executor
+        self._closed = False
+
+    async def run(self, query: Callable[[apsw.Connection], T]) -> T:
+        """What the query returns. Raises Unavailable where the database cannot be read now."""
+        if self._closed:
+            raise Stopping
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._in_snapshot, query)
+        except apsw.BusyError:
+            raise Unavailable("The database is busy: repeat the request.") from None
+        except apsw.IOError as error:
+            log.error("the database could not be read", error=str(error))
+            raise Unavailable("The disk could not be read: repeat the request in a moment.") from None
+
+    def _in_snapshot(self, query: Callable[[apsw.Connection], T]) -> T:
+        connection = self._idle.pop()
+        try:
+            connection.execute("BEGIN")
+            return query(connection)
+        finally:
+            if connection.in_transaction:  # an I/O error has ended it already
+                connection.execute("ROLLBACK")
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Let running queries end, and refuse further ones."""
+        self._closed = True
+        await asyncio.to_thread(self._executor.shutdown)
+        for connection in self.connections:
+            connection.close()
+
+
+class HasReaders(Protocol):
+    _readers: Readers
+
+
+S = TypeVar("S", bound=HasReaders)
+
+
+def reading(
+    query: Callable[Concatenate[S, apsw.Connection, P], T],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
+    @wraps(query)
+    async def read(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._readers.run(lambda connection: query(self, connection, *args, **kwargs))
+
+    return read
