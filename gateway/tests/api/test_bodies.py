@@ -52,7 +52,7 @@ def test_a_body_that_cannot_be_read_is_refused_by_every_call(
     world: "World", call: tuple[str, str], body: bytes, code: str
 ) -> None:
     problem = world.refuses(*call, body, status=400, at=("",), code=code)
-    assert problem["title"] == "The request cannot be read"
+    assert problem["title"] == "Bad request"
     assert problem["errors"][0]["detail"] == problem["detail"]
 
 

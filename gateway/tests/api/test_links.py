@@ -148,7 +148,7 @@ def test_whatever_is_wrong_with_a_link_the_answer_is_the_same(archive: Archive) 
     ]
     assert archive.follow(own.link(linked)).body == PDF, "the key is the right one"
     assert all(each == told[0] for each in told)
-    assert told[0]["detail"].startswith("Download links work for 15 minutes")
+    assert told[0]["detail"].startswith("A download link works for 15 minutes")
 
 
 def test_a_link_serves_ranges_and_heads_as_a_download_with_a_key_does(archive: Archive) -> None:

@@ -6,24 +6,24 @@
     │   ├── Unauthenticated    no key, or none that is known
     │   ├── Forbidden          a key that may not do this
     │   ├── LinkRefused        a download link that does not work
-    │   ├── NotFound           nothing is there
-    │   ├── MethodNotAllowed   something is there, but it does not take this method
-    │   ├── Conflict           the state of what is there does not allow it
-    │   ├── Gone               it was there, and is no longer kept
-    │   ├── PreconditionFailed it has changed since the caller read it
+    │   ├── NotFound           there is no such resource
+    │   ├── MethodNotAllowed   the resource does not take this method
+    │   ├── Conflict           the resource's state does not allow the change
+    │   ├── Gone               the resource is no longer kept
+    │   ├── PreconditionFailed the resource has changed since the caller read it
     │   ├── TooLarge           a body above the limit
     │   ├── UnsupportedMedia   a body of another type
-    │   ├── NoSuchRange        a range outside of what is there
-    │   ├── Invalid            bad fields, with every one of them
-    │   ├── TooMany            too many requests, with when to come again
+    │   ├── NoSuchRange        a range outside the file
+    │   ├── Invalid            bad fields; it names every one of them
+    │   ├── TooMany            too many requests; it says when to retry
     │   └── HeadTooLarge       a request head above the limit
-    ├── Unavailable            us, for now; repeating the request is safe
-    │   ├── Stopping           this process takes no more requests
+    ├── Unavailable            the gateway, for now; repeating the request is safe
+    │   ├── Stopping           the gateway is shutting down
     │   ├── TooManyConnections the request was not read
     │   ├── DiskNearlyFull     nothing was changed
     │   └── OutcomeUnknown     the change may or may not have been made
-    └── StartError             the operator's: a data directory in use, a database of another program
-        └── WrongSetting       a setting whose value cannot be meant
+    └── StartError             the operator: a data directory in use, a database of another program
+        └── WrongSetting       a setting with an invalid value
 
 Messages tell the reader what to do; none carries a secret. How an error is told over HTTP is up to the API
 (`api/http/problems.py`).
@@ -43,11 +43,11 @@ class FieldError(Struct, frozen=True):
 
 
 class SignalpostError(Exception):
-    """Anything that Signalpost reports on purpose."""
+    """The root of every error that Signalpost reports on purpose."""
 
 
 class CallerError(SignalpostError):
-    """The request cannot be done as it is. `code` is stable; `detail` is for people."""
+    """The request cannot be carried out as it is. `code` is stable; `detail` tells people what to change."""
 
     def __init__(self, code: str, detail: str, **members: object) -> None:
         super().__init__(detail)
@@ -70,21 +70,23 @@ class Forbidden(CallerError):
 
 
 class LinkRefused(CallerError):
-    """The same whatever is wrong with the link: it tells nothing of what there is."""
+    """A download link is malformed, expired or leads nowhere.
+
+    The answer is the same in all three cases, so that guessing links reveals nothing."""
 
     def __init__(self) -> None:
         super().__init__(
             "link_refused",
-            "Download links work for 15 minutes, and only as they are. Ask for a new one where it came from.",
+            "A download link works for 15 minutes and only unchanged. Get a new one where this one came from.",
         )
 
 
 class NotFound(CallerError):
-    """There is nothing under this name, as far as the caller may know."""
+    """There is no such resource, as far as the caller may know."""
 
 
 class MethodNotAllowed(CallerError):
-    """`allow` are the methods that the path takes."""
+    """The path does not take this method. `allow` lists the methods that it takes."""
 
     def __init__(self, allow: Sequence[str]) -> None:
         super().__init__("method_not_allowed", f"This path takes {', '.join(allow)}.", allow=list(allow))
@@ -92,15 +94,15 @@ class MethodNotAllowed(CallerError):
 
 
 class Conflict(CallerError):
-    """The state of what is there does not allow this."""
+    """The resource's state does not allow the change."""
 
 
 class Gone(CallerError):
-    """It was there once and is no longer kept."""
+    """The resource existed and is no longer kept."""
 
 
 class PreconditionFailed(CallerError):
-    """It changed since the caller read it (`If-Match`)."""
+    """The resource changed since the caller read it (`If-Match`)."""
 
 
 class TooLarge(CallerError):
@@ -112,15 +114,15 @@ class UnsupportedMedia(CallerError):
 
 
 class NoSuchRange(CallerError):
-    """`size` is what the whole has."""
+    """No byte of the requested range exists. `size` is the size of the whole file in bytes."""
 
     def __init__(self, size: int) -> None:
-        super().__init__("no_such_range", f"It has {size} bytes; none of them are in this range.")
+        super().__init__("no_such_range", f"The file has {size} bytes; this range lies outside them.")
         self.size = size
 
 
 class Invalid(CallerError):
-    """Parsed, but some fields are wrong; names every one of them, up to a number that a person can read."""
+    """The request was parsed, but some fields are wrong. Names every bad field, up to `MAX_NAMED`."""
 
     MAX_NAMED = 100
 
@@ -131,7 +133,7 @@ class Invalid(CallerError):
 
 
 class TooMany(CallerError):
-    """`retry_after` is in seconds."""
+    """Too many requests are waiting already. `retry_after` is in seconds."""
 
     def __init__(self, code: str, detail: str, retry_after: int) -> None:
         super().__init__(code, detail)
@@ -143,7 +145,7 @@ class HeadTooLarge(CallerError):
 
 
 class Unavailable(SignalpostError):
-    """Signalpost cannot do it now. `retry_after` is in seconds."""
+    """The gateway cannot carry out the request now. `retry_after` is in seconds."""
 
     code = "unavailable"
 
@@ -154,7 +156,7 @@ class Unavailable(SignalpostError):
 
 
 class Stopping(Unavailable):
-    """This gateway takes nothing any more; another, or the same one later, will."""
+    """The gateway is shutting down and accepts no more requests."""
 
     code = "stopping"
 
@@ -163,36 +165,35 @@ class Stopping(Unavailable):
 
 
 class TooManyConnections(Unavailable):
-    """Every connection that there may be is taken."""
+    """The gateway has reached `MAX_CONNECTIONS`."""
 
     code = "too_many_connections"
 
     def __init__(self) -> None:
-        super().__init__("Signalpost has as many connections as it takes. Close some, or come again later.")
+        super().__init__("Too many connections. Close idle ones or retry later.")
 
 
 class DiskNearlyFull(Unavailable):
-    """What would make the log grow is refused until there is space again."""
+    """Changes that would make the log grow are refused until there is disk space again."""
 
     code = "disk_nearly_full"
 
     def __init__(self) -> None:
         super().__init__(
-            "Signalpost's disk is nearly full: nothing was changed. Repeat the request later; its operator must free "
-            "some space.",
+            "The gateway's disk is nearly full: nothing was changed. Its operator must free space. Retry later.",
             retry_after=30,
         )
 
 
 class OutcomeUnknown(Unavailable):
-    """The commit may or may not have taken place: repeat with the same `Idempotency-Key`."""
+    """The commit may or may not have taken place. Repeating with the same `Idempotency-Key` is safe."""
 
     code = "outcome_unknown"
 
 
 class StartError(SignalpostError):
-    """Signalpost cannot start as it was told to; the message says what to change."""
+    """The gateway cannot start as configured. The message says what to change."""
 
 
 class WrongSetting(StartError):
-    """Settings cannot have the values that they were given; the message names each, and what it can have."""
+    """Settings have invalid values. The message names each of them and the values that it accepts."""

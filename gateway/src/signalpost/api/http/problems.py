@@ -40,23 +40,23 @@ class ProblemType(NamedTuple):
 
 
 CALLER_PROBLEMS: Final[Mapping[type[CallerError], ProblemType]] = {
-    Unparseable: ProblemType(400, "The request cannot be read"),
-    Unauthenticated: ProblemType(401, "No valid key"),
-    Forbidden: ProblemType(403, "The key's role does not allow this"),
-    LinkRefused: ProblemType(403, "This link does not work"),
+    Unparseable: ProblemType(400, "Bad request"),
+    Unauthenticated: ProblemType(401, "Unauthorized"),
+    Forbidden: ProblemType(403, "Forbidden"),
+    LinkRefused: ProblemType(403, "Invalid or expired link"),
     NotFound: ProblemType(404, "Not found"),
     MethodNotAllowed: ProblemType(405, "Method not allowed"),
     Conflict: ProblemType(409, "Conflict"),
-    Gone: ProblemType(410, "No longer kept"),
+    Gone: ProblemType(410, "Gone"),
     PreconditionFailed: ProblemType(412, "Precondition failed"),
-    TooLarge: ProblemType(413, "The body is too large"),
+    TooLarge: ProblemType(413, "Content too large"),
     UnsupportedMedia: ProblemType(415, "Unsupported media type"),
     NoSuchRange: ProblemType(416, "Range not satisfiable"),
-    Invalid: ProblemType(422, "Some fields are invalid"),
+    Invalid: ProblemType(422, "Invalid fields"),
     TooMany: ProblemType(429, "Too many requests"),
-    HeadTooLarge: ProblemType(431, "The head of the request is too large"),
+    HeadTooLarge: ProblemType(431, "Request header fields too large"),
 }
-UNAVAILABLE: Final = ProblemType(503, "Not available now")
+UNAVAILABLE: Final = ProblemType(503, "Service unavailable")
 DEFECT: Final = ProblemType(500, "Internal error")
 
 
@@ -72,7 +72,7 @@ def problem_document(error: BaseException, request_id: str) -> dict[str, Any]:
         return _document(CALLER_PROBLEMS[type(error)], error.code, error.detail, request_id, **error.members)
     if isinstance(error, Unavailable):
         return _document(UNAVAILABLE, error.code, error.detail, request_id)
-    detail = "Something went wrong on our side. Tell the operator this request's id."
+    detail = "The gateway failed to handle this request. Give its operator the requestId."
     return _document(DEFECT, "internal_error", detail, request_id)
 
 

@@ -153,7 +153,9 @@ ROUTES = (
         idempotent=True,
         replies={
             201: Reply(
-                "The document; `documentCreated` is on its way.", Document, ("etag", "location", "signalpost-event")
+                "The document. A `documentCreated` event will be delivered.",
+                Document,
+                ("etag", "location", "signalpost-event"),
             )
         },
         example=Example(_NEW),
@@ -171,12 +173,12 @@ ROUTES = (
             "referenceId": fields.text(),
             "ownerEmail": fields.email,
             "updatedAfter": moment.described(
-                "Only documents that changed after this moment; the last changed come first then."
+                "Only documents that changed after this moment, most recently changed first."
             ),
             "limit": LIMIT,
             "cursor": cursor(parts=2),
         },
-        replies={200: Reply("A page, the last created first; it may be short and still have a `next`.", DocumentPage)},
+        replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DocumentPage)},
         example=Example(query={"status": "approved", "limit": "10"}),
     ),
     Route(
@@ -202,7 +204,7 @@ ROUTES = (
         idempotent=True,
         replies={
             200: Reply(
-                "The document; `documentUpdated` is on its way if anything changed.",
+                "The document. If anything changed, a `documentUpdated` event will be delivered.",
                 Document,
                 ("etag", "signalpost-event"),
             )
@@ -214,12 +216,12 @@ ROUTES = (
         name="import_document",
         method="PUT",
         path=_PATH,
-        summary="Import a whole snapshot of a document that another system keeps",
+        summary="Import a snapshot of a document that another system keeps",
         roles=OPERATOR,
         handler=put,
         query={
             "sourceVersion": integer(0, 2**63 - 1).described(
-                "The source's own number of this state: an older one changes nothing."
+                "The source system's version number of this snapshot. An older one changes nothing."
             )
         },
         body=Body(document.SNAPSHOT, document.SNAPSHOT_REQUIRED),
@@ -228,7 +230,7 @@ ROUTES = (
         replies={
             200: Reply("The document as it is now.", Document, ("etag", "signalpost-changed", "signalpost-event")),
             201: Reply(
-                "The document, which was not there before.",
+                "The document, which did not exist before.",
                 Document,
                 ("etag", "signalpost-changed", "signalpost-event"),
             ),
@@ -245,7 +247,7 @@ ROUTES = (
         handler=delete,
         conditional=True,
         idempotent=True,
-        replies={204: Reply("Deleted; `documentDeleted` is on its way.", headers=("signalpost-event",))},
+        replies={204: Reply("Deleted. A `documentDeleted` event will be delivered.", headers=("signalpost-event",))},
         errors=(NotFound,),
         example=Example(),
     ),

@@ -71,7 +71,7 @@ ROUTES = (
         summary="Read an event",
         roles=OPERATOR,
         handler=read,
-        replies={200: Reply("The event, as it is sent.", LogEntry)},
+        replies={200: Reply("The event as it is sent to endpoints.", LogEntry)},
         errors=(NotFound,),
         example=Example(),
     ),

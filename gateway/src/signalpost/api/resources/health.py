@@ -23,15 +23,18 @@ ROUTES = (
     OpenRoute(
         name="read_liveness",
         path="/health/live",
-        summary="Whether the process runs",
+        summary="Whether the process is running",
         handler=live,
-        replies={200: Reply("It runs.", Liveness)},
+        replies={200: Reply("The process is running.", Liveness)},
     ),
     OpenRoute(
         name="read_readiness",
         path="/health/ready",
-        summary="Whether it can do its work",
+        summary="Whether the gateway can do its work",
         handler=ready,
-        replies={200: Reply("It can.", Readiness), 503: Reply("It cannot; `trouble` says why.", Readiness)},
+        replies={
+            200: Reply("The gateway is ready.", Readiness),
+            503: Reply("Not ready; `trouble` says why.", Readiness),
+        },
     ),
 )

@@ -217,14 +217,16 @@ def _encoded(line: ImportedLine) -> bytes:
 
 _LINE: Final = {
     **document.SNAPSHOT,
-    "sourceVersion": fields.whole_number(0, 2**63 - 1).described("The source's own number of this state."),
+    "sourceVersion": fields.whole_number(0, 2**63 - 1).described(
+        "The source system's version number of this snapshot."
+    ),
 }
 _REQUIRED: Final = (*document.SNAPSHOT_REQUIRED, "externalId")
 _BODY: Final = Body(_LINE, _REQUIRED, optional=True, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
 
 _REPLY: Final = (
-    "A line for each line, in order, as they are committed. If it cannot go on, its last line is a problem that tells"
-    " why and from which line on to repeat."
+    "One line for each line of the request, in order, as they are committed. If the import cannot go on, the last line"
+    " is a problem that says why, and its number is the line to repeat from."
 )
 
 ROUTES = (
@@ -232,7 +234,7 @@ ROUTES = (
         name="import_documents",
         method="POST",
         path="/v1/documents/import",
-        summary="Import many snapshots: one JSON object a line in, one answer a line out",
+        summary="Import many documents: one JSON object per line in, one result per line out",
         roles=OPERATOR,
         handler=import_many,
         body=_BODY,

@@ -45,8 +45,8 @@ async def metrics(services: Services, _request: Request) -> Answer:
         *_work(engine),
         *_requests(services.requests),
         *_standing(engine, overview),
-        _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that an active subscription has yet to "
-               "be sent for the first time; what waits behind others of its document is left out.",
+        _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
+               "subscription, leaving out events that wait behind others of their document.",
                await engine.pending_seconds(overview)),
     ]  # fmt: skip
     text = await asyncio.to_thread(_text, families, services.database)
@@ -58,14 +58,14 @@ def _work(engine: Engine) -> Iterator[Metric]:
     events = {EventType(number).wire: count for number, count in counts.events.items()}
     yield _counters("signalpost_events", "Events committed to the log.", "type", events)
     attempts = {str(failure or "delivered"): count for failure, count in counts.attempts.items()}
-    yield _counters("signalpost_attempts", "Attempts to deliver that ended, by what came of them.", "outcome", attempts)
+    yield _counters("signalpost_attempts", "Delivery attempts that ended, by outcome.", "outcome", attempts)
     yield CounterMetricFamily(
         "signalpost_subscriptions_disabled", "Subscriptions disabled because their endpoints had failed for days.",
         counts.disabled,
     )  # fmt: skip
-    yield _histogram("signalpost_attempt_seconds", "How long attempts to deliver took.", counts.attempt_seconds)
-    yield _histogram("signalpost_commit_seconds", "How long batches of changes took to commit.", counts.commit_seconds)
-    yield _histogram("signalpost_record_seconds", "How long batches of results took to record.", counts.record_seconds)
+    yield _histogram("signalpost_attempt_seconds", "Duration of delivery attempts.", counts.attempt_seconds)
+    yield _histogram("signalpost_commit_seconds", "Time to commit a batch of changes.", counts.commit_seconds)
+    yield _histogram("signalpost_record_seconds", "Time to record a batch of delivery results.", counts.record_seconds)
 
 
 def _requests(requests: RequestCounts) -> Iterator[Metric]:
@@ -77,7 +77,7 @@ def _requests(requests: RequestCounts) -> Iterator[Metric]:
     yield answers
     seconds = HistogramMetricFamily(
         "signalpost_request_seconds",
-        "How long it took until the answer to a request began.",
+        "Time until the answer to a request began.",
         labels=("method", "route"),
     )
     for labels, histogram in requests.seconds.items():
@@ -86,29 +86,49 @@ def _requests(requests: RequestCounts) -> Iterator[Metric]:
 
 
 def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
-    yield _gauge("signalpost_attempts_in_flight", "Attempts under way.", engine.in_flight)
-    yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded.", engine.unrecorded)
-    yield _gauge("signalpost_commands_waiting", "Changes that wait for their commit to begin.", engine.waiting)
-    yield _gauge("signalpost_recording_failing", "1 while results cannot be recorded.", not engine.is_recording)
-    yield _gauge("signalpost_accepting", "0 while documents are refused to spare the disk.", engine.disk.is_kept)
-    yield _gauge("signalpost_disk_free_bytes", "Free space where the data directory is.", engine.disk.free)
-    yield _gauge("signalpost_log_cache_bytes", "The log's recent end in memory.", engine.cached_bytes)
-    yield _gauge("signalpost_parked_deliveries", "Deliveries in memory that wait for a retry.", overview.parked)
+    yield _gauge("signalpost_attempts_in_flight", "Delivery attempts in flight.", engine.in_flight)
+    yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded yet.", engine.unrecorded)
+    yield _gauge("signalpost_commands_waiting", "Changes that wait to be committed.", engine.waiting)
+    yield _gauge(
+        "signalpost_recording_failing", "1 while delivery results cannot be recorded, else 0.", not engine.is_recording
+    )
+    yield _gauge(
+        "signalpost_accepting",
+        "0 while documents are refused because the disk is nearly full, else 1.",
+        engine.disk.is_kept,
+    )
+    yield _gauge("signalpost_disk_free_bytes", "Free disk space at the data directory.", engine.disk.free)
+    yield _gauge("signalpost_log_cache_bytes", "Memory that caches recent events of the log.", engine.cached_bytes)
+    yield _gauge(
+        "signalpost_parked_deliveries",
+        "Deliveries that wait for a retry, as far as they are in memory.",
+        overview.parked,
+    )
     subscriptions = {state: overview.subscriptions[state] for state in STATES}
-    yield _gauges("signalpost_subscriptions", "Subscriptions by how they do.", "state", subscriptions)
+    yield _gauges("signalpost_subscriptions", "Subscriptions by health.", "state", subscriptions)
     lag = {status: overview.lag[status] for status in STATUSES}
-    yield _gauges("signalpost_lag_events", "Events not yet delivered, parked or given up.", "status", lag)
-    yield _gauges("signalpost_lag_most_events", "The most of them for one subscription.", "status", overview.lag_most)
+    yield _gauges(
+        "signalpost_lag_events",
+        "Events not yet delivered, given up or waiting for a retry, by subscription status.",
+        "status",
+        lag,
+    )
+    yield _gauges(
+        "signalpost_lag_most_events",
+        "The largest lag of one subscription, by status.",
+        "status",
+        overview.lag_most,
+    )
     yield InfoMetricFamily(
-        "signalpost_build", "What runs.", {"version": VERSION, "python": platform.python_version()}
+        "signalpost_build", "The running version.", {"version": VERSION, "python": platform.python_version()}
     )  # fmt: skip
 
 
 def _text(families: Iterable[Metric], database: Path) -> bytes:
     wal = database.with_name(database.name + "-wal")
     files = [
-        _gauge("signalpost_database_bytes", "The database file.", _size(database)),
-        _gauge("signalpost_wal_bytes", "The database's write-ahead log.", _size(wal)),
+        _gauge("signalpost_database_bytes", "Size of the database file.", _size(database)),
+        _gauge("signalpost_wal_bytes", "Size of the database's write-ahead log.", _size(wal)),
     ]
     return generate_latest(_Collected([*families, *files, *_process.collect()]))
 
@@ -159,7 +179,7 @@ ROUTES = (
     OpenRoute(
         name="read_metrics",
         path="/metrics",
-        summary="What was counted, for Prometheus",
+        summary="Metrics for Prometheus",
         handler=metrics,
         replies={200: Reply("Metrics in the text format of Prometheus.", str, media_type="text/plain")},
     ),

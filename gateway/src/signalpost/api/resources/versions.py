@@ -176,7 +176,7 @@ _FILE_HEADERS: Final = (
 )  # fmt: skip
 _FILE_REPLIES: Final = {
     200: Reply("The file.", Binary, _FILE_HEADERS),
-    206: Reply("The range of it that was asked for.", Binary, (*_FILE_HEADERS, "content-range")),
+    206: Reply("The requested byte range of the file.", Binary, (*_FILE_HEADERS, "content-range")),
 }
 _MADE: Final = ("etag", "location", "signalpost-event")
 
@@ -191,7 +191,7 @@ ROUTES = (
         body=_BODY,
         conditional=True,
         idempotent=True,
-        replies={201: Reply("The version; `documentUpdated` is on its way.", Number, _MADE)},
+        replies={201: Reply("The version. A `documentUpdated` event will be delivered.", Number, _MADE)},
         errors=(NotFound,),
         example=Example({"file": "@contract.pdf", "publish": "true"}),
     ),
@@ -203,7 +203,7 @@ ROUTES = (
         roles=OPERATOR,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor(parts=2)},
-        replies={200: Reply("A page, the highest number first, with links that work for 15 minutes.", VersionPage)},
+        replies={200: Reply("A page, highest number first. Download links are valid for 15 minutes.", VersionPage)},
         errors=(NotFound,),
         example=Example(query={"limit": "10"}),
     ),
@@ -216,7 +216,7 @@ ROUTES = (
         handler=publish,
         conditional=True,
         idempotent=True,
-        replies={201: Reply("The version that it was published as; `documentUpdated` is on its way.", Number, _MADE)},
+        replies={201: Reply("The published version. A `documentUpdated` event will be delivered.", Number, _MADE)},
         errors=(NotFound, Conflict),
         example=Example(),
     ),
@@ -224,7 +224,7 @@ ROUTES = (
         name="download_version",
         method="GET",
         path=_VERSIONS + "/{number}/file",
-        summary="Download the file of a version",
+        summary="Download a version's file",
         roles=OPERATOR,
         handler=download,
         replies=_FILE_REPLIES,
@@ -236,11 +236,14 @@ LINK_ROUTES = (
     OpenRoute(
         name="follow_link",
         path=PATH + "{token}",
-        summary="Download a file by a link, which works for 15 minutes",
+        summary="Download a file by its link, which is valid for 15 minutes",
         handler=follow_link,
         replies={
             **_FILE_REPLIES,
-            302: Reply("It is to be had at `location`, for some seconds.", headers=("location",)),
+            302: Reply(
+                "Redirect to the storage service. The address in `location` is valid for some seconds.",
+                headers=("location",),
+            ),
         },
         errors=(LinkRefused, NoSuchRange),
     ),

@@ -61,7 +61,7 @@ def _call(path: str, method: str, context: Mapping[str, Any], schemas: Mapping[s
         (
             f'<details><summary><span class="method">{method.upper()}</span><code>{escape(path)}</code>',
             f'<span class="what">{escape(context["summary"])}</span></summary><div id="{anchor}">',
-            f"<p>{_prose(context.get('description', 'For anyone, without a key.'))}</p>",
+            f"<p>{_prose(context.get('description', 'Needs no key.'))}</p>",
             *_parameters(context.get("parameters", ())),
             *_body(context.get("requestBody"), schemas),
             "<h4>Try it</h4><pre>",

@@ -29,9 +29,9 @@ from signalpost.domain.errors import (
 from signalpost.domain.fields import object_schema
 
 ABOUT = """\
-Documents come in, every change of one becomes an event, and each event is POSTed, signed, to every endpoint that
-subscribed. What was answered 2xx is durable. Errors are RFC 9457 problems; lists answer `data` and `next`, newest
-first, and a page may be short and still have a `next`."""
+Signalpost takes documents in, turns every change of one into an event, and POSTs each event, signed, to every
+subscribed endpoint. A change that was answered 2xx is durable. Errors are RFC 9457 problems. Lists answer `data` and
+`next`, newest first; a page may be short and still have a `next`."""
 _REF = "#/components/schemas/{name}"
 _WORDS: Mapping[str, Iterable[str]] = {
     "EventType": tuple(event.BY_WIRE),
@@ -47,17 +47,18 @@ _BYTES: Mapping[str, Any] = {
     media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in ("application/octet-stream", "*/*")
 }
 """Under the name that generators of clients know, and under that of what it may be."""
-_UNAVAILABLE = "Not available now: repeat it after `retry-after`"
+_UNAVAILABLE = "Service unavailable: repeat the request after `retry-after` seconds"
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
-    "description": "Only if it still has one of these ETags.",
+    "description": "Apply the change only if the resource still has one of these ETags; otherwise answer 412.",
     "schema": {"type": "string"},
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "A repeat with the same key within 24 h gets the first's answer, with `idempotent-replayed: true`.",
+    "description": "Makes a repeat safe. Within 24 hours, a repeated request with this key gets the first answer "
+    "again, with `idempotent-replayed: true`.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 _TENANT = {
@@ -85,7 +86,7 @@ def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[
         "paths": _with_words(paths),
         "components": {
             "schemas": _schemas(every),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `sp_…`."}},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key (`sp_…`)."}},
         },
     }
 
@@ -109,7 +110,7 @@ def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
-        "description": f"For keys with the role {', '.join(sorted(route.roles))}.",
+        "description": f"Requires a key with the role {', '.join(sorted(route.roles))}.",
         "tags": [_tag(route.path)],
         "parameters": _parameters(route),
         "responses": {

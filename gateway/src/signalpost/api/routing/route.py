@@ -89,30 +89,36 @@ class PathParameter(NamedTuple):
 
 
 PATH: Final[Mapping[str, PathParameter]] = {
-    "externalId": PathParameter("The document's id."),
-    "id": PathParameter("Its id."),
-    "eventId": PathParameter("The event's id."),
-    "replayId": PathParameter("The replay's id."),
-    "number": PathParameter("The version's number.", {"type": "string", "pattern": r"^[0-9]{1,10}\.[0-9]{1,10}$"}),
-    "token": PathParameter("What the link ends in.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{92}$"}),
+    "externalId": PathParameter("ID of the document."),
+    "id": PathParameter("ID of the resource."),
+    "eventId": PathParameter("ID of the event."),
+    "replayId": PathParameter("ID of the replay."),
+    "number": PathParameter(
+        "Number of the version, such as `1.0`.", {"type": "string", "pattern": r"^[0-9]{1,10}\.[0-9]{1,10}$"}
+    ),
+    "token": PathParameter(
+        "The signed token that the link ends in.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{92}$"}
+    ),
 }
 """Parameters in paths. What has another form cannot be there."""
 
 RESPONSE_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "etag": _text("Its state, for `If-Match`; of a file its SHA-256, for `If-Range`.", '^"[0-9a-f]+"$'),
-    "location": _text("Its own path; of a file where it is to be had.", "^(/v1/|https?://)"),
-    "content-disposition": _text("The name to save it under.", "^attachment; "),
-    "content-security-policy": _text("It runs nothing.", "^sandbox"),
-    "x-content-type-options": _text("It is what its content type says.", "^nosniff$"),
-    "accept-ranges": _text("Ranges of it can be asked for.", "^bytes$"),
-    "content-range": _text("What of it this is, or how much there is.", r"^bytes (\d+-\d+|\*)/\d+$"),
-    "last-modified": _text("When it was uploaded or published.", " GMT$"),
+    "etag": _text("Version of the resource, for `If-Match`; SHA-256 of a file, for `If-Range`.", '^"[0-9a-f]+"$'),
+    "location": _text("URL of the created resource, or where to download the file.", "^(/v1/|https?://)"),
+    "content-disposition": _text("File name to save the download under.", "^attachment; "),
+    "content-security-policy": _text("Keeps browsers from running anything in the file.", "^sandbox"),
+    "x-content-type-options": _text("Keeps browsers from guessing another content type.", "^nosniff$"),
+    "accept-ranges": _text("Range requests are supported.", "^bytes$"),
+    "content-range": _text(
+        "The byte range returned, or the total size if the range is unsatisfiable.", r"^bytes (\d+-\d+|\*)/\d+$"
+    ),
+    "last-modified": _text("When the version was uploaded or published.", " GMT$"),
     "signalpost-event": {
-        **_text("The id of the event that the change made, if it made one.", "^[0-9a-f-]{36}$"),
+        **_text("ID of the event that the change made, if it made one.", "^[0-9a-f-]{36}$"),
         "required": False,
     },
     "signalpost-changed": _text("`true` if the import changed anything.", "^(true|false)$"),
-    "request-id": _text("Names this call in the gateway's log.", "^[0-9a-f]{16}$"),
-    "retry-after": _text("Seconds.", r"^\d+$"),
-    "www-authenticate": _text("How to send a key.", "^Bearer$"),
+    "request-id": _text("ID of this request in the gateway's log.", "^[0-9a-f]{16}$"),
+    "retry-after": _text("Seconds to wait before repeating the request.", r"^\d+$"),
+    "www-authenticate": _text("The authentication scheme.", "^Bearer$"),
 }

@@ -16,7 +16,7 @@ from signalpost.domain.documents.workflow import ActionName, Decision, Status
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 
-Cursor = Annotated[str | None, Meta(description="Give it as `cursor` for the next page; null at the end.")]
+Cursor = Annotated[str | None, Meta(description="Pass it as `cursor` to get the next page; null on the last page.")]
 DELIVERY_STATUSES = ("pending", "delivered", "retrying", "failed")
 DeliveryStatus = Annotated[str, Meta(extra_json_schema={"enum": list(DELIVERY_STATUSES)})]
 
@@ -45,13 +45,13 @@ class KeptVersion(Shape, frozen=True):
     """A version that the gateway keeps itself."""
 
     number: str
-    published_as: Annotated[str | None, Meta(description="Of a draft: the version that its publication made.")]
-    content_type: Annotated[str, Meta(description="By its content, whatever its sender called it.")]
-    size: Annotated[int, Meta(description="In bytes.")]
+    published_as: Annotated[str | None, Meta(description="For a draft: the version number that it was published as.")]
+    content_type: Annotated[str, Meta(description="Detected from the content, whatever the uploader declared.")]
+    size: Annotated[int, Meta(description="Size in bytes.")]
     sha256: str
     created_at: Timestamp
-    created_by: Annotated[str, Meta(description="The name of the API key that it came with.")]
-    download_url: Annotated[str, Meta(description="Works for 15 minutes.")]
+    created_by: Annotated[str, Meta(description="Name of the API key that uploaded it.")]
+    download_url: Annotated[str, Meta(description="Download link, valid for 15 minutes.")]
 
 
 class VersionPage(Shape, frozen=True):
@@ -60,15 +60,15 @@ class VersionPage(Shape, frozen=True):
 
 
 class ImportedLine(Shape, frozen=True):
-    line: Annotated[int, Meta(description="Counts from 1, in the order of the lines that came in.")]
-    status: Annotated[int, Meta(description="What the same import would be answered by itself.")]
+    line: Annotated[int, Meta(description="Number of the line in the request, counted from 1.")]
+    status: Annotated[int, Meta(description="Status code that importing this line alone would be answered with.")]
     external_id: Uuid | None
     changed: bool | UnsetType = UNSET
     problem: "Problem | UnsetType" = UNSET
 
 
 class EventDocument(document.Document, frozen=True, rename="camel"):
-    """A document as the event found it."""
+    """The document as it was at the event."""
 
 
 class EventData(Shape, frozen=True):
@@ -89,7 +89,7 @@ class LogEntry(Shape, frozen=True):
 
 class Feed(Shape, frozen=True):
     data: list[LogEntry]
-    last: Annotated[int, Meta(description="Go on with it as `after`.")]
+    last: Annotated[int, Meta(description="Pass it as `after` to read on.")]
 
 
 # --- Workflow and history ---------------------------------------------------------------------------------------------
@@ -104,11 +104,13 @@ class Participant(Shape, frozen=True):
 
 class Workflow(Shape, frozen=True):
     status: Status
-    allowed: Annotated[list[ActionName], Meta(description="The actions that fit now.")]
-    participants: Annotated[list[Participant], Meta(description="Who was asked last; empty where that is not known.")]
-    awaited: Annotated[list[str], Meta(description="Those of them who must still decide.")]
-    expires_at: Annotated[Timestamp | None, Meta(description="When the signature request expires by itself.")]
-    status_before: Annotated[Status | None, Meta(description="Of a paused document: what `resume` leads back to.")]
+    allowed: Annotated[list[ActionName], Meta(description="The actions that are allowed now.")]
+    participants: Annotated[list[Participant], Meta(description="The people asked most recently; empty if not known.")]
+    awaited: Annotated[list[str], Meta(description="The participants who have not decided yet.")]
+    expires_at: Annotated[Timestamp | None, Meta(description="When the signature request expires.")]
+    status_before: Annotated[
+        Status | None, Meta(description="For a paused document: the status that `resume` restores.")
+    ]
 
 
 class HistoryEvent(Shape, frozen=True):
@@ -121,16 +123,18 @@ class HistoryEntry(Shape, frozen=True):
     at: Timestamp
     action: Annotated[
         str,
-        Meta(description="Of the workflow, or `create`, `update`, `import`, `delete`, `upload`, `publish`, `expire`."),
+        Meta(
+            description="A workflow action, or `create`, `update`, `import`, `delete`, `upload`, `publish`, `expire`."
+        ),
     ]
-    key: Annotated[str | None, Meta(description="The name of the API key that asked for it; null where none did.")]
+    key: Annotated[str | None, Meta(description="Name of the API key that made the change; null if none did.")]
     by: Annotated[str | None, Meta(description="The person who decided.")]
     reason: str | None
-    participants: Annotated[list[str], Meta(description="Who was asked to decide.")]
+    participants: Annotated[list[str], Meta(description="The people who were asked to decide.")]
     expires_at: Timestamp | None
     version: Annotated[str | None, Meta(description="The version that was uploaded or published.")]
-    status: Annotated[Status, Meta(description="The document's after it.")]
-    event: Annotated[HistoryEvent | None, Meta(description="Null where nothing changed that the document shows.")]
+    status: Annotated[Status, Meta(description="The document's status after this step.")]
+    event: Annotated[HistoryEvent | None, Meta(description="Null if no attribute of the document changed.")]
 
 
 class HistoryPage(Shape, frozen=True):
@@ -146,10 +150,12 @@ class Health(Shape, frozen=True):
     failing_since: Timestamp | None
     last_error: str | None
     breaker: Literal["open", "closed"]
-    lag: Annotated[int, Meta(description="Events of the log that are still to be looked at or sent.")]
+    lag: Annotated[int, Meta(description="Events of the log not yet delivered, given up or waiting for a retry.")]
     oldest_due_at: Timestamp | None
-    lost: Annotated[int, Meta(description="Events that the retention took before they were delivered.")]
-    disabled_at: Annotated[Timestamp | None, Meta(description="Its endpoint had failed for days; nothing is lost.")]
+    lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
+    disabled_at: Annotated[
+        Timestamp | None, Meta(description="Set if the endpoint failed for days. Waiting events are kept.")
+    ]
     disabled_reason: str | None
 
 
@@ -159,7 +165,9 @@ class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel")
 
 class NewSubscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
     secret: str
-    standard_webhooks_secret: Annotated[str, Meta(description="The same secret for a Standard Webhooks library.")]
+    standard_webhooks_secret: Annotated[
+        str, Meta(description="The same secret in the form that Standard Webhooks libraries take.")
+    ]
     health: Health
 
 
@@ -195,7 +203,12 @@ class Delivery(Shape, frozen=True):
 
 class Attempt(Shape, frozen=True):
     number: int
-    run: Annotated[int, Meta(description="0 at first; each retry of a settled one and each replay is another.")]
+    run: Annotated[
+        int,
+        Meta(
+            description="0 for the first attempts; each replay, and each retry of a settled delivery, begins another."
+        ),
+    ]
     counted: bool
     started_at: Timestamp
     duration_ms: float
@@ -216,7 +229,7 @@ class DeliveryPage(Shape, frozen=True):
 
 class ReplayCount(Shape, frozen=True):
     count: int
-    count_is_capped: Annotated[bool, Meta(description="There are at least so many.")]
+    count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
 
 
 class ReplayPage(Shape, frozen=True):
@@ -242,13 +255,15 @@ class Readiness(Shape, frozen=True):
 
 
 class BadField(Shape, frozen=True):
-    pointer: Annotated[str, Meta(description="A JSON pointer into the body, `?name` in the query, or a header's name.")]
+    pointer: Annotated[
+        str, Meta(description="A JSON pointer into the body, `?name` for a query parameter, or a header's name.")
+    ]
     code: str
     detail: str
 
 
 class Problem(Shape, frozen=True):
-    """RFC 9457."""
+    """An error in the format of RFC 9457."""
 
     type: str
     title: str
@@ -257,5 +272,5 @@ class Problem(Shape, frozen=True):
     code: Annotated[str, Meta(description="Stable: programs may rely on it.")]
     request_id: str
     errors: list[BadField] | UnsetType = UNSET
-    allowed: Annotated[list[ActionName] | UnsetType, Meta(description="The actions that fit now.")] = UNSET
-    awaited: Annotated[list[str] | UnsetType, Meta(description="Those who must still decide.")] = UNSET
+    allowed: Annotated[list[ActionName] | UnsetType, Meta(description="The actions that are allowed now.")] = UNSET
+    awaited: Annotated[list[str] | UnsetType, Meta(description="The participants who have not decided yet.")] = UNSET
