@@ -21,7 +21,9 @@ from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.store.deliveries import DeliveryFilter
 from signalpost.store.documents import DocumentFilter
+from signalpost.store.log import LogEntry
 from signalpost.store.sqlite import retention
 from signalpost.store.sqlite.codec import (
     SUBSCRIPTION_COLUMNS,
@@ -32,7 +34,7 @@ from signalpost.store.sqlite.codec import (
 )
 from signalpost.store.sqlite.database import connect, migrate, rows
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
-from signalpost.store.store import DeliveryFilter, LogEntry, Store
+from signalpost.store.store import Store
 from signalpost.store.vault import Vault
 
 MAX_PAGE_MS = 50.0
@@ -243,7 +245,7 @@ class Timing(NamedTuple):
 
 
 async def queries(store: Store, size: Size) -> list[Query]:
-    subscriptions = await store.subscriptions(TENANT, None, size.subscriptions)
+    subscriptions = await store.subscriptions.page(TENANT, None, size.subscriptions)
     return [
         *_document_queries(store, size),
         *_delivery_queries(store, subscriptions, size),
@@ -279,7 +281,7 @@ def _delivery_queries(store: Store, subscriptions: list[Subscription], size: Siz
         wanted = DeliveryFilter(**asked)
 
         async def page(below: Any) -> tuple[int, Any]:
-            found = await store.deliveries(TENANT, of, wanted, below, LIMIT)
+            found = await store.deliveries.page(TENANT, of, wanted, below, LIMIT)
             return len(found.data), found.next
 
         return Query(name, _said(asked), page)
@@ -325,11 +327,11 @@ def _feed_queries(store: Store, size: Size) -> list[Query]:
 
 def _subscription_queries(store: Store) -> list[Query]:
     async def page(below: Any) -> tuple[int, Any]:
-        found = await store.subscriptions(TENANT, below, LIMIT)
+        found = await store.subscriptions.page(TENANT, below, LIMIT)
         return len(found), found[-1].number if len(found) == LIMIT else None
 
     async def none(_below: Any) -> tuple[int, Any]:
-        return len(await store.subscriptions(2, None, 1)), None
+        return len(await store.subscriptions.page(2, None, 1)), None
 
     return [Query("subscriptions", "", page), Query("subscriptions", "of a tenant without", none)]
 
@@ -345,7 +347,7 @@ async def _single_queries(store: Store, subscriptions: list[Subscription], size:
         return await store.event_by_id(TENANT, unpack_uuid(bytes(16))) is None, None
 
     async def delivery(_below: Any) -> tuple[int, Any]:
-        return await store.delivery(subscriptions[0], entry) is not None, None
+        return await store.deliveries.get(subscriptions[0], entry) is not None, None
 
     async def document(_below: Any) -> tuple[int, Any]:
         return await store.documents.get(TENANT, middle.document_id) is not None, None

@@ -32,9 +32,10 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB, DiskReserve
+from signalpost.store.deliveries import Attempt
 from signalpost.store.sqlite.codec import unpack_sequences
 from signalpost.store.sqlite.store import Executors, SqliteStore
-from signalpost.store.store import Attempt, LaneFlush, LaneFlushed, Published
+from signalpost.store.store import LaneFlush, LaneFlushed, Published
 from signalpost.store.vault import Vault
 
 BEGINNING = 1_760_000_000 * SECOND

@@ -26,23 +26,13 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import Action, Given
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView
 from signalpost.store.documents import DocumentFilter, DocumentPosition, Expiry
 from signalpost.store.history import HistoryEntry
+from signalpost.store.log import LogEntry
 from signalpost.store.sqlite.reads import MAX_SCANNED
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
-from signalpost.store.store import (
-    Attempt,
-    DeliveryFilter,
-    DeliveryPosition,
-    DeliveryView,
-    Feed,
-    Health,
-    LaneFlush,
-    LaneFlushed,
-    LogEntry,
-    Published,
-    Store,
-)
+from signalpost.store.store import Feed, Health, LaneFlush, LaneFlushed, Published, Store
 from signalpost.store.vault import Vault
 
 T = TypeVar("T")
@@ -149,7 +139,7 @@ class Shop:
         found: list[DeliveryView] = []
         below: DeliveryPosition | None = None
         for _ in range(10_000):
-            page = await self.store.deliveries(tenant, subscriptions, DeliveryFilter(**asked), below, limit)
+            page = await self.store.deliveries.page(tenant, subscriptions, DeliveryFilter(**asked), below, limit)
             assert len(page.data) <= limit
             found += page.data
             if page.next is None:
@@ -160,7 +150,7 @@ class Shop:
 
     async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]:
         """Also of an event that is not kept any more."""
-        found = await self.store.delivery(subscription, LogEntry(sequence, self.now, "", 7, ""))
+        found = await self.store.deliveries.get(subscription, LogEntry(sequence, self.now, "", 7, ""))
         assert found is not None
         return found[1]
 

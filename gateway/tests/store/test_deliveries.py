@@ -10,7 +10,8 @@ from signalpost.domain.delivery.lane import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import DeliveryFilter, LogEntry
+from signalpost.store.deliveries import DeliveryFilter
+from signalpost.store.log import LogEntry
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -132,7 +133,7 @@ def test_a_single_delivery_says_the_same_as_the_list(play: "Play", make: "type[T
         listed = {view.entry.sequence: view for view in await shop.listed(subscription)}
         for event in await shop.store.events_after(1, 0, 1000):
             entry = LogEntry(event.sequence, event.at, event.id, event.type, event.document_id)
-            found = await shop.store.delivery(subscription, entry)
+            found = await shop.store.deliveries.get(subscription, entry)
             assert (found and found[0]) == listed.get(event.sequence)
             assert (found is not None) == (event.sequence in expected)
 
@@ -162,7 +163,7 @@ def test_what_is_published_while_someone_pages_neither_repeats_nor_hides_anythin
         seen: list[int] = []
         below = None
         while True:
-            page = await shop.store.deliveries(1, [subscription], DeliveryFilter(), below, 4)
+            page = await shop.store.deliveries.page(1, [subscription], DeliveryFilter(), below, 4)
             seen += [view.entry.sequence for view in page.data]
             await shop.fill(3)
             below = page.next

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPosition
+from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -166,9 +166,9 @@ def test_a_page_ends_and_the_next_begins_between_two_deliveries_of_one_event(pla
     async def scenario(shop: "Shop") -> None:
         subscriptions = [await shop.subscribe(number) for number in (1, 2, 3)]
         await shop.fill(2)
-        first = await shop.store.deliveries(1, subscriptions, DeliveryFilter(), None, 2)
+        first = await shop.store.deliveries.page(1, subscriptions, DeliveryFilter(), None, 2)
         assert first.next == DeliveryPosition(2, 2)
-        second = await shop.store.deliveries(1, subscriptions, DeliveryFilter(), first.next, 2)
+        second = await shop.store.deliveries.page(1, subscriptions, DeliveryFilter(), first.next, 2)
         told = [(view.entry.sequence, view.subscription_id) for view in (*first.data, *second.data)]
         assert told == [(s, make.subscription_id(n)) for s, n in ((2, 3), (2, 2), (2, 1), (1, 3))]
 
@@ -186,7 +186,7 @@ def test_what_is_published_and_recorded_while_someone_pages_moves_no_delivery(
         seen: list[tuple[int, str]] = []
         below: DeliveryPosition | None = None
         for version in range(1000):
-            page = await shop.store.deliveries(1, subscriptions, DeliveryFilter(), below, 4)
+            page = await shop.store.deliveries.page(1, subscriptions, DeliveryFilter(), below, 4)
             seen += [(view.entry.sequence, view.subscription_id) for view in page.data]
             await shop.fill(2)
             await shop.record(make.flush(subscriptions[version % 3], version // 3, 1 + version % 20, open=(1,)))

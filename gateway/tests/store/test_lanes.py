@@ -10,7 +10,8 @@ from signalpost.domain.delivery.lane import Row
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import Attempt, Health, LaneRow
+from signalpost.store.deliveries import Attempt
+from signalpost.store.store import Health, LaneRow
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

@@ -13,7 +13,7 @@ from signalpost.domain.delivery.lane import Row
 from signalpost.domain.errors import NotFound
 from signalpost.domain.event import Event, EventType, event_id
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import Attempt
+from signalpost.store.deliveries import Attempt
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

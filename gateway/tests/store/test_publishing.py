@@ -207,11 +207,11 @@ def test_subscriptions_are_listed_newest_first_without_the_deleted_ones(play: "P
         await shop.publish(make.unsubscribe(3))
         numbers: list[int] = []
         below = None
-        while page := await shop.store.subscriptions(1, below, 2):
+        while page := await shop.store.subscriptions.page(1, below, 2):
             numbers += [subscription.number for subscription in page]
             below = page[-1].number
         assert numbers == [7, 6, 5, 4, 2, 1]
-        assert await shop.store.subscriptions(2, None, 10) == []
+        assert await shop.store.subscriptions.page(2, None, 10) == []
         assert {s.number for s in (await shop.store.load()).subscriptions} == set(numbers)
 
     play(scenario)

@@ -5,7 +5,7 @@ write that returned before they began.
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -17,12 +17,12 @@ from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Filters, Subscription
+from signalpost.store.access import AccessStore
+from signalpost.store.deliveries import Attempt, DeliveryStore
 from signalpost.store.documents import DocumentStore
 from signalpost.store.history import HistoryStore
+from signalpost.store.subscriptions import SubscriptionStore
 from signalpost.store.versions import VersionStore
-
-DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
-"""What a reader is told of a delivery."""
 
 
 class Health(Struct, frozen=True):
@@ -64,21 +64,6 @@ class Published(Struct, frozen=True):
     replays: tuple[Replay, ...] = ()
     expiries: tuple[int, ...] = ()
     """When signature requests of changed documents expire."""
-
-
-class Attempt(NamedTuple):
-    """One try, for people to read."""
-
-    sequence: int
-    started_at: int
-    elapsed_us: int
-    number: int
-    run: int
-    counted: bool
-    status: int | None
-    failure: str | None
-    detail: str
-    answer: bytes
 
 
 class Feed(Struct, frozen=True):
@@ -148,50 +133,6 @@ class Loaded(Struct, frozen=True):
     """Those that are not revoked."""
 
 
-class LogEntry(NamedTuple):
-    """An event without its body."""
-
-    sequence: int
-    at: int
-    id: str
-    type: int
-    document_id: str
-
-
-class DeliveryFilter(Struct, frozen=True, kw_only=True):
-    """Which deliveries a reader asks for: those that match all that is given."""
-
-    status: DeliveryStatus | None = None
-    types: int = 7
-    document_id: str | None = None
-    created_from: int | None = None
-    created_to: int | None = None
-
-
-class DeliveryPosition(NamedTuple):
-    """A delivery's place among all of its tenant."""
-
-    sequence: int
-    subscription_number: int
-
-
-class DeliveryView(Struct, frozen=True):
-    """A delivery as a reader sees it."""
-
-    subscription_id: str
-    entry: LogEntry
-    status: DeliveryStatus
-    due: int | None
-    attempts: int
-    """Counted failures of its current run, where it has one that is not settled."""
-
-
-class DeliveryPage(Struct, frozen=True):
-    data: tuple[DeliveryView, ...]
-    next: DeliveryPosition | None = None
-    """Give it as `below` for the page after this one."""
-
-
 class Store(Protocol):
     """Raises Unavailable where the database cannot answer now."""
 
@@ -203,6 +144,15 @@ class Store(Protocol):
 
     @property
     def history(self) -> HistoryStore: ...
+
+    @property
+    def subscriptions(self) -> SubscriptionStore: ...
+
+    @property
+    def deliveries(self) -> DeliveryStore: ...
+
+    @property
+    def access(self) -> AccessStore: ...
 
     async def load(self) -> Loaded: ...
 
@@ -238,28 +188,6 @@ class Store(Protocol):
 
     async def floor(self, tenant_id: int) -> int:
         """The lowest sequence that is still kept."""
-        ...
-
-    async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]: ...
-
-    async def keys(self, below: int | None, limit: int) -> list[ApiKey]:
-        """Those that are not revoked, newest first."""
-        ...
-
-    async def deliveries(
-        self,
-        tenant_id: int,
-        subscriptions: Sequence[Subscription],
-        wanted: DeliveryFilter,
-        below: DeliveryPosition | None,
-        limit: int,
-    ) -> DeliveryPage:
-        """Deliveries of some of a tenant's subscriptions, newest first. A page may be short, or empty, and still have a
-        next: it looks through so much and no more."""
-        ...
-
-    async def delivery(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
-        """A delivery with its attempts, oldest first, both as of one moment; None if it is not one."""
         ...
 
     async def replay(self, subscription: Subscription, replay_id: str) -> Replay | None: ...

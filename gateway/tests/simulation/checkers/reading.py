@@ -6,7 +6,7 @@ from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Entry, Subscriber
 
 from signalpost.domain.event import EventType
-from signalpost.store.store import DeliveryFilter
+from signalpost.store.deliveries import DeliveryFilter
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.life import Life
@@ -37,7 +37,7 @@ class Reading(Checker):
         listed: dict[int, str] = {}
         below = None
         while True:
-            page = await life.store.deliveries(subscriber.tenant, [found], DeliveryFilter(), below, 250)
+            page = await life.store.deliveries.page(subscriber.tenant, [found], DeliveryFilter(), below, 250)
             listed |= {view.entry.sequence: view.status for view in page.data}
             if (below := page.next) is None:
                 break

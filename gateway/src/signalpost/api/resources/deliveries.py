@@ -27,7 +27,8 @@ from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.store import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView, LogEntry
+from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView
+from signalpost.store.log import LogEntry
 
 
 async def list_of_subscription(context: RequestContext) -> Answer:
@@ -52,7 +53,7 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Mapp
         created_to=query.get("to"),
     )
     below = DeliveryPosition(*query["cursor"]) if "cursor" in query else None
-    page = await context.services.store.deliveries(
+    page = await context.services.store.deliveries.page(
         context.tenant_id, of, change, below, query.get("limit", LIMIT_DEFAULT)
     )
     return Answer(200, msgspec.json.encode(DeliveryPage(data=[*map(_shown, page.data)], next=write_cursor(page.next))))
@@ -62,7 +63,7 @@ async def read(context: RequestContext) -> Answer:
     context.query()
     found = await subscriptions.find(context)
     event = await _event(context)
-    delivery = await context.services.store.delivery(found, _entry(event))
+    delivery = await context.services.store.deliveries.get(found, _entry(event))
     if delivery is None:
         raise _not_found()
     view, attempts = delivery

@@ -48,7 +48,7 @@ async def create(context: RequestContext) -> Answer:
 async def list_all(context: RequestContext) -> Answer:
     query = context.query()
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.subscriptions(context.tenant_id, below, most)
+    found = await context.services.store.subscriptions.page(context.tenant_id, below, most)
     shown = [msgspec.Raw(_shown(context, each).body) for each in found]
     position = (found[-1].number,) if len(found) == most else None
     return Answer(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))

@@ -27,7 +27,8 @@ from signalpost.engine.lanes.log_reader import LogReader
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.sender.transport import Transport
-from signalpost.store.store import Attempt, Store
+from signalpost.store.deliveries import Attempt
+from signalpost.store.store import Store
 
 MAX_UNRECORDED = 10_000
 MAX_SLICE_COST = 1_024

@@ -20,7 +20,8 @@ from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
-from signalpost.store.store import Attempt, Feed, Health, LaneFlush, LaneRow
+from signalpost.store.deliveries import Attempt
+from signalpost.store.store import Feed, Health, LaneFlush, LaneRow
 
 MAX_UNRECORDED = 1_000
 PARKED_LOADED_STRICT = 1_000_000

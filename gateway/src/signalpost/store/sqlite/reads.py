@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import apsw
 
 from signalpost.commands.overlay import Retry, Tenant
-from signalpost.domain.api_key import ApiKey
 from signalpost.domain.event import Event, time_of
-from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import codec, replays
+from signalpost.store.sqlite.access import valid_keys
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.store import Loaded
@@ -35,7 +34,7 @@ def load(connection: apsw.Connection, vault: Vault) -> Loaded:
             )
         ),
         replays.running(connection),
-        tuple(keys(connection, None, -1)),
+        tuple(valid_keys(connection)),
     )
 
 
@@ -158,29 +157,3 @@ def _event(
     tenant_id: int, sequence: int, at: int, identity: bytes, event_type: int, document: bytes, body: bytes
 ) -> Event:
     return Event(tenant_id, sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document), body)
-
-
-# --- Subscriptions ----------------------------------------------------------------------------------------------------
-
-
-def subscriptions(
-    connection: apsw.Connection, tenant_id: int, below: int | None, limit: int, vault: Vault
-) -> list[Subscription]:
-    statement = (
-        f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND number < ?"  # noqa: S608
-        " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
-    )
-    found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
-    return [codec.unpack_subscription(columns, vault) for columns in found]
-
-
-# --- Keys -------------------------------------------------------------------------------------------------------------
-
-
-def keys(connection: apsw.Connection, below: int | None, limit: int) -> list[ApiKey]:
-    statement = (
-        f"SELECT {codec.KEY_COLUMNS} FROM api_key WHERE number < ? AND revoked_at IS NULL"  # noqa: S608
-        " ORDER BY number DESC LIMIT ?"
-    )
-    found = rows(connection, statement, (below if below is not None else 2**62, limit))
-    return [codec.unpack_key(columns) for columns in found]

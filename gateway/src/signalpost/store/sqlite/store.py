@@ -11,40 +11,28 @@ import apsw
 from msgspec.structs import astuple
 
 from signalpost.commands.overlay import Command
-from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
+from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite import (
-    deliveries,
-    delivery,
     reads,
     record,
     replays,
     retention,
 )
-from signalpost.store.sqlite import publish as publishing
+from signalpost.store.sqlite.access import SqliteAccess
 from signalpost.store.sqlite.database import check_version, connect, migrate
+from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
 from signalpost.store.sqlite.history import SqliteHistory
 from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import (
-    Attempt,
-    DeliveryFilter,
-    DeliveryPage,
-    DeliveryPosition,
-    DeliveryView,
-    LaneFlush,
-    LaneFlushed,
-    LaneRow,
-    Loaded,
-    LogEntry,
-    Published,
-)
+from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, Loaded, Published
 from signalpost.store.vault import Vault
 
 P = ParamSpec("P")
@@ -97,6 +85,9 @@ class SqliteStore:
         self.documents = SqliteDocuments(self.readers, max_scanned)
         self.versions = SqliteVersions(self.readers, self.writer)
         self.history = SqliteHistory(self.readers)
+        self.subscriptions = SqliteSubscriptions(self.readers, vault)
+        self.deliveries = SqliteDeliveries(self.readers, max_scanned)
+        self.access = SqliteAccess(self.readers)
 
     async def close(self) -> None:
         await self.readers.close()
@@ -172,27 +163,6 @@ class SqliteStore:
 
     async def sequence_at(self, tenant_id: int, at: int) -> int:
         return await self._read(reads.sequence_at, tenant_id, at)
-
-    async def subscriptions(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
-        return await self._read(reads.subscriptions, tenant_id, below, limit, self._vault)
-
-    async def keys(self, below: int | None, limit: int) -> list[ApiKey]:
-        return await self._read(reads.keys, below, limit)
-
-    async def deliveries(
-        self,
-        tenant_id: int,
-        subscriptions: Sequence[Subscription],
-        wanted: DeliveryFilter,
-        below: DeliveryPosition | None,
-        limit: int,
-    ) -> DeliveryPage:
-        return await self._read(
-            deliveries.deliveries, tenant_id, subscriptions, wanted, below, limit, self._max_scanned
-        )
-
-    async def delivery(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
-        return await self._read(delivery.delivery, subscription, entry)
 
     async def replay(self, subscription: Subscription, replay_id: str) -> Replay | None:
         return await self._read(replays.replay, subscription, replay_id)

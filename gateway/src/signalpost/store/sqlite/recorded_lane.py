@@ -1,7 +1,7 @@
-"""One delivery as people read it.
+"""What a lane's row tells of its deliveries.
 
-Only exceptions have rows. Without one a delivery is derived: an event of the log, a subscription that wanted it, and
-the lane's word on whether it was settled.
+Only exceptions have rows. A delivery without one is derived: from an event of the log, a subscription that wanted it,
+and the lane's `head`, `open` and `gaps`, which say whether it is settled.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,12 +12,11 @@ import apsw
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription, wanted
+from signalpost.store.deliveries import DeliveryStatus, DeliveryView
+from signalpost.store.log import LogEntry
 from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
 from signalpost.store.sqlite.database import rows
-from signalpost.store.store import Attempt, DeliveryStatus, DeliveryView, LogEntry
 
-MAX_ATTEMPTS = 1_000
-"""The newest ones that are shown; only hundreds of retries by hand make more."""
 STATUS: dict[State, DeliveryStatus] = {
     State.AWAITING_RETRY: "retrying",
     State.BLOCKED: "pending",
@@ -26,7 +25,7 @@ STATUS: dict[State, DeliveryStatus] = {
 
 
 class RecordedLane:
-    """A subscription and what tells its settled deliveries from the others, as it was last recorded."""
+    """A lane as it was last recorded: it tells settled deliveries from others."""
 
     def __init__(self, subscription: Subscription, head: int, packed: bytes, gaps: bytes) -> None:
         self.subscription = subscription
@@ -50,7 +49,10 @@ class RecordedLane:
         return sequence > subscription.starts_after and event_type & wanted(subscription.filters, sequence) != 0
 
     def status(self, sequence: int, state: int | None) -> DeliveryStatus | None:
-        """None of what was skipped: that is no delivery."""
+        """A delivery's status, given the state of its exception row if it has one.
+
+        Returns None where the lane skipped the event, which then has no delivery.
+        """
         if state is not None:
             return STATUS[State(state)]
         if sequence > self.head or self.open_between(sequence, sequence):
@@ -61,7 +63,8 @@ class RecordedLane:
 
 
 def recorded_lanes(connection: apsw.Connection, subscriptions: Sequence[Subscription]) -> dict[int, RecordedLane]:
-    """By number, the highest first. A subscription without a lane was deleted a moment ago."""
+    """Lanes by the numbers of their subscriptions, the highest first. The lane of a subscription that was deleted a
+    moment ago is missing."""
     by_number = {subscription.number: subscription for subscription in subscriptions}
     found = rows(
         connection,
@@ -70,26 +73,6 @@ def recorded_lanes(connection: apsw.Connection, subscriptions: Sequence[Subscrip
         (list_numbers(by_number),),
     )
     return {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
-
-
-def delivery(
-    connection: apsw.Connection, subscription: Subscription, entry: LogEntry
-) -> tuple[DeliveryView, list[Attempt]] | None:
-    lane = recorded_lanes(connection, [subscription]).get(subscription.number)
-    if lane is None or not lane.asked_for(entry.sequence, entry.type):
-        return None
-    view = view_of(connection, lane, entry)
-    return None if view is None else (view, _attempts(connection, subscription, entry.sequence))
-
-
-def _attempts(connection: apsw.Connection, subscription: Subscription, sequence: int) -> list[Attempt]:
-    found = rows(
-        connection,
-        "SELECT sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer FROM attempt"
-        " WHERE tenant_id = ? AND sequence = ? AND subscription_number = ? ORDER BY started_at DESC LIMIT ?",
-        (subscription.tenant_id, sequence, subscription.number, MAX_ATTEMPTS),
-    )
-    return [Attempt._make(columns)._replace(counted=bool(columns[5])) for columns in reversed(found)]
 
 
 def view_of(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) -> DeliveryView | None:

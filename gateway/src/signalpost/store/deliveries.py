@@ -1,0 +1,84 @@
+"""Deliveries as people read them: of one event to one subscription, or a list of many."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from signalpost.domain.subscription import Subscription
+from signalpost.store.log import LogEntry
+
+DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
+
+
+class Attempt(NamedTuple):
+    """One attempt, kept for people to read: nothing depends on it."""
+
+    sequence: int
+    started_at: int
+    elapsed_us: int
+    number: int
+    """1, 2, … within its run."""
+    run: int
+    counted: bool
+    status: int | None
+    failure: str | None
+    detail: str
+    answer: bytes
+
+
+class DeliveryFilter(Struct, frozen=True, kw_only=True):
+    """Narrows a list of deliveries to those that match every field that is set."""
+
+    status: DeliveryStatus | None = None
+    types: int = 7
+    """`EventType` values, as bits."""
+    document_id: str | None = None
+    created_from: int | None = None
+    """The event's `createdAt` at the earliest, in microseconds since the epoch."""
+    created_to: int | None = None
+    """The event's `createdAt` is before this."""
+
+
+class DeliveryPosition(NamedTuple):
+    """A delivery's place among all deliveries of its tenant."""
+
+    sequence: int
+    subscription_number: int
+
+
+class DeliveryView(Struct, frozen=True):
+    """A delivery as a reader sees it."""
+
+    subscription_id: str
+    entry: LogEntry
+    status: DeliveryStatus
+    due: int | None
+    """When it is retried; None unless its status is `retrying`."""
+    attempts: int
+    """The counted failures of its current run; 0 once it is settled."""
+
+
+class DeliveryPage(Struct, frozen=True):
+    data: tuple[DeliveryView, ...]
+    next: DeliveryPosition | None = None
+    """The `below` of the next page, which must have the same filter."""
+
+
+class DeliveryStore(Protocol):
+    async def get(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
+        """The delivery of an event to a subscription with its attempts, oldest first, both as of one moment. Returns
+        None where the subscription does not get that event."""
+        ...
+
+    async def page(
+        self,
+        tenant_id: int,
+        subscriptions: Sequence[Subscription],
+        wanted: DeliveryFilter,
+        below: DeliveryPosition | None,
+        limit: int,
+    ) -> DeliveryPage:
+        """Deliveries to some of a tenant's subscriptions, newest first. A page may be short or empty and still have a
+        next one, because it looks through a bounded part of the log."""
+        ...

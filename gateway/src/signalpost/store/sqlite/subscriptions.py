@@ -1,0 +1,24 @@
+"""Subscriptions. Their secrets and header values are sealed, and opened by the vault as they are read."""
+
+import apsw
+
+from signalpost.domain.subscription import Subscription
+from signalpost.store.sqlite.codec import SUBSCRIPTION_COLUMNS, unpack_subscription
+from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.vault import Vault
+
+
+class SqliteSubscriptions:
+    def __init__(self, readers: Readers, vault: Vault) -> None:
+        self._readers = readers
+        self._vault = vault
+
+    @reading
+    def page(self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
+        statement = (
+            f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND number < ?"  # noqa: S608
+            " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
+        )
+        found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
+        return [unpack_subscription(columns, self._vault) for columns in found]

@@ -1,0 +1,12 @@
+"""Subscriptions as they are kept."""
+
+from typing import Protocol
+
+from signalpost.domain.subscription import Subscription
+
+
+class SubscriptionStore(Protocol):
+    async def page(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
+        """A tenant's subscriptions that are not deleted, newest first. The number of the last one is the `below` of the
+        next page."""
+        ...
