@@ -9,6 +9,7 @@ from signalpost.api.routing.context import (
     LIMIT_DEFAULT,
     Body,
     RequestContext,
+    bad_cursor,
     cursor,
     integer,
     moment,
@@ -51,6 +52,9 @@ async def list_all(context: RequestContext) -> Answer:
         updated_after=query.get("updatedAfter"),
     )
     below = DocumentPosition(*query["cursor"]) if "cursor" in query else None
+    if below is not None and below.number == 0 and wanted.updated_after is None:
+        bad = bad_cursor()  # only a list with `updatedAfter` walks through the log
+        raise Invalid([FieldError("?cursor", bad.code, bad.detail)])
     page = await context.services.store.documents.page(
         context.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT)
     )

@@ -19,8 +19,8 @@ from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import LIFETIME, PATH, Linked
+from signalpost.domain.documents.version import MAX_PART, VersionRow, parse_number, require_live
 from signalpost.domain.documents.version import Number as VersionNumber
-from signalpost.domain.documents.version import VersionRow, parse_number, require_live
 from signalpost.domain.errors import Conflict, LinkRefused, NoSuchRange, NotFound
 from signalpost.domain.fields import Bad, Field, field
 from signalpost.domain.timestamps import SECOND, format_timestamp
@@ -202,7 +202,7 @@ ROUTES = (
         summary="List the versions that the gateway keeps of a document",
         roles=OPERATOR,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor(parts=2)},
+        query={"limit": LIMIT, "cursor": cursor(parts=2, largest=MAX_PART)},
         replies={200: Reply("A page, highest number first. Download links are valid for 15 minutes.", VersionPage)},
         errors=(NotFound,),
         example=Example(query={"limit": "10"}),

@@ -23,6 +23,8 @@ from signalpost.domain.timestamps import parse_timestamp
 
 MAX_LIMIT = 250
 LIMIT_DEFAULT = 50
+MAX_IN_CURSOR = 10**18 - 1
+"""Every number of 18 digits fits into the 64 bits of a database."""
 LARGE_BODY_BYTES = 16 * 1024
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
@@ -325,14 +327,18 @@ def event_type(value: str) -> int:
     return int(BY_WIRE[value])
 
 
+def bad_cursor() -> Bad:
+    return Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
+
+
 def write_cursor(position: Sequence[int] | None) -> str | None:
     if position is None:
         return None
     return base64.urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
 
 
-def cursor(parts: int = 1) -> Field:
-    """A check of a cursor whose positions have so many numbers."""
+def cursor(parts: int = 1, largest: int = MAX_IN_CURSOR) -> Field:
+    """A check of a cursor whose positions have so many numbers, none of them above `largest`."""
     numbers = re.compile(r"\d{1,18}" + r"\.\d{1,18}" * (parts - 1), re.ASCII)
 
     @field(type="string", description="The `next` of the page before.")
@@ -342,8 +348,8 @@ def cursor(parts: int = 1) -> Field:
             position = tuple(map(int, written.split("."))) if numbers.fullmatch(written) else ()
         except ValueError:
             position = ()
-        if not position or write_cursor(position) != value:
-            raise Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
+        if not position or max(position) > largest or write_cursor(position) != value:
+            raise bad_cursor()
         return position
 
     return check
