@@ -121,7 +121,7 @@ def test_a_skipped_backlog_stays_skipped_where_only_retries_were_left_of_it(worl
 
 def test_a_skipped_backlog_stays_skipped_where_what_is_left_of_it_is_in_the_store_alone(world: World) -> None:
     """A load brings what a replay made due, and not the retries that are due later."""
-    world.bounds = Bounds(parked_kept=2, parked_loaded=3)
+    world.bounds = Bounds(retries_kept=2, retries_loaded=3)
 
     async def first(life: Life) -> None:
         await life.subscribe("a", delays=(600, 600))
@@ -325,7 +325,7 @@ def test_a_paused_lane_is_told_before_the_retention_takes_its_events(world: Worl
 
 
 def test_what_waits_in_the_store_alone_is_told_as_well_when_the_retention_takes_it(world: World) -> None:
-    world.bounds = Bounds(parked_kept=2, parked_loaded=3)
+    world.bounds = Bounds(retries_kept=2, retries_loaded=3)
 
     async def scenario(life: Life) -> None:
         await life.subscribe("a", delays=(DAYS_10,) * 3)

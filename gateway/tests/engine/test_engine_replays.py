@@ -60,7 +60,7 @@ def test_what_failed_is_sent_again_and_marked_with_four_attempts_each(world: Wor
 
 
 def test_a_replay_that_waits_while_retries_are_in_the_store_alone_begins_once_they_are_done(world: World) -> None:
-    world.bounds = Bounds(parked_kept=2, parked_loaded=3, replayed_below=3)
+    world.bounds = Bounds(retries_kept=2, retries_loaded=3, replays_below=3)
 
     async def scenario(life: Life) -> None:
         await life.subscribe("a")
@@ -330,7 +330,7 @@ class Watched:
 
     def look(self, _call: RequestContext) -> None:
         lane = self._runner.lane
-        self.most = max(self.most, len(lane.parked) + lane.blocked)
+        self.most = max(self.most, len(lane.retry_queue) + lane.blocked)
 
 
 @pytest.mark.slow

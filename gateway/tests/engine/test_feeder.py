@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Lane, Row
+from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.store import Candidate, Fed, Feed

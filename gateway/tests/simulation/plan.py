@@ -8,7 +8,7 @@ from gateway.tests.simulation.network import MOODS
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
 
-SMALL = Bounds(open_most=6, document_open_most=2, exceptions_most=8, parked_kept=2, parked_loaded=3, replayed_below=3)
+SMALL = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, retries_loaded=3, replays_below=3)
 """A lane that keeps next to nothing in memory, so that a small world meets what a large one does."""
 
 

@@ -26,6 +26,7 @@ from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.rate_limit import RateLimit
+from signalpost.domain.delivery.send_order import SendOrder
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine import engine
@@ -393,14 +394,14 @@ def _(right: Any) -> Any:
 # --- In which order, and how many -------------------------------------------------------------------------------------
 
 
-@fault("sends two of a document at once", Lane, "_list")
+@fault("sends two of a document at once", SendOrder, "add")
 def _(right: Any) -> Any:
-    def list_(self: Lane, document: Any) -> None:
-        flying, document.flying = document.flying, None
+    def add(self: SendOrder, document: Any) -> None:
+        in_flight, document.in_flight = document.in_flight, None
         right(self, document)
-        document.flying = flying
+        document.in_flight = in_flight
 
-    return list_
+    return add
 
 
 @fault("knows no strict order", Lane, "_holds_back")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition

@@ -6,7 +6,7 @@ import pytest
 
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND

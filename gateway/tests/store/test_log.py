@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from signalpost.commands.overlay import Command
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.errors import NotFound
 from signalpost.domain.event import Event, EventType, event_id
 from signalpost.domain.timestamps import SECOND

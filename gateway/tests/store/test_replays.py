@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription

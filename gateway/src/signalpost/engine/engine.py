@@ -339,7 +339,7 @@ class Engine:
     async def _load_anew(self, worker: LaneWorker) -> None:
         number = worker.subscription.number
         while True:
-            while worker.lane.flying:
+            while worker.lane.in_flight:
                 await asyncio.sleep(0.02)
             await self._recorder.written(worker)
             version = worker.version

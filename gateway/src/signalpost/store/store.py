@@ -12,7 +12,7 @@ from msgspec import Struct
 from signalpost.commands.overlay import Answer, Command, Retry, Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.breaker import CLOSED, Breaker
-from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event

@@ -1,12 +1,17 @@
 """C15, C16: what an attempt's outcome makes of its delivery, and which states follow one another."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalpost.domain.delivery import delivery as table
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State, Verdict, decide
-from signalpost.domain.delivery.lane import Lane, Row
+from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.timestamps import SECOND
 
@@ -55,7 +60,7 @@ def test_a_subscriptions_own_schedule_gives_one_attempt_more_than_it_has_delays(
     lane.take(1, "d")
     now, waited = NOW, []
     for attempt in range(1, 20):
-        lane.fall_due(now)
+        lane.make_due_ready(now)
         delivery = lane.next_delivery()
         assert delivery is not None
         assert delivery.failed_attempts + 1 == attempt
@@ -64,7 +69,7 @@ def test_a_subscriptions_own_schedule_gives_one_attempt_more_than_it_has_delays(
         if verdict.input is Input.GIVE_UP:
             break
         waited.append(verdict.due - now)
-        lane.fall_due(verdict.due - 1)
+        lane.make_due_ready(verdict.due - 1)
         assert lane.next_delivery() is None
         now = verdict.due
     assert len(waited) == len(delays)
@@ -152,8 +157,8 @@ EXPECTED = {
     (State.BLOCKED, Input.GIVE_UP): State.FAILED,
     (State.OPEN, Input.SEND): State.IN_FLIGHT,
     (State.OPEN, Input.GIVE_UP): State.FAILED,
-    (State.AWAITING_RETRY, Input.FALL_DUE): State.RETRY_READY,
-    (State.AWAITING_RETRY, Input.HURRY): State.AWAITING_RETRY,
+    (State.AWAITING_RETRY, Input.COME_DUE): State.RETRY_READY,
+    (State.AWAITING_RETRY, Input.RETRY_NOW): State.AWAITING_RETRY,
     (State.AWAITING_RETRY, Input.GIVE_UP): State.FAILED,
     (State.RETRY_READY, Input.SEND): State.IN_FLIGHT,
     (State.RETRY_READY, Input.GIVE_UP): State.FAILED,
@@ -162,8 +167,8 @@ EXPECTED = {
     (State.IN_FLIGHT, Input.GIVE_UP): State.FAILED,
     (State.IN_FLIGHT, Input.INTERRUPTED): State.OPEN,
     (State.IN_FLIGHT, Input.RETRY_INTERRUPTED): State.RETRY_READY,
-    (State.FAILED, Input.AGAIN): State.AWAITING_RETRY,
-    (State.SETTLED, Input.AGAIN): State.AWAITING_RETRY,
+    (State.FAILED, Input.NEW_RUN): State.AWAITING_RETRY,
+    (State.SETTLED, Input.NEW_RUN): State.AWAITING_RETRY,
 }
 
 
@@ -192,7 +197,7 @@ class Walk:
         if state in (State.AWAITING_RETRY, State.RETRY_READY):
             self.settle(Verdict(Input.FAIL, counted=True, due=1000))
         if state is State.RETRY_READY:
-            self.lane.fall_due(1000)
+            self.lane.make_due_ready(1000)
         if state is State.FAILED:
             self.settle(Verdict(Input.GIVE_UP, counted=True))
         if state is State.SETTLED:
@@ -219,8 +224,8 @@ class Walk:
             return State.UNREAD
         if sequence in lane.open:
             return lane.open[sequence].state
-        if sequence in lane.parked:
-            return lane.parked[sequence].state
+        if sequence in lane.retry_queue:
+            return lane.retry_queue[sequence].state
         return self.rows[sequence].state if sequence in self.rows else State.SETTLED
 
     def put(self, given_input: Input) -> None:
@@ -236,15 +241,15 @@ class Walk:
                 lane.restore([], [Row(0, "d", State.AWAITING_RETRY, 1000, 1, 4, 0, None)], None)
                 lane.take(1, "d")
             case Input.PROMOTE:
-                lane.fall_due(1000)
+                lane.make_due_ready(1000)
                 first = lane.next_delivery()
                 assert first is not None
                 lane.settle(first, Verdict(Input.DELIVERED, counted=True), 4)
             case Input.SEND:
                 self.fly()
-            case Input.FALL_DUE:
-                lane.fall_due(1000)
-            case Input.HURRY | Input.AGAIN:
+            case Input.COME_DUE:
+                lane.make_due_ready(1000)
+            case Input.RETRY_NOW | Input.NEW_RUN:
                 lane.send_again(self.sequence, "d", self.rows.get(self.sequence), 1, 500)
             case Input.GIVE_UP if self.flying is None:
                 lane.abandon(self.sequence)
@@ -266,6 +271,25 @@ def test_every_entry_of_the_table_can_happen_to_a_lane(state: State, given_input
     assert walk.state() is state
     walk.put(given_input)
     assert walk.state() is EXPECTED[state, given_input]
+
+
+def test_an_input_that_the_table_does_not_list_is_refused() -> None:
+    for state in State:
+        for given_input in Input:
+            if (state, given_input) not in EXPECTED:
+                with pytest.raises(KeyError):
+                    Delivery(1, "d", state).advance(given_input)
+
+
+def test_a_state_is_set_in_one_place_in_memory_and_in_one_for_rows() -> None:
+    """Both of them look it up in the table."""
+    set_in = [
+        file.name
+        for file in sorted(Path(table.__file__).parent.glob("*.py"))
+        for line in file.read_text().splitlines()
+        if re.search(r"\.state = |\b_replace\(.*\bstate=", line)
+    ]
+    assert set_in == ["delivery.py", "exception_row.py"]
 
 
 @pytest.mark.parametrize(

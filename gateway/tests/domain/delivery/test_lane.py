@@ -5,7 +5,8 @@ import gc
 import pytest
 
 from signalpost.domain.delivery.delivery import Delivery, Input, State, Verdict
-from signalpost.domain.delivery.lane import Bounds, Lane, Row
+from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.lane import Bounds, Lane
 
 DELIVERED = Verdict(Input.DELIVERED, counted=True)
 GIVEN_UP = Verdict(Input.GIVE_UP, counted=True)
@@ -44,16 +45,16 @@ def parked(
 
 
 def test_the_oldest_that_is_due_is_one_that_waits_for_its_turn_as_well() -> None:
-    assert lane("a").parked.oldest_due is None
+    assert lane("a").retry_queue.oldest_due is None
     given = Lane(3, strict=False)
     given.restore([], [parked(1, "a", due=10), parked(2, "a", due=20), parked(3, "b", due=5)], 90)
-    given.fall_due(30)
-    assert (given.parked.next_due, given.parked.oldest_due) == (90, 5)
+    given.make_due_ready(30)
+    assert (given.retry_queue.next_due, given.retry_queue.oldest_due) == (90, 5)
     for flying in [send(given), send(given)]:
-        assert given.parked.oldest_due == 20
+        assert given.retry_queue.oldest_due == 20
         given.settle(flying, DELIVERED, 4)
     given.settle(send(given), DELIVERED, 4)
-    assert given.parked.oldest_due == 90
+    assert given.retry_queue.oldest_due == 90
 
 
 # --- Order ------------------------------------------------------------------------------------------------------------
@@ -82,9 +83,9 @@ def test_in_strict_order_it_may_not_until_the_earlier_one_is_delivered() -> None
     given.settle(send(given), failed(100), 4)
     assert sent(given) == [3]
     given.take(4, "a")
-    given.fall_due(99)
+    given.make_due_ready(99)
     assert sent(given) == []
-    given.fall_due(100)
+    given.make_due_ready(100)
     retried = send(given)
     assert retried.sequence == 1
     given.settle(retried, DELIVERED, 4)
@@ -103,7 +104,7 @@ def test_of_two_that_are_ready_the_earlier_goes_first_also_if_it_is_a_retry() ->
     given = lane("a")
     given.settle(send(given), failed(100), 4)
     given.take(2, "a")
-    given.fall_due(100)
+    given.make_due_ready(100)
     assert sent(given) == [1]
 
 
@@ -111,9 +112,9 @@ def test_a_lane_that_becomes_strict_lets_no_retry_overtake_an_earlier_one() -> N
     """C17: in loose order several of a document may have come to wait."""
     given = Lane(3, strict=True)
     given.restore([(3, "a")], [parked(1, "a", due=300), parked(2, "a", due=60)], None)
-    given.fall_due(60)
+    given.make_due_ready(60)
     assert sent(given) == []
-    given.fall_due(300)
+    given.make_due_ready(300)
     order = []
     while (delivery := given.next_delivery()) is not None:
         order.append(delivery.sequence)
@@ -126,7 +127,7 @@ def test_replays_are_outside_strict_order() -> None:
     given = lane("a", strict=True)
     given.settle(send(given), GIVEN_UP, 4)
     given.send_again(1, "a", None, 4, 10)
-    given.fall_due(10)
+    given.make_due_ready(10)
     given.settle(send(given), failed(1000), 4)
     given.take(2, "a")
     assert sent(given) == [2]
@@ -137,13 +138,13 @@ def test_a_replay_that_is_ready_lets_no_later_event_overtake_in_strict_order() -
     given = Lane(4, strict=True)
     replayed = parked(3, "a", due=10, failed_attempts=0, run=1)
     given.restore([], [parked(1, "a", due=300), parked(2, "a", due=60), replayed], None)
-    given.fall_due(60)
+    given.make_due_ready(60)
     replay = send(given)
     assert replay.sequence == 3
     given.settle(replay, DELIVERED, 4)
     assert sent(given) == []
     assert not given.sendable
-    given.fall_due(300)
+    given.make_due_ready(300)
     assert sent(given) == [1]
 
 
@@ -152,7 +153,7 @@ def test_first_attempts_and_retries_take_turns() -> None:
     given = lane(*"abcdefgh")
     for _ in range(4):
         given.settle(send(given), failed(1), 4)
-    given.fall_due(1)
+    given.make_due_ready(1)
     kinds = ["late" if sequence <= 4 else "fresh" for sequence in sent(given)]
     assert kinds in (["late", "fresh"] * 4, ["fresh", "late"] * 4)
 
@@ -161,7 +162,7 @@ def test_first_attempts_and_retries_take_turns() -> None:
 
 
 def test_it_takes_nothing_more_in_while_too_many_are_open() -> None:
-    given = lane(*"abc", bounds=Bounds(open_most=3))
+    given = lane(*"abc", bounds=Bounds(max_open=3))
     assert not given.has_room
     given.settle(send(given), DELIVERED, 4)
     assert given.has_room
@@ -177,7 +178,7 @@ def test_the_garbage_collector_has_one_list_to_look_at_for_each_that_is_open() -
 
 
 def test_what_follows_too_many_of_one_document_is_blocked_and_comes_one_by_one() -> None:
-    given = lane(*"aaaa", bounds=Bounds(document_open_most=2))
+    given = lane(*"aaaa", bounds=Bounds(max_open_per_document=2))
     assert (sorted(given.open), given.blocked) == ([1, 2], 2)
     changes = given.changes()
     assert {sequence: row and row.state for sequence, row in changes.rows.items()} == {
@@ -190,14 +191,14 @@ def test_what_follows_too_many_of_one_document_is_blocked_and_comes_one_by_one()
 
 
 def test_one_busy_document_does_not_keep_others_from_being_read() -> None:
-    given = lane(*"aaaaa", bounds=Bounds(open_most=4, document_open_most=2))
+    given = lane(*"aaaaa", bounds=Bounds(max_open=4, max_open_per_document=2))
     assert given.has_room
     given.take(6, "b")
     assert sent(given) == [1, 6]
 
 
 def test_it_takes_nothing_more_in_while_too_many_are_blocked() -> None:
-    assert not lane(*"aaaa", bounds=Bounds(document_open_most=2, exceptions_most=2)).has_room
+    assert not lane(*"aaaa", bounds=Bounds(max_open_per_document=2, max_exceptions=2)).has_room
 
 
 # --- Retries ----------------------------------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ def test_a_retry_that_is_cut_short_stays_due_with_its_number() -> None:
     """C16"""
     given = lane("a")
     given.settle(send(given), failed(10), 4)
-    given.fall_due(10)
+    given.make_due_ready(10)
     given.settle(send(given), Verdict(Input.RETRY_INTERRUPTED), 4)
     again = send(given)
     assert (again.sequence, again.failed_attempts) == (1, 1)
@@ -217,7 +218,7 @@ def test_the_budget_is_the_one_of_the_first_failure() -> None:
     """C16: a schedule that is changed meanwhile changes the delays, not the number of attempts."""
     given = lane("a")
     given.settle(send(given), failed(10), 4)
-    given.fall_due(10)
+    given.make_due_ready(10)
     given.settle(send(given), failed(20), 11)
     row = given.changes().rows[1]
     assert row is not None
@@ -229,12 +230,12 @@ def test_a_retry_by_hand_goes_at_once_and_the_schedule_goes_on() -> None:
     given.settle(send(given), failed(1000), 4)
     given.send_again(1, "a", None, 1, 50)
     given.send_again(1, "a", None, 1, 60)
-    given.fall_due(60)
+    given.make_due_ready(60)
     extra = send(given)
     assert (extra.failed_attempts, extra.run, extra.resume_at) == (1, 0, 1000)
     given.settle(extra, Verdict(Input.FAIL, due=1000), 4)
-    assert given.parked.next_due == 1000
-    given.fall_due(1000)
+    assert given.retry_queue.next_due == 1000
+    given.make_due_ready(1000)
     assert send(given).failed_attempts == 1
 
 
@@ -245,7 +246,7 @@ def test_a_settled_or_failed_one_starts_a_new_run() -> None:
     row = given.changes().rows[2]
     given.send_again(1, "a", None, 1, 5)
     given.send_again(2, "b", row, 4, 5)
-    given.fall_due(5)
+    given.make_due_ready(5)
     found = {d.sequence: (d.run, d.failed_attempts, d.max_attempts) for d in (send(given), send(given))}
     assert found == {1: (1, 0, 1), 2: (1, 0, 4)}
 
@@ -255,11 +256,11 @@ def test_a_retry_by_hand_of_one_that_was_delivered_while_its_row_was_read() -> N
     given = lane("a")
     given.settle(send(given), failed(10), 4)
     row = given.changes().rows[1]
-    given.fall_due(10)
+    given.make_due_ready(10)
     flying = send(given)
     given.settle(flying, DELIVERED, 4)
     given.send_again(1, "a", row, 1, 20)
-    given.fall_due(20)
+    given.make_due_ready(20)
     again = send(given)
     assert (again.sequence, again.run, again.failed_attempts) == (1, 1, 0)
 
@@ -269,7 +270,7 @@ def test_a_retry_by_hand_of_one_that_was_parked_beyond_the_horizon_while_its_row
     given.restore([(1, "a")], [], horizon=100)
     given.settle(send(given), failed(500), 4)
     given.send_again(1, "a", None, 1, 20)
-    given.fall_due(20)
+    given.make_due_ready(20)
     extra = send(given)
     assert (extra.sequence, extra.failed_attempts, extra.resume_at) == (1, 1, 500)
 
@@ -278,7 +279,7 @@ def test_a_retry_by_hand_of_one_that_is_in_the_store_alone() -> None:
     given = Lane(5, strict=False)
     given.restore([], [parked(1, "a", due=10)], horizon=11)
     given.send_again(3, "c", parked(3, "c", due=500, failed_attempts=2), 1, 20)
-    given.fall_due(20)
+    given.make_due_ready(20)
     assert sorted(sent(given)) == [1, 3]
 
 
@@ -286,24 +287,24 @@ def test_a_retry_by_hand_of_one_that_is_in_the_store_alone() -> None:
 
 
 def test_those_due_last_are_left_to_the_store_and_come_back_with_a_refill() -> None:
-    given = lane(*"abcdefg", bounds=Bounds(parked_kept=2))
+    given = lane(*"abcdefg", bounds=Bounds(retries_kept=2))
     due = {sequence: 100 * sequence for sequence in range(1, 8)}
     while (delivery := given.next_delivery()) is not None:
         given.settle(delivery, failed(due[delivery.sequence]), 4)
     rows = [row for row in given.changes().rows.values() if row is not None]
     assert {row.sequence for row in rows} == set(due)
-    assert len(given.parked) < 7
+    assert len(given.retry_queue) < 7
     order = []
     for _ in range(10):
-        at = given.parked.next_due
+        at = given.retry_queue.next_due
         if at is None:
             break
-        given.fall_due(at)
+        given.make_due_ready(at)
         while (delivery := given.next_delivery()) is not None:
             order.append(delivery.sequence)
             given.settle(delivery, DELIVERED, 4)
             rows = [row for row in rows if row.sequence != delivery.sequence]
-        if given.parked.wants_refill:
+        if given.retry_queue.wants_refill:
             given.changes()
             given.refill(rows[:2], rows[2].due if len(rows) > 2 else None)
     assert order == [1, 2, 3, 4, 5, 6, 7]
@@ -313,15 +314,15 @@ def test_one_that_fails_while_a_refill_is_read_is_not_forgotten() -> None:
     """It is parked beyond the old horizon, so in its row alone, and that is not recorded when the refill is read."""
     given = Lane(2, strict=False)
     given.restore([(2, "b")], [parked(1, "a", due=10)], horizon=11)
-    given.fall_due(10)
+    given.make_due_ready(10)
     flying = {d.sequence: d for d in (send(given), send(given))}
     given.settle(flying[1], DELIVERED, 4)
-    assert given.parked.wants_refill
+    assert given.retry_queue.wants_refill
     given.changes()
     given.settle(flying[2], failed(50), 4)
     given.refill([], None)
-    assert given.parked.next_due == 50
-    given.fall_due(50)
+    assert given.retry_queue.next_due == 50
+    given.make_due_ready(50)
     assert sent(given) == [2]
 
 
@@ -329,12 +330,12 @@ def test_a_refill_brings_nothing_twice() -> None:
     given = Lane(2, strict=False)
     row = parked(1, "a", due=10)
     given.restore([], [row], horizon=11)
-    given.fall_due(10)
+    given.make_due_ready(10)
     flying = send(given)
     given.refill([row], None)
     given.settle(flying, DELIVERED, 4)
     given.refill([row], None)
-    given.fall_due(10_000)
+    given.make_due_ready(10_000)
     assert sent(given) == []
 
 
@@ -345,13 +346,13 @@ def test_a_retry_by_hand_that_was_made_since_does_not_keep_the_next_from_being_a
     given = Lane(9, strict=False)
     given.restore([], [parked(1, "a", due=50)], 40)
     given.send_again(1, "a", None, 1, 10)
-    given.fall_due(10)
+    given.make_due_ready(10)
     given.settle(send(given), DELIVERED, 4)
-    assert given.parked.wants_refill
+    assert given.retry_queue.wants_refill
 
 
 def test_abandoning_fails_what_is_unsettled_and_marks_what_was_not_read_as_a_gap() -> None:
-    given = lane(*"aab", bounds=Bounds(document_open_most=1))
+    given = lane(*"aab", bounds=Bounds(max_open_per_document=1))
     given.settle(send(given), failed(10), 4)
     assert given.abandon(5) == 5
     changes = given.changes()
@@ -360,7 +361,7 @@ def test_abandoning_fails_what_is_unsettled_and_marks_what_was_not_read_as_a_gap
         (1, 2, 3), State.FAILED
     )
     assert given.next_delivery() is None
-    assert given.parked.next_due is None
+    assert given.retry_queue.next_due is None
 
 
 def test_abandoning_leaves_what_flies_and_what_is_later() -> None:
@@ -377,7 +378,7 @@ def test_a_flying_retry_that_is_cut_short_after_all_was_abandoned_is_still_a_ret
     given = lane("a")
     given.settle(send(given), failed(10), 4)
     given.changes()
-    given.fall_due(10)
+    given.make_due_ready(10)
     flying = send(given)
     given.abandon(1)
     changes = given.changes()
@@ -403,12 +404,12 @@ def test_abandoning_one_that_held_others_back_lets_them_go(strict: bool) -> None
 
 
 def test_what_is_behind_a_floor() -> None:
-    given = lane(*"aaa", bounds=Bounds(document_open_most=2))
+    given = lane(*"aaa", bounds=Bounds(max_open_per_document=2))
     assert given.is_behind(2)
     assert not given.is_behind(1)
     given.settle(send(given), failed(10), 4)
     assert given.is_behind(2)
-    given.fall_due(10)
+    given.make_due_ready(10)
     given.settle(send(given), DELIVERED, 4)
     assert not given.is_behind(2)
     assert given.is_behind(3)
@@ -428,19 +429,19 @@ def test_what_is_open_survives_as_a_number_and_what_waits_as_a_row() -> None:
     restored = Lane(changes.head, strict=False)
     restored.restore([(3, "c")], [row for row in changes.rows.values() if row], None)
     assert sent(restored) == [3]
-    assert restored.parked.next_due == 10
+    assert restored.retry_queue.next_due == 10
 
 
 def test_one_that_was_under_way_in_a_crash_is_sent_again_under_the_same_number() -> None:
     """C16"""
     given = lane("a")
     given.settle(send(given), failed(10), 4)
-    given.fall_due(10)
+    given.make_due_ready(10)
     send(given)
     changes = given.changes()
     restored = Lane(changes.head, strict=False)
     restored.restore([], [row for row in changes.rows.values() if row], None)
-    restored.fall_due(10)
+    restored.make_due_ready(10)
     assert send(restored).failed_attempts == 1
 
 
@@ -467,12 +468,12 @@ def test_a_replay_begins_a_new_run_of_what_is_failed_or_settled() -> None:
         1: Row(1, "a", State.AWAITING_RETRY, 50, 0, 4, 3, None),
         2: Row(2, "b", State.AWAITING_RETRY, 50, 0, 4, 1, None),
     }
-    given.fall_due(50)
+    given.make_due_ready(50)
     assert sorted(sent(given)) == [1, 2]
 
 
 def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
-    given = lane("a", "a", "b", "b", bounds=Bounds(document_open_most=1))  # 2 and 4 are blocked
+    given = lane("a", "a", "b", "b", bounds=Bounds(max_open_per_document=1))  # 2 and 4 are blocked
     given.settle(send(given), failed(1000), 4)  # 1 is parked, 2 open
     flying = send(given)
     before = given.changes()
@@ -481,14 +482,14 @@ def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
         assert not given.replay(sequence, document, row, 4, 50)
     assert not given.replay(5, "c", None, 4, 50)
     assert not given.replay(9, "c", parked(9, "c", 5000), 4, 50)
-    assert (given.changed, flying.state, given.parked.next_due) == (False, State.IN_FLIGHT, 1000)
+    assert (given.changed, flying.state, given.retry_queue.next_due) == (False, State.IN_FLIGHT, 1000)
 
 
 def test_what_changed_since_the_record_is_what_counts_for_a_replay() -> None:
     """It was parked in the store, and given up before the answer came."""
     given = Lane(1, strict=False)
     given.restore([], [parked(1, "a", due=10)], None)
-    given.fall_due(10)
+    given.make_due_ready(10)
     given.settle(send(given), GIVEN_UP, 4)
     assert given.replay(1, "a", parked(1, "a", due=10), 4, 50)
 
@@ -498,12 +499,12 @@ def has_room(given: Lane) -> bool:
 
 
 def test_a_replay_brings_no_more_while_enough_wait() -> None:
-    given = Lane(10, strict=False, bounds=Bounds(replayed_below=2))
+    given = Lane(10, strict=False, bounds=Bounds(replays_below=2))
     for sequence in (1, 2):
         assert has_room(given)
         given.replay(sequence, f"d{sequence}", None, 4, 0)
     assert not has_room(given)
-    given.fall_due(0)
+    given.make_due_ready(0)
     given.settle(send(given), DELIVERED, 4)
     assert has_room(given)
 
@@ -519,7 +520,7 @@ def test_a_replay_brings_no_more_while_retries_wait_in_the_store_alone() -> None
 def test_a_replay_brings_no_more_while_a_new_event_waits_behind_it() -> None:
     given = Lane(1, strict=False)
     given.replay(1, "a", None, 4, 0)
-    given.fall_due(0)
+    given.make_due_ready(0)
     given.take(2, "b")
     assert has_room(given)
     given.take(3, "a")

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State, decide
-from signalpost.domain.delivery.lane import Bounds, Changes, Lane, Row
+from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.lane import Bounds, Changes, Lane
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.timestamps import SECOND
 
-BOUNDS = Bounds(open_most=6, document_open_most=2, exceptions_most=8, parked_kept=2, replayed_below=3)
+BOUNDS = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, replays_below=3)
 LOADED = 3
 """How many parked rows a load or a refill brings."""
 DELAYS = (2, 1, 3)
@@ -115,7 +116,7 @@ class World:
         assert not (opened and lane.strict and held), "opened behind one that waits for its retry, in strict order"
         assert not (opened and self.of(document, State.BLOCKED)), "opened before one that is blocked"
         ready = len(self.of(document, State.OPEN, State.RETRY_READY, State.IN_FLIGHT))
-        assert not (opened and ready >= BOUNDS.document_open_most)
+        assert not (opened and ready >= BOUNDS.max_open_per_document)
         self.known[sequence] = Known(State.OPEN if opened else State.BLOCKED, document)
 
     def send(self) -> None:
@@ -161,13 +162,14 @@ class World:
 
     def pass_time(self, microseconds: int) -> None:
         self.now += microseconds
-        due_before = self.lane.parked.next_due
-        in_memory = [sequence for sequence in self.with_state(State.AWAITING_RETRY) if sequence in self.lane.parked]
+        due_before = self.lane.retry_queue.next_due
+        known_to_lane = set(self.lane.retry_queue)
+        in_memory = [sequence for sequence in self.with_state(State.AWAITING_RETRY) if sequence in known_to_lane]
         expected = [sequence for sequence in in_memory if self.known[sequence].due <= self.now]
         if expected:
             assert due_before is not None
             assert due_before <= self.now
-        self.lane.fall_due(self.now)
+        self.lane.make_due_ready(self.now)
         for sequence in expected:
             self.known[sequence] = replace(self.known[sequence], state=State.RETRY_READY)
 
@@ -185,7 +187,7 @@ class World:
             ):
                 changed = self.lane._rows.get(sequence)
                 alone = changed is not None and changed.state is State.AWAITING_RETRY
-                in_memory += known.state is not State.AWAITING_RETRY or sequence in self.lane.parked or alone
+                in_memory += known.state is not State.AWAITING_RETRY or sequence in self.lane.retry_queue or alone
                 self.known[sequence] = replace(known, state=State.FAILED)
         assert self.lane.abandon(up_to) == lost + in_memory
         self.note_promotions()
@@ -196,7 +198,7 @@ class World:
 
     def begin_write(self) -> None:
         if self.write is None:
-            wants_refill = self.lane.parked.wants_refill
+            wants_refill = self.lane.retry_queue.wants_refill
             feed = range(self.replay_from, min(self.replay_from + 2, self.lane.head + 1)) if self.feeds() else range(0)
             self.write = (self.lane.changes(), wants_refill, self.asked, feed, dict(self.known), self.lane.head)
             self.asked = []
@@ -228,8 +230,8 @@ class World:
             if ready and ready[min(ready)].run > 0:
                 assert not self.lane.has_room_for_replays, f"{document} waits"
         if self.lane.has_room_for_replays:
-            assert len(self.lane.parked) < BOUNDS.replayed_below
-            assert self.lane.parked.horizon is None
+            assert len(self.lane.retry_queue) < BOUNDS.replays_below
+            assert self.lane.retry_queue.horizon is None
         return self.replay_from > 0 and self.lane.has_room_for_replays
 
     def feed(self, sequence: int) -> None:
@@ -322,19 +324,19 @@ class World:
 
     def check(self) -> None:
         lane = self.lane
-        assert lane.flying == len(self.with_state(State.IN_FLIGHT))
+        assert lane.in_flight == len(self.with_state(State.IN_FLIGHT))
         assert lane.blocked == len(self.with_state(State.BLOCKED))
         first = {s for s, known in self.known.items() if not known.is_retry}
         assert set(lane.open) == first & set(self.with_state(State.OPEN, State.IN_FLIGHT))
-        for sequence, delivery in (lane.open | lane.parked).items():
+        for sequence, delivery in (lane.open | lane.retry_queue).items():
             known = self.known[sequence]
             assert (delivery.state, delivery.document_id) == (known.state, known.document)
             assert (delivery.failed_attempts, delivery.run) == (known.failed_attempts, known.run)
-        elsewhere = set(self.with_state(State.AWAITING_RETRY)) - set(lane.parked)
-        assert set(lane.parked) <= set(self.with_state(State.AWAITING_RETRY, State.RETRY_READY, State.IN_FLIGHT))
+        elsewhere = set(self.with_state(State.AWAITING_RETRY)) - set(lane.retry_queue)
+        assert set(lane.retry_queue) <= set(self.with_state(State.AWAITING_RETRY, State.RETRY_READY, State.IN_FLIGHT))
         for sequence in elsewhere:
-            assert lane.parked.horizon is not None, f"{sequence} is forgotten"
-            assert self.known[sequence].due >= lane.parked.horizon, f"{sequence} is forgotten"
+            assert lane.retry_queue.horizon is not None, f"{sequence} is forgotten"
+            assert self.known[sequence].due >= lane.retry_queue.horizon, f"{sequence} is forgotten"
         assert not (elsewhere and lane.strict), "strict order must know all that waits"
         for known in self.known.values():
             if known.state is State.IN_FLIGHT:
@@ -343,8 +345,8 @@ class World:
                 others = self.of(known.document, State.OPEN, State.RETRY_READY, State.IN_FLIGHT, State.AWAITING_RETRY)
                 assert others, "blocked behind nothing"
         assert lane.sendable == bool(self.sendable())
-        in_memory_due = [self.known[s].due for s in self.with_state(State.AWAITING_RETRY) if s in lane.parked]
-        assert lane.parked.next_due == min(in_memory_due, default=lane.parked.horizon)
+        in_memory_due = [self.known[s].due for s in self.with_state(State.AWAITING_RETRY) if s in lane.retry_queue]
+        assert lane.retry_queue.next_due == min(in_memory_due, default=lane.retry_queue.horizon)
 
     def check_store(self, known: dict[int, Known], head: int) -> None:
         """What was recorded is what was true when the write began, and nothing is missing."""
@@ -379,14 +381,20 @@ class World:
                 self.settle(sequence, VERDICTS["delivered"])
             self.check()
             waits = self.with_state(*WAITING) or self.asked or self.replay_from
-            if not waits and self.lane.parked.horizon is None:
+            if not waits and self.lane.retry_queue.horizon is None:
                 break
         assert not self.with_state(*WAITING)
         assert not self.replay_from, "the replay never ended"
         self.begin_write()
         self.end_write()
         lane = self.lane
-        assert (lane.open, lane.parked, lane.blocked, lane.flying, lane.parked.next_due) == ({}, {}, 0, 0, None)
+        assert (lane.open, lane.retry_queue, lane.blocked, lane.in_flight, lane.retry_queue.next_due) == (
+            {},
+            {},
+            0,
+            0,
+            None,
+        )
         assert self.store.open == ()
         assert {row.state for row in self.store.rows.values()} <= {State.FAILED}
 

@@ -122,7 +122,7 @@ class Waiting(Checker):
             return 0.0
         sends = (each.sends for each in self.world.deliveries.values() if each.subscriber.key == host)
         retried = sum(any(sent.attempt > 1 and sent.at >= since for sent in each) for each in sends)
-        return MAX_REFILL * retried / SMALL.parked_loaded
+        return MAX_REFILL * retried / SMALL.retries_loaded
 
     def ended(self, sent: Sent) -> None:
         if sent.is_test:

@@ -4,16 +4,18 @@
        │ └──block─▶ BLOCKED ─promote─▶ OPEN      behind others of its document
        └────take──▶ OPEN ─send─▶ IN_FLIGHT
     IN_FLIGHT ─delivered─▶ SETTLED
-       ├─fail────▶ AWAITING_RETRY ─due─▶ RETRY_READY ─send─▶ IN_FLIGHT
+       ├─fail────▶ AWAITING_RETRY ─come_due─▶ RETRY_READY ─send─▶ IN_FLIGHT
        ├─give_up─▶ FAILED
        └─interrupted─▶ OPEN or RETRY_READY, as it was before it was sent
-    FAILED, SETTLED ─again─▶ AWAITING_RETRY   a retry by hand or a replay: a new run with its own attempts
-    AWAITING_RETRY ─hurry─▶ AWAITING_RETRY    a retry by hand: due now; its schedule stays
+    FAILED, SETTLED ─new_run─▶ AWAITING_RETRY     a retry by hand or a replay: a new run with its own attempts
+    AWAITING_RETRY ─retry_now─▶ AWAITING_RETRY    a retry by hand: due now; its schedule stays
 
 What is durable: OPEN and IN_FLIGHT deliveries are numbers in the lane's `open` list. AWAITING_RETRY, RETRY_READY,
 BLOCKED and FAILED ones are exception rows. A RETRY_READY one, and an IN_FLIGHT one that is a retry, is stored as
 AWAITING_RETRY, so that a crash repeats it under the same number. UNREAD is above the lane's head, and everything
 else at or below it is SETTLED. That a delivery is in flight is known to memory alone.
+
+`Delivery.advance` and `Row.after` are the only ways from one state to another.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +28,7 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 
 
 class State(IntEnum):
-    """Values of those that are stored are part of the schema."""
+    """The values of AWAITING_RETRY, BLOCKED and FAILED are part of the schema."""
 
     UNREAD = 0
     AWAITING_RETRY = 1
@@ -44,16 +46,16 @@ class Input(IntEnum):
     BLOCK = 2
     PROMOTE = 3
     SEND = 4
-    FALL_DUE = 5
+    COME_DUE = 5
     DELIVERED = 6
     FAIL = 7
     GIVE_UP = 8
     INTERRUPTED = 9
-    """An attempt of one that was open."""
+    """The attempt of a delivery that was OPEN does not count: it is as it was before."""
     RETRY_INTERRUPTED = 10
-    """An attempt of one that was due."""
-    HURRY = 11
-    AGAIN = 12
+    """The same, of a delivery that was RETRY_READY."""
+    RETRY_NOW = 11
+    NEW_RUN = 12
 
 
 TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
@@ -61,8 +63,8 @@ TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
     State.BLOCKED: {Input.PROMOTE: State.OPEN, Input.GIVE_UP: State.FAILED},
     State.OPEN: {Input.SEND: State.IN_FLIGHT, Input.GIVE_UP: State.FAILED},
     State.AWAITING_RETRY: {
-        Input.FALL_DUE: State.RETRY_READY,
-        Input.HURRY: State.AWAITING_RETRY,
+        Input.COME_DUE: State.RETRY_READY,
+        Input.RETRY_NOW: State.AWAITING_RETRY,
         Input.GIVE_UP: State.FAILED,
     },
     State.RETRY_READY: {Input.SEND: State.IN_FLIGHT, Input.GIVE_UP: State.FAILED},
@@ -73,10 +75,19 @@ TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
         Input.INTERRUPTED: State.OPEN,
         Input.RETRY_INTERRUPTED: State.RETRY_READY,
     },
-    State.FAILED: {Input.AGAIN: State.AWAITING_RETRY},
-    State.SETTLED: {Input.AGAIN: State.AWAITING_RETRY},
+    State.FAILED: {Input.NEW_RUN: State.AWAITING_RETRY},
+    State.SETTLED: {Input.NEW_RUN: State.AWAITING_RETRY},
 }
-"""What may follow what. An input that is missing under a state cannot happen there, or changes nothing."""
+"""What may follow what. An input that is missing under a state cannot happen there: it raises KeyError."""
+
+STORED_AS: Mapping[State, State] = {
+    State.AWAITING_RETRY: State.AWAITING_RETRY,
+    State.RETRY_READY: State.AWAITING_RETRY,
+    State.IN_FLIGHT: State.AWAITING_RETRY,
+    State.BLOCKED: State.BLOCKED,
+    State.FAILED: State.FAILED,
+}
+"""The state that an exception row has. A first attempt has none, whether it is in flight or not."""
 
 
 class Delivery(Struct, eq=False, gc=False):
@@ -84,15 +95,15 @@ class Delivery(Struct, eq=False, gc=False):
 
     sequence: int
     document_id: str
-    state: State = State.OPEN
+    state: State = State.UNREAD
     failed_attempts: int = 0
     """Counted attempts of this run that failed."""
     max_attempts: int = 0
-    """Counted attempts that this run has; 0 while it is open for the first time: the subscription's own then."""
+    """How many counted attempts this run has; 0 in a first attempt and before it: as many as the subscription says."""
     run: int = 0
-    """0 at first, one more with every retry of a settled or failed one and every replay."""
+    """0 at first; every replay, and every retry by hand of a settled or failed delivery, begins the next."""
     due: int = 0
-    """When a parked one may be sent again, µs."""
+    """When it may be sent again if it awaits a retry, µs."""
     resume_at: int | None = None
     """Set while an extra attempt by hand is due or under way: where its own schedule goes on if that fails."""
 
@@ -100,7 +111,12 @@ class Delivery(Struct, eq=False, gc=False):
         return self.sequence < other.sequence
 
     def __repr__(self) -> str:
-        return f"Delivery({self.sequence}, {self.state.name}, charged={self.failed_attempts}, run={self.run})"
+        return f"Delivery({self.sequence}, {self.state.name}, failed={self.failed_attempts}, run={self.run})"
+
+    def advance(self, given: Input) -> State:
+        """Follow an input to the next state, which is returned. Raises KeyError where the table has no entry."""
+        self.state = state = TRANSITIONS[self.state][given]
+        return state
 
     @property
     def is_retry(self) -> bool:
@@ -113,9 +129,9 @@ class Verdict(Struct, frozen=True):
 
     input: Input
     counted: bool = False
-    """Whether the attempt counts against the budget (C16)."""
+    """Whether the attempt counts (C16)."""
     due: int = 0
-    """Of one that is parked: when it may be sent again, µs."""
+    """When it may be sent again, µs, with `Input.FAIL`."""
 
 
 _SETTLED = Verdict(Input.DELIVERED, counted=True)
@@ -143,6 +159,6 @@ def decide(
     failures = delivery.failed_attempts + 1
     if failures >= (delivery.max_attempts or len(delays) + 1):
         return Verdict(Input.GIVE_UP, counted=True)
-    # A run whose budget is longer than the schedule (the schedule was changed since) repeats the last delay.
+    # A run that has more attempts than the schedule has delays (the schedule was changed since) repeats the last delay.
     seconds = (delays or retry.DELAYS)[min(failures, len(delays)) - 1]
     return Verdict(Input.FAIL, counted=True, due=now + retry.delay(seconds, jitter, retry_after))

@@ -1,6 +1,7 @@
 """A document with something unsettled in a lane, and which of that goes next (C17).
 
-At most one delivery of it flies; the lowest ready sequence goes first. What waits behind others is a sequence here.
+At most one delivery of it is in flight; the lowest ready sequence goes first. A delivery that waits behind others is a
+sequence here.
 """
 
 from collections import deque
@@ -17,38 +18,40 @@ class DocumentQueue(Struct, eq=False, gc=False):
 
     id: str
     ready: list[Delivery] = []
-    """A heap by sequence: open or due."""
-    flying: Delivery | None = None
+    """A heap by sequence: those that are open, and those whose retry is due."""
+    in_flight: Delivery | None = None
     listed: bool = False
-    """Its lane has it among those that may send."""
+    """It is in its lane's `SendOrder`."""
     blocked: deque[int] | None = None
-    parked: set[int] | None = None
-    """Those that wait for their retry and hold later ones back (strict order)."""
+    holding_back: set[int] | None = None
+    """Sequences of deliveries that await their retry and hold later ones back (strict order)."""
 
     def block(self, sequence: int) -> None:
         if self.blocked is None:
             self.blocked = deque()
         self.blocked.append(sequence)
 
-    def park(self, sequence: int) -> None:
-        if self.parked is None:
-            self.parked = set()
-        self.parked.add(sequence)
+    def hold_back_behind(self, sequence: int) -> None:
+        """Let nothing later be sent before this one, which awaits its retry (strict order)."""
+        if self.holding_back is None:
+            self.holding_back = set()
+        self.holding_back.add(sequence)
 
-    def unpark(self, sequence: int) -> None:
-        if self.parked:
-            self.parked.discard(sequence)
+    def release(self, sequence: int) -> None:
+        """Let this one hold nothing back any more."""
+        if self.holding_back:
+            self.holding_back.discard(sequence)
 
     def has_room(self, most: int) -> bool:
         """Whether one more may be open, of at most so many."""
-        return not self.parked and len(self.ready) + (self.flying is not None) < most
+        return not self.holding_back and len(self.ready) + (self.in_flight is not None) < most
 
     @property
     def next(self) -> Delivery | None:
-        """The lowest that is ready and that nothing holds back. Replays are not held back: where a new event waits for
-        an earlier one's retry (strict order), they go before it."""
+        """The lowest ready delivery that nothing holds back. A replay is not held back: where a new event waits for an
+        earlier one's retry (strict order), a replay goes before it."""
         lowest = self.ready[0] if self.ready else None
-        if lowest is None or lowest.run > 0 or not self.parked or lowest.sequence < min(self.parked):
+        if lowest is None or lowest.run > 0 or not self.holding_back or lowest.sequence < min(self.holding_back):
             return lowest
         return min((delivery for delivery in self.ready if delivery.run > 0), default=None)
 
@@ -56,13 +59,13 @@ class DocumentQueue(Struct, eq=False, gc=False):
         heappush(self.ready, delivery)
 
     def take(self, delivery: Delivery) -> None:
-        """Let it fly."""
+        """Take a ready delivery away: it is in flight from here on."""
         if self.ready[0] is delivery:
             heappop(self.ready)
         else:
             self.ready.remove(delivery)
             heapify(self.ready)
-        self.flying = delivery
+        self.in_flight = delivery
 
     def take_up_to(self, sequence: int) -> list[Delivery]:
         """Take away what is ready up to a sequence."""
@@ -81,4 +84,4 @@ class DocumentQueue(Struct, eq=False, gc=False):
     @property
     def is_done(self) -> bool:
         """Whether nothing of it is left here."""
-        return not self.ready and self.flying is None and not self.blocked and not self.parked
+        return not self.ready and self.in_flight is None and not self.blocked and not self.holding_back

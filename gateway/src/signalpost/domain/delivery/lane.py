@@ -1,55 +1,44 @@
 """A lane: one subscription's way through its tenant's log. Decides what may be sent next; does no I/O, holds no body.
 
-What is authoritative. The store's lane row (`head`, `open`) and the exception rows (parked, blocked, failed) are; this
-object is what they will be once its changes are recorded. `changes` hands those over; until they are recorded, a
-crash repeats what they say, under the same numbers. Whatever is at or below `head`, not in `open` and without a row is
-settled.
+What is authoritative. The store's lane row (`head`, `open`) and the exception rows (awaiting a retry, blocked, failed)
+are; this object is what they will be once its changes are recorded. `changes` hands those over; until they are
+recorded, a crash repeats what they say, under the same numbers. Whatever is at or below `head`, not in `open` and
+without a row is settled.
 
-Order (C17). At most one delivery of a document flies; the lowest ready sequence goes first. A document with
-`document_open_most` open, or in strict order with one waiting for its retry, has what follows as *blocked* rows, which
-are promoted as room comes. Between documents, first attempts and retries take turns, so neither can starve the other.
+Order (C17). At most one delivery of a document is in flight; the lowest ready sequence goes first. A document with
+`max_open_per_document` open, or in strict order with one awaiting its retry, has what follows as *blocked* rows, which
+are promoted as room comes. Between documents, first attempts and retries take turns (`SendOrder`).
 
-Bounds. With `open_most` open the lane takes nothing more in. Parked ones are kept in memory up to a horizon of due
-times; later ones are rows alone until `refill` brings them. Blocked ones (and in strict order parked ones) are all in
-memory. With `exceptions_most` blocked and parked in memory the lane takes nothing more in, which costs nothing but lag.
+Bounds. With `max_open` open the lane takes nothing more in. Deliveries that await a retry are kept in memory up to a
+horizon of due times; later ones are rows alone until `refill` brings them (`RetryQueue`). Blocked ones (and in strict
+order all that await a retry) are all in memory. With `max_exceptions` of both in memory the lane takes nothing more in,
+which costs nothing but lag.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State, Verdict
+from signalpost.domain.delivery.delivery import Delivery, Input, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
+from signalpost.domain.delivery.exception_row import Row, row_of
 from signalpost.domain.delivery.retry_queue import RetryQueue
+from signalpost.domain.delivery.send_order import SendOrder
 
 
 class Bounds(NamedTuple):
     """How much a lane keeps in memory."""
 
-    open_most: int = 512
-    document_open_most: int = 8
-    exceptions_most: int = 20_000
-    parked_kept: int = 2_000
-    parked_loaded: int = 1_000
-    """How many of them a load or a refill brings at a time; in strict order all there are."""
-    replayed_below: int = 512
-    """Parked ones in memory below which a replay may bring more."""
+    max_open: int = 512
+    max_open_per_document: int = 8
+    max_exceptions: int = 20_000
+    retries_kept: int = 2_000
+    retries_loaded: int = 1_000
+    """How many a load or a refill brings at a time; in strict order it brings all."""
+    replays_below: int = 512
+    """A replay may bring more while fewer than that await a retry."""
 
 
 BOUNDS = Bounds()
-
-
-class Row(NamedTuple):
-    """An exception row."""
-
-    sequence: int
-    document_id: str
-    state: State
-    due: int
-    failed_attempts: int
-    max_attempts: int
-    run: int
-    resume_at: int | None
 
 
 class Changes(NamedTuple):
@@ -60,7 +49,7 @@ class Changes(NamedTuple):
     gaps: tuple[tuple[int, int], ...]
     rows: dict[int, Row | None]
     abandoned_to: int
-    """Parked and blocked rows up to here become failed ones, before `rows` are written; 0 for none."""
+    """Rows up to here that await a retry or are blocked become failed ones, before `rows` are written; 0 for none."""
 
 
 class Lane:
@@ -71,18 +60,16 @@ class Lane:
         self._bounds = bounds
         self.open: dict[int, Delivery] = {}
         """Taken in, in their first attempt or before it."""
-        self.parked = RetryQueue(bounds.parked_kept)
-        self.flying = 0
+        self.retry_queue = RetryQueue(bounds.retries_kept)
+        self.in_flight = 0
         self.blocked = 0
         self.gaps: list[tuple[int, int]] = []
-        """Ranges (first, last) that were never taken in: skipped, or lost to the retention."""
+        """Ranges (first, last) that were never taken in: skipped, or removed by the retention."""
         self._abandoned_to = 0
         self._documents: dict[str, DocumentQueue] = {}
-        self._fresh: deque[DocumentQueue] = deque()
-        self._late: deque[DocumentQueue] = deque()
-        """Documents that may send: whose lowest ready delivery is open, and whose lowest is due."""
-        self._late_next = False
+        self._send_order = SendOrder()
         self._rows: dict[int, Row | None] = {}
+        """Exception rows that changed since the last record."""
         self._changed = False
 
     # --- Taking in ----------------------------------------------------------------------------------------------------
@@ -90,16 +77,17 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """Whether the event after `head` may be taken in."""
-        exceptions = self.blocked + len(self.parked)
+        exceptions = self.blocked + len(self.retry_queue)
         bounds = self._bounds
         return (
-            len(self.open) < bounds.open_most
-            and exceptions < bounds.exceptions_most
-            and not (self.strict and self.parked.horizon is not None)
+            len(self.open) < bounds.max_open
+            and exceptions < bounds.max_exceptions
+            and not (self.strict and self.retry_queue.horizon is not None)
         )
 
     def skip(self, sequence: int) -> None:
-        """Pass over an event that was not asked for."""
+        """Pass over what follows up to a sequence. Nothing of it was asked for, so all of it is settled (`Input.SKIP`),
+        and what is settled leaves no trace but the head."""
         self.head = sequence
         self._changed = True
 
@@ -107,102 +95,97 @@ class Lane:
         """Take in the next event that was asked for."""
         self.head = sequence
         self._changed = True
+        delivery = Delivery(sequence, document_id)
         document = self._documents.get(document_id)
         if document is None:
             document = self._documents[document_id] = DocumentQueue(document_id)
-        elif document.blocked or not document.has_room(self._bounds.document_open_most):
-            document.block(sequence)
-            self.blocked += 1
-            self._rows[sequence] = Row(sequence, document_id, TRANSITIONS[State.UNREAD][Input.BLOCK], 0, 0, 0, 0, None)
+        elif document.blocked or not document.has_room(self._bounds.max_open_per_document):
+            self._block(document, delivery)
             return
-        self._open(document, sequence)
-        self._list(document)
+        self._open(document, delivery, Input.TAKE)
+        self._send_order.add(document)
 
-    def _open(self, document: DocumentQueue, sequence: int) -> None:
-        delivery = self.open[sequence] = Delivery(sequence, document.id)
+    def _open(self, document: DocumentQueue, delivery: Delivery, given: Input) -> None:
+        delivery.advance(given)
+        self.open[delivery.sequence] = delivery
         document.make_ready(delivery)
+
+    def _block(self, document: DocumentQueue, delivery: Delivery) -> None:
+        delivery.advance(Input.BLOCK)
+        document.block(delivery.sequence)
+        self.blocked += 1
+        self._rows[delivery.sequence] = row_of(delivery)
 
     # --- Sending ------------------------------------------------------------------------------------------------------
 
     @property
     def sendable(self) -> bool:
         """Whether `next_delivery` would give one."""
-        return self._may_send(self._fresh) or self._may_send(self._late)
+        return self._send_order.has_next
 
     @property
     def ready(self) -> int:
         """About how many could be sent now, one of each document."""
-        return len(self._fresh) + len(self._late)
-
-    def _may_send(self, listed: deque[DocumentQueue]) -> bool:
-        """Drops the first of them as long as something holds it back since it was listed; it is listed again when that
-        is over."""
-        while listed and listed[0].next is None:
-            listed.popleft().listed = False
-        return bool(listed)
+        return len(self._send_order)
 
     def next_delivery(self) -> Delivery | None:
-        """The delivery to send now; it flies from here on, until `settle`."""
-        fresh, late = self._may_send(self._fresh), self._may_send(self._late)
-        if not fresh and not late:
+        """The delivery to send now; it is in flight from here on, until `settle`."""
+        document = self._send_order.take_next()
+        if document is None:
             return None
-        source = self._late if late and (self._late_next or not fresh) else self._fresh
-        self._late_next = source is self._fresh
-        document = source.popleft()
-        document.listed = False
         delivery = document.next
         assert delivery is not None
         document.take(delivery)
-        delivery.state = TRANSITIONS[delivery.state][Input.SEND]
-        self.flying += 1
+        delivery.advance(Input.SEND)
+        self.in_flight += 1
         return delivery
 
     def settle(self, delivery: Delivery, verdict: Verdict, attempts: int) -> None:
-        """Apply what an attempt came to. `attempts` is the budget of a delivery that is parked for the first time."""
+        """Apply what an attempt came to. `attempts` is how many a delivery has that failed for the first time."""
         document = self._documents[delivery.document_id]
-        document.flying = None
-        self.flying -= 1
+        document.in_flight = None
+        self.in_flight -= 1
         self._changed = True
-        state = delivery.state = TRANSITIONS[State.IN_FLIGHT][verdict.input]
+        state = delivery.advance(verdict.input)
         if state is State.OPEN or state is State.RETRY_READY:
             document.make_ready(delivery)
+        elif state is State.SETTLED:
+            if self.open.pop(delivery.sequence, None) is None:
+                self.retry_queue.pop(delivery.sequence, None)
+                self._rows[delivery.sequence] = None
         else:
-            self._leave(delivery, settled=state is State.SETTLED)
-            if state is State.AWAITING_RETRY:
-                delivery.failed_attempts += verdict.counted
-                delivery.max_attempts = delivery.max_attempts or attempts
-                delivery.due = verdict.due
-                delivery.resume_at = None
-                self._park(document, delivery)
-            elif state is State.FAILED:
-                delivery.failed_attempts += verdict.counted
-                self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts or attempts)
+            delivery.failed_attempts += verdict.counted
+            delivery.max_attempts = delivery.max_attempts or attempts
+            if state is State.FAILED:
+                self._keep_row_alone(delivery)
+            else:
+                self._await_retry(document, delivery, verdict.due)
         self._advance(document)
 
-    def _leave(self, delivery: Delivery, *, settled: bool) -> None:
-        if self.open.pop(delivery.sequence, None) is None:
-            self.parked.pop(delivery.sequence, None)
-            if settled:
-                self._rows[delivery.sequence] = None
-
-    def _park(self, document: DocumentQueue, delivery: Delivery) -> None:
-        self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts)
+    def _await_retry(self, document: DocumentQueue, delivery: Delivery, due: int) -> None:
+        delivery.due, delivery.resume_at = due, None
+        self._keep_row_alone(delivery)
         if self._holds_back(delivery):
-            document.park(delivery.sequence)
-        if not self.parked.is_left_to_store(delivery.due):
-            self.parked.put(delivery)
+            document.hold_back_behind(delivery.sequence)
+        if not self.retry_queue.is_left_to_store(due):
+            self.retry_queue.put(delivery)
             if not self.strict:
-                self.parked.narrow()
+                self.retry_queue.narrow()
+
+    def _keep_row_alone(self, delivery: Delivery) -> None:
+        self.open.pop(delivery.sequence, None)
+        self.retry_queue.pop(delivery.sequence, None)
+        self._rows[delivery.sequence] = row_of(delivery)
 
     def _advance(self, document: DocumentQueue) -> None:
         """Give the document's next deliveries their turn, and forget a document with none."""
-        while document.blocked and document.has_room(self._bounds.document_open_most):
+        while document.blocked and document.has_room(self._bounds.max_open_per_document):
             sequence = document.blocked.popleft()
             self.blocked -= 1
             self._rows[sequence] = None
-            self._open(document, sequence)
+            self._open(document, Delivery(sequence, document.id, State.BLOCKED), Input.PROMOTE)
         if document.ready:
-            self._list(document)
+            self._send_order.add(document)
         elif document.is_done:
             self._documents.pop(document.id, None)
 
@@ -210,73 +193,73 @@ class Lane:
         """Whether others of its document wait for its retry; a replay holds nothing back."""
         return self.strict and delivery.run == 0
 
-    def _list(self, document: DocumentQueue) -> None:
-        if document.listed or document.flying is not None:
-            return
-        following = document.next
-        if following is not None:
-            document.listed = True
-            (self._fresh if following.state is State.OPEN else self._late).append(document)
-
     # --- Retries ------------------------------------------------------------------------------------------------------
 
-    def fall_due(self, now: int) -> None:
-        """Make every parked delivery whose time has come ready to be sent."""
-        for delivery in self.parked.fall_due(now):
+    def make_due_ready(self, now: int) -> None:
+        """Make every delivery whose retry is due ready to be sent."""
+        for delivery in self.retry_queue.take_due(now):
             document = self._document(delivery.document_id)
-            document.unpark(delivery.sequence)
+            document.release(delivery.sequence)
             document.make_ready(delivery)
-            self._list(document)
+            self._send_order.add(document)
 
     def refill(self, rows: Iterable[Row], horizon: int | None) -> None:
-        """Take parked rows from the store, read after every earlier change of this lane was recorded.
+        """Take rows that await a retry from the store, read after every earlier change of this lane was recorded.
 
         `horizon`: rows due from then on were left there; None if these are all.
         """
-        self.parked.horizon = horizon
+        self.retry_queue.horizon = horizon
         for row in rows:
-            known = row.sequence in self.parked or row.sequence in self._rows
+            known = row.sequence in self.retry_queue or row.sequence in self._rows
             if not known and row.sequence > self._abandoned_to:
-                self._restore_parked(row)
-        for row in self._parked_in_rows_alone():
-            if not self.parked.is_left_to_store(row.due):
-                self._restore_parked(row)
+                self._restore_retry(row)
+        for row in self._retries_in_rows_alone():
+            if not self.retry_queue.is_left_to_store(row.due):
+                self._restore_retry(row)
 
-    def _parked_in_rows_alone(self) -> list[Row]:
-        """Those parked beyond the horizon since the last record: not in memory, and not in the store yet."""
+    def _retries_in_rows_alone(self) -> list[Row]:
+        """Deliveries that failed since the last record and are due beyond the horizon: they are not in memory, and not
+        in the store yet."""
         changed = (row for row in self._rows.values() if row is not None and row.state is State.AWAITING_RETRY)
-        return [row for row in changed if row.sequence not in self.parked]
+        return [row for row in changed if row.sequence not in self.retry_queue]
 
     def send_again(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> None:
         """A person's retry (`max_attempts` 1). `row` is the delivery's row, if it has one, as of the last record.
 
-        What is under way or waits its turn is left as it is; a parked one has an extra attempt now and keeps its
-        schedule; a failed or settled one starts a new run.
+        What is in flight or waits its turn is left as it is; one that awaits its retry has an extra attempt now and
+        keeps its schedule; a failed or settled one begins a new run.
         """
         if sequence > self.head or sequence in self.open:
             return
         row = self._row_now(sequence, row)
-        if sequence not in self.parked and row is not None and row.state is State.AWAITING_RETRY:
-            self._restore_parked(row)
-        delivery = self.parked.get(sequence)
+        if sequence not in self.retry_queue and row is not None and row.state is State.AWAITING_RETRY:
+            self._restore_retry(row)
+        delivery = self.retry_queue.get(sequence)
         if delivery is not None:
             if delivery.state is State.AWAITING_RETRY:
-                self._hurry(delivery, now)
+                self._retry_now(delivery, now)
             return
         if row is not None and row.state is State.BLOCKED:
             return
         self._begin_run(sequence, document_id, row, max_attempts, now)
 
+    def _retry_now(self, delivery: Delivery, now: int) -> None:
+        delivery.advance(Input.RETRY_NOW)
+        if delivery.due > now and delivery.resume_at is None:
+            delivery.resume_at = delivery.due
+        delivery.due = min(delivery.due, now)
+        self._schedule(delivery)
+
     @property
     def has_room_for_replays(self) -> bool:
         """Whether a replay may bring more. What it brings goes before the new events of its document (C17), so nothing
         more comes while one of those waits for that."""
-        few = self.parked.horizon is None and len(self.parked) < self._bounds.replayed_below
+        few = self.retry_queue.horizon is None and len(self.retry_queue) < self._bounds.replays_below
         return few and not any(document.waits_for_replay for document in self._documents.values())
 
     def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> bool:
-        """A replay: what is failed or settled starts a new run; what is unread, under way or waits is left as it is.
-        `row` as for `send_again`. Tells whether a run started."""
+        """A replay: a failed or settled delivery begins a new run; one that is unread, in flight or waits is left as it
+        is. `row` as for `send_again`. Tells whether a run began."""
         row = self._row_now(sequence, row)
         waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
         if sequence > self.head or waits:
@@ -285,29 +268,24 @@ class Lane:
         return True
 
     def _begin_run(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> None:
-        """Once more, of one that is failed or (without a row) settled."""
-        run = 1 if row is None else row.run + 1
-        state = TRANSITIONS[State.SETTLED if row is None else row.state][Input.AGAIN]
-        self._schedule(Delivery(sequence, document_id, state, max_attempts=max_attempts, run=run, due=now))
+        """Send a failed or (without a row) settled delivery once more, from now on."""
+        state, run = (State.SETTLED, 1) if row is None else (row.state, row.run + 1)
+        delivery = Delivery(sequence, document_id, state, max_attempts=max_attempts, run=run, due=now)
+        delivery.advance(Input.NEW_RUN)
+        self._schedule(delivery)
+
+    def _schedule(self, delivery: Delivery) -> None:
+        self._changed = True
+        self._rows[delivery.sequence] = row_of(delivery)
+        self.retry_queue.put(delivery)
 
     def _row_now(self, sequence: int, recorded: Row | None) -> Row | None:
         """The delivery's row with what changed since it was recorded."""
         if sequence in self._rows:
             return self._rows[sequence]
-        if recorded is not None and sequence <= self._abandoned_to:
-            return recorded._replace(state=State.FAILED)
+        if recorded is not None and sequence <= self._abandoned_to and recorded.state is not State.FAILED:
+            return recorded.after(Input.GIVE_UP)
         return recorded
-
-    def _hurry(self, delivery: Delivery, now: int) -> None:
-        if delivery.due > now and delivery.resume_at is None:
-            delivery.resume_at = delivery.due
-        delivery.due = min(delivery.due, now)
-        self._schedule(delivery)
-
-    def _schedule(self, delivery: Delivery) -> None:
-        self._changed = True
-        self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts)
-        self.parked.put(delivery)
 
     # --- Recording and restoring --------------------------------------------------------------------------------------
 
@@ -324,33 +302,24 @@ class Lane:
         return changes
 
     def restore(self, open_: Iterable[tuple[int, str]], rows: Iterable[Row], horizon: int | None) -> None:
-        """Take up where the store says the lane was. `open_` are pairs of sequence and document, `rows` the parked (up
-        to the horizon) and blocked ones."""
-        self.parked.horizon = horizon
+        """Take up where the store says the lane was. `open_` are pairs of sequence and document, `rows` those that are
+        blocked or (up to the horizon) await a retry."""
+        self.retry_queue.horizon = horizon
         for sequence, document_id in sorted(open_):
-            self._open(self._document(document_id), sequence)
+            self._open(self._document(document_id), Delivery(sequence, document_id), Input.TAKE)
         for row in sorted(rows):
             if row.state is State.BLOCKED:
                 self._document(row.document_id).block(row.sequence)
                 self.blocked += 1
             elif row.state is State.AWAITING_RETRY:
-                self._restore_parked(row)
+                self._restore_retry(row)
         self._relist()
 
-    def _restore_parked(self, row: Row) -> None:
-        delivery = Delivery(
-            row.sequence,
-            row.document_id,
-            State.AWAITING_RETRY,
-            row.failed_attempts,
-            row.max_attempts,
-            row.run,
-            row.due,
-            row.resume_at,
-        )
-        self.parked.put(delivery)
+    def _restore_retry(self, row: Row) -> None:
+        delivery = row.delivery()
+        self.retry_queue.put(delivery)
         if self._holds_back(delivery):
-            self._document(row.document_id).park(row.sequence)
+            self._document(row.document_id).hold_back_behind(row.sequence)
 
     def _document(self, document_id: str) -> DocumentQueue:
         document = self._documents.get(document_id)
@@ -358,19 +327,19 @@ class Lane:
             document = self._documents[document_id] = DocumentQueue(document_id)
         return document
 
+    # --- Giving up ----------------------------------------------------------------------------------------------------
+
     def is_behind(self, floor: int) -> bool:
         """Whether anything below `floor` is unsettled."""
         return (
             self.head + 1 < floor
             or any(sequence < floor for sequence in self.open)
-            or any(sequence < floor for sequence in self.parked)
+            or any(sequence < floor for sequence in self.retry_queue)
             or any(document.blocked and document.blocked[0] < floor for document in self._documents.values())
         )
 
-    # --- Giving up ----------------------------------------------------------------------------------------------------
-
     def abandon(self, up_to: int) -> int:
-        """Give up every delivery up to a sequence but those that fly, and move the head there. Returns how many
+        """Give up every delivery up to a sequence but those in flight, and move the head there. Returns how many
         unsettled ones that were, those not yet taken in included (a `gap` from here on); those that only the store has
         are given up with the next record, and not counted."""
         lost = max(0, up_to - self.head)
@@ -388,45 +357,33 @@ class Lane:
                 sequence = document.blocked.popleft()
                 self.blocked -= 1
                 lost += self._give_up(Delivery(sequence, document.id, State.BLOCKED))
-        lost += self._abandon_parked(up_to)
+        lost += self._abandon_retries(up_to)
         self._relist()
         return lost
 
-    def _abandon_parked(self, up_to: int) -> int:
+    def _abandon_retries(self, up_to: int) -> int:
         lost = 0
-        for delivery in [d for d in self.parked.values() if d.sequence <= up_to]:
+        for delivery in [d for d in self.retry_queue.values() if d.sequence <= up_to]:
             if delivery.state is State.AWAITING_RETRY:
                 if (document := self._documents.get(delivery.document_id)) is not None:
-                    document.unpark(delivery.sequence)
+                    document.release(delivery.sequence)
                 lost += self._give_up(delivery)
             else:
-                # It flies. Its row is written after `abandoned_to` was, so that a crash still repeats it.
-                self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts)._replace(
-                    state=State.AWAITING_RETRY
-                )
-        for row in self._parked_in_rows_alone():
+                # It is in flight. Its row is written after `abandoned_to` was, so that a crash still repeats it.
+                self._rows[delivery.sequence] = row_of(delivery)
+        for row in self._retries_in_rows_alone():
             if row.sequence <= up_to:
-                self._rows[row.sequence] = row._replace(state=State.FAILED)
+                self._rows[row.sequence] = row.after(Input.GIVE_UP)
                 lost += 1
         return lost
 
     def _give_up(self, delivery: Delivery) -> int:
-        delivery.state = TRANSITIONS[delivery.state][Input.GIVE_UP]
-        self.open.pop(delivery.sequence, None)
-        self.parked.pop(delivery.sequence, None)
-        self._rows[delivery.sequence] = _row(delivery, delivery.max_attempts)
+        delivery.advance(Input.GIVE_UP)
+        self._keep_row_alone(delivery)
         return 1
 
     def _relist(self) -> None:
-        self._fresh.clear()
-        self._late.clear()
+        self._send_order.clear()
         for document in list(self._documents.values()):
             document.listed = False
             self._advance(document)
-
-
-def _row(delivery: Delivery, max_attempts: int) -> Row:
-    return Row(
-        delivery.sequence, delivery.document_id, delivery.state, delivery.due, delivery.failed_attempts,
-        max_attempts, delivery.run, delivery.resume_at,
-    )  # fmt: skip

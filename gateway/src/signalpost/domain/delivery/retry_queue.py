@@ -1,4 +1,4 @@
-"""What a lane has parked: deliveries that wait for their retry, have fallen due since, or fly as a retry.
+"""Deliveries of a lane that await their retry, whose retry is due, or that are in flight as a retry.
 
 All that are due before the *horizon* are here; those due from then on may be rows in the store alone, until a refill
 brings the next of them. Without a horizon all are here.
@@ -6,7 +6,7 @@ brings the next of them. Without a horizon all are here.
 
 from heapq import heapify, heappop, heappush, nsmallest
 
-from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State
+from signalpost.domain.delivery.delivery import Delivery, Input, State
 
 
 class RetryQueue(dict[int, Delivery]):
@@ -21,20 +21,20 @@ class RetryQueue(dict[int, Delivery]):
         """A heap of (due, sequence) of those that wait; entries that no longer hold are dropped when they surface."""
 
     def put(self, delivery: Delivery) -> None:
-        """Have it wait until it is due."""
+        """Let a delivery wait until it is due."""
         self[delivery.sequence] = delivery
         heappush(self._due, (delivery.due, delivery.sequence))
 
-    def fall_due(self, now: int) -> list[Delivery]:
-        """Those whose time has come since the last call, made ready to be sent."""
-        fallen = []
+    def take_due(self, now: int) -> list[Delivery]:
+        """The deliveries that came due since the last call; they are RETRY_READY from here on."""
+        due_now = []
         while self._due and self._due[0][0] <= now:
             due, sequence = heappop(self._due)
             if self._waits(due, sequence):
                 delivery = self[sequence]
-                delivery.state = TRANSITIONS[State.AWAITING_RETRY][Input.FALL_DUE]
-                fallen.append(delivery)
-        return fallen
+                delivery.advance(Input.COME_DUE)
+                due_now.append(delivery)
+        return due_now
 
     @property
     def next_due(self) -> int | None:

@@ -146,7 +146,7 @@ class Dispatcher:
         self._freed += 1  # the slot that it was recalled for, unless it is set aside again
         if worker.held or worker.subscription.status != "active":
             return
-        worker.lane.fall_due(now)
+        worker.lane.make_due_ready(now)
         more = self._take_in(worker)
         if self._send_some(worker, now):
             if more:
@@ -238,9 +238,9 @@ class Dispatcher:
     # --- Times --------------------------------------------------------------------------------------------------------
 
     def _wake_for_retries(self, worker: LaneWorker, now: int) -> None:
-        if worker.lane.parked.wants_refill and (worker.lane.parked.horizon or 0) <= now:
+        if worker.lane.retry_queue.wants_refill and (worker.lane.retry_queue.horizon or 0) <= now:
             self._on_change(worker)  # the recorder brings the next ones
-        elif (due := worker.lane.parked.next_due) is not None and due > now:
+        elif (due := worker.lane.retry_queue.next_due) is not None and due > now:
             self._wake_at(worker, due)
 
     def _wake_at(self, worker: LaneWorker, at: int) -> None:

@@ -30,7 +30,7 @@ class Overview:
     def _add(self, worker: LaneWorker, last: int) -> None:
         lane, status = worker.lane, worker.subscription.status
         self.subscriptions[_state(worker)] += 1
-        self.parked += len(lane.parked)
+        self.parked += len(lane.retry_queue)
         lag = worker.lag(last)
         if lag == 0:
             return
@@ -55,7 +55,7 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> d
     """A subscription's `health`. `last` as for its tenant in `Overview`."""
     lane, breaker = worker.lane, worker.health.breaker
     state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
-    due = lane.parked.oldest_due
+    due = lane.retry_queue.oldest_due
     return {
         "state": state,
         "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),

@@ -128,8 +128,8 @@ class LaneWorker:
         if self.held or self.subscription.status != "active" or self.unrecorded >= MAX_UNRECORDED:
             return NEVER
         if state.probe_at is not None:
-            return NEVER if self.lane.flying else max(state.probe_at, self._hold_until)
-        if self.lane.flying >= self.concurrency.limit:
+            return NEVER if self.lane.in_flight else max(state.probe_at, self._hold_until)
+        if self.lane.in_flight >= self.concurrency.limit:
             return NEVER
         if self.subscription.rate_limit is not None:
             return max(self._hold_until, self.rate_limit.earliest(self.subscription.rate_limit, now))
@@ -158,7 +158,7 @@ class LaneWorker:
         changes = self.lane.changes()
         attempts, self.attempts = self.attempts, []
         retries_done, self.retries_done = self.retries_done, []
-        wants_refill = self.lane.parked.wants_refill
+        wants_refill = self.lane.retry_queue.wants_refill
         return LaneFlush(
             tenant_id=self.subscription.tenant_id,
             subscription_number=self.subscription.number,
@@ -187,4 +187,4 @@ class LaneWorker:
 
 def parked_loaded(subscription: Subscription, bounds: Bounds) -> int:
     """How many parked rows a lane takes from the store at a time."""
-    return PARKED_LOADED_STRICT if subscription.ordering == "strict" else bounds.parked_loaded
+    return PARKED_LOADED_STRICT if subscription.ordering == "strict" else bounds.retries_loaded

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import pack_sequences, pack_uuid, unpack_sequences, unpack_uuid

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Row
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, ReplayState, What
 from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequences, unpack_uuid

@@ -1,0 +1,59 @@
+"""Which of a lane's documents sends next: first attempts and retries take turns, so that neither can starve the other.
+
+A document is listed while something of it is ready and nothing of it is in flight. Its lane adds it when that becomes
+so; one that turns out to be held back when its turn comes is dropped, and added again when that is over.
+"""
+
+from collections import deque
+
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.document_queue import DocumentQueue
+
+
+class SendOrder:
+    def __init__(self) -> None:
+        self._first_attempts: deque[DocumentQueue] = deque()
+        """Documents whose lowest ready delivery was never sent."""
+        self._retries: deque[DocumentQueue] = deque()
+        """Documents whose lowest ready delivery is a retry."""
+        self._retry_next = False
+
+    def __len__(self) -> int:
+        """About how many documents may send."""
+        return len(self._first_attempts) + len(self._retries)
+
+    def add(self, document: DocumentQueue) -> None:
+        """List a document, unless it is listed or has nothing that may be sent now."""
+        if document.listed or document.in_flight is not None:
+            return
+        following = document.next
+        if following is not None:
+            document.listed = True
+            (self._first_attempts if following.state is State.OPEN else self._retries).append(document)
+
+    @property
+    def has_next(self) -> bool:
+        return _drop_held_back(self._first_attempts) or _drop_held_back(self._retries)
+
+    def take_next(self) -> DocumentQueue | None:
+        """The document whose turn it is, no longer listed; None if there is none."""
+        first_attempts, retries = _drop_held_back(self._first_attempts), _drop_held_back(self._retries)
+        if not first_attempts and not retries:
+            return None
+        listed = self._retries if retries and (self._retry_next or not first_attempts) else self._first_attempts
+        self._retry_next = listed is self._first_attempts
+        document = listed.popleft()
+        document.listed = False
+        return document
+
+    def clear(self) -> None:
+        """List nothing. The lane marks its documents as not listed."""
+        self._first_attempts.clear()
+        self._retries.clear()
+
+
+def _drop_held_back(listed: deque[DocumentQueue]) -> bool:
+    """Drop the first documents as long as they are held back; tell whether one is left."""
+    while listed and listed[0].next is None:
+        listed.popleft().listed = False
+    return bool(listed)
