@@ -3,8 +3,9 @@
     git worktree add --detach ../before COMMIT
     .venv/bin/python benchmarks/compare.py ../before . --rounds 5 --scene api --scene import --events 20000
 
-All other options go to `signalpost bench`. Both run with the packages of this environment. What to compare is the CPU
-that the measured process spends on each delivery: a rate belongs to its minute.
+All other options go to `signalpost bench`. The bench and the packages of this environment measure both; only the
+gateway and the receiver kit are each checkout's own. What to compare is the CPU that the measured process spends on
+each delivery: a rate belongs to its minute. `start` is what a gateway takes from the start of its process to ready.
 """
 
 import argparse
@@ -21,12 +22,14 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-_BENCH = (sys.executable, "-c", "from signalpost.cli.main import main; main()", "bench", "--json", "--runs", "1")
+_BENCH = (sys.executable, "-c", "from signalpost_bench.command import app; app()", "--json", "--runs", "1")
 
 
 class Figures(NamedTuple):
     cpu_us: float
     rate: float
+    start_s: float
+    """0 where no gateway was started."""
 
 
 Rounds = dict[str, list[Figures]]
@@ -44,11 +47,14 @@ def main() -> None:
     for number in range(given.rounds):
         for tree in trees if number % 2 == 0 else reversed(trees):
             _measure(tree, options, found[tree])
-    table = Table("scene", "CPU µs before", "after", "after / before", "a second before", "after")
+    table = Table(
+        "scene", "CPU µs before", "after", "after / before", "a second before", "after", "start s before", "after"
+    )
     for scene, rounds in found[given.before].items():
         before, after = _medians(rounds), _medians(found[given.after][scene])
         cpu = (f"{before.cpu_us:.1f}", f"{after.cpu_us:.1f}", f"{after.cpu_us / before.cpu_us:.2f}")
-        table.add_row(scene, *cpu, f"{before.rate:,.0f}", f"{after.rate:,.0f}")
+        start = (f"{before.start_s:.2f}", f"{after.start_s:.2f}") if before.start_s else ("", "")
+        table.add_row(scene, *cpu, f"{before.rate:,.0f}", f"{after.rate:,.0f}", *start)
     Console().print(table)
 
 
@@ -59,7 +65,7 @@ def _measure(tree: Path, options: Sequence[str], rounds: Rounds) -> None:
     )
     for scene, figures in json.loads(done.stdout)["scenes"].items():
         if figures["cpu_us"] and figures["rate"]:
-            rounds[scene].append(Figures(figures["cpu_us"], figures["rate"]))
+            rounds[scene].append(Figures(figures["cpu_us"], figures["rate"], figures["start_s"] or 0.0))
 
 
 def _medians(rounds: Sequence[Figures]) -> Figures:

@@ -1,44 +1,45 @@
 """A database that has been in use for long: a log of any length behind a paused subscription, and a fifth as many
-deliveries that are parked or failed.
+deliveries that wait for a retry or were given up.
 
-It is built in bulk, through the real schema. Its subscriptions: WAITING, paused, has sent nothing; TROUBLED have the
-exceptions, none of which falls due for a month; LIVE is what a run may send to. What a run adds of its own is
-forgotten before the next: `point` takes its subscriptions away.
+A gateway makes it, with its subscriptions, a document and an event; copies of these rows are then inserted in bulk.
+WAITING is paused and has sent nothing. TROUBLED have the exceptions, none of which falls due for a month. LIVE is what
+a run may send to. What a run adds of its own is forgotten before the next: `point` takes its subscriptions away.
 """
 
+import asyncio
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import apsw
 import msgspec
+from msgspec import Struct
 
-from signalpost.domain.delivery import breaker
-from signalpost.domain.delivery.delivery import State
-from signalpost.domain.documents import document
-from signalpost.domain.event import EventType, build, event_id
-from signalpost.domain.subscription import Status, Subscription
-from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost.store.sqlite import documents
-from signalpost.store.sqlite.codec import SUBSCRIPTION_COLUMNS, pack_sequences, pack_subscription, pack_uuid
-from signalpost.store.sqlite.database import FILE_NAME, connect, migrate, rows
-from signalpost.store.store import Health
-from signalpost.store.vault import Vault
-from signalpost_bench.workload import MASTER_KEY, SECRET, Workload
+from signalpost.gateway import Gateway
+from signalpost_bench.data_directory import bench_settings, connect
+from signalpost_bench.embedded_api import EmbeddedApi
+from signalpost_bench.workload import SECRET, Workload
 
 TENANT = 1
 WAITING, TROUBLED, LIVE = 1, range(2, 12), 12
+"""Subscriptions by number."""
+NOWHERE = "http://127.0.0.1:1"
 MAX_DOCUMENTS = 100_000
-STEP = 100
-"""µs between two events."""
-MONTH = 30 * 24 * 3600 * SECOND
+STEP_US = 100
+"""Between two events."""
+MONTH_US = 30 * 24 * 3600 * 1_000_000
 AT_ONCE = 20_000
 """Rows of one transaction."""
+AWAITING_RETRY, FAILED = 1, 3
+"""States of deliveries as the database has them."""
+_DELIVERY = "delivery (tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run)"
 _ATTEMPT = (
     "attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status, failure,"
     " detail, answer)"
@@ -47,62 +48,56 @@ Columns = Iterator[tuple[Any, ...]]
 
 
 def exceptions_of(events: int) -> int:
-    """How many deliveries are parked or failed where the log has so many events."""
+    """How many deliveries wait for a retry or were given up where the log has so many events."""
     return events // 5
 
 
-def build_database(folder: Path, events: int, workload: Workload, age: int = 0) -> None:
-    """Make `folder`, with the database in it; whole or not at all. Its newest event is `age` µs old."""
+def build_database(folder: Path, events: int, workload: Workload, age_us: int = 0) -> None:
+    """Make `folder`, with the database in it; whole or not at all. Its newest event is `age_us` old."""
     draft = folder.with_suffix(".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    now = time.time_ns() // 1000 - age
-    connection = connect(draft / FILE_NAME)
-    migrate(connection, now)
+    asyncio.run(_begin(draft, workload))
+    now = time.time_ns() // 1000 - age_us
+    connection = connect(draft)
     # Nobody reads it until it is whole.
     connection.pragma("journal_mode", "delete")
     connection.pragma("journal_mode", "off")
     connection.pragma("synchronous", "off")
+    template = _take_template(connection)
     count = min(MAX_DOCUMENTS, events)
-    _write_documents(connection, count, workload, now)
+    _insert(connection, template.documents.into, _documents(template, count, now))
     with _without_index(connection, "event_document"):
-        _insert(
-            connection,
-            "event (tenant_id, sequence, at, id, type, document_id, body)",
-            _events(events, count, workload, now),
-        )
-    _insert(
-        connection,
-        "delivery (tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run)",
-        _exceptions(events, count, now + age + MONTH),
-    )
+        _insert(connection, template.events.into, _events(template, events, count, now))
+    _insert(connection, _DELIVERY, _exceptions(events, count, now + age_us + MONTH_US))
     _insert(connection, _ATTEMPT, _attempts(events, now))
     with connection:
-        for number in (WAITING, *TROUBLED, LIVE):
-            _subscribe(connection, number, "http://127.0.0.1:1", "paused" if number == WAITING else "active")
-            _put_lane(connection, number, 0 if number == WAITING else events)
+        connection.execute("UPDATE lane SET head = ? WHERE subscription_number != ?", (events, WAITING))
         connection.execute("UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?", (events, now, TENANT))
     connection.close()
     _sync(draft)  # gigabytes, which the system would write while something is measured
     draft.rename(folder)
 
 
-def point(folder: Path, url: str, status: Status, behind: int) -> None:
+def point(folder: Path, url: str, status: str, behind: int) -> None:
     """Let the live subscription deliver to `url`, with so many events behind it; take those of earlier runs away."""
-    connection = connect(folder / FILE_NAME)
+    connection = connect(folder)
     with connection:
         for table, column in (("subscription", "number"), ("lane", "subscription_number")):
-            connection.execute(f"DELETE FROM {table} WHERE {column} >= ?", (LIVE,))  # noqa: S608
-        last = rows(connection, "SELECT last_sequence FROM tenant WHERE id = ?", (TENANT,))[0][0]
-        _subscribe(connection, LIVE, url, status)
-        _put_lane(connection, LIVE, last - behind)
+            connection.execute(f"DELETE FROM {table} WHERE {column} > ?", (LIVE,))  # noqa: S608
+        _set_head(connection, 0)
+    connection.close()
+    asyncio.run(_change_live(folder, {"url": url, "status": status}))
+    connection = connect(folder)
+    with connection:
+        _set_head(connection, behind)
     connection.close()
 
 
 def deliver_all(folder: Path, events: int) -> None:
     """Write down that the live subscription got each event of the log at its first attempt."""
-    connection = connect(folder / FILE_NAME)
-    at = rows(connection, "SELECT last_at FROM tenant WHERE id = ?", (TENANT,))[0][0]
+    connection = connect(folder)
+    at = _value(connection, "SELECT last_at FROM tenant WHERE id = ?", TENANT)
     _insert(
         connection,
         _ATTEMPT,
@@ -111,13 +106,22 @@ def deliver_all(folder: Path, events: int) -> None:
     connection.close()
 
 
-def break_all(folder: Path, probe_at: int, wait: int) -> None:
-    """Let every lane's breaker be open. It probes at `probe_at` (wall µs), and after a failure once twice `wait` has
+def break_all(folder: Path, probe_at: int, wait_us: int) -> None:
+    """Let every lane's breaker be open. It probes at `probe_at` (wall µs), and after a failure once twice `wait_us` has
     gone by."""
-    state = breaker.Breaker(breaker.FAILURES, probe_at - breaker.FAILING_FOR, probe_at, wait)
-    connection = connect(folder / FILE_NAME)
+    connection = connect(folder)
     with connection:
-        connection.execute("UPDATE lane SET health = ?", (msgspec.json.encode(Health(state, "status: 503")),))
+        for number, health in list(connection.execute("SELECT subscription_number, health FROM lane")):
+            broken = msgspec.json.decode(health)
+            broken["last_error"] = "status: 503"
+            broken["breaker"] = {
+                "failures": 20,
+                "failing_since": probe_at - 60_000_000,
+                "probe_at": probe_at,
+                "wait": wait_us,
+            }
+            statement = "UPDATE lane SET health = ? WHERE subscription_number = ?"
+            connection.execute(statement, (msgspec.json.encode(broken), number))
     connection.close()
 
 
@@ -141,50 +145,123 @@ def _files(folder: Path) -> Iterator[int]:
                 yield file.fileno()
 
 
-# --- What is in it ----------------------------------------------------------------------------------------------------
+# --- What a gateway makes ---------------------------------------------------------------------------------------------
 
 
-def _document_id(number: int) -> str:
-    return f"00000000-0000-4000-8000-{number:012d}"
+async def _begin(folder: Path, workload: Workload) -> None:
+    """A database with the subscriptions, and with one document that was changed once."""
+    async with Gateway(bench_settings(folder, NOWHERE, None)) as gateway:
+        api = EmbeddedApi(gateway.app, gateway.operator_key)
+        for number in (WAITING, *TROUBLED, LIVE):
+            wants = "documentDeleted" if number in TROUBLED else "documentUpdated"
+            body = {"url": NOWHERE, "eventTypes": [wants], "secret": SECRET}
+            made = await api.call("POST", "/v1/subscriptions", body)
+            if number not in TROUBLED:
+                await api.call("PATCH", f"/v1/subscriptions/{made['id']}", {"status": "paused"})
+        made = await api.call("POST", "/v1/documents", workload.new_document())
+        await api.call("PATCH", f"/v1/documents/{made['externalId']}", {"contractValue": 1.5})
 
 
-def _changed(sequence: int, count: int) -> str:
+async def _change_live(folder: Path, changes: dict[str, Any]) -> None:
+    async with Gateway(bench_settings(folder, changes["url"], None)) as gateway:
+        api = EmbeddedApi(gateway.app, gateway.operator_key)
+        live = (await api.call("GET", "/v1/subscriptions?limit=1"))["data"][0]
+        await api.call("PATCH", f"/v1/subscriptions/{live['id']}", changes)
+
+
+class _Rows(Struct, frozen=True):
+    """One row of a table, and what inserts others like it."""
+
+    into: str
+    columns: tuple[str, ...]
+    values: tuple[Any, ...]
+
+    def like(self, **changed: Any) -> tuple[Any, ...]:
+        return tuple(changed.get(name, value) for name, value in zip(self.columns, self.values, strict=True))
+
+
+class _Template(Struct, frozen=True):
+    documents: _Rows
+    events: _Rows
+    document_id: str
+    event_id: str
+    created_at: str
+
+
+def _take_template(connection: apsw.Connection) -> _Template:
+    """Take the document and its event out of the database."""
+    documents = _take(connection, "document", "number", "SELECT number FROM document")
+    events = _take(connection, "event", "number", "SELECT max(number) FROM event")
+    event = msgspec.json.decode(events.values[events.columns.index("body")])
+    with connection:
+        connection.execute("DELETE FROM document")
+        connection.execute("DELETE FROM event")
+    return _Template(documents, events, event["data"]["document"]["externalId"], event["id"], event["createdAt"])
+
+
+def _take(connection: apsw.Connection, table: str, key: str, which: str) -> _Rows:
+    names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})") if name != key]
+    shown = ", ".join(names)
+    ((*values,),) = connection.execute(f"SELECT {shown} FROM {table} WHERE {key} = ({which})")  # noqa: S608
+    return _Rows(f"{table} ({shown})", tuple(names), tuple(values))
+
+
+# --- What is copied ---------------------------------------------------------------------------------------------------
+
+
+def _document_id(number: int) -> UUID:
+    return UUID(int=0x4000_8000_0000_0000_0000 | number)
+
+
+def _changed(sequence: int, count: int) -> UUID:
     """The document of an event: its neighbours' are far away in every index, as where ids are random."""
     return _document_id(sequence * 48_271 % count)
 
 
-def _write_documents(connection: apsw.Connection, count: int, workload: Workload, now: int) -> None:
-    fields, created_at = workload.new_document(), format_timestamp(now)
-    for begin in range(0, count, AT_ONCE):
-        ids = [_document_id(number) for number in range(begin, min(begin + AT_ONCE, count))]
-        made = (document.created(fields, identity, "bench", created_at) for identity in ids)
-        kept = {(TENANT, each.external_id): document.new_row(each, 1, now) for each in made}
-        with connection:
-            documents.write(connection, {}, kept)
+def _documents(template: _Template, count: int, now: int) -> Columns:
+    body = template.documents.values[template.documents.columns.index("body")]
+    for number in range(count):
+        identity = _document_id(number)
+        own = body.replace(template.document_id.encode(), str(identity).encode())
+        yield template.documents.like(external_id=identity.bytes, updated_at=now, body=own)
 
 
-def _events(events: int, count: int, workload: Workload, now: int) -> Columns:
-    first = _document_id(0)
-    made = document.created(workload.new_document(), first, "bench", format_timestamp(now))
-    before, after = document.encode(made).split(first.encode())
+def _events(template: _Template, events: int, count: int, now: int) -> Columns:
+    body = template.events.values[template.events.columns.index("body")]
     for sequence in range(1, events + 1):
-        at = now - (events - sequence) * STEP
-        identity, document_id = event_id(at, sequence), _changed(sequence, count)
-        body = build(EventType.UPDATED, at, identity, before + document_id.encode() + after)
-        yield TENANT, sequence, at, pack_uuid(identity), EventType.UPDATED, pack_uuid(document_id), body
+        at = now - (events - sequence) * STEP_US
+        identity, document_id = _event_id(at, sequence), _changed(sequence, count)
+        own = (
+            body.replace(template.event_id.encode(), str(identity).encode())
+            .replace(template.created_at.encode(), _timestamp(at).encode())
+            .replace(template.document_id.encode(), str(document_id).encode())
+        )
+        yield template.events.like(sequence=sequence, at=at, id=identity.bytes, document_id=document_id.bytes, body=own)
+
+
+def _event_id(at: int, number: int) -> UUID:
+    """A UUIDv7 of a time in µs, whose fraction of a millisecond follows the version."""
+    ms, us = divmod(at, 1000)
+    return UUID(int=ms << 80 | 7 << 76 | (us * 4096 // 1000) << 64 | 2 << 62 | number)
+
+
+def _timestamp(at: int) -> str:
+    return (
+        datetime.fromtimestamp(at // 1_000_000, UTC).replace(microsecond=at % 1_000_000).isoformat("T", "microseconds")
+    )
 
 
 def _exceptions(events: int, count: int, due_from: int) -> Columns:
-    """Half of them parked; each troubled lane has them all along the log."""
+    """Half of them wait for a retry; each troubled lane has them all along the log."""
     for number, sequence in _troubled(events):
-        parked = sequence % 2
-        state, failed_attempts = (State.AWAITING_RETRY, 1) if parked else (State.FAILED, 4)
-        due = due_from + sequence if parked else 0
-        yield TENANT, number, sequence, pack_uuid(_changed(sequence, count)), state, due, failed_attempts, 4, 0
+        waits = sequence % 2
+        state, failed_attempts = (AWAITING_RETRY, 1) if waits else (FAILED, 4)
+        due = due_from + sequence if waits else 0
+        yield TENANT, number, sequence, _changed(sequence, count).bytes, state, due, failed_attempts, 4, 0
 
 
 def _attempts(events: int, now: int) -> Columns:
-    """The last of each."""
+    """The last attempt of each."""
     for number, sequence in _troubled(events):
         yield (TENANT, sequence, number, now + number, 5_000_000, 1, 0, 1, None, "timeout", "No answer came.", b"")
 
@@ -197,41 +274,20 @@ def _troubled(events: int) -> Iterator[tuple[int, int]]:
             yield number, 1 + n * events // each
 
 
-def _subscribe(connection: apsw.Connection, number: int, url: str, status: Status) -> None:
-    subscription = Subscription(
-        id=event_id(number, number),
-        tenant_id=TENANT,
-        number=number,
-        name=f"s{number}",
-        url=url,
-        secret=SECRET,
-        headers={},
-        status=status,
-        ordering="loose",
-        rate_limit=None,
-        retry_delays=(10, 60, 300),
-        starts_after=0,
-        filters=((0, EventType.DELETED if number in TROUBLED else EventType.UPDATED),),
-        created_at=number,
-        updated_at=number,
-    )
-    connection.execute(
-        f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        pack_subscription(subscription, Vault(MASTER_KEY)),
-    )
-
-
-def _put_lane(connection: apsw.Connection, number: int, head: int) -> None:
-    connection.execute(
-        "INSERT INTO lane (subscription_number, version, head, open, gaps, health) VALUES (?, 0, ?, ?, ?, ?)",
-        (number, head, pack_sequences(()), msgspec.json.encode([]), msgspec.json.encode(Health())),
-    )
-
-
 # --- In bulk ----------------------------------------------------------------------------------------------------------
 
 
-def _insert(connection: apsw.Connection, into: str, values: Columns) -> None:
+def _set_head(connection: apsw.Connection, behind: int) -> None:
+    last = _value(connection, "SELECT last_sequence FROM tenant WHERE id = ?", TENANT)
+    connection.execute("UPDATE lane SET head = ? WHERE subscription_number = ?", (last - behind, LIVE))
+
+
+def _value(connection: apsw.Connection, statement: str, *bindings: Any) -> int:
+    ((value,),) = connection.execute(statement, bindings)
+    return int(value)
+
+
+def _insert(connection: apsw.Connection, into: str, values: Iterator[Sequence[Any]]) -> None:
     places = ", ".join("?" * (into.count(",") + 1))
     while some := list(islice(values, AT_ONCE)):
         with connection:
@@ -241,7 +297,7 @@ def _insert(connection: apsw.Connection, into: str, values: Columns) -> None:
 @contextmanager
 def _without_index(connection: apsw.Connection, name: str) -> Iterator[None]:
     """An index whose order is not that of the rows is made faster afterwards, from all of them."""
-    sql = rows(connection, "SELECT sql FROM sqlite_master WHERE name = ?", (name,))[0][0]
+    ((sql,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,))
     connection.execute(f"DROP INDEX {name}")
     yield
     connection.execute(sql)

@@ -19,11 +19,11 @@ MAX_ANSWER_BYTES = 256 * 1024 * 1024
 STOP_SECONDS = 20
 
 
-class PartFailed(Exception):
+class RunFailed(Exception):
     """A part ended or told of an error: the run does not count."""
 
 
-class Part:
+class ChildProcess:
     """The asking side."""
 
     def __init__(self, module: str, core: int) -> None:
@@ -56,10 +56,10 @@ class Part:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise PartFailed(f"the {self._name} ended with {self._process.wait()}")
+            raise RunFailed(f"the {self._name} ended with {self._process.wait()}")
         answer = json.loads(line)
         if "failed" in answer:
-            raise PartFailed(f"the {self._name}: {answer['failed']}")
+            raise RunFailed(f"the {self._name}: {answer['failed']}")
         return answer["answer"]
 
     def __enter__(self) -> Self:

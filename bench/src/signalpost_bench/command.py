@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from cyclopts import Parameter, validators
+import structlog
+from cyclopts import App, Parameter, validators
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.output import Count, Json, console, print_json, print_table, progress, say
-from signalpost_bench.child_process import PartFailed
-from signalpost_bench.harness import Stage
+from signalpost_bench.child_process import RunFailed
+from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median
 from signalpost_bench.scenes import SCENES, with_needs
 from signalpost_bench.scenes.flat import LIMIT
@@ -39,6 +40,10 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 """What of a row is shown, under which name, and how."""
 
 
+app = App(name="bench", help_format="plaintext")
+
+
+@app.default
 def bench(
     *,
     scene: Annotated[
@@ -62,14 +67,9 @@ def bench(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a gateway on this machine: rates, latency, CPU, memory and disk, and check that nothing was lost.
-
-    Every rate is also a share of the limit: what a client that does nothing but send reaches into the same endpoint in
-    the same run. A run in which an event did not arrive once, verified and in the order of its document, fails; one
-    that shows a bound not to be held fails too, after its table.
-
-    Example: signalpost bench --scene engine --fan-out 10 --runs 5
-    """
+    """See the package: its docstring is the help of the command."""
+    # Gateways that run in this process to prepare a database must not write into the table or the JSON.
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     workload = Workload(
         endpoints=max(endpoints, fan_out * tenants),
         tenants=tenants,
@@ -83,9 +83,9 @@ def bench(
     # Whoever ends it otherwise than with Ctrl-C would leave its parts, and their databases, behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Stage(workload, place, tls=tls) as stage:
-            found = _measure(stage, names, Size(duration, events, backlog), runs)
-    except PartFailed as failed:
+        with Harness(workload, place, tls=tls) as harness:
+            found = _measure(harness, names, Size(duration, events, backlog), runs)
+    except RunFailed as failed:
         raise CommandError(f"The run does not count: {failed}.") from None
     if as_json:
         asked = {"workload": msgspec.to_builtins(workload), "tls": tls, "events": events, "duration": duration}
@@ -123,7 +123,7 @@ def _folder(url: str) -> Path:
     return folder
 
 
-def _measure(stage: Stage, names: Sequence[str], size: Size, runs: int) -> dict[str, Measured]:
+def _measure(harness: Harness, names: Sequence[str], size: Size, runs: int) -> dict[str, Measured]:
     """Scenes take turns, so that a noisy minute hits every one alike."""
     measured: dict[str, list[Measured]] = {}
     with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as shown:
@@ -132,7 +132,7 @@ def _measure(stage: Stage, names: Sequence[str], size: Size, runs: int) -> dict[
             earlier: dict[str, Measured] = {}
             for name in names:
                 shown.update(task, description=f"run {run} of {runs}: {SCENES[name].about}")
-                earlier |= SCENES[name].run(stage, size, earlier)
+                earlier |= SCENES[name].run(harness, size, earlier)
             for title, row in earlier.items():
                 measured.setdefault(title, []).append(row)
     return {title: median(rows) for title, rows in measured.items()}

@@ -1,4 +1,4 @@
-"""Endpoints of the sink that are down at times, `/frail/0`, `/frail/1` and so on: what they were asked in vain, and how
+"""Endpoints of the sink that are down at times, `/flaky/0`, `/flaky/1` and so on: what they were asked in vain, and how
 many requests each had at once when it was up again."""
 
 import time
@@ -26,7 +26,7 @@ class Seen(Struct, frozen=True):
     """When the last was taken, seconds of the monotonic clock."""
 
 
-class Frail:
+class FlakyEndpoints:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """`now` is in seconds that only go forward."""
         self._now = now

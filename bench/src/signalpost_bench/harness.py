@@ -1,4 +1,17 @@
-"""Starts the parts of a benchmark, each on its core, and ends them."""
+"""Starts the parts of a benchmark, and ends them.
+
+Every part runs in a process of its own, and on a core of its own where there are enough:
+
+- the *sink*, an endpoint that keeps what it is sent and checks all of it afterwards (`sink.py`);
+- the *reference*, a client that does nothing but send; its rate into that sink is the limit of the machine;
+- the *engine*, a gateway inside a program, driven without HTTP (`engine_process.py`);
+- the *gateway*, as `signalpost serve` runs it (`serving.py`);
+- the *load* that drives it through HTTP (`load.py`, `overload_clients.py`).
+
+`resource_monitor.py` watches the measured process from outside, `probe.py` its event loop from inside. What is measured
+is the table in `scenes/`: a new scene is a function in a module there and a line in that table. The bench uses the
+gateway as its users do: through HTTP, the embedded API, its settings and its data directory.
+"""
 
 import os
 import resource
@@ -11,13 +24,14 @@ from typing import Any, Self
 
 import msgspec
 
-from signalpost.store.sqlite.database import FILE_NAME
 from signalpost_bench.certificate import make_certificate
-from signalpost_bench.child_process import Part, PartFailed
-from signalpost_bench.resource_monitor import Gauge
+from signalpost_bench.child_process import ChildProcess, RunFailed
+from signalpost_bench.resource_monitor import ResourceMonitor
 from signalpost_bench.serving import GatewayProcess
 from signalpost_bench.workload import SECRET, Workload
 
+PATIENT_DELAYS = (2,) * 60
+"""Retry delays in seconds with which nothing is given up within a scene."""
 QUIET_SECONDS = 20.0
 """With no arrival for so long the sink waits no more for what is missing."""
 
@@ -34,19 +48,19 @@ class Cores:
         self.load = cores[1] if len(cores) > 2 else cores[0]
 
 
-class EngineProcess(Part):
+class EngineProcess(ChildProcess):
     """The engine alone, and what watches it."""
 
     def __init__(self, core: int, folder: Path) -> None:
         super().__init__("engine_process", core)
-        self.gauge = Gauge(self.pid, folder)
+        self.monitor = ResourceMonitor(self.pid, folder)
 
     def __exit__(self, *reason: object) -> None:
-        self.gauge.stop()
+        self.monitor.stop()
         super().__exit__(*reason)
 
 
-class Stage:
+class Harness:
     """A sink that is there for the whole benchmark, and whatever is measured beside it."""
 
     def __init__(self, workload: Workload, place: Path | None, *, tls: bool) -> None:
@@ -63,7 +77,7 @@ class Stage:
         self._open.callback(os.sched_setaffinity, 0, self._cores.all)
         folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="signalpost-bench-")))
         shown, self.ca_file = map(str, make_certificate(folder))
-        self.sink = self._open.enter_context(Part("sink", self._cores.sink))
+        self.sink = self._open.enter_context(ChildProcess("sink", self._cores.sink))
         self.plain_url = self._listen("http", None, "alive")
         self.tls_url = self._listen("https", shown, "alive")
         self.tls_once_url = self._listen("https", shown, "for one request")
@@ -84,24 +98,31 @@ class Stage:
         with tempfile.TemporaryDirectory(prefix="signalpost-bench-", dir=self.place) as made:
             yield Path(made)
 
-    def reference(self) -> Part:
-        return Part("reference", self._cores.measured)
+    def reference(self) -> ChildProcess:
+        return ChildProcess("reference", self._cores.measured)
 
     @contextmanager
     def engine(
-        self, workload: Workload, *, url: str | None = None, status: str = "active", folder: Path | None = None
+        self,
+        workload: Workload,
+        *,
+        url: str | None = None,
+        status: str = "active",
+        folder: Path | None = None,
+        retry_delays: Sequence[int] | None = None,
     ) -> Iterator[EngineProcess]:
-        """The engine alone, its subscriptions to `url` (the stage's own), on a new database or that in `folder`."""
+        """The engine alone, its subscriptions to `url` (the harness's own), on a new data directory or on `folder`."""
         with ExitStack() as open_:
             at = folder or open_.enter_context(self.folder())
             engine = open_.enter_context(EngineProcess(self._cores.measured, at))
             engine.ask(
                 "open",
                 workload=msgspec.to_builtins(workload),
-                database=str(at / FILE_NAME),
+                folder=str(at),
                 url=url or self.url,
                 ca_file=self.ca_file,
                 status=status,
+                retry_delays=retry_delays,
             )
             yield engine
             engine.ask("close")
@@ -116,18 +137,18 @@ class Stage:
             yield open_.enter_context(GatewayProcess(at, targets, self.ca_file, self._cores.measured))
 
     @contextmanager
-    def load(self, gateway: GatewayProcess, workload: Workload) -> Iterator[Part]:
+    def load(self, gateway: GatewayProcess, workload: Workload) -> Iterator[ChildProcess]:
         """Clients of the gateway, with its subscriptions and documents made."""
-        with Part("load", self._cores.load) as part:
+        with ChildProcess("load", self._cores.load) as part:
             part.ask("open", port=gateway.port, key=gateway.key, workload=msgspec.to_builtins(workload))
             part.ask("subscribe", url=self.url, secret=SECRET)
             part.ask("make_documents")
             yield part
 
     @contextmanager
-    def flood(self, gateway: GatewayProcess, tenants: Sequence[str]) -> Iterator[Part]:
+    def overload(self, gateway: GatewayProcess, tenants: Sequence[str]) -> Iterator[ChildProcess]:
         """Clients of several tenants, each of which has a subscription and documents."""
-        with Part("overload_clients", self._cores.load) as part:
+        with ChildProcess("overload_clients", self._cores.load) as part:
             workload = msgspec.to_builtins(self.workload)
             part.ask("open", port=gateway.port, key=gateway.key, workload=workload, tenants=tenants, url=self.url)
             yield part
@@ -136,7 +157,7 @@ class Stage:
         """Wait until so many deliveries came. Raises PartFailed if some are missing."""
         came = self.sink.ask("wait_for", count=deliveries, seconds=QUIET_SECONDS)
         if came != deliveries:
-            raise PartFailed(f"{deliveries:,} deliveries were due and {came:,} came")
+            raise RunFailed(f"{deliveries:,} deliveries were due and {came:,} came")
 
     def check(self, deliveries: int, names: AbstractSet[str] | None = None, overtaken_most: int = 0) -> dict[str, Any]:
         """What the sink found: everything came, once, verified, in order of each document; of what is timed, exactly
@@ -146,9 +167,9 @@ class Stage:
         if found["disordered"] > overtaken_most:
             wrong["disordered"] = found["disordered"]
         if found["distinct"] != deliveries or wrong:
-            raise PartFailed(f"{deliveries:,} deliveries were due; {found['distinct']:,} came, {wrong or 'none wrong'}")
+            raise RunFailed(f"{deliveries:,} deliveries were due; {found['distinct']:,} came, {wrong or 'none wrong'}")
         if names is not None and (amiss := names ^ {name for name, _ in found["arrived"]}):
-            raise PartFailed(f"{len(amiss):,} changes came although they were refused, or not although they were made")
+            raise RunFailed(f"{len(amiss):,} changes came although they were refused, or not although they were made")
         return found
 
 

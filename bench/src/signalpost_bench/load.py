@@ -64,7 +64,7 @@ class Load:
         for number in range(load.endpoints):
             body = {
                 "url": f"{url}/{number}",
-                "eventTypes": [load.wants(number).wire],
+                "eventTypes": [load.wants(number)],
                 "secret": secret,
                 "ordering": load.ordering,
             }

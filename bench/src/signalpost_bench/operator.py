@@ -5,7 +5,7 @@ import threading
 import time
 from typing import Self
 
-from signalpost_bench.child_process import PartFailed
+from signalpost_bench.child_process import RunFailed
 from signalpost_bench.serving import GatewayProcess
 
 EVERY_SECONDS = 0.25
@@ -31,7 +31,7 @@ class Operator:
         self._stopped.set()
         self._thread.join()
         if self._failed is not None and kind is None:
-            raise PartFailed(self._failed)
+            raise RunFailed(self._failed)
 
     def _ask_on(self) -> None:
         due = time.monotonic()
@@ -40,7 +40,7 @@ class Operator:
                 for name, path in CALLS.items():
                     self.worst_ms[name] = max(self.worst_ms[name], self._ask(path))
                 due += EVERY_SECONDS
-        except (OSError, http.client.HTTPException, PartFailed) as failure:
+        except (OSError, http.client.HTTPException, RunFailed) as failure:
             self._failed = f"an operator's call failed: {failure}"
 
     def _ask(self, path: str) -> float:
@@ -54,5 +54,5 @@ class Operator:
         finally:
             connection.close()
         if answer.status != 200:
-            raise PartFailed(f"{path} was answered {answer.status}")
+            raise RunFailed(f"{path} was answered {answer.status}")
         return (time.monotonic() - began) * 1e3

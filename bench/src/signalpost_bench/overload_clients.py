@@ -1,4 +1,4 @@
-"""The flood: clients of several tenants, each with its own connections and its own rate, whatever they are answered.
+"""The overload: clients of several tenants, each with its own connections and its own rate, whatever they are answered.
 
 Unlike `load.py` it takes a refusal for an answer and says how long each took, and it costs so little that it can ask
 for several times what a gateway can take. A connection has one request at a time. What falls due while all of a
@@ -218,5 +218,5 @@ def _summary(told: Told) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    flood = Flood()
-    answer_questions({"open": flood.open, "run": flood.run})
+    overload = Flood()
+    answer_questions({"open": overload.open, "run": overload.run})

@@ -20,7 +20,7 @@ class Usage(Struct, frozen=True):
     """Bytes of the database's files."""
 
 
-class Gauge:
+class ResourceMonitor:
     """Looks twenty times a second, until it is stopped."""
 
     def __init__(self, pid: int, folder: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Self
 
 import msgspec
 
-from signalpost_bench.child_process import STOP_SECONDS, PartFailed
-from signalpost_bench.resource_monitor import Gauge
+from signalpost_bench.child_process import STOP_SECONDS, RunFailed
+from signalpost_bench.resource_monitor import ResourceMonitor
 from signalpost_bench.results import Stall, longest
 from signalpost_bench.workload import MASTER_KEY
 
@@ -46,7 +46,7 @@ class GatewayProcess:
             raise
         self.start_seconds = (time.monotonic_ns() - self.began) / 1e9
         self.key = (folder / "operator-key").read_text().strip()
-        self.gauge = Gauge(self._process.pid, folder)
+        self.monitor = ResourceMonitor(self._process.pid, folder)
 
     def _wait_until_ready(self) -> int:
         address = self._folder / "address"
@@ -60,7 +60,7 @@ class GatewayProcess:
                 time.sleep(0.005)
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2]
-        raise PartFailed(f"the gateway did not start: {said}")
+        raise RunFailed(f"the gateway did not start: {said}")
 
     def _stop(self) -> None:
         self._process.terminate()
@@ -90,5 +90,5 @@ class GatewayProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.gauge.stop()
+        self.monitor.stop()
         self._stop()

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, cast
 import msgspec
 
 from signalpost_bench.child_process import answer_questions
-from signalpost_bench.flaky_endpoints import Frail, State
+from signalpost_bench.flaky_endpoints import FlakyEndpoints, State
 from signalpost_receiver.sign import Signer
 
 MAX_KEPT = 200_000
@@ -26,8 +26,8 @@ _BAD = b"POST /bad/"
 """What comes on such a path is not kept: `/bad/hole` never answers, `/bad/drip` never ends its head, `/bad/late`
 answers just in time."""
 LATE_SECONDS = 4.9
-_FRAIL = b"POST /frail/"
-"""What comes on such a path is kept while the endpoint with this number is up: see `frail.py`."""
+_FRAIL = b"POST /flaky/"
+"""What comes on such a path is kept while the endpoint with this number is up: see `flaky.py`."""
 _DOWN = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -124,9 +124,9 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, book: Book, frail: Frail, answer: bytes) -> None:
+    def __init__(self, book: Book, flaky: FlakyEndpoints, answer: bytes) -> None:
         self._book = book
-        self._frail = frail
+        self._flaky = flaky
         self._answer = answer
         self._rest = b""
 
@@ -149,7 +149,7 @@ class _Connection(asyncio.Protocol):
             got = Got(time.monotonic_ns(), data[:end], data[end + 4 : end + 4 + length])
             data = data[end + 4 + length :]
             if got.head.startswith(_FRAIL):
-                self._take_frailly(got)
+                self._take_flaky(got)
             else:
                 self._book.keep(got)
                 self._transport.write(self._answer)
@@ -163,17 +163,17 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 200 OK\r\n")
             self._drip()
 
-    def _take_frailly(self, got: Got) -> None:
+    def _take_flaky(self, got: Got) -> None:
         number = int(got.head[len(_FRAIL) : got.head.index(b" ", len(_FRAIL))])
-        if self._frail.is_down(number):
+        if self._flaky.is_down(number):
             self._transport.write(_DOWN)
             return
         self._book.keep(got)
-        self._frail.come(number)
-        asyncio.get_running_loop().call_later(self._frail.answer_seconds, self._answer_frail, number)
+        self._flaky.come(number)
+        asyncio.get_running_loop().call_later(self._flaky.answer_seconds, self._answer_flaky, number)
 
-    def _answer_frail(self, number: int) -> None:
-        self._frail.answered(number)
+    def _answer_flaky(self, number: int) -> None:
+        self._flaky.answered(number)
         self._answer_late()
 
     def _answer_late(self) -> None:
@@ -189,7 +189,7 @@ class _Connection(asyncio.Protocol):
 class Sink:
     def __init__(self) -> None:
         self._book = Book()
-        self._frail = Frail()
+        self._flaky = FlakyEndpoints()
         self._servers: list[asyncio.Server] = []
 
     async def listen(self, certificate: str | None, kept: Literal["alive", "for one request"]) -> int:
@@ -201,7 +201,7 @@ class Sink:
         answer = ANSWER if kept == "alive" else LAST_ANSWER
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: _Connection(self._book, self._frail, answer), "127.0.0.1", 0, ssl=context, backlog=4096
+            lambda: _Connection(self._book, self._flaky, answer), "127.0.0.1", 0, ssl=context, backlog=4096
         )
         self._servers.append(server)
         port: int = server.sockets[0].getsockname()[1]
@@ -210,12 +210,12 @@ class Sink:
     async def forget(self, secret: str = "", timed: str | None = None) -> None:
         self._book.forget(secret, timed)
 
-    async def be_frail(self, state: State, answer_seconds: float = 0.0) -> None:
-        self._frail.be(state, answer_seconds)
+    async def set_flaky(self, state: State, answer_seconds: float = 0.0) -> None:
+        self._flaky.be(state, answer_seconds)
 
     async def seen(self) -> Any:
-        """Of the frail endpoints, since `be_frail`."""
-        return msgspec.to_builtins(self._frail.seen())
+        """What came to the flaky endpoints since `set_flaky`."""
+        return msgspec.to_builtins(self._flaky.seen())
 
     async def count(self) -> int:
         return self._book.count
@@ -242,7 +242,7 @@ if __name__ == "__main__":
         {
             "listen": sink.listen,
             "forget": sink.forget,
-            "be_frail": sink.be_frail,
+            "set_flaky": sink.set_flaky,
             "seen": sink.seen,
             "count": sink.count,
             "wait_for": sink.wait_for,

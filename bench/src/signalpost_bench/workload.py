@@ -3,13 +3,9 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
-
-from signalpost.domain.event import EventType
-from signalpost.store.sqlite.database import connect, migrate
 
 SECRET = "whsec_" + "c2lnbmFscG9zdCBiZW5jaG1hcmsgc2VjcmV0ISEhISE="
 """Of every subscription of a run: the sink verifies with it."""
@@ -33,11 +29,11 @@ class Workload(Struct, frozen=True, kw_only=True):
     versions: Literal["none", "imported", "own"] = "none"
     """Of each document, a latest and a published one: kept by another system, or by the gateway."""
 
-    def wants(self, number: int) -> EventType:
+    def wants(self, number: int) -> str:
         """What the subscription of a tenant with this number, from 0, wants."""
-        return EventType.UPDATED if number < self.fan_out else EventType.DELETED
+        return "documentUpdated" if number < self.fan_out else "documentDeleted"
 
-    def new_document(self) -> dict[str, object]:
+    def new_document(self) -> dict[str, Any]:
         """A document's fields, of a size that makes events of the payload's size."""
         return {
             "type": "Service Agreement",
@@ -49,17 +45,6 @@ class Workload(Struct, frozen=True, kw_only=True):
             "counterpartyName": "Company A",
             "additionalFacts": {"note": "x" * min(4_096, max(0, self.payload - MIN_PAYLOAD)), "currency": "AUD"},
         }
-
-
-def make_tenants(database: Path, count: int) -> None:
-    """A database with the default tenant, t1, t2 and so on."""
-    connection = connect(database)
-    migrate(connection, 0)
-    with connection:
-        connection.executemany(
-            "INSERT OR IGNORE INTO tenant (name) VALUES (?)", [(f"t{number}",) for number in range(1, count)]
-        )
-    connection.close()
 
 
 async def at_rate(rate: int, seconds: float) -> AsyncIterator[tuple[str, int]]:

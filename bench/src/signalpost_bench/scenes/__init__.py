@@ -1,6 +1,6 @@
 """What can be measured: the table of scenes. Each is a function in a module of its own beside others of its kind.
 
-A scene runs on a stage, checks what arrived, and answers its rows. It is given what the scenes that it needs measured
+A scene runs in a harness, checks what arrived, and returns its rows. It is given what the scenes that it needs measured
 in the same run.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
-from signalpost_bench.harness import Stage
+from signalpost_bench.harness import Harness
 from signalpost_bench.results import Rows, Size
 from signalpost_bench.scenes import (
     backlog,
@@ -33,7 +33,7 @@ from signalpost_bench.scenes import (
 
 class Scene(Struct, frozen=True, kw_only=True):
     about: str
-    run: Callable[[Stage, Size, Rows], Rows]
+    run: Callable[[Harness, Size, Rows], Rows]
     needs: tuple[str, ...] = ()
     """Scenes that are run before it."""
     in_table: bool = True

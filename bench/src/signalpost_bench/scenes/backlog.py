@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from signalpost_bench import aged_database
-from signalpost_bench.harness import Stage
+from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
 from signalpost_bench.results import Measured, Rows, Size
 from signalpost_bench.scenes.flat import ENGINE, published
@@ -21,13 +21,13 @@ COLD = "a gateway's start with a backlog, nothing cached"
 LIVE = "/live"
 
 
-def backlog(stage: Stage, size: Size, earlier: Rows) -> Rows:
+def backlog(harness: Harness, size: Size, earlier: Rows) -> Rows:
     """The other lanes' rate, and what a start takes when the disk has to be read."""
-    with _database(stage, size.backlog) as folder:
-        aged_database.point(folder, stage.url, "paused", 0)
-        with stage.engine(stage.workload, folder=folder) as engine:
-            beside = published(stage, engine, size.events)
-        cold = _start(stage, folder)
+    with _database(harness, size.backlog) as folder:
+        aged_database.point(folder, harness.url, "paused", 0)
+        with harness.engine(harness.workload, folder=folder) as engine:
+            beside = published(harness, engine, size.events)
+        cold = _start(harness, folder)
     lies = {"events behind": float(size.backlog), "parked or failed": float(aged_database.exceptions_of(size.backlog))}
     return {
         BESIDE: replace(beside, ratio=(beside.rate or 0) / (earlier[ENGINE].rate or 1), more=beside.more | lies),
@@ -35,15 +35,15 @@ def backlog(stage: Stage, size: Size, earlier: Rows) -> Rows:
     }
 
 
-def _start(stage: Stage, folder: Path) -> Measured:
+def _start(harness: Harness, folder: Path) -> Measured:
     """To ready, and to the first arrival of what waits for the live subscription."""
-    aged_database.point(folder, stage.url + LIVE, "active", WAITING)
+    aged_database.point(folder, harness.url + LIVE, "active", WAITING)
     aged_database.forget_cached(folder)
-    stage.sink.ask("forget", secret=SECRET, timed=LIVE)
-    with stage.gateway(folder) as gateway:
-        stage.expect(WAITING)
-        found = stage.check(WAITING)
-        memory = gateway.gauge.usage().memory
+    harness.sink.ask("forget", secret=SECRET, timed=LIVE)
+    with harness.gateway(folder) as gateway:
+        harness.expect(WAITING)
+        found = harness.check(WAITING)
+        memory = gateway.monitor.usage().memory
     first = min(at for _, at in found["arrived"])
     return Measured(
         start_s=gateway.start_seconds,
@@ -53,14 +53,14 @@ def _start(stage: Stage, folder: Path) -> Measured:
 
 
 @contextmanager
-def _database(stage: Stage, events: int) -> Iterator[Path]:
+def _database(harness: Harness, events: int) -> Iterator[Path]:
     """In the folder that the user named it is kept for the next time; else it is gone with the scene."""
-    if stage.place is not None:
-        folder = stage.place / f"backlog-{events}-{stage.workload.payload}"
+    if harness.place is not None:
+        folder = harness.place / f"backlog-{events}-{harness.workload.payload}"
         if not folder.exists():
-            aged_database.build_database(folder, events, stage.workload)
+            aged_database.build_database(folder, events, harness.workload)
         yield folder
         return
-    with stage.folder() as made:
-        aged_database.build_database(made / "backlog", events, stage.workload)
+    with harness.folder() as made:
+        aged_database.build_database(made / "backlog", events, harness.workload)
         yield made / "backlog"

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from signalpost_bench.harness import EngineProcess, Stage
+from signalpost_bench.harness import EngineProcess, Harness
 from signalpost_bench.results import Measured, Rows, Size, latencies, longest_ms
 from signalpost_bench.workload import SECRET
 
@@ -19,37 +19,39 @@ BESIDE = f"live lane, {LANES} lanes catching up at once"
 CATCHING_UP = f"{LANES} lanes catching up"
 
 
-def catch_up(stage: Stage, size: Size, _: Rows) -> Rows:
+def catch_up(harness: Harness, size: Size, _: Rows) -> Rows:
     """A hundred lanes of one tenant resume at once; each has a tenth of the run's events behind it."""
     behind = size.events // 10
-    workload = replace(stage.workload, endpoints=LANES, fan_out=LANES)
-    with stage.engine(workload, status="paused") as engine:
+    workload = replace(harness.workload, endpoints=LANES, fan_out=LANES)
+    with harness.engine(workload, status="paused") as engine:
         engine.ask("publish", events=behind)
-        engine.ask("add_live", url=stage.url + LIVE)
+        engine.ask("add_live", url=harness.url + LIVE)
         return {
-            ALONE: live_lane(stage, engine, 0, "create_at_rate", min(size.seconds, MAX_SECONDS)),
-            **_caught_up(stage, engine, behind),
+            ALONE: live_lane(harness, engine, 0, "create_at_rate", min(size.seconds, MAX_SECONDS)),
+            **_caught_up(harness, engine, behind),
         }
 
 
-def _caught_up(stage: Stage, engine: EngineProcess, behind: int) -> Rows:
+def _caught_up(harness: Harness, engine: EngineProcess, behind: int) -> Rows:
     began = time.monotonic_ns()
-    live = live_lane(stage, engine, behind * LANES, "catch_up", MAX_SECONDS)
+    live = live_lane(harness, engine, behind * LANES, "catch_up", MAX_SECONDS)
     return {BESIDE: live, CATCHING_UP: Measured(rate=behind * LANES / ((time.monotonic_ns() - began) / 1e9))}
 
 
-def live_lane(stage: Stage, engine: EngineProcess, behind: int, how: str, seconds: float) -> Measured:
+def live_lane(
+    harness: Harness, engine: EngineProcess, behind: int, how: str, seconds: float, **given: object
+) -> Measured:
     """What a live lane sees while the engine does as it is asked, and delivers `behind` beside it."""
-    stage.sink.ask("forget", secret=SECRET, timed=LIVE)
+    harness.sink.ask("forget", secret=SECRET, timed=LIVE)
     engine.stalls()
-    sent: list[tuple[str, int]] = engine.ask(how, rate=RATE, seconds=seconds)
-    stage.expect(behind + len(sent))
-    found: dict[str, Any] = stage.check(behind + len(sent))
+    sent: list[tuple[str, int]] = engine.ask(how, rate=RATE, seconds=seconds, **given)
+    harness.expect(behind + len(sent))
+    found: dict[str, Any] = harness.check(behind + len(sent))
     stalls = engine.stalls()
     asked = dict(sent)
     return replace(
         latencies([(at - asked[name]) / 1e6 for name, at in found["arrived"]]),
-        memory_mb=engine.gauge.usage().memory / 1e6,
+        memory_mb=engine.monitor.usage().memory / 1e6,
         stalls=stalls,
         more={"stall ms": longest_ms(stalls)},
     )

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from signalpost_bench.harness import Stage
+from signalpost_bench.harness import Harness
 from signalpost_bench.results import Measured, Rows, Size
 from signalpost_bench.scenes.flat import published
 
@@ -13,16 +13,19 @@ OF_ONE_TENANT = f"{MANY:,} endpoints of one tenant, against 1"
 OF_MANY_TENANTS = f"{MANY:,} endpoints of {TENANTS} tenants, against 1"
 
 
-def endpoints(stage: Stage, size: Size, _: Rows) -> Rows:
+def endpoints(harness: Harness, size: Size, _: Rows) -> Rows:
     """Of each tenant's as many want the events that are made as the fan-out says: one."""
-    one = _published(stage, size, 1, 1)
-    rows = {OF_ONE_TENANT: _published(stage, size, MANY, 1), OF_MANY_TENANTS: _published(stage, size, MANY, TENANTS)}
+    one = _published(harness, size, 1, 1)
+    rows = {
+        OF_ONE_TENANT: _published(harness, size, MANY, 1),
+        OF_MANY_TENANTS: _published(harness, size, MANY, TENANTS),
+    }
     against = {title: replace(row, ratio=(row.rate or 0) / (one.rate or 1)) for title, row in rows.items()}
     return {ONE: one, **against}
 
 
-def _published(stage: Stage, size: Size, endpoints: int, tenants: int) -> Measured:
-    least = stage.workload.fan_out * tenants
-    workload = replace(stage.workload, endpoints=max(endpoints, least), tenants=tenants)
-    with stage.engine(workload) as engine:
-        return published(stage, engine, size.events)
+def _published(harness: Harness, size: Size, endpoints: int, tenants: int) -> Measured:
+    least = harness.workload.fan_out * tenants
+    workload = replace(harness.workload, endpoints=max(endpoints, least), tenants=tenants)
+    with harness.engine(workload) as engine:
+        return published(harness, engine, size.events)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from signalpost_bench.harness import EngineProcess, Stage
+from signalpost_bench.harness import EngineProcess, Harness
 from signalpost_bench.resource_monitor import MB, Usage
 from signalpost_bench.results import Measured, Rows, Size, longest_ms
 from signalpost_bench.workload import SECRET
@@ -17,60 +17,60 @@ QUICKLY = 1_000
 """Events that warm an engine up before the clock starts."""
 
 
-def limit(stage: Stage, size: Size, _: Rows) -> Rows:
+def limit(harness: Harness, size: Size, _: Rows) -> Rows:
     """The reference client into the same sink."""
-    stage.sink.ask("forget")
+    harness.sink.ask("forget")
     requests = size.events * 3
-    with stage.reference() as reference:
+    with harness.reference() as reference:
         ran = reference.ask(
             "run",
-            port=int(stage.url.rsplit(":", 1)[1]),
+            port=int(harness.url.rsplit(":", 1)[1]),
             requests=requests,
-            payload=stage.workload.payload,
-            certificate=stage.ca_file if stage.url.startswith("https:") else None,
+            payload=harness.workload.payload,
+            certificate=harness.ca_file if harness.url.startswith("https:") else None,
         )
     return {LIMIT: Measured(rate=requests / ran["seconds"], cpu_us=ran["cpu"] / requests * 1e6)}
 
 
-def flat_out(stage: Stage, size: Size, _: Rows) -> Rows:
+def flat_out(harness: Harness, size: Size, _: Rows) -> Rows:
     """Each document's change, its event, delivery and record."""
-    with stage.engine(stage.workload) as engine:
-        return {ENGINE: published(stage, engine, size.events)}
+    with harness.engine(harness.workload) as engine:
+        return {ENGINE: published(harness, engine, size.events)}
 
 
-def drain(stage: Stage, size: Size, _: Rows) -> Rows:
+def drain(harness: Harness, size: Size, _: Rows) -> Rows:
     """What is in the log already, to subscriptions that resume."""
-    with stage.engine(stage.workload, status="paused") as engine:
+    with harness.engine(harness.workload, status="paused") as engine:
         engine.ask("publish", events=size.events)
-        stage.sink.ask("forget", secret=SECRET)
+        harness.sink.ask("forget", secret=SECRET)
         engine.stalls()
-        before = engine.gauge.usage()
+        before = engine.monitor.usage()
         began = engine.ask("resume")
-        return {DRAIN: measured(stage, engine, before, began, size.events * stage.workload.fan_out)}
+        return {DRAIN: measured(harness, engine, before, began, size.events * harness.workload.fan_out)}
 
 
-def published(stage: Stage, engine: EngineProcess, events: int) -> Measured:
+def published(harness: Harness, engine: EngineProcess, events: int) -> Measured:
     """An engine that is warm publishes `events` and delivers them."""
-    fan_out = stage.workload.fan_out
-    stage.sink.ask("forget", secret=SECRET)
+    fan_out = harness.workload.fan_out
+    harness.sink.ask("forget", secret=SECRET)
     engine.ask("publish", events=QUICKLY)
-    stage.expect(QUICKLY * fan_out)
-    stage.sink.ask("forget", secret=SECRET)
+    harness.expect(QUICKLY * fan_out)
+    harness.sink.ask("forget", secret=SECRET)
     engine.stalls()
-    engine.gauge.forget()
-    before = engine.gauge.usage()
+    engine.monitor.forget()
+    before = engine.monitor.usage()
     began = engine.ask("publish", events=events)
-    return measured(stage, engine, before, began, events * fan_out)
+    return measured(harness, engine, before, began, events * fan_out)
 
 
-def measured(stage: Stage, engine: EngineProcess, before: Usage, began: int, due: int) -> Measured:
+def measured(harness: Harness, engine: EngineProcess, before: Usage, began: int, due: int) -> Measured:
     """Wait for what is due and check it; the figures of the engine since `began`."""
-    stage.expect(due)
-    found = stage.check(due)
+    harness.expect(due)
+    found = harness.check(due)
     stalls = engine.stalls()
     return msgspec.structs.replace(
-        figures(found, began, due, before, engine.gauge.usage()),
-        wal_mb=engine.gauge.wal_most / MB,
+        figures(found, began, due, before, engine.monitor.usage()),
+        wal_mb=engine.monitor.wal_most / MB,
         more={"stall ms": longest_ms(stalls)},
         stalls=stalls,
     )

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from signalpost_bench.child_process import PartFailed
-from signalpost_bench.harness import EngineProcess, Stage
+from signalpost_bench.child_process import RunFailed
+from signalpost_bench.harness import EngineProcess, Harness
 from signalpost_bench.results import Measured, Rows, Size, beside, latencies
 from signalpost_bench.workload import SECRET
 
@@ -37,16 +37,16 @@ class _Seen(NamedTuple):
     """Requests that came to endpoints that are not well."""
 
 
-def hostile(stage: Stage, size: Size, _: Rows) -> Rows:
+def hostile(harness: Harness, size: Size, _: Rows) -> Rows:
     """The first tenant's endpoints resume at once, each with the backlog behind it; one of them is well."""
-    workload = replace(stage.workload, tenants=2, endpoints=1, fan_out=1)
-    with stage.engine(workload, status="paused") as engine:
-        engine.ask("add_paused", urls=[f"{stage.url}/bad/{how}/{number}" for how in BAD for number in range(EACH)])
-        engine.ask("add_live", url=stage.url + LIVE, tenant=OTHER)
+    workload = replace(harness.workload, tenants=2, endpoints=1, fan_out=1)
+    with harness.engine(workload, status="paused") as engine:
+        engine.ask("add_paused", urls=[f"{harness.url}/bad/{how}/{number}" for how in BAD for number in range(EACH)])
+        engine.ask("add_live", url=harness.url + LIVE, tenant=OTHER)
         # The changes take turns among the tenants' documents.
         engine.ask("publish", events=2 * size.backlog)
-        alone = latencies(_see(stage, engine, 0, size.seconds).live_ms)
-        seen = _see(stage, engine, size.backlog, size.seconds)
+        alone = latencies(_see(harness, engine, 0, size.seconds).live_ms)
+        seen = _see(harness, engine, size.backlog, size.seconds)
     check_visited(seen.badly)
     return {
         ALONE: alone,
@@ -60,17 +60,17 @@ def hostile(stage: Stage, size: Size, _: Rows) -> Rows:
 def check_visited(badly: Mapping[str, int]) -> None:
     """Raises PartFailed: beside endpoints that nothing is sent to, nobody is held up."""
     if idle := [BAD[how] for how in BAD if not badly.get(how)]:
-        raise PartFailed(f"no attempt was made at the endpoints {', or '.join(idle)}")
+        raise RunFailed(f"no attempt was made at the endpoints {', or '.join(idle)}")
 
 
-def _see(stage: Stage, engine: EngineProcess, behind: int, seconds: float) -> _Seen:
-    stage.sink.ask("forget", secret=SECRET, timed="/")
+def _see(harness: Harness, engine: EngineProcess, behind: int, seconds: float) -> _Seen:
+    harness.sink.ask("forget", secret=SECRET, timed="/")
     began = engine.ask("resume") if behind else 0
     asked: dict[str, int] = dict(engine.ask("create_at_rate", rate=RATE, seconds=seconds, tenant=OTHER))
-    stage.expect(behind + len(asked))
-    found = stage.check(behind + len(asked))
+    harness.expect(behind + len(asked))
+    found = harness.check(behind + len(asked))
     live = {name: at for name, at in found["arrived"] if name in asked}
     well = [at for name, at in found["arrived"] if name not in asked]
     if len(live) != len(asked) or len(well) != behind:
-        raise PartFailed(f"of {behind:,} events the endpoint that is well got {len(well):,}")
+        raise RunFailed(f"of {behind:,} events the endpoint that is well got {len(well):,}")
     return _Seen([(at - asked[name]) / 1e6 for name, at in live.items()], max(well, default=0) - began, found["badly"])

@@ -5,7 +5,7 @@ import time
 
 from msgspec.structs import replace
 
-from signalpost_bench.harness import Stage
+from signalpost_bench.harness import PATIENT_DELAYS, Harness
 from signalpost_bench.resource_monitor import MB
 from signalpost_bench.results import OVERTAKEN, Measured, Rows, Size
 from signalpost_bench.scenes.well import WELL, Well
@@ -19,37 +19,38 @@ RATE = 100
 ORDERS = ("loose", "strict")
 
 
-def hot_document(stage: Stage, size: Size, _: Rows) -> Rows:
+def hot_document(harness: Harness, size: Size, _: Rows) -> Rows:
     """Of the first tenant's endpoints one is dead and one is well; both want the document. Then the dead one is up."""
     return {
         f"{ordering}: {title}": row
         for ordering in ORDERS
-        for title, row in _one_hot(stage, replace(stage.workload, ordering=ordering), size).items()
+        for title, row in _one_hot(harness, replace(harness.workload, ordering=ordering), size).items()
     }
 
 
-def _one_hot(stage: Stage, workload: Workload, size: Size) -> Rows:
+def _one_hot(harness: Harness, workload: Workload, size: Size) -> Rows:
     events = min(EVENTS, size.events)
     hot = f"a document with {events:,} events at a dead endpoint"
     others = 2 * (int(RATE * size.seconds) + 2)
-    with stage.engine(replace(workload, tenants=2, endpoints=0, documents=others)) as engine:
-        engine.ask("add_well", url=stage.url + WELL)
-        well = Well(stage, engine, RATE, size.seconds)
+    workload = replace(workload, tenants=2, endpoints=0, documents=others)
+    with harness.engine(workload, retry_delays=PATIENT_DELAYS) as engine:
+        engine.ask("add_well", url=harness.url + WELL)
+        well = Well(harness, engine, RATE, size.seconds)
         alone = well.changed()
-        stage.sink.ask("be_frail", state="down")
-        engine.ask("add_frail", urls=[f"{stage.url}/frail/0"])
+        harness.sink.ask("set_flaky", state="down")
+        engine.ask("add_active", urls=[f"{harness.url}/flaky/0"])
         well.forget()
-        before, began = engine.gauge.usage(), time.monotonic()
+        before, began = engine.monitor.usage(), time.monotonic()
         engine.ask("change_one", events=events)
         due = well.change()
-        cpu = (engine.gauge.usage().cpu - before.cpu) / (time.monotonic() - began)
-        failed = stage.sink.ask("seen")["wasted"]
-        stage.sink.ask("be_frail", state="up")
+        cpu = (engine.monitor.usage().cpu - before.cpu) / (time.monotonic() - began)
+        failed = harness.sink.ask("seen")["wasted"]
+        harness.sink.ask("set_flaky", state="up")
         up = time.monotonic()
         # Of the first tenant both endpoints get all that is changed, of the other its own. In loose order a later event
         # may overtake one that waits for its retry.
         overtaken_most = 0 if workload.ordering == "strict" else events
         rows = well.beside(alone, hot, 2 * events + 3 * due, overtaken_most)
-        memory = engine.gauge.usage().memory / MB
-    more = {"CPU of a core": cpu, "attempts in vain": failed, "settled after s": stage.sink.ask("seen")["last"] - up}
+        memory = engine.monitor.usage().memory / MB
+    more = {"CPU of a core": cpu, "attempts in vain": failed, "settled after s": harness.sink.ask("seen")["last"] - up}
     return {**rows, hot: Measured(memory_mb=memory, more={**more, OVERTAKEN: well.overtaken})}

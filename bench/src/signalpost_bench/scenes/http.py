@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from signalpost_bench.harness import Stage
+from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
 from signalpost_bench.results import Measured, Rows, Size, longest_ms
 from signalpost_bench.scenes.flat import figures
@@ -12,29 +12,29 @@ API = "HTTP API, one change a request"
 IMPORT = "HTTP API, bulk import"
 
 
-def api(stage: Stage, size: Size, _: Rows) -> Rows:
+def api(harness: Harness, size: Size, _: Rows) -> Rows:
     """One change a request."""
-    return {API: _through_http(stage, size.events // 2, "change")}
+    return {API: _through_http(harness, size.events // 2, "change")}
 
 
-def bulk(stage: Stage, size: Size, _: Rows) -> Rows:
+def bulk(harness: Harness, size: Size, _: Rows) -> Rows:
     """One stream of an import."""
-    return {IMPORT: _through_http(stage, size.events, "import_all")}
+    return {IMPORT: _through_http(harness, size.events, "import_all")}
 
 
-def _through_http(stage: Stage, events: int, how: str) -> Measured:
-    with stage.gateway() as gateway, stage.load(gateway, stage.workload) as load:
-        stage.sink.ask("forget", secret=SECRET)
+def _through_http(harness: Harness, events: int, how: str) -> Measured:
+    with harness.gateway() as gateway, harness.load(gateway, harness.workload) as load:
+        harness.sink.ask("forget", secret=SECRET)
         gateway.stalls()
-        before = gateway.gauge.usage()
+        before = gateway.monitor.usage()
         ran = load.ask(how, events=events)
-        due = events * stage.workload.fan_out
-        stage.expect(due)
-        found = stage.check(due)
+        due = events * harness.workload.fan_out
+        harness.expect(due)
+        found = harness.check(due)
         stalls = gateway.stalls()
         return replace(
-            figures(found, ran["began"], due, before, gateway.gauge.usage()),
-            wal_mb=gateway.gauge.wal_most / MB,
+            figures(found, ran["began"], due, before, gateway.monitor.usage()),
+            wal_mb=gateway.monitor.wal_most / MB,
             start_s=gateway.start_seconds,
             more={"stall ms": longest_ms(stalls)},
             stalls=stalls,

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from signalpost_bench.harness import Stage
+from signalpost_bench.harness import Harness
 from signalpost_bench.results import Rows, Size
 from signalpost_bench.scenes.flat import published
 
@@ -10,10 +10,10 @@ IMPORTED = "engine alone, flat out, two imported links in each event"
 OWN = "the same with two of its own, signed for each"
 
 
-def links(stage: Stage, size: Size, _: Rows) -> Rows:
+def links(harness: Harness, size: Size, _: Rows) -> Rows:
     """Both of the same length."""
-    with stage.engine(replace(stage.workload, versions="imported")) as engine:
-        imported = published(stage, engine, size.events)
-    with stage.engine(replace(stage.workload, versions="own")) as engine:
-        own = published(stage, engine, size.events)
+    with harness.engine(replace(harness.workload, versions="imported")) as engine:
+        imported = published(harness, engine, size.events)
+    with harness.engine(replace(harness.workload, versions="own")) as engine:
+        own = published(harness, engine, size.events)
     return {IMPORTED: imported, OWN: replace(own, ratio=(own.rate or 0) / (imported.rate or 1))}

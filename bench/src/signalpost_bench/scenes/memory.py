@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from signalpost_bench.harness import Stage
+from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
 from signalpost_bench.results import Measured, Rows, Size, longest_ms
 from signalpost_bench.workload import SECRET
@@ -14,23 +14,23 @@ FIRST = "memory, flat out, the first third"
 LAST = "memory, flat out, the last third, against the first"
 
 
-def memory(stage: Stage, size: Size, _: Rows) -> Rows:
+def memory(harness: Harness, size: Size, _: Rows) -> Rows:
     """Through the HTTP API, one change a request, for the duration. In the thirds: the median of what was resident."""
-    with stage.gateway() as gateway:
+    with harness.gateway() as gateway:
         time.sleep(min(MAX_IDLE_SECONDS, size.seconds))
-        idle = gateway.gauge.usage().memory / MB
-        with stage.load(gateway, stage.workload) as load:
-            stage.sink.ask("forget", secret=SECRET)
-            gateway.gauge.forget()
+        idle = gateway.monitor.usage().memory / MB
+        with harness.load(gateway, harness.workload) as load:
+            harness.sink.ask("forget", secret=SECRET)
+            gateway.monitor.forget()
             gateway.stalls()
             ran = load.ask("change_for", seconds=size.seconds)
-            due = ran["events"] * stage.workload.fan_out
-            stage.expect(due)
+            due = ran["events"] * harness.workload.fan_out
+            harness.expect(due)
             stalls = gateway.stalls()
-            found = stage.check(due)
+            found = harness.check(due)
             rate = due / ((found["last"] - ran["began"]) / 1e9)
-            resident = [bytes_ / MB for _, bytes_ in gateway.gauge.resident]
-        wal = gateway.gauge.wal_most / MB
+            resident = [bytes_ / MB for _, bytes_ in gateway.monitor.resident]
+        wal = gateway.monitor.wal_most / MB
     third = len(resident) // 3
     first, last = statistics.median(resident[:third]), statistics.median(resident[-third:])
     return {

@@ -1,20 +1,21 @@
 """Five times the load that the HTTP API can take: what is taken is delivered, the rest is told so, and who asks for
 little gets it."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from signalpost.store.sqlite.database import FILE_NAME
-from signalpost_bench.child_process import Part
-from signalpost_bench.harness import Stage
+from signalpost_bench.child_process import ChildProcess
+from signalpost_bench.data_directory import bench_settings, make_tenants, tenant_name
+from signalpost_bench.harness import Harness
 from signalpost_bench.operator import Operator
 from signalpost_bench.overload_clients import Group
 from signalpost_bench.results import Measured, Rows, Size
-from signalpost_bench.workload import SECRET, make_tenants
+from signalpost_bench.workload import SECRET
 
-TENANTS = ("default", *(f"t{number}" for number in range(1, 8)))
+TENANTS = tuple(tenant_name(number) for number in range(1, 9))
 FLOODING, *OTHERS, MODEST = TENANTS
 AT_PEAK = 64
 """Clients that together have the API do all it can."""
@@ -35,17 +36,17 @@ OF_MODEST = "in it, the tenant that asks for little"
 Told = Mapping[str, Mapping[str, Any]]
 
 
-def overload(stage: Stage, size: Size, _: Rows) -> Rows:
+def overload(harness: Harness, size: Size, _: Rows) -> Rows:
     """The peak first, then five times its rate on as many connections as there may be."""
-    with stage.folder() as folder:
-        make_tenants(folder / FILE_NAME, len(TENANTS))
-        with stage.gateway(folder) as gateway, stage.flood(gateway, TENANTS) as flood:
+    with harness.folder() as folder:
+        asyncio.run(make_tenants(bench_settings(folder, harness.url, None), len(TENANTS)))
+        with harness.gateway(folder) as gateway, harness.overload(gateway, TENANTS) as overload:
             evenly = [Group(tenant, AT_PEAK // len(TENANTS)) for tenant in TENANTS]
-            _run(stage, flood, evenly, min(1.0, size.seconds))  # warm
-            peak = _run(stage, flood, evenly, size.seconds)
+            _run(harness, overload, evenly, min(1.0, size.seconds))  # warm
+            peak = _run(harness, overload, evenly, size.seconds)
             rate = _accepted(peak) / size.seconds
             with Operator(gateway) as operator:
-                told = _run(stage, flood, _groups(int(rate * TIMES)), size.seconds)
+                told = _run(harness, overload, _groups(int(rate * TIMES)), size.seconds)
     return {
         PEAK: Measured(rate=rate, p99_ms=max(each["accepted_p99_ms"] or 0.0 for each in peak.values())),
         OVER: _over(told, rate, size.seconds, operator.worst_ms),
@@ -60,13 +61,13 @@ def _groups(rate: int) -> list[Group]:
     return [flooding, *others, Group(MODEST, MODEST_CLIENTS, MODEST_RATE)]
 
 
-def _run(stage: Stage, flood: Part, groups: list[Group], seconds: float) -> Told:
+def _run(harness: Harness, overload: ChildProcess, groups: list[Group], seconds: float) -> Told:
     """What each tenant was told. What was accepted has arrived, each change by its name, and nothing else has."""
-    stage.sink.ask("forget", secret=SECRET, timed="/")
-    told: Told = flood.ask("run", groups=msgspec.to_builtins(groups), seconds=seconds)
+    harness.sink.ask("forget", secret=SECRET, timed="/")
+    told: Told = overload.ask("run", groups=msgspec.to_builtins(groups), seconds=seconds)
     accepted = _accepted(told)
-    stage.expect(accepted)
-    stage.check(accepted, names={name for each in told.values() for name in each["accepted"]})
+    harness.expect(accepted)
+    harness.check(accepted, names={name for each in told.values() for name in each["accepted"]})
     return told
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from signalpost.domain.timestamps import SECOND
 from signalpost_bench import aged_database
 from signalpost_bench.flaky_endpoints import STEP_SECONDS
-from signalpost_bench.harness import EngineProcess, Stage
+from signalpost_bench.harness import PATIENT_DELAYS, EngineProcess, Harness
 from signalpost_bench.results import Measured, Rows, Size, beside, latencies
 from signalpost_bench.workload import SECRET
 
@@ -16,8 +15,8 @@ ENDPOINTS = 1_000
 BEHIND = 100
 """Events that wait for each."""
 ANSWER_SECONDS = 0.02
-FIRST_PROBE = 3 * SECOND
-WAIT = 2 * SECOND
+FIRST_PROBE_US = 3_000_000
+WAIT_US = 2_000_000
 """Of each breaker: shorter than it would be, so that all come back within a second, and soon."""
 BACK_SECONDS = 60.0
 """Within so long one of them has probed again."""
@@ -30,35 +29,37 @@ ALONE = "recovery: another tenant, before"
 BESIDE = "recovery: another tenant, beside"
 
 
-def recovery(stage: Stage, size: Size, _: Rows) -> Rows:
+def recovery(harness: Harness, size: Size, _: Rows) -> Rows:
     """Their breakers are open, and meet failures, while the backlog gathers; then all are up at their next probe."""
     endpoints, behind = min(ENDPOINTS, size.events), min(BEHIND, max(1, size.events // 100))
-    with stage.folder() as folder:
-        _make_broken(stage, endpoints, folder)
+    with harness.folder() as folder:
+        _make_broken(harness, endpoints, folder)
         # Each change is of a document of its own: their order is not what is asked here.
-        workload = replace(stage.workload, tenants=2, endpoints=0, documents=2 * behind)
-        stage.sink.ask("be_frail", state="down")
-        with stage.engine(workload, folder=folder) as engine:
-            engine.ask("add_live", url=stage.url + LIVE, tenant=OTHER)
+        workload = replace(harness.workload, tenants=2, endpoints=0, documents=2 * behind)
+        harness.sink.ask("set_flaky", state="down")
+        with harness.engine(workload, folder=folder, retry_delays=PATIENT_DELAYS) as engine:
+            engine.ask("add_live", url=harness.url + LIVE, tenant=OTHER)
             engine.ask("publish", events=2 * behind)
-            stage.sink.ask("forget", secret=SECRET, timed=LIVE)
-            alone = latencies(_live(stage, engine, 0, size.seconds))
-            stage.sink.ask("be_frail", state="up", answer_seconds=ANSWER_SECONDS)
-            stage.sink.ask("forget", secret=SECRET, timed=LIVE)
-            stage.sink.ask("wait_for", count=1, seconds=BACK_SECONDS)
-            return {ALONE: alone, **_together(stage, engine, alone, endpoints * behind, size.seconds)}
+            harness.sink.ask("forget", secret=SECRET, timed=LIVE)
+            alone = latencies(_live(harness, engine, 0, size.seconds))
+            harness.sink.ask("set_flaky", state="up", answer_seconds=ANSWER_SECONDS)
+            harness.sink.ask("forget", secret=SECRET, timed=LIVE)
+            harness.sink.ask("wait_for", count=1, seconds=BACK_SECONDS)
+            return {ALONE: alone, **_together(harness, engine, alone, endpoints * behind, size.seconds)}
 
 
-def _make_broken(stage: Stage, endpoints: int, folder: Path) -> None:
-    with stage.engine(replace(stage.workload, endpoints=0, documents=1), folder=folder) as engine:
-        engine.ask("add_frail", urls=[f"{stage.url}/frail/{number}" for number in range(endpoints)])
-    aged_database.break_all(folder, time.time_ns() // 1000 + FIRST_PROBE, WAIT)
+def _make_broken(harness: Harness, endpoints: int, folder: Path) -> None:
+    with harness.engine(
+        replace(harness.workload, endpoints=0, documents=1), folder=folder, retry_delays=PATIENT_DELAYS
+    ) as engine:
+        engine.ask("add_active", urls=[f"{harness.url}/flaky/{number}" for number in range(endpoints)])
+    aged_database.break_all(folder, time.time_ns() // 1000 + FIRST_PROBE_US, WAIT_US)
 
 
-def _together(stage: Stage, engine: EngineProcess, alone: Measured, deliveries: int, seconds: float) -> Rows:
+def _together(harness: Harness, engine: EngineProcess, alone: Measured, deliveries: int, seconds: float) -> Rows:
     began = time.monotonic()
-    took = _live(stage, engine, deliveries, seconds)
-    seen = stage.sink.ask("seen")
+    took = _live(harness, engine, deliveries, seconds)
+    seen = harness.sink.ask("seen")
     settled = seen["last"] - began
     broken = (
         (f"{seen['beyond']:,} requests came to endpoints that had as many as they may while they recover",)
@@ -73,10 +74,10 @@ def _together(stage: Stage, engine: EngineProcess, alone: Measured, deliveries: 
     return {BESIDE: beside(alone, took, RECOVERING), RECOVERING: they}
 
 
-def _live(stage: Stage, engine: EngineProcess, deliveries: int, seconds: float) -> list[float]:
+def _live(harness: Harness, engine: EngineProcess, deliveries: int, seconds: float) -> list[float]:
     """What each arrival of the other tenant took, ms, once so many more have come."""
     sent: list[tuple[str, int]] = engine.ask("create_at_rate", rate=RATE, seconds=seconds, tenant=OTHER)
     due = deliveries + len(sent)
-    stage.expect(due)
+    harness.expect(due)
     asked = dict(sent)
-    return [(at - asked[name]) / 1e6 for name, at in stage.check(due)["arrived"]]
+    return [(at - asked[name]) / 1e6 for name, at in harness.check(due)["arrived"]]

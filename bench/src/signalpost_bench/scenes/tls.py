@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from signalpost_bench.harness import Stage
+from signalpost_bench.harness import Harness
 from signalpost_bench.results import Measured, Rows, Size
 from signalpost_bench.scenes.flat import measured
 from signalpost_bench.workload import SECRET
@@ -14,12 +14,12 @@ SHARE = 5
 """So many times fewer deliveries where each makes a connection."""
 
 
-def tls(stage: Stage, size: Size, _: Rows) -> Rows:
+def tls(harness: Harness, size: Size, _: Rows) -> Rows:
     """The engine alone delivers what had gathered, over each kind of connection."""
-    plain = _drained(stage, stage.plain_url, size.events)
-    kept = _drained(stage, stage.tls_url, size.events)
-    each = _drained(stage, stage.tls_once_url, size.events // SHARE)
-    resumed = stage.sink.ask("check")["resumed"] / (size.events // SHARE * stage.workload.fan_out)
+    plain = _drained(harness, harness.plain_url, size.events)
+    kept = _drained(harness, harness.tls_url, size.events)
+    each = _drained(harness, harness.tls_once_url, size.events // SHARE)
+    resumed = harness.sink.ask("check")["resumed"] / (size.events // SHARE * harness.workload.fan_out)
     handshake = (each.cpu_us or 0) - (kept.cpu_us or 0)
     return {
         PLAIN: plain,
@@ -28,11 +28,11 @@ def tls(stage: Stage, size: Size, _: Rows) -> Rows:
     }
 
 
-def _drained(stage: Stage, url: str, events: int) -> Measured:
-    with stage.engine(stage.workload, url=url, status="paused") as engine:
+def _drained(harness: Harness, url: str, events: int) -> Measured:
+    with harness.engine(harness.workload, url=url, status="paused") as engine:
         engine.ask("publish", events=events)
-        stage.sink.ask("forget", secret=SECRET)
+        harness.sink.ask("forget", secret=SECRET)
         engine.stalls()
-        before = engine.gauge.usage()
+        before = engine.monitor.usage()
         began = engine.ask("resume")
-        return measured(stage, engine, before, began, events * stage.workload.fan_out)
+        return measured(harness, engine, before, began, events * harness.workload.fan_out)

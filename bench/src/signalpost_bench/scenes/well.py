@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from signalpost_bench.harness import EngineProcess, Stage
+from signalpost_bench.harness import EngineProcess, Harness
 from signalpost_bench.results import Measured, Rows, beside, latencies
 from signalpost_bench.workload import SECRET
 
@@ -16,8 +16,8 @@ Alone = Mapping[str, Measured]
 class Well:
     """An endpoint of each of two tenants, whose documents are changed at a rate for so long."""
 
-    def __init__(self, stage: Stage, engine: EngineProcess, rate: int, seconds: float) -> None:
-        self._stage = stage
+    def __init__(self, harness: Harness, engine: EngineProcess, rate: int, seconds: float) -> None:
+        self._harness = harness
         self._engine = engine
         self._rate = rate
         self._seconds = seconds
@@ -33,7 +33,7 @@ class Well:
 
     def forget(self) -> None:
         """What comes from here on counts."""
-        self._stage.sink.ask("forget", secret=SECRET, timed=WELL)
+        self._harness.sink.ask("forget", secret=SECRET, timed=WELL)
 
     def change(self) -> int:
         """Change documents; how many of each tenant."""
@@ -48,8 +48,8 @@ class Well:
 
     def _took(self, deliveries: int, overtaken_most: int = 0) -> dict[str, list[float]]:
         """What each arrival took, ms, by whose it was."""
-        self._stage.expect(deliveries)
-        found = self._stage.check(deliveries, overtaken_most=overtaken_most)
+        self._harness.expect(deliveries)
+        found = self._harness.check(deliveries, overtaken_most=overtaken_most)
         self.overtaken = found["disordered"]
         took: dict[str, list[float]] = {SAME: [], OTHER: []}
         for name, at in found["arrived"]:

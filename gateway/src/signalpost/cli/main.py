@@ -2,6 +2,8 @@
 
 import os
 import sys
+from importlib import import_module
+from importlib.metadata import entry_points
 from typing import NoReturn
 
 from cyclopts import App, Group
@@ -35,12 +37,6 @@ Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
 
 Example: signalpost serve --data-dir ./data --port 8080
 """
-BENCH_HELP = """Measure a gateway on this machine, and check that nothing was lost.
-
-Every rate is also a share of the limit: what a client that does nothing but send reaches in the same run.
-
-Example: signalpost bench --scene engine --fan-out 10 --runs 5
-"""
 DB_HELP = "Check, back up, restore, prune and measure the database; scrub the files of versions."
 KEYS_HELP = """Create, list and revoke API keys; get back in without one.
 
@@ -62,12 +58,15 @@ app = App(
     error_formatter=misuse,
 )
 app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
-app.command("signalpost_bench.command:bench", help=BENCH_HELP, group=_HERE)
 app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
 app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWHERE)
 for module in (documents, subscriptions, deliveries, replay, events):
     module.app.group = _ANYWHERE
     app.command(module.app)
+for installed in entry_points(group="signalpost.commands"):
+    # A command of another distribution. Its package's docstring is its help: no more of it is loaded to be listed.
+    package = import_module(installed.module.partition(".")[0])
+    app.command(installed.value, name=installed.name, help=package.__doc__, group=_HERE)
 app.register_install_completion_command()
 for option in ("--help", "--version", "--install-completion"):
     app[option].group = _MORE
