@@ -15,14 +15,13 @@ from signalpost.api.app import build_app
 from signalpost.cli.main import main
 from signalpost.commands.overlay import Command
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.domain.subscription import Subscription
 from signalpost.runtime.asgi import App, Receive, Scope, Send
 from signalpost.sender import dialer
 from signalpost.sender.connection import Attempt, Connection
 from signalpost.store.sqlite import store
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Job, Writer
-from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, Published
+from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
 
 POINTS = (
     "start-up",
@@ -66,9 +65,9 @@ class DoomedWriter(Writer):
 
 
 class DoomedStore(SqliteStore):
-    async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
+    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         doom.pass_by("start-up")
-        return await super().load_lane(subscription, parked)
+        return await super().load_lanes(wanted)
 
     async def publish(self, commands: Sequence[Command]) -> Published:
         with self._under_way("a commit"):

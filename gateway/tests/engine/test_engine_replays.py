@@ -12,7 +12,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import LaneFlush
+from signalpost.store.store import LaneFlush, LaneWanted
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -461,8 +461,7 @@ def test_a_lane_that_another_owner_wrote_takes_its_replays_from_the_store(world:
         world.endpoint("a").answers(Reply(after=0.5))
         replay_id = await life.replay("a", "failed")
         await asyncio.sleep(2)
-        other = await life.store.load_lane(life.of("a"), 1)
-        assert other is not None
+        (other,) = (await life.store.load_lanes([LaneWanted(life.of("a"), 1)])).values()
         write = LaneFlush(
             tenant_id=TENANT,
             subscription_number=life.of("a").number,

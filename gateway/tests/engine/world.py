@@ -35,7 +35,7 @@ from signalpost.engine.maintenance.disk_reserve import MB, DiskReserve
 from signalpost.store.deliveries import Attempt
 from signalpost.store.sqlite.codec import unpack_sequences
 from signalpost.store.sqlite.store import Executors, SqliteStore
-from signalpost.store.store import LaneFlush, LaneFlushed, Published
+from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
 from signalpost.store.vault import Vault
 
 BEGINNING = 1_760_000_000 * SECOND
@@ -272,8 +272,8 @@ class FaultyStore(SqliteStore):
         self.bodies_read += len(sequences)
         return await self._slowly(super().event_bodies(tenant_id, sequences))
 
-    async def load_lane(self, subscription: Subscription, parked: int) -> Any:
-        return await self._slowly(super().load_lane(subscription, parked))
+    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        return await self._slowly(super().load_lanes(wanted))
 
 
 # --- Lives ------------------------------------------------------------------------------------------------------------

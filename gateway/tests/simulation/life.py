@@ -15,12 +15,11 @@ from gateway.tests.simulation.network import Network
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
-from signalpost.domain.subscription import Subscription
 from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.store.sqlite.database import connect
 from signalpost.store.sqlite.store import Executors, SqliteStore
-from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow
+from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -55,9 +54,9 @@ class WatchedStore(SqliteStore):
         self.fails("bodies")
         return await super().event_bodies(tenant_id, sequences)
 
-    async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
+    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         self.fails("lane")
-        return await super().load_lane(subscription, parked)
+        return await super().load_lanes(wanted)
 
 
 class Life:

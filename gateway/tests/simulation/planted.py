@@ -38,7 +38,7 @@ from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
-from signalpost.store.sqlite import publish, reads, record, store
+from signalpost.store.sqlite import lanes, publish, reads, record, store
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import LaneFlushed
 
@@ -163,7 +163,7 @@ def _(right: Any) -> Any:
     return take
 
 
-@fault("loses what is parked in a restart", record, "parked_rows")
+@fault("loses what is parked in a restart", lanes, "parked_rows")
 def _(_right: Any) -> Any:
     return lambda *_: ((), None)
 
@@ -226,12 +226,9 @@ def _(right: Any) -> Any:
     return flush
 
 
-@fault("forgets a retry by hand in a restart", reads, "load")
-def _(right: Any) -> Any:
-    def load(connection: Any, vault: Any) -> Any:
-        return replace(right(connection, vault), retries=())
-
-    return load
+@fault("forgets a retry by hand in a restart", lanes, "_retries")
+def _(_right: Any) -> Any:
+    return lambda *_: {}
 
 
 # --- Who gets what ----------------------------------------------------------------------------------------------------

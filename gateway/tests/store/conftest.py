@@ -32,7 +32,7 @@ from signalpost.store.history import HistoryEntry
 from signalpost.store.log import LogEntry
 from signalpost.store.sqlite.reads import MAX_SCANNED
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
-from signalpost.store.store import Feed, Health, LaneFlush, LaneFlushed, Published, Store
+from signalpost.store.store import Feed, Health, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published, Store
 from signalpost.store.vault import Vault
 
 T = TypeVar("T")
@@ -125,6 +125,10 @@ class Shop:
         return found
 
     # --- Lanes --------------------------------------------------------------------------------------------------------
+
+    async def lane(self, subscription: Subscription, parked: int = 1000) -> LaneRow:
+        loaded = await self.store.load_lanes([LaneWanted(subscription, parked)])
+        return loaded[subscription.number]
 
     async def record(self, *flushes: LaneFlush) -> dict[int, LaneFlushed]:
         return await self.store.record(flushes)

@@ -8,21 +8,14 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import Attempt
-from signalpost.store.store import Health, LaneRow
+from signalpost.store.store import Health, LaneWanted
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
 
 DUE = 1_700_000_000 * SECOND
-
-
-async def loaded(shop: "Shop", subscription: Subscription, parked: int = 1000) -> LaneRow:
-    lane = await shop.store.load_lane(subscription, parked)
-    assert lane is not None
-    return lane
 
 
 def attempt(sequence: int, started_at: int, **other: object) -> Attempt:
@@ -60,7 +53,7 @@ def test_a_lane_is_loaded_as_it_was_recorded(play: "Play", make: "type[Tools]", 
         )
         assert set(recorded) == {subscription.number}
         await shop.reopen()
-        lane = await loaded(shop, subscription)
+        lane = await shop.lane(subscription)
         assert (lane.version, lane.head, lane.gaps, lane.health, lane.horizon) == (
             1,
             290,
@@ -74,6 +67,28 @@ def test_a_lane_is_loaded_as_it_was_recorded(play: "Play", make: "type[Tools]", 
     play(scenario)
 
 
+def test_lanes_are_loaded_together_each_with_what_is_its_own(play: "Play", make: "type[Tools]", row: RowOf) -> None:
+    async def scenario(shop: "Shop") -> None:
+        first, second, third = [await shop.subscribe(number) for number in (1, 2, 3)]
+        await shop.fill(9)
+        await shop.record(
+            make.flush(first, 0, 9, open=(3,), rows=[row(1), row(2)]),
+            make.flush(second, 0, 8, rows=[row(1, State.BLOCKED), row(4)]),
+        )
+        retries = (await shop.publish(make.retry(5, 1), make.retry(6, 3), make.retry(7, 3))).retries
+        replays = (await shop.publish(make.replay(1, 1), make.replay(2, 3), make.replay(3, 3))).replays
+        await shop.publish(make.unsubscribe(3))
+        lanes = await shop.store.load_lanes([LaneWanted(each, 1000) for each in (first, second, third)])
+        assert set(lanes) == {first.number, second.number}
+        one, other = lanes[first.number], lanes[second.number]
+        assert (one.head, one.open, set(one.rows)) == (9, ((3, make.document_id(2)),), {row(1), row(2)})
+        assert (other.head, other.open, set(other.rows)) == (8, (), {row(1, State.BLOCKED), row(4)})
+        assert (one.retries, one.replays) == (retries[:1], replays[:1])
+        assert (other.retries, other.replays) == ((), ())
+
+    play(scenario)
+
+
 def test_a_row_is_replaced_and_removed(play: "Play", make: "type[Tools]", row: RowOf) -> None:
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
@@ -81,7 +96,7 @@ def test_a_row_is_replaced_and_removed(play: "Play", make: "type[Tools]", row: R
         await shop.record(make.flush(subscription, 0, 9, rows=[row(1), row(2), row(3)]))
         changed = row(2, failed_attempts=2, due=DUE + 5, resume_at=DUE + 6)
         await shop.record(make.flush(subscription, 1, 9, rows={1: None, 2: changed, 8: None}))
-        assert set((await loaded(shop, subscription)).rows) == {changed, row(3)}
+        assert set((await shop.lane(subscription)).rows) == {changed, row(3)}
 
     play(scenario)
 
@@ -98,10 +113,10 @@ def test_only_the_owner_that_knows_the_version_writes(play: "Play", make: "type[
             recorded = await shop.record(stale, make.flush(second, version, 9))
             assert first.number not in recorded
             assert (second.number in recorded) == (version == 0)
-        lane = await loaded(shop, first)
+        lane = await shop.lane(first)
         assert (lane.version, lane.head, len(lane.open), lane.rows, lane.gaps) == (1, 5, 1, (), ())
         assert await shop.attempts(first, 1) == []
-        assert (await loaded(shop, second)).version == 1
+        assert (await shop.lane(second)).version == 1
 
     play(scenario)
 
@@ -113,7 +128,7 @@ def test_the_lane_of_a_deleted_subscription_cannot_be_written(play: "Play", make
         await shop.record(make.flush(subscription, 0, 3, rows=[row(1)]))
         await shop.publish(make.unsubscribe())
         assert await shop.record(make.flush(subscription, 1, 3, rows=[row(2)])) == {}
-        assert await shop.store.load_lane(subscription, 10) is None
+        assert await shop.store.load_lanes([LaneWanted(subscription, 10)]) == {}
 
     play(scenario)
 
@@ -127,7 +142,7 @@ def test_abandoning_fails_what_waits_and_spares_what_is_written_with_it(
         rows = [row(1), row(2, State.BLOCKED), row(3), row(8), row(9, State.BLOCKED)]
         await shop.record(make.flush(subscription, 0, 9, rows=rows))
         await shop.record(make.flush(subscription, 1, 9, rows=[row(3, failed_attempts=2)], abandoned_to=5))
-        assert set((await loaded(shop, subscription)).rows) == {
+        assert set((await shop.lane(subscription)).rows) == {
             row(3, failed_attempts=2),
             row(8),
             row(9, State.BLOCKED),
@@ -164,7 +179,7 @@ def test_asked_for_retries_are_gone_once_they_are_done(play: "Play", make: "type
         published = await shop.publish(make.retry(1), make.retry(1), make.retry(1))
         numbers = [retry.number for retry in published.retries]
         await shop.record(make.flush(subscription, 0, 1, retries_done=tuple(numbers[:2])))
-        assert [retry.number for retry in (await shop.store.load()).retries] == numbers[2:]
+        assert [retry.number for retry in (await shop.lane(subscription)).retries] == numbers[2:]
 
     play(scenario)
 
@@ -198,7 +213,7 @@ def test_parked_rows_come_in_the_order_of_their_times_and_the_horizon_tells_of_t
         rows = [row(sequence, due=DUE + due) for sequence, due in enumerate(dues, 1)]
         others = [row(13, State.BLOCKED), row(14, State.FAILED)]
         flushed = (await shop.record(make.flush(subscription, 0, 20, rows=[*rows, *others], refill=limit)))[1]
-        lane = await loaded(shop, subscription, limit)
+        lane = await shop.lane(subscription, limit)
         assert others[0] in lane.rows
         parked = [found for found in lane.rows if found.state is State.AWAITING_RETRY] if load else list(flushed.parked)
         horizon = lane.horizon if load else flushed.horizon
@@ -262,7 +277,7 @@ def test_lanes_of_many_subscriptions_are_recorded_together(play: "Play", make: "
         )
         assert set(recorded) == {s.number for s in subscriptions if s.number % 2 == 0}
         for subscription in subscriptions:
-            lane = await loaded(shop, subscription)
+            lane = await shop.lane(subscription)
             assert len(lane.rows) == lane.version == (subscription.number + 1) % 2
 
     play(scenario)

@@ -48,7 +48,7 @@ def test_a_replay_is_kept_as_it_was_started(play: "Play", make: "type[Tools]") -
         assert (replay.cursor, replay.what, replay.count, replay.count_is_capped) == (1, "all", 7, True)
         await shop.reopen()
         assert await shop.store.replay(subscription, replay.id) == replay
-        assert (await shop.store.load()).replays == (replay,)
+        assert (await shop.lane(subscription)).replays == (replay,)
 
     play(scenario)
 
@@ -95,7 +95,7 @@ def test_a_lane_writes_how_far_its_replays_have_come_and_a_stale_one_does_not(
         finished = further.fed(9, 1, 9, shop.now + 5)
         await shop.record(make.flush(subscription, 1, 9, replays=(finished,)))
         assert await shop.store.replay(subscription, replay.id) == finished
-        assert (await shop.store.load()).replays == ()
+        assert (await shop.lane(subscription)).replays == ()
         with pytest.raises(Conflict):
             await shop.do(make.cancel(1))
 

@@ -6,7 +6,6 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 import asyncio
 from collections.abc import Iterable, Sequence
 from random import Random
-from typing import TypeVar
 
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.overlay import Answer, Command, Retry, Tenant
@@ -25,7 +24,7 @@ from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_health import Overview, shown_health
-from signalpost.engine.lanes.lane_worker import LaneWorker, parked_loaded
+from signalpost.engine.lanes.lane_worker import LaneWorker, wanted_lane
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import MAX_BYTES, LogCache
 from signalpost.engine.lanes.recorder import Recorder
@@ -44,7 +43,7 @@ MAX_TESTS = 16
 """Test deliveries at a time."""
 LOADED_AGAIN_AFTER = 0.5
 """Seconds to wait where a lane could not be loaded."""
-Asked = TypeVar("Asked", Retry, Replay)
+LANES_LOADED_AT_ONCE = 100
 
 
 class Engine:
@@ -97,20 +96,25 @@ class Engine:
     async def start(self) -> None:
         """Take up every lane where the store says it was."""
         await self.disk.look()
-        loaded = await self._store.load()
-        for tenant in loaded.tenants:
+        known = await self._store.load()
+        for tenant in known.tenants:
             self._tenants[tenant.name] = tenant
             self._log.last[tenant.id] = tenant.last_sequence
-        for subscription in loaded.subscriptions:
-            row = await self._store.load_lane(subscription, parked_loaded(subscription, self._bounds))
-            if row is not None:
-                self._add(subscription, row, _of(subscription.number, loaded.replays))
-        self._ask(loaded.retries)
-        self._keys = {key.hash: key for key in loaded.keys}
+        self._keys = {key.hash: key for key in known.keys}
+        await self._load_lanes(known.subscriptions)
         self._tasks.start(self._record_heads())
         self._tasks.start(self._retention.run())
         self._tasks.start(self._expiries.run())
         self._tasks.start(self.disk.run())
+
+    async def _load_lanes(self, subscriptions: Sequence[Subscription]) -> None:
+        """A part of the lanes at a time, so that not all their rows are in memory beside the lanes made of them."""
+        for begin in range(0, len(subscriptions), LANES_LOADED_AT_ONCE):
+            part = subscriptions[begin : begin + LANES_LOADED_AT_ONCE]
+            rows = await self._store.load_lanes([wanted_lane(each, self._bounds) for each in part])
+            for subscription in part:
+                if (row := rows.get(subscription.number)) is not None:
+                    self._add(subscription, row)
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
@@ -285,7 +289,7 @@ class Engine:
         worker = self._workers.get(subscription.number)
         if worker is None:
             if subscription.deleted_at is None:
-                self._add(subscription, _new_lane(subscription), ())
+                self._add(subscription, _new_lane(subscription))
             return
         if subscription.deleted_at is not None:
             worker.held = True
@@ -300,11 +304,11 @@ class Engine:
         self._recorder.changed(worker)
         self._dispatcher.enlist(worker)
 
-    def _add(self, subscription: Subscription, row: LaneRow, replays: Sequence[Replay]) -> None:
+    def _add(self, subscription: Subscription, row: LaneRow) -> None:
         slots = self._dispatcher.slots_for(subscription.tenant_id)
-        worker = LaneWorker(subscription, row, replays, slots, self._bounds)
+        worker = LaneWorker(subscription, row, slots, self._bounds)
         self._workers.add(worker)
-        if worker.lane.changed or replays:
+        if worker.wants_record:
             self._recorder.changed(worker)
         self._dispatcher.enlist(worker)
 
@@ -344,8 +348,7 @@ class Engine:
             await self._recorder.written(worker)
             version = worker.version
             try:
-                row = await self._store.load_lane(worker.subscription, parked_loaded(worker.subscription, self._bounds))
-                loaded = await self._store.load()
+                rows = await self._store.load_lanes([wanted_lane(worker.subscription, self._bounds)])
             except Exception as error:
                 say = log.warning if isinstance(error, SignalpostError) else log.exception
                 say(
@@ -355,15 +358,14 @@ class Engine:
                 )
                 await asyncio.sleep(LOADED_AGAIN_AFTER)
                 continue
+            row = rows.get(number)
             if row is None or self._workers.get(number) is None:
                 return  # deleted meanwhile
             if not worker.dirty and not worker.writing and worker.version == version:
                 break  # nothing was written or asked for since it was read
-        worker.retries |= {retry.number: retry for retry in _of(number, loaded.retries)}
-        replays = _of(number, loaded.replays)
-        worker.restore(row, replays)
+        worker.restore(row)
         worker.held = False
-        if worker.retries or replays or worker.lane.changed:
+        if worker.wants_record:
             self._recorder.changed(worker)
         self._dispatcher.enlist(worker)
 
@@ -380,8 +382,3 @@ def _new_lane(subscription: Subscription) -> LaneRow:
     return LaneRow(
         version=0, head=subscription.starts_after, open=(), gaps=(), health=Health(), rows=(), horizon=None
     )  # fmt: skip
-
-
-def _of(subscription_number: int, asked: Iterable[Asked]) -> list[Asked]:
-    """Those of one subscription."""
-    return [each for each in asked if each.subscription_number == subscription_number]

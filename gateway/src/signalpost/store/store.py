@@ -35,6 +35,13 @@ class Health(Struct, frozen=True):
     """Events that the retention took before they were delivered."""
 
 
+class LaneWanted(NamedTuple):
+    """A lane to load, with at most so many of its parked rows."""
+
+    subscription: Subscription
+    parked: int
+
+
 class LaneRow(Struct, frozen=True):
     """A lane as it was last recorded, with the rows that its object keeps in memory."""
 
@@ -49,6 +56,10 @@ class LaneRow(Struct, frozen=True):
     horizon: int | None
     unskipped: bool = False
     """Whether something up to the subscription's `skip_to` is in its first run and waits."""
+    retries: tuple[Retry, ...] = ()
+    """Retries by hand that the lane has not acted upon yet, oldest first."""
+    replays: tuple[Replay, ...] = ()
+    """The replays that run, oldest first."""
 
 
 class Published(Struct, frozen=True):
@@ -122,15 +133,14 @@ class LaneFlushed(Struct, frozen=True):
     """The answer to `feed`."""
 
 
-class Loaded(Struct, frozen=True):
+class Known(Struct, frozen=True):
+    """What every node knows, whichever lanes it owns."""
+
     tenants: tuple[Tenant, ...]
     subscriptions: tuple[Subscription, ...]
-    """Those that are not deleted."""
-    retries: tuple[Retry, ...]
-    replays: tuple[Replay, ...]
-    """Those that run, oldest first."""
+    """The subscriptions that are not deleted, oldest first."""
     keys: tuple[ApiKey, ...] = ()
-    """Those that are not revoked."""
+    """The API keys that are not revoked."""
 
 
 class Store(Protocol):
@@ -154,10 +164,12 @@ class Store(Protocol):
     @property
     def access(self) -> AccessStore: ...
 
-    async def load(self) -> Loaded: ...
+    async def load(self) -> Known:
+        """Reads, and unseals, every subscription: once, at the start."""
+        ...
 
-    async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
-        """The lane with at most `parked` of its parked rows; None if the subscription was deleted."""
+    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        """Lanes as of one moment, by subscription number. The lane of a deleted subscription is missing."""
         ...
 
     async def count_parked(self, subscription: Subscription, below: int, due_from: int) -> int:

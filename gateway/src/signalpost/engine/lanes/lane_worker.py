@@ -6,7 +6,6 @@ Times are the clock's steady µs.
 """
 
 import asyncio
-from collections.abc import Iterable
 
 from signalpost.commands.overlay import Retry
 from signalpost.destinations.webhook import Webhook
@@ -14,14 +13,13 @@ from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.lane import Bounds, Lane
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.rate_limit import RateLimit
-from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.delivery.slots import EndpointSlots
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.deliveries import Attempt
-from signalpost.store.store import Feed, Health, LaneFlush, LaneRow
+from signalpost.store.store import Feed, Health, LaneFlush, LaneRow, LaneWanted
 
 MAX_UNRECORDED = 1_000
 PARKED_LOADED_STRICT = 1_000_000
@@ -34,7 +32,6 @@ class LaneWorker:
         self,
         subscription: Subscription,
         row: LaneRow,
-        replays: Iterable[Replay],
         slots: EndpointSlots,
         bounds: Bounds,
     ) -> None:
@@ -69,17 +66,18 @@ class LaneWorker:
         """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
         self.rate_limit = RateLimit()
         self._hold_until = 0
-        self.restore(row, replays)
+        self.restore(row)
 
-    def restore(self, row: LaneRow, replays: Iterable[Replay]) -> None:
-        """Take up the lane and its running replays as the store has them."""
+    def restore(self, row: LaneRow) -> None:
+        """Take up the lane, its retries by hand and its running replays as the store has them."""
         self.version = row.version
         self.recorded_head = row.head
         self.health = row.health
         self.lane = Lane(row.head, strict=self.subscription.ordering == "strict", bounds=self._bounds)
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
-        self.replay_feeder = ReplayFeeder(replays)
+        self.retries |= {retry.number: retry for retry in row.retries}
+        self.replay_feeder = ReplayFeeder(row.replays)
         self.attempts = []
         self.retries_done = []
         self.unrecorded = 0
@@ -91,6 +89,11 @@ class LaneWorker:
         """Whether the backlog was to be skipped and a crash came before that was recorded."""
         skip_to = self.subscription.skip_to
         return row.unskipped or row.head < skip_to or any(sequence <= skip_to for sequence, _ in row.open)
+
+    @property
+    def wants_record(self) -> bool:
+        """Whether, as it was restored, it has something to record, or to ask of the store with a record."""
+        return self.lane.changed or bool(self.retries) or self.replay_feeder.next is not None
 
     def update(self, subscription: Subscription) -> None:
         """Follow a change of the subscription; it holds for every attempt from now on."""
@@ -173,7 +176,7 @@ class LaneWorker:
             retries_done=tuple(retries_done),
             replays=self.replay_feeder.changes(),
             look_up=tuple(retry.sequence for retry in self.retries.values()),
-            refill=parked_loaded(self.subscription, self._bounds) if wants_refill else 0,
+            refill=wanted_lane(self.subscription, self._bounds).parked if wants_refill else 0,
             feed=self._feed(),
         )
 
@@ -185,6 +188,8 @@ class LaneWorker:
         return Feed(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
 
 
-def parked_loaded(subscription: Subscription, bounds: Bounds) -> int:
-    """How many parked rows a lane takes from the store at a time."""
-    return PARKED_LOADED_STRICT if subscription.ordering == "strict" else bounds.retries_loaded
+def wanted_lane(subscription: Subscription, bounds: Bounds) -> LaneWanted:
+    """A lane, with as many parked rows as it takes from the store at a time."""
+    return LaneWanted(
+        subscription, PARKED_LOADED_STRICT if subscription.ordering == "strict" else bounds.retries_loaded
+    )

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import apsw
 
-from signalpost.commands.overlay import Retry, Tenant
+from signalpost.commands.overlay import Tenant
 from signalpost.domain.event import Event, time_of
-from signalpost.store.sqlite import codec, replays
+from signalpost.store.sqlite import codec
 from signalpost.store.sqlite.access import valid_keys
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.database import rows
-from signalpost.store.store import Loaded
+from signalpost.store.store import Known
 from signalpost.store.vault import Vault
 
 MAX_SCANNED = 10_000
@@ -22,18 +22,11 @@ PAGE_BYTES = 4 * 1024 * 1024
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body"
 
 
-def load(connection: apsw.Connection, vault: Vault) -> Loaded:
+def load(connection: apsw.Connection, vault: Vault) -> Known:
     statement = f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription WHERE deleted_at IS NULL ORDER BY number"  # noqa: S608
-    return Loaded(
+    return Known(
         tuple(Tenant(*columns) for columns in rows(connection, "SELECT id, name, last_sequence, last_at FROM tenant")),
         tuple(codec.unpack_subscription(columns, vault) for columns in rows(connection, statement)),
-        tuple(
-            Retry(number, subscription, sequence, unpack_uuid(document_id), max_attempts)
-            for number, subscription, sequence, document_id, max_attempts in rows(
-                connection, "SELECT * FROM retry ORDER BY number"
-            )
-        ),
-        replays.running(connection),
         tuple(valid_keys(connection)),
     )
 

@@ -56,18 +56,21 @@ def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
     )
 
 
-def running(connection: apsw.Connection) -> tuple[Replay, ...]:
-    found = rows(connection, f"{_SELECT} INDEXED BY replay_running WHERE state = 'running' ORDER BY number")
-    return tuple(_unpack(columns) for columns in found)
+def running(connection: apsw.Connection, subscription_number: int) -> tuple[Replay, ...]:
+    """The running replays of a subscription, oldest first."""
+    statement = (
+        f"{_SELECT} INDEXED BY replay_running WHERE subscription_number = ? AND state = 'running' ORDER BY number"
+    )
+    return tuple(_unpack(columns) for columns in rows(connection, statement, (subscription_number,)))
 
 
 def concerning(connection: apsw.Connection, subscription_number: int, ids: Collection[str]) -> list[Replay]:
     """The running replays of a subscription, and those of these ids."""
-    found = rows(connection, f"{_SELECT} WHERE subscription_number = ? AND state = 'running'", (subscription_number,))
+    found = [*running(connection, subscription_number)]
     for replay_id in ids:
         statement = f"{_SELECT} WHERE id = ? AND subscription_number = ? AND state <> 'running'"
-        found += rows(connection, statement, (pack_uuid(replay_id), subscription_number))
-    return [_unpack(columns) for columns in found]
+        found += map(_unpack, rows(connection, statement, (pack_uuid(replay_id), subscription_number)))
+    return found
 
 
 def replay(connection: apsw.Connection, subscription: Subscription, replay_id: str) -> Replay | None:

@@ -16,13 +16,14 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite import (
+    lanes,
     reads,
     record,
     replays,
     retention,
 )
+from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
 from signalpost.store.sqlite.database import check_version, connect, migrate
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
@@ -32,7 +33,7 @@ from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, Loaded, Published
+from signalpost.store.store import Known, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
 from signalpost.store.vault import Vault
 
 P = ParamSpec("P")
@@ -134,15 +135,15 @@ class SqliteStore:
     async def _read(self, query: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.readers.run(lambda connection: query(connection, *args, **kwargs))
 
-    async def load(self) -> Loaded:
+    async def load(self) -> Known:
         await self._read(publishing.check_key, self._vault)
         return await self._read(reads.load, self._vault)
 
-    async def load_lane(self, subscription: Subscription, parked: int) -> LaneRow | None:
-        return await self._read(record.load_lane, subscription, parked)
+    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        return await self._read(lanes.load_lanes, wanted)
 
     async def count_parked(self, subscription: Subscription, below: int, due_from: int) -> int:
-        return await self._read(record.count_parked, subscription, below, due_from)
+        return await self._read(lanes.count_parked, subscription, below, due_from)
 
     async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
         return await self._read(reads.events_after, tenant_id, sequence, limit, reads.PAGE_BYTES)
