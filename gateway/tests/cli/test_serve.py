@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import uvloop
 from gateway.tests.acceptance.client import until
-from gateway.tests.cli.command import SIGNALPOST, environment
+from gateway.tests.cli.command import SIGNALPOST, environment, run
 from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.serve import ACCEPTED_AT_ONCE, Server, listen, tell_address
@@ -73,6 +73,23 @@ def start_with_files_of_at_most(size: int, data_dir: Path) -> str:
 def test_a_start_that_cannot_write_its_files_says_which_in_a_line(tmp_path: Path, size: int, what: str) -> None:
     said = start_with_files_of_at_most(size, tmp_path / "data")
     assert re.fullmatch(rf"signalpost: .*{what}.*\n", said), said
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "code", "says"),
+    [
+        ("http://", 2, "AWS_ENDPOINT_URL must be http(s)://host[:port]"),
+        ("http://1.2.3.4.5:1", 1, "its endpoint are those of the AWS_… variables"),
+    ],
+)
+def test_a_start_with_a_malformed_endpoint_of_the_bucket_says_what_to_change(
+    tmp_path: Path, endpoint: str, code: int, says: str
+) -> None:
+    options = ("--data-dir", str(tmp_path), "--port", "0", "--files-url", "s3://contracts")
+    keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"), "x")
+    said = run("serve", *options, code=code, AWS_ENDPOINT_URL=endpoint, **keys).stderr
+    assert says in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

@@ -12,8 +12,8 @@ import pytest
 from gateway.tests.files.conftest import PDF, Cabinet, stored
 from gateway.tests.patience import PATIENCE
 
-from signalpost.domain.errors import StartError
-from signalpost.files.bucket import PUT_SECONDS, Bucket
+from signalpost.domain.errors import StartError, WrongSetting
+from signalpost.files.bucket import PUT_SECONDS, Bucket, check_endpoint
 from signalpost.files.folder import Folder
 
 
@@ -66,6 +66,22 @@ def test_an_endpoint_with_a_password_in_it_is_refused_and_not_shown(
         await bucket.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"])
+@pytest.mark.parametrize(
+    "malformed", ["", "no url", "127.0.0.1:9000", "ftp://a", "http://", "http://a:99999", "http://[::1", "http://a b/"]
+)
+def test_a_malformed_endpoint_is_told_with_its_variable(name: str, malformed: str) -> None:
+    with pytest.raises(WrongSetting, match=rf"^{name} must be http\(s\)://host"):
+        check_endpoint({name: malformed})
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://127.0.0.1:9000", "https://[::1]:9000/below", "https://minio", "https://s3.eu-1.example.com/"]
+)
+def test_an_endpoint_may_be_any_server_that_speaks_http(endpoint: str) -> None:
+    check_endpoint({"AWS_ENDPOINT_URL": endpoint})
 
 
 async def _upload(cabinet: Cabinet) -> None:

@@ -11,8 +11,10 @@ is gone is an orphan like an object that nothing points to.
 import asyncio
 import hashlib
 import http.client
+import os
+import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import timedelta
@@ -26,7 +28,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from signalpost.domain.documents.version import StoredFile
-from signalpost.domain.errors import StartError
+from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.files.draft import Draft, done_by
 from signalpost.files.filenames import disposition
 from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, Received, is_name
@@ -61,15 +63,11 @@ class Bucket:
 
     async def check(self) -> None:
         """Whether it is there and open to these credentials. Raises StartError."""
+        check_endpoint(os.environ)
         try:
-            if urlsplit(await obstore.sign_async(self._objects, "GET", "any", _PUT_LINK)).username is not None:
-                raise StartError(
-                    "AWS_ENDPOINT_URL must have no user name and no password: links would tell them. Credentials are "
-                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-                )
             async for _ in obstore.list(self._objects, chunk_size=1):
                 return
-        except (BaseError, OSError) as error:
+        except Exception as error:  # the library panics on an endpoint like http://1.2.3.4.5
             raise StartError(
                 f"FILES_URL {self._url} cannot be used: {_first_line(error)}. Its credentials and its endpoint are "
                 "those of the AWS_… variables."
@@ -198,6 +196,32 @@ class BucketUpload:
 
     def keep(self) -> None:
         self._kept = True
+
+
+def check_endpoint(environment: Mapping[str, str]) -> None:
+    """Check the variables that may say where the bucket is reached. The library reads them itself, and some malformed
+    values make it panic. Raises WrongSetting."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        if (text := environment.get(name)) is not None:
+            _check_endpoint(name, text)
+
+
+def _check_endpoint(name: str, text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and re.fullmatch("[A-Za-z0-9._:-]+", parts.hostname or "")
+        has_port = parts.port != 0
+    except ValueError:
+        is_url = has_port = False
+    if not is_url or not has_port or not re.fullmatch("[!-~]+", text):
+        raise WrongSetting(
+            f"{name} must be http(s)://host[:port], such as https://s3.example.com; leave it out for Amazon's own."
+        )
+    if parts.username is not None:
+        raise WrongSetting(
+            f"{name} must have no user name and no password: links would show them. Credentials are "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
 
 
 def _draft(name: str) -> str:
