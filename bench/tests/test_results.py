@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 from gateway.tests.patience import PATIENCE
 
-from signalpost_bench.probe import Probe
+from signalpost_bench.probe import CoreTimes, Probe
 from signalpost_bench.results import P99_OF_LEAST, Measured, Stall, beside, latencies, median
 from signalpost_bench.scenes import SCENES, with_needs
 from signalpost_bench.workload import at_rate
@@ -120,3 +121,25 @@ def test_the_stalls_of_a_loop_that_another_program_makes_are_told_in_a_file(tmp_
     stall = msgspec.json.decode(file.read_bytes().splitlines()[0], type=Stall)
     assert stall.ms >= 20
     assert stall.at_s <= time.monotonic()
+
+
+def test_a_thread_that_ends_while_it_is_measured_is_left_out() -> None:
+    """Between a look at the list of threads and one at its times, or between two of these."""
+    times, go = CoreTimes(), threading.Event()
+    thread = threading.Thread(target=go.wait, args=(PATIENCE,))
+    thread.start()
+    assert thread.native_id is not None
+    assert times.read(thread.native_id) is not None
+    go.set()
+    thread.join()
+    until_gone(thread.native_id)
+    assert times.read(thread.native_id) is None, "of a file that was opened before"
+    assert times.read(thread.native_id) is None, "of one that is not there"
+
+
+def until_gone(number: int) -> None:
+    """A thread that Python joined is known to the kernel for a moment longer."""
+    end = time.monotonic() + PATIENCE
+    while Path(f"/proc/self/task/{number}").exists():
+        assert time.monotonic() < end
+        time.sleep(0.001)

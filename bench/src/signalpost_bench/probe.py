@@ -38,6 +38,27 @@ class _Counted(NamedTuple):
     collected: int
 
 
+class CoreTimes:
+    """What the kernel counts for each thread of this process."""
+
+    def __init__(self) -> None:
+        self._files: dict[int, int] = {}
+        """Open files by thread number: opening one takes far longer than reading it again."""
+
+    def read(self, number: int) -> tuple[int, int] | None:
+        """How long a thread ran and how long it waited for a core, in ns; None for a thread that has ended."""
+        try:
+            if number not in self._files:
+                path = f"/proc/self/task/{number}/schedstat"
+                self._files[number] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            on_core, in_queue, _ = os.pread(self._files[number], 100, 0).split()
+        except (FileNotFoundError, ProcessLookupError):
+            if (ended := self._files.pop(number, None)) is not None:
+                os.close(ended)
+            return None
+        return int(on_core), int(in_queue)
+
+
 class Probe:
     """Made on the loop that it watches; stops with it."""
 
@@ -46,8 +67,7 @@ class Probe:
         self._loop = asyncio.get_running_loop()
         self._tell = tell
         self._own = threading.get_native_id()
-        self._files: dict[int, int] = {}
-        """The kernel's counts of each thread, open."""
+        self._core_times = CoreTimes()
         self._collecting = self._collected = 0
         gc.callbacks.append(self._note_collection)
         self._longest: tuple[Stall, ...] = ()
@@ -65,13 +85,11 @@ class Probe:
         ran, queued = 0, {}
         for thread in threading.enumerate():
             number = thread.native_id or self._own
-            if number not in self._files:
-                path = f"/proc/self/task/{number}/schedstat"
-                self._files[number] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            on_core, in_queue, _ = os.pread(self._files[number], 100, 0).split()
-            queued[number] = int(in_queue)
+            if (times := self._core_times.read(number)) is None:
+                continue
+            on_core, queued[number] = times
             if number == self._own:
-                ran = int(on_core)
+                ran = on_core
         return _Counted(time.monotonic_ns(), ran, queued, self._collected)
 
     def _beat(self) -> None:

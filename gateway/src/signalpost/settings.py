@@ -67,7 +67,7 @@ class Setting(Struct, frozen=True):
 
 
 class Shown(Struct, frozen=True):
-    """A setting as it would hold."""
+    """A setting as a start would use it."""
 
     name: str
     value: str | None
@@ -261,7 +261,7 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
 
 
 def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> list[Shown]:
-    """Every setting, and where it comes from. Raises WrongSetting."""
+    """Every setting as a start would use it, and where it comes from. Raises WrongSetting."""
     settings = read_settings(environment, flags)
     shown = []
     for name, setting in SETTINGS.items():

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,7 +16,7 @@ from gateway.tests.cli import command
 from gateway.tests.cli.command import Run, at_terminal, create, json_of
 from rich.console import Console
 
-from signalpost.cli.main import app
+from signalpost.cli.app import app
 
 pytestmark = pytest.mark.slow
 GROUPS = ("documents", "subscriptions", "deliveries", "replay", "events", "keys", "db")
@@ -48,6 +49,7 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
     assert re.search(r"PORT +1 +flag +The port to listen on, 0 to 65535", shown)
     assert re.search(r"RETENTION_DAYS +30 +default ", shown)
     assert re.search(r"OPERATOR_KEY +set +environment ", shown)
+    assert "A gateway that is running keeps the settings it was started with." in shown
     listed = run("serve", "--show-settings", "--json", **environment)
     assert {each["name"]: each["source"] for each in json_of(listed)}["data_dir"] == "environment"
     assert "kkk" not in shown + listed.stdout
@@ -201,3 +203,28 @@ def test_what_is_wrong_with_a_command_is_said_in_a_line_of_its_own_however_long(
     wrong = run("deliveries", "list", "--status", "nothing of the kind that a delivery can be in", code=2).stderr
     assert 'Choose from: "pending", "delivered", "retrying", "failed".\nSee: ' in wrong
     assert run("serve", "here", "now", code=2).stderr.startswith("signalpost: Not understood: here now.\n")
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+loading = sys.argv[1]
+
+class Interrupts:
+    def find_spec(self, name, path, target=None):
+        if name == loading:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+from signalpost.cli.main import main
+sys.argv[1:] = ["serve", "--show-settings"]
+main()
+"""
+
+
+@pytest.mark.parametrize("loading", ["signalpost.cli.app", "cyclopts", "rich.console", "signalpost.gateway", "apsw"])
+def test_ctrl_c_while_the_libraries_load_ends_a_command_without_a_word(loading: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, loading], capture_output=True, text=True, env=command.environment()
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

@@ -1,101 +1,37 @@
-"""The command `signalpost`."""
+"""The entry point of the command `signalpost`.
+
+Loading the libraries takes most of a second, so it happens inside `main`: Ctrl-C in that time ends the command as it
+does later, with the exit code 130 and without a word. For the same reason this module imports next to nothing.
+"""
 
 import os
 import sys
-from importlib import import_module
-from importlib.metadata import entry_points
-from typing import NoReturn
-
-from cyclopts import App, Group
-
-from signalpost import VERSION
-from signalpost.cli import deliveries, documents, events, replay, subscriptions
-from signalpost.cli.client import Misuse
-from signalpost.cli.output import complain, discard_output, misuse, remarks
-from signalpost.domain.errors import SignalpostError, WrongSetting
-
-HELP = """A webhook gateway for document events.
-
-First steps, the first of them in a terminal of its own:
-
-    signalpost serve
-    signalpost subscriptions create https://example.com/hooks
-    signalpost documents create --type NDA --title Mine --owner me@example.com
-    signalpost deliveries list
-
-Commands find the gateway through SIGNALPOST_URL, SIGNALPOST_KEY and, for
-another tenant than `default`, SIGNALPOST_TENANT; on its own machine, through
-its folder: SIGNALPOST_DATA_DIR, or ./signalpost-data.
-Every command has --help with an example.
-"""
-
-# What needs the engine or the store is loaded only when it is called: that takes as long as all else. So its help
-# stands here.
-SERVE_HELP = """Run a gateway on this machine until Ctrl-C or SIGTERM.
-
-Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
-
-Example: signalpost serve --data-dir ./data --port 8080
-"""
-DB_HELP = "Check, back up, restore, prune and measure the database; scrub the files of versions."
-KEYS_HELP = """Create, list and revoke API keys; get back in without one.
-
-If every operator's key is lost, stop the gateway and make a new one on its machine with --recover.
-
-Example: signalpost keys --recover --data-dir ./data
-"""
-
-_HERE = Group.create_ordered("On the gateway's machine")
-_ANYWHERE = Group.create_ordered("With a running gateway")
-_MORE = Group.create_ordered("More")
-
-app = App(
-    name="signalpost",
-    help=HELP,
-    help_format="plaintext",
-    version=VERSION,
-    error_console=remarks,
-    error_formatter=misuse,
-)
-app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
-app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
-app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWHERE)
-for module in (documents, subscriptions, deliveries, replay, events):
-    module.app.group = _ANYWHERE
-    app.command(module.app)
-for installed in entry_points(group="signalpost.commands"):
-    # A command of another distribution. Its package's docstring is its help: no more of it is loaded to be listed.
-    package = import_module(installed.module.partition(".")[0])
-    app.command(installed.value, name=installed.name, help=package.__doc__, group=_HERE)
-app.register_install_completion_command()
-for option in ("--help", "--version", "--install-completion"):
-    app[option].group = _MORE
 
 
 def main() -> None:
-    _open_missing_streams()
     try:
-        app()
-    except SignalpostError as error:
-        complain(str(error))
-        _end(2 if isinstance(error, Misuse | WrongSetting) else 1)
+        _open_missing_streams()
+        from signalpost.cli.app import run
+
+        code = run()
     except KeyboardInterrupt:
-        _end(130)
+        code = 130
     except BrokenPipeError:
-        # The reader of a pipe has seen enough (`| head`).
-        _end(0)
+        code = 0  # the reader of a pipe has seen enough (`| head`)
+    _end(code)
 
 
 def _open_missing_streams() -> None:
-    """A process may be begun without some of its standard streams: what it opens next would then get their numbers."""
+    """A process may be started without some of its standard streams: what it opens next would then get their
+    numbers."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def _end(code: int) -> NoReturn:
+def _end(code: int) -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        discard_output()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try once more, and complain
     sys.exit(code)

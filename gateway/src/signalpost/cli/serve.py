@@ -70,7 +70,12 @@ def serve(
     log_level: Annotated[str | None, _help("log_level")] = None,
     log_format: Annotated[str | None, _help("log_format")] = None,
     show_settings: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Print every setting and where it comes from, and end.")
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Print the settings that a start here would use and where each comes from, and end.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -101,6 +106,7 @@ def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
     else:
         rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
         print_table(("setting", "value", "from", "what it is"), rows, "")
+        say("A start here would use these. A gateway that is running keeps the settings it was started with.")
         for variable in unknown:
             say(f"{variable} is not a setting, and has no effect.")
 

@@ -207,21 +207,25 @@ def check_endpoint(environment: Mapping[str, str]) -> None:
 
 
 def _check_endpoint(name: str, text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        is_url = parts.scheme in ("http", "https") and re.fullmatch("[A-Za-z0-9._:-]+", parts.hostname or "")
-        has_port = parts.port != 0
-    except ValueError:
-        is_url = has_port = False
-    if not is_url or not has_port or not re.fullmatch("[!-~]+", text):
+    if not _is_http_url(text):
         raise WrongSetting(
             f"{name} must be http(s)://host[:port], such as https://s3.example.com; leave it out for Amazon's own."
         )
-    if parts.username is not None:
+    if urlsplit(text).username is not None:
         raise WrongSetting(
             f"{name} must have no user name and no password: links would show them. Credentials are "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         )
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_http = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        return False
+    has_host = re.fullmatch("[A-Za-z0-9._:-]+", parts.hostname or "") is not None
+    return is_http and has_host and re.fullmatch("[!-~]+", text) is not None
 
 
 def _draft(name: str) -> str:

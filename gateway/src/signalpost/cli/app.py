@@ -1,0 +1,80 @@
+"""The commands of `signalpost`, and what their failures become for the caller."""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from cyclopts import App, Group
+
+from signalpost import VERSION
+from signalpost.cli import deliveries, documents, events, replay, subscriptions
+from signalpost.cli.client import Misuse
+from signalpost.cli.output import complain, misuse, remarks
+from signalpost.domain.errors import SignalpostError, WrongSetting
+
+HELP = """A webhook gateway for document events.
+
+First steps, the first of them in a terminal of its own:
+
+    signalpost serve
+    signalpost subscriptions create https://example.com/hooks
+    signalpost documents create --type NDA --title Mine --owner me@example.com
+    signalpost deliveries list
+
+Commands find the gateway through SIGNALPOST_URL, SIGNALPOST_KEY and, for
+another tenant than `default`, SIGNALPOST_TENANT; on its own machine, through
+its folder: SIGNALPOST_DATA_DIR, or ./signalpost-data.
+Every command has --help with an example.
+"""
+
+# What needs the engine or the store is loaded only when it is called: that takes as long as all else. So its help
+# stands here.
+SERVE_HELP = """Run a gateway on this machine until Ctrl-C or SIGTERM.
+
+Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
+
+Example: signalpost serve --data-dir ./data --port 8080
+"""
+DB_HELP = "Check, back up, restore, prune and measure the database; scrub the files of versions."
+KEYS_HELP = """Create, list and revoke API keys; get back in without one.
+
+If every operator's key is lost, stop the gateway and make a new one on its machine with --recover.
+
+Example: signalpost keys --recover --data-dir ./data
+"""
+
+_HERE = Group.create_ordered("On the gateway's machine")
+_ANYWHERE = Group.create_ordered("With a running gateway")
+_MORE = Group.create_ordered("More")
+
+app = App(
+    name="signalpost",
+    help=HELP,
+    help_format="plaintext",
+    version=VERSION,
+    error_console=remarks,
+    error_formatter=misuse,
+)
+app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
+app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
+app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWHERE)
+for module in (documents, subscriptions, deliveries, replay, events):
+    module.app.group = _ANYWHERE
+    app.command(module.app)
+for installed in entry_points(group="signalpost.commands"):
+    # A command of another distribution. Its package's docstring is its help: no more of it is loaded to be listed.
+    package = import_module(installed.module.partition(".")[0])
+    app.command(installed.value, name=installed.name, help=package.__doc__, group=_HERE)
+app.register_install_completion_command()
+for option in ("--help", "--version", "--install-completion"):
+    app[option].group = _MORE
+
+
+def run() -> int:
+    """Carry out the command that the process was called with. Returns the exit code: 1 where the command could not be
+    carried out, 2 where it or a setting was wrong."""
+    try:
+        app()
+    except SignalpostError as error:
+        complain(str(error))
+        return 2 if isinstance(error, Misuse | WrongSetting) else 1
+    return 0
