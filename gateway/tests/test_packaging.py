@@ -1,0 +1,119 @@
+"""The wheels: complete, and of use outside the tree."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).parents[2]
+DISTRIBUTIONS = ("receiver", "gateway", "bench")
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """What the command writes. Nothing of this environment leads it to the tree."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def build_wheel(source: Path, folder: Path) -> None:
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, source)
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("wheels")
+    for name in DISTRIBUTIONS:
+        run(
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            folder,
+            TREE / name,
+        )
+    return sorted(folder.glob("*.whl"))
+
+
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as content:
+        (name,) = (name for name in content.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_bytes(content.read(name))
+
+
+def test_each_wheel_carries_licence_addresses_readme_and_types(wheels: list[Path]) -> None:
+    assert len(wheels) == len(DISTRIBUTIONS)
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as content:
+            names = content.namelist()
+            (licence,) = (name for name in names if name.endswith("licenses/LICENSE"))
+            assert content.read(licence) == (TREE / "LICENSE").read_bytes()
+        assert any(name.endswith("py.typed") for name in names)
+        shown = metadata(wheel)
+        assert shown["License-Expression"] == "Apache-2.0"
+        addresses = {line.partition(",")[0] for line in shown.get_all("Project-URL", [])}
+        assert addresses == {"Documentation", "Source", "Changelog", "Issues"}
+        assert str(shown.get_payload()).startswith("# ")
+
+
+def test_what_is_required_has_a_lower_bound_that_the_lock_keeps(wheels: list[Path]) -> None:
+    locked = dict(
+        line.split(" ")[0].split("==")
+        for line in (TREE / "requirements" / "runtime.txt").read_text().splitlines()
+        if "==" in line and not line.startswith(" ")
+    )
+    for wheel in wheels:
+        for required in metadata(wheel).get_all("Requires-Dist", []):
+            assert ">=" in required or "==" in required, required
+            name = required.split(">=")[0].split("==")[0].split("<")[0].strip()
+            assert name in locked or name.startswith("signalpost"), required
+
+
+def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list[Path], tmp_path: Path) -> None:
+    run(sys.executable, "-m", "venv", tmp_path / "env")
+    python = tmp_path / "env" / "bin" / "python"
+    uv = (Path(sys.executable).parent / "uv", "pip", "install", "--quiet", "--python", python)
+    run(*uv, "--require-hashes", "-r", TREE / "requirements" / "runtime.txt")
+    run(*uv, "--no-deps", *wheels)
+    signalpost = tmp_path / "env" / "bin" / "signalpost"
+    assert run(signalpost, "--version", cwd=tmp_path).startswith("0.1.0")
+    assert "--scene" in run(signalpost, "bench", "--help", cwd=tmp_path)
+    examples = tmp_path / "env" / "share" / "signalpost" / "examples"
+    assert "documentCreated" in run(python, examples / "demo.py", cwd=tmp_path)
+    assert run(python, "-c", "import signalpost; print(signalpost.__file__)", cwd=tmp_path).startswith(str(tmp_path))
+
+
+def test_the_receiver_kit_needs_nothing_but_python(wheels: list[Path], tmp_path: Path) -> None:
+    (kit,) = (wheel for wheel in wheels if wheel.name.startswith("signalpost_receiver"))
+    run(sys.executable, "-m", "venv", tmp_path / "bare")
+    python = tmp_path / "bare" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check", kit)
+    program = "from signalpost_receiver import make_token, Verifier; Verifier(make_token()); print('made')"
+    assert run(python, "-c", program, cwd=tmp_path) == "made\n"
+
+
+def test_a_source_distribution_builds_the_same_wheel(wheels: list[Path], tmp_path: Path) -> None:
+    build = "import hatchling.build, sys; print(hatchling.build.build_sdist(sys.argv[1]))"
+    run(sys.executable, "-c", build, tmp_path, cwd=TREE / "receiver")
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    (source,) = (each for each in tmp_path.iterdir() if each.is_dir())
+    build_wheel(source, tmp_path)
+    (kit,) = (wheel for wheel in wheels if wheel.name.startswith("signalpost_receiver"))
+    (built,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(kit) as one, zipfile.ZipFile(built) as other:
+        assert sorted(one.namelist()) == sorted(other.namelist())
