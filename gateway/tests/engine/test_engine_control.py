@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from gateway.tests.engine.world import BROKEN, HANG, TENANT, Life, Reply, World, types
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld, types
+from gateway.tests.world.network import BROKEN, HANG, Reply
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane import Bounds
@@ -20,24 +21,24 @@ DAYS_10 = 864_000
 
 
 @pytest.mark.parametrize("crash", [True, False])
-def test_a_pause_keeps_everything_for_the_resume(world: World, crash: bool) -> None:
-    async def first(life: Life) -> None:
-        await life.subscribe("a")
+def test_a_pause_keeps_everything_for_the_resume(world: ScriptedWorld, crash: bool) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answer = lambda call: BROKEN if call.sequence == 1 else Reply(after=0.5)
-        await life.create("x", "y")
+        await gateway.create("x", "y")
         await asyncio.sleep(1)
-        await life.change("a", status="paused")
-        await life.create(*(f"d{number}" for number in range(300)))
+        await gateway.change("a", status="paused")
+        await gateway.create(*(f"d{number}" for number in range(300)))
         await asyncio.sleep(1_000)
         assert len(world.endpoint("a").calls) == 2
-        assert life.health("a")["state"] == "paused"
-        assert life.health("a")["lag"] == 300
+        assert gateway.health("a")["state"] == "paused"
+        assert gateway.health("a")["lag"] == 300
 
-    async def second(life: Life) -> None:
+    async def second(gateway: RunningGateway) -> None:
         world.endpoint("a").answers(Reply())
         await asyncio.sleep(100)
         assert len(world.endpoint("a").calls) == 2
-        await life.change("a", status="active")
+        await gateway.change("a", status="active")
         await asyncio.sleep(100)
         assert sorted(world.endpoint("a").sequences) == list(range(1, 303))
         assert [call.attempt for call in world.endpoint("a").of(1)] == [1, 2]
@@ -46,19 +47,19 @@ def test_a_pause_keeps_everything_for_the_resume(world: World, crash: bool) -> N
     world.run(second)
 
 
-def test_what_flies_when_a_pause_comes_ends_and_counts(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
+def test_what_flies_when_a_pause_comes_ends_and_counts(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answer = lambda call: Reply(status=500 if call.sequence % 2 else 200, after=3)
-        await life.create(*(f"d{number}" for number in range(20)))
+        await gateway.create(*(f"d{number}" for number in range(20)))
         await asyncio.sleep(1)
         assert world.endpoint("a").in_flight == 4
-        await life.change("a", status="paused")
+        await gateway.change("a", status="paused")
         await asyncio.sleep(500)
         assert len(world.endpoint("a").calls) == 4
         assert world.endpoint("a").sequences == [2, 4]
         world.endpoint("a").answers(Reply())
-        await life.change("a", status="active")
+        await gateway.change("a", status="active")
         await asyncio.sleep(1)
         # Resumed, it begins with one at a time.
         assert sorted(world.endpoint("a").sequences) == list(range(1, 21))
@@ -68,24 +69,24 @@ def test_what_flies_when_a_pause_comes_ends_and_counts(world: World) -> None:
 
 
 @pytest.mark.parametrize("crash_before_recording", [True, False])
-def test_a_resume_may_skip_the_backlog(world: World, crash_before_recording: bool) -> None:
-    async def first(life: Life) -> None:
-        await life.subscribe("a", delays=(30, 30))
+def test_a_resume_may_skip_the_backlog(world: ScriptedWorld, crash_before_recording: bool) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(30, 30))
         world.endpoint("a").answers(BROKEN)
-        await life.create("x", "y")  # parked
+        await gateway.create("x", "y")  # parked
         await asyncio.sleep(1)
-        await life.change("a", status="paused")
-        await life.create(*(f"d{number}" for number in range(50)))
+        await gateway.change("a", status="paused")
+        await gateway.create(*(f"d{number}" for number in range(50)))
         await asyncio.sleep(10)
         world.endpoint("a").answers(Reply())
-        await life.change("a", status="active", skipBacklog=True)
+        await gateway.change("a", status="active", skipBacklog=True)
         if not crash_before_recording:
-            await life.create("new")
+            await gateway.create("new")
             await asyncio.sleep(100)
             assert world.endpoint("a").sequences == [53]
 
-    async def second(life: Life) -> None:
-        await life.create("newer")
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.create("newer")
         await asyncio.sleep(100)
 
     world.crash(first)
@@ -95,22 +96,24 @@ def test_a_resume_may_skip_the_backlog(world: World, crash_before_recording: boo
 
 
 @pytest.mark.parametrize("caught_up", [True, False])
-def test_a_skipped_backlog_stays_skipped_where_only_retries_were_left_of_it(world: World, caught_up: bool) -> None:
+def test_a_skipped_backlog_stays_skipped_where_only_retries_were_left_of_it(
+    world: ScriptedWorld, caught_up: bool
+) -> None:
     """The crash comes between the commit of the change and the record of the lane."""
 
-    async def first(life: Life) -> None:
-        await life.subscribe("a", delays=(30, 30))
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(30, 30))
         world.endpoint("a").answers(BROKEN)
-        await life.create("x", "y")
+        await gateway.create("x", "y")
         await asyncio.sleep(1)
         if not caught_up:
-            await life.create("z")
-        await life.change("a", status="paused")
+            await gateway.create("z")
+        await gateway.change("a", status="paused")
         await asyncio.sleep(10)
         world.endpoint("a").answers(Reply())
-        await life.change("a", status="active", skipBacklog=True)
+        await gateway.change("a", status="active", skipBacklog=True)
 
-    async def second(_life: Life) -> None:
+    async def second(_gateway: RunningGateway) -> None:
         await asyncio.sleep(100)
 
     world.crash(first)
@@ -119,29 +122,29 @@ def test_a_skipped_backlog_stays_skipped_where_only_retries_were_left_of_it(worl
     assert not {1, 2} & set(world.endpoint("a").sequences)
 
 
-def test_a_skipped_backlog_stays_skipped_where_what_is_left_of_it_is_in_the_store_alone(world: World) -> None:
+def test_a_skipped_backlog_stays_skipped_where_what_is_left_of_it_is_in_the_store_alone(world: ScriptedWorld) -> None:
     """A load brings what a replay made due, and not the retries that are due later."""
     world.bounds = Bounds(retries_kept=2, retries_loaded=3)
 
-    async def first(life: Life) -> None:
-        await life.subscribe("a", delays=(600, 600))
-        await life.create(*(f"d{number}" for number in range(6)))
-        await life.until(lambda: len(world.endpoint("a").sequences) == 6)
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(600, 600))
+        await gateway.create(*(f"d{number}" for number in range(6)))
+        await gateway.until(lambda: len(world.endpoint("a").sequences) == 6)
         world.endpoint("a").answers(BROKEN)
-        await life.create(*(f"e{number}" for number in range(6)))
-        await life.until(lambda: len(world.endpoint("a").calls) == 12)
+        await gateway.create(*(f"e{number}" for number in range(6)))
+        await gateway.until(lambda: len(world.endpoint("a").calls) == 12)
         world.endpoint("a").answers(Reply())
-        await life.change("a", rateLimit=1)
+        await gateway.change("a", rateLimit=1)
         for sequence in range(1, 7):
-            await life.retry("a", sequence)
-        await life.until_recorded()
-        await life.change("a", status="paused")
-        await life.until_recorded()
+            await gateway.retry("a", sequence)
+        await gateway.until_recorded()
+        await gateway.change("a", status="paused")
+        await gateway.until_recorded()
 
-    async def second(life: Life) -> None:
-        await life.change("a", status="active", skipBacklog=True)
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.change("a", status="active", skipBacklog=True)
 
-    async def third(_life: Life) -> None:
+    async def third(_gateway: RunningGateway) -> None:
         await asyncio.sleep(2_000)
 
     world.crash(first)
@@ -150,41 +153,41 @@ def test_a_skipped_backlog_stays_skipped_where_what_is_left_of_it_is_in_the_stor
     assert not {7, 8, 9, 10, 11, 12} & set(world.endpoint("a").sequences)
 
 
-def test_a_backlog_may_be_skipped_again_where_nothing_was_added_to_the_log(world: World) -> None:
+def test_a_backlog_may_be_skipped_again_where_nothing_was_added_to_the_log(world: ScriptedWorld) -> None:
     """What was under way at the first time, and failed then, is a backlog as well."""
 
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", delays=(60, 60))
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(60, 60))
         world.endpoint("a").answers(Reply(status=500, after=3))
-        await life.create("x")
+        await gateway.create("x")
         await asyncio.sleep(1)
-        await life.change("a", status="paused")
-        await life.change("a", status="active", skipBacklog=True)
+        await gateway.change("a", status="paused")
+        await gateway.change("a", status="active", skipBacklog=True)
         await asyncio.sleep(10)
         world.endpoint("a").answers(Reply())
-        await life.change("a", status="paused")
-        await life.change("a", status="active", skipBacklog=True)
+        await gateway.change("a", status="paused")
+        await gateway.change("a", status="active", skipBacklog=True)
         await asyncio.sleep(500)
         assert len(world.endpoint("a").calls) == 1
-        await life.create("y")
+        await gateway.create("y")
         await asyncio.sleep(1)
         assert world.endpoint("a").sequences == [2]
 
     world.run(scenario)
 
 
-def test_a_delete_drops_what_waits_and_what_flies(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.subscribe("b")
+def test_a_delete_drops_what_waits_and_what_flies(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.subscribe("b")
         world.endpoint("a").answer = lambda call: BROKEN if call.sequence < 10 else Reply(after=3)
-        await life.create(*(f"d{number}" for number in range(50)))
+        await gateway.create(*(f"d{number}" for number in range(50)))
         await asyncio.sleep(1)
         assert world.endpoint("a").in_flight > 0
         calls = len(world.endpoint("a").calls)
-        await life.unsubscribe("a")
-        assert life.engine.subscription(TENANT, world.ids["a"]) is None
-        await life.create("later")
+        await gateway.unsubscribe("a")
+        assert gateway.engine.subscription(TENANT, world.ids["a"]) is None
+        await gateway.create("later")
         await asyncio.sleep(700)
         assert len(world.endpoint("a").calls) == calls
         assert len(world.endpoint("b").sequences) == 51
@@ -196,28 +199,28 @@ def test_a_delete_drops_what_waits_and_what_flies(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", ["open", "parked"])
-def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_pause(world: World, state: str) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.create("x")
+def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_pause(world: ScriptedWorld, state: str) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.create("x")
         await asyncio.sleep(1)
         world.endpoint("a").answers(BROKEN)
-        await life.update("x")
+        await gateway.update("x")
         if state == "open":
             world.faults.slow_read = 1.0
-            await life.until(lambda: life.engine.in_flight > 0)
+            await gateway.until(lambda: gateway.engine.in_flight > 0)
         else:
-            await life.until(lambda: len(world.endpoint("a").calls) == 2)
+            await gateway.until(lambda: len(world.endpoint("a").calls) == 2)
             world.faults.slow_read = 1.0
-            await life.until(lambda: life.engine.in_flight == 0)
-            await life.until(lambda: life.engine.in_flight > 0)
+            await gateway.until(lambda: gateway.engine.in_flight == 0)
+            await gateway.until(lambda: gateway.engine.in_flight > 0)
         calls = len(world.endpoint("a").calls)
-        await life.change("a", status="paused")
+        await gateway.change("a", status="paused")
         await asyncio.sleep(100)
         assert len(world.endpoint("a").calls) == calls
-        assert life.engine.in_flight == 0
+        assert gateway.engine.in_flight == 0
         world.endpoint("a").answers(Reply())
-        await life.change("a", status="active")
+        await gateway.change("a", status="active")
         await asyncio.sleep(5)
         assert world.endpoint("a").sequences == [1, 2]
         assert world.endpoint("a").calls[-1].attempt == (1 if state == "open" else 2)
@@ -225,16 +228,16 @@ def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_pause(world
     world.run(scenario, cache_bytes=1)
 
 
-def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_deletion(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
+def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_deletion(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.faults.slow_read = 1.0
-        await life.create("x")
-        await life.until(lambda: life.engine.in_flight > 0)
-        await life.unsubscribe("a")
+        await gateway.create("x")
+        await gateway.until(lambda: gateway.engine.in_flight > 0)
+        await gateway.unsubscribe("a")
         await asyncio.sleep(5)
         assert world.endpoint("a").calls == []
-        assert life.engine.in_flight == 0
+        assert gateway.engine.in_flight == 0
 
     world.run(scenario, cache_bytes=1)
 
@@ -242,51 +245,51 @@ def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_deletion(wo
 # --- The retention ----------------------------------------------------------------------------------------------------
 
 
-def test_the_retention_removes_what_is_old_a_little_at_a_time(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", delays=())
+def test_the_retention_removes_what_is_old_a_little_at_a_time(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=())
         world.endpoint("a").answer = lambda call: BROKEN if call.sequence % 100 == 0 else Reply()
-        await life.create(*(f"d{number}" for number in range(1_200)))
+        await gateway.create(*(f"d{number}" for number in range(1_200)))
         await asyncio.sleep(DAY / 2)
-        await life.create(*(f"e{number}" for number in range(10)))
+        await gateway.create(*(f"e{number}" for number in range(10)))
         assert world.query("SELECT count(*) FROM event") == [(1_210,)]
         floors = set()
         for _ in range(200):
             await asyncio.sleep(DAY / 2 / 198)
-            floors.add(await life.store.floor(TENANT))
-        await life.until_recorded()
+            floors.add(await gateway.store.floor(TENANT))
+        await gateway.until_recorded()
         assert world.query("SELECT count(*), min(sequence) FROM event") == [(10, 1_201)]
         assert world.query("SELECT min(sequence) FROM attempt") == [(1_201,)]
         assert world.deliveries("a") == {}
-        assert await life.store.floor(TENANT) == 1_201
-        assert life.health("a")["lost"] == 0
+        assert await gateway.store.floor(TENANT) == 1_201
+        assert gateway.health("a")["lost"] == 0
         assert world.logged("error", "") == 0
         assert len(world.endpoint("a").calls) == 1_210
 
     world.run(scenario, retention_days=1)
 
 
-def test_a_clock_that_is_set_years_ahead_takes_nothing_before_its_time(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", status="paused")
-        await life.create("x")
-        world.wall_step = 3_650 * 24 * 3600 * SECOND
+def test_a_clock_that_is_set_years_ahead_takes_nothing_before_its_time(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", status="paused")
+        await gateway.create("x")
+        world.wall.offset = 3_650 * 24 * 3600 * SECOND
         await asyncio.sleep(DAY * 0.95)
         assert world.query("SELECT count(*) FROM event") == [(1,)]
-        assert life.health("a")["lost"] == 0
+        assert gateway.health("a")["lost"] == 0
         assert world.logged("warning", "set ahead") > 0
         assert world.logged("error", "") == 0
         await asyncio.sleep(DAY * 0.1)
         assert world.query("SELECT count(*) FROM event") == [(0,)]
-        assert life.health("a")["lost"] == 1
+        assert gateway.health("a")["lost"] == 1
 
     world.run(scenario, retention_days=1)
 
 
-def test_a_clock_that_is_set_back_keeps_what_is_not_old_by_it(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.create("x")
-        world.wall_step = -24 * 3600 * SECOND
+def test_a_clock_that_is_set_back_keeps_what_is_not_old_by_it(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.create("x")
+        world.wall.offset = -24 * 3600 * SECOND
         await asyncio.sleep(DAY * 1.9)
         assert world.query("SELECT count(*) FROM event") == [(1,)]
         assert world.logged("warning", "") == 0
@@ -296,87 +299,87 @@ def test_a_clock_that_is_set_back_keeps_what_is_not_old_by_it(world: World) -> N
     world.run(scenario, retention_days=1)
 
 
-def test_a_paused_lane_is_told_before_the_retention_takes_its_events(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", delays=(DAYS_10,) * 3)
+def test_a_paused_lane_is_told_before_the_retention_takes_its_events(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(DAYS_10,) * 3)
         world.endpoint("a").answers(BROKEN)
-        await life.create("x", "y")
+        await gateway.create("x", "y")
         await asyncio.sleep(1)
-        await life.change("a", status="paused")
-        await life.create(*(f"d{number}" for number in range(50)))
+        await gateway.change("a", status="paused")
+        await gateway.create(*(f"d{number}" for number in range(50)))
         await asyncio.sleep(DAY * 0.45)
         assert world.logged("warning", "behind by half") == 0
         await asyncio.sleep(DAY * 0.1)
         assert world.logged("warning", "behind by half") > 0
         assert world.logged("error", "retention") == 0
-        await life.create(*(f"e{number}" for number in range(5)))
+        await gateway.create(*(f"e{number}" for number in range(5)))
         await asyncio.sleep(DAY * 0.5)
         assert world.logged("error", "retention") == 1
-        assert life.health("a")["lost"] == 52
+        assert gateway.health("a")["lost"] == 52
         assert world.lane("a").health["lost"] == 52
         assert world.query("SELECT min(sequence) FROM event") == [(53,)]
         assert world.deliveries("a") == {}
         world.endpoint("a").answers(Reply())
-        await life.change("a", status="active")
+        await gateway.change("a", status="active")
         await asyncio.sleep(100)
         assert world.endpoint("a").sequences == [53, 54, 55, 56, 57]
 
     world.run(scenario, retention_days=1)
 
 
-def test_what_waits_in_the_store_alone_is_told_as_well_when_the_retention_takes_it(world: World) -> None:
+def test_what_waits_in_the_store_alone_is_told_as_well_when_the_retention_takes_it(world: ScriptedWorld) -> None:
     world.bounds = Bounds(retries_kept=2, retries_loaded=3)
 
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", delays=(DAYS_10,) * 3)
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(DAYS_10,) * 3)
         world.endpoint("a").answers(BROKEN)
-        await life.create(*(f"d{number}" for number in range(20)))
+        await gateway.create(*(f"d{number}" for number in range(20)))
         await asyncio.sleep(DAY * 0.2)
         world.endpoint("a").answers(Reply())
         for sequence in range(1, 4):
-            await life.retry("a", sequence)
+            await gateway.retry("a", sequence)
         await asyncio.sleep(DAY * 0.9)
         assert world.endpoint("a").sequences == [1, 2, 3]
-        assert life.health("a")["lost"] == 17
+        assert gateway.health("a")["lost"] == 17
         assert world.logged("error", "retention") == 1
         assert world.deliveries("a") == {}
 
     world.run(scenario, retention_days=1)
 
 
-def test_a_lane_paused_for_long_keeps_a_short_record_of_what_it_lost(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", status="paused")
+def test_a_lane_paused_for_long_keeps_a_short_record_of_what_it_lost(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", status="paused")
         for number in range(200):
-            await life.create(f"d{number}")
+            await gateway.create(f"d{number}")
             await asyncio.sleep(1_200)
         await asyncio.sleep(DAY)
-        assert life.health("a")["lost"] > 150
+        assert gateway.health("a")["lost"] > 150
         ((gaps,),) = world.query("SELECT gaps FROM lane")
         assert len(gaps) < 20
 
     world.run(scenario, retention_days=1)
 
 
-def test_a_retry_whose_event_was_removed_is_given_up_and_said(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", delays=(DAYS_10 // 10, DAYS_10 // 10))
+def test_a_retry_whose_event_was_removed_is_given_up_and_said(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(DAYS_10 // 10, DAYS_10 // 10))
         world.endpoint("a").answers(BROKEN)
-        await life.create("x")
+        await gateway.create("x")
         await asyncio.sleep(DAY * 1.3)
         assert len(world.endpoint("a").calls) == 1
-        assert life.health("a")["lost"] == 1
+        assert gateway.health("a")["lost"] == 1
         assert world.logged("error", "removed") + world.logged("error", "removes") == 1
-        await life.create("y")
+        await gateway.create("y")
         await asyncio.sleep(1)
         assert len(world.endpoint("a").calls) == 2
 
     world.run(scenario, retention_days=1)
 
 
-def test_the_retention_goes_on_after_an_error(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.create("x")
+def test_the_retention_goes_on_after_an_error(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.create("x")
         world.faults.prune = Unavailable("busy")
         await asyncio.sleep(DAY * 1.1)
         world.faults.prune = RuntimeError("odd")
@@ -389,15 +392,15 @@ def test_the_retention_goes_on_after_an_error(world: World) -> None:
     world.run(scenario, retention_days=1)
 
 
-def test_a_lane_that_slept_through_what_it_did_not_want_has_lost_nothing(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", types=types("documentDeleted"))
-        await life.create("x", "y")
+def test_a_lane_that_slept_through_what_it_did_not_want_has_lost_nothing(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", types=types("documentDeleted"))
+        await gateway.create("x", "y")
         await asyncio.sleep(DAY * 1.1)
-        assert life.health("a")["lost"] == 0
+        assert gateway.health("a")["lost"] == 0
         assert world.logged("error", "") == 0
         assert world.logged("warning", "") == 0
-        await life.submit(world.delete("x"))
+        await gateway.submit(world.delete("x"))
         await asyncio.sleep(1)
         assert world.endpoint("a").sequences == [3]
 
@@ -407,22 +410,22 @@ def test_a_lane_that_slept_through_what_it_did_not_want_has_lost_nothing(world: 
 # --- Another owner ----------------------------------------------------------------------------------------------------
 
 
-def test_a_lane_that_another_owner_wrote_is_loaded_anew(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
+def test_a_lane_that_another_owner_wrote_is_loaded_anew(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answer = lambda call: Reply(status=500 if call.sequence % 50 == 0 else 200, after=0.3)
-        await life.create(*(f"d{number}" for number in range(300)))
-        await life.until(lambda: world.endpoint("a").successes > 40)
-        await life.until_recorded()
+        await gateway.create(*(f"d{number}" for number in range(300)))
+        await gateway.until(lambda: world.endpoint("a").successes > 40)
+        await gateway.until_recorded()
         lane = world.lane("a")
         recorded = {s for s in range(1, lane.head + 1) if s not in lane.open and s not in world.deliveries("a")}
         world.query("UPDATE lane SET version = version + 1")
-        fenced_at = life.loop.time()
-        await life.until(lambda: len({s for s in world.endpoint("a").sequences if s % 50}) == 294, within=300)
+        fenced_at = gateway.loop.time()
+        await gateway.until(lambda: len({s for s in world.endpoint("a").sequences if s % 50}) == 294, within=300)
         await asyncio.sleep(1_000)
         again = [call for call in world.endpoint("a").calls if call.at > fenced_at + 1]
         assert recorded
-        assert not {call.sequence for call in again if call.delivered} & recorded
+        assert not {call.sequence for call in again if call.is_delivered} & recorded
         # Each repeat is of what flew at that moment, or ended in the moments before.
         assert sum(len(world.endpoint("a").of(s)) - 1 for s in range(1, 301) if s % 50) <= 2 * 128
         assert world.lane("a").head == 300
@@ -433,37 +436,37 @@ def test_a_lane_that_another_owner_wrote_is_loaded_anew(world: World) -> None:
     world.run(scenario)
 
 
-def test_a_fence_while_a_page_is_read_loses_nothing(world: World) -> None:
+def test_a_fence_while_a_page_is_read_loses_nothing(world: ScriptedWorld) -> None:
     """The page was asked for from a head that the lane, loaded anew, has not reached yet."""
 
-    async def build(life: Life) -> None:
-        await life.subscribe("a", status="paused", rateLimit=10)
-        await life.create(*(f"d{number}" for number in range(900)))
+    async def build(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", status="paused", rateLimit=10)
+        await gateway.create(*(f"d{number}" for number in range(900)))
 
-    async def scenario(life: Life) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
         world.endpoint("a").answers(Reply(after=0.002))
         world.faults.slow_pages = [0.0, 0.3]
-        await life.change("a", status="active")
+        await gateway.change("a", status="active")
         await asyncio.sleep(0.005)
-        assert life.store.pages_read == 2
+        assert gateway.store.pages_read == 2
         world.query("UPDATE lane SET version = version + 1")
         await asyncio.sleep(1)
-        await life.change("a", rateLimit=None)
-        await life.until(lambda: set(world.endpoint("a").sequences) == set(range(1, 901)))
-        assert life.health("a")["lost"] == 0
+        await gateway.change("a", rateLimit=None)
+        await gateway.until(lambda: set(world.endpoint("a").sequences) == set(range(1, 901)))
+        assert gateway.health("a")["lost"] == 0
         assert world.logged("error", "") == 0
 
     world.run(build)
     world.run(scenario, cache_bytes=1)
 
 
-def test_a_retry_by_hand_is_not_lost_when_the_lane_turns_out_to_be_another_owners(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.create("x", "y")
+def test_a_retry_by_hand_is_not_lost_when_the_lane_turns_out_to_be_another_owners(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.create("x", "y")
         await asyncio.sleep(1)
         for round_ in range(8):
-            await life.retry("a", 1)
+            await gateway.retry("a", 1)
             await asyncio.sleep(round_ * 0.01)
             world.query("UPDATE lane SET version = version + 1")
             await asyncio.sleep(5)
@@ -474,53 +477,53 @@ def test_a_retry_by_hand_is_not_lost_when_the_lane_turns_out_to_be_another_owner
     world.run(scenario)
 
 
-def test_a_retry_by_hand_that_a_lane_loaded_anew_finds_in_the_store_is_made_once(world: World) -> None:
+def test_a_retry_by_hand_that_a_lane_loaded_anew_finds_in_the_store_is_made_once(world: ScriptedWorld) -> None:
     """The lane is read between the retry's commit and the word of it. So it hears of it twice."""
 
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.create("x")
-        await life.until_recorded()
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.create("x")
+        await gateway.until_recorded()
         world.faults.slow_read = 1.0
-        await life.change("a", ordering="strict")
+        await gateway.change("a", ordering="strict")
         world.faults.slow_word = 2.0
-        asked = asyncio.create_task(life.retry("a", 1))
+        asked = asyncio.create_task(gateway.retry("a", 1))
         await asyncio.sleep(0.5)
         world.faults.slow_read = 0.0
         world.faults.record = Unavailable("the disk is full")
         await asked
         world.faults.record = None
         await asyncio.sleep(60)
-        assert [(call.attempt, call.replay) for call in world.endpoint("a").of(1)] == [(1, False), (1, True)]
-        assert [attempt.run for attempt in life.attempts("a", 1)] == [0, 1]
+        assert [(call.attempt, call.is_replay) for call in world.endpoint("a").of(1)] == [(1, False), (1, True)]
+        assert [attempt.run for attempt in gateway.attempts("a", 1)] == [0, 1]
 
     world.run(scenario)
 
 
-def test_what_a_fenced_lane_had_under_way_holds_nothing_up(world: World) -> None:
+def test_what_a_fenced_lane_had_under_way_holds_nothing_up(world: ScriptedWorld) -> None:
     """Whatever the fence drops is no longer counted as not recorded, or as under way: it is more than both bounds."""
 
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         for round_ in range(30):
-            await life.create(*(f"d{round_}-{number}" for number in range(450)))
+            await gateway.create(*(f"d{round_}-{number}" for number in range(450)))
             await asyncio.sleep(0.03)
             world.query("UPDATE lane SET version = version + 1")
             await asyncio.sleep(0.5)
-        await life.until(lambda: len(set(world.endpoint("a").sequences)) == 30 * 450, every=1)
+        await gateway.until(lambda: len(set(world.endpoint("a").sequences)) == 30 * 450, every=1)
 
     world.run(scenario)
 
 
-def test_an_engine_that_closes_while_nothing_can_be_recorded_ends(world: World) -> None:
-    async def first(life: Life) -> None:
-        await life.subscribe("a")
+def test_an_engine_that_closes_while_nothing_can_be_recorded_ends(world: ScriptedWorld) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answer = lambda call: HANG if call.sequence == 2 else Reply()
-        await life.create("x", "y")
+        await gateway.create("x", "y")
         world.faults.record = Unavailable("The disk is full.")
         await asyncio.sleep(1)
 
-    async def second(_life: Life) -> None:
+    async def second(_gateway: RunningGateway) -> None:
         await asyncio.sleep(100)
 
     world.run(first)
@@ -531,28 +534,28 @@ def test_an_engine_that_closes_while_nothing_can_be_recorded_ends(world: World) 
     assert world.lane("a").open == []
 
 
-def test_a_close_waits_for_what_is_under_way_as_long_as_its_grace_and_no_longer(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.subscribe("b")
+def test_a_close_waits_for_what_is_under_way_as_long_as_its_grace_and_no_longer(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.subscribe("b")
         world.endpoint("a").answers(HANG)
         world.endpoint("b").answers(Reply(after=1.5))
-        await life.create("x")
-        await life.until(lambda: len(world.endpoint("b").calls) == 1)
-        began = life.loop.time()
-        await life.engine.close(2)
-        assert 2 <= life.loop.time() - began < 2.1
+        await gateway.create("x")
+        await gateway.until(lambda: len(world.endpoint("b").calls) == 1)
+        began = gateway.loop.time()
+        await gateway.engine.close(2)
+        assert 2 <= gateway.loop.time() - began < 2.1
 
     world.crash(scenario)
     assert [(attempt.failure, attempt.counted) for attempt in world.attempts("a", 1)] == [("cut", 0)]
     assert world.endpoint("b").sequences == [1]
 
 
-def test_a_command_after_the_close_is_refused(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.engine.close(1)
+def test_a_command_after_the_close_is_refused(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.engine.close(1)
         with pytest.raises(Unavailable):
-            await life.create("x")
+            await gateway.create("x")
 
     world.crash(scenario)

@@ -5,7 +5,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from gateway.tests.engine.world import BROKEN, HANG, REFUSED, TENANT, Life, Reply, RequestContext, World, types
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld, types
+from gateway.tests.world.network import BROKEN, HANG, REFUSED, Reply, SentRequest
 
 from signalpost.commands.overlay import Command
 from signalpost.commands.subscriptions import PatchSubscription
@@ -22,9 +23,9 @@ CRASHES = 5
 
 
 class Auditor:
-    """Knows at every call what the database and the calls of this life allow."""
+    """Knows at every request what the database and the requests of this process allow."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: ScriptedWorld) -> None:
         self._world = world
         self._counted: dict[tuple[str, int], int] = {}
         self._settled: set[tuple[str, int]] = set()
@@ -33,7 +34,7 @@ class Auditor:
         world.checks.append(self.check)
 
     def read(self) -> None:
-        """What was recorded when the last life ended."""
+        """What was recorded when the last process ended."""
         world = self._world
         self._counted, self._settled, self._due = {}, set(), {}
         for host in world.ids:
@@ -52,26 +53,26 @@ class Auditor:
                 if row.state == State.AWAITING_RETRY:
                     self._due[host, row.sequence] = row.due
 
-    def check(self, call: RequestContext) -> None:
+    def check(self, call: SentRequest) -> None:
         key = (call.host, call.sequence)
         assert key not in self._settled, f"recorded as delivered, and sent again: {call}"
         known = self._counted.get(key, 0)
         assert call.attempt == known + 1, f"{known} failures are known: {call}"
-        assert not call.replay
+        assert not call.is_replay
         due = self._due.pop(key, None)
-        assert due is None or self._world.wall_at(call.at) >= due, f"before its time: {call}"
+        assert due is None or self._world.wall.at(call.at) >= due, f"before its time: {call}"
         identity = self._bodies.setdefault(call.sequence, (call.event_id, call.body))
         assert identity == (call.event_id, call.body)
 
-    def ended(self, call: RequestContext) -> None:
+    def ended(self, call: SentRequest) -> None:
         key = (call.host, call.sequence)
-        if call.delivered:
+        if call.is_delivered:
             self._settled.add(key)
         elif call.outcome is not None and call.outcome.failure != "cut":
             self._counted[key] = self._counted.get(key, 0) + 1
 
 
-def _workload(world: World, random: Random) -> Command:
+def _workload(world: ScriptedWorld, random: Random) -> Command:
     kind = random.random()
     name = f"d{random.randrange(12)}"
     if kind < 0.25:
@@ -102,38 +103,38 @@ def _answers(random: Random) -> Reply:
 
 
 @pytest.mark.parametrize("seed", range(22))
-def test_nothing_is_lost_and_only_the_unrecorded_is_repeated_over_crashes_c16(world: World, seed: int) -> None:
+def test_nothing_is_lost_and_only_the_unrecorded_is_repeated_over_crashes_c16(world: ScriptedWorld, seed: int) -> None:
     world.random.seed(seed)
     random = Random(seed)
     auditor = Auditor(world)
     world.on_end = auditor.ended
 
-    async def begin(life: Life) -> None:
-        await life.submit(
+    async def begin(gateway: RunningGateway) -> None:
+        await gateway.submit(
             world.subscription("plain"),
             world.subscription("strict", ordering="strict"),
             world.subscription("picky", types=types("documentUpdated")),
             world.subscription("limited", rateLimit=7),
             world.subscription("flaky", delays=(1, 2, 4, 8)),
         )
-        await life.create(*(f"d{number}" for number in range(12)))
+        await gateway.create(*(f"d{number}" for number in range(12)))
 
-    async def work(life: Life) -> None:
+    async def work(gateway: RunningGateway) -> None:
         while True:
             for _ in range(random.randrange(1, 6)):
                 commands = [_workload(world, random) for _ in range(random.randrange(1, 8))]
                 for answer in await asyncio.gather(
-                    *(life.engine.submit(command) for command in commands), return_exceptions=True
+                    *(gateway.engine.submit(command) for command in commands), return_exceptions=True
                 ):
                     assert not isinstance(answer, BaseException) or isinstance(answer, SignalpostError), answer
             await asyncio.sleep(random.choice([0.001, 0.02, 0.5, 12.0, 70.0]))
 
-    async def end(life: Life) -> list[Subscription]:
+    async def end(gateway: RunningGateway) -> list[Subscription]:
         for host in HOSTS:
             world.endpoint(host).answers(Reply())
-            await life.change(host, status="active", rateLimit=None)
+            await gateway.change(host, status="active", rateLimit=None)
         await asyncio.sleep(3_600)
-        return [life.of(host) for host in HOSTS]
+        return [gateway.of(host) for host in HOSTS]
 
     world.run(begin)
     for host in HOSTS:
@@ -142,7 +143,7 @@ def test_nothing_is_lost_and_only_the_unrecorded_is_repeated_over_crashes_c16(wo
     for _ in range(CRASHES):
         auditor.read()
         world.crash(work, turns=random.randrange(1, random.choice([30, 300, 3_000])), cache_bytes=cache)
-        world.now += random.choice([0.0, 1.0, 50.0])
+        world.time.now += random.choice([0.0, 1.0, 50.0])
     auditor.read()
     found = world.run(end, cache_bytes=cache)
 
@@ -166,15 +167,15 @@ def test_nothing_is_lost_and_only_the_unrecorded_is_repeated_over_crashes_c16(wo
         assert world.lane(host).open == []
 
 
-def test_what_was_recorded_is_not_sent_again_after_a_crash(world: World) -> None:
-    async def first(life: Life) -> None:
-        await life.subscribe("a")
+def test_what_was_recorded_is_not_sent_again_after_a_crash(world: ScriptedWorld) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answers(Reply(after=0.3))
-        await life.create(*(f"d{number}" for number in range(500)))
-        await life.until(lambda: len(world.endpoint("a").calls) > 200)
+        await gateway.create(*(f"d{number}" for number in range(500)))
+        await gateway.until(lambda: len(world.endpoint("a").calls) > 200)
 
-    async def second(life: Life) -> None:
-        await life.until(lambda: len(set(world.endpoint("a").sequences)) == 500, every=1)
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.until(lambda: len(set(world.endpoint("a").sequences)) == 500, every=1)
         await asyncio.sleep(10)
 
     world.crash(first)
@@ -183,20 +184,20 @@ def test_what_was_recorded_is_not_sent_again_after_a_crash(world: World) -> None
     assert recorded
     before = len(world.endpoint("a").calls)
     world.run(second)
-    again = [call for call in world.endpoint("a").calls if call.life == 2]
+    again = [call for call in world.endpoint("a").calls if call.process == 2]
     assert not {call.sequence for call in again} & recorded
     assert before + len(again) <= 500 + 130
     assert all(call.attempt == 1 for call in again)
 
 
-def test_a_crash_loses_no_retry_time(world: World) -> None:
-    async def first(life: Life) -> None:
-        await life.subscribe("a")
+def test_a_crash_loses_no_retry_time(world: ScriptedWorld) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answers(BROKEN)
-        await life.create("x", "y", "z")
+        await gateway.create("x", "y", "z")
         await asyncio.sleep(2)
 
-    async def second(_life: Life) -> None:
+    async def second(_gateway: RunningGateway) -> None:
         world.endpoint("a").answers(Reply())
         await asyncio.sleep(100)
 
@@ -205,4 +206,4 @@ def test_a_crash_loses_no_retry_time(world: World) -> None:
     assert len(due) == 3
     world.crash(second)
     for call in world.endpoint("a").calls[3:]:
-        assert 0 <= world.wall_at(call.at) - due[call.sequence] < SECOND // 10
+        assert 0 <= world.wall.at(call.at) - due[call.sequence] < SECOND // 10

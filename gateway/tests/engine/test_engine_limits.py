@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from gateway.tests.engine.world import BROKEN, HANG, TENANT, Life, Reply, RequestContext, World
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
+from gateway.tests.world.network import BROKEN, HANG, Reply, SentRequest
 
 from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.domain.delivery.slots import DEFAULTS
@@ -14,90 +15,90 @@ from signalpost.engine.lanes import dispatcher, lane_worker
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 
-async def _open_breaker(world: World, life: Life, reply: Reply = BROKEN) -> None:
+async def _open_breaker(world: ScriptedWorld, gateway: RunningGateway, reply: Reply = BROKEN) -> None:
     """Make the breaker of `a` open, which takes some 60 events."""
     world.endpoint("a").answers(reply)
     for number in range(80):
-        await life.create(f"d{number}")
+        await gateway.create(f"d{number}")
         await asyncio.sleep(1)
-        if life.health("a")["breaker"] == "open":
+        if gateway.health("a")["breaker"] == "open":
             return
     raise AssertionError("it did not open")
 
 
-def test_the_breaker_opens_after_20_failures_over_a_minute_and_not_before(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("many")
-        await life.subscribe("few")
+def test_the_breaker_opens_after_20_failures_over_a_minute_and_not_before(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("many")
+        await gateway.subscribe("few")
         for host in ("many", "few"):
             world.endpoint(host).answers(BROKEN)
-        await life.create(*(f"d{number}" for number in range(4)))
+        await gateway.create(*(f"d{number}" for number in range(4)))
         await asyncio.sleep(55)
-        assert life.health("many")["breaker"] == "closed"
-        await life.change("few", status="paused")
-        await life.create(*(f"e{number}" for number in range(30)))
+        assert gateway.health("many")["breaker"] == "closed"
+        await gateway.change("few", status="paused")
+        await gateway.create(*(f"e{number}" for number in range(30)))
         await asyncio.sleep(0.4)
         assert len(world.endpoint("many").calls) > 20
-        assert life.health("many")["breaker"] == "closed"
+        assert gateway.health("many")["breaker"] == "closed"
         await asyncio.sleep(30)
-        assert life.health("many")["breaker"] == "open"
-        assert life.health("many")["state"] == "failing"
+        assert gateway.health("many")["breaker"] == "open"
+        assert gateway.health("many")["state"] == "failing"
         await asyncio.sleep(100)
-        assert life.health("few")["breaker"] == "closed"
+        assert gateway.health("few")["breaker"] == "closed"
 
     world.run(scenario)
 
 
-def test_an_open_breaker_lets_one_probe_at_a_time_through_10_s_doubling_to_5_min(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", delays=(10,) * 10)
-        await _open_breaker(world, life)
-        opened = life.loop.time()
-        await life.create(*(f"e{number}" for number in range(100)))
+def test_an_open_breaker_lets_one_probe_at_a_time_through_10_s_doubling_to_5_min(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(10,) * 10)
+        await _open_breaker(world, gateway)
+        opened = gateway.loop.time()
+        await gateway.create(*(f"e{number}" for number in range(100)))
         await asyncio.sleep(3_000)
         calls = world.endpoint("a").calls
         probes = [call for call in calls if call.at > opened]
         ends = [
-            max(call.ended_at or 0 for call in calls if call.at <= opened),
-            *(call.ended_at or 0 for call in probes),
+            max(call.ended_at for call in calls if call.at <= opened),
+            *(call.ended_at for call in probes),
         ]
         waits = [probe.at - end for end, probe in zip(ends, probes, strict=False)]
         expected = [min(10 * 2**exponent, 300) for exponent in range(len(waits))]
         assert all(least <= wait <= least * 1.2 + 0.1 for least, wait in zip(expected, waits, strict=True)), waits
         assert waits[-1] >= 300
-        assert life.health("a")["lag"] >= 90
+        assert gateway.health("a")["lag"] >= 90
 
     world.run(scenario)
 
 
-def test_one_success_closes_the_breaker_and_what_waited_goes_out(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await _open_breaker(world, life)
+def test_one_success_closes_the_breaker_and_what_waited_goes_out(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await _open_breaker(world, gateway)
         world.endpoint("a").answers(Reply())
-        await life.create(*(f"e{number}" for number in range(100)))
+        await gateway.create(*(f"e{number}" for number in range(100)))
         await asyncio.sleep(60)
-        health = life.health("a")
+        health = gateway.health("a")
         assert (health["breaker"], health["state"], health["lastError"]) == ("closed", "healthy", None)
         await asyncio.sleep(400)
-        last = (await life.log())[-1].sequence
+        last = (await gateway.log())[-1].sequence
         assert sorted(world.endpoint("a").sequences) == list(range(1, last + 1))
 
     world.run(scenario)
 
 
 @pytest.mark.parametrize("crash", [True, False])
-def test_an_open_breaker_survives_a_restart(world: World, crash: bool) -> None:
-    async def first(life: Life) -> None:
-        await life.subscribe("a")
-        await _open_breaker(world, life)
+def test_an_open_breaker_survives_a_restart(world: ScriptedWorld, crash: bool) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await _open_breaker(world, gateway)
         await asyncio.sleep(30)
 
-    async def second(life: Life) -> None:
-        assert life.health("a")["breaker"] == "open"
+    async def second(gateway: RunningGateway) -> None:
+        assert gateway.health("a")["breaker"] == "open"
         await asyncio.sleep(100)
         assert len(world.endpoint("a").calls) <= seen + 5
-        assert world.endpoint("a").in_flight_most <= 4
+        assert world.endpoint("a").max_in_flight <= 4
 
     (world.crash if crash else world.run)(first)
     seen = len(world.endpoint("a").calls)
@@ -105,20 +106,20 @@ def test_an_open_breaker_survives_a_restart(world: World, crash: bool) -> None:
 
 
 @pytest.mark.parametrize("crash", [True, False])
-def test_a_new_url_starts_with_a_closed_breaker_and_stays_so(world: World, crash: bool) -> None:
-    async def first(life: Life) -> None:
-        await life.subscribe("a")
-        await _open_breaker(world, life)
+def test_a_new_url_starts_with_a_closed_breaker_and_stays_so(world: ScriptedWorld, crash: bool) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await _open_breaker(world, gateway)
         await asyncio.sleep(100)
-        await life.change("a", status="paused")
+        await gateway.change("a", status="paused")
         await asyncio.sleep(100)
-        await life.change("a", url="https://new-place/hook")
-        assert life.health("a")["breaker"] == "closed"
-        await life.until_recorded()
+        await gateway.change("a", url="https://new-place/hook")
+        assert gateway.health("a")["breaker"] == "closed"
+        await gateway.until_recorded()
 
-    async def second(life: Life) -> None:
-        assert life.health("a")["breaker"] == "closed"
-        await life.change("a", status="active")
+    async def second(gateway: RunningGateway) -> None:
+        assert gateway.health("a")["breaker"] == "closed"
+        await gateway.change("a", status="active")
         await asyncio.sleep(500)
         assert len(world.endpoint("new-place").sequences) > 60
 
@@ -126,87 +127,87 @@ def test_a_new_url_starts_with_a_closed_breaker_and_stays_so(world: World, crash
     world.run(second)
 
 
-def test_what_the_former_url_still_answers_says_nothing_of_the_new_one_c16(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
+def test_what_the_former_url_still_answers_says_nothing_of_the_new_one_c16(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answers(Reply(status=503, after=3, retry_after="3600"))
-        await life.create("x")
+        await gateway.create("x")
         await asyncio.sleep(1)
-        await life.change("a", url="https://new-place/hook")
+        await gateway.change("a", url="https://new-place/hook")
         await asyncio.sleep(10)
         assert world.endpoint("a").in_flight == 0
-        assert (life.health("a")["state"], life.health("a")["lastError"]) == ("healthy", None)
-        await life.create("y")
+        assert (gateway.health("a")["state"], gateway.health("a")["lastError"]) == ("healthy", None)
+        await gateway.create("y")
         await asyncio.sleep(1)
         assert world.endpoint("new-place").sequences == [2]
 
     world.run(scenario)
 
 
-def test_an_endpoint_starts_with_few_at_a_time_and_gets_more_while_it_is_fast(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
+def test_an_endpoint_starts_with_few_at_a_time_and_gets_more_while_it_is_fast(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answers(Reply(after=0.2))
-        await life.create(*(f"d{number}" for number in range(2_000)))
+        await gateway.create(*(f"d{number}" for number in range(2_000)))
         await asyncio.sleep(0.1)
-        assert 1 <= world.endpoint("a").in_flight_most <= 4
-        await life.until(lambda: world.endpoint("a").successes == 2_000)
-        assert world.endpoint("a").in_flight_most == 128
-        assert life.loop.time() < 1_000 + 15
+        assert 1 <= world.endpoint("a").max_in_flight <= 4
+        await gateway.until(lambda: world.endpoint("a").successes == 2_000)
+        assert world.endpoint("a").max_in_flight == 128
+        assert gateway.loop.time() < 1_000 + 15
 
     world.run(scenario)
 
 
-def test_a_slow_endpoint_gets_no_more_and_one_that_hangs_half(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("slow")
-        await life.subscribe("hangs")
+def test_a_slow_endpoint_gets_no_more_and_one_that_hangs_half(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("slow")
+        await gateway.subscribe("hangs")
         world.endpoint("slow").answers(Reply(after=2))
         world.endpoint("hangs").answer = lambda call: HANG if call.sequence > 300 else Reply(after=0.1)
-        await life.create(*(f"d{number}" for number in range(600)))
-        await life.until(lambda: world.endpoint("hangs").successes == 300)
-        assert world.endpoint("hangs").in_flight_most > 20
+        await gateway.create(*(f"d{number}" for number in range(600)))
+        await gateway.until(lambda: world.endpoint("hangs").successes == 300)
+        assert world.endpoint("hangs").max_in_flight > 20
         await asyncio.sleep(30)
-        now = life.loop.time()
+        now = gateway.loop.time()
         assert world.endpoint("hangs").in_flight <= 1
         assert sum(call.at > now - 20 for call in world.endpoint("hangs").calls) <= 4
-        assert world.endpoint("slow").in_flight_most == 4
+        assert world.endpoint("slow").max_in_flight == 4
 
     world.run(scenario)
 
 
-def test_a_process_has_a_bounded_number_under_way_and_serves_all_in_turns(world: World) -> None:
+def test_a_process_has_a_bounded_number_under_way_and_serves_all_in_turns(world: ScriptedWorld) -> None:
     hosts = [f"h{number}" for number in range(20)]
 
-    async def scenario(life: Life) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
         for host in hosts:
-            await life.subscribe(host)
+            await gateway.subscribe(host)
             world.endpoint(host).answers(Reply(after=0.5))
-        await life.create(*(f"d{number}" for number in range(1_000)))
+        await gateway.create(*(f"d{number}" for number in range(1_000)))
         await asyncio.sleep(20)
         progress = [world.endpoint(host).successes for host in hosts]
         assert min(progress) > 0.5 * max(progress)
-        await life.until(lambda: all(world.endpoint(host).successes == 1_000 for host in hosts))
-        assert life.transport.in_flight_most <= DEFAULTS.process * 4 // 5 + 1
-        assert life.transport.in_flight_most > DEFAULTS.process * 3 // 4
+        await gateway.until(lambda: all(world.endpoint(host).successes == 1_000 for host in hosts))
+        assert gateway.network.max_in_flight <= DEFAULTS.process * 4 // 5 + 1
+        assert gateway.network.max_in_flight > DEFAULTS.process * 3 // 4
 
     world.run(scenario)
 
 
-def test_endpoints_that_hang_do_not_hold_up_one_that_answers(world: World) -> None:
-    async def scenario(life: Life) -> None:
+def test_endpoints_that_hang_do_not_hold_up_one_that_answers(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
         for number in range(300):
-            await life.subscribe(f"hangs{number}")
+            await gateway.subscribe(f"hangs{number}")
             world.endpoint(f"hangs{number}").answers(HANG)
-        await life.subscribe("good")
-        await life.create("first")
+        await gateway.subscribe("good")
+        await gateway.create("first")
         await asyncio.sleep(20)
-        await life.create(*(f"d{number}" for number in range(500)))
-        started = life.loop.time()
-        await life.until(lambda: world.endpoint("good").successes == 501)
-        assert life.loop.time() - started < 1
+        await gateway.create(*(f"d{number}" for number in range(500)))
+        started = gateway.loop.time()
+        await gateway.until(lambda: world.endpoint("good").successes == 501)
+        assert gateway.loop.time() - started < 1
         world.endpoint("good").answer = lambda call: Reply(status=500 if call.attempt == 1 else 200)
-        await life.create("last")
+        await gateway.create("last")
         await asyncio.sleep(15)
         assert world.endpoint("good").successes == 502
 
@@ -216,11 +217,11 @@ def test_endpoints_that_hang_do_not_hold_up_one_that_answers(world: World) -> No
 BEHIND = [f"behind{number}" for number in range(12)]
 
 
-async def _resume_before_live(world: World, life: Life, each: int) -> None:
+async def _resume_before_live(world: ScriptedWorld, gateway: RunningGateway, each: int) -> None:
     """Resume those behind, each with so many to send, and right after them publish the one that `live` wants."""
     order: list[str] = []
 
-    def note(call: RequestContext) -> Reply:
+    def note(call: SentRequest) -> Reply:
         order.append(call.host)
         return Reply()
 
@@ -230,118 +231,118 @@ async def _resume_before_live(world: World, life: Life, each: int) -> None:
         PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
         for host in BEHIND
     )
-    await life.submit(*resumed, world.update("d0"))
-    await life.until(lambda: all(world.endpoint(host).successes == each for host in BEHIND))
+    await gateway.submit(*resumed, world.update("d0"))
+    await gateway.until(lambda: all(world.endpoint(host).successes == each for host in BEHIND))
     assert order.index("live") < len(BEHIND) // 4
 
 
-def test_lanes_that_catch_up_do_not_go_before_one_that_keeps_up(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("live", types=EventType.UPDATED)
+def test_lanes_that_catch_up_do_not_go_before_one_that_keeps_up(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("live", types=EventType.UPDATED)
         for host in BEHIND:
-            await life.subscribe(host, types=EventType.CREATED, status="paused")
+            await gateway.subscribe(host, types=EventType.CREATED, status="paused")
         behind = 2 * dispatcher.BEHIND_FROM
-        await life.create(*(f"d{number}" for number in range(behind)))
-        await _resume_before_live(world, life, behind)
+        await gateway.create(*(f"d{number}" for number in range(behind)))
+        await _resume_before_live(world, gateway, behind)
 
     world.run(scenario)
 
 
-def test_lanes_with_much_to_send_of_what_they_read_do_not_go_before_one_that_keeps_up(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("live", types=EventType.UPDATED)
+def test_lanes_with_much_to_send_of_what_they_read_do_not_go_before_one_that_keeps_up(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("live", types=EventType.UPDATED)
         for host in BEHIND:
-            await life.subscribe(host, types=EventType.CREATED)
+            await gateway.subscribe(host, types=EventType.CREATED)
             world.endpoint(host).answers(Reply(after=4))
-        await life.create(*(f"d{number}" for number in range(400)))
+        await gateway.create(*(f"d{number}" for number in range(400)))
         await asyncio.sleep(1)
-        assert all(life.engine.head(life.of(host)) == 400 for host in BEHIND)
+        assert all(gateway.engine.head(gateway.of(host)) == 400 for host in BEHIND)
         for host in BEHIND:
-            await life.change(host, status="paused")
+            await gateway.change(host, status="paused")
         await asyncio.sleep(5)
-        await _resume_before_live(world, life, 400)
+        await _resume_before_live(world, gateway, 400)
 
     world.run(scenario)
 
 
-def test_endpoints_that_failed_for_long_are_served_again_once_they_answer(world: World) -> None:
+def test_endpoints_that_failed_for_long_are_served_again_once_they_answer(world: ScriptedWorld) -> None:
     hosts = [f"h{number}" for number in range(200)]
 
-    async def scenario(life: Life) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
         for host in hosts:
-            await life.subscribe(host)
+            await gateway.subscribe(host)
             world.endpoint(host).answers(HANG)
-        await life.create(*(f"d{number}" for number in range(5)))
+        await gateway.create(*(f"d{number}" for number in range(5)))
         await asyncio.sleep(40)
         assert sum(world.endpoint(host).in_flight for host in hosts) <= DEFAULTS.process // 2
         for host in hosts:
             world.endpoint(host).answers(Reply())
-        await life.create("more")
-        await life.until(lambda: all(6 in world.endpoint(host).sequences for host in hosts), within=10)
+        await gateway.create("more")
+        await gateway.until(lambda: all(6 in world.endpoint(host).sequences for host in hosts), within=10)
         await asyncio.sleep(800)
         assert all(sorted(world.endpoint(host).sequences) == list(range(1, 7)) for host in hosts)
 
     world.run(scenario)
 
 
-def test_in_no_second_do_more_attempts_start_than_the_rate_limit(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", rateLimit=20)
-        await life.subscribe("b")
-        await life.create(*(f"d{number}" for number in range(300)))
-        await life.until(lambda: world.endpoint("a").successes == 300)
+def test_in_no_second_do_more_attempts_start_than_the_rate_limit(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", rateLimit=20)
+        await gateway.subscribe("b")
+        await gateway.create(*(f"d{number}" for number in range(300)))
+        await gateway.until(lambda: world.endpoint("a").successes == 300)
         ats = [call.at for call in world.endpoint("a").calls]
         assert ats == sorted(ats)
         assert all(later >= at + 1 for at, later in zip(ats, ats[20:], strict=False))
         assert ats[-1] - ats[0] == pytest.approx(300 / 20 - 1, abs=0.05)
         assert max(call.at for call in world.endpoint("b").calls) - ats[0] < 2
-        await life.change("a", rateLimit=None)
-        await life.create(*(f"e{number}" for number in range(300)))
+        await gateway.change("a", rateLimit=None)
+        await gateway.create(*(f"e{number}" for number in range(300)))
         await asyncio.sleep(2)
         assert world.endpoint("a").successes == 600
 
     world.run(scenario)
 
 
-def test_a_rate_limit_counts_what_must_be_read_first_when_it_starts(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", rateLimit=20)
-        await life.create(*(f"d{number}" for number in range(200)))
+def test_a_rate_limit_counts_what_must_be_read_first_when_it_starts(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", rateLimit=20)
+        await gateway.create(*(f"d{number}" for number in range(200)))
         for slow, count in ((0.0, 50), (1.5, 100), (0.3, 200)):
             world.faults.slow_read = slow
-            await life.until(lambda count=count: world.endpoint("a").successes >= count)  # type: ignore[misc]
+            await gateway.until(lambda count=count: world.endpoint("a").successes >= count)  # type: ignore[misc]
         ats = [call.at for call in world.endpoint("a").calls]
         assert all(later >= at + 1 for at, later in zip(ats, ats[20:], strict=False))
-        assert life.store.bodies_read > 100
+        assert gateway.store.bodies_read > 100
 
     world.run(scenario, cache_bytes=1)
 
 
-def test_timers_do_not_pile_up_while_a_retry_is_far_away(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", rateLimit=1, delays=(3_600,))
+def test_timers_do_not_pile_up_while_a_retry_is_far_away(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", rateLimit=1, delays=(3_600,))
         world.endpoint("a").answer = lambda call: BROKEN if call.sequence == 1 else Reply()
         for number in range(600):
-            await life.create(f"d{number}")
+            await gateway.create(f"d{number}")
             await asyncio.sleep(2.5 if number % 2 else 0.2)
-        assert life.loop.timers < 20
+        assert gateway.loop.timers < 20
 
     world.run(scenario)
 
 
-def test_sending_stops_while_too_much_is_not_recorded_and_goes_on_after_that(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.create(*(f"d{number}" for number in range(2_500)))
+def test_sending_stops_while_too_much_is_not_recorded_and_goes_on_after_that(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.create(*(f"d{number}" for number in range(2_500)))
         world.faults.record = Unavailable("The disk is full.")
         await asyncio.sleep(60)
         assert world.endpoint("a").successes <= lane_worker.MAX_UNRECORDED + 128
         assert world.endpoint("a").successes >= lane_worker.MAX_UNRECORDED
-        assert "cannot be recorded since" in (life.engine.trouble or "")
+        assert "cannot be recorded since" in (gateway.engine.trouble or "")
         world.faults.record = None
-        await life.until(lambda: world.endpoint("a").successes == 2_500)
-        await life.until_recorded()
-        assert life.engine.trouble is None
+        await gateway.until(lambda: world.endpoint("a").successes == 2_500)
+        await gateway.until_recorded()
+        assert gateway.engine.trouble is None
         assert len(world.endpoint("a").calls) == 2_500
         assert world.lane("a").head == 2_500
         assert world.lane("a").open == []
@@ -349,21 +350,21 @@ def test_sending_stops_while_too_much_is_not_recorded_and_goes_on_after_that(wor
     world.run(scenario)
 
 
-def test_what_a_process_has_not_recorded_is_bounded_over_all_its_lanes(world: World) -> None:
+def test_what_a_process_has_not_recorded_is_bounded_over_all_its_lanes(world: ScriptedWorld) -> None:
     hosts = [f"h{number}" for number in range(15)]
 
-    async def scenario(life: Life) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
         for host in hosts:
-            await life.subscribe(host)
-        await life.create(*(f"d{number}" for number in range(1_100)))
+            await gateway.subscribe(host)
+        await gateway.create(*(f"d{number}" for number in range(1_100)))
         world.faults.record = Unavailable("The disk is full.")
         await asyncio.sleep(60)
         sent = sum(len(world.endpoint(host).calls) for host in hosts)
         assert sent <= dispatcher.MAX_UNRECORDED + DEFAULTS.process
 
-    async def later(life: Life) -> None:
+    async def later(gateway: RunningGateway) -> None:
         world.faults.record = None
-        await life.until(lambda: all(len(set(world.endpoint(host).sequences)) == 1_100 for host in hosts), every=1)
+        await gateway.until(lambda: all(len(set(world.endpoint(host).sequences)) == 1_100 for host in hosts), every=1)
         await asyncio.sleep(10)
 
     world.crash(scenario)
@@ -373,33 +374,33 @@ def test_what_a_process_has_not_recorded_is_bounded_over_all_its_lanes(world: Wo
         assert len(world.endpoint(host).calls) <= 1_100 + sent[host]
 
 
-def test_a_process_that_was_blocked_by_records_goes_on_without_a_new_event(world: World) -> None:
+def test_a_process_that_was_blocked_by_records_goes_on_without_a_new_event(world: ScriptedWorld) -> None:
     hosts = [f"h{number}" for number in range(12)]
 
-    async def scenario(life: Life) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
         for host in hosts:
-            await life.subscribe(host)
-        await life.create(*(f"d{number}" for number in range(1_100)))
+            await gateway.subscribe(host)
+        await gateway.create(*(f"d{number}" for number in range(1_100)))
         world.faults.record = RuntimeError("odd")
         await asyncio.sleep(60)
         world.faults.record = None
-        await life.until(lambda: all(world.endpoint(host).successes == 1_100 for host in hosts), every=1)
+        await gateway.until(lambda: all(world.endpoint(host).successes == 1_100 for host in hosts), every=1)
         assert all(len(world.endpoint(host).calls) == 1_100 for host in hosts)
 
     world.run(scenario)
 
 
-def test_a_retry_and_new_events_take_turns(world: World) -> None:
+def test_a_retry_and_new_events_take_turns(world: ScriptedWorld) -> None:
     """A pile of due retries starves no new event, and new events starve no retry."""
 
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", delays=(30,))
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(30,))
         world.endpoint("a").answer = lambda call: (
             Reply(status=500, after=1) if call.sequence <= 40 and call.attempt == 1 else Reply(after=1.5)
         )
-        await life.create(*(f"d{number}" for number in range(40)))
+        await gateway.create(*(f"d{number}" for number in range(40)))
         await asyncio.sleep(15)
-        await life.create(*(f"e{number}" for number in range(400)))
+        await gateway.create(*(f"e{number}" for number in range(400)))
         await asyncio.sleep(45)
         calls = [call for call in world.endpoint("a").calls if 1_045 < call.at < 1_055]
         assert 20 <= len(calls) <= 40

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from gateway.tests.engine.world import BROKEN, HANG, Life, Reply, RequestContext, World
+from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.world.network import BROKEN, HANG, Reply, SentRequest
 
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite import maintenance
@@ -13,31 +14,31 @@ pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 OLD, RECENT = ("one", "two", "three"), ("four", "five")
 
 
-def prune_between(world: World) -> maintenance.Pruned:
+def prune_between(world: ScriptedWorld) -> maintenance.Pruned:
     """Remove the old events."""
     between = world.query("SELECT at FROM event WHERE sequence = 3")[0][0] + SECOND
     told: list[tuple[int, int]] = []
-    pruned = maintenance.prune(world.path, world.wall_at(world.now), between, lambda *step: told.append(step))
+    pruned = maintenance.prune(world.path, world.wall.at(world.time.now), between, lambda *step: told.append(step))
     assert told[-1] == (3, 3)
     return pruned
 
 
-async def publish(life: Life) -> None:
-    await life.create(*OLD)
+async def publish(gateway: RunningGateway) -> None:
+    await gateway.create(*OLD)
     await asyncio.sleep(100)
-    await life.create(*RECENT)
+    await gateway.create(*RECENT)
     await asyncio.sleep(1)
 
 
-def test_what_was_delivered_or_not_yet_old_is_not_touched(world: World) -> None:
-    async def before(life: Life) -> None:
-        await life.subscribe("well")
-        await publish(life)
+def test_what_was_delivered_or_not_yet_old_is_not_touched(world: ScriptedWorld) -> None:
+    async def before(gateway: RunningGateway) -> None:
+        await gateway.subscribe("well")
+        await publish(gateway)
 
-    async def after(life: Life) -> None:
-        await life.create("six")
+    async def after(gateway: RunningGateway) -> None:
+        await gateway.create("six")
         await asyncio.sleep(1)
-        assert life.health("well")["lost"] == 0
+        assert gateway.health("well")["lost"] == 0
 
     world.run(before)
     pruned = prune_between(world)
@@ -47,15 +48,15 @@ def test_what_was_delivered_or_not_yet_old_is_not_touched(world: World) -> None:
     assert world.logged("error", "") == 0
 
 
-def test_a_lane_that_had_not_read_them_says_how_many_it_lost(world: World) -> None:
-    async def before(life: Life) -> None:
-        await life.subscribe("paused", status="paused")
-        await publish(life)
+def test_a_lane_that_had_not_read_them_says_how_many_it_lost(world: ScriptedWorld) -> None:
+    async def before(gateway: RunningGateway) -> None:
+        await gateway.subscribe("paused", status="paused")
+        await publish(gateway)
 
-    async def after(life: Life) -> None:
-        await life.change("paused", status="active")
-        await life.until(lambda: len(world.endpoint("paused").sequences) == 2)
-        assert life.health("paused")["lost"] == 3
+    async def after(gateway: RunningGateway) -> None:
+        await gateway.change("paused", status="active")
+        await gateway.until(lambda: len(world.endpoint("paused").sequences) == 2)
+        assert gateway.health("paused")["lost"] == 3
 
     world.run(before)
     assert prune_between(world).lost == {world.ids["paused"]: 3}
@@ -66,20 +67,20 @@ def test_a_lane_that_had_not_read_them_says_how_many_it_lost(world: World) -> No
 
 
 @pytest.mark.parametrize("ordering", ["loose", "strict"])
-def test_a_lane_that_had_them_wait_for_a_retry_says_how_many_it_lost(world: World, ordering: str) -> None:
-    async def before(life: Life) -> None:
-        await life.subscribe("failing", delays=(3600,), ordering=ordering)
+def test_a_lane_that_had_them_wait_for_a_retry_says_how_many_it_lost(world: ScriptedWorld, ordering: str) -> None:
+    async def before(gateway: RunningGateway) -> None:
+        await gateway.subscribe("failing", delays=(3600,), ordering=ordering)
         world.endpoint("failing").answers(BROKEN)
-        await life.create("one")
-        await life.update("one", times=2)
+        await gateway.create("one")
+        await gateway.update("one", times=2)
         await asyncio.sleep(100)
-        await life.create(*RECENT)
+        await gateway.create(*RECENT)
         await asyncio.sleep(1)
 
-    async def after(life: Life) -> None:
+    async def after(gateway: RunningGateway) -> None:
         world.endpoint("failing").answers(Reply())
-        assert life.health("failing")["lost"] == 3
-        await life.until(lambda: len(world.endpoint("failing").sequences) == 2)
+        assert gateway.health("failing")["lost"] == 3
+        await gateway.until(lambda: len(world.endpoint("failing").sequences) == 2)
 
     world.run(before)
     assert prune_between(world).lost == {world.ids["failing"]: 3}
@@ -88,23 +89,23 @@ def test_a_lane_that_had_them_wait_for_a_retry_says_how_many_it_lost(world: Worl
     assert world.lane("failing").health["lost"] == 3
 
 
-def test_a_lane_that_had_them_on_their_way_says_how_many_it_lost(world: World) -> None:
+def test_a_lane_that_had_them_on_their_way_says_how_many_it_lost(world: ScriptedWorld) -> None:
     """It took them in, and a crash came before they were answered."""
 
-    def first_alone(call: RequestContext) -> Reply:
+    def first_alone(call: SentRequest) -> Reply:
         return Reply() if call.sequence == 1 else HANG
 
-    async def before(life: Life) -> None:
-        await life.subscribe("hanging")
+    async def before(gateway: RunningGateway) -> None:
+        await gateway.subscribe("hanging")
         world.endpoint("hanging").answer = first_alone
-        await life.create(*OLD)
+        await gateway.create(*OLD)
         await asyncio.sleep(2)
-        await life.create(*RECENT)
-        await life.until_recorded()
+        await gateway.create(*RECENT)
+        await gateway.until_recorded()
 
-    async def after(life: Life) -> None:
-        assert life.health("hanging")["lost"] == 2
-        await life.until(lambda: len(world.endpoint("hanging").sequences) == 3)
+    async def after(gateway: RunningGateway) -> None:
+        assert gateway.health("hanging")["lost"] == 2
+        await gateway.until(lambda: len(world.endpoint("hanging").sequences) == 3)
 
     world.crash(before)
     assert world.lane("hanging").open[:2] == [2, 3]

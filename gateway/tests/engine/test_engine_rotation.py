@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 from gateway.tests.acceptance.page import verify_signature
-from gateway.tests.engine.world import BROKEN, TENANT, Life, Reply, RequestContext, World
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
+from gateway.tests.world.network import BROKEN, Reply, SentRequest
 
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 
@@ -14,47 +15,47 @@ OLD, NEW = "not a secret", "the new secret"
 HOUR = 3600.0
 
 
-def rotate(world: World, secret: str = NEW, overlap_hours: int = 1) -> RotateSecret:
+def rotate(world: ScriptedWorld, secret: str = NEW, overlap_hours: int = 1) -> RotateSecret:
     return RotateSecret(
         tenant_id=TENANT, subscription_id=world.ids["a"], secret=secret, overlap_hours=overlap_hours
     )  # fmt: skip
 
 
-def promote(world: World) -> PromoteSecret:
+def promote(world: ScriptedWorld) -> PromoteSecret:
     return PromoteSecret(tenant_id=TENANT, subscription_id=world.ids["a"])
 
 
-def fits(call: RequestContext, secret: str) -> bool:
+def fits(call: SentRequest, secret: str) -> bool:
     return bool(verify_signature(call.body, call.headers, secret.encode()))
 
 
-def alternate_fits(call: RequestContext, secret: str) -> bool:
+def alternate_fits(call: SentRequest, secret: str) -> bool:
     alternate = call.headers.get("plexus-webhook-signature-alternate", "")
     return bool(verify_signature(call.body, {"plexus-webhook-signature": alternate}, secret.encode()))
 
 
-def in_overlap(call: RequestContext) -> bool:
+def in_overlap(call: SentRequest) -> bool:
     return fits(call, OLD) and alternate_fits(call, NEW) and call.headers["webhook-signature"].count("v1,") == 2
 
 
-def only(call: RequestContext, secret: str) -> bool:
+def only(call: SentRequest, secret: str) -> bool:
     alone = "plexus-webhook-signature-alternate" not in call.headers
     return fits(call, secret) and alone and call.headers["webhook-signature"].count("v1,") == 1
 
 
 @pytest.mark.parametrize("promoted", [True, False])
-def test_a_retry_is_signed_with_the_secrets_of_its_own_time(world: World, promoted: bool) -> None:
+def test_a_retry_is_signed_with_the_secrets_of_its_own_time(world: ScriptedWorld, promoted: bool) -> None:
     """The overlap ends while the delivery waits."""
 
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a", delays=(10, 7_200))
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(10, 7_200))
         world.endpoint("a").answers(BROKEN)
-        await life.create("x")
+        await gateway.create("x")
         await asyncio.sleep(1)
-        await life.submit(rotate(world))
+        await gateway.submit(rotate(world))
         await asyncio.sleep(60)
         if promoted:
-            await life.submit(promote(world))
+            await gateway.submit(promote(world))
         world.endpoint("a").answers(Reply())
         await asyncio.sleep(3 * HOUR)
         first, second, third = world.endpoint("a").calls
@@ -67,23 +68,23 @@ def test_a_retry_is_signed_with_the_secrets_of_its_own_time(world: World, promot
 
 
 @pytest.mark.parametrize("crash", [True, False])
-def test_a_restart_goes_on_with_the_rotation_and_ends_it_in_time(world: World, crash: bool) -> None:
-    async def begin(life: Life) -> None:
-        await life.subscribe("a")
-        await life.submit(rotate(world))
-        await life.create("x")
+def test_a_restart_goes_on_with_the_rotation_and_ends_it_in_time(world: ScriptedWorld, crash: bool) -> None:
+    async def begin(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.submit(rotate(world))
+        await gateway.create("x")
         await asyncio.sleep(1)
 
-    async def go_on(life: Life) -> None:
-        await life.create("y")
+    async def go_on(gateway: RunningGateway) -> None:
+        await gateway.create("y")
         await asyncio.sleep(1)
 
-    async def end(life: Life) -> None:
+    async def end(gateway: RunningGateway) -> None:
         await asyncio.sleep(HOUR)
-        await life.create("z")
+        await gateway.create("z")
         await asyncio.sleep(1)
-        await life.change("a", name="renamed")
-        await life.create("zz")
+        await gateway.change("a", name="renamed")
+        await gateway.create("zz")
         await asyncio.sleep(1)
 
     for scenario in (begin, go_on, end):
@@ -95,65 +96,65 @@ def test_a_restart_goes_on_with_the_rotation_and_ends_it_in_time(world: World, c
     assert only(calls[3], NEW)
 
 
-def test_a_paused_subscription_s_backlog_goes_out_with_the_secrets_of_the_resume(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.submit(rotate(world))
-        await life.change("a", status="paused")
-        await life.create("x", "y")
+def test_a_paused_subscription_s_backlog_goes_out_with_the_secrets_of_the_resume(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.submit(rotate(world))
+        await gateway.change("a", status="paused")
+        await gateway.create("x", "y")
         await asyncio.sleep(2 * HOUR)
-        await life.change("a", status="active")
+        await gateway.change("a", status="active")
         await asyncio.sleep(1)
         assert [only(call, NEW) for call in world.endpoint("a").calls] == [True, True]
 
     world.run(scenario)
 
 
-def test_other_changes_in_the_middle_leave_the_rotation_as_it_is(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.submit(rotate(world))
+def test_other_changes_in_the_middle_leave_the_rotation_as_it_is(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.submit(rotate(world))
         for change in (
             {"rateLimit": 5},
             {"ordering": "strict"},
             {"url": "https://a/elsewhere"},
             {"headers": {"k": "v"}},
         ):
-            await life.change("a", **change)
-            await life.create(str(change))
+            await gateway.change("a", **change)
+            await gateway.create(str(change))
             await asyncio.sleep(1)
         assert [in_overlap(call) for call in world.endpoint("a").calls] == [True] * 4
         await asyncio.sleep(HOUR)
-        await life.create("after")
+        await gateway.create("after")
         await asyncio.sleep(1)
         assert only(world.endpoint("a").calls[-1], NEW)
 
     world.run(scenario)
 
 
-def test_a_deletion_in_the_middle_ends_it(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
-        await life.submit(rotate(world))
-        await life.unsubscribe("a")
-        await life.create("x")
+def test_a_deletion_in_the_middle_ends_it(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.submit(rotate(world))
+        await gateway.unsubscribe("a")
+        await gateway.create("x")
         await asyncio.sleep(2 * HOUR)
         assert world.endpoint("a").calls == []
-        assert (await life.store.load()).subscriptions == ()
+        assert (await gateway.store.load()).subscriptions == ()
 
     world.run(scenario)
 
 
-def test_an_attempt_under_way_when_the_secret_changes_is_not_disturbed(world: World) -> None:
-    async def scenario(life: Life) -> None:
-        await life.subscribe("a")
+def test_an_attempt_under_way_when_the_secret_changes_is_not_disturbed(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
         world.endpoint("a").answers(Reply(after=2))
-        await life.create("x")
+        await gateway.create("x")
         await asyncio.sleep(1)
-        await life.submit(rotate(world, overlap_hours=0))
+        await gateway.submit(rotate(world, overlap_hours=0))
         await asyncio.sleep(5)
         (call,) = world.endpoint("a").calls
-        assert call.delivered
+        assert call.is_delivered
         assert only(call, OLD)
 
     world.run(scenario)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from gateway.tests.simulation.history import Again, Asked, Change, Secrets, Skipped, Subscriber, Told
+from gateway.tests.simulation.history import CallStatus, Change, ClientCall, Resend, Secrets, Skipped, Subscriber
 
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.overlay import Command, IdempotencyKey
@@ -31,8 +31,8 @@ from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.life import Life
-    from gateway.tests.simulation.world import World
+    from gateway.tests.simulation.process import SimulatedProcess
+    from gateway.tests.simulation.seeded_world import SeededWorld
 
 KEY_KEPT = 20 * 3600 * SECOND
 """For so long a call is repeated; a gateway forgets its key after 24 h."""
@@ -44,13 +44,13 @@ _ALL_DELAYS = ((10, 60, 300), (10, 60, 300), (10, 60, 300), (), (1, 2, 4, 8))
 class Clients:
     """All of a world's. They outlive the gateway's processes."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "SeededWorld") -> None:
         self.world = world
         self.random = world.random
         self.documents: dict[int, list[str]] = {tenant: [] for tenant in world.tenants}
         self.etags: dict[str, str] = {}
         self.subscribers: dict[str, Subscriber] = {}
-        self.open: dict[Asked, None] = {}
+        self.open: dict[ClientCall, None] = {}
         """To be repeated."""
         self.busy: set[str] = set()
         """Subscriptions whose owner waits for an answer: one change of each at a time."""
@@ -70,87 +70,87 @@ class Clients:
     def _maybe_key(self, tenant: int) -> IdempotencyKey | None:
         return self._key(tenant) if self.random.random() < 0.6 else None
 
-    async def ask(self, life: "Life", asked: Asked) -> None:
+    async def ask(self, process: "SimulatedProcess", call: ClientCall) -> None:
         world = self.world
-        asked.tries += 1
-        if asked.tries == 1:
-            asked.first_at, asked.first_wall = world.time.now, world.wall
-            world.asked(asked)
+        call.tries += 1
+        if call.tries == 1:
+            call.first_at, call.first_wall = world.time.now, world.wall.now
+            world.called(call)
         else:
-            world.trace("repeats", asked)
-        self.open.pop(asked, None)
-        life.waiting[asked] = None
+            world.trace("repeats", call)
+        self.open.pop(call, None)
+        process.waiting[call] = None
         error: Exception | None = None
         answer = None
         try:
-            async with asyncio.timeout(self._patience(asked)):
-                answer = await life.engine.submit(asked.command)
-            told = Told.DONE
+            async with asyncio.timeout(self._patience(call)):
+                answer = await process.engine.submit(call.command)
+            status = CallStatus.DONE
         except TimeoutError:
             self.world.counts["client gone"] += 1
-            told = Told.UNKNOWN
+            status = CallStatus.UNKNOWN
         except CallerError as refused:
-            told, error = Told.REFUSED, refused
+            status, error = CallStatus.REFUSED, refused
         except OutcomeUnknown as unknown:
-            told, error = Told.UNKNOWN, unknown
+            status, error = CallStatus.UNKNOWN, unknown
         except Unavailable as unavailable:
-            told, error = Told.NOTHING, unavailable
+            status, error = CallStatus.NOTHING, unavailable
         except Exception as defect:
-            told, error = Told.UNKNOWN, defect
-        if not life.is_dead:  # else nobody hears it
-            del life.waiting[asked]
-            self.hear(asked, told, answer, error)
+            status, error = CallStatus.UNKNOWN, defect
+        if not process.is_dead:  # else nobody hears it
+            del process.waiting[call]
+            self.hear(call, status, answer, error)
 
-    def _patience(self, asked: Asked) -> float | None:
+    def _patience(self, call: ClientCall) -> float | None:
         """Seconds that the client waits; None: as long as it takes."""
-        is_hasty = asked.subscription is None and self.random.random() < 0.03
+        is_hasty = call.subscription is None and self.random.random() < 0.03
         return self.random.uniform(0, 3 * self.world.plan.commit_seconds) if is_hasty else None
 
-    def lost(self, life: "Life") -> None:
+    def lost(self, process: "SimulatedProcess") -> None:
         """A process ended: its clients never hear the answers that they wait for."""
-        for asked in list(life.waiting):
-            self.hear(asked, Told.UNKNOWN, None, None)
-        life.waiting.clear()
+        for call in list(process.waiting):
+            self.hear(call, CallStatus.UNKNOWN, None, None)
+        process.waiting.clear()
 
-    def hear(self, asked: Asked, told: Told, answer: Any, error: Exception | None) -> None:
-        asked.answer, asked.error, asked.told = answer, error, told
-        if told is Told.UNKNOWN:
-            asked.may_have_happened = True
-        if told is Told.NOTHING and asked.may_have_happened:
-            asked.told = Told.UNKNOWN
-        asked.answered_at = self.world.time.now
-        is_owners = asked.subscription is not None
-        repeatable = asked.is_keyed and asked.kind != "reuse" and (is_owners or self.random.random() < 0.8)
-        fresh = self.world.wall - asked.first_wall < KEY_KEPT
-        if told in (Told.UNKNOWN, Told.NOTHING) and repeatable and (fresh or is_owners):
+    def hear(self, call: ClientCall, status: CallStatus, answer: Any, error: Exception | None) -> None:
+        call.answer, call.error, call.status = answer, error, status
+        if status is CallStatus.UNKNOWN:
+            call.may_have_happened = True
+        if status is CallStatus.NOTHING and call.may_have_happened:
+            call.status = CallStatus.UNKNOWN
+        call.answered_at = self.world.time.now
+        is_owners = call.subscription is not None
+        repeatable = call.is_keyed and call.kind != "reuse" and (is_owners or self.random.random() < 0.8)
+        fresh = self.world.wall.now - call.first_wall < KEY_KEPT
+        if status in (CallStatus.UNKNOWN, CallStatus.NOTHING) and repeatable and (fresh or is_owners):
             assert fresh, "an owner's call was left open for too long: the world must not leap so far"
-            self.open[asked] = None
+            self.open[call] = None
         else:
-            for settled in asked.on_settled:
-                settled(asked)
-        self.world.told(asked)
+            for settled in call.on_settled:
+                settled(call)
+        self.world.answered(call)
 
-    async def repeat_open(self, life: "Life") -> None:
-        for asked in list(self.open):
-            if self.world.wall - asked.first_wall < KEY_KEPT:
-                await self.ask(life, asked)
+    async def repeat_open(self, process: "SimulatedProcess") -> None:
+        for call in list(self.open):
+            if self.world.wall.now - call.first_wall < KEY_KEPT:
+                await self.ask(process, call)
             else:
-                del self.open[asked]
-                asked.told = Told.UNKNOWN if asked.may_have_happened else Told.NOTHING
-                for settled in asked.on_settled:
-                    settled(asked)
+                del self.open[call]
+                call.status = CallStatus.UNKNOWN if call.may_have_happened else CallStatus.NOTHING
+                for settled in call.on_settled:
+                    settled(call)
 
     # --- Documents ----------------------------------------------------------------------------------------------------
 
-    async def write(self, life: "Life") -> None:
+    async def write(self, process: "SimulatedProcess") -> None:
         """Change documents, now and then, as long as the process lives."""
         random, world = self.random, self.world
         while self.writes < world.plan.writes_most:
             burst = random.choice(world.plan.bursts)
-            await asyncio.gather(*(self.ask(life, self._change(life)) for _ in range(burst)))
+            await asyncio.gather(*(self.ask(process, self._change(process)) for _ in range(burst)))
             await asyncio.sleep(random.choice(world.plan.pauses))
 
-    def _change(self, life: "Life") -> Asked:
+    def _change(self, process: "SimulatedProcess") -> ClientCall:
         random = self.random
         self.writes += 1
         tenant = random.choice(self.world.tenants)
@@ -182,32 +182,32 @@ class Clients:
     def _marker(self) -> str:
         return f"t{self.writes}"
 
-    def _create(self, tenant: int) -> Asked:
+    def _create(self, tenant: int) -> ClientCall:
         document = self.uuid()
         command = CreateDocument(
             tenant_id=tenant, document_id=document, checked=self._fields(), source_app="simulation",
             idempotency=self._maybe_key(tenant),
         )  # fmt: skip
-        asked = Asked("create", command, self._marker())
-        asked.on_settled.append(lambda _: self.documents[tenant].append(document))
-        return asked
+        call = ClientCall("create", command, self._marker())
+        call.on_settled.append(lambda _: self.documents[tenant].append(document))
+        return call
 
-    def _patch(self, tenant: int, document: str) -> Asked:
+    def _patch(self, tenant: int, document: str) -> ClientCall:
         etag = self.etags.get(document)
         precondition = frozenset({etag}) if etag is not None and self.random.random() < 0.2 else None
         command = PatchDocument(
             tenant_id=tenant, document_id=document, checked={"title": self._marker()}, if_match=precondition,
             idempotency=self._maybe_key(tenant),
         )  # fmt: skip
-        return self._follow_etag(Asked("patch", command, self._marker()), document)
+        return self._follow_etag(ClientCall("patch", command, self._marker()), document)
 
-    def _patch_nothing(self, tenant: int, document: str) -> Asked:
+    def _patch_nothing(self, tenant: int, document: str) -> ClientCall:
         command = PatchDocument(
             tenant_id=tenant, document_id=document, checked={"type": "letter"}, idempotency=self._maybe_key(tenant)
         )
-        return self._follow_etag(Asked("patch nothing", command), document)
+        return self._follow_etag(ClientCall("patch nothing", command), document)
 
-    def _import(self, tenant: int, document: str) -> Asked:
+    def _import(self, tenant: int, document: str) -> ClientCall:
         if document not in self.documents[tenant]:
             self.documents[tenant].append(document)
         version = self.random.choice((None, self.writes, self.random.randrange(self.writes + 1)))
@@ -215,19 +215,19 @@ class Clients:
             tenant_id=tenant, document_id=document, checked={**self._fields(), **_ELSEWHERE}, source_version=version,
             idempotency=self._maybe_key(tenant),
         )  # fmt: skip
-        return self._follow_etag(Asked("import", command, self._marker()), document)
+        return self._follow_etag(ClientCall("import", command, self._marker()), document)
 
-    def _poison(self, tenant: int) -> Asked:
+    def _poison(self, tenant: int) -> ClientCall:
         """Something that the database itself refuses, and that no check had caught."""
         command = ImportDocument(
             tenant_id=tenant, document_id=self.uuid(), checked={**self._fields(), **_ELSEWHERE}, source_version=1 << 70
         )
-        return Asked("poison", command, self._marker())
+        return ClientCall("poison", command, self._marker())
 
-    def _use_again(self, tenant: int, document: str) -> Asked:
+    def _use_again(self, tenant: int, document: str) -> ClientCall:
         """Another change under a key that was used."""
-        recent = (asked for asked in self.world.calls[-30:] if asked.subscription is None and asked.tenant == tenant)
-        used = [asked for asked in recent if asked.is_keyed]
+        recent = (call for call in self.world.calls[-30:] if call.subscription is None and call.tenant == tenant)
+        used = [call for call in recent if call.is_keyed]
         if not used:
             return self._patch(tenant, document)
         earlier = self.random.choice(used)
@@ -236,25 +236,25 @@ class Clients:
         command = PatchDocument(
             tenant_id=tenant, document_id=document, checked={"title": self._marker()}, idempotency=key
         )
-        asked = Asked("reuse", command, self._marker())
-        asked.must_be_refused = earlier.told is Told.DONE and self.world.wall - earlier.first_wall < KEY_KEPT
-        return asked
+        call = ClientCall("reuse", command, self._marker())
+        call.must_be_refused = earlier.status is CallStatus.DONE and self.world.wall.now - earlier.first_wall < KEY_KEPT
+        return call
 
-    def _delete(self, tenant: int, document: str) -> Asked:
+    def _delete(self, tenant: int, document: str) -> ClientCall:
         command = DeleteDocument(tenant_id=tenant, document_id=document, idempotency=self._maybe_key(tenant))
-        return Asked("delete", command)
+        return ClientCall("delete", command)
 
-    def _follow_etag(self, asked: Asked, document: str) -> Asked:
-        def follow(settled: Asked) -> None:
+    def _follow_etag(self, call: ClientCall, document: str) -> ClientCall:
+        def follow(settled: ClientCall) -> None:
             if settled.answer is not None:
                 self.etags[document] = dict(settled.answer.headers)["etag"]
 
-        asked.on_settled.append(follow)
-        return asked
+        call.on_settled.append(follow)
+        return call
 
     # --- Subscriptions ------------------------------------------------------------------------------------------------
 
-    async def own(self, life: "Life") -> None:
+    async def own(self, process: "SimulatedProcess") -> None:
         """Change subscriptions, now and then."""
         random = self.random
         while True:
@@ -267,7 +267,7 @@ class Clients:
                  self._reorder, self._limit, self._move, self._redelay, self._cancel, self._try, self._remove],
                 [4, 2, 4, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0.3],
             )[0]  # fmt: skip
-            await act(life, subscriber)
+            await act(process, subscriber)
 
     def _idle_one(self) -> Subscriber | None:
         idle = [
@@ -277,7 +277,7 @@ class Clients:
         ]
         return self.random.choice(idle) if idle else None
 
-    async def subscribe(self, life: "Life", key: str, tenant: int, **given: Any) -> None:
+    async def subscribe(self, process: "SimulatedProcess", key: str, tenant: int, **given: Any) -> None:
         random = self.random
         given = {
             "eventTypes": random.choice((7, 7, 7, 7, 2, 3, 5)),
@@ -288,7 +288,7 @@ class Clients:
             **given,
         }
         world = self.world
-        last = world.last(life, tenant)
+        last = world.last(process, tenant)
         subscriber = Subscriber(key, tenant, self.uuid(), world.time.now, last, {**given, "path": "/1", "header": "1"})
         self.subscribers[key] = subscriber
         checked = {name: value for name, value in given.items() if name not in ("retryDelays", "secret")}
@@ -300,14 +300,14 @@ class Clients:
             retry_delays=given["retryDelays"],
             idempotency=self._key(tenant),
         )
-        asked = self._owned("subscribe", command, subscriber)
+        call = self._owned("subscribe", command, subscriber)
 
-        def learn(settled: Asked) -> None:
+        def learn(settled: ClientCall) -> None:
             assert settled.answer is not None
             subscriber.starts_after = msgspec.json.decode(settled.answer.body)["startsAfter"]
 
-        asked.on_settled.append(learn)
-        await self.ask(life, asked)
+        call.on_settled.append(learn)
+        await self.ask(process, call)
 
     def _secret(self) -> str:
         random = self.random
@@ -315,23 +315,23 @@ class Clients:
             (f"secret-{random.getrandbits(64):x}", "whsec_" + b64encode(random.randbytes(32)).decode())
         )
 
-    def _owned(self, kind: str, command: Command, subscriber: Subscriber, *changes: Change[Any]) -> Asked:
-        asked = Asked(f"{kind} {subscriber.key}", command, "", subscriber)
+    def _owned(self, kind: str, command: Command, subscriber: Subscriber, *changes: Change[Any]) -> ClientCall:
+        call = ClientCall(f"{kind} {subscriber.key}", command, "", subscriber)
         self.busy.add(subscriber.key)
 
-        def settle(_settled: Asked) -> None:
+        def settle(_settled: ClientCall) -> None:
             self.busy.discard(subscriber.key)
 
-        asked.on_settled.append(settle)
-        asked.on_settled += [partial(self._settle, change) for change in changes]
-        return asked
+        call.on_settled.append(settle)
+        call.on_settled += [partial(self._settle, change) for change in changes]
+        return call
 
-    def _settle(self, change: Change[Any], asked: Asked) -> None:
-        if asked.told is Told.DONE:
+    def _settle(self, change: Change[Any], call: ClientCall) -> None:
+        if call.status is CallStatus.DONE:
             change.done = self.world.time.now
         else:
-            assert asked.subscription is not None
-            asked.subscription.void(change)
+            assert call.subscription is not None
+            call.subscription.void(change)
 
     def _patch_of(self, subscriber: Subscriber, **checked: Any) -> PatchSubscription:
         return PatchSubscription(
@@ -339,85 +339,87 @@ class Clients:
             idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
 
-    async def _refilter(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _refilter(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         world, types = self.world, self.random.randrange(1, 8)
-        change = subscriber.filters.begin(types, world.last(life, subscriber.tenant))
-        asked = self._owned(f"filter {types} of", self._patch_of(subscriber, eventTypes=types), subscriber)
+        change = subscriber.filters.begin(types, world.last(process, subscriber.tenant))
+        call = self._owned(f"filter {types} of", self._patch_of(subscriber, eventTypes=types), subscriber)
 
-        def settle(settled: Asked) -> None:
-            if settled.told is Told.DONE:
-                change.done = world.last(world.life, subscriber.tenant)
+        def settle(settled: ClientCall) -> None:
+            if settled.status is CallStatus.DONE:
+                change.done = world.last(world.process, subscriber.tenant)
             else:
                 subscriber.void(change)
 
-        asked.on_settled.append(settle)
-        await self.ask(life, asked)
+        call.on_settled.append(settle)
+        await self.ask(process, call)
 
-    async def _pause(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _pause(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         change = subscriber.status.begin("paused", self.world.time.now)
         command = self._patch_of(subscriber, status="paused")
-        await self.ask(life, self._owned("pause", command, subscriber, change))
+        await self.ask(process, self._owned("pause", command, subscriber, change))
 
-    async def _resume(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _resume(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         world = self.world
         skips = subscriber.status.last == "paused" and self.random.random() < 0.25
         change = subscriber.status.begin("active", world.time.now)
         fields = {"status": "active", **({"skipBacklog": True} if skips else {})}
-        asked = self._owned(
+        call = self._owned(
             "skip and resume" if skips else "resume", self._patch_of(subscriber, **fields), subscriber, change
         )
         if skips:
-            last = world.last(life, subscriber.tenant)
+            last = world.last(process, subscriber.tenant)
             skip = Change(last, last, None)
             subscriber.skips.append(skip)
 
-            def settle(settled: Asked) -> None:
-                if settled.told is Told.DONE:
-                    skip.done = world.last(world.life, subscriber.tenant)
-                    flying = (d.sequence for d in world.deliveries.values() if d.subscriber is subscriber and d.flying)
-                    subscriber.skipped.append(Skipped(skip.value, world.time.now, set(flying)))
+            def settle(settled: ClientCall) -> None:
+                if settled.status is CallStatus.DONE:
+                    skip.done = world.last(world.process, subscriber.tenant)
+                    in_flight = (
+                        d.sequence for d in world.deliveries.values() if d.subscriber is subscriber and d.in_flight
+                    )
+                    subscriber.skipped.append(Skipped(skip.value, world.time.now, set(in_flight)))
                 else:
                     subscriber.void(skip)
 
-            asked.on_settled.append(settle)
-        await self.ask(life, asked)
+            call.on_settled.append(settle)
+        await self.ask(process, call)
 
-    async def resume_all(self, life: "Life") -> None:
+    async def resume_all(self, process: "SimulatedProcess") -> None:
         for subscriber in list(self.subscribers.values()):
-            found = life.engine.subscription(subscriber.tenant, subscriber.id)
+            found = process.engine.subscription(subscriber.tenant, subscriber.id)
             if found is not None and found.status != "active":
                 change = subscriber.status.begin("active", self.world.time.now)
                 command = self._patch_of(subscriber, status="active")
-                await self.ask(life, self._owned("resume", command, subscriber, change))
+                await self.ask(process, self._owned("resume", command, subscriber, change))
 
-    async def _reorder(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _reorder(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         ordering = "loose" if subscriber.ordering.last == "strict" else "strict"
         change = subscriber.ordering.begin(ordering, self.world.time.now)
         command = self._patch_of(subscriber, ordering=ordering)
-        await self.ask(life, self._owned(f"order {ordering}", command, subscriber, change))
+        await self.ask(process, self._owned(f"order {ordering}", command, subscriber, change))
 
-    async def _limit(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _limit(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         rate = self.random.choice((None, 2, 20))
         change = subscriber.rate_limit.begin(rate, self.world.time.now)
         command = self._patch_of(subscriber, rateLimit=rate)
-        await self.ask(life, self._owned(f"limit to {rate}", command, subscriber, change))
+        await self.ask(process, self._owned(f"limit to {rate}", command, subscriber, change))
 
-    async def _redelay(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _redelay(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         delays = self.random.choice(_ALL_DELAYS)
         change = subscriber.retry_delays.begin(delays, self.world.time.now)
         command = self._patch_of(subscriber, retryDelays=delays)
-        await self.ask(life, self._owned(f"delays {delays} for", command, subscriber, change))
+        await self.ask(process, self._owned(f"delays {delays} for", command, subscriber, change))
 
-    async def _move(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _move(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         number = str(int(subscriber.path.last[1:]) + 1)
         changes = (
             subscriber.path.begin(f"/{number}", self.world.time.now),
             subscriber.header.begin(number, self.world.time.now),
         )
         command = self._patch_of(subscriber, url=f"https://{subscriber.key}/{number}", headers={"x-version": number})
-        await self.ask(life, self._owned("move", command, subscriber, *changes))
+        await self.ask(process, self._owned("move", command, subscriber, *changes))
 
-    async def _rotate(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _rotate(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         made, hours = self._secret(), self.random.choice((0, 1, 1, 24))
         before = subscriber.secrets.last
         after = Secrets(made) if hours == 0 else Secrets(before.current, made)
@@ -426,36 +428,36 @@ class Clients:
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, secret=made, overlap_hours=hours,
             idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
-        asked = self._owned(f"rotate, {hours} h,", command, subscriber, change)
+        call = self._owned(f"rotate, {hours} h,", command, subscriber, change)
 
-        def learn(settled: Asked) -> None:
+        def learn(settled: ClientCall) -> None:
             if settled.answer is not None and hours:
                 ends = msgspec.json.decode(settled.answer.body)["rotationEndsAt"]
                 # The rotation before, if its time was over, has come to its end with this one.
                 current = before.next if before.next is not None else before.current
                 change.value = Secrets(current, made, parse_timestamp(ends))
 
-        asked.on_settled.append(learn)
-        await self.ask(life, asked)
+        call.on_settled.append(learn)
+        await self.ask(process, call)
 
-    async def _promote(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _promote(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         before = subscriber.secrets.last
         change = subscriber.secrets.begin(Secrets(before.next or before.current), self.world.time.now)
         command = PromoteSecret(
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, idempotency=self._key(subscriber.tenant)
         )
-        await self.ask(life, self._owned("promote", command, subscriber, change))
+        await self.ask(process, self._owned("promote", command, subscriber, change))
 
-    async def _remove(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _remove(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         change = subscriber.deleted.begin(value=True, mark=self.world.time.now)
         command = DeleteSubscription(
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, idempotency=self._key(subscriber.tenant)
         )
-        await self.ask(life, self._owned("delete", command, subscriber, change))
+        await self.ask(process, self._owned("delete", command, subscriber, change))
 
     # --- Again --------------------------------------------------------------------------------------------------------
 
-    async def _retry(self, life: "Life", subscriber: Subscriber) -> None:
+    async def _retry(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         entries = self.world.entries[subscriber.tenant]
         if not entries:
             return
@@ -464,30 +466,30 @@ class Clients:
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, sequence=entry.sequence, event_type=entry.type,
             event_document_id=entry.document_id, idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
-        await self._again(life, subscriber, f"retry #{entry.sequence} of", command, entry.sequence, entry.sequence)
+        await self._again(process, subscriber, f"retry #{entry.sequence} of", command, entry.sequence, entry.sequence)
 
-    async def _replay(self, life: "Life", subscriber: Subscriber) -> None:
-        found = life.engine.subscription(subscriber.tenant, subscriber.id)
+    async def _replay(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
+        found = process.engine.subscription(subscriber.tenant, subscriber.id)
         if found is None:
             return
-        head = life.engine.head(found)
+        head = process.engine.head(found)
         first = self.random.randrange(head + 1)
         last = min(head, first + self.random.choice((0, 5, 30, 1000)))
         what: What = self.random.choice(("failed", "all"))
-        count, capped = await life.store.count_replayable(found, first, last, what)
+        count, capped = await process.store.count_replayable(found, first, last, what)
         identity = self.uuid()
         command = StartReplay(
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, replay_id=identity, what=what, from_at=0,
-            to_at=self.world.wall, from_sequence=first, to_sequence=last, count=count, count_is_capped=capped,
+            to_at=self.world.wall.now, from_sequence=first, to_sequence=last, count=count, count_is_capped=capped,
             idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
         await self._again(
-            life, subscriber, f"replay {what} #{first} to {last} of", command, first, last, identity, what
+            process, subscriber, f"replay {what} #{first} to {last} of", command, first, last, identity, what
         )
 
     async def _again(
         self,
-        life: "Life",
+        process: "SimulatedProcess",
         subscriber: Subscriber,
         kind: str,
         command: Command,
@@ -496,35 +498,35 @@ class Clients:
         replay_id: str | None = None,
         what: str = "retry",
     ) -> None:
-        asked = self._owned(kind, command, subscriber)
+        call = self._owned(kind, command, subscriber)
         failed = frozenset(s for s in range(first, last + 1) if self.world.delivery(subscriber, s).is_given_up)
-        again = Again(first, last, self.world.time.now, replay_id, what, failed, asked)
-        subscriber.again.append(again)
+        resend = Resend(first, last, self.world.time.now, replay_id, what, failed, call)
+        subscriber.resends.append(resend)
 
-        def settle(settled: Asked) -> None:
-            if settled.told is not Told.DONE:
-                subscriber.again.remove(again)
+        def settle(settled: ClientCall) -> None:
+            if settled.status is not CallStatus.DONE:
+                subscriber.resends.remove(resend)
 
-        asked.on_settled.append(settle)
-        await self.ask(life, asked)
+        call.on_settled.append(settle)
+        await self.ask(process, call)
 
-    async def _cancel(self, life: "Life", subscriber: Subscriber) -> None:
-        replays = [again.replay_id for again in subscriber.again if again.replay_id is not None]
+    async def _cancel(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
+        replays = [resend.replay_id for resend in subscriber.resends if resend.replay_id is not None]
         if replays:
             command = CancelReplay(
                 tenant_id=subscriber.tenant, subscription_id=subscriber.id, replay_id=self.random.choice(replays),
                 idempotency=self._key(subscriber.tenant),
             )  # fmt: skip
-            await self.ask(life, self._owned("cancel a replay of", command, subscriber))
+            await self.ask(process, self._owned("cancel a replay of", command, subscriber))
 
-    async def _try(self, life: "Life", subscriber: Subscriber) -> None:
-        found = life.engine.subscription(subscriber.tenant, subscriber.id)
+    async def _try(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
+        found = process.engine.subscription(subscriber.tenant, subscriber.id)
         if found is not None:
-            event = sample.event(EventType.CREATED, subscriber.tenant, self.world.wall, self.random.getrandbits)
+            event = sample.event(EventType.CREATED, subscriber.tenant, self.world.wall.now, self.random.getrandbits)
             try:
-                await life.engine.test(found, event)
+                await process.engine.test(found, event)
             except TooMany:
                 self.world.trace("too many tests", subscriber)
 
 
-Act = Callable[["Life", Subscriber], Any]
+Act = Callable[["SimulatedProcess", Subscriber], Any]

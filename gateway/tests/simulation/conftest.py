@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway.tests.simulation.folder import Folder
+from gateway.tests.world.folder import Folder
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""What was seen from outside: what clients asked and were told, what receivers were sent, what reads said.
+"""What was seen from outside: what clients asked for and were told, what receivers were sent, what the log says.
 
-Everything here is public: a client or a receiver could have kept it. It says nothing of lanes, heads or rows. Where a
-client was not told when its change took place, all that it could have been is kept (`Timeline`).
+All of it is public: a client or a receiver could have written it down. It says nothing of lanes, heads or rows. Where a
+client was not told when its change took place, every value that may have held is kept (`Timeline`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
-from gateway.tests.simulation.network import Sent
+from gateway.tests.world.network import SentRequest
 
 from signalpost.commands.overlay import Answer, Command
 from signalpost.domain.delivery.outcome import Failure
@@ -18,11 +18,11 @@ from signalpost.domain.event import EventType
 V = TypeVar("V")
 
 
-# --- What clients asked -----------------------------------------------------------------------------------------------
+# --- What clients asked for -------------------------------------------------------------------------------------------
 
 
-class Told(Enum):
-    """How a call ended for its client."""
+class CallStatus(Enum):
+    """How a call ended, as far as its client knows."""
 
     WAITS = "waits for its answer"
     DONE = "answered 2xx"
@@ -31,12 +31,12 @@ class Told(Enum):
     UNKNOWN = "503 unknown, or no answer at all"
 
 
-class Asked:
-    """One request of a client, with all its repeats under the same key."""
+class ClientCall:
+    """A change that a client asks for, with all repeats of the call under the same key."""
 
     __slots__ = (
         "answer", "answered_at", "command", "error", "first_at", "first_wall", "is_keyed", "kind", "marker",
-        "may_have_happened", "must_be_refused", "on_settled", "subscription", "tenant", "told", "tries",
+        "may_have_happened", "must_be_refused", "on_settled", "status", "subscription", "tenant", "tries",
     )  # fmt: skip
 
     def __init__(self, kind: str, command: Command, marker: str = "", subscription: "Subscriber | None" = None) -> None:
@@ -45,15 +45,15 @@ class Asked:
         self.tenant = command.tenant_id
         self.is_keyed = command.idempotency is not None
         self.marker = marker
-        """What its event carries and no other one does."""
+        """The title that its event carries, and no other event does."""
         self.subscription = subscription
         self.first_at = 0.0
         self.first_wall = 0
         self.answered_at = float("inf")
-        """By when it has happened, if it did."""
-        self.told = Told.WAITS
+        """By when it has taken place if it did, in seconds of virtual time."""
+        self.status = CallStatus.WAITS
         self.may_have_happened = False
-        """One of its tries ended without a word on that."""
+        """Whether one of its tries ended without a word on that."""
         self.must_be_refused = False
         self.tries = 0
         self.answer: Answer | None = None
@@ -62,7 +62,7 @@ class Asked:
 
     @property
     def event_id(self) -> str | None:
-        """Of the event that the answer says it made."""
+        """The id of the event that it made, as its answer says."""
         if self.answer is None:
             return None
         return next((value for name, value in self.answer.headers if name == "signalpost-event"), None)
@@ -75,7 +75,7 @@ class Asked:
 
 
 class Change(Generic[V]):
-    """A value that holds from somewhere between two marks on: times, or sequences."""
+    """A value that holds from somewhere between two marks on. Marks are times or sequences."""
 
     __slots__ = ("begun", "done", "value")
 
@@ -83,10 +83,12 @@ class Change(Generic[V]):
         self.value = value
         self.begun = begun
         self.done = done
-        """None: it is not known to hold yet."""
+        """None as long as it is not known to hold."""
 
 
 class Timeline(Generic[V]):
+    """The values of something that changes, and when each of them may have held."""
+
     def __init__(self, value: V, mark: float) -> None:
         self.changes = [Change(value, mark, mark)]
 
@@ -96,7 +98,7 @@ class Timeline(Generic[V]):
         return change
 
     def at(self, mark: float) -> list[V]:
-        """All that may have held there."""
+        """All values that may have held at a mark."""
         values = []
         for change in reversed(self.changes):
             if change.begun <= mark:
@@ -121,29 +123,31 @@ class Timeline(Generic[V]):
 
 
 class Secrets(NamedTuple):
+    """The secrets of a subscription as its owner knows them."""
+
     current: str
     next: str | None = None
     promote_at: int | None = None
-    """Wall clock; None while the client has not been told."""
+    """When `next` becomes the only one, µs since the epoch; None while the owner has not been told."""
 
 
-class Again(NamedTuple):
-    """A person's retry, or a replay: what it covers, and when it was asked for."""
+class Resend(NamedTuple):
+    """A retry by hand or a replay: what it covers, and when somebody asked for it."""
 
     first: int
     last: int
     at: float
     replay_id: str | None
     what: str
-    """failed, all; of a retry: retry."""
+    """A replay takes "failed" or "all"; "retry" stands for a retry by hand."""
     failed: frozenset[int]
-    """Those of the range that had surely been given up."""
-    asked: Asked
+    """The sequences of the range that had surely been given up."""
+    call: ClientCall
 
 
 class Skipped(NamedTuple):
-    """A backlog that was skipped, for sure: what is in its first run up to a sequence is not sent after a time, but
-    what was under way then."""
+    """A backlog that surely was skipped. After that time nothing up to that sequence is sent in its first run, except
+    for what was under way."""
 
     up_to: int
     at: float
@@ -151,18 +155,18 @@ class Skipped(NamedTuple):
 
 
 class Subscriber:
-    """A subscription as the client who made it knows it. Its endpoint's host is its key."""
+    """A subscription as its owner knows it. The host of its endpoint is its key."""
 
     def __init__(self, key: str, tenant: int, identity: str, at: float, last: int, given: dict[str, Any]) -> None:
         self.key = key
         self.tenant = tenant
         self.id = identity
         self.starts_from = last
-        """It gets nothing up to here; more exactly, nothing up to `starts_after`, once that was told."""
+        """It surely gets nothing up to this sequence. Once the owner was told `starts_after`, that one is exact."""
         self.starts_after: int | None = None
         self.secrets = Timeline(Secrets(given["secret"]), at)
         self.filters = Timeline(int(given["eventTypes"]), -1)
-        """By sequence."""
+        """The bits of its event types; its marks are sequences."""
         self.status = Timeline(str(given.get("status", "active")), at)
         self.ordering = Timeline(str(given.get("ordering", "loose")), at)
         self.rate_limit: Timeline[int | None] = Timeline(given.get("rateLimit"), at)
@@ -171,12 +175,13 @@ class Subscriber:
         self.header = Timeline(str(given["header"]), at)
         self.deleted = Timeline(value=False, mark=at)
         self.skips: list[Change[int]] = []
-        """`skipBacklog`: the end of the log when it was asked for (`begun`, and `value`), and when it was answered."""
+        """Each `skipBacklog`, with the end of the log when the owner asked for it (`begun` and `value`), and when it
+        was answered (`done`)."""
         self.skipped: list[Skipped] = []
-        self.again: list[Again] = []
+        self.resends: list[Resend] = []
 
     def void(self, change: Change[Any]) -> None:
-        """It was refused."""
+        """Forget a change that was refused."""
         timelines: list[list[Change[Any]]] = [
             self.secrets.changes, self.filters.changes, self.status.changes, self.ordering.changes,
             self.rate_limit.changes, self.retry_delays.changes, self.path.changes, self.header.changes,
@@ -195,7 +200,7 @@ class Subscriber:
         return max(len(delays) for delays in self.retry_delays.ever()) + 1
 
     def wants(self, sequence: int, event_type: int) -> bool | None:
-        """Whether it asked for such an event when that was made; None where only the gateway can know."""
+        """Whether it asked for such an event when the event was made; None where only the gateway can know."""
         if sequence <= self.starts_from:
             return False
         known = {bool(mask & event_type) for mask in self.filters.at(sequence - 0.5)}
@@ -207,7 +212,7 @@ class Subscriber:
 
     @property
     def skipped_to(self) -> float:
-        """Up to here, events may have been given up on demand."""
+        """The sequence up to which events may have been given up on demand."""
         return max((float("inf") if skip.done is None else skip.done for skip in self.skips), default=0)
 
     def __repr__(self) -> str:
@@ -218,7 +223,7 @@ class Subscriber:
 
 
 class Entry(NamedTuple):
-    """An event as the log shows it."""
+    """An event, as the log shows it."""
 
     sequence: int
     at: int
@@ -251,25 +256,39 @@ title_of = msgspec.json.Decoder(_Body).decode
 
 
 class Delivery:
-    """All that was seen of one event on its way to one subscription, as its gateway knows it: after a crash, what it
-    did not record did not happen."""
+    """All that was seen of one event on its way to one subscription, as far as the current process may know of it:
+    what was not recorded before a crash has not happened for the next process."""
 
-    __slots__ = ("again", "ends", "failures", "flying", "sends", "sequence", "subscriber", "succeeded", "times_again")
+    __slots__ = (
+        "ends",
+        "extra",
+        "failures",
+        "in_flight",
+        "rerun_failures",
+        "reruns",
+        "sends",
+        "sequence",
+        "subscriber",
+        "succeeded",
+    )
 
     def __init__(self, subscriber: Subscriber, sequence: int) -> None:
         self.subscriber = subscriber
         self.sequence = sequence
-        self.sends: list[Sent] = []
-        self.flying: list[Sent] = []
+        self.sends: list[SentRequest] = []
+        self.in_flight: list[SentRequest] = []
         self.succeeded = False
         self.failures = {0}
-        """How many counted attempts of the first run may have failed."""
-        self.ends: dict[int, list[Sent]] = {}
-        """Failed attempts of the first run, by number."""
-        self.again: set[int] | None = None
-        """The same of the run that someone asked for, if one is under way."""
-        self.times_again = 0
+        """Each number of counted attempts of the first run that may have failed."""
+        self.ends: dict[int, list[SentRequest]] = {}
+        """The failed attempts of the first run, by number."""
+        self.rerun_failures: set[int] | None = None
+        """The same numbers for the run that somebody asked for; None while there is none."""
+        self.reruns = 0
         """How many such runs began."""
+        self.extra: set[SentRequest] = set()
+        """The requests that may be retries by hand of a delivery that waits for its own retry: a failure of one need
+        not count."""
 
     @property
     def may_be_given_up(self) -> bool:
@@ -281,56 +300,56 @@ class Delivery:
 
     @property
     def is_given_up(self) -> bool:
-        """Surely, and nothing of it is under way."""
+        """Whether it was surely given up, and nothing of it is under way."""
         most = self.subscriber.budget_most
-        return min(self.failures) >= most and not self.succeeded and self.again is None and not self.flying
+        return min(self.failures) >= most and not self.succeeded and self.rerun_failures is None and not self.in_flight
 
     def __repr__(self) -> str:
         return f"delivery of {self.sequence} to {self.subscriber}, counted {self.failures}, sent {self.sends}"
 
     def recall(self, recorded: Mapping[int, bool]) -> None:
-        """Know of the attempts that are recorded, by when they started, and whether they counted; and of no others."""
-        self.succeeded, self.failures, self.again, self.times_again = False, {0}, None, 0
+        """Know of the attempts that are recorded, and of no others. `recorded` says of each, by when it started,
+        whether it counted."""
+        self.succeeded, self.failures, self.rerun_failures, self.reruns = False, {0}, None, 0
         for sent in self.sends:
             counted = recorded.get(sent.wall)
             if counted is None:
                 continue
             self._note_begun(sent)
-            if sent.delivered:
-                self.succeeded, self.again = True, None
+            if sent.is_delivered:
+                self.succeeded, self.rerun_failures = True, None
             elif counted and sent.is_replay:
-                self.again = {sent.attempt}
+                self.rerun_failures = {sent.attempt}
             elif counted:
                 self.failures = {sent.attempt}
 
-    def note_sent(self, sent: Sent) -> None:
+    def note_sent(self, sent: SentRequest) -> None:
         self.sends.append(sent)
-        self.flying.append(sent)
+        self.in_flight.append(sent)
         self._note_begun(sent)
 
-    def _note_begun(self, sent: Sent) -> None:
+    def _note_begun(self, sent: SentRequest) -> None:
         if not sent.is_replay:
             self.failures = {sent.attempt - 1}
-        elif self.again is None or (sent.attempt == 1 and 0 not in self.again):
-            self.times_again += 1
-            self.again = {0}
+        elif self.rerun_failures is None or (sent.attempt == 1 and 0 not in self.rerun_failures):
+            self.reruns += 1
+            self.rerun_failures = {0}
         else:
-            self.again = {sent.attempt - 1}
+            self.rerun_failures = {sent.attempt - 1}
 
-    def note_ended(self, sent: Sent) -> None:
-        self.flying.remove(sent)
+    def note_ended(self, sent: SentRequest) -> None:
+        self.in_flight.remove(sent)
         assert sent.outcome is not None
         failure = sent.outcome.failure
         if failure is None:
             self.succeeded = True
-            self.again = None
+            self.rerun_failures = None
         elif failure is not Failure.INTERRUPTED:
             if sent.is_replay:
-                self.again = _counted(self.again or {0}, sent)
+                self.rerun_failures = self._counted(self.rerun_failures or {0}, sent)
             else:
-                self.failures = _counted(self.failures, sent)
+                self.failures = self._counted(self.failures, sent)
                 self.ends.setdefault(sent.attempt, []).append(sent)
 
-
-def _counted(failures: set[int], sent: Sent) -> set[int]:
-    return {count + 1 for count in failures} | (failures if sent.is_extra else set())
+    def _counted(self, failures: set[int], sent: SentRequest) -> set[int]:
+        return {count + 1 for count in failures} | (failures if sent in self.extra else set())

@@ -1,41 +1,43 @@
-"""What a world is like: drawn from its seed before anything happens in it."""
+"""What a world is like. Its plan is drawn from its seed, before anything happens in it."""
 
 from random import Random
 from typing import NamedTuple
 
-from gateway.tests.simulation.network import MOODS
+from gateway.tests.simulation.receivers import BEHAVIOURS
 
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
 
 SMALL = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, retries_loaded=3, replays_below=3)
-"""A lane that keeps next to nothing in memory, so that a small world meets what a large one does."""
+"""The bounds of a lane that keeps next to nothing in memory, so that a small world meets what a large one does."""
 
 
 class Plan(NamedTuple):
+    """The size of a world, and the habits of those in it."""
+
     tenants: int
     endpoints: tuple[str, ...]
-    """The first mood of each."""
+    """How each endpoint behaves at first; see `BEHAVIOURS`."""
     writes_most: int
     documents_most: int
     bursts: tuple[int, ...]
     pauses: tuple[float, ...]
-    """Seconds between what a client does."""
+    """The seconds between two things that a client does."""
     owners: int
     writers: int
-    lives: int
-    """Processes that something happens to; one more heals."""
+    processes: int
+    """How many processes something happens to, before the one in which all is well."""
     cache_bytes: int
     commit_seconds: float
-    """About what a commit takes."""
+    """About how long a commit takes."""
     bounds: Bounds
     limits: Limits
     facts: int
-    """Of 4 KB, in each document: a few fill the WAL."""
+    """How many additional facts of 4 KB each document has: a few fill the WAL."""
     days: int
-    """After which the retention takes events, and a subscription that only fails is disabled."""
-    offs: tuple[float, ...]
-    """Seconds between a process and the next."""
+    """After how many days the retention takes events, and a subscription that only fails is disabled."""
+    downtimes: tuple[float, ...]
+    """The seconds between a process and the next."""
 
 
 def draw(random: Random) -> Plan:
@@ -45,7 +47,7 @@ def draw(random: Random) -> Plan:
     elif shape < 0.3:
         endpoints = ("well",) * random.randrange(1, 4)
     else:
-        endpoints = tuple(random.choices(tuple(MOODS), k=random.randrange(1, 9)))
+        endpoints = tuple(random.choices(tuple(BEHAVIOURS), k=random.randrange(1, 9)))
     leaps = random.random() < 0.2
     return Plan(
         tenants=random.choice((1, 1, 1, 2, 3)),
@@ -56,12 +58,12 @@ def draw(random: Random) -> Plan:
         pauses=random.choice(((0.001, 0.02), (0.001, 0.02, 0.5), (0.02, 0.5, 12.0), (0.5, 12.0, 70.0))),
         owners=random.choice((0, 1, 1, 2, 3)),
         writers=random.choice((1, 2, 4)),
-        lives=random.choice((0, 1, 2, 3, 3, 4, 5)),
+        processes=random.choice((0, 1, 2, 3, 3, 4, 5)),
         cache_bytes=random.choice((1, 3_000, 20_000, 64_000_000)),
         commit_seconds=random.choice((0.0002, 0.002, 0.02)),
         bounds=random.choice((BOUNDS, SMALL)),
         limits=random.choice((DEFAULTS, DEFAULTS, Limits(process=32, tenant=16, endpoint=8), Limits(process=8))),
         facts=random.choice((0,) * 15 + (8,)),
         days=1 if leaps else 30,
-        offs=(1.0, 3_600.0, 40_000.0, 130_000.0) if leaps else (0.0, 0.0, 1.0, 50.0, 3_600.0),
+        downtimes=(1.0, 3_600.0, 40_000.0, 130_000.0) if leaps else (0.0, 0.0, 1.0, 50.0, 3_600.0),
     )

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
-from gateway.tests.simulation.folder import Folder
 from gateway.tests.simulation.runner import simulate
-from gateway.tests.simulation.world import Violation
+from gateway.tests.simulation.seeded_world import Violation
+from gateway.tests.world.folder import Folder
 from msgspec.structs import replace
 
 from signalpost.commands.overlay import Batch

@@ -1,19 +1,19 @@
-"""The power fails at every sync of a run of 500 events: `python -m gateway.tests.simulation.power_cuts`.
+"""Cuts the power at every sync of a run of 500 events: `python -m gateway.tests.simulation.power_cuts`.
 
-Each cut is a world of its own, the same up to there: what was not synced is lost, or half of it, in sectors. The next
-process takes up what is left, and every checker looks on until all is settled.
+Each cut has a run of its own, which is the same up to there. What was not synced is lost, or half of its sectors are.
+The next process goes on with what is left, and every checker looks on until everything is settled.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from gateway.tests.simulation.faults import HEALTHY
-from gateway.tests.simulation.folder import Folder
+from gateway.tests.simulation.crash_plan import HEALTHY
 from gateway.tests.simulation.plan import Plan
-from gateway.tests.simulation.runner import live
-from gateway.tests.simulation.story import Story
-from gateway.tests.simulation.world import World
+from gateway.tests.simulation.runner import run
+from gateway.tests.simulation.seeded_world import SeededWorld
+from gateway.tests.simulation.simulation import Simulation
+from gateway.tests.world.folder import Folder
 
 from signalpost.domain.delivery.lane import BOUNDS
 from signalpost.domain.delivery.slots import DEFAULTS
@@ -28,31 +28,31 @@ PLAN = Plan(
     pauses=(0.001, 0.02),
     owners=1,
     writers=3,
-    lives=1,
+    processes=1,
     cache_bytes=64_000_000,
     commit_seconds=0.002,
     bounds=BOUNDS,
     limits=DEFAULTS,
     facts=0,
     days=30,
-    offs=(0.0, 0.0),
+    downtimes=(0.0, 0.0),
 )
 SECONDS = 30.0
-"""How long the run goes on: all is written long before."""
+"""How long the run goes on where nothing goes wrong: all is written long before."""
 
 
-def cut(folder: Path, sync: int, kept: float) -> World:
-    """Live through the world whose power fails at that sync, with the share of what was unsynced that is left."""
-    doom = HEALTHY._replace(how="sync", after=sync, power_cut=kept)
-    world = World(SEED, given=PLAN)
-    live(Story(world, folder, [doom]))
+def cut(folder: Path, sync: int, kept: float) -> SeededWorld:
+    """Run the world whose power fails at that sync. `kept` is the share of the unsynced sectors that is left."""
+    crash_plan = HEALTHY._replace(how="sync", after=sync, power_cut=kept)
+    world = SeededWorld(SEED, given=PLAN)
+    run(Simulation(world, folder, [crash_plan]))
     return world
 
 
 def syncs(folder: Path) -> int:
-    """How many the run has where nothing happens."""
-    world = World(SEED, given=PLAN)
-    live(Story(world, folder, [HEALTHY._replace(how="seconds", after=SECONDS)]))
+    """How many syncs the run has where nothing goes wrong."""
+    world = SeededWorld(SEED, given=PLAN)
+    run(Simulation(world, folder, [HEALTHY._replace(how="seconds", after=SECONDS)]))
     events = sum(map(len, world.entries.values()))
     assert events >= 500, f"only {events} events"
     return world.syncs

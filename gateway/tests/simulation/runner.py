@@ -1,4 +1,4 @@
-"""Runs worlds, one after the other, and tells how it goes: `python -m gateway.tests.simulation.runner --help`."""
+"""Runs worlds one after the other, and shows how it goes: `python -m gateway.tests.simulation.runner --help`."""
 
 import argparse
 import sys
@@ -8,57 +8,57 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from gateway.tests.simulation.coverage import Coverage
-from gateway.tests.simulation.folder import Folder
 from gateway.tests.simulation.logs import watched
-from gateway.tests.simulation.story import Story
-from gateway.tests.simulation.world import TRACED, Violation, World
+from gateway.tests.simulation.seeded_world import TRACED, SeededWorld, Violation
+from gateway.tests.simulation.simulation import Simulation
+from gateway.tests.world.folder import Folder
 
-LOOKED_AT_EVERY = 25
-"""The coverage is told of one world in so many: to look makes it slow."""
-TELLS_EVERY = 5.0
-"""Seconds."""
-ALL = 10_000_000
+TRACED_EVERY = 25
+"""The lines of one world in so many are traced, which makes it slow."""
+SHOWN_EVERY = 5.0
+"""The seconds between two lines of progress."""
+ALL_STEPS = 10_000_000
 
 
 class Report:
-    """What some worlds came to."""
+    """Sums over the worlds that were run."""
 
     def __init__(self) -> None:
         self.seeds = 0
         self.attempts = 0
         self.faults: Counter[str] = Counter()
 
-    def add(self, world: World) -> None:
+    def add(self, world: SeededWorld) -> None:
         self.seeds += 1
         self.attempts += world.attempts
         self.faults += world.counts
 
 
-def simulate(seed: int, folder: Path, traced: int = TRACED) -> World:
-    """Live through one world. Raises Violation; its last `traced` steps are told with it."""
-    world = World(seed, traced)
-    live(Story(world, folder))
+def simulate(seed: int, folder: Path, traced: int = TRACED) -> SeededWorld:
+    """Run the world of a seed. Raises Violation, with the last `traced` steps of the world."""
+    world = SeededWorld(seed, traced)
+    run(Simulation(world, folder))
     return world
 
 
-def live(story: Story) -> None:
-    """Raises Violation, with what a person needs to find its cause."""
-    world = story.world
+def run(simulation: Simulation) -> None:
+    """Let everything happen in a world. Raises Violation, with what a person needs to find its cause."""
+    world = simulation.world
     try:
         with watched(world.logged):
-            story.run()
+            simulation.run()
     except BaseException as error:
         world.close()
         error.add_note(failure(world))
         raise
 
 
-def failure(world: World) -> str:
+def failure(world: SeededWorld) -> str:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     steps = "\n".join(world.last_steps())
     return (
         f"seed {world.seed}: {world.plan}\nthe last steps (seconds of virtual time):\n{steps}\n"
-        f"To live through it again (Python {version}, the same lock): make simulate SEED={world.seed} COUNT=1"
+        f"To run it again (Python {version}, the same lock): make simulate SEED={world.seed} COUNT=1"
     )
 
 
@@ -67,17 +67,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--count", type=int, default=200, help="how many seeds, one after the other")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
-    parser.add_argument("--trace", action="store_true", help="tell every step")
-    parser.add_argument("--coverage", action="store_true", help="tell which of the gateway's lines were not reached")
+    parser.add_argument("--trace", action="store_true", help="show every step")
+    parser.add_argument("--coverage", action="store_true", help="show which of the gateway's lines were not reached")
     options = parser.parse_args()
     report, coverage, began = Report(), Coverage(), time.monotonic()
     told = began
     with Folder() as folder:
         for seed in range(options.seed, options.seed + options.count):
-            looks = options.coverage or seed % LOOKED_AT_EVERY == 0
+            looks = options.coverage or seed % TRACED_EVERY == 0
             try:
                 with coverage.looking() if looks else nullcontext():
-                    world = simulate(seed, folder, ALL if options.trace else TRACED)
+                    world = simulate(seed, folder, ALL_STEPS if options.trace else TRACED)
             except Violation as violation:
                 print("\n".join(violation.__notes__))
                 print(f"VIOLATION in seed {seed}: {violation}")
@@ -86,7 +86,7 @@ def main() -> int:
             if options.trace:
                 print("\n".join(world.last_steps()))
             now = time.monotonic()
-            if now - told > TELLS_EVERY:
+            if now - told > SHOWN_EVERY:
                 told = now
                 print(line(report, now - began), flush=True)
             if now - began > options.minutes * 60:

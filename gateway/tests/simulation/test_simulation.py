@@ -8,11 +8,11 @@ from random import Random
 
 import apsw
 import pytest
-from gateway.tests.simulation.disk import VFS, Disk
-from gateway.tests.simulation.loop import VirtualLoop, VirtualTime
 from gateway.tests.simulation.planted import FAULTS, find
 from gateway.tests.simulation.runner import simulate
-from gateway.tests.simulation.world import Violation
+from gateway.tests.simulation.seeded_world import Violation
+from gateway.tests.world.disk import VFS, Disk
+from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
 from signalpost.store.sqlite.database import connect
 
@@ -40,10 +40,10 @@ def test_a_violation_tells_its_seed_the_last_steps_and_how_to_live_through_it_ag
     seed = find(early, folder).seeds
     with early.planted(), pytest.raises(Violation) as caught:
         simulate(seed, folder, traced=1_000_000)
-    told = "\n".join(caught.value.__notes__)
-    assert told.startswith(f"seed {seed}: Plan(")
-    assert told.endswith(f"make simulate SEED={seed} COUNT=1")
-    assert "process 1 starts" in told
+    status = "\n".join(caught.value.__notes__)
+    assert status.startswith(f"seed {seed}: Plan(")
+    assert status.endswith(f"make simulate SEED={seed} COUNT=1")
+    assert "process 1 starts" in status
 
 
 def test_a_power_cut_leaves_what_was_synced_and_a_crash_all_that_was_written(tmp_path: Path) -> None:

@@ -6,44 +6,44 @@ from typing import TYPE_CHECKING
 
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Change
-from gateway.tests.simulation.network import Sent
+from gateway.tests.world.network import SentRequest
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.life import Life
-    from gateway.tests.simulation.world import World
+    from gateway.tests.simulation.process import SimulatedProcess
+    from gateway.tests.simulation.seeded_world import SeededWorld
 
 FIRST = 4
 EARLY = 2e-6
 
 
 class Limits(Checker):
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "SeededWorld") -> None:
         super().__init__(world)
-        self._flying: dict[str, int] = {}
+        self._in_flight: dict[str, int] = {}
         self._successes: dict[str, int] = {}
         self._held: dict[str, tuple[float, float, str]] = {}
         """From when until when an answer asked that nothing more be sent, and at which URL."""
         self._starts: dict[str, tuple[Change[int | None], deque[float]]] = {}
         """Since a limit holds, the times of the last ones: as many as it allows in a second."""
 
-    def began(self, life: "Life") -> None:
-        self._flying.clear()
+    def started(self, process: "SimulatedProcess") -> None:
+        self._in_flight.clear()
         self._successes.clear()
         self._starts.clear()
         self._held.clear()
 
-    def sent(self, sent: Sent) -> None:
+    def sent(self, sent: SentRequest) -> None:
         if sent.is_test:
             return
-        flying = self._flying[sent.host] = self._flying.get(sent.host, 0) + 1
+        in_flight = self._in_flight[sent.host] = self._in_flight.get(sent.host, 0) + 1
         limits = self.world.plan.limits
         most = min(limits.endpoint, FIRST + self._successes.get(sent.host, 0))
-        if flying > most:
-            self.fail(f"{sent}: {flying} are under way there; {most} may be")
-        if sum(self._flying.values()) > limits.process:
+        if in_flight > most:
+            self.fail(f"{sent}: {in_flight} are under way there; {most} may be")
+        if sum(self._in_flight.values()) > limits.process:
             self.fail(f"{sent}: more than {limits.process} are under way")
         tenant = self.world.subscriber(sent.host).tenant
-        of_tenant = (n for host, n in self._flying.items() if self.world.subscriber(host).tenant == tenant)
+        of_tenant = (n for host, n in self._in_flight.items() if self.world.subscriber(host).tenant == tenant)
         if sum(of_tenant) > limits.tenant:
             self.fail(f"{sent}: more than {limits.tenant} of its tenant are under way")
         self._check_rate(sent)
@@ -51,7 +51,7 @@ class Limits(Checker):
         if since + self._late() < sent.at < until - EARLY and sent.path == path:
             self.fail(f"{sent}: an answer asked to wait until {until:.3f} (C16)")
 
-    def _check_rate(self, sent: Sent) -> None:
+    def _check_rate(self, sent: SentRequest) -> None:
         changes = self.world.subscriber(sent.host).rate_limit.changes
         limit, rate = changes[-1], changes[-1].value
         if limit.done is None or limit.done + self._late() > sent.at or rate is None:
@@ -66,12 +66,12 @@ class Limits(Checker):
 
     def _late(self) -> float:
         """Seconds between the decision to send and the sending, at most: where the event must be read first."""
-        doom = self.world.life.doom
-        return 4.0 if doom.stalls or doom.unreadable else 4 * self.world.plan.commit_seconds
+        crash_plan = self.world.process.crash_plan
+        return 4.0 if crash_plan.stalls or crash_plan.unreadable else 4 * self.world.plan.commit_seconds
 
-    def ended(self, sent: Sent) -> None:
+    def ended(self, sent: SentRequest) -> None:
         if not sent.is_test:
-            self._flying[sent.host] -= 1
+            self._in_flight[sent.host] -= 1
             held = self._held.get(sent.host)
             if sent.asked_for and (held is None or held[1] < sent.ended_at + sent.asked_for):
                 self._held[sent.host] = (sent.ended_at, sent.ended_at + sent.asked_for, sent.path)

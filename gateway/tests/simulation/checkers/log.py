@@ -5,22 +5,22 @@ import json
 from typing import TYPE_CHECKING
 
 from gateway.tests.simulation.checkers import Checker
-from gateway.tests.simulation.history import Entry, Told
+from gateway.tests.simulation.history import CallStatus, Entry
 
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.sqlite import reads
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.life import Life
+    from gateway.tests.simulation.process import SimulatedProcess
 
 
 class Log(Checker):
-    def began(self, life: "Life") -> None:
-        self._check_unchanged(life)
+    def started(self, process: "SimulatedProcess") -> None:
+        self._check_unchanged(process)
 
-    def finished(self, life: "Life") -> None:
-        self._check_unchanged(life)
+    def finished(self, process: "SimulatedProcess") -> None:
+        self._check_unchanged(process)
         for tenant in self.world.tenants:
             entries = self.world.entries[tenant]
             self._check_events(entries)
@@ -28,11 +28,11 @@ class Log(Checker):
             self._check_order(tenant)
             self._check_retention(tenant)
 
-    def _check_unchanged(self, life: "Life") -> None:
+    def _check_unchanged(self, process: "SimulatedProcess") -> None:
         for tenant in self.world.tenants:
             floor = self.world.floor[tenant]
             known = self.world.entries[tenant][floor - 1 :]
-            found = reads.events_after(life.connection, tenant, 0, 1_000_000, 1 << 40)
+            found = reads.events_after(process.connection, tenant, 0, 1_000_000, 1 << 40)
             for entry, event in zip(known, found, strict=False):
                 if (entry.sequence, entry.id, entry.body) != (event.sequence, event.id, event.body):
                     self.fail(f"{entry} was seen, and is now {event.sequence} {event.id}")
@@ -73,14 +73,14 @@ class Log(Checker):
 
     def _check_order(self, tenant: int) -> None:
         """Nothing that was answered before another thing was asked comes after it."""
-        by_id = {asked.event_id: asked for asked in self.world.calls if asked.told is Told.DONE}
+        by_id = {call.event_id: call for call in self.world.calls if call.status is CallStatus.DONE}
         latest, after = 0.0, None
         for entry in self.world.entries[tenant]:
-            asked = by_id.get(entry.id)
-            if asked is None:
+            call = by_id.get(entry.id)
+            if call is None:
                 continue
-            if asked.answered_at < latest:
+            if call.answered_at < latest:
                 self.fail(f"{entry} was answered before {after} was asked for, and comes after it")
                 return
-            if asked.first_at > latest:
-                latest, after = asked.first_at, entry
+            if call.first_at > latest:
+                latest, after = call.first_at, entry

@@ -5,27 +5,27 @@ from typing import TYPE_CHECKING
 
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Entry, Subscriber
-from gateway.tests.simulation.network import Sent
+from gateway.tests.world.network import SentRequest
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.life import Life
-    from gateway.tests.simulation.world import World
+    from gateway.tests.simulation.process import SimulatedProcess
+    from gateway.tests.simulation.seeded_world import SeededWorld
 
 
 class Order(Checker):
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "SeededWorld") -> None:
         super().__init__(world)
-        self._flying: dict[tuple[str, str], Sent] = {}
+        self._in_flight: dict[tuple[str, str], SentRequest] = {}
         self._settled: dict[tuple[str, str], int] = {}
         """Up to there, all of a document were seen to be settled."""
         self._sent: dict[tuple[str, str], int] = {}
         """Up to there, all of a document were seen to be sent."""
 
-    def began(self, life: "Life") -> None:
-        self._flying = {key: sent for key, sent in self._flying.items() if self.world.is_alive(sent.life)}
+    def started(self, process: "SimulatedProcess") -> None:
+        self._in_flight = {key: sent for key, sent in self._in_flight.items() if self.world.owns_lanes(sent.process)}
         self._settled.clear()
 
-    def sent(self, sent: Sent) -> None:
+    def sent(self, sent: SentRequest) -> None:
         if sent.is_test:
             return
         subscriber = self.world.subscriber(sent.host)
@@ -33,10 +33,10 @@ class Order(Checker):
         if entry is None:
             return
         key = (sent.host, entry.document_id)
-        other = self._flying.get(key)
-        if other is not None and other.life == sent.life:
+        other = self._in_flight.get(key)
+        if other is not None and other.process == sent.process:
             self.fail(f"{sent}: another one of its document is in flight: {other}")
-        self._flying[key] = sent
+        self._in_flight[key] = sent
         if sent.is_replay:
             return
         strict = subscriber.ordering.surely("strict", sent.at)
@@ -59,9 +59,9 @@ class Order(Checker):
             if first < each.sequence < entry.sequence and subscriber.wants(each.sequence, each.type)
         ]
 
-    def ended(self, sent: Sent) -> None:
+    def ended(self, sent: SentRequest) -> None:
         if not sent.is_test:
             subscriber = self.world.subscriber(sent.host)
             entry = self.world.entries[subscriber.tenant][sent.sequence - 1]
-            if self._flying.get((sent.host, entry.document_id)) is sent:
-                del self._flying[sent.host, entry.document_id]
+            if self._in_flight.get((sent.host, entry.document_id)) is sent:
+                del self._in_flight[sent.host, entry.document_id]

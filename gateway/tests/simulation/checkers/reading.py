@@ -9,21 +9,21 @@ from signalpost.domain.event import EventType
 from signalpost.store.deliveries import DeliveryFilter
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.life import Life
+    from gateway.tests.simulation.process import SimulatedProcess
 
 _DOCUMENT = b'"data":{"document":'
 
 
 class Reading(Checker):
-    async def read(self, life: "Life") -> None:
+    async def read(self, process: "SimulatedProcess") -> None:
         for (tenant, document), entries in self.world.documents.items():
-            await self._check_document(life, tenant, document, entries[-1])
+            await self._check_document(process, tenant, document, entries[-1])
         for subscriber in self.world.clients.subscribers.values():
             if not any(subscriber.deleted.ever()):
-                await self._check_deliveries(life, subscriber)
+                await self._check_deliveries(process, subscriber)
 
-    async def _check_document(self, life: "Life", tenant: int, document: str, last: Entry) -> None:
-        row = await life.store.documents.get(tenant, document)
+    async def _check_document(self, process: "SimulatedProcess", tenant: int, document: str, last: Entry) -> None:
+        row = await process.store.documents.get(tenant, document)
         if row is None:
             self.fail(f"the document of {last} is gone")
         elif (row.deleted_at is not None) != (last.type == EventType.DELETED):
@@ -31,17 +31,17 @@ class Reading(Checker):
         elif row.deleted_at is None and row.body != last.body[last.body.index(_DOCUMENT) + len(_DOCUMENT) : -2]:
             self.fail(f"{last} is its last event, and the document is {row.body!r}")
 
-    async def _check_deliveries(self, life: "Life", subscriber: Subscriber) -> None:
-        found = life.engine.subscription(subscriber.tenant, subscriber.id)
+    async def _check_deliveries(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
+        found = process.engine.subscription(subscriber.tenant, subscriber.id)
         assert found is not None
         listed: dict[int, str] = {}
         below = None
         while True:
-            page = await life.store.deliveries.page(subscriber.tenant, [found], DeliveryFilter(), below, 250)
+            page = await process.store.deliveries.page(subscriber.tenant, [found], DeliveryFilter(), below, 250)
             listed |= {view.entry.sequence: view.status for view in page.data}
             if (below := page.next) is None:
                 break
-        self.world.read_log(life, subscriber.tenant)  # the retention may have gone on meanwhile
+        self.world.read_log(process, subscriber.tenant)  # the retention may have gone on meanwhile
         for entry in self.world.entries[subscriber.tenant][self.world.floor[subscriber.tenant] - 1 :]:
             self._check_delivery(subscriber, entry, listed.get(entry.sequence))
 
@@ -56,6 +56,6 @@ class Reading(Checker):
             self.fail(f"{delivery} is listed as {status}")
         if status == "delivered" and not delivery.succeeded:
             self.fail(f"{delivery} is listed as delivered")
-        was_asked_again = any(again.first <= entry.sequence <= again.last for again in subscriber.again)
+        was_asked_again = any(resend.first <= entry.sequence <= resend.last for resend in subscriber.resends)
         if status == "failed" and delivery.succeeded and not was_asked_again:
             self.fail(f"{delivery} is listed as failed")

@@ -4,14 +4,14 @@ C18)."""
 
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Subscriber
-from gateway.tests.simulation.network import Sent
+from gateway.tests.world.network import SentRequest
 
 LATE = 5.0
 """Seconds from the decision to send to the sending, at most: where an event must be read, from a slow disk."""
 
 
 class Selection(Checker):
-    def sent(self, sent: Sent) -> None:
+    def sent(self, sent: SentRequest) -> None:
         world = self.world
         subscriber = world.subscriber(sent.host)
         self._check_state(subscriber, sent)
@@ -27,7 +27,7 @@ class Selection(Checker):
         if subscriber.wants(sent.sequence, entry.type) is False:
             self.fail(f"{sent}: it did not ask for {entry}")
 
-    def _check_skipped(self, subscriber: Subscriber, sent: Sent) -> None:
+    def _check_skipped(self, subscriber: Subscriber, sent: SentRequest) -> None:
         for skipped in subscriber.skipped:
             if sent.is_replay or sent.sequence > skipped.up_to or sent.sequence in skipped.spared:
                 continue
@@ -35,7 +35,7 @@ class Selection(Checker):
                 self.fail(f"{sent}: the backlog up to {skipped.up_to} was skipped at {skipped.at:.3f}")
             skipped.spared.add(sent.sequence)
 
-    def _check_state(self, subscriber: Subscriber, sent: Sent) -> None:
+    def _check_state(self, subscriber: Subscriber, sent: SentRequest) -> None:
         if subscriber.deleted.surely(value=True, mark=sent.at):
             self.fail(f"{sent}: it was deleted")
         if subscriber.status.surely("paused", sent.at) and not sent.is_test:

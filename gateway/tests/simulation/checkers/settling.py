@@ -1,5 +1,5 @@
-"""Once all is well, everything that was asked for is delivered or given up (`World` waits for that, so long and no
-longer), and nobody lost anything."""
+"""Once all is well, everything that was asked for is delivered or given up, and nobody lost anything. `Simulation`
+waits for the first, and fails where it takes too long."""
 
 from typing import TYPE_CHECKING
 
@@ -7,13 +7,13 @@ from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Subscriber
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.life import Life
+    from gateway.tests.simulation.process import SimulatedProcess
 
 
 class Settling(Checker):
-    def finished(self, life: "Life") -> None:
+    def finished(self, process: "SimulatedProcess") -> None:
         for subscriber in self.world.clients.subscribers.values():
-            found = life.engine.subscription(subscriber.tenant, subscriber.id)
+            found = process.engine.subscription(subscriber.tenant, subscriber.id)
             if any(subscriber.deleted.ever()):
                 if subscriber.deleted.last and found is not None:
                     self.fail(f"{subscriber} was deleted, and is there")
@@ -21,7 +21,7 @@ class Settling(Checker):
             if found is None:
                 self.fail(f"{subscriber} is gone")
                 continue
-            health = life.engine.health(found)
+            health = process.engine.health(found)
             # What was still unread counts as lost whether it was asked for or not: nobody looked any more.
             may_have_lost = self.world.floor[subscriber.tenant] > 1
             if (health["lost"] and not may_have_lost) or (self._lost(subscriber) and not health["lost"]):

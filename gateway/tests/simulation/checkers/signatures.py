@@ -5,13 +5,13 @@ from base64 import b64decode, b64encode
 
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Secrets
-from gateway.tests.simulation.network import Sent
+from gateway.tests.world.network import SentRequest
 
 from signalpost.domain.timestamps import SECOND
 
 
 class Signatures(Checker):
-    def sent(self, sent: Sent) -> None:
+    def sent(self, sent: SentRequest) -> None:
         if int(sent.headers["webhook-timestamp"]) != sent.wall // SECOND:
             self.fail(f"{sent} says another time than its own")
         known = self.world.subscriber(sent.host).secrets.at(sent.at)
@@ -30,7 +30,7 @@ class Signatures(Checker):
         return [both, over] if self.world.wall_reached >= secrets.promote_at else [both]
 
 
-def _is_signed(sent: Sent, secrets: Secrets) -> bool:
+def _is_signed(sent: SentRequest, secrets: Secrets) -> bool:
     headers = sent.headers
     page, standard = _page(secrets.current, sent), _standard(secrets.current, sent)
     if secrets.next is None:
@@ -46,11 +46,11 @@ def _is_signed(sent: Sent, secrets: Secrets) -> bool:
     )
 
 
-def _page(secret: str, sent: Sent) -> str:
+def _page(secret: str, sent: SentRequest) -> str:
     return hmac.digest(secret.encode(), sent.body, "sha512").hex()
 
 
-def _standard(secret: str, sent: Sent) -> str:
+def _standard(secret: str, sent: SentRequest) -> str:
     key = b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
     signed = f"{sent.event_id}.{sent.headers['webhook-timestamp']}.".encode() + sent.body
     return f"v1,{b64encode(hmac.digest(key, signed, 'sha256')).decode()}"

@@ -4,15 +4,16 @@ turn at once, and one that answers well and at once gets its events at once, wha
 from typing import TYPE_CHECKING
 
 from gateway.tests.simulation.checkers import Checker
-from gateway.tests.simulation.history import Asked, Subscriber
-from gateway.tests.simulation.network import Sent, well
+from gateway.tests.simulation.history import ClientCall, Subscriber
 from gateway.tests.simulation.plan import SMALL
+from gateway.tests.simulation.receivers import well
+from gateway.tests.world.network import SentRequest
 
 from signalpost.domain.delivery.outcome import Failure
 
 if TYPE_CHECKING:
-    from gateway.tests.simulation.life import Life
-    from gateway.tests.simulation.world import World
+    from gateway.tests.simulation.process import SimulatedProcess
+    from gateway.tests.simulation.seeded_world import SeededWorld
 
 MAX_IDLE = 2.0
 """Seconds that an endpoint may be idle while there is something for it: what reading and recording take, and more."""
@@ -29,7 +30,7 @@ class _Endpoint:
         self.quiet_since = at
         """Since then nothing was changed that could hold it back."""
         self.idle_since = at
-        self.flying = 0
+        self.in_flight = 0
         self.failures = 0
         """In a row."""
         self.failures_most = 0
@@ -38,7 +39,7 @@ class _Endpoint:
 
 
 class Waiting(Checker):
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "SeededWorld") -> None:
         super().__init__(world)
         self._endpoints: dict[str, _Endpoint] = {}
 
@@ -48,19 +49,19 @@ class Waiting(Checker):
             found = self._endpoints[host] = _Endpoint(self.world.time.now)
         return found
 
-    def began(self, life: "Life") -> None:
+    def started(self, process: "SimulatedProcess") -> None:
         now = self.world.time.now
         for endpoint in self._endpoints.values():
             endpoint.quiet_since = endpoint.idle_since = now
-            endpoint.flying = 0
+            endpoint.in_flight = 0
             # The success that ended them may not have been recorded.
             endpoint.failures = endpoint.failures_most
 
-    def told(self, asked: Asked) -> None:
-        if asked.subscription is not None:
-            self._of(asked.subscription.key).quiet_since = self.world.time.now
+    def answered(self, call: ClientCall) -> None:
+        if call.subscription is not None:
+            self._of(call.subscription.key).quiet_since = self.world.time.now
 
-    def sent(self, sent: Sent) -> None:
+    def sent(self, sent: SentRequest) -> None:
         if sent.is_test:
             return
         endpoint = self._of(sent.host)
@@ -68,14 +69,14 @@ class Waiting(Checker):
             ready = self._ready_at(self.world.subscriber(sent.host), sent)
             since = max(ready, endpoint.quiet_since, endpoint.held_until)
             idle, shares = sent.at - max(since, endpoint.idle_since), self._shares_slots()
-            if endpoint.flying == 0 and idle > MAX_IDLE + shares:
+            if endpoint.in_flight == 0 and idle > MAX_IDLE + shares:
                 self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint idle since {endpoint.idle_since:.3f}")
             receiver = self.world.receiver(sent.host)
             waited = sent.at - max(since, receiver.since)
             most = self._well_most(sent) + shares
-            if receiver.mood is well and waited > most and waited > most + self._refills(sent.host, since):
+            if receiver.behaviour is well and waited > most and waited > most + self._refills(sent.host, since):
                 self.fail(f"{sent}: it was ready at {ready:.3f}, and the endpoint is well")
-        endpoint.flying += 1
+        endpoint.in_flight += 1
 
     def _shares_slots(self) -> float:
         """Seconds until those that take long have let everybody have his turn: half of the slots are theirs."""
@@ -83,21 +84,21 @@ class Waiting(Checker):
         rounds = 4 * len(self.world.receivers) / (min(limits.process, limits.tenant) / 2)
         return 0.0 if rounds < 1 else 6.0 * rounds
 
-    def _is_free(self, sent: Sent, endpoint: _Endpoint) -> bool:
+    def _is_free(self, sent: SentRequest, endpoint: _Endpoint) -> bool:
         """Whether nothing that may take its time holds the endpoint back."""
-        subscriber, doom = self.world.subscriber(sent.host), self.world.life.doom
+        subscriber, crash_plan = self.world.subscriber(sent.host), self.world.process.crash_plan
         if self.world.clock_lag and self.world.plan.bounds is SMALL:
             return False  # a few retries that are an hour late hold up a lane that keeps few
         return (
             endpoint.failures < BREAKER_FROM
-            and doom.stalls == 0
-            and doom.full is None
-            and doom.unreadable is None
+            and crash_plan.stalls == 0
+            and crash_plan.full is None
+            and crash_plan.unreadable is None
             and subscriber.rate_limit.at(sent.at) == [None]
             and subscriber.ordering.at(sent.at) == ["loose"]
         )
 
-    def _ready_at(self, subscriber: Subscriber, sent: Sent) -> float:
+    def _ready_at(self, subscriber: Subscriber, sent: SentRequest) -> float:
         """By when it could have been sent, as far as it alone is concerned."""
         if sent.attempt > 1:
             delays = max((max(each, default=300) for each in subscriber.retry_delays.ever()), default=300)
@@ -109,7 +110,7 @@ class Waiting(Checker):
         seen = self.world.seen_at[subscriber.tenant]
         return seen[sent.sequence - 1] if sent.sequence <= len(seen) else sent.at
 
-    def _well_most(self, sent: Sent) -> float:
+    def _well_most(self, sent: SentRequest) -> float:
         """A document's events go one after the other."""
         tenant = self.world.subscriber(sent.host).tenant
         entry = self.world.entries[tenant][sent.sequence - 1]
@@ -124,14 +125,14 @@ class Waiting(Checker):
         retried = sum(any(sent.attempt > 1 and sent.at >= since for sent in each) for each in sends)
         return MAX_REFILL * retried / SMALL.retries_loaded
 
-    def ended(self, sent: Sent) -> None:
+    def ended(self, sent: SentRequest) -> None:
         if sent.is_test:
             return
         endpoint = self._of(sent.host)
-        endpoint.flying -= 1
+        endpoint.in_flight -= 1
         endpoint.idle_since = sent.ended_at
         assert sent.outcome is not None
-        if sent.delivered:
+        if sent.is_delivered:
             if endpoint.failures >= BREAKER_FROM:
                 endpoint.quiet_since = sent.ended_at
             endpoint.failures = 0

@@ -1,7 +1,8 @@
-"""A world: processes with the gateway's real engine and store (`life.py`), which live on one disk one after the other,
-between clients and receivers, and what was seen of them. Checkers look on throughout.
+"""A world that follows from its seed: clients, receivers, processes of the gateway, and what was seen of them.
 
-Everything that happens in it follows from its seed. What it lives through, and how it ends, is its story (`story.py`).
+`plan.py` says what it is like, `crash_plan.py` how each of its processes ends, and `simulation.py` lets it happen.
+The world is told of every call of a client and of every request to a receiver. It keeps what was seen
+(`history.py`) and passes it on to the checkers, the first of whose complaints ends the run.
 """
 
 from collections import Counter, deque
@@ -13,76 +14,76 @@ from gateway.tests.simulation import plan
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.checkers.all import CHECKERS
 from gateway.tests.simulation.clients import Clients
-from gateway.tests.simulation.history import Asked, Delivery, Entry, Subscriber, title_of
-from gateway.tests.simulation.life import Life
-from gateway.tests.simulation.loop import VirtualTime
-from gateway.tests.simulation.network import MOODS, Receiver, Sent
+from gateway.tests.simulation.history import ClientCall, Delivery, Entry, Subscriber, title_of
 from gateway.tests.simulation.plan import Plan
+from gateway.tests.simulation.process import SimulatedProcess
+from gateway.tests.simulation.receivers import BEHAVIOURS, Receiver
+from gateway.tests.world.network import SentRequest
+from gateway.tests.world.world import World
 
 from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite import reads
 from signalpost.store.sqlite.codec import pack_uuid
 
-BEGINNING = 1_760_000_000 * SECOND
-"""The wall clock when a world's time is 0."""
 TRACED = 60
+"""How many of a world's last steps are shown with a violation."""
 
 
 class Violation(Exception):
-    """Something happened that must not."""
+    """Something happened that must not happen."""
 
 
-class World:
+class SeededWorld(World[SimulatedProcess]):
+    """All that happens in a run, and all that was seen of it."""
+
     def __init__(self, seed: int, traced: int = TRACED, given: Plan | None = None) -> None:
-        """`given` takes the place of a plan that is drawn."""
+        """`given` takes the place of a plan that is drawn. `traced` steps are kept."""
+        super().__init__(Random(seed))
         self.seed = seed
-        self.random = Random(seed)
         self.plan = given or plan.draw(self.random)
-        self.time = VirtualTime(1_000.0)
-        self.wall_step = 0
-        """µs by which the wall clock was set."""
-        self.wall_most = 0
-        """What it showed before it was set last, or when the last process began, at most."""
+        self._wall_reached = 0
+        """The latest that the wall clock showed when it was set, or when a process started."""
         self.counts: Counter[str] = Counter()
-        """Faults by kind."""
+        """How often each kind of fault happened."""
         self.attempts = 0
         self.tenants = list(range(1, self.plan.tenants + 1))
         self.entries: dict[int, list[Entry]] = {tenant: [] for tenant in self.tenants}
-        """Of each tenant's log, all that was seen by now."""
+        """The events of each tenant's log that were seen by now."""
         self.floor = dict.fromkeys(self.tenants, 1)
         """The lowest sequence of each log that is kept."""
         self.seen_at: dict[int, list[float]] = {tenant: [] for tenant in self.tenants}
-        """When each of these was seen first."""
+        """When each of these events was seen first."""
         self.documents: dict[tuple[int, str], list[Entry]] = {}
-        """The same by document."""
+        """The same events by tenant and document."""
         self.receivers: dict[str, Receiver] = {}
         self.deliveries: dict[tuple[str, int], Delivery] = {}
         self.clients = Clients(self)
-        self.calls: list[Asked] = []
+        self.calls: list[ClientCall] = []
         self.clock_slack = 0
-        """µs by which the wall clock was set forward, in all: a retry may be as much too early for a process that was
-        not there."""
+        """By how much the wall clock was set forward in all, µs. A process that starts later may make a retry too early
+        by as much."""
         self.clock_lag = 0
-        """Seconds by which it was set back, in all: a retry may be as much late."""
-        self.unrecorded: list[tuple[Delivery, Sent]] = []
-        """What the last process sent and the next one does not know of."""
-        self.life: Life
-        self.alive: list[Life] = []
+        """By how much it was set back in all, seconds: a retry may be late by as much."""
+        self.unrecorded: list[tuple[Delivery, SentRequest]] = []
+        """The requests of earlier processes that the current one knows nothing of."""
+        self.process: SimulatedProcess
+        """The process that started last: it owns the lanes."""
         self.syncs = 0
-        """Of the last process that was not the healing one."""
-        self.buries = False
-        """What still happens in a process that ended is nothing."""
+        """How many syncs the last process made that something went wrong with."""
+        self._is_killing = False
+        """Whether a process is being killed: what it still logs then has not happened."""
         self._ended: dict[int, tuple[float, bool]] = {}
         """When each process ended, and whether its disk had trouble."""
         self._trace: deque[tuple[float, str, object]] = deque(maxlen=traced)
         self.violation: Violation | None = None
         self.checkers = [make(self) for make in CHECKERS]
         self._on = {
-            name: self._overriding(name) for name in ("asked", "told", "sent", "ended", "began", "finished", "read")
+            name: self._overriding(name)
+            for name in ("called", "answered", "sent", "ended", "started", "finished", "read")
         }
-        for number, mood in enumerate(self.plan.endpoints):
-            self.receivers[f"s{number}"] = Receiver(MOODS[mood], self.random)
+        for number, behaviour in enumerate(self.plan.endpoints):
+            self.receivers[f"s{number}"] = Receiver(BEHAVIOURS[behaviour], self.random)
 
     def _overriding(self, name: str) -> list[Any]:
         return [
@@ -93,20 +94,13 @@ class World:
 
     # --- What there is ------------------------------------------------------------------------------------------------
 
-    def wall_at(self, time: float) -> int:
-        return BEGINNING + round(time * SECOND) + self.wall_step
-
-    @property
-    def wall(self) -> int:
-        return self.wall_at(self.time.now)
-
     @property
     def wall_reached(self) -> int:
         """The latest that the wall clock ever showed."""
-        return max(self.wall, self.wall_most)
+        return max(self.wall.now, self._wall_reached)
 
     def is_kept(self, entry: Entry) -> bool:
-        """Whether it is too young for the retention."""
+        """Whether an event is too young for the retention."""
         return entry.at > self.wall_reached - self.plan.days * 24 * 3600 * SECOND
 
     def receiver(self, host: str) -> Receiver:
@@ -123,22 +117,22 @@ class World:
         return found
 
     def entry(self, tenant: int, sequence: int) -> Entry | None:
-        """An event of the log; None if it has no such one by now."""
+        """An event of a tenant's log; None if the log has no such event by now."""
         if sequence > len(self.entries[tenant]):
-            self.read_log(self.life, tenant)
+            self.read_log(self.process, tenant)
         entries = self.entries[tenant]
         return entries[sequence - 1] if 0 < sequence <= len(entries) else None
 
-    def last(self, life: Life, tenant: int) -> int:
+    def last(self, process: SimulatedProcess, tenant: int) -> int:
         """The end of the log, as a client reads it now."""
-        self.read_log(life, tenant)
+        self.read_log(process, tenant)
         return len(self.entries[tenant])
 
-    def read_log(self, life: Life, tenant: int) -> None:
+    def read_log(self, process: SimulatedProcess, tenant: int) -> None:
         entries = self.entries[tenant]
-        ((floor,),) = life.connection.execute("SELECT floor FROM tenant WHERE id = ?", (tenant,))
+        ((floor,),) = process.connection.execute("SELECT floor FROM tenant WHERE id = ?", (tenant,))
         self.floor[tenant] = floor
-        for event in reads.events_after(life.connection, tenant, len(entries), 1_000_000, 1 << 40):
+        for event in reads.events_after(process.connection, tenant, len(entries), 1_000_000, 1 << 40):
             title = title_of(event.body).data.document.title
             if event.sequence != len(entries) + 1:
                 self.fail("log", f"{event.sequence} follows {len(entries)}")
@@ -148,19 +142,21 @@ class World:
             self.seen_at[tenant].append(self.time.now)
             self.documents.setdefault((tenant, entry.document_id), []).append(entry)
 
-    def is_alive(self, number: int) -> bool:
-        return number == self.life.number
+    def owns_lanes(self, number: int) -> bool:
+        """Whether the process with this number is the one that owns the lanes now."""
+        return number == self.process.number
 
-    def recording_since(self, sent: Sent) -> float:
-        """For how long its process, before it ended, could record how it ended: 0 where its disk had some trouble."""
-        end, trouble = self._ended[sent.life]
+    def recording_since(self, sent: SentRequest) -> float:
+        """How long its process could have recorded the outcome of a request before it ended, in seconds; 0 where the
+        disk of the process had some trouble."""
+        end, trouble = self._ended[sent.process]
         return 0.0 if trouble else end - sent.ended_at
 
-    def _recall(self, life: Life) -> None:
-        """What is not recorded has not happened: take that as known which a client reads of the attempts."""
+    def _recall(self, process: SimulatedProcess) -> None:
+        """Know of the attempts that are recorded, and of no others: for a process, the others have not happened."""
         recorded: dict[tuple[str, int], dict[int, bool]] = {}
         keys = {pack_uuid(each.id): each.key for each in self.clients.subscribers.values()}
-        for identity, sequence, started_at, counted in life.connection.execute(
+        for identity, sequence, started_at, counted in process.connection.execute(
             "SELECT s.id, a.sequence, a.started_at, a.counted FROM attempt a"
             " JOIN subscription s ON s.number = a.subscription_number"
         ):
@@ -186,21 +182,28 @@ class World:
         if self.violation is None:
             self.violation = Violation(f"{checker}: {message}")
 
-    def asked(self, asked: Asked) -> None:
-        self.trace("asks", asked)
-        self.calls.append(asked)
-        for check in self._on["asked"]:
-            check(asked)
+    def called(self, call: ClientCall) -> None:
+        self.trace("asks", call)
+        self.calls.append(call)
+        for check in self._on["called"]:
+            check(call)
 
-    def told(self, asked: Asked) -> None:
-        self.trace(asked.told.value, asked)
-        for check in self._on["told"]:
-            check(asked)
+    def answered(self, call: ClientCall) -> None:
+        self.trace(call.status.value, call)
+        for check in self._on["answered"]:
+            check(call)
 
-    def sent(self, sent: Sent) -> None:
+    def unhandled(self, process: SimulatedProcess, context: dict[str, Any]) -> None:
+        if not process.disk.dead:
+            self.fail("defects", f"an error that nobody handles: {context}")
+
+    def database_broke(self, process: SimulatedProcess, error: BaseException) -> None:
+        process.exits = True
+
+    def sent(self, sent: SentRequest) -> None:
         self.attempts += 1
-        if sent.life != self.life.number:
-            # Whatever the process in its place does, this one may send what it has: it is stopped by its next record.
+        if sent.process != self.process.number:
+            # It may send what it has, whatever the process in its place does: its next record stops it.
             self.trace("sends, though replaced,", sent)
             return
         self.trace("sends", sent)
@@ -209,65 +212,66 @@ class World:
         if not sent.is_test:
             self.delivery(self.subscriber(sent.host), sent.sequence).note_sent(sent)
 
-    def ended(self, sent: Sent) -> None:
+    def ended(self, sent: SentRequest) -> None:
         assert sent.outcome is not None
-        if sent.life != self.life.number:
+        if sent.process != self.process.number:
             return
-        self.trace("answered" if sent.delivered else str(sent.outcome.failure), sent)
+        self.trace("answered" if sent.is_delivered else str(sent.outcome.failure), sent)
         if not sent.is_test:
             self.delivery(self.subscriber(sent.host), sent.sequence).note_ended(sent)
         for check in self._on["ended"]:
             check(sent)
 
     def logged(self, defect: str) -> None:
-        """The gateway met a defect of its own."""
-        life = self.life
-        if not self.buries and not life.disk.dead and not life.exits and "SimulatedError" not in defect:
+        """Take note of a traceback that the gateway logged."""
+        process = self.process
+        if not self._is_killing and not process.disk.dead and not process.exits and "SimulatedError" not in defect:
             self.fail("defects", defect)
 
-    def began(self, life: Life) -> None:
-        """A process has opened the database."""
-        self.life = life
-        self.alive.append(life)
-        self.wall_most = max(self.wall_most, self.wall)
-        self.trace(f"process {life.number} starts; to end by {life.doom.how} {life.doom.after:.4g}")
+    def started(self, process: SimulatedProcess) -> None:
+        """Take note that a process has opened the database, and read what it finds there."""
+        self.process = process
+        self._wall_reached = self.wall_reached
+        self.trace(
+            f"process {process.number} starts; to end by {process.crash_plan.how} {process.crash_plan.after:.4g}"
+        )
         for tenant in self.tenants:
-            self.read_log(life, tenant)
-        self._recall(life)
-        for check in self._on["began"]:
-            check(life)
+            self.read_log(process, tenant)
+        self._recall(process)
+        for check in self._on["started"]:
+            check(process)
 
-    def lost(self, life: Life) -> None:
-        """A process ended: what it has under way is nobody's any more."""
-        trouble = life.doom.full is not None or life.doom.stalls > 0 or life.exits
-        self._ended[life.number] = (self.time.now, trouble)
+    def lost(self, process: SimulatedProcess) -> None:
+        """Take note that a process has ended or was replaced: what it has under way is nobody's any more."""
+        trouble = process.crash_plan.full is not None or process.crash_plan.stalls > 0 or process.exits
+        self._ended[process.number] = (self.time.now, trouble)
         for delivery in self.deliveries.values():
-            delivery.flying = [sent for sent in delivery.flying if sent.life != life.number]
+            delivery.in_flight = [sent for sent in delivery.in_flight if sent.process != process.number]
 
-    async def finished(self, life: Life) -> None:
-        """Everything has come to its end."""
+    async def finished(self, process: SimulatedProcess) -> None:
+        """Have the checkers look once more, after everything has come to its end."""
         for tenant in self.tenants:
-            self.read_log(life, tenant)
+            self.read_log(process, tenant)
         for check in self._on["finished"]:
-            check(life)
+            check(process)
         for look in self._on["read"]:
-            await look(life)
+            await look(process)
 
     def set_clock(self, step: int) -> None:
-        """The wall clock is set by some seconds."""
+        """Set the wall clock by some seconds."""
         self.counts["clock set forward" if step > 0 else "clock set back"] += 1
         self.trace(f"the clock is set by {step} s")
-        self.wall_most = max(self.wall_most, self.wall)
-        self.wall_step += step * SECOND
+        self._wall_reached = self.wall_reached
+        self.wall.offset += step * SECOND
         self.clock_slack += max(0, step) * SECOND
         self.clock_lag += max(0, -step)
 
     def unsettled(self) -> Iterator[Delivery]:
-        """What was asked for and is neither delivered nor given up."""
+        """The deliveries that are owed to somebody, and are neither delivered nor given up."""
         for subscriber in self.clients.subscribers.values():
             if any(subscriber.deleted.ever()):
                 continue
-            for sequence in range(subscriber.starts_from + 1, self.last(self.life, subscriber.tenant) + 1):
+            for sequence in range(subscriber.starts_from + 1, self.last(self.process, subscriber.tenant) + 1):
                 entry = self.entries[subscriber.tenant][sequence - 1]
                 if (
                     sequence < self.floor[subscriber.tenant]
@@ -279,15 +283,15 @@ class World:
                 if not delivery.succeeded and not delivery.may_be_given_up:
                     yield delivery
 
-    async def waiting(self, life: Life) -> str | None:
-        """A subscription that says that it has something to do."""
+    async def waiting(self, process: SimulatedProcess) -> str | None:
+        """Describe a subscription that says that it has something to do; None if none does."""
         for subscriber in self.clients.subscribers.values():
-            found = life.engine.subscription(subscriber.tenant, subscriber.id)
+            found = process.engine.subscription(subscriber.tenant, subscriber.id)
             if found is not None:
-                health = life.engine.health(found)
+                health = process.engine.health(found)
                 if health["lag"] or health["oldestDueAt"] is not None:
                     return f"{subscriber}: {health}"
-                for replay in await life.store.replays(found, None, 250):
+                for replay in await process.store.replays(found, None, 250):
                     if replay.state is ReplayState.RUNNING:
                         return f"{subscriber}: {replay}"
         return None
@@ -295,16 +299,22 @@ class World:
     # --- Failing ------------------------------------------------------------------------------------------------------
 
     def judge(self) -> None:
-        """Raises Violation where there was one."""
+        """Raise Violation if a checker has found one."""
         if self.violation is not None:
             raise self.violation
 
+    def kill(self, process: SimulatedProcess) -> None:
+        """End a process at once. Whatever it still does to end is not looked at."""
+        self._is_killing = True
+        process.kill()
+        self._is_killing = False
+
     def close(self) -> None:
-        """After a violation: let go of what processes had open."""
-        for life in list(self.alive):
-            life.disk.dead = True
-            life.bury()
-            life.disk.forget()
+        """Let go of everything that processes have open, after a violation."""
+        for process in list(self.running):
+            process.disk.dead = True
+            self.kill(process)
+            process.disk.forget()
 
     def last_steps(self) -> list[str]:
         return [f"{time:>12.6f}  {what:<24} {about}" for time, what, about in self._trace]

@@ -1,9 +1,9 @@
-"""Virtual time: an event loop whose clock stands still while there is work, and jumps to the next timer when there is
+"""Virtual time: an event loop whose time stands still while there is work, and jumps to the next timer when there is
 none.
 
-Nothing in it asks the system for the time or for anything else, so what runs on it depends on nothing but its code and
-the random source it is given. One loop is one process: several share a `VirtualTime`, and whoever drives them decides
-which one makes its next step. To stop stepping a loop is to kill its process, or to freeze it.
+The loop asks the system for nothing, so what runs on it depends on its code and on the random source that it is given.
+Each process has a loop of its own. Loops share a `VirtualTime`, and `World.step` decides whose turn is next. A loop
+that is not stepped any more belongs to a process that was killed or is frozen.
 """
 
 import asyncio
@@ -12,23 +12,26 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 from heapq import heappop
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from signalpost.domain.timestamps import SECOND
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+BEGINNING = 1_760_000_000 * SECOND
+"""What a wall clock shows when virtual time is 0, µs since the epoch."""
+
 
 class VirtualTime:
-    """Seconds that only go forward, the same for all loops."""
+    """The seconds that all loops of a world share. They only go forward."""
 
     def __init__(self, now: float) -> None:
         self.now = now
 
 
 class _Selector:
-    """Watches nothing, and never waits: a wait for the next timer moves the time there instead."""
+    """Watches no sockets and never waits: where the loop would wait for its next timer, time moves there."""
 
     def __init__(self, time: VirtualTime) -> None:
         self._time = time
@@ -43,6 +46,8 @@ class _Selector:
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
+    """The event loop of one process, on virtual time."""
+
     def __init__(self, time: VirtualTime) -> None:
         super().__init__()
         self._time = time
@@ -53,7 +58,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._time.now
 
     def step(self) -> None:
-        """One turn: what is ready runs; if nothing is, time jumps to the next timer first."""
+        """Make one turn: run what is ready. If nothing is, time jumps to the next timer first."""
         events._set_running_loop(self)
         try:
             self._run_once()  # type: ignore[attr-defined]
@@ -62,7 +67,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     @property
     def next_event(self) -> float:
-        """When this loop has something to do; infinity if it never has."""
+        """When this loop has something to do next; infinity if it never will."""
         if self._ready:  # type: ignore[attr-defined]
             return self._time.now
         scheduled = self._scheduled  # type: ignore[attr-defined]
@@ -79,8 +84,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> "asyncio.Future[T]":
-        """On a `VirtualExecutor`, after the time that it takes to begin; the result comes the time later that it takes
-        to return. On others, and on none, at once."""
+        """Run `func` in this thread. A `VirtualExecutor` with a delay begins it after that delay, and its result
+        arrives after another one; on any other executor the work is done at once."""
         future: asyncio.Future[T] = self.create_future()
         delay = executor.delay if isinstance(executor, VirtualExecutor) else None
 
@@ -118,8 +123,8 @@ def _finish(future: "asyncio.Future[Any]", result: object, error: BaseException 
 
 
 class VirtualExecutor(Executor):
-    """A thread of a virtual process. `delay` says how many seconds each way takes: to begin a work, and to be told its
-    result. Between them the work itself takes none."""
+    """A thread of a simulated process. `delay` gives the seconds that pass before a piece of work begins, and again
+    before its result is known. The work itself takes no time."""
 
     def __init__(self, delay: Callable[[], float] | None = None) -> None:
         self.delay = delay
@@ -128,20 +133,34 @@ class VirtualExecutor(Executor):
         raise NotImplementedError("only a VirtualLoop gives it work")
 
 
-class HasWall(Protocol):
-    def wall_at(self, time: float) -> int: ...
+class WallClock:
+    """The wall clock of a machine: what people read, which may be set forward or back at any time."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+        self.offset = 0
+        """By how much it was set forward in all, µs; negative where it was set back."""
+
+    @property
+    def now(self) -> int:
+        """µs since the epoch."""
+        return self.at(self._time.now)
+
+    def at(self, time: float) -> int:
+        """What it shows at a moment of virtual time if nobody sets it until then, µs since the epoch."""
+        return BEGINNING + round(time * SECOND) + self.offset
 
 
 class VirtualClock:
-    """One process's clock. Its wall clock is the world's, and may be stepped meanwhile."""
+    """The clock of one process: the wall clock of its machine, and a steady one that nobody can set."""
 
-    def __init__(self, world: HasWall, loop: VirtualLoop) -> None:
-        self._world = world
+    def __init__(self, wall: WallClock, loop: VirtualLoop) -> None:
+        self._wall = wall
         self._loop = loop
-        self._anchor = world.wall_at(loop.time()) - round(loop.time() * SECOND)
+        self._anchor = wall.at(loop.time()) - round(loop.time() * SECOND)
 
     def wall(self) -> int:
-        return self._world.wall_at(self._loop.time())
+        return self._wall.at(self._loop.time())
 
     def steady(self) -> int:
         return self._anchor + round(self._loop.time() * SECOND)

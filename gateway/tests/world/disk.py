@@ -1,11 +1,12 @@
-"""A disk that keeps what was synced, and of the rest what it likes.
+"""A disk that keeps what was synced, and of everything else only what it likes.
 
-The files are real ones, in memory, so that SQLite finds its shared memory beside them; every write and sync goes
-through here. A file is what was synced (`synced`) and what was written since (`pending`). A crash of the process keeps
-both: the system has them. A power cut keeps the first, and of the second any sectors: none, some, or all.
+The files are real ones, in memory, so that SQLite finds its shared memory beside them. Every write and sync goes
+through this module. For each file it knows what was synced (`synced`) and what was written since (`pending`). After a
+crash of the process both are there, because the operating system has them. After a power cut the disk has what was
+synced, and any sectors of the rest: none, some, or all.
 
-`gate` is asked before each write, sync and truncation, and may raise what a disk says then. Once `dead`, the process
-that used the disk is no more: nothing that it still does reaches a file.
+`gate` is called before each write, sync and truncation, and may raise the error that the disk reports then. A `dead`
+disk takes nothing more: the process that used it has ended, and what is left of its code reaches no file.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ VFS = "simulated"
 
 
 class Image(NamedTuple):
-    """What a disk holds for whoever comes next."""
+    """The contents of a disk, from which the next process starts."""
 
     database: bytes
     wal: bytes
@@ -32,12 +33,12 @@ class Image(NamedTuple):
 
 
 class _Content:
-    """One file's."""
+    """What one file holds: the synced bytes, and the writes since."""
 
     def __init__(self, data: bytes) -> None:
         self.synced = bytearray(data)
         self.pending: list[tuple[int, bytes | None]] = []
-        """Writes at an offset, or (None) truncations to a size."""
+        """Each write as its offset and its bytes; a truncation as the new size and None."""
 
     def sync(self) -> None:
         for offset, data in self.pending:
@@ -67,11 +68,11 @@ def _apply(content: bytearray, offset: int, data: bytes | None) -> None:
 
 
 class Disk:
-    """What one database is on."""
+    """The disk on which one database lies."""
 
     def __init__(self, database: Path, gate: Callable[[str, str, bool], None]) -> None:
-        """`gate` is asked with an operation (write, sync), a file (db, wal, or another ending), and whether the file
-        would grow."""
+        """`gate` is called with the operation (write, sync), the file (db, wal, or another ending), and whether the
+        file would grow."""
         self.database = database
         self.gate = gate
         self.dead = False
@@ -79,8 +80,8 @@ class Disk:
         _disks[str(database)] = self
 
     def image(self, random: Random | None = None, kept: float = 0.0) -> Image:
-        """What is left: all that was written or, after a power cut (`random` given), what was synced and each of the
-        other sectors with the chance `kept`."""
+        """The contents that are left: all that was written or, after a power cut (`random` given), what was synced and
+        each of the other sectors with the chance `kept`."""
         return Image(self._left("", random, kept), self._left("-wal", random, kept))
 
     def _left(self, ending: str, random: Random | None, kept: float) -> bytes:
@@ -91,7 +92,7 @@ class Disk:
         return content.after_power_cut(random, kept) if content is not None else b""
 
     def forget(self) -> None:
-        """Remove its files; no connection is open any more."""
+        """Remove the files. No connection to them may be open."""
         _disks.pop(str(self.database), None)
         for ending in ("", "-wal", "-shm", "-journal"):
             self.database.with_name(f"{self.database.name}{ending}").unlink(missing_ok=True)

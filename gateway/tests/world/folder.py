@@ -1,4 +1,4 @@
-"""Where worlds keep their files, and the database that each begins with."""
+"""The folder in which worlds keep their files, and the database that each of them begins with."""
 
 import os
 import tempfile
@@ -6,14 +6,14 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 
-from gateway.tests.simulation.disk import Image
+from gateway.tests.world.disk import Image
 
 from signalpost.store.sqlite.database import connect, migrate
 
 
 @cache
 def fresh(tenants: int) -> Image:
-    """A new database, as the first start makes it."""
+    """A new database as the first start of a gateway makes it, with so many tenants."""
     with tempfile.TemporaryDirectory(dir=shared_memory()) as folder:
         database = Path(folder) / "fresh.db"
         connection = connect(database)
@@ -24,12 +24,12 @@ def fresh(tenants: int) -> Image:
 
 
 def shared_memory() -> str | None:
-    """A folder without a disk below it, where there is one."""
+    """The path of a folder in memory; None on a system that has none."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 class Folder:
-    """Where worlds keep their files; gone afterwards."""
+    """A temporary folder for the files of worlds, in memory where the system allows it."""
 
     def __init__(self) -> None:
         self._made = tempfile.TemporaryDirectory(prefix="signalpost-simulation-", dir=shared_memory())

@@ -1,0 +1,53 @@
+"""What a person asked to be sent again is sent again: a retry that was accepted, and everything that a replay is about,
+unless a later order gave it up."""
+
+from typing import TYPE_CHECKING
+
+from gateway.tests.simulation.checkers import Checker
+from gateway.tests.simulation.history import CallStatus, Resend, Subscriber
+
+from signalpost.domain.delivery.replay import ReplayState
+from signalpost.domain.timestamps import SECOND
+
+if TYPE_CHECKING:
+    from gateway.tests.simulation.process import SimulatedProcess
+
+DAY = 24 * 3600 * SECOND
+
+
+class Resends(Checker):
+    async def read(self, process: "SimulatedProcess") -> None:
+        for subscriber in self.world.clients.subscribers.values():
+            if any(subscriber.deleted.ever()):
+                continue
+            for resend in subscriber.resends:
+                if resend.call.status is CallStatus.DONE:
+                    await self._check(process, subscriber, resend)
+
+    async def _check(self, process: "SimulatedProcess", subscriber: Subscriber, resend: Resend) -> None:
+        if resend.replay_id is None:
+            self._check_sent(subscriber, resend, resend.first)
+            return
+        found = process.engine.subscription(subscriber.tenant, subscriber.id)
+        replay = None if found is None else await process.store.replay(found, resend.replay_id)
+        if replay is None:
+            # The retention takes a replay some days after its end.
+            if self.world.wall_reached - resend.call.first_wall < self.world.plan.days * DAY:
+                self.fail(f"{resend.call} was accepted, and is not there")
+            return
+        if replay.state is ReplayState.RUNNING:
+            self.fail(f"{resend.call} does not come to its end: {replay}")
+        if replay.state is not ReplayState.FINISHED:
+            return
+        for sequence in range(max(1, resend.first), resend.last + 1):
+            entry = self.world.entries[subscriber.tenant][sequence - 1]
+            is_about_it = resend.what == "all" or sequence in resend.failed
+            if is_about_it and subscriber.wants(sequence, entry.type):
+                self._check_sent(subscriber, resend, sequence)
+
+    def _check_sent(self, subscriber: Subscriber, resend: Resend, sequence: int) -> None:
+        if sequence <= subscriber.skipped_to or sequence < self.world.floor[subscriber.tenant]:
+            return
+        delivery = self.world.delivery(subscriber, sequence)
+        if not any(sent.at >= resend.at or sent.ended_at >= resend.at or sent.is_cut for sent in delivery.sends):
+            self.fail(f"{resend.call} was accepted at {resend.at:.3f}, and #{sequence} not sent: {delivery}")

@@ -1,0 +1,63 @@
+"""One process of the gateway in a seeded world: on a simulated disk, with clients that wait for its answers, and with a
+plan of how it ends."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import apsw
+from gateway.tests.simulation.crash_plan import CrashPlan, DiskFaults, PlannedStoreFaults
+from gateway.tests.simulation.history import ClientCall
+from gateway.tests.world.disk import VFS, Disk
+from gateway.tests.world.process import Machine, Options, Process
+
+from signalpost.store.sqlite.database import connect
+
+if TYPE_CHECKING:
+    from gateway.tests.simulation.seeded_world import SeededWorld
+
+
+class SimulatedProcess(Process):
+    """A running gateway, and what goes wrong with it."""
+
+    def __init__(self, world: "SeededWorld", disk: Disk, crash_plan: CrashPlan) -> None:
+        self._counts, self._commit_seconds = world.counts, world.plan.commit_seconds
+        self.disk = disk
+        self.crash_plan = crash_plan
+        self.disk_faults = DiskFaults(crash_plan, disk, world.counts)
+        self.clients: asyncio.Task[None] | None = None
+        self.waiting: dict[ClientCall, None] = {}
+        """The calls whose clients wait for an answer of this process."""
+        self.has_started = False
+        self.exits = False
+        """Whether its disk failed, so that it is about to end by itself."""
+        faults = PlannedStoreFaults(crash_plan, world.random, world.time, world.counts)
+        plan = world.plan
+        super().__init__(
+            world,
+            disk.database,
+            Machine(faults, self._work_seconds, vfs=VFS),
+            Options(plan.days, plan.days, plan.cache_bytes, plan.limits, plan.bounds),
+        )
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """A connection for reads that stand for a client's."""
+        return self.store.readers.connections[-1]
+
+    @contextlib.contextmanager
+    def connection_to_write(self) -> Iterator[apsw.Connection]:
+        """Open a connection for what another process would write."""
+        connection = connect(self.disk.database, vfs=VFS)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _work_seconds(self) -> float:
+        random = self.world.random
+        if random.random() < self.crash_plan.stalls:
+            self._counts["slow disk"] += 1
+            return random.uniform(0.1, 1.0)
+        return random.random() * self._commit_seconds

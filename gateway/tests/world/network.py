@@ -1,0 +1,195 @@
+"""The network of a simulated process, up to the receivers at its other end.
+
+It takes the place of the real sender (`sender/transport.py`). A receiver sees a request at the moment it is sent, and
+decides then what becomes of it. The process learns that later, or never if it ends before.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from gateway.tests.world.virtual_time import WallClock
+
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.request import Request
+from signalpost.domain.timestamps import SECOND
+
+ATTEMPT_TIMEOUT = 5.0
+"""The seconds that an attempt has (C15)."""
+NEVER = 1e9
+"""More seconds than any attempt has."""
+ASKS_TO_WAIT = (429, 503)
+"""The status codes with which a `Retry-After` counts (C16)."""
+
+
+class Reply(NamedTuple):
+    """How a receiver takes one request."""
+
+    status: int | None = 200
+    """The status code of the answer; None where no answer comes."""
+    after: float = 0.01
+    """The seconds until then. As many as an attempt has, or more, make it a timeout."""
+    failure: Failure | None = None
+    """What went wrong; not needed for a status that is no success."""
+    retry_after: str | None = None
+    """The header of that name."""
+    asked_for: float = 0.0
+    """The seconds of waiting that `retry_after` surely asks for."""
+
+
+BROKEN = Reply(status=500)
+REFUSED = Reply(status=None, failure=Failure.CONNECT)
+HANG = Reply(status=None, after=NEVER)
+
+
+class SentRequest:
+    """A request as it left a process."""
+
+    __slots__ = (
+        "asked_for", "at", "attempt", "body", "ended_at", "event_id", "headers", "host", "is_replay", "is_test",
+        "outcome", "path", "process", "sequence", "wall",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, process: int, at: float, wall: int) -> None:
+        start, *lines = request.head.decode("ascii").split("\r\n")
+        headers: dict[str, str] = {}
+        for line in lines:
+            if line:
+                name, _, value = line.partition(": ")
+                assert name not in headers, f"the header {name} is there twice"
+                headers[name] = value
+        self.process = process
+        """The number of the process that sent it."""
+        self.at = at
+        """When it was sent, in seconds of virtual time."""
+        self.wall = wall
+        """What the wall clock showed then, µs since the epoch."""
+        self.host = request.target.host
+        self.path = start.split(" ")[1]
+        self.headers = headers
+        self.body = request.body
+        self.event_id = headers["webhook-id"]
+        self.sequence = int(headers["signalpost-sequence"])
+        self.attempt = int(headers["signalpost-attempt"])
+        self.is_replay = "signalpost-replay" in headers
+        self.is_test = "signalpost-test" in headers
+        self.asked_for = 0.0
+        """The seconds that the answer surely asked to wait."""
+        self.outcome: Outcome | None = None
+        """None while it is under way, and for ever if its process ended before."""
+        self.ended_at = 0.0
+        """When the process learned the outcome, in seconds of virtual time; 0 before."""
+
+    @property
+    def signed_at(self) -> int:
+        """The time that its signature names, seconds since the epoch."""
+        return int(self.headers["webhook-timestamp"])
+
+    @property
+    def document_id(self) -> str:
+        """The document that its event is about."""
+        found: str = json.loads(self.body)["data"]["document"]["externalId"]
+        return found
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the process knows that it was delivered."""
+        return self.outcome is not None and self.outcome.failure is None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its process ended first, or cut it short to end, so that nobody knows what became of it."""
+        return self.outcome is None or self.outcome.failure is Failure.INTERRUPTED
+
+    def __repr__(self) -> str:
+        kind = " replay" if self.is_replay else " test" if self.is_test else ""
+        end = "" if self.outcome is None else f", {self.outcome.failure or 'delivered'} at {self.ended_at:.3f}"
+        return (
+            f"{self.host} #{self.sequence} attempt {self.attempt}{kind} of process {self.process} at {self.at:.3f}{end}"
+        )
+
+
+class Receiver(Protocol):
+    """What answers at a host."""
+
+    def answer(self, sent: SentRequest) -> Reply:
+        """Decide what becomes of a request, at the moment it is sent."""
+
+
+class Observer(Protocol):
+    """Whoever sees everything that goes over the network, and knows the receivers."""
+
+    wall: WallClock
+
+    def receiver(self, host: str) -> Receiver:
+        """What answers at that host."""
+
+    def sent(self, sent: SentRequest) -> None:
+        """Take note of a request, before its receiver sees it."""
+
+    def ended(self, sent: SentRequest) -> None:
+        """Take note of a request's outcome, before the process does."""
+
+
+class Network:
+    """The transport of one process."""
+
+    def __init__(self, observer: Observer, loop: asyncio.AbstractEventLoop, process: int) -> None:
+        self._observer = observer
+        self._loop = loop
+        self._process = process
+        self._under_way: dict[SentRequest, Callable[[Outcome], None]] = {}
+        self._is_cut = False
+        self._is_closed = False
+        self.max_in_flight = 0
+        """The most requests that were under way at a time."""
+
+    def send(self, request: Request, done: Callable[[Outcome], None]) -> None:
+        if self._is_cut:
+            return
+        assert not self._is_closed, "the engine sends after it closed its transport"
+        now = self._loop.time()
+        wall = self._observer.wall.at(now)
+        sent = SentRequest(request, self._process, now, wall)
+        self._under_way[sent] = done
+        self.max_in_flight = max(self.max_in_flight, len(self._under_way))
+        self._observer.sent(sent)
+        reply = self._observer.receiver(sent.host).answer(sent)
+        sent.asked_for = reply.asked_for
+        self._loop.call_later(min(reply.after, ATTEMPT_TIMEOUT), self._end, sent, _outcome(reply, wall))
+
+    def _end(self, sent: SentRequest, outcome: Outcome) -> None:
+        done = self._under_way.pop(sent, None)
+        if done is None or self._is_cut:
+            return
+        sent.outcome, sent.ended_at = outcome, self._loop.time()
+        self._observer.ended(sent)
+        done(outcome)
+
+    def cut(self) -> None:
+        """Let nothing through any more, and tell nobody: the process has ended."""
+        self._is_cut = True
+        self._under_way.clear()
+
+    async def close(self, grace: float) -> None:
+        deadline = self._loop.time() + grace
+        while self._under_way and self._loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        for sent in list(self._under_way):
+            self._end(sent, Outcome(failure=Failure.INTERRUPTED, detail="cut", started_at=sent.wall))
+        self._is_closed = True
+
+
+def _outcome(reply: Reply, wall: int) -> Outcome:
+    if reply.after >= ATTEMPT_TIMEOUT:
+        elapsed = round(ATTEMPT_TIMEOUT * SECOND)
+        return Outcome(failure=Failure.TIMEOUT, detail="no answer", started_at=wall, elapsed_us=elapsed)
+    is_success = reply.status is not None and 200 <= reply.status < 300
+    return Outcome(
+        failure=reply.failure or (None if is_success else Failure.STATUS),
+        status=reply.status,
+        retry_after=reply.retry_after if reply.status in ASKS_TO_WAIT else None,
+        started_at=wall,
+        elapsed_us=round(reply.after * SECOND),
+    )

@@ -1,0 +1,135 @@
+"""One process of the gateway: the real engine and store, on an event loop, a clock, a network and threads that are
+simulated.
+
+A process runs from its making on. It ends in order where somebody closes its engine and its store, and as if by SIGKILL
+where somebody calls `kill`. Its database stays where it is, for the next one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import apsw
+from gateway.tests.world.network import Network
+from gateway.tests.world.store import FaultyStore, StoreFaults
+from gateway.tests.world.virtual_time import VirtualClock, VirtualExecutor, VirtualLoop
+
+from signalpost.domain.delivery.lane import BOUNDS, Bounds
+from signalpost.domain.delivery.slots import DEFAULTS, Limits
+from signalpost.domain.documents.links import Links
+from signalpost.engine.engine import Engine
+from signalpost.engine.lanes.log_cache import MAX_BYTES
+from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.store.sqlite.store import Executors
+from signalpost.store.vault import Vault
+
+if TYPE_CHECKING:
+    from gateway.tests.world.world import World
+
+MAX_CANCELLATIONS = 100
+"""How often what still runs in a killed process is cancelled: some of it goes on after the first time."""
+
+
+class Options(NamedTuple):
+    """What a process is started with."""
+
+    retention_days: int = 30
+    disable_after_days: int = 5
+    cache_bytes: int = MAX_BYTES
+    limits: Limits = DEFAULTS
+    lane_bounds: Bounds = BOUNDS
+
+
+class Machine(NamedTuple):
+    """What a process runs on, beside its database."""
+
+    faults: StoreFaults
+    work_seconds: Callable[[], float] | None = None
+    """How long a thread takes to begin a piece of work, and to tell its result; None: both happen at once."""
+    disk_reserve_mb: int = 0
+    free_bytes: Callable[[], int] = lambda: 1 << 40
+    """How much of the disk is free. May raise OSError."""
+    look_every: float = 1e6
+    """The seconds between two looks at that."""
+    vfs: str | None = None
+    """The file system on which SQLite works; None for the machine's own."""
+
+
+class Process:
+    """A running gateway."""
+
+    def __init__(self, world: "World[Any]", database: Path, machine: Machine, options: Options) -> None:
+        self.world = world
+        self.number = world.next_process_number()
+        self.is_frozen = False
+        """Whether it gets no turns for now, as if it was stopped by SIGSTOP."""
+        self.is_dead = False
+        self.loop = VirtualLoop(world.time)
+        self.loop.set_exception_handler(self._on_loop_error)
+        self.clock = VirtualClock(world.wall, self.loop)
+        self.network = Network(world, self.loop, self.number)
+        self.store = self._open(database, machine)
+        disk = DiskReserve(machine.disk_reserve_mb, machine.free_bytes, VirtualExecutor(), machine.look_every)
+        self.engine = Engine(
+            self.store,
+            self.network,
+            self.clock,
+            world.random,
+            options.retention_days,
+            disk,
+            cache_bytes=options.cache_bytes,
+            limits=options.limits,
+            disable_after_days=options.disable_after_days,
+            lane_bounds=options.lane_bounds,
+        )
+        world.running.append(self)
+
+    def _open(self, database: Path, machine: Machine) -> FaultyStore:
+        thread = VirtualExecutor(machine.work_seconds)
+        try:
+            return FaultyStore(
+                machine.faults,
+                database,
+                Vault(bytes(32)),
+                Links(b"", ""),
+                self.clock.wall,
+                self.world.random.getrandbits,
+                Executors(thread, thread, thread),
+                self._on_broken,
+                machine.vfs,
+            )
+        except BaseException:
+            self.loop.close()
+            raise
+
+    def _on_broken(self, error: BaseException) -> None:
+        self.world.database_broke(self, error)
+
+    def _on_loop_error(self, _loop: object, context: dict[str, Any]) -> None:
+        if not self.is_dead:
+            self.world.unhandled(self, context)
+
+    def kill(self) -> None:
+        """End it at once. Nothing of it reaches the database or the network any more, and nobody is told."""
+        self.is_dead = True
+        self.network.cut()
+        self.world.running.remove(self)
+        for connection in self._connections():
+            with contextlib.suppress(apsw.Error):  # it was closed in order, or its disk is dead
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                connection.close()
+        for _ in range(MAX_CANCELLATIONS):
+            tasks = asyncio.all_tasks(self.loop)
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            self.loop.call_soon(lambda: None)  # so that no time passes
+            self.loop.step()
+        self.loop.close()
+
+    def _connections(self) -> list[apsw.Connection]:
+        writer = self.store.writer
+        return [*self.store.readers.connections, writer._connection, writer._checkpoint_connection]

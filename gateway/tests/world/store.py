@@ -1,0 +1,87 @@
+"""The real SQLite store, with faults to order before and after what it is asked for."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from signalpost.commands.overlay import Command
+from signalpost.domain.event import Event
+from signalpost.store.sqlite.store import SqliteStore
+from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
+
+
+class Operation(StrEnum):
+    """What a store may fail at."""
+
+    PUBLISH = "publish"
+    RECORD = "record"
+    PRUNE = "prune"
+    PAGE = "page"
+    """Reading a part of the log."""
+    BODIES = "bodies"
+    """Reading the bodies of some events."""
+    LANES = "lanes"
+    """Reading lanes."""
+
+
+class StoreFaults:
+    """What goes wrong with a store: nothing, unless a subclass says so. Each method may wait, or raise."""
+
+    async def before(self, operation: Operation) -> None:
+        """Called before the store does anything."""
+
+    async def after(self, operation: Operation) -> None:
+        """Called once it is done, and before the engine learns that."""
+
+
+class FaultyStore(SqliteStore):
+    """SQLite with faults, and a count of what was asked of it."""
+
+    def __init__(self, faults: StoreFaults, *args: Any) -> None:
+        super().__init__(*args)
+        self._faults = faults
+        self.pages_read = 0
+        self.bodies_read = 0
+        self.refills = 0
+        self.is_fenced = False
+        """Whether a lane turned out to be another process's."""
+
+    async def publish(self, commands: Sequence[Command]) -> Published:
+        await self._faults.before(Operation.PUBLISH)
+        published = await super().publish(commands)
+        await self._faults.after(Operation.PUBLISH)
+        return published
+
+    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
+        await self._faults.before(Operation.RECORD)
+        self.refills += sum(flush.refill > 0 for flush in flushes)
+        recorded = await super().record(flushes)
+        self.is_fenced = self.is_fenced or len(recorded) < len(flushes)
+        await self._faults.after(Operation.RECORD)
+        return recorded
+
+    async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
+        await self._faults.before(Operation.PRUNE)
+        pruned = await super().prune_log(tenant_id, floor, limit)
+        await self._faults.after(Operation.PRUNE)
+        return pruned
+
+    async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
+        self.pages_read += 1
+        await self._faults.before(Operation.PAGE)
+        page = await super().events_after(tenant_id, sequence, limit)
+        await self._faults.after(Operation.PAGE)
+        return page
+
+    async def event_bodies(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        self.bodies_read += len(sequences)
+        await self._faults.before(Operation.BODIES)
+        bodies = await super().event_bodies(tenant_id, sequences)
+        await self._faults.after(Operation.BODIES)
+        return bodies
+
+    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        await self._faults.before(Operation.LANES)
+        rows = await super().load_lanes(wanted)
+        await self._faults.after(Operation.LANES)
+        return rows
