@@ -113,10 +113,7 @@ class Gateway:
     def _own_url(self) -> str:
         """Where links lead to without a PUBLIC_URL."""
         host = _EVERYWHERE.get(self._settings.host, self._settings.host)
-        url = f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
-        if host != self._settings.host:
-            log.warning("download links lead to this machine only: set PUBLIC_URL", links=url)
-        return url
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     async def _start(self, opened: AsyncExitStack) -> None:
         """`opened` closes what was opened, the last of it first, also where the next cannot be."""
@@ -124,7 +121,10 @@ class Gateway:
         directory = settings.data_dir
         master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
         self.operator_key = settings.operator_key or _kept(directory, "operator_key", _new_operator_key)
-        links = Links(derive_key(master_key, "download links"), settings.public_url or self._own_url())
+        links_url = settings.public_url or self._own_url()
+        if settings.public_url is None:
+            log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=links_url)
+        links = Links(derive_key(master_key, "download links"), links_url)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
         store = SqliteStore(
@@ -156,6 +156,7 @@ class Gateway:
             waiting_most=max(1, settings.max_connections // 2),
             large_bodies=asyncio.Lock(),
             idle_seconds=self._idle_seconds,
+            warnings=() if settings.public_url else (_links_warning(links_url),),
         )
         self.app, self.metrics_app = self._apps()
 
@@ -194,6 +195,10 @@ class Gateway:
             return build_app(services, ROUTES, OPEN_ROUTES), None
         app = build_app(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
         return app, build_app(services, (), METRICS_ROUTES)
+
+
+def _links_warning(url: str) -> str:
+    return f"Download links lead to {url}. If clients reach the gateway at another address, set PUBLIC_URL to it."
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

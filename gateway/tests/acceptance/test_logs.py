@@ -90,3 +90,14 @@ def test_as_text_a_line_says_the_same(gateways: Gateways) -> None:
     (line,) = until(lambda: [line for line in gateway.stderr.read_text().splitlines() if identity in line])
     assert f"event={made.headers['signalpost-event']}" in line
     assert re.search(r"\[info +\] request ", line)
+
+
+@pytest.mark.parametrize(("public_url", "warnings"), [(None, 1), ("https://signalpost.example.com", 0)])
+def test_a_start_without_a_public_url_says_where_links_lead(
+    gateways: Gateways, public_url: str | None, warnings: int
+) -> None:
+    """Behind a proxy on the same machine they lead nowhere, whatever the host is."""
+    gateway = gateways(log_format="json", **({"public_url": public_url} if public_url else {}))
+    gateway.api.request("GET", "/health/ready")
+    said = lines(gateway, "set PUBLIC_URL if clients reach this gateway elsewhere than links lead")
+    assert [line["links"].startswith("http://127.0.0.1:") for line in said] == [True] * warnings

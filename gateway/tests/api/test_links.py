@@ -186,6 +186,19 @@ def test_without_a_public_url_a_link_leads_to_where_the_gateway_listens(archive:
         assert answer.read() == PDF
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_without_a_public_url_readiness_warns_where_links_lead(make_world: Callable[..., "World"], host: str) -> None:
+    world = make_world(host=host)
+    ready = world.get("/health/ready").ok()
+    assert ready["status"] == "ready"
+    assert [text for text in ready["warnings"] if f"lead to http://127.0.0.1:{world.port}." in text]
+    assert "PUBLIC_URL" in ready["warnings"][0]
+
+
+def test_with_a_public_url_readiness_has_no_warning(make_world: Callable[..., "World"]) -> None:
+    assert make_world(public_url="https://signalpost.example.com").get("/health/ready").ok()["warnings"] == []
+
+
 def test_a_link_survives_a_restart_and_not_another_master_key(make_world: Callable[..., "World"]) -> None:
     own = Archive(make_world)
     url = link_of(own.event["data"]["document"])

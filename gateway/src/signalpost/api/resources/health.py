@@ -15,7 +15,9 @@ async def live(_services: Services, _request: Request) -> Answer:
 
 async def ready(services: Services, _request: Request) -> Answer:
     trouble = services.engine.trouble
-    status = Readiness(status="ready" if trouble is None else "not ready", trouble=trouble)
+    status = Readiness(
+        status="ready" if trouble is None else "not ready", trouble=trouble, warnings=list(services.warnings)
+    )
     return Answer(200 if trouble is None else 503, msgspec.json.encode(status))
 
 

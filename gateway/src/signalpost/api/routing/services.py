@@ -44,3 +44,5 @@ class Services(Struct, frozen=True, kw_only=True):
     """Whoever reads one has it: they are read one after the other, with all else in between."""
     idle_seconds: float
     """How long a body may take, and of one that is streamed the next part."""
+    warnings: tuple[str, ...]
+    """What an operator may have to change although the gateway can do its work, a sentence each."""

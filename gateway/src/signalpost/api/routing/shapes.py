@@ -251,7 +251,10 @@ class Liveness(Shape, frozen=True):
 
 class Readiness(Shape, frozen=True):
     status: Literal["ready", "not ready"]
-    trouble: str | None
+    trouble: Annotated[str | None, Meta(description="What keeps the gateway from its work.")]
+    warnings: Annotated[
+        list[str], Meta(description="What an operator may have to change although the gateway is ready.")
+    ]
 
 
 class BadField(Shape, frozen=True):
