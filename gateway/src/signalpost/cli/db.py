@@ -63,11 +63,19 @@ def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir:
 
 
 @app.command
-def restore(backup: Annotated[Path, Parameter(help="What `db backup` made.")], /, *, data_dir: DataDir = None) -> None:
+def restore(
+    backup: Annotated[Path, Parameter(help="A file that `db backup` made, or the copy that an upgrade left.")],
+    /,
+    *,
+    data_dir: DataDir = None,
+) -> None:
     """Check a backup and put it in place of the database. The gateway must be stopped.
 
     The previous database is kept beside it. What happened after the backup is missing: clients that read the feed go on
     from its end, and subscriptions may get events again under other sequences.
+
+    To go back to the version of before an upgrade, restore the copy that the upgrade left in the data directory
+    (signalpost.db.before-migration-…), and start that version.
 
     Example: signalpost db restore /backups/signalpost-monday.db --data-dir ./data
     """

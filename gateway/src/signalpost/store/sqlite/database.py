@@ -1,11 +1,9 @@
-"""The database file: its connections, its schema, and the lock that keeps a second process out."""
+"""The database file: its connections, and the lock that keeps a second process out."""
 
 import contextlib
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +72,7 @@ def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> a
         connection.pragma("cache_size", -32_000)
         connection.pragma("temp_store", "memory")
     except apsw.Error as error:
-        raise StartError(f"The database {path} cannot be opened: {_reason(error)}.") from None
+        raise StartError(f"The database {path} cannot be opened: {reason(error)}.") from None
     return connection
 
 
@@ -90,7 +88,7 @@ def is_shortage(error: apsw.Error) -> bool:
     return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
 
 
-def _reason(error: apsw.Error) -> str:
+def reason(error: apsw.Error) -> str:
     return "there is no room on its disk" if is_shortage(error) else str(error)
 
 
@@ -100,75 +98,6 @@ def check_version() -> None:
         raise StartError(
             f"SQLite {apsw.sqlite_lib_version()} can corrupt a WAL database: install apsw 3.51.3 or newer."
         )
-
-
-def migrate(connection: apsw.Connection, now: int) -> None:
-    """Bring the schema up to date: every migration that is missing, in order, each in a transaction of its own.
-
-    Raises StartError where the database is newer than this program, a migration that it has was altered since, or one
-    that it lacks cannot be applied.
-    """
-    try:
-        _migrate(connection, now)
-    except apsw.Error as error:
-        raise StartError(
-            f"The database {connection.filename} cannot be brought up to date: {_reason(error)}. "
-            "Of the step that failed nothing was done."
-        ) from None
-
-
-def _migrate(connection: apsw.Connection, now: int) -> None:
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS migration"
-        " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
-    )
-    present: dict[int, tuple[str, str]] = {
-        number: (name, checksum)
-        for number, name, checksum in connection.execute("SELECT number, name, checksum FROM migration")
-    }
-    known = _migrations()
-    unknown = sorted(set(present) - set(known))
-    if unknown:
-        raise StartError(
-            f"The database has migration {unknown[-1]} ({present[unknown[-1]][0]}), which this version of Signalpost "
-            "does not know: start a version as new as the one that used it last."
-        )
-    for number, (name, script) in sorted(known.items()):
-        checksum = hashlib.sha256(script.encode()).hexdigest()
-        if number in present:
-            if present[number][1] != checksum:
-                raise StartError(f"Migration {number} ({name}) differs from the one that this database was made with.")
-            continue
-        with connection:
-            connection.execute(script)
-            connection.execute("INSERT INTO migration VALUES (?, ?, ?, ?)", (number, name, checksum, now))
-
-
-def connect_beside(path: Path) -> apsw.Connection:
-    """To read tables, perhaps beside a running gateway. Raises StartError where the schema is not this program's."""
-    connection = connect(path, read_only=True)
-    missing = set(_migrations()) - applied(connection)
-    if missing:
-        connection.close()
-        raise StartError(
-            f"The database {path} is of an earlier version of Signalpost: start the gateway once, which brings it up "
-            "to date."
-        )
-    return connection
-
-
-def applied(connection: apsw.Connection) -> set[int]:
-    """The migrations that a database has. Raises StartError where it is another program's."""
-    try:
-        return {number for (number,) in connection.execute("SELECT number FROM migration")}
-    except apsw.SQLError:
-        raise StartError(f"{connection.filename} is another program's database.") from None
-
-
-def _migrations() -> dict[int, tuple[str, str]]:
-    folder = resources.files("signalpost.store.sqlite") / "migrations"
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
-    return {int(entry.name[:4]): (entry.name[5:-4], entry.read_text(encoding="utf-8")) for entry in files}
 
 
 def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> list[Any]:

@@ -15,7 +15,9 @@ from signalpost.domain.documents.version import KeptVersion, StoredFile
 from signalpost.domain.errors import StartError
 from signalpost.runtime import durable
 from signalpost.store.sqlite import codec, reads, retention
-from signalpost.store.sqlite.database import applied, connect, connect_beside, make_private, migrate, rows
+from signalpost.store.sqlite.copies import copy, draft_of
+from signalpost.store.sqlite.database import connect, rows
+from signalpost.store.sqlite.schema import applied_migrations, connect_current
 
 PRUNED_AT_ONCE = 1_000
 _PRUNED = ("event", "step", "attempt", "delivery", "idempotency", "subscription")
@@ -54,7 +56,7 @@ def check(database: Path) -> list[str]:
     try:
         connection = connect(database, read_only=True)
         found = [text for (text,) in rows(connection, "PRAGMA integrity_check(20)") if text != "ok"]
-        migrations = applied(connection)
+        migrations = applied_migrations(connection)
         for fault, statement in _INVARIANTS.items():
             if _SINCE.get(fault, 1) in migrations and (example := rows(connection, statement)):
                 found.append(f"There is {fault}: {example[0][0]}.")
@@ -67,44 +69,36 @@ def check(database: Path) -> list[str]:
 
 
 def back_up(database: Path, to: Path) -> None:
-    """A checked copy, as of one moment. Raises StartError, and leaves no half of one behind."""
-    draft = _beside(to, ".part")
-    draft.unlink(missing_ok=True)
+    """Copy a database, as of one moment, and check the copy. Raises StartError, and then leaves no part of it."""
     connection = connect(database, read_only=True)
-    make_private(draft)
     try:
-        # Not the backup API: that starts over at every write of another process.
-        connection.execute("VACUUM INTO ?", (str(draft),))
-        draft.chmod(0o600)
-        durable.sync(draft)
+        with draft_of(to) as draft:
+            copy(connection, draft)
+            if faults := check(draft):
+                raise StartError(f"The copy to {to} has faults, and was removed: {faults[0]}")
     except (apsw.Error, OSError) as error:
-        draft.unlink(missing_ok=True)
         raise StartError(f"The copy to {to} failed: {error}.") from None
     finally:
         connection.close()
-    if faults := check(draft):
-        raise StartError(f"The copy {draft} has faults: {faults[0]}")
-    durable.rename(draft, to)
 
 
 def restore(backup: Path, database: Path) -> Path | None:
     """Put a checked backup in the database's place; returns where the one of before is kept, whatever became of it.
     Raises StartError, with nothing changed, where there is no room."""
-    draft = _beside(database, ".restoring")
+    kept: Path | None = None
     try:
-        with backup.open("rb") as reading, draft.open("wb") as writing:
-            draft.chmod(0o600)
-            shutil.copyfileobj(reading, writing)
-        durable.sync(draft)
+        with draft_of(database) as draft:
+            with backup.open("rb") as reading, draft.open("wb") as writing:
+                shutil.copyfileobj(reading, writing)
+            durable.sync(draft)
+            if database.exists():
+                kept = _set_aside(database)
+            for suffix in ("-wal", "-shm"):
+                _beside(database, suffix).unlink(missing_ok=True)
+            # Before the new one has its name: a WAL of the database of before would be taken for one of this.
+            durable.sync(database.parent)
     except OSError as error:
-        if draft.is_file():
-            draft.unlink()
-        raise StartError(f"{backup} cannot be copied to {draft}: {error.strerror}.") from None
-    kept = _set_aside(database) if database.exists() else None
-    for suffix in ("-wal", "-shm"):
-        _beside(database, suffix).unlink(missing_ok=True)
-    durable.sync(database.parent)  # before: a WAL of the database of before would be taken for one of this
-    durable.rename(draft, database)
+        raise StartError(f"{backup} cannot be copied to {database}: {error.strerror}.") from None
     return kept
 
 
@@ -134,9 +128,8 @@ def prune(database: Path, now: int, before: int, progress: Callable[[int, int], 
 
     No gateway may run. `progress` is told how many events are gone, and of how many. Raises StartError.
     """
-    connection = connect(database)
+    connection = connect_current(database)
     try:
-        migrate(connection, now)
         connection.pragma("wal_autocheckpoint", 1_000)
         counted = _count(connection)
         lost = _prune_logs(connection, before, progress)
@@ -200,9 +193,8 @@ def free_bytes(database: Path) -> int:
 
 def add_key(database: Path, key: ApiKey) -> None:
     """Add an API key to the database of a gateway that is stopped; the key gets the next free number."""
-    connection = connect(database)
+    connection = connect_current(database)
     try:
-        migrate(connection, key.created_at)
         connection.execute(
             "INSERT INTO api_key SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ? FROM api_key",
             codec.pack_key(key)[1:],
@@ -213,7 +205,7 @@ def add_key(database: Path, key: ApiKey) -> None:
 
 def sizes(database: Path) -> list[tuple[str, int | None, int]]:
     """Tables and indexes, the largest first: name, rows (None of an index), bytes."""
-    connection = connect_beside(database)
+    connection = connect_current(database, read_only=True)
     try:
         tables = {name for (name,) in rows(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
         pages = rows(connection, "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC")
@@ -229,7 +221,7 @@ class FileRegister:
     """What versions point to, for `scrub`. It reads a page at a time: so a running gateway's WAL can start over."""
 
     def __init__(self, database: Path) -> None:
-        self._connection = connect_beside(database)
+        self._connection = connect_current(database, read_only=True)
 
     def close(self) -> None:
         self._connection.close()

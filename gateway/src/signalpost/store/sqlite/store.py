@@ -25,11 +25,12 @@ from signalpost.store.sqlite import (
 )
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
-from signalpost.store.sqlite.database import check_version, connect, migrate
+from signalpost.store.sqlite.database import check_version, connect
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
 from signalpost.store.sqlite.history import SqliteHistory
 from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer

@@ -14,7 +14,8 @@ import apsw
 import pytest
 
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite.database import DataDirectory, connect, migrate
+from signalpost.store.sqlite.database import DataDirectory, connect
+from signalpost.store.sqlite.schema import migrate
 
 MIGRATIONS = sorted((Path(connect.__code__.co_filename).parent / "migrations").glob("*.sql"))
 
@@ -57,7 +58,9 @@ def test_a_migration_that_was_altered_since_is_told(database: Path) -> None:
 
 def test_a_database_of_a_newer_version_is_told(database: Path) -> None:
     start(database)
-    changed(database, "INSERT INTO migration VALUES (9999, 'from_the_future', 'x', 0)")
+    changed(
+        database, "INSERT INTO migration (number, name, checksum, applied_at) VALUES (9999, 'from_the_future', 'x', 0)"
+    )
     with pytest.raises(StartError, match=r"9999 \(from_the_future\).*as new as"):
         start(database)
 

@@ -1,5 +1,7 @@
 """What an operator does with the database file, in whatever state it is."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import apsw
@@ -7,7 +9,8 @@ import pytest
 
 from signalpost.domain.errors import StartError
 from signalpost.store.sqlite import maintenance
-from signalpost.store.sqlite.database import connect, migrate
+from signalpost.store.sqlite.database import connect
+from signalpost.store.sqlite.schema import migrate
 
 MIGRATIONS = sorted((Path(connect.__code__.co_filename).parent / "migrations").glob("*.sql"))
 
@@ -26,7 +29,8 @@ def made_by_an_earlier_version(database: Path, migrations: int) -> Path:
     connection.execute("CREATE TABLE migration (number INTEGER PRIMARY KEY, name, checksum, applied_at)")
     for number, path in enumerate(MIGRATIONS[:migrations], start=1):
         connection.execute(path.read_text())
-        connection.execute("INSERT INTO migration VALUES (?, ?, '', 0)", (number, path.stem[5:]))
+        named = (number, path.stem[5:])
+        connection.execute("INSERT INTO migration (number, name, checksum, applied_at) VALUES (?, ?, '', 0)", named)
     connection.close()
     return database
 
@@ -78,10 +82,65 @@ def test_each_database_of_before_is_kept(database: Path, tmp_path: Path) -> None
     assert [last_sequence(database.with_name(f"signalpost.db.before-{number}")) for number in (1, 2)] == [1, 2]
 
 
+KILLED = """
+import sys
+from pathlib import Path
+from signalpost.store.sqlite.copies import draft_of
+with draft_of(Path(sys.argv[1])) as draft:
+    draft.write_bytes(b"half of a copy")
+    print("half", flush=True)
+    sys.stdin.read()
+"""
+
+
+def half_of_a_backup(to: Path) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(to)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "half\n"
+    return process
+
+
+def test_the_next_backup_removes_what_a_killed_one_left(database: Path, tmp_path: Path) -> None:
+    made(database)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    killed = half_of_a_backup(folder / "monday.db")
+    killed.kill()
+    killed.communicate()
+    assert len(list(folder.iterdir())) == 1
+    (folder / "film.mkv.part").write_bytes(b"another program's")
+    maintenance.back_up(database, folder / "tuesday.db")
+    assert {path.name for path in folder.iterdir()} == {"tuesday.db", "film.mkv.part"}
+
+
+def test_a_backup_leaves_one_alone_that_another_process_still_makes(database: Path, tmp_path: Path) -> None:
+    made(database)
+    process = half_of_a_backup(tmp_path / "monday.db")
+    maintenance.back_up(database, tmp_path / "tuesday.db")
+    with pytest.raises(StartError, match=r"monday\.db failed"):
+        maintenance.back_up(database, tmp_path / "monday.db")
+    process.communicate("")
+    assert process.returncode == 0
+    assert (tmp_path / "monday.db").read_bytes() == b"half of a copy"
+    assert maintenance.check(tmp_path / "tuesday.db") == []
+
+
+def test_a_backup_that_fails_leaves_nothing(database: Path, tmp_path: Path) -> None:
+    made(database, 1)
+    changed = connect(database)
+    changed.execute("UPDATE tenant SET last_sequence = 5")
+    changed.close()
+    with pytest.raises(StartError, match="a log with a gap"):
+        maintenance.back_up(database, tmp_path / "copy.db")
+    assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
+
+
 def test_a_backup_that_cannot_be_copied_changes_nothing(database: Path, tmp_path: Path) -> None:
     backup = made(tmp_path / "backup.db", 7)
     made(database, 1)
-    (tmp_path / "signalpost.db.restoring").mkdir()
+    (tmp_path / "signalpost.db.signalpost-part").mkdir()
     with pytest.raises(StartError, match="cannot be copied"):
         maintenance.restore(backup, database)
     assert last_sequence(database) == 1
