@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from signalpost.api.rendering import kept_answers
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import event_id
@@ -38,6 +39,7 @@ from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import Store
 from signalpost.store.vault import Vault
 
+LINKS = Links(b"", "")
 MAX_PAGE_MS = 50.0
 LIMIT = 250
 REPEATS = 3
@@ -463,7 +465,14 @@ def pruning(console: Console, path: Path) -> None:
 
 async def time_all(console: Console, path: Path, size: Size) -> list[Timing]:
     store = SqliteStore(
-        path, VAULT, Links(b"", ""), lambda: START, random.getrandbits, thread_executors(), lambda _error: None
+        path,
+        VAULT,
+        LINKS,
+        kept_answers(LINKS),
+        lambda: START,
+        random.getrandbits,
+        thread_executors(),
+        lambda _error: None,
     )
     timings = [
         timing

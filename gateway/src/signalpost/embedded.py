@@ -8,26 +8,35 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, TypedDict, Unpack
 
-import msgspec
+from msgspec.structs import asdict
 
 from signalpost.api.resources.uploads import add_version, received_file, within_limit
 from signalpost.api.routing.context import Choice
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import Document
-from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument, document_answer
-from signalpost.commands.overlay import Answer, Command
+from signalpost.commands.command import Command, CommandOutcome, Completed, Result
+from signalpost.commands.documents import (
+    CreateDocument,
+    DeleteDocument,
+    DocumentCreated,
+    DocumentImported,
+    DocumentPatched,
+    ImportDocument,
+    PatchDocument,
+)
 from signalpost.commands.versions import AddVersion, PublishVersion
-from signalpost.commands.workflow import ActOnDocument
+from signalpost.commands.workflow import ActionTaken, ActOnDocument
 from signalpost.domain import fields
 from signalpost.domain.documents import document, workflow
-from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.document import DocumentRow, Version
+from signalpost.domain.documents.links import LIFETIME, Linked
 from signalpost.domain.documents.version import parse_number
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import event_id
 from signalpost.domain.fields import Bad
+from signalpost.domain.timestamps import format_timestamp
 
 Fact = str | int | float | bool
-_decode = msgspec.json.Decoder(Document).decode
 
 
 class Optional(TypedDict, total=False):
@@ -85,7 +94,7 @@ class Documents:
         **more: Unpack[NewDocument],
     ) -> Document:
         given = {"type": type, "title": title, "owner_email": owner_email, "author_email": author_email, **more}
-        return await self._submit(
+        return await self._changed(
             CreateDocument(
                 tenant_id=self._tenant_id,
                 document_id=event_id(self._services.clock.wall(), self._services.random_bits(62)),
@@ -96,18 +105,17 @@ class Documents:
 
     async def read(self, external_id: str) -> Document:
         row = await self._row(_uuid(external_id))
-        now = self._services.clock.wall()
-        return _decode(document_answer(row, self._services.links, self._tenant_id, now).body)
+        return self._shown(row, self._services.clock.wall())
 
     async def patch(self, external_id: str, **changes: Unpack[DocumentChanges]) -> Document:
         checked = fields.check_object(_on_the_wire(changes), document.PATCH)
-        return await self._submit(
+        return await self._changed(
             PatchDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), checked=checked)
         )
 
     async def delete(self, external_id: str) -> None:
         command = DeleteDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id))
-        await self._services.engine.submit(command)
+        await self._submit(command)
 
     async def import_snapshot(
         self, external_id: str, snapshot: dict[str, Any], source_version: int | None = None
@@ -122,7 +130,7 @@ class Documents:
             checked=checked,
             source_version=source_version,
         )
-        return await self._submit(command)
+        return await self._changed(command)
 
     async def act(self, external_id: str, action: str, **given: Unpack[ActionFields]) -> Document:
         """Move a document through its workflow: `act(id, "requestReview", reviewers=["lawyer@example.com"])`."""
@@ -133,7 +141,7 @@ class Documents:
             action=workflow.Action(checked["action"]),
             given=workflow.given(checked),
         )
-        return await self._submit(command)
+        return await self._changed(command)
 
     async def upload(self, external_id: str, content: bytes | AsyncIterator[bytes], *, publish: bool = False) -> str:
         """The number of the version that it became."""
@@ -151,7 +159,8 @@ class Documents:
                 publish=publish,
                 by=self._name,
             )
-            return _number(await add_version(self._services, incoming, title, command))
+            added = _completed(await add_version(self._services, incoming, title, command))
+            return str(added.result.version.number)
 
     async def publish(self, external_id: str, number: str) -> str:
         """The number that the draft was published as."""
@@ -161,13 +170,36 @@ class Documents:
             version_number=parse_number(number),
             by=self._name,
         )
-        return _number(await self._services.engine.submit(command))
+        published = await self._submit(command)
+        return str(published.result.version.number)
 
     async def _row(self, document_id: str) -> DocumentRow:
         return document.require_live(await self._services.store.documents.get(self._tenant_id, document_id))
 
-    async def _submit(self, command: Command) -> Document:
-        return _decode((await self._services.engine.submit(command)).body)
+    async def _changed(
+        self, command: Command[DocumentCreated | DocumentPatched | DocumentImported | ActionTaken]
+    ) -> Document:
+        completed = await self._submit(command)
+        return self._shown(completed.result.row, completed.at)
+
+    async def _submit(self, command: Command[Result]) -> Completed[Result]:
+        return _completed(await self._services.engine.submit(command))
+
+    def _shown(self, row: DocumentRow, at: int) -> Document:
+        """A document as the API shows it, with links that are fresh at `at`."""
+        kept = document.decode(row.body)
+        shown = asdict(kept) | {
+            "latest_version": self._linked(kept.latest_version, row.external_id, at),
+            "published_version": self._linked(kept.published_version, row.external_id, at),
+        }
+        return Document(**shown, updated_at=format_timestamp(row.updated_at))
+
+    def _linked(self, version: Version | None, document_id: str, at: int) -> Version | None:
+        if version is None or not version.is_own:
+            return version
+        number = parse_number(version.number)
+        link = self._services.links.link(Linked(self._tenant_id, document_id, number, at + LIFETIME))
+        return Version(version.number, link)
 
 
 _ACTION = Choice("action", workflow.TAKES)
@@ -186,8 +218,9 @@ def _uuid(external_id: str) -> str:
         raise Invalid([FieldError("externalId", bad.code, bad.detail)]) from None
 
 
-def _number(answer: Answer) -> str:
-    return str(msgspec.json.decode(answer.body)["number"])
+def _completed(outcome: CommandOutcome[Result]) -> Completed[Result]:
+    assert isinstance(outcome, Completed)  # no command here has an Idempotency-Key
+    return outcome
 
 
 async def _parts(content: bytes | AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -23,6 +23,7 @@ from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.rendering import kept_answers
 from signalpost.api.routes import HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.domain.api_key import make_key
@@ -128,9 +129,15 @@ class Gateway:
         files = await open_files(settings)
         opened.push_async_callback(files.close)
         store = SqliteStore(
-            directory / FILE_NAME, Vault(master_key), links, clock.wall, chance.getrandbits, thread_executors(),
+            directory / FILE_NAME,
+            Vault(master_key),
+            links,
+            kept_answers(links),
+            clock.wall,
+            chance.getrandbits,
+            thread_executors(),
             self._on_broken,
-        )  # fmt: skip
+        )
         opened.push_async_callback(store.close)
         looking = opened.enter_context(ThreadPoolExecutor(1, "disk"))
         self._engine = self._made_engine(store, looking, chance)

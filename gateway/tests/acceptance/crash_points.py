@@ -13,7 +13,7 @@ from typing import Any
 from signalpost import gateway
 from signalpost.api.app import build_app
 from signalpost.cli.main import main
-from signalpost.commands.overlay import Command
+from signalpost.commands.command import Command
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.runtime.asgi import App, Receive, Scope, Send
 from signalpost.sender import dialer
@@ -69,7 +69,7 @@ class DoomedStore(SqliteStore):
         doom.pass_by("start-up")
         return await super().load_lanes(wanted)
 
-    async def publish(self, commands: Sequence[Command]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         with self._under_way("a commit"):
             return await super().publish(commands)
 

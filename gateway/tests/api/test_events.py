@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpost.api.rendering import kept_answers
 from signalpost.domain.documents.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
@@ -19,6 +20,7 @@ from signalpost.store.vault import Vault
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Client, World
 
+LINKS = Links(b"", "")
 ABSENT = "01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
 
 
@@ -161,7 +163,8 @@ def prune(world: "World", floor: int) -> None:
         store = SqliteStore(
             world.settings.data_dir / "signalpost.db",
             Vault(key),
-            Links(b"", ""),
+            LINKS,
+            kept_answers(LINKS),
             lambda: time.time_ns() // 1000,
             random.Random(1).getrandbits,
             thread_executors(),

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from signalpost.api.http.asgi import Request, send_answer
 from signalpost.api.http.problems import CALLER_PROBLEMS
-from signalpost.commands.overlay import Answer
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response, send_response
 from signalpost.domain.errors import CallerError, Unparseable
 from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import HttpConnection
@@ -60,11 +60,11 @@ class Wire(asyncio.Transport):
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with what was asked, as far as it could be read."""
-    request, answer = Request(scope, receive), Answer(200, b"")
+    request, answer = Request(scope, receive), Response(200, b"")
     if REFUSAL in scope:
         refusal = scope[REFUSAL]
         assert isinstance(refusal, CallerError)
-        answer = Answer(CALLER_PROBLEMS[type(refusal)].status, json.dumps(refusal.code).encode())
+        answer = Response(CALLER_PROBLEMS[type(refusal)].status, json.dumps(refusal.code).encode())
     else:
         try:
             body, more = b"", True
@@ -72,12 +72,12 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
                 part, more = await request.part()
                 body += part
         except Unparseable as broken:
-            answer = Answer(CALLER_PROBLEMS[type(broken)].status, json.dumps(broken.code).encode())
+            answer = Response(CALLER_PROBLEMS[type(broken)].status, json.dumps(broken.code).encode())
         else:
             target = scope["raw_path"] + b"?" + scope["query_string"]
             asked = [request.method, target.decode("latin-1"), body.decode("latin-1")]
-            answer = Answer(200, json.dumps(asked).encode())
-    await send_answer(answer, request.id, send)
+            answer = Response(200, json.dumps(asked).encode())
+    await send_response(answer, request.id, send)
 
 
 def answers_to(pieces: Sequence[bytes]) -> list[Any]:

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
+from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.command import Command, Tenant
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.commands.overlay import EVENT_HEADER, Answer, Batch, Numbers, Tenant
 from signalpost.domain import fields
 from signalpost.domain.documents import document as rules
 from signalpost.domain.documents.links import Links
@@ -18,6 +21,7 @@ from signalpost.domain.errors import CallerError, Conflict, NotFound, Preconditi
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
+LINKS = Links(b"", "")
 NOW = 1_700_000_000 * SECOND
 ID = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
 NEW = {"type": "NDA", "title": "A", "ownerEmail": "o@example.com", "authorEmail": "a@example.com"}
@@ -29,19 +33,11 @@ class Desk:
 
     def __init__(self) -> None:
         self.tenant = Tenant(1, "default")
-        self.batch = Batch(
-            NOW,
-            Random(1).getrandbits,
-            {1: self.tenant},
-            {},
-            {},
-            {},
-            {},
-            (),
-            Numbers(),
-            Links(b"", ""),
-            {},
-        )
+        rows = Rows(tenants={1: self.tenant})
+        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
+
+    def run(self, command: Command[Any]) -> Response:
+        return respond(self.batch.run(command), LINKS)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -51,20 +47,20 @@ class Desk:
     def types(self) -> list[EventType]:
         return [EventType(event.type) for event in self.batch.events]
 
-    def create(self, body: dict[str, Any] = NEW) -> Answer:
+    def create(self, body: dict[str, Any] = NEW) -> Response:
         checked = fields.check_object(body, rules.NEW, rules.NEW_REQUIRED)
-        return self.batch.run(CreateDocument(tenant_id=1, document_id=ID, checked=checked, source_app="app"))
+        return self.run(CreateDocument(tenant_id=1, document_id=ID, checked=checked, source_app="app"))
 
-    def patch(self, body: dict[str, Any], *if_match: str) -> Answer:
+    def patch(self, body: dict[str, Any], *if_match: str) -> Response:
         checked = fields.check_object(body, rules.PATCH)
-        return self.batch.run(PatchDocument(tenant_id=1, document_id=ID, checked=checked, if_match=tags(if_match)))
+        return self.run(PatchDocument(tenant_id=1, document_id=ID, checked=checked, if_match=tags(if_match)))
 
-    def delete(self, *if_match: str) -> Answer:
-        return self.batch.run(DeleteDocument(tenant_id=1, document_id=ID, if_match=tags(if_match)))
+    def delete(self, *if_match: str) -> Response:
+        return self.run(DeleteDocument(tenant_id=1, document_id=ID, if_match=tags(if_match)))
 
-    def put(self, body: dict[str, Any], source_version: int | None = None, *if_match: str) -> Answer:
+    def put(self, body: dict[str, Any], source_version: int | None = None, *if_match: str) -> Response:
         checked = fields.check_object(body, rules.SNAPSHOT, rules.SNAPSHOT_REQUIRED)
-        return self.batch.run(
+        return self.run(
             ImportDocument(
                 tenant_id=1, document_id=ID, checked=checked, source_version=source_version, if_match=tags(if_match)
             )
@@ -75,11 +71,11 @@ def tags(given_tags: tuple[str, ...]) -> frozenset[str] | None:
     return frozenset(given_tags) or None
 
 
-def header(answer: Answer, name: str) -> str | None:
+def header(answer: Response, name: str) -> str | None:
     return dict(answer.headers).get(name)
 
 
-def changed(answer: Answer) -> str | None:
+def changed(answer: Response) -> str | None:
     return header(answer, "signalpost-changed")
 
 
@@ -135,7 +131,7 @@ def test_deleting_answers_204_and_the_event_carries_the_last_attributes_with_sta
     desk.patch({"title": "last"})
     answer = desk.delete()
     created, updated, gone = desk.events
-    assert answer == Answer(204, headers=((EVENT_HEADER, gone["id"]),))
+    assert answer == Response(204, headers=((EVENT_HEADER, gone["id"]),))
     assert gone["type"] == "documentDeleted"
     assert gone["data"]["document"] == {**updated["data"]["document"], "status": "other"}
     assert created["data"]["document"]["status"] == "created"
@@ -159,7 +155,7 @@ def test_a_documents_bytes_are_the_same_in_its_row_its_answer_and_its_event() ->
     desk = Desk()
     answer = desk.create({**NEW, "title": "ü \u2028 \x7f 😀", "contractValue": 1e13})
     [event] = desk.batch.events
-    row = desk.batch.documents[1, ID]
+    row = desk.batch.documents.changed[1, ID]
     assert event.body.endswith(b'"data":{"document":' + row.body + b"}}")
     assert answer.body.startswith(row.body[:-1])
 
@@ -179,7 +175,7 @@ def test_if_match_stops_a_change_of_what_moved_on() -> None:
     desk = Desk()
     desk.create()
     desk.patch({"title": "B"})
-    attempts: list[Callable[[], Answer]] = [
+    attempts: list[Callable[[], Response]] = [
         lambda: desk.patch({"title": "C"}, '"1"'),
         lambda: desk.delete('"1"'),
         lambda: desk.put(SNAPSHOT, 1, '"1"'),

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from signalpost.commands.overlay import Answer, Batch, Command, IdempotencyKey, Numbers, Tenant
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import kept_answers, respond
+from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.command import Command, IdempotencyKey, Numbers, Tenant
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
 from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayState
@@ -14,6 +17,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
+LINKS = Links(b"", "")
 NOW = 1_700_000_000 * SECOND
 SUBSCRIPTION = "00000000-0000-4000-9000-000000000001"
 LAST = 100
@@ -27,19 +31,8 @@ class Desk:
     """One subscription that starts behind event 10 of 100, and the batch that decides about its replays."""
 
     def __init__(self, *replays: Replay) -> None:
-        self.batch = Batch(
-            NOW,
-            Random(1).getrandbits,
-            {1: Tenant(1, "default", 10, NOW)},
-            {},
-            {},
-            {},
-            {},
-            (),
-            Numbers(),
-            Links(b"", ""),
-            {},
-        )
+        rows = Rows(tenants={1: Tenant(1, "default", 10, NOW)})
+        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
         self.run(
             CreateSubscription(
                 tenant_id=1,
@@ -49,26 +42,18 @@ class Desk:
                 retry_delays=(10,),
             )
         )
-        subscriptions = self.batch.subscriptions
-        tenant = Tenant(1, "default", LAST, NOW)
-        self.batch = Batch(
-            NOW,
-            Random(1).getrandbits,
-            {1: tenant},
-            {},
-            subscriptions,
-            {},
-            {},
-            replays,
-            Numbers(2, replay=7),
-            Links(b"", ""),
-            {},
+        rows = Rows(
+            tenants={1: Tenant(1, "default", LAST, NOW)},
+            subscriptions=self.batch.subscriptions.changed,
+            replays={(replay.subscription_number, replay.id): replay for replay in replays},
+            numbers=Numbers(2, replay=7),
         )
+        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
 
-    def run(self, command: Command) -> Answer:
-        return self.batch.run(command)
+    def run(self, command: Command[Any]) -> Response:
+        return respond(self.batch.run(command), LINKS)
 
-    def start(self, number: int = 1, **given: Any) -> Answer:
+    def start(self, number: int = 1, **given: Any) -> Response:
         asked: dict[str, Any] = {"what": "failed", "from_sequence": 20, "to_sequence": 30, "count": 5} | given
         return self.run(
             StartReplay(
@@ -82,7 +67,7 @@ class Desk:
             )
         )
 
-    def cancel(self, number: int = 1) -> Answer:
+    def cancel(self, number: int = 1) -> Response:
         return self.run(CancelReplay(tenant_id=1, subscription_id=SUBSCRIPTION, replay_id=replay_id(number)))
 
 
@@ -104,14 +89,14 @@ def test_starting_answers_with_the_replay_and_where_it_is() -> None:
         "createdAt": format_timestamp(NOW + 1),
         "finishedAt": None,
     }
-    [started] = desk.batch.replays.values()
+    [started] = desk.batch.replays.changed.values()
     assert (started.number, started.cursor, started.from_sequence, started.to_sequence) == (7, 19, 20, 30)
 
 
 def test_its_range_lies_within_what_the_subscription_gets_and_the_log() -> None:
     desk = Desk()
     desk.start(from_sequence=1, to_sequence=1_000)
-    [started] = desk.batch.replays.values()
+    [started] = desk.batch.replays.changed.values()
     assert (started.cursor, started.from_sequence, started.to_sequence) == (10, 11, LAST)
 
 
@@ -133,14 +118,14 @@ def test_a_cancelled_one_is_shown_as_it_stands() -> None:
     assert answer.status == 200
     shown = json.loads(answer.body)
     assert (shown["id"], shown["state"], shown["finishedAt"]) == (replay_id(1), "cancelled", format_timestamp(NOW + 1))
-    [cancelled] = desk.batch.replays.values()
+    [cancelled] = desk.batch.replays.changed.values()
     assert (cancelled.number, cancelled.state) == (7, ReplayState.CANCELLED)
 
 
 def test_what_is_over_cannot_be_cancelled() -> None:
     desk = Desk()
     desk.start()
-    started = desk.batch.replays[1, replay_id(1)]
+    started = desk.batch.replays.changed[1, replay_id(1)]
     desk.cancel()
     with pytest.raises(Conflict, match="cancelled"):
         desk.cancel()
@@ -148,7 +133,7 @@ def test_what_is_over_cannot_be_cancelled() -> None:
     with pytest.raises(Conflict, match="finished") as caught:
         desk.cancel()
     assert caught.value.code == "replay_not_running"
-    assert desk.batch.replays == {}
+    assert desk.batch.replays.changed == {}
 
 
 def test_what_is_not_there_is_not_found() -> None:
@@ -170,13 +155,13 @@ def test_the_same_idempotency_key_starts_one_replay() -> None:
     first = desk.start(1, idempotency=key)
     second = desk.start(2, idempotency=key)
     assert second.body == first.body
-    assert len(desk.batch.replays) == 1
+    assert len(desk.batch.replays.changed) == 1
 
 
 def test_a_replay_that_comes_to_its_end_is_finished() -> None:
     desk = Desk()
     desk.start()
-    started = desk.batch.replays[1, replay_id(1)]
+    started = desk.batch.replays.changed[1, replay_id(1)]
     part = started.fed(25, 3, 30, NOW + 5)
     assert (part.cursor, part.queued, part.state, part.finished_at) == (25, 3, ReplayState.RUNNING, None)
     end = part.fed(30, 2, 30, NOW + 6)

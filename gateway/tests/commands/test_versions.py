@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import kept_answers, respond
+from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.command import Command, IdempotencyKey, Tenant
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.commands.overlay import Answer, Batch, IdempotencyKey, Numbers, Tenant
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.domain import fields
 from signalpost.domain.documents import document as rules
@@ -33,36 +36,37 @@ class Desk:
     """A document, changed one command at a time."""
 
     def __init__(self) -> None:
-        tenants = {1: Tenant(1, "default")}
-        self.batch = Batch(NOW, Random(1).getrandbits, tenants, {}, {}, {}, {}, (), Numbers(), LINKS, {})
+        rows = Rows(tenants={1: Tenant(1, "default")})
+        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
         self.uploaded = 0
 
-    def create(self) -> Answer:
-        return self.batch.run(CreateDocument(tenant_id=1, document_id=ID, checked=dict(NEW), source_app="app"))
+    def run(self, command: Command[Any]) -> Response:
+        return respond(self.batch.run(command), LINKS)
 
-    def patch(self, **checked: Any) -> Answer:
-        return self.batch.run(PatchDocument(tenant_id=1, document_id=ID, checked=checked))
+    def create(self) -> Response:
+        return self.run(CreateDocument(tenant_id=1, document_id=ID, checked=dict(NEW), source_app="app"))
 
-    def delete(self) -> Answer:
-        return self.batch.run(DeleteDocument(tenant_id=1, document_id=ID))
+    def patch(self, **checked: Any) -> Response:
+        return self.run(PatchDocument(tenant_id=1, document_id=ID, checked=checked))
 
-    def put(self, source_version: int | None = None, **more: Any) -> Answer:
+    def delete(self) -> Response:
+        return self.run(DeleteDocument(tenant_id=1, document_id=ID))
+
+    def put(self, source_version: int | None = None, **more: Any) -> Response:
         checked = fields.check_object({**SNAPSHOT, **more}, rules.SNAPSHOT, rules.SNAPSHOT_REQUIRED)
-        return self.batch.run(
-            ImportDocument(tenant_id=1, document_id=ID, checked=checked, source_version=source_version)
-        )
+        return self.run(ImportDocument(tenant_id=1, document_id=ID, checked=checked, source_version=source_version))
 
     def upload(self, *, publish: bool = False, **more: Any) -> str:
         self.uploaded += 1
         file = StoredFile(f"{self.uploaded:032x}", 10, b"sum", "application/pdf")
         given = {"tenant_id": 1, "document_id": ID, "file": file, "publish": publish, "by": "someone", **more}
-        return str(json.loads(self.batch.run(AddVersion(**given)).body)["number"])
+        return str(json.loads(self.run(AddVersion(**given)).body)["number"])
 
     def publish(self, number: str) -> str:
         draft = read_number(number)
         assert draft is not None
         command = PublishVersion(tenant_id=1, document_id=ID, version_number=draft, by="someone else")
-        return str(json.loads(self.batch.run(command).body)["number"])
+        return str(json.loads(self.run(command).body)["number"])
 
     @property
     def last(self) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def test_each_upload_and_each_publication_makes_one_update_that_shows_both_versi
 def test_a_publication_has_the_draft_s_file_and_the_draft_says_what_became_of_it(desk: Desk) -> None:
     desk.upload()
     desk.publish("0.1")
-    draft, made = (desk.batch.versions[1, ID, number] for number in (Number(0, 1), Number(1, 0)))
+    draft, made = (desk.batch.versions.changed[1, ID, number] for number in (Number(0, 1), Number(1, 0)))
     assert (draft.published_as, made.published_as) == (Number(1, 0), None)
     assert draft.file == made.file
     assert (draft.created_by, made.created_by) == ("someone", "someone else")
@@ -135,7 +139,7 @@ def test_an_upload_keeps_to_the_precondition(desk: Desk) -> None:
 def test_an_upload_is_answered_once_for_its_idempotency_key(desk: Desk) -> None:
     key = IdempotencyKey(1, "once", b"the same file")
     assert desk.upload(idempotency=key) == desk.upload(idempotency=key) == "0.1"
-    assert len(desk.batch.versions) == 1
+    assert len(desk.batch.versions.changed) == 1
     assert len(desk.batch.events) == 2
 
 

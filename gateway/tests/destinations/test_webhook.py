@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
 
-from signalpost.commands.overlay import Batch, Command, Numbers, Tenant
+from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.command import Command, Tenant
 from signalpost.commands.subscriptions import (
     CreateSubscription,
     DeleteSubscription,
@@ -31,6 +33,7 @@ from signalpost.store.vault import Vault
 from signalpost_receiver import Verifier, make_token
 from signalpost_receiver.errors import VerificationError
 
+LINKS = Links(b"", "")
 NOW = 1_700_000_000 * SECOND
 HOUR = 3600 * SECOND
 ID = "00000000-0000-4000-8000-000000000001"
@@ -56,25 +59,13 @@ class Shop:
             )
         )
 
-    def do(self, command: Command) -> None:
+    def do(self, command: Command[Any]) -> None:
         known = {(1, ID): self.found} if hasattr(self, "found") else {}
-        tenant = Tenant(1, "default")
-        batch = Batch(
-            self.now,
-            Random(1).getrandbits,
-            {1: tenant},
-            {},
-            known,
-            {},
-            {},
-            (),
-            Numbers(),
-            Links(b"", ""),
-            {},
-        )
+        rows = Rows(tenants={1: Tenant(1, "default")}, subscriptions=known)
+        batch = Batch(rows, self.now, Random(1).getrandbits, LINKS, kept_answers(LINKS))
         batch.run(command)
-        if batch.subscriptions:
-            self.found = unpack_subscription(pack_subscription(batch.subscriptions[1, ID], VAULT), VAULT)
+        if (changed := batch.subscriptions.changed.get((1, ID))) is not None:
+            self.found = unpack_subscription(pack_subscription(changed, VAULT), VAULT)
 
     def rotate(self, secret: str, overlap_hours: int) -> None:
         self.do(RotateSecret(tenant_id=1, subscription_id=ID, secret=secret, overlap_hours=overlap_hours))

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import kept_answers, respond
+from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.command import Command, IdempotencyKey, Retry, Tenant
 from signalpost.commands.documents import CreateDocument
-from signalpost.commands.overlay import Answer, Batch, IdempotencyKey, Numbers, Retry, Tenant
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain import fields
 from signalpost.domain import subscription as rules
@@ -21,6 +24,7 @@ from signalpost.domain.event import BY_WIRE, EventType
 from signalpost.domain.subscription import Subscription, refiltered, wanted
 from signalpost.domain.timestamps import SECOND
 
+LINKS = Links(b"", "")
 NOW = 1_700_000_000 * SECOND
 ID = "00000000-0000-4000-8000-000000000001"
 DOCUMENT = "00000000-0000-4000-8000-00000000000d"
@@ -31,49 +35,41 @@ MASKS = st.integers(1, 7)
 
 class Desk:
     def __init__(self, last_sequence: int = 0) -> None:
-        self.batch = Batch(
-            NOW,
-            Random(1).getrandbits,
-            {1: Tenant(1, "default", last_sequence, NOW)},
-            {},
-            {},
-            {},
-            {},
-            (),
-            Numbers(),
-            Links(b"", ""),
-            {},
-        )
+        rows = Rows(tenants={1: Tenant(1, "default", last_sequence, NOW)})
+        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
+
+    def run(self, command: Command[Any]) -> Response:
+        return respond(self.batch.run(command), LINKS)
 
     @property
     def found(self) -> Subscription:
-        return self.batch.subscriptions[1, ID]
+        return self.batch.subscriptions.changed[1, ID]
 
     def publish(self, count: int = 1) -> None:
         checked = {"type": "NDA", "title": "A", "ownerEmail": "o@x", "authorEmail": "a@x"}
         for _ in range(count):
-            self.batch.run(CreateDocument(tenant_id=1, document_id=DOCUMENT, checked=checked, source_app="app"))
+            self.run(CreateDocument(tenant_id=1, document_id=DOCUMENT, checked=checked, source_app="app"))
 
-    def create(self, body: dict[str, Any] = NEW, identity: str = ID, key: IdempotencyKey | None = None) -> Answer:
+    def create(self, body: dict[str, Any] = NEW, identity: str = ID, key: IdempotencyKey | None = None) -> Response:
         checked = fields.check_object(body, rules.NEW, rules.NEW_REQUIRED)
         secret = checked.get("secret", SECRET)
-        return self.batch.run(
+        return self.run(
             CreateSubscription(
                 tenant_id=1, subscription_id=identity, checked=checked, secret=secret, retry_delays=(10, 60, 300),
                 idempotency=key,
             )
         )  # fmt: skip
 
-    def patch(self, body: dict[str, Any], *if_match: str) -> Answer:
+    def patch(self, body: dict[str, Any], *if_match: str) -> Response:
         checked = fields.check_object(body, rules.PATCH)
         tags = frozenset(if_match) or None
-        return self.batch.run(PatchSubscription(tenant_id=1, subscription_id=ID, checked=checked, if_match=tags))
+        return self.run(PatchSubscription(tenant_id=1, subscription_id=ID, checked=checked, if_match=tags))
 
-    def delete(self) -> Answer:
-        return self.batch.run(DeleteSubscription(tenant_id=1, subscription_id=ID))
+    def delete(self) -> Response:
+        return self.run(DeleteSubscription(tenant_id=1, subscription_id=ID))
 
-    def retry(self, sequence: int, event_type: EventType = EventType.CREATED) -> Answer:
-        return self.batch.run(
+    def retry(self, sequence: int, event_type: EventType = EventType.CREATED) -> Response:
+        return self.run(
             RetryDelivery(
                 tenant_id=1, subscription_id=ID, sequence=sequence, event_type=event_type, event_document_id=DOCUMENT
             )
@@ -248,7 +244,7 @@ def test_subscriptions_get_numbers_of_their_own() -> None:
     desk = Desk()
     desk.create()
     desk.create(identity=DOCUMENT)
-    numbers = [subscription.number for subscription in desk.batch.subscriptions.values()]
+    numbers = [subscription.number for subscription in desk.batch.subscriptions.changed.values()]
     assert numbers == [1, 2]
 
 
@@ -318,7 +314,7 @@ def test_a_resume_skips_nothing_unless_asked_to() -> None:
 def test_a_deleted_subscription_is_not_there_and_keeps_no_secret() -> None:
     desk = Desk()
     desk.create({**NEW, "headers": {"x": "hidden"}})
-    assert desk.delete() == Answer(204)
+    assert desk.delete() == Response(204)
     assert (desk.found.secret, desk.found.headers) == ("", {})
     for attempt in (desk.delete, lambda: desk.patch({}), lambda: desk.retry(1)):
         with pytest.raises(NotFound):
@@ -332,7 +328,7 @@ def test_a_retry_is_one_attempt_more() -> None:
     desk = Desk()
     desk.create()
     desk.publish(2)
-    assert desk.retry(2) == desk.retry(1) == Answer(202)
+    assert desk.retry(2) == desk.retry(1) == Response(202)
     assert desk.batch.retries == [Retry(1, 1, 2, DOCUMENT, 1), Retry(2, 1, 1, DOCUMENT, 1)]
 
 
@@ -361,4 +357,4 @@ def test_a_repeated_creation_makes_one_subscription_and_shows_the_same_secret() 
     key = IdempotencyKey(1, "k", b"h")
     first, second = desk.create(key=key), desk.create(identity=DOCUMENT, key=key)
     assert second.body == first.body
-    assert len(desk.batch.subscriptions) == 1
+    assert len(desk.batch.subscriptions.changed) == 1

@@ -20,8 +20,8 @@ from gateway.tests.world.store import Operation, StoreFaults
 from gateway.tests.world.world import World
 
 from signalpost.commands import command_queues
+from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
-from signalpost.commands.overlay import Answer, Command
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain.delivery import retry
@@ -147,7 +147,7 @@ class RunningGateway(Process):
         self.turns_left = -1
         """The turns of the event loop until it is killed; below 0, it is not."""
 
-    async def submit(self, *commands: Command) -> list[Answer]:
+    async def submit(self, *commands: Command[Any]) -> list[CommandOutcome[Any]]:
         """All in one go: as the engine is idle, the first makes a batch and the others the next."""
         return await asyncio.gather(*(self.engine.submit(command) for command in commands))
 
@@ -169,7 +169,7 @@ class RunningGateway(Process):
     async def update(self, name: str, times: int = 1) -> None:
         await self._change([self.world.update(name) for _ in range(times)])
 
-    async def _change(self, commands: list[Command]) -> None:
+    async def _change(self, commands: list[Command[Any]]) -> None:
         """Submit document changes, as many at a time as may wait."""
         most = command_queues.MOST[command_queues.Queue.DOCUMENT] // 2
         for begin in range(0, len(commands), most):

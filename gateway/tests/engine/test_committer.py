@@ -2,31 +2,32 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from signalpost.commands.command import Command, CommandOutcome, Completed
 from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MOST, Queue
-from signalpost.commands.documents import DeleteDocument
-from signalpost.commands.overlay import Answer, Command
+from signalpost.commands.documents import DeleteDocument, ImportLine
 from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import NotFound, TooMany, Unavailable
 from signalpost.engine.committer import MAX_BATCH, Committer
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
 
+DONE = Completed(result=None, tenant_id=1, at=0, event_id=None, answer=None)
 SINGLE = "11111111-1d31-47fa-960e-b0cc8b4f136c"
 
 
 class Book:
     """A store of which only `publish` is used; `publish` is what the test says."""
 
-    def __init__(self, publish: Callable[[Sequence[Command]], Published]) -> None:
+    def __init__(self, publish: Callable[[Sequence[Command[Any]]], Published]) -> None:
         self._publish = publish
         self.batches: list[list[int]] = []
         """The tenants of each batch's commands."""
 
-    async def publish(self, commands: Sequence[Command]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         await asyncio.sleep(0)
         self.batches.append([command.tenant_id for command in commands])
         return self._publish(commands)
@@ -36,41 +37,45 @@ def _committer(book: Book, on_published: Callable[[Published], None] = lambda _:
     return Committer(cast(Store, book), Counts(), on_published)
 
 
-def _command(tenant_id: int = 1) -> Command:
+def _command(tenant_id: int = 1) -> Command[Any]:
     return DeleteDocument(tenant_id=tenant_id, document_id="d24c0644-1d31-47fa-960e-b0cc8b4f136c")
 
 
-def _done(commands: Sequence[Command]) -> Published:
-    return Published(tuple(Answer(204) for _ in commands))
+def _line() -> Command[Any]:
+    return ImportLine(tenant_id=1, document_id="d24c0644-1d31-47fa-960e-b0cc8b4f136c", checked={}, source_version=None)
+
+
+def _done(commands: Sequence[Command[Any]]) -> Published:
+    return Published(tuple(DONE for _ in commands))
 
 
 def test_what_is_committed_is_answered_as_such_even_if_following_it_up_fails() -> None:
     def fail(_: Published) -> None:
         raise RuntimeError("a defect of ours")
 
-    assert asyncio.run(_committer(Book(_done), fail).submit(_command())) == Answer(204)
+    assert asyncio.run(_committer(Book(_done), fail).submit(_command())) == DONE
 
 
 def test_what_could_not_be_committed_is_told_to_each_caller() -> None:
-    def refuse(_: Sequence[Command]) -> Published:
+    def refuse(_: Sequence[Command[Any]]) -> Published:
         raise Unavailable("The disk is full.")
 
     async def scenario() -> list[object]:
         committer = _committer(Book(refuse))
-        return await asyncio.gather(*(committer.submit(_command()) for _ in range(3)), return_exceptions=True)
+        return [*await asyncio.gather(*(committer.submit(_command()) for _ in range(3)), return_exceptions=True)]
 
     assert [type(told) for told in asyncio.run(scenario())] == [Unavailable] * 3
 
 
 def test_a_refused_command_harms_no_other_of_its_batch() -> None:
-    def refuse_the_second(commands: Sequence[Command]) -> Published:
-        return Published((Answer(204), NotFound("document_not_found", "Not there."), Answer(204))[: len(commands)])
+    def refuse_the_second(commands: Sequence[Command[Any]]) -> Published:
+        return Published((DONE, NotFound("document_not_found", "Not there."), DONE)[: len(commands)])
 
     async def scenario() -> list[object]:
         committer = _committer(Book(refuse_the_second))
-        return await asyncio.gather(*(committer.submit(_command()) for _ in range(3)), return_exceptions=True)
+        return [*await asyncio.gather(*(committer.submit(_command()) for _ in range(3)), return_exceptions=True)]
 
-    assert [type(told) for told in asyncio.run(scenario())] == [Answer, NotFound, Answer]
+    assert [type(told) for told in asyncio.run(scenario())] == [Completed, NotFound, Completed]
 
 
 def test_clients_have_their_turn_before_the_deliveries_that_follow() -> None:
@@ -116,7 +121,7 @@ def test_beyond_what_may_wait_a_command_is_refused_at_once_and_told_when_to_come
         return told
 
     *taken, refused = asyncio.run(scenario())
-    assert taken == [Answer(204)] * most
+    assert taken == [DONE] * most
     assert isinstance(refused, TooMany)
     assert refused.retry_after >= 1
 
@@ -125,17 +130,17 @@ def test_a_line_of_an_import_waits_for_its_place_and_is_never_refused() -> None:
     most = MAX_BACKGROUND_OF_TENANT
     waited = []
 
-    async def read(committer: Committer, count: int) -> list[Answer]:
+    async def read(committer: Committer, count: int) -> list[CommandOutcome[Any]]:
         answers = []
         for _ in range(count):
-            answers.append(await committer.enqueue_background(_command()))
+            answers.append(await committer.enqueue(_line()))
             waited.append(committer.waiting)
         return [await answer for answer in answers]
 
     async def scenario() -> None:
         committer = _committer(Book(_done))
         one, other = await asyncio.gather(read(committer, 3 * most), read(committer, 3 * most))
-        assert one == other == [Answer(204)] * 3 * most
+        assert one == other == [DONE] * 3 * most
 
     asyncio.run(scenario())
     assert max(waited) == most
@@ -147,8 +152,8 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
             super().__init__(_done)
             self.singles: list[int] = []
 
-        async def publish(self, commands: Sequence[Command]) -> Published:
-            self.singles.append(sum(command.document_id == SINGLE for command in commands))
+        async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+            self.singles.append(sum(command.reads.document == (1, SINGLE) for command in commands))
             return await super().publish(commands)
 
     book = Batches()
@@ -156,7 +161,7 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
     async def scenario() -> None:
         committer = _committer(book)
         single = asyncio.ensure_future(committer.submit(DeleteDocument(tenant_id=1, document_id=SINGLE, caller=0)))
-        lines = [await committer.enqueue_background(_command()) for _ in range(MAX_BACKGROUND_OF_TENANT)]
+        lines = [await committer.enqueue(_line()) for _ in range(MAX_BACKGROUND_OF_TENANT)]
         await asyncio.gather(single, *lines)
 
     asyncio.run(scenario())
@@ -166,10 +171,10 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
 def test_a_stop_ends_the_wait_of_a_line() -> None:
     async def scenario() -> None:
         committer = _committer(Book(_done))
-        lines = [await committer.enqueue_background(_command()) for _ in range(MAX_BACKGROUND_OF_TENANT)]
-        late = asyncio.ensure_future(committer.enqueue_background(_command()))
+        lines = [await committer.enqueue(_line()) for _ in range(MAX_BACKGROUND_OF_TENANT)]
+        late = asyncio.ensure_future(committer.enqueue(_line()))
         await committer.close()
-        assert [await line for line in lines] == [Answer(204)] * len(lines)
+        assert [await line for line in lines] == [DONE] * len(lines)
         with pytest.raises(Unavailable, match="stopping"):
             await (await late)
 

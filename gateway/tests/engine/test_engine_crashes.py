@@ -8,7 +8,7 @@ import pytest
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld, types
 from gateway.tests.world.network import BROKEN, HANG, REFUSED, Reply, SentRequest
 
-from signalpost.commands.overlay import Command
+from signalpost.commands.command import Command
 from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import SignalpostError
@@ -72,7 +72,7 @@ class Auditor:
             self._counted[key] = self._counted.get(key, 0) + 1
 
 
-def _workload(world: ScriptedWorld, random: Random) -> Command:
+def _workload(world: ScriptedWorld, random: Random) -> Command[Any]:
     kind = random.random()
     name = f"d{random.randrange(12)}"
     if kind < 0.25:

@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
+from signalpost.api.rendering import kept_answers
+from signalpost.commands.command import Command
 from signalpost.commands.documents import CreateDocument, DeleteDocument
-from signalpost.commands.overlay import Command
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, StoredFile
@@ -21,6 +23,7 @@ from signalpost.files.folder import Folder
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 
+LINKS = Links(b"", "")
 START = 1_700_000_000 * SECOND
 
 
@@ -44,7 +47,7 @@ class Archive:
         self.ahead = 0
         """By how much the wall clock was set ahead."""
         self.store = SqliteStore(
-            folder / "signalpost.db", Vault(bytes(32)), Links(b"", ""), self.wall, Random(1).getrandbits,
+            folder / "signalpost.db", Vault(bytes(32)), LINKS, kept_answers(LINKS), self.wall, Random(1).getrandbits,
             thread_executors(), print,
         )  # fmt: skip
         self.files = Failing(folder / "files", ThreadPoolExecutor(1), os.urandom)
@@ -56,7 +59,7 @@ class Archive:
     def steady(self) -> int:
         return self.now
 
-    async def do(self, *commands: Command) -> None:
+    async def do(self, *commands: Command[Any]) -> None:
         published = await self.store.publish(commands)
         assert not [result for result in published.results if isinstance(result, Exception)]
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from gateway.tests.simulation.history import CallStatus, Change, ClientCall, Resend, Secrets, Skipped, Subscriber
+from gateway.tests.world.process import LINKS
 
+from signalpost.api.rendering import respond
+from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.commands.overlay import Command, IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import (
     CreateSubscription,
@@ -84,7 +86,7 @@ class Clients:
         answer = None
         try:
             async with asyncio.timeout(self._patience(call)):
-                answer = await process.engine.submit(call.command)
+                answer = respond(await process.engine.submit(call.command), LINKS)
             status = CallStatus.DONE
         except TimeoutError:
             self.world.counts["client gone"] += 1
@@ -315,7 +317,7 @@ class Clients:
             (f"secret-{random.getrandbits(64):x}", "whsec_" + b64encode(random.randbytes(32)).decode())
         )
 
-    def _owned(self, kind: str, command: Command, subscriber: Subscriber, *changes: Change[Any]) -> ClientCall:
+    def _owned(self, kind: str, command: Command[Any], subscriber: Subscriber, *changes: Change[Any]) -> ClientCall:
         call = ClientCall(f"{kind} {subscriber.key}", command, "", subscriber)
         self.busy.add(subscriber.key)
 
@@ -492,7 +494,7 @@ class Clients:
         process: "SimulatedProcess",
         subscriber: Subscriber,
         kind: str,
-        command: Command,
+        command: Command[Any],
         first: int,
         last: int,
         replay_id: str | None = None,

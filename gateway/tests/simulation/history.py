@@ -11,7 +11,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 from gateway.tests.world.network import SentRequest
 
-from signalpost.commands.overlay import Answer, Command
+from signalpost.api.http.response import Response
+from signalpost.commands.command import Command
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import EventType
 
@@ -39,7 +40,9 @@ class ClientCall:
         "may_have_happened", "must_be_refused", "on_settled", "status", "subscription", "tenant", "tries",
     )  # fmt: skip
 
-    def __init__(self, kind: str, command: Command, marker: str = "", subscription: "Subscriber | None" = None) -> None:
+    def __init__(
+        self, kind: str, command: Command[Any], marker: str = "", subscription: "Subscriber | None" = None
+    ) -> None:
         self.kind = kind
         self.command = command
         self.tenant = command.tenant_id
@@ -56,7 +59,7 @@ class ClientCall:
         """Whether one of its tries ended without a word on that."""
         self.must_be_refused = False
         self.tries = 0
-        self.answer: Answer | None = None
+        self.answer: Response | None = None
         self.error: Exception | None = None
         self.on_settled: list[Any] = []
 

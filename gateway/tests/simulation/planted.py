@@ -18,7 +18,7 @@ from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import Folder
 from msgspec.structs import replace
 
-from signalpost.commands.overlay import Batch
+from signalpost.commands.batch import Batch
 from signalpost.destinations.webhook import Webhook
 from signalpost.domain.delivery import breaker, concurrency, retry
 from signalpost.domain.delivery.delivery import Input, State, Verdict
@@ -117,19 +117,18 @@ def _(_right: Any) -> Any:
 
 @fault("takes createdAt from the clock as it is", publish, "publish")
 def _(right: Any) -> Any:
-    def publish_at(connection: Any, commands: Any, now: int, *rest: Any) -> Any:
+    def publish_at(connection: Any, *rest: Any) -> Any:
         connection.execute("UPDATE tenant SET last_at = 0")
-        return right(connection, commands, now, *rest)
+        return right(connection, *rest)
 
     return publish_at
 
 
 @fault("leaves a number out", Batch, "_append")
 def _(right: Any) -> Any:
-    def append(self: Batch, tenant: Any, stamp: Any, *rest: Any) -> str:
+    def append(self: Batch, tenant: Any, stamp: Any, *rest: Any) -> None:
         left_out = stamp.sequence % 20 == 19
-        made: str = right(self, tenant, stamp._replace(sequence=stamp.sequence + left_out), *rest)
-        return made
+        right(self, tenant, stamp._replace(sequence=stamp.sequence + left_out), *rest)
 
     return append
 

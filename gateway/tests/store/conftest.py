@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 import apsw
 import pytest
 
+from signalpost.commands.command import Command, CommandOutcome, Completed, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.commands.overlay import Answer, Command, IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
@@ -60,12 +60,18 @@ def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], in
         folder / "signalpost.db",
         Vault(MASTER_KEY),
         LINKS,
+        render,
         now,
         random_bits,
         thread_executors(),
         broken,
         max_scanned=max_scanned,
     )
+
+
+def render(completed: Completed[Any]) -> bytes:
+    """A store keeps answers, and does not know what they are made of."""
+    return f"{type(completed.result).__name__} {completed.event_id}".encode()
 
 
 IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": sqlite}
@@ -98,14 +104,14 @@ class Shop:
 
     # --- Publishing ---------------------------------------------------------------------------------------------------
 
-    async def publish(self, *commands: Command) -> Published:
+    async def publish(self, *commands: Command[Any]) -> Published:
         return await self.store.publish(commands)
 
-    async def do(self, command: Command) -> Answer:
+    async def do(self, command: Command[Any]) -> CommandOutcome[Any]:
         """One command that is not refused."""
         published = await self.publish(command)
         [result] = published.results
-        if not isinstance(result, Answer):
+        if isinstance(result, Exception):
             raise result
         return result
 

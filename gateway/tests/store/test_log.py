@@ -2,12 +2,12 @@
 
 import asyncio
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
 
-from signalpost.commands.overlay import Command
+from signalpost.commands.command import Command
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.errors import NotFound
@@ -25,7 +25,11 @@ async def fill_by_chance(shop: "Shop", make: "type[Tools]", count: int) -> list[
     while True:
         number = random.randrange(6)
         shop.now += random.choice([0, 1, 17, SECOND])
-        commands: list[Command] = [make.create(number), make.patch(number, str(random.random())), make.delete(number)]
+        commands: list[Command[Any]] = [
+            make.create(number),
+            make.patch(number, str(random.random())),
+            make.delete(number),
+        ]
         await shop.publish(random.choice(commands))
         events = await shop.store.events_after(1, 0, 10_000)
         if len(events) >= count:

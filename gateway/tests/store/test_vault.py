@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.commands.overlay import IdempotencyKey
+from signalpost.commands.command import IdempotencyKey
 from signalpost.domain.errors import StartError
 from signalpost.store.vault import KEY_BYTES, Vault
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpost.commands.command import Completed
+from signalpost.commands.documents import DocumentImported, ImportEffect
 from signalpost.commands.keys import CreateKey, RevokeKey
-from signalpost.commands.overlay import EVENT_HEADER, Answer
 from signalpost.domain.api_key import Role
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 HOUR = 3600 * SECOND
 KEY_ID = "00000000-0000-7000-b000-000000000001"
+
+
+def changed_nothing(result: object) -> bool:
+    return isinstance(result, DocumentImported) and result.effect is ImportEffect.UNCHANGED
 
 
 async def ask_for_signature(shop: "Shop", make: "type[Tools]", number: int, expires_at: int) -> None:
@@ -116,9 +121,9 @@ async def live(shop: "Shop", make: "type[Tools]", steps: int) -> dict[int, list[
         ]
         action, command = random.choice(commands)
         [answer] = (await shop.publish(command)).results
-        if isinstance(answer, Answer) and ("signalpost-changed", "false") not in answer.headers:
+        if isinstance(answer, Completed) and not changed_nothing(answer.result):
             told = (by, None) if action == "approveReview" else (by, word) if action == "rejectReview" else (None, None)
-            event = dict(answer.headers).get(EVENT_HEADER)
+            event = answer.event_id
             done[number].insert(0, (action, event, *told, "operator" if action == "approveReview" else None))
     return done
 

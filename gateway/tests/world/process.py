@@ -16,6 +16,7 @@ from gateway.tests.world.network import Network
 from gateway.tests.world.store import FaultyStore, StoreFaults
 from gateway.tests.world.virtual_time import VirtualClock, VirtualExecutor, VirtualLoop
 
+from signalpost.api.rendering import kept_answers
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
 from signalpost.domain.documents.links import Links
@@ -28,6 +29,7 @@ from signalpost.store.vault import Vault
 if TYPE_CHECKING:
     from gateway.tests.world.world import World
 
+LINKS = Links(b"", "")
 MAX_CANCELLATIONS = 100
 """How often what still runs in a killed process is cancelled: some of it goes on after the first time."""
 
@@ -93,7 +95,8 @@ class Process:
                 machine.faults,
                 database,
                 Vault(bytes(32)),
-                Links(b"", ""),
+                LINKS,
+                kept_answers(LINKS),
                 self.clock.wall,
                 self.world.random.getrandbits,
                 Executors(thread, thread, thread),

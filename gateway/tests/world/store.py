@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from signalpost.commands.overlay import Command
+from signalpost.commands.command import Command
 from signalpost.domain.event import Event
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
@@ -46,7 +46,7 @@ class FaultyStore(SqliteStore):
         self.is_fenced = False
         """Whether a lane turned out to be another process's."""
 
-    async def publish(self, commands: Sequence[Command]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         await self._faults.before(Operation.PUBLISH)
         published = await super().publish(commands)
         await self._faults.after(Operation.PUBLISH)

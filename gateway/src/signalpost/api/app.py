@@ -8,14 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from signalpost.api.http import problems
-from signalpost.api.http.asgi import CONTENT_TYPE, Request, Streamed, send_answer
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed, send_response
+from signalpost.api.rendering import EVENT_HEADER
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.docs_page import render
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import OpenRoute, Route
 from signalpost.api.routing.services import Services
-from signalpost.commands.overlay import EVENT_HEADER, Answer
 from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, TooMany, Unavailable
 from signalpost.runtime.asgi import REFUSAL, App, Receive, Scope, Send
 from signalpost.runtime.logger import log
@@ -24,7 +25,7 @@ TENANT = b"signalpost-tenant"
 DEFAULT_TENANT = "default"
 NO_ROUTE = "none"
 
-Endpoint = Callable[[Request], Awaitable[Answer | Streamed]]
+Endpoint = Callable[[Request], Awaitable[Response | Streamed]]
 Resource = Endpoint
 """What answers every method of one path, and raises nothing."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
@@ -55,14 +56,14 @@ def build_app(services: Services, routes: Sequence[Route], open_routes: Sequence
         started = time.perf_counter()
         request = Request(scope, receive)
         if REFUSAL in scope:
-            await send_answer(refused(request, scope[REFUSAL]), request.id, send)
+            await send_response(refused(request, scope[REFUSAL]), request.id, send)
             return
         found = None
         if not _ESCAPED_SLASH.search(scope.get("raw_path") or b""):
             found = find(request.path.removeprefix(scope.get("root_path", "")))
         resource, request.path_params = found or (no_route, {})
         answer = await resource(request)
-        await send_answer(answer, request.id, send)
+        await send_response(answer, request.id, send)
         if isinstance(answer, Streamed):
             log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
 
@@ -92,7 +93,7 @@ def _finder(resources: Mapping[str, Resource]) -> Callable[[str], tuple[Resource
 def _endpoint(route: Route, services: Services) -> Endpoint:
     intake = route.intake
 
-    async def endpoint(request: Request) -> Answer | Streamed:
+    async def endpoint(request: Request) -> Response | Streamed:
         principal = request.principal = services.principals.of(request.header(b"authorization"))
         principal.must_be(route.roles)
         given = request.header(TENANT)
@@ -113,7 +114,7 @@ def _endpoint(route: Route, services: Services) -> Endpoint:
 
 
 def _open_endpoint(route: OpenRoute, services: Services) -> Endpoint:
-    async def endpoint(request: Request) -> Answer | Streamed:
+    async def endpoint(request: Request) -> Response | Streamed:
         return await route.handler(services, request)
 
     return endpoint
@@ -122,14 +123,14 @@ def _open_endpoint(route: OpenRoute, services: Services) -> Endpoint:
 def _description(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[str, dict[str, Endpoint]]:
     """What says what the API takes and answers, for programs and for people."""
     described = describe(routes, open_routes)
-    document = Answer(200, msgspec.json.encode(described), (_ALWAYS_CURRENT,))
+    document = Response(200, msgspec.json.encode(described), (_ALWAYS_CURRENT,))
     page_headers = ((CONTENT_TYPE, "text/html; charset=utf-8"), ("content-security-policy", _DOCS_POLICY))
-    page = Answer(200, render(described).encode(), (*page_headers, _ALWAYS_CURRENT))
+    page = Response(200, render(described).encode(), (*page_headers, _ALWAYS_CURRENT))
 
-    async def openapi(_request: Request) -> Answer:
+    async def openapi(_request: Request) -> Response:
         return document
 
-    async def docs(_request: Request) -> Answer:
+    async def docs(_request: Request) -> Response:
         return page
 
     return {"/openapi.json": {"GET": openapi}, "/docs": {"GET": docs}}
@@ -141,9 +142,9 @@ def _by_method(path: str, endpoints: dict[str, Endpoint], services: Services) ->
         endpoints = {**endpoints, "HEAD": endpoints["GET"]}
     allow = sorted(endpoints)
 
-    async def endpoint(request: Request) -> Answer | Streamed:
+    async def endpoint(request: Request) -> Response | Streamed:
         started = time.perf_counter()
-        answer: Answer | Streamed
+        answer: Response | Streamed
         try:
             handle = endpoints.get(request.method)
             if handle is None:
@@ -165,7 +166,7 @@ def _by_method(path: str, endpoints: dict[str, Endpoint], services: Services) ->
 
 
 def _no_route(services: Services) -> Resource:
-    async def endpoint(request: Request) -> Answer:
+    async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
         error = NotFound("no_such_path", f"The API has no path {request.path[:200]}.")
         answer = problems.problem(error, request.id)
@@ -175,8 +176,8 @@ def _no_route(services: Services) -> Resource:
     return endpoint
 
 
-def _refused(services: Services) -> Callable[[Request, CallerError | Unavailable], Answer]:
-    def endpoint(request: Request, refusal: CallerError | Unavailable) -> Answer:
+def _refused(services: Services) -> Callable[[Request, CallerError | Unavailable], Response]:
+    def endpoint(request: Request, refusal: CallerError | Unavailable) -> Response:
         answer = problems.problem(refusal, request.id)
         _note(services, request, NO_ROUTE, answer, time.perf_counter())
         return answer
@@ -184,7 +185,7 @@ def _refused(services: Services) -> Callable[[Request, CallerError | Unavailable
     return endpoint
 
 
-def _note(services: Services, request: Request, route: str, answer: Answer | Streamed, started: float) -> None:
+def _note(services: Services, request: Request, route: str, answer: Response | Streamed, started: float) -> None:
     """Every answer passes here: it is counted and logged. Of what the client sent only what is known here is shown:
     anything else may hold a secret."""
     seconds = time.perf_counter() - started

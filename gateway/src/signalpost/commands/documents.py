@@ -1,22 +1,57 @@
 """The changes of documents that clients ask for. Each is a value whose `decide` is pure."""
 
-from typing import Any
+from enum import Enum, auto
+from typing import Any, ClassVar, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.overlay import Answer, Decision, IdempotencyKey, Stamp, View
+from signalpost.commands.command import Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command_queues import Queue
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import Document, DocumentRow, Version
 from signalpost.domain.documents.history import Cause, Origin
-from signalpost.domain.documents.links import Links
-from signalpost.domain.documents.version import Number, read_number
+from signalpost.domain.documents.version import read_number
 from signalpost.domain.errors import Conflict, PreconditionFailed
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
 
+R = TypeVar("R")
+
+
+class DocumentCreated(Struct, frozen=True):
+    row: DocumentRow
+
+
+class DocumentPatched(Struct, frozen=True):
+    """`row` is the document after the patch, also where the patch changed nothing."""
+
+    row: DocumentRow
+
+
+class DocumentDeleted(Struct, frozen=True):
+    """`row` is the tombstone."""
+
+    row: DocumentRow
+
+
+class ImportEffect(Enum):
+    """What a snapshot changed."""
+
+    CREATED = auto()
+    UPDATED = auto()
+    UNCHANGED = auto()
+
+
+class DocumentImported(Struct, frozen=True):
+    """`row` is the document after the import, also where the import changed nothing."""
+
+    row: DocumentRow
+    effect: ImportEffect
+
 
 class DocumentCommand(Struct, frozen=True, kw_only=True):
+    queue: ClassVar[Queue] = Queue.DOCUMENT
     tenant_id: int
     document_id: str
     idempotency: IdempotencyKey | None = None
@@ -24,24 +59,24 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
     """The ETags of which the document must have one; None for any state."""
     caller: int | None = None
     """The number of the API key that asks, for the history; None where nobody does."""
-    version_number: Number | None = None
-    subscription_id: None = None
-    key_id: None = None
-    replay_id: None = None
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(document=(self.tenant_id, self.document_id))
+
+    def _row(self, view: View) -> DocumentRow | None:
+        return view.documents.get((self.tenant_id, self.document_id))
 
     def _found(self, view: View) -> DocumentRow:
         """Raises NotFound and PreconditionFailed."""
-        row = document.require_live(view.document(self.tenant_id, self.document_id))
+        row = document.require_live(self._row(view))
         check_precondition(self.if_match, row.etag)
         return row
 
-    def _shown(self, view: View, row: DocumentRow, at: int, status: int = 200, *headers: tuple[str, str]) -> Answer:
-        return document_answer(row, view.links, self.tenant_id, at, status, *headers)
-
-    def _changed(self, row: DocumentRow, event: EventType, cause: Cause, answer: Answer) -> Decision:
+    def _changed(self, row: DocumentRow, event: EventType, cause: Cause, result: R) -> Decision[R]:
         """The decision that makes an event of a document's new row."""
         return Decision(
-            answer=answer, document=row, event=event, event_document=row.body, origin=Origin(cause, self.caller)
+            result=result, document=row, event=event, event_document=row.body, origin=Origin(cause, self.caller)
         )
 
 
@@ -51,11 +86,10 @@ class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
     checked: dict[str, Any]
     source_app: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[DocumentCreated]:
         made = document.created(self.checked, self.document_id, self.source_app, format_timestamp(stamp.at))
         row = document.new_row(made, 1, stamp.at)
-        answer = self._shown(view, row, stamp.at, 201, ("location", f"/v1/documents/{self.document_id}"))
-        return self._changed(row, EventType.CREATED, Cause.CREATE, answer)
+        return self._changed(row, EventType.CREATED, Cause.CREATE, DocumentCreated(row))
 
 
 class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
@@ -63,22 +97,23 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
 
     checked: dict[str, Any]
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[DocumentPatched]:
         row = self._found(view)
         patched = document.patched(document.decode(row.body), self.checked)
         changed = document.next_row(row, patched, stamp.at)
         if changed.body == row.body:
-            return Decision(answer=self._shown(view, row, stamp.at))
-        return self._changed(changed, EventType.UPDATED, Cause.UPDATE, self._shown(view, changed, stamp.at))
+            return Decision(result=DocumentPatched(row))
+        return self._changed(changed, EventType.UPDATED, Cause.UPDATE, DocumentPatched(changed))
 
 
 class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[DocumentDeleted]:
         row = self._found(view)
+        gone = document.tombstone(row, stamp.at)
         last = document.encode(document.deleted(document.decode(row.body)))
         return Decision(
-            answer=Answer(204),
-            document=document.tombstone(row, stamp.at),
+            result=DocumentDeleted(gone),
+            document=gone,
             event=EventType.DELETED,
             event_document=last,
             origin=Origin(Cause.DELETE, self.caller),
@@ -95,28 +130,31 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
     checked: dict[str, Any]
     source_version: int | None
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
-        row = view.document(self.tenant_id, self.document_id)
+    def decide(self, view: View, stamp: Stamp) -> Decision[DocumentImported]:
+        row = self._row(view)
         snapshot = document.snapshot(self.checked, self.document_id)
         if row is None:
             check_precondition(self.if_match, None)
-            return self._accepted(view, EventType.CREATED, document.new_row(snapshot, 1, stamp.at, self.source_version))
+            return self._created(document.new_row(snapshot, 1, stamp.at, self.source_version))
         if row.deleted_at is not None:
             check_precondition(self.if_match, None)
             self._check_revival(row)
             known = replace(row, source_version=self.source_version)
-            return self._accepted(view, EventType.CREATED, document.next_row(known, snapshot, stamp.at))
+            return self._created(document.next_row(known, snapshot, stamp.at))
         check_precondition(self.if_match, row.etag)
         if self._is_older_than(row):
-            return Decision(answer=self._shown(view, row, stamp.at, 200, ("signalpost-changed", "false")))
+            return Decision(result=DocumentImported(row, ImportEffect.UNCHANGED))
         known = row if self.source_version is None else replace(row, source_version=self.source_version)
         if row.last_number is not None:  # else the gateway keeps none of its versions
             snapshot = self._with_own_versions(view, document.decode(row.body), snapshot)
         changed = document.next_row(known, snapshot, stamp.at)
         if changed.body == row.body:
-            answer = self._shown(view, known, stamp.at, 200, ("signalpost-changed", "false"))
-            return Decision(answer=answer, document=known if known != row else None)
-        return self._accepted(view, EventType.UPDATED, changed)
+            result = DocumentImported(known, ImportEffect.UNCHANGED)
+            return Decision(result=result, document=known if known != row else None)
+        return self._changed(changed, EventType.UPDATED, Cause.IMPORT, DocumentImported(changed, ImportEffect.UPDATED))
+
+    def _created(self, row: DocumentRow) -> Decision[DocumentImported]:
+        return self._changed(row, EventType.CREATED, Cause.IMPORT, DocumentImported(row, ImportEffect.CREATED))
 
     def _with_own_versions(self, view: View, before: Document, snapshot: Document) -> Document:
         """The snapshot, with what the source cannot know: where it has no version, or got this very one from here, a
@@ -150,17 +188,11 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
             detail = f"This document was deleted. Import it with a sourceVersion{known} to bring it back."
             raise Conflict("document_deleted", detail, sourceVersion=known_version)
 
-    def _accepted(self, view: View, event: EventType, row: DocumentRow) -> Decision:
-        status = 201 if event is EventType.CREATED else 200
-        answer = self._shown(view, row, row.updated_at, status, ("signalpost-changed", "true"))
-        return self._changed(row, event, Cause.IMPORT, answer)
-
 
 class ImportLine(ImportDocument, frozen=True, kw_only=True):
-    """One snapshot of many. Who sent it is told what came of it, and is not shown the document."""
+    """One snapshot of many that were sent together."""
 
-    def _shown(self, view: View, row: DocumentRow, at: int, status: int = 200, *headers: tuple[str, str]) -> Answer:
-        return Answer(status, headers=headers)
+    queue = Queue.BACKGROUND
 
 
 def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> None:
@@ -171,12 +203,3 @@ def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> Non
     if etag is None:
         detail = "It is not there, and If-Match asks for a state that it has."
     raise PreconditionFailed("precondition_failed", detail)
-
-
-def document_answer(
-    row: DocumentRow, links: Links, tenant_id: int, at: int, status: int = 200, *headers: tuple[str, str]
-) -> Answer:
-    """A document as the API shows it: the attributes of C7, with links that are fresh at `at`, and `updatedAt`."""
-    shown = links.put_into(row.body, tenant_id, row.external_id, at)
-    body = b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
-    return Answer(status, body, (("etag", row.etag), *headers))

@@ -1,34 +1,57 @@
 """The changes of subscriptions that clients ask for. Each is a value whose `decide` is pure."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from signalpost.commands.command import Decision, IdempotencyKey, Reads, Retry, Stamp, View
+from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
-from signalpost.commands.overlay import Answer, Decision, IdempotencyKey, Retry, Stamp, View
 from signalpost.domain import subscription as rules
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.event import EventTypeName
-from signalpost.domain.fields import Timestamp, Uuid
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost_receiver import standard_secret
+from signalpost.domain.timestamps import SECOND
+
+
+class SubscriptionCreated(Struct, frozen=True):
+    subscription: Subscription
+
+
+class SubscriptionChanged(Struct, frozen=True):
+    """`subscription` is as it is now, also where nothing changed."""
+
+    subscription: Subscription
+
+
+class SecretRotated(Struct, frozen=True):
+    """`secret` is the new one, whether or not it is the only one already."""
+
+    subscription: Subscription
+    secret: str
+
+
+class SubscriptionDeleted(Struct, frozen=True):
+    subscription: Subscription
+
+
+class RetryQueued(Struct, frozen=True):
+    retry: Retry
 
 
 class SubscriptionCommand(Struct, frozen=True, kw_only=True):
+    queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     subscription_id: str
     idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
-    document_id: None = None
-    version_number: None = None
-    key_id: None = None
-    replay_id: str | None = None
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(subscription=(self.tenant_id, self.subscription_id))
 
     def _found(self, view: View, now: int) -> Subscription:
-        found = view.subscription(self.tenant_id, self.subscription_id)
+        found = view.subscriptions.get((self.tenant_id, self.subscription_id))
         if found is None or found.deleted_at is not None:
             raise NotFound("subscription_not_found", "There is no subscription with this id.")
         check_precondition(self.if_match, found.etag)
@@ -43,12 +66,12 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     secret: str
     retry_delays: tuple[int, ...]
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionCreated]:
         last = stamp.sequence - 1
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
-            number=0,
+            number=view.numbers.subscription,
             name=self.checked.get("name") or self.checked["url"][:512],
             url=self.checked["url"],
             secret=self.secret,
@@ -62,8 +85,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             updated_at=stamp.at,
         )
-        answer = _answer_with_secret(made, self.secret, 201, ("location", f"/v1/subscriptions/{made.id}"))
-        return Decision(answer=answer, subscription=made)
+        return Decision(result=SubscriptionCreated(made), subscription=made)
 
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -71,7 +93,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
     checked: dict[str, Any]
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.at)
         last = stamp.sequence - 1
         changes = {rules.ATTRIBUTES[name]: value for name, value in self.checked.items() if name in rules.ATTRIBUTES}
@@ -86,28 +108,28 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes |= {"skip_to": last, "skipped_at": stamp.at}
         patched = replace(found, **changes)
         if patched == found:
-            return Decision(answer=subscription_answer(found))
+            return Decision(result=SubscriptionChanged(found))
         patched = _moved_on(patched, stamp.at)
-        return Decision(answer=subscription_answer(patched), subscription=patched)
+        return Decision(result=SubscriptionChanged(patched), subscription=patched)
 
 
 class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """What the owner of its lane asks for once the endpoint failed for days. It loses nothing: the lane stays where it
     is. With `if_match`, whoever changed the subscription meanwhile wins."""
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.at)
         disabled = _moved_on(replace(found, status="disabled", disabled_at=stamp.at), stamp.at)
-        return Decision(answer=subscription_answer(disabled), subscription=disabled)
+        return Decision(result=SubscriptionChanged(disabled), subscription=disabled)
 
 
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionDeleted]:
         found = self._found(view, stamp.at).promoted()
         gone = replace(
             found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
         )
-        return Decision(answer=Answer(204), subscription=gone)
+        return Decision(result=SubscriptionDeleted(gone), subscription=gone)
 
 
 class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
@@ -117,7 +139,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
     secret: str
     overlap_hours: int
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[SecretRotated]:
         found = self._found(view, stamp.at)
         if self.overlap_hours == 0:
             # A secret that leaked cannot wait for a rotation that is under way.
@@ -129,18 +151,18 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
             overlap = self.overlap_hours * 3600 * SECOND
             changed = replace(found, next_secret=self.secret, promote_at=stamp.at + overlap)
         rotated = _moved_on(changed, stamp.at)
-        return Decision(answer=_answer_with_secret(rotated, self.secret), subscription=rotated)
+        return Decision(result=SecretRotated(rotated, self.secret), subscription=rotated)
 
 
 class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
     """End a rotation's overlap now: the new secret is the only one (C21)."""
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.at)
         if found.next_secret is None:
             raise Conflict("no_rotation", "No rotation is under way: there is no new secret to promote.")
         promoted = _moved_on(found.promoted(), stamp.at)
-        return Decision(answer=subscription_answer(promoted), subscription=promoted)
+        return Decision(result=SubscriptionChanged(promoted), subscription=promoted)
 
 
 class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
@@ -150,7 +172,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     event_type: int
     event_document_id: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[RetryQueued]:
         found = self._found(view, stamp.at)
         if found.status != "active":
             detail = f"The subscription is {found.status}: resume it, and what is pending is sent."
@@ -158,60 +180,9 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
         asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
         if self.sequence <= found.starts_after or not asked_for:
             raise NotFound("delivery_not_found", "This subscription did not ask for that event.")
-        return Decision(
-            answer=Answer(202),
-            retry=Retry(0, found.number, self.sequence, self.event_document_id, max_attempts=1),
-        )
+        retry = Retry(view.numbers.retry, found.number, self.sequence, self.event_document_id, max_attempts=1)
+        return Decision(result=RetryQueued(retry), retry=retry)
 
 
 def _moved_on(changed: Subscription, now: int) -> Subscription:
     return replace(changed, version=changed.version + 1, updated_at=now)
-
-
-class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A subscription as the API shows it, all but its `health`, which the engine alone knows."""
-
-    id: Uuid
-    name: str
-    url: str
-    event_types: tuple[EventTypeName, ...]
-    headers: dict[str, None]
-    """Names; the values are write-only."""
-    status: rules.Status
-    ordering: rules.Ordering
-    rate_limit: int | None
-    retry_delays: tuple[int, ...]
-    starts_after: int
-    rotation_ends_at: Timestamp | None
-    """When the rotation that is under way, if one is, makes the new secret the only one."""
-    created_at: Timestamp
-    updated_at: Timestamp
-
-
-def subscription_answer(found: Subscription, status: int = 200, *headers: tuple[str, str]) -> Answer:
-    return Answer(status, msgspec.json.encode(_shown(found)), (("etag", found.etag), *headers))
-
-
-def _answer_with_secret(found: Subscription, secret: str, status: int = 200, *headers: tuple[str, str]) -> Answer:
-    """The only answers that show a secret, this once."""
-    secrets = {"secret": secret, "standardWebhooksSecret": standard_secret(secret)}
-    body = msgspec.json.encode(_shown(found))[:-1] + b"," + msgspec.json.encode(secrets)[1:]
-    return Answer(status, body, (("etag", found.etag), *headers))
-
-
-def _shown(found: Subscription) -> SubscriptionShown:
-    return SubscriptionShown(
-        id=found.id,
-        name=found.name,
-        url=found.url,
-        event_types=found.event_types,
-        headers=dict.fromkeys(found.headers),
-        status=found.status,
-        ordering=found.ordering,
-        rate_limit=found.rate_limit,
-        retry_delays=found.retry_delays,
-        starts_after=found.starts_after,
-        rotation_ends_at=None if found.promote_at is None else format_timestamp(found.promote_at),
-        created_at=format_timestamp(found.created_at),
-        updated_at=format_timestamp(found.updated_at),
-    )

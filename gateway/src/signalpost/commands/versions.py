@@ -1,16 +1,23 @@
 """What is asked of the versions that the gateway keeps: to add one whose file is there, and to publish a draft (C9)."""
 
-import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
+from signalpost.commands.command import Decision, Reads, Stamp, View
 from signalpost.commands.documents import DocumentCommand
-from signalpost.commands.overlay import Answer, Decision, Stamp, View
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import Cause, Origin
 from signalpost.domain.documents.version import Number, StoredFile, VersionRow, next_draft, next_published, require_live
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import EventType
+
+
+class VersionCreated(Struct, frozen=True):
+    """A draft, or the publication of one; `row` is the document that has it."""
+
+    row: DocumentRow
+    version: VersionRow
 
 
 class AddVersion(DocumentCommand, frozen=True, kw_only=True):
@@ -20,7 +27,7 @@ class AddVersion(DocumentCommand, frozen=True, kw_only=True):
     publish: bool
     by: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[VersionCreated]:
         row = self._found(view)
         shown = document.decode(row.body)
         last = document.last_number(shown, row.last_number)
@@ -38,9 +45,14 @@ class PublishVersion(DocumentCommand, frozen=True, kw_only=True):
     version_number: Number
     by: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    @property
+    def reads(self) -> Reads:
+        document_key = (self.tenant_id, self.document_id)
+        return Reads(document=document_key, version=(*document_key, self.version_number))
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[VersionCreated]:
         row = self._found(view)
-        draft = require_live(view.version(self.tenant_id, self.document_id, self.version_number))
+        draft = require_live(view.versions.get((self.tenant_id, self.document_id, self.version_number)))
         already = self.version_number if self.version_number.is_published else draft.published_as
         if already is not None:
             detail = f"It is published already, as {already}. Upload what should follow it."
@@ -59,13 +71,11 @@ def _made(
     cause: Cause,
     made: VersionRow,
     *changed: VersionRow,
-) -> Decision:
+) -> Decision[VersionCreated]:
     with_it = document.next_row(row, document.with_version(shown, made.number), stamp.at)
     kept = replace(with_it, last_number=made.number)
-    location = f"/v1/documents/{row.external_id}/versions/{made.number}/file"
-    body = msgspec.json.encode({"number": str(made.number)})
     return Decision(
-        answer=Answer(201, body, (("etag", kept.etag), ("location", location))),
+        result=VersionCreated(kept, made),
         document=kept,
         event=EventType.UPDATED,
         event_document=kept.body,

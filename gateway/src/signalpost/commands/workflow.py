@@ -1,9 +1,11 @@
 """The steps of documents through their workflow. Each is a value whose `decide` is pure."""
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from signalpost.commands.command import Decision, Stamp, View
+from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import DocumentCommand
-from signalpost.commands.overlay import Answer, Decision, Stamp, View
 from signalpost.domain.documents import document, workflow
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import Cause, Origin, Step
@@ -12,22 +14,32 @@ from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
 
 
+class ActionTaken(Struct, frozen=True):
+    """`row` is the document after the action."""
+
+    row: DocumentRow
+
+
+class NothingExpired(Struct, frozen=True):
+    """Someone decided, cancelled or deleted the document in time."""
+
+
 class _StepOfWorkflow(DocumentCommand, frozen=True, kw_only=True):
-    def _moved(self, view: View, row: DocumentRow, moved: Workflow, stamp: Stamp, step: Step) -> Decision:
+    def _moved(self, row: DocumentRow, moved: Workflow, stamp: Stamp, step: Step) -> Decision[ActionTaken]:
         """Only what shows in the document makes an event: the first of two approvals does not."""
         before = document.decode(row.body)
         if moved.status == before.status:
+            kept = replace(row, workflow=moved)
             return Decision(
-                answer=self._shown(view, row, stamp.at),
-                document=replace(row, workflow=moved),
+                result=ActionTaken(kept),
+                document=kept,
                 origin=Origin(Cause.STEP, self.caller),
                 step=step,
             )
         executed_at = format_timestamp(stamp.at) if moved.status == "executed" else before.executed_at
         after = replace(before, status=moved.status, executed_at=executed_at)
         changed = document.next_row(row, after, stamp.at, moved)
-        answer = self._shown(view, changed, stamp.at)
-        return replace(self._changed(changed, EventType.UPDATED, Cause.STEP, answer), step=step)
+        return replace(self._changed(changed, EventType.UPDATED, Cause.STEP, ActionTaken(changed)), step=step)
 
 
 class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
@@ -36,7 +48,7 @@ class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
     action: Action
     given: Given
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[ActionTaken]:
         row = self._found(view)
         moved = workflow.act(workflow_of(row), self.action, self.given, stamp.at)
         step = Step(
@@ -47,17 +59,19 @@ class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
             participants=self.given.people,
             expires_at=self.given.expires_at,
         )
-        return self._moved(view, row, moved, stamp, step)
+        return self._moved(row, moved, stamp, step)
 
 
 class ExpireSignatureRequest(_StepOfWorkflow, frozen=True, kw_only=True):
     """Its time may have come. Who decides or cancels in time has done so before, and then nothing is left to do."""
 
-    def decide(self, view: View, stamp: Stamp) -> Decision:
-        row = view.document(self.tenant_id, self.document_id)
+    queue = Queue.BACKGROUND
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ActionTaken | NothingExpired]:
+        row = self._row(view)
         if row is None or row.workflow is None or (moved := workflow.expired(row.workflow, stamp.at)) is None:
-            return Decision(answer=Answer(204))
-        return self._moved(view, row, moved, stamp, Step(action=Action.EXPIRE, status=moved.status))
+            return Decision(result=NothingExpired())
+        return self._moved(row, moved, stamp, Step(action=Action.EXPIRE, status=moved.status))
 
 
 def workflow_of(row: DocumentRow) -> Workflow:

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from random import Random
 
+from signalpost.commands.command import Command, CommandOutcome, Result, Retry, Tenant
 from signalpost.commands.command_queues import Queue
-from signalpost.commands.overlay import Answer, Command, Retry, Tenant
 from signalpost.destinations.webhook import Kind, Webhook
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
@@ -84,7 +84,7 @@ class Engine:
         )
         self._bounds = lane_bounds
         self._retention = Retention(store, clock, retention_days, self._workers_of, self._recorder)
-        self._expiries = Expiries(store, clock, self.enqueue_background)
+        self._expiries = Expiries(store, clock, self.enqueue)
         self._workers = LaneWorkers()
         self._tenants: dict[str, Tenant] = {}
         self._transport = transport
@@ -125,20 +125,20 @@ class Engine:
             worker.held = True  # or replays would go on feeding while the last of it is recorded
         await self._recorder.close()
 
-    async def submit(self, command: Command) -> Answer:
-        """See `Committer.submit`. What would make an event is refused while the disk is nearly full."""
+    async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
+        """See `Committer.submit`. Raises DiskNearlyFull as `enqueue` does."""
         try:
-            if command.document_id is not None:
-                self.disk.check()
-            return await self._committer.submit(command)
+            return await (await self.enqueue(command))
         except DiskNearlyFull:
             await self.disk.look()
             raise
 
-    async def enqueue_background(self, command: Command) -> asyncio.Future[Answer]:
-        """See `Committer.enqueue_background`."""
-        self.disk.check()
-        return await self._committer.enqueue_background(command)
+    async def enqueue(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
+        """See `Committer.enqueue`. What may make an event is refused with DiskNearlyFull while the disk is nearly
+        full."""
+        if command.queue is not Queue.CONTROL:
+            self.disk.check()
+        return await self._committer.enqueue(command)
 
     def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
         """Raises TooMany where one more change may not wait, so that its body need not be read: of each queue no more

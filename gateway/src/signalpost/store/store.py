@@ -5,16 +5,15 @@ write that returned before they began.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.overlay import Answer, Command, Retry, Tenant
+from signalpost.commands.command import Command, CommandOutcome, Retry, Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.breaker import CLOSED, Breaker
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, What
-from signalpost.domain.errors import CallerError
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Filters, Subscription
 from signalpost.store.access import AccessStore
@@ -65,9 +64,9 @@ class LaneRow(Struct, frozen=True):
 class Published(Struct, frozen=True):
     """What a batch of commands came to: a result for each, in order, and what the engine has to know of it."""
 
-    results: tuple[Answer | CallerError | Exception, ...]
-    """An Exception that is no CallerError is a defect of ours that this command alone ran into, or an Unavailable where
-    others of the batch were committed."""
+    results: tuple[CommandOutcome[Any] | Exception, ...]
+    """CallerError for a command that was refused, Unavailable for one that was not committed although others were; any
+    other Exception is a defect that this command alone ran into."""
     events: tuple[Event, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     retries: tuple[Retry, ...] = ()
@@ -176,7 +175,7 @@ class Store(Protocol):
         """How many recorded deliveries with a sequence below that are parked until `due_from` or later."""
         ...
 
-    async def publish(self, commands: Sequence[Command]) -> Published: ...
+    async def publish(self, commands: Sequence[Command[Any]]) -> Published: ...
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         """Records lanes; one that another owner wrote since (or that was deleted) is missing in the answer, and

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from signalpost.commands.overlay import VersionKey
+from signalpost.commands.command import VersionKey
 from signalpost.domain.documents.version import Number, VersionRow
 
 

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from signalpost.commands.overlay import Answer, Batch, Numbers, Tenant
+from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.command import CommandOutcome, Tenant
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain import fields
 from signalpost.domain.documents import document as documents
@@ -31,6 +33,7 @@ from signalpost.domain.documents.workflow import (
 from signalpost.domain.errors import CallerError, Conflict, Invalid
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
+LINKS = Links(bytes(32), "https://gateway.test")
 NOW = 1_700_000_000 * SECOND
 LATER = NOW + 60 * SECOND
 ID = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
@@ -288,28 +291,17 @@ class Desk:
         """Other documents change meanwhile."""
         self.tenant = Tenant(1, "default", 1 + events, max(self.tenant.last_at, self.now - 1 + events))
 
-    def run(self, *commands: Any) -> list[Answer | CallerError]:
-        batch = Batch(
-            self.now,
-            self._random.getrandbits,
-            {1: self.tenant},
-            {(1, ID): self.row},
-            {},
-            {},
-            {},
-            (),
-            Numbers(),
-            Links(bytes(32), "https://gateway.test"),
-            {},
-        )
-        results: list[Answer | CallerError] = []
+    def run(self, *commands: Any) -> list[CommandOutcome[Any] | CallerError]:
+        rows = Rows(tenants={1: self.tenant}, documents={(1, ID): self.row})
+        batch = Batch(rows, self.now, self._random.getrandbits, LINKS, kept_answers(LINKS))
+        results: list[CommandOutcome[Any] | CallerError] = []
         for command in commands:
             try:
                 results.append(batch.run(command))
             except CallerError as refused:
                 results.append(refused)
-        self.row = batch.documents.get((1, ID), self.row)
-        self.tenant = batch.tenants[1]
+        self.row = batch.documents.changed.get((1, ID), self.row)
+        self.tenant = batch.tenants.changed.get(1, self.tenant)
         self.statuses += [json.loads(event.body)["data"]["document"]["status"] for event in batch.events]
         self.steps += batch.steps
         return results

@@ -16,8 +16,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.commands.overlay import Answer, Batch, Command, Numbers, Tenant
+from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.command import Command, CommandOutcome, Completed, Tenant
+from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, ImportEffect, PatchDocument
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest, workflow_of
 from signalpost.domain import fields
 from signalpost.domain.documents import document as documents
@@ -30,6 +32,7 @@ from signalpost.domain.errors import CallerError, Invalid
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
+LINKS = Links(bytes(32), "https://gateway.test")
 START = 1_700_000_000 * SECOND
 ID = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
 NEW = {"type": "NDA", "title": "A", "ownerEmail": "o@example.com", "authorEmail": "a@example.com"}
@@ -153,30 +156,19 @@ class Cabinet:
         self.steps: list[KeptStep] = []
         self._random = Random(1)
 
-    def run(self, *commands: Command) -> list[Answer | CallerError]:
+    def run(self, *commands: Command[Any]) -> list[CommandOutcome[Any] | CallerError]:
         """As one batch."""
-        rows = {} if self.row is None else {(1, ID): self.row}
-        batch = Batch(
-            self.now,
-            self._random.getrandbits,
-            {1: self.tenant},
-            rows,
-            {},
-            {},
-            {},
-            (),
-            Numbers(),
-            Links(bytes(32), "https://gateway.test"),
-            {},
-        )
-        results: list[Answer | CallerError] = []
+        known = {} if self.row is None else {(1, ID): self.row}
+        rows = Rows(tenants={1: self.tenant}, documents=known)
+        batch = Batch(rows, self.now, self._random.getrandbits, LINKS, kept_answers(LINKS))
+        results: list[CommandOutcome[Any] | CallerError] = []
         for command in commands:
             try:
                 results.append(batch.run(command))
             except CallerError as refused:
                 results.append(refused)
-        self.tenant = batch.tenants[1]
-        self.row = batch.documents.get((1, ID), self.row)
+        self.tenant = batch.tenants.changed.get(1, self.tenant)
+        self.row = batch.documents.changed.get((1, ID), self.row)
         self.events += batch.events
         self.origins += batch.origins
         self.steps += batch.steps
@@ -221,7 +213,7 @@ class Life(RuleBasedStateMachine):
     @initialize(status=st.sampled_from([None, *STATUSES]))
     def begin(self, status: str | None) -> None:
         [answer] = self.cabinet.run(create() if status is None else put(status))
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Completed)
         if status is not None:
             self.paper.replaced(status)
         self.changes = 1
@@ -289,9 +281,9 @@ class Life(RuleBasedStateMachine):
     def imported(self, status: str) -> None:
         before = self.cabinet.document
         [answer] = self.cabinet.run(put(status, before.title))
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Completed)
         changed = self.cabinet.document != before
-        assert dict(answer.headers)["signalpost-changed"] == str(changed).lower()
+        assert (answer.result.effect is not ImportEffect.UNCHANGED) == changed
         self.changes += changed
         self.paper.replaced(status)
 

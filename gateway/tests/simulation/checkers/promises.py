@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import CallStatus, ClientCall, Entry
 
-from signalpost.commands.overlay import Answer
+from signalpost.api.http.response import Response
 from signalpost.domain.errors import CallerError, Unavailable
 from signalpost.domain.event import EventType
 
@@ -45,7 +45,8 @@ class Promises(Checker):
                     by_title.setdefault(entry.title, []).append(entry)
         for call in self.world.calls:
             if call.kind == "delete":
-                document = call.command.document_id or ""
+                assert call.command.reads.document is not None
+                _, document = call.command.reads.document
                 deletions[document] = deletions.get(document, 0) - (
                     call.status in (CallStatus.DONE, CallStatus.UNKNOWN)
                 )
@@ -69,13 +70,13 @@ class Promises(Checker):
         for call in self.world.calls:
             if call.event_id is None:
                 continue
-            assert isinstance(call.answer, Answer)
+            assert isinstance(call.answer, Response)
             entry = by_id.get(call.event_id)
             if entry is None:
                 self.fail(f"{call} was answered {call.answer.status}, and its event is lost")
             elif (
                 EventType(entry.type) not in _TYPES[call.kind]
-                or entry.document_id != call.command.document_id
+                or call.command.reads.document != (call.tenant, entry.document_id)
                 or (call.kind != "delete" and entry.title != call.marker)
             ):
                 self.fail(f"{call} was told of another's event: {entry}")

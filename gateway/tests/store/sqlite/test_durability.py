@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import json
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 
-from signalpost.commands.overlay import Answer
+from signalpost.api.rendering import kept_answers
+from signalpost.commands.command import Completed
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
 from signalpost.domain.event import Event
@@ -27,6 +27,7 @@ from signalpost.store.vault import Vault
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
 
+LINKS = Links(b"", "")
 START = 1_700_000_000_000_000
 CRASHING = """
 import asyncio, json, os, sys
@@ -38,7 +39,7 @@ from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
 
 async def main():
-    store = SqliteStore(Path(sys.argv[1]), Vault(bytes(32)), Links(b"", ""),
+    store = SqliteStore(Path(sys.argv[1]), Vault(bytes(32)), Links(b"", ""), repr,
                         lambda: 1_700_000_000_000_000, Random(1).getrandbits, thread_executors(), print)
     checked = {"type": "NDA", "title": "x" * 400, "ownerEmail": "o@x", "authorEmail": "a@x"}
     async def client(number):
@@ -60,7 +61,8 @@ def opened(path: Path, vfs: str | None = None, broken: list[BaseException] | Non
     return SqliteStore(
         path,
         Vault(bytes(32)),
-        Links(b"", ""),
+        LINKS,
+        kept_answers(LINKS),
         lambda: START,
         Random(2).getrandbits,
         thread_executors(),
@@ -227,8 +229,8 @@ def test_where_the_disk_fills_up_while_a_refused_batch_is_halved_each_is_told_wh
         guilty = make.put(7, 2**70)
         published = await store.publish([make.create(2), guilty, make.create(3), make.create(4)])
         made, defect, third, fourth = published.results
-        assert isinstance(made, Answer)
-        assert not isinstance(defect, Answer | Unavailable)
+        assert isinstance(made, Completed)
+        assert not isinstance(defect, Completed | Unavailable)
         assert isinstance(third, Unavailable)
         assert isinstance(fourth, Unavailable)
         kept = await store.events_after(1, 0, 10)
@@ -366,9 +368,10 @@ def test_the_wal_stays_bounded_while_others_read(play: "Play", make: "type[Tools
     play(scenario)
 
 
-def test_answers_are_json(play: "Play", make: "type[Tools]") -> None:
+def test_a_result_carries_the_row_that_was_written(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
-        answer = await shop.do(make.create(1))
-        assert json.loads(answer.body)["title"] == "t"
+        done = await shop.do(make.create(1))
+        assert isinstance(done, Completed)
+        assert done.result.row == await shop.store.documents.get(1, make.document_id(1))
 
     play(scenario)

@@ -11,9 +11,9 @@ from contextlib import aclosing
 from email.utils import formatdate
 from typing import Final
 
-from signalpost.api.http.asgi import Request, Streamed
 from signalpost.api.http.ranges import Span, still_applies, wanted
-from signalpost.commands.overlay import Answer
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response, Streamed
 from signalpost.domain.documents.version import StoredFile, VersionRow
 from signalpost.domain.timestamps import SECOND
 from signalpost.files.filenames import disposition, filename
@@ -63,13 +63,13 @@ class Downloads:
             first = b""
         return Streamed(_continued(first, parts), tuple(headers.items()), 206 if span else 200)
 
-    async def redirect(self, version: VersionRow, seconds: int) -> Answer | None:
+    async def redirect(self, version: VersionRow, seconds: int) -> Response | None:
         """An answer that leads to where anyone gets the file for so long; None where only the gateway serves it."""
         url = await self._files.link(version.file.name, seconds)
         if url is None:
             return None
         headers = (("location", url), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
-        return Answer(302, b"", headers)
+        return Response(302, b"", headers)
 
     async def _parts(self, file: StoredFile, span: Span | None) -> AsyncGenerator[bytes, None]:
         if span is None:

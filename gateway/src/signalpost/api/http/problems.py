@@ -5,8 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from signalpost.api.http.asgi import CONTENT_TYPE
-from signalpost.commands.overlay import Answer
+from signalpost.api.http.response import CONTENT_TYPE, Response
 from signalpost.domain.errors import (
     CallerError,
     Conflict,
@@ -76,11 +75,11 @@ def problem_document(error: BaseException, request_id: str) -> dict[str, Any]:
     return _document(DEFECT, "internal_error", detail, request_id)
 
 
-def problem(error: BaseException, request_id: str) -> Answer:
+def problem(error: BaseException, request_id: str) -> Response:
     """The response that says what went wrong."""
     document = problem_document(error, request_id)
     headers = ((CONTENT_TYPE, MEDIA_TYPE), *_headers(error))
-    return Answer(document["status"], msgspec.json.encode(document), headers)
+    return Response(document["status"], msgspec.json.encode(document), headers)
 
 
 def _headers(error: BaseException) -> tuple[tuple[str, str], ...]:

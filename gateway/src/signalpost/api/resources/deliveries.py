@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
 from signalpost.api.resources.events import find_event
 from signalpost.api.routing.context import (
@@ -19,7 +21,6 @@ from signalpost.api.routing.context import (
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import DELIVERY_STATUSES, Delivery, DeliveryPage, DeliveryWithAttempts
 from signalpost.api.routing.shapes import Attempt as AttemptShape
-from signalpost.commands.overlay import Answer
 from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain import fields
 from signalpost.domain.delivery.outcome import Failure
@@ -31,12 +32,12 @@ from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPositio
 from signalpost.store.log import LogEntry
 
 
-async def list_of_subscription(context: RequestContext) -> Answer:
+async def list_of_subscription(context: RequestContext) -> Response:
     query = context.query()
     return await _list(context, [await subscriptions.find(context)], query)
 
 
-async def list_all(context: RequestContext) -> Answer:
+async def list_all(context: RequestContext) -> Response:
     query = context.query()
     found = context.services.engine.subscriptions(context.tenant_id)
     if (wanted := query.get("subscriptionId")) is not None:
@@ -44,7 +45,7 @@ async def list_all(context: RequestContext) -> Answer:
     return await _list(context, found, query)
 
 
-async def _list(context: RequestContext, of: Sequence[Subscription], query: Mapping[str, Any]) -> Answer:
+async def _list(context: RequestContext, of: Sequence[Subscription], query: Mapping[str, Any]) -> Response:
     change = DeliveryFilter(
         status=query.get("status"),
         types=query.get("eventType", sum(EventType)),
@@ -56,10 +57,12 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Mapp
     page = await context.services.store.deliveries.page(
         context.tenant_id, of, change, below, query.get("limit", LIMIT_DEFAULT)
     )
-    return Answer(200, msgspec.json.encode(DeliveryPage(data=[*map(_shown, page.data)], next=write_cursor(page.next))))
+    return Response(
+        200, msgspec.json.encode(DeliveryPage(data=[*map(_shown, page.data)], next=write_cursor(page.next)))
+    )
 
 
-async def read(context: RequestContext) -> Answer:
+async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
     event = await _event(context)
@@ -70,14 +73,15 @@ async def read(context: RequestContext) -> Answer:
     shown = DeliveryWithAttempts(
         **msgspec.structs.asdict(_shown(view)), attempts=[_shown_attempt(each) for each in attempts]
     )
-    return Answer(200, msgspec.json.encode(shown))
+    return Response(200, msgspec.json.encode(shown))
 
 
-async def retry(context: RequestContext) -> Answer:
+async def retry(context: RequestContext) -> Response:
     change = await context.read_change()
     found = await subscriptions.find(context)
     event = await _event(context)
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         RetryDelivery(
             tenant_id=context.tenant_id,
             subscription_id=found.id,
@@ -85,7 +89,7 @@ async def retry(context: RequestContext) -> Answer:
             event_type=event.type,
             event_document_id=event.document_id,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import document_response, submit
 from signalpost.api.routing.context import (
     LIMIT,
     LIMIT_DEFAULT,
@@ -17,8 +19,7 @@ from signalpost.api.routing.context import (
 )
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, DocumentPage
-from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument, document_answer
-from signalpost.commands.overlay import Answer
+from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain import fields
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
@@ -28,9 +29,10 @@ from signalpost.domain.fields import Bad, Field
 from signalpost.store.documents import DocumentFilter, DocumentPosition
 
 
-async def create(context: RequestContext) -> Answer:
+async def create(context: RequestContext) -> Response:
     change = await context.read_change()
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         CreateDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
@@ -38,11 +40,11 @@ async def create(context: RequestContext) -> Answer:
             checked=change.fields,
             source_app=context.principal.name,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
-async def list_all(context: RequestContext) -> Answer:
+async def list_all(context: RequestContext) -> Response:
     query = context.query()
     wanted = DocumentFilter(
         status=query.get("status"),
@@ -59,17 +61,18 @@ async def list_all(context: RequestContext) -> Answer:
         context.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT)
     )
     shown = {"data": [msgspec.Raw(_shown(context, row).body) for row in page.data], "next": write_cursor(page.next)}
-    return Answer(200, msgspec.json.encode(shown))
+    return Response(200, msgspec.json.encode(shown))
 
 
-async def read(context: RequestContext) -> Answer:
+async def read(context: RequestContext) -> Response:
     context.query()
     return _shown(context, await find_document(context))
 
 
-async def patch(context: RequestContext) -> Answer:
+async def patch(context: RequestContext) -> Response:
     change = await context.read_change()
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         PatchDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
@@ -77,27 +80,29 @@ async def patch(context: RequestContext) -> Answer:
             checked=change.fields,
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
-async def delete(context: RequestContext) -> Answer:
+async def delete(context: RequestContext) -> Response:
     change = await context.read_change()
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         DeleteDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
             document_id=document_id_of(context),
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
-async def put(context: RequestContext) -> Answer:
+async def put(context: RequestContext) -> Response:
     document_id = _import_id(context)
     change = await context.read_change(externalId=_same_as(document_id))
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         ImportDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
@@ -106,12 +111,12 @@ async def put(context: RequestContext) -> Answer:
             source_version=change.query.get("sourceVersion"),
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
-def _shown(context: RequestContext, row: DocumentRow) -> Answer:
-    return document_answer(row, context.services.links, context.tenant_id, context.services.clock.wall())
+def _shown(context: RequestContext, row: DocumentRow) -> Response:
+    return document_response(row, context.services.links, context.tenant_id, context.services.clock.wall())
 
 
 async def find_document(context: RequestContext) -> DocumentRow:

@@ -2,16 +2,16 @@
 
 import msgspec
 
+from signalpost.api.http.response import Response
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestContext, event_type, integer
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Feed, LogEntry
-from signalpost.commands.overlay import Answer
 from signalpost.domain import fields
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.event import Event, EventType
 
 
-async def feed(context: RequestContext) -> Answer:
+async def feed(context: RequestContext) -> Response:
     query = context.query()
     after = query.get("after", 0)
     store = context.services.store
@@ -27,15 +27,15 @@ async def feed(context: RequestContext) -> Answer:
     if after + 1 < oldest:
         detail = f"Events up to {oldest - 1} are no longer kept. Go on with after={oldest - 1}."
         raise Gone("below_retention", detail, oldest=oldest)
-    return Answer(200, msgspec.json.encode({"data": [_shown(event) for event in found], "last": last}))
+    return Response(200, msgspec.json.encode({"data": [_shown(event) for event in found], "last": last}))
 
 
-async def read(context: RequestContext) -> Answer:
+async def read(context: RequestContext) -> Response:
     context.query()
     event = await find_event(context, context.path_uuid("id", "event"))
     if event is None:
         raise NotFound("event_not_found", "There is no event with this id, or it is no longer kept.")
-    return Answer(200, msgspec.json.encode(_shown(event)))
+    return Response(200, msgspec.json.encode(_shown(event)))
 
 
 async def find_event(context: RequestContext, event_id: str) -> Event | None:

@@ -2,23 +2,23 @@
 
 import msgspec
 
-from signalpost.api.http.asgi import Request
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response
 from signalpost.api.routing.route import OpenRoute, Reply
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import Liveness, Readiness
-from signalpost.commands.overlay import Answer
 
 
-async def live(_services: Services, _request: Request) -> Answer:
-    return Answer(200, msgspec.json.encode(Liveness(status="live")))
+async def live(_services: Services, _request: Request) -> Response:
+    return Response(200, msgspec.json.encode(Liveness(status="live")))
 
 
-async def ready(services: Services, _request: Request) -> Answer:
+async def ready(services: Services, _request: Request) -> Response:
     trouble = services.engine.trouble
     status = Readiness(
         status="ready" if trouble is None else "not ready", trouble=trouble, warnings=list(services.warnings)
     )
-    return Answer(200 if trouble is None else 503, msgspec.json.encode(status))
+    return Response(200 if trouble is None else 503, msgspec.json.encode(status))
 
 
 ROUTES = (

@@ -13,14 +13,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from signalpost.api.http.asgi import CONTENT_TYPE, Streamed
 from signalpost.api.http.body import MAX_BODY_BYTES
 from signalpost.api.http.problems import problem_document
+from signalpost.api.http.response import CONTENT_TYPE, Streamed
+from signalpost.api.rendering import IMPORT_STATUS
 from signalpost.api.routing.context import Body, RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import ImportedLine
-from signalpost.commands.documents import ImportLine
-from signalpost.commands.overlay import Answer
+from signalpost.commands.command import Completed, Repeated
+from signalpost.commands.documents import DocumentImported, ImportEffect, ImportLine
 from signalpost.domain import fields
 from signalpost.domain.documents import document
 from signalpost.domain.errors import CallerError, OutcomeUnknown, SignalpostError, TooLarge, Unavailable, Unparseable
@@ -43,7 +44,7 @@ class _Waiting(NamedTuple):
     number: int
     places: int
     external_id: str | None
-    result: "asyncio.Future[Answer]"
+    result: "asyncio.Future[Completed[DocumentImported] | Repeated]"
 
 
 async def import_many(context: RequestContext) -> Streamed:
@@ -154,7 +155,7 @@ class _Import:
         """Have a line committed, or say at once what is wrong with it."""
         given: Any = None
         external_id: str | None
-        result: asyncio.Future[Answer]
+        result: asyncio.Future[Completed[DocumentImported] | Repeated]
         try:
             given = await self._given(line)
             self._call.check_key()
@@ -168,7 +169,7 @@ class _Import:
                 checked=checked,
                 source_version=source_version,
             )
-            result = await self._call.services.engine.enqueue_background(command)
+            result = await self._call.services.engine.enqueue(command)
         except (CallerError, Unavailable) as error:
             external_id = _external_id(given)
             result = asyncio.get_running_loop().create_future()
@@ -183,13 +184,17 @@ class _Import:
     def _answer(self, waiting: _Waiting) -> bytes:
         number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
         try:
-            answer = waiting.result.result()
+            outcome = waiting.result.result()
         except Exception as error:
             if not isinstance(error, SignalpostError):
                 log.exception("a line could not be imported", request=request_id, line=number)
             return _refused(number, external_id, problem_document(error, request_id))
-        changed = ("signalpost-changed", "true") in answer.headers
-        return _encoded(ImportedLine(line=number, status=answer.status, external_id=external_id, changed=changed))
+        assert isinstance(outcome, Completed)  # a line has no Idempotency-Key
+        effect = outcome.result.effect
+        changed = effect is not ImportEffect.UNCHANGED
+        return _encoded(
+            ImportedLine(line=number, status=IMPORT_STATUS[effect], external_id=external_id, changed=changed)
+        )
 
 
 def _noted(ended: "asyncio.Future[Any]") -> None:

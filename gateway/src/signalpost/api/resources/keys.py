@@ -2,19 +2,21 @@
 
 import msgspec
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import key_shown, submit
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import KeyPage
-from signalpost.commands.keys import CreateKey, NewKey, RevokeKey, key_shown
-from signalpost.commands.overlay import Answer
+from signalpost.api.routing.shapes import KeyPage, NewKey
+from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.domain import api_key
 from signalpost.domain.api_key import Role, make_key
 from signalpost.domain.errors import NotFound
 
 
-async def create(context: RequestContext) -> Answer:
+async def create(context: RequestContext) -> Response:
     change = await context.read_change()
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         CreateKey(
             tenant_id=context.tenant_id,
             key_id=context.new_id(),
@@ -22,22 +24,23 @@ async def create(context: RequestContext) -> Answer:
             role=Role(change.fields["role"]),
             key=make_key(context.services.secret_bytes),
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
-async def list_all(context: RequestContext) -> Answer:
+async def list_all(context: RequestContext) -> Response:
     query = context.query()
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
     found = await context.services.store.access.keys(below, most)
     position = (found[-1].number,) if len(found) == most else None
-    return Answer(200, msgspec.json.encode(KeyPage(data=[*map(key_shown, found)], next=write_cursor(position))))
+    return Response(200, msgspec.json.encode(KeyPage(data=[*map(key_shown, found)], next=write_cursor(position))))
 
 
-async def revoke(context: RequestContext) -> Answer:
+async def revoke(context: RequestContext) -> Response:
     change = await context.read_change()
-    return await context.services.engine.submit(
-        RevokeKey(tenant_id=context.tenant_id, key_id=context.path_uuid("id", "key"), idempotency=change.idempotency)
+    return await submit(
+        context.services,
+        RevokeKey(tenant_id=context.tenant_id, key_id=context.path_uuid("id", "key"), idempotency=change.idempotency),
     )
 
 

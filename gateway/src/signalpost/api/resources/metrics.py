@@ -25,11 +25,11 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from signalpost import VERSION
-from signalpost.api.http.asgi import CONTENT_TYPE, Request
+from signalpost.api.http.request import Request
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.http.response import CONTENT_TYPE, Response
 from signalpost.api.routing.route import OpenRoute, Reply
 from signalpost.api.routing.services import Services
-from signalpost.commands.overlay import Answer
 from signalpost.domain.event import EventType
 from signalpost.engine.counts import Histogram
 from signalpost.engine.engine import Engine
@@ -38,7 +38,7 @@ from signalpost.engine.lanes.lane_health import STATES, STATUSES, Overview
 _process = ProcessCollector(registry=None)
 
 
-async def metrics(services: Services, _request: Request) -> Answer:
+async def metrics(services: Services, _request: Request) -> Response:
     engine = services.engine
     overview = engine.overview()
     families = [
@@ -50,7 +50,7 @@ async def metrics(services: Services, _request: Request) -> Answer:
                await engine.pending_seconds(overview)),
     ]  # fmt: skip
     text = await asyncio.to_thread(_text, families, services.database)
-    return Answer(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
+    return Response(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
 
 
 def _work(engine: Engine) -> Iterator[Metric]:

@@ -4,21 +4,21 @@ from typing import Any
 
 import msgspec
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import replay_shown, submit
 from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import ReplayCount, ReplayPage
-from signalpost.commands.overlay import Answer
-from signalpost.commands.replays import CancelReplay, StartReplay, replay_answer
+from signalpost.api.routing.shapes import ReplayCount, ReplayPage, ShownReplay
+from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.domain import fields
-from signalpost.domain.delivery import replay
-from signalpost.domain.delivery.replay import ShownReplay, What
+from signalpost.domain.delivery.replay import What
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
 
 
-async def start(context: RequestContext) -> Answer:
+async def start(context: RequestContext) -> Response:
     change = await context.read_change()
     found = await subscriptions.find(context)
     what: What = change.fields["status"]
@@ -28,8 +28,9 @@ async def start(context: RequestContext) -> Answer:
     first, last = await _range(context, found, from_at, to_at)
     count, capped = await context.services.store.count_replayable(found, first, last, what)
     if change.fields.get("dryRun"):
-        return Answer(200, msgspec.json.encode(ReplayCount(count=count, count_is_capped=capped)))
-    return await context.services.engine.submit(
+        return Response(200, msgspec.json.encode(ReplayCount(count=count, count_is_capped=capped)))
+    return await submit(
+        context.services,
         StartReplay(
             tenant_id=context.tenant_id,
             subscription_id=found.id,
@@ -42,7 +43,7 @@ async def start(context: RequestContext) -> Answer:
             count=count,
             count_is_capped=capped,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
@@ -56,35 +57,36 @@ async def _range(context: RequestContext, found: Subscription, from_at: int, to_
     return first, min(end - 1, head)
 
 
-async def list_all(context: RequestContext) -> Answer:
+async def list_all(context: RequestContext) -> Response:
     query = context.query()
     found = await subscriptions.find(context)
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
     page = await context.services.store.replays(found, below, most)
     position = (page[-1].number,) if len(page) == most else None
-    shown = ReplayPage(data=[replay.shown(each, found.id) for each in page], next=write_cursor(position))
-    return Answer(200, msgspec.json.encode(shown))
+    shown = ReplayPage(data=[replay_shown(each, found.id) for each in page], next=write_cursor(position))
+    return Response(200, msgspec.json.encode(shown))
 
 
-async def read(context: RequestContext) -> Answer:
+async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
     each = await context.services.store.replay(found, _replay_id(context))
     if each is None:
         raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")
-    return replay_answer(each, found.id)
+    return Response(200, msgspec.json.encode(replay_shown(each, found.id)))
 
 
-async def cancel(context: RequestContext) -> Answer:
+async def cancel(context: RequestContext) -> Response:
     change = await context.read_change()
     found = await subscriptions.find(context)
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         CancelReplay(
             tenant_id=context.tenant_id,
             subscription_id=found.id,
             replay_id=_replay_id(context),
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 

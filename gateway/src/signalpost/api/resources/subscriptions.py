@@ -5,18 +5,18 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import submit, subscription_response
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes import Subscription as SubscriptionShape
-from signalpost.commands.overlay import Answer
 from signalpost.commands.subscriptions import (
     CreateSubscription,
     DeleteSubscription,
     PatchSubscription,
     PromoteSecret,
     RotateSecret,
-    subscription_answer,
 )
 from signalpost.domain import endpoint, fields, subscription
 from signalpost.domain.documents import sample
@@ -29,10 +29,11 @@ from signalpost.sender.addresses import target_refusal
 from signalpost_receiver import make_token
 
 
-async def create(context: RequestContext) -> Answer:
+async def create(context: RequestContext) -> Response:
     change = await context.read_change(url=_vetted(context))
     subscription_id = context.new_id()
-    answer = await context.services.engine.submit(
+    answer = await submit(
+        context.services,
         CreateSubscription(
             tenant_id=context.tenant_id,
             subscription_id=subscription_id,
@@ -40,54 +41,57 @@ async def create(context: RequestContext) -> Answer:
             secret=change.fields.get("secret") or make_token(context.services.secret_bytes),
             retry_delays=context.services.retry_delays,
             idempotency=change.idempotency,
-        )
+        ),
     )
     return _with_health(context, answer)
 
 
-async def list_all(context: RequestContext) -> Answer:
+async def list_all(context: RequestContext) -> Response:
     query = context.query()
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
     found = await context.services.store.subscriptions.page(context.tenant_id, below, most)
     shown = [msgspec.Raw(_shown(context, each).body) for each in found]
     position = (found[-1].number,) if len(found) == most else None
-    return Answer(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
+    return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
 
 
-async def read(context: RequestContext) -> Answer:
+async def read(context: RequestContext) -> Response:
     context.query()
     return _shown(context, await find(context))
 
 
-async def patch(context: RequestContext) -> Answer:
+async def patch(context: RequestContext) -> Response:
     change = await context.read_change(url=_vetted(context))
-    answer = await context.services.engine.submit(
+    answer = await submit(
+        context.services,
         PatchSubscription(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
             checked=change.fields,
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
     return _with_health(context, answer)
 
 
-async def delete(context: RequestContext) -> Answer:
+async def delete(context: RequestContext) -> Response:
     change = await context.read_change()
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         DeleteSubscription(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
-async def rotate(context: RequestContext) -> Answer:
+async def rotate(context: RequestContext) -> Response:
     change = await context.read_change()
-    answer = await context.services.engine.submit(
+    answer = await submit(
+        context.services,
         RotateSecret(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
@@ -95,25 +99,26 @@ async def rotate(context: RequestContext) -> Answer:
             overlap_hours=change.fields.get("overlapHours", subscription.OVERLAP_HOURS),
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
     return _with_health(context, answer)
 
 
-async def promote(context: RequestContext) -> Answer:
+async def promote(context: RequestContext) -> Response:
     change = await context.read_change()
-    answer = await context.services.engine.submit(
+    answer = await submit(
+        context.services,
         PromoteSecret(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
     return _with_health(context, answer)
 
 
-async def test(context: RequestContext) -> Answer:
+async def test(context: RequestContext) -> Response:
     context.query()
     change = await context.fields()
     found = await find(context)
@@ -130,7 +135,7 @@ async def test(context: RequestContext) -> Answer:
         detail=outcome.detail or None,
         answer=outcome.answer.decode("utf-8", "replace"),
     )
-    return Answer(200, msgspec.json.encode(result))
+    return Response(200, msgspec.json.encode(result))
 
 
 async def find(context: RequestContext) -> Subscription:
@@ -160,11 +165,11 @@ def _vetted(context: RequestContext) -> Field:
     return url
 
 
-def _shown(context: RequestContext, found: Subscription) -> Answer:
-    return _with_health(context, subscription_answer(found.with_secrets_of(context.services.clock.wall())))
+def _shown(context: RequestContext, found: Subscription) -> Response:
+    return _with_health(context, subscription_response(found.with_secrets_of(context.services.clock.wall())))
 
 
-def _with_health(context: RequestContext, answer: Answer) -> Answer:
+def _with_health(context: RequestContext, answer: Response) -> Response:
     """Add what the engine alone knows; it is not part of what an Idempotency-Key repeats."""
     identity = msgspec.json.decode(answer.body)["id"]
     found = context.services.engine.subscription(context.tenant_id, identity)

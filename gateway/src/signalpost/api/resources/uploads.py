@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from signalpost.api.routing.services import Services
-from signalpost.commands.overlay import Answer
-from signalpost.commands.versions import AddVersion
+from signalpost.commands.command import Completed, Repeated
+from signalpost.commands.versions import AddVersion, VersionCreated
 from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import FieldError, Invalid, OutcomeUnknown, TooLarge, UnsupportedMedia
 from signalpost.files.content_types import KINDS
@@ -15,7 +15,6 @@ from signalpost.files.filenames import filename
 from signalpost.files.files import Upload
 
 MAX_FILE_BYTES: Final = 100 * 1024 * 1024
-_REPLAYED: Final = ("idempotent-replayed", "true")
 
 
 def within_limit(services: Services, incoming: Upload) -> Callable[[bytes], Awaitable[None]]:
@@ -46,17 +45,19 @@ async def received_file(services: Services, incoming: Upload) -> StoredFile:
     return StoredFile(incoming.name, received.size, received.sha256, KINDS[received.kind].content_type)
 
 
-async def add_version(services: Services, incoming: Upload, title: str, command: AddVersion) -> Answer:
+async def add_version(
+    services: Services, incoming: Upload, title: str, command: AddVersion
+) -> Completed[VersionCreated] | Repeated:
     """Make the file durable, then commit the version that points to it. Raises as `Engine.submit` does."""
     await incoming.store(command.file, filename(title, command.file.content_type))
     try:
-        answer = await services.engine.submit(command)
+        outcome = await services.engine.submit(command)
     except (OutcomeUnknown, asyncio.CancelledError):
         incoming.keep()  # it may be committed: only a scrub can tell
         raise
-    if _REPLAYED not in answer.headers:
+    if isinstance(outcome, Completed):
         incoming.keep()
-    return answer
+    return outcome
 
 
 def too_large() -> TooLarge:

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from signalpost.api.http.asgi import Request, Streamed
 from signalpost.api.http.multipart import MEDIA_TYPE, read_form
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response, Streamed
+from signalpost.api.rendering import respond, submit
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
@@ -14,7 +16,6 @@ from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, R
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import KeptVersion, Number, VersionPage
 from signalpost.commands.documents import check_precondition
-from signalpost.commands.overlay import Answer
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
@@ -31,7 +32,7 @@ REDIRECT_SECONDS: Final = 10
 """How long the link works that a download link leads to: with less of its own time left, it serves the file itself."""
 
 
-async def upload(context: RequestContext) -> Answer:
+async def upload(context: RequestContext) -> Response:
     context.query()
     context.check_media_type(_BODY)
     title = await _check_document(context)
@@ -52,10 +53,11 @@ async def upload(context: RequestContext) -> Answer:
             if_match=context.if_match,
             idempotency=await context.idempotency(file.sha256 + bytes([publish])),
         )
-        return await add_version(context.services, incoming, title, command)
+        outcome = await add_version(context.services, incoming, title, command)
+        return respond(outcome, context.services.links)
 
 
-async def list_all(context: RequestContext) -> Answer:
+async def list_all(context: RequestContext) -> Response:
     query = context.query()
     row = await find_document(context)
     below = VersionNumber(*query["cursor"]) if "cursor" in query else None
@@ -65,14 +67,15 @@ async def list_all(context: RequestContext) -> Answer:
         data=[_shown(context, version) for version in found],
         next=write_cursor(found[-1].number) if len(found) == limit else None,
     )
-    return Answer(200, msgspec.json.encode(page))
+    return Response(200, msgspec.json.encode(page))
 
 
-async def publish(context: RequestContext) -> Answer:
+async def publish(context: RequestContext) -> Response:
     document_id = document_id_of(context)
     number = _number(context)
     change = await context.read_change()
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         PublishVersion(
             tenant_id=context.tenant_id,
             document_id=document_id,
@@ -81,7 +84,7 @@ async def publish(context: RequestContext) -> Answer:
             caller=context.principal.key_id,
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
@@ -92,7 +95,7 @@ async def download(context: RequestContext) -> Streamed:
     return await context.services.downloads.response(context.request, version, _title(row))
 
 
-async def follow_link(services: Services, request: Request) -> Answer | Streamed:
+async def follow_link(services: Services, request: Request) -> Response | Streamed:
     """Whatever is wrong with it, the answer is the same, and comes before anything is looked up."""
     linked = services.links.read(request.path_params["token"])
     now = services.clock.wall()

@@ -2,12 +2,13 @@
 
 import msgspec
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Choice, RequestContext, cursor, flag, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, HistoryEvent, HistoryPage, Participant, Workflow
 from signalpost.api.routing.shapes import HistoryEntry as ShownEntry
-from signalpost.commands.overlay import Answer
 from signalpost.commands.workflow import ActOnDocument, workflow_of
 from signalpost.domain.documents import workflow
 from signalpost.domain.documents.history import HistoryPosition
@@ -17,9 +18,10 @@ from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.history import HistoryEntry
 
 
-async def act(context: RequestContext) -> Answer:
+async def act(context: RequestContext) -> Response:
     change = await context.read_change()
-    return await context.services.engine.submit(
+    return await submit(
+        context.services,
         ActOnDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
@@ -28,11 +30,11 @@ async def act(context: RequestContext) -> Answer:
             given=workflow.given(change.fields),
             if_match=context.if_match,
             idempotency=change.idempotency,
-        )
+        ),
     )
 
 
-async def actions(context: RequestContext) -> Answer:
+async def actions(context: RequestContext) -> Response:
     context.query()
     now = workflow_of(await find_document(context))
     shown = Workflow(
@@ -43,10 +45,10 @@ async def actions(context: RequestContext) -> Answer:
         expires_at=_moment(now.expires_at),
         status_before=now.leads_back_to,
     )
-    return Answer(200, msgspec.json.encode(shown))
+    return Response(200, msgspec.json.encode(shown))
 
 
-async def history(context: RequestContext) -> Answer:
+async def history(context: RequestContext) -> Response:
     query = context.query()
     if not query.get("deleted", False):
         await find_document(context)
@@ -56,7 +58,7 @@ async def history(context: RequestContext) -> Answer:
     if found is None:
         raise NotFound("document_not_found", "There never was a document with this externalId.")
     position = found[-1].position if len(found) == most else None
-    return Answer(200, msgspec.json.encode(HistoryPage(data=[*map(_entry, found)], next=write_cursor(position))))
+    return Response(200, msgspec.json.encode(HistoryPage(data=[*map(_entry, found)], next=write_cursor(position))))
 
 
 def _participant(participant: workflow.Participant) -> Participant:

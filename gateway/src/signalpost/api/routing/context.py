@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.api.http.asgi import Request
 from signalpost.api.http.body import MAX_BODY_BYTES, read_json
 from signalpost.api.http.principals import Principal
+from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
-from signalpost.commands.overlay import IdempotencyKey
+from signalpost.commands.command import IdempotencyKey
 from signalpost.domain import fields
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import BY_WIRE, event_id

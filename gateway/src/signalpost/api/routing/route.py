@@ -5,11 +5,11 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.api.http.asgi import Request, Streamed
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response, Streamed
 from signalpost.api.routing.context import Body, Choice, RequestContext
 from signalpost.api.routing.services import Services
 from signalpost.commands.command_queues import Queue
-from signalpost.commands.overlay import Answer
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError
 from signalpost.domain.fields import Field
@@ -48,7 +48,7 @@ class Route(Struct, frozen=True, kw_only=True):
     path: str
     summary: str
     roles: frozenset[Role]
-    handler: Callable[[RequestContext], Awaitable[Answer | Streamed]]
+    handler: Callable[[RequestContext], Awaitable[Response | Streamed]]
     query: Mapping[str, Field] = {}
     body: Body | Choice | None = None
     conditional: bool = False
@@ -74,7 +74,7 @@ class OpenRoute(Struct, frozen=True, kw_only=True):
     name: str
     path: str
     summary: str
-    handler: Callable[[Services, Request], Awaitable[Answer | Streamed]]
+    handler: Callable[[Services, Request], Awaitable[Response | Streamed]]
     replies: Mapping[int, Reply]
     errors: Sequence[type[CallerError]] = ()
 

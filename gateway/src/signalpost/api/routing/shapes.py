@@ -5,12 +5,12 @@ Documents and subscriptions are encoded where they are decided; their shapes her
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from signalpost.commands.keys import Key
-from signalpost.commands.subscriptions import SubscriptionShown
+from signalpost.domain import subscription
+from signalpost.domain.api_key import Role
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.domain.delivery.replay import ShownReplay
+from signalpost.domain.delivery.replay import ReplayState, What
 from signalpost.domain.documents import document
 from signalpost.domain.documents.workflow import ActionName, Decision, Status
 from signalpost.domain.event import EventTypeName
@@ -159,6 +159,26 @@ class Health(Shape, frozen=True):
     disabled_reason: str | None
 
 
+class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A subscription as the API shows it, all but its `health`, which the engine alone knows."""
+
+    id: Uuid
+    name: str
+    url: str
+    event_types: tuple[EventTypeName, ...]
+    headers: dict[str, None]
+    """Names; the values are write-only."""
+    status: subscription.Status
+    ordering: subscription.Ordering
+    rate_limit: int | None
+    retry_delays: tuple[int, ...]
+    starts_after: int
+    rotation_ends_at: Timestamp | None
+    """When the rotation that is under way, if one is, makes the new secret the only one."""
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
 class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
     health: Health
 
@@ -232,12 +252,44 @@ class ReplayCount(Shape, frozen=True):
     count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
 
 
+class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A replay as the API shows it."""
+
+    id: str
+    subscription_id: str
+    state: ReplayState
+    from_: str = field(name="from")
+    to: str
+    status: What
+    """Which deliveries were asked for."""
+    count: int
+    count_is_capped: bool
+    queued: int
+    created_at: str
+    finished_at: str | None
+
+
 class ReplayPage(Shape, frozen=True):
     data: list[ShownReplay]
     next: Cursor
 
 
 # --- Keys, health, problems -------------------------------------------------------------------------------------------
+
+
+class Key(Struct, frozen=True, rename="camel"):
+    """A key as lists show it: all but the key."""
+
+    id: Uuid
+    name: str
+    role: Role
+    created_at: Timestamp
+
+
+class NewKey(Key, frozen=True, rename="camel"):
+    """The only answer that shows the key, this once."""
+
+    key: str
 
 
 class KeyPage(Shape, frozen=True):

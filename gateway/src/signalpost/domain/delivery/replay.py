@@ -12,10 +12,8 @@ from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
-
-from signalpost.domain.timestamps import format_timestamp
 
 ATTEMPTS = 4
 """How many a replayed delivery has, whatever the subscription's own schedule (C16)."""
@@ -80,36 +78,3 @@ class Replay(Struct, frozen=True, kw_only=True):
         if cursor < end:
             return further
         return replace(further, state=TRANSITIONS[self.state][ReplayInput.FINISH], finished_at=now)
-
-
-class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A replay as the API shows it."""
-
-    id: str
-    subscription_id: str
-    state: ReplayState
-    from_: str = field(name="from")
-    to: str
-    status: What
-    """Which deliveries were asked for."""
-    count: int
-    count_is_capped: bool
-    queued: int
-    created_at: str
-    finished_at: str | None
-
-
-def shown(replay: Replay, subscription_id: str) -> ShownReplay:
-    return ShownReplay(
-        id=replay.id,
-        subscription_id=subscription_id,
-        state=replay.state,
-        from_=format_timestamp(replay.from_at),
-        to=format_timestamp(replay.to_at),
-        status=replay.what,
-        count=replay.count,
-        count_is_capped=replay.count_is_capped,
-        queued=replay.queued,
-        created_at=format_timestamp(replay.created_at),
-        finished_at=None if replay.finished_at is None else format_timestamp(replay.finished_at),
-    )

@@ -7,7 +7,7 @@ Times are the clock's steady µs.
 
 import asyncio
 
-from signalpost.commands.overlay import Retry
+from signalpost.commands.command import Retry
 from signalpost.destinations.webhook import Webhook
 from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.lane import Bounds, Lane

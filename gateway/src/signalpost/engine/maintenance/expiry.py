@@ -9,8 +9,8 @@ So it makes no difference whether the time passed while a gateway ran, or betwee
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
-from signalpost.commands.overlay import Answer
 from signalpost.commands.workflow import ExpireSignatureRequest
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
@@ -32,7 +32,7 @@ class Expiries:
         self,
         store: Store,
         clock: Clock,
-        enqueue: Callable[[ExpireSignatureRequest], Awaitable[asyncio.Future[Answer]]],
+        enqueue: Callable[[ExpireSignatureRequest], Awaitable[asyncio.Future[Any]]],
     ) -> None:
         """`enqueue` waits for a place rather than to refuse."""
         self._store = store

@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from signalpost.commands.overlay import DocumentKey
+from signalpost.commands.command import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.store.documents import DocumentFilter, DocumentPage, DocumentPosition, Expiry
 from signalpost.store.sqlite import codec, reads

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import apsw
 import msgspec
 
-from signalpost.commands.overlay import Retry
+from signalpost.commands.command import Retry
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.subscription import Subscription

@@ -1,25 +1,25 @@
 """One batch of commands as one part of a transaction: read what they need, decide, write what they change set-wise."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import apsw
 import msgspec
 
-from signalpost.commands.overlay import (
-    Answer,
+from signalpost.commands.batch import Batch, Rows, StoredAnswer
+from signalpost.commands.command import (
     AnswerKey,
-    Batch,
     Command,
+    CommandOutcome,
     Numbers,
-    StoredAnswer,
+    Reads,
+    ReplayKey,
+    Retry,
     SubscriptionKey,
     Tenant,
-    VersionKey,
 )
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.replay import Replay
-from signalpost.domain.documents.links import Links
-from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
@@ -31,56 +31,31 @@ from signalpost.store.vault import Vault
 
 _EMPTY = msgspec.json.encode([])
 _HEALTHY = msgspec.json.encode(Health())
-_encode_answer = msgspec.msgpack.Encoder().encode
-_decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
 def publish(
-    connection: apsw.Connection,
-    commands: Sequence[Command],
-    now: int,
-    random_bits: Callable[[int], int],
-    vault: Vault,
-    links: Links,
+    connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault, begin: Callable[[Rows], Batch]
 ) -> Published:
-    tenants = _tenants(connection, commands)
-    known = documents.read(connection, {(c.tenant_id, c.document_id) for c in commands if c.document_id is not None})
-    subscriptions = _subscriptions(connection, commands, vault)
-    batch = Batch(
-        now=now,
-        random_bits=random_bits,
-        links=links,
-        tenants=tenants,
-        documents=known,
-        versions=_versions(connection, commands),
-        subscriptions=subscriptions,
-        replays=_replays(connection, commands, subscriptions),
-        keys=_api_keys(connection, commands),
-        stored_answers=_stored_answers(connection, commands, vault),
-        following=_numbers(connection, commands),
-    )
+    before = _read(connection, commands, vault)
+    batch = begin(before)
     results = tuple(_run(batch, command) for command in commands)
-    documents.write(connection, known, batch.documents)
-    history.write(connection, batch.steps)
-    versions.write(connection, batch.versions)
-    versions.delete(connection, batch.tombstones)
-    _write(connection, batch, tenants, vault)
+    _write(connection, batch, before, vault)
     return Published(
         results,
         events=tuple(batch.events),
-        subscriptions=tuple(batch.subscriptions.values()),
+        subscriptions=tuple(batch.subscriptions.changed.values()),
         retries=tuple(batch.retries),
-        keys=tuple(batch.keys.values()),
-        replays=tuple(batch.replays.values()),
+        keys=tuple(batch.keys.changed.values()),
+        replays=tuple(batch.replays.changed.values()),
         expiries=tuple(
             row.workflow.expires_at
-            for row in batch.documents.values()
+            for row in batch.documents.changed.values()
             if row.workflow is not None and row.workflow.expires_at is not None
         ),
     )
 
 
-def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
+def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception:
     try:
         return batch.run(command)
     except CallerError as refused:
@@ -93,22 +68,30 @@ def _run(batch: Batch, command: Command) -> Answer | CallerError | Exception:
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-def _tenants(connection: apsw.Connection, commands: Sequence[Command]) -> dict[int, Tenant]:
+def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault) -> Rows:
+    reads = [command.reads for command in commands]
+    subscriptions = _subscriptions(connection, {r.subscription for r in reads if r.subscription is not None}, vault)
+    return Rows(
+        tenants=_tenants(connection, {command.tenant_id for command in commands}),
+        documents=documents.read(connection, {r.document for r in reads if r.document is not None}),
+        versions=versions.read(connection, {r.version for r in reads if r.version is not None}),
+        subscriptions=subscriptions,
+        keys=_api_keys(connection, {r.key for r in reads if r.key is not None}),
+        replays=_replays(connection, reads, subscriptions),
+        answers=_stored_answers(connection, commands, vault),
+        numbers=_numbers(connection, reads),
+    )
+
+
+def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenant]:
     statement = "SELECT id, name, last_sequence, last_at FROM tenant WHERE id = ?"
-    ids = {command.tenant_id for command in commands}
     found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in ids])
     return {columns[0]: Tenant(*columns) for columns in found}
 
 
-def _versions(connection: apsw.Connection, commands: Sequence[Command]) -> dict[VersionKey, VersionRow]:
-    named = {(c.tenant_id, c.document_id, c.version_number) for c in commands if c.document_id and c.version_number}
-    return versions.read(connection, named)
-
-
 def _subscriptions(
-    connection: apsw.Connection, commands: Sequence[Command], vault: Vault
+    connection: apsw.Connection, keys: Iterable[SubscriptionKey], vault: Vault
 ) -> dict[SubscriptionKey, Subscription]:
-    keys = {(c.tenant_id, c.subscription_id) for c in commands if c.subscription_id is not None}
     statement = f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND id = ?"  # noqa: S608
     found = {}
     for tenant_id, subscription_id in keys:
@@ -118,19 +101,19 @@ def _subscriptions(
 
 
 def _replays(
-    connection: apsw.Connection, commands: Sequence[Command], subscriptions: dict[SubscriptionKey, Subscription]
-) -> list[Replay]:
+    connection: apsw.Connection, reads: Iterable[Reads], subscriptions: Mapping[SubscriptionKey, Subscription]
+) -> dict[ReplayKey, Replay]:
     named: dict[int, set[str]] = {}
-    for command in commands:
-        if command.replay_id is not None and command.subscription_id is not None:
-            subscription = subscriptions.get((command.tenant_id, command.subscription_id))
-            if subscription is not None:
-                named.setdefault(subscription.number, set()).add(command.replay_id)
-    return [replay for number, ids in named.items() for replay in replays.concerning(connection, number, ids)]
+    for each in reads:
+        subscription = None if each.subscription is None else subscriptions.get(each.subscription)
+        if each.replay is not None and subscription is not None:
+            named.setdefault(subscription.number, set()).add(each.replay)
+    found = [replay for number, ids in named.items() for replay in replays.concerning(connection, number, ids)]
+    return {(replay.subscription_number, replay.id): replay for replay in found}
 
 
 def _stored_answers(
-    connection: apsw.Connection, commands: Sequence[Command], vault: Vault
+    connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault
 ) -> dict[AnswerKey, StoredAnswer]:
     keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
     statement = (
@@ -139,13 +122,11 @@ def _stored_answers(
     found = {}
     for key in keys:
         for request_hash, sealed, expires_at in rows(connection, statement, key):
-            answer = _decode_answer(vault.open(sealed, _answer_row(key)))
-            found[key] = StoredAnswer(request_hash, answer, expires_at)
+            found[key] = StoredAnswer(request_hash, vault.open(sealed, _answer_row(key)), expires_at)
     return found
 
 
-def _api_keys(connection: apsw.Connection, commands: Sequence[Command]) -> dict[str, ApiKey]:
-    ids = {c.key_id for c in commands if c.key_id is not None}
+def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiKey]:
     statement = f"SELECT {codec.KEY_COLUMNS} FROM api_key WHERE id = ?"  # noqa: S608
     found = {}
     for key_id in ids:
@@ -154,8 +135,8 @@ def _api_keys(connection: apsw.Connection, commands: Sequence[Command]) -> dict[
     return found
 
 
-def _numbers(connection: apsw.Connection, commands: Sequence[Command]) -> Numbers:
-    if all(command.document_id is not None for command in commands):
+def _numbers(connection: apsw.Connection, reads: Iterable[Reads]) -> Numbers:
+    if all(each.document is not None for each in reads):
         return Numbers()  # a change of a document takes none
     return Numbers(*(_next(connection, table) for table in ("subscription", "retry", "api_key", "replay")))
 
@@ -167,20 +148,24 @@ def _next(connection: apsw.Connection, table: str) -> int:
 # --- Writing ----------------------------------------------------------------------------------------------------------
 
 
-def _write(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant], vault: Vault) -> None:
-    _write_log(connection, batch, before)
-    _write_answers(connection, batch, vault)
-    _write_subscriptions(connection, batch.subscriptions.values(), vault)
-    _write_retries(connection, batch)
+def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault) -> None:
+    documents.write(connection, before.documents, batch.documents.changed)
+    history.write(connection, batch.steps)
+    versions.write(connection, batch.versions.changed)
+    versions.delete(connection, batch.tombstones)
+    _write_log(connection, batch)
+    _write_answers(connection, batch.answers.changed, vault)
+    _write_subscriptions(connection, batch.subscriptions.changed.values(), vault)
+    _write_retries(connection, batch.retries)
     connection.executemany(
         "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
-        [codec.pack_key(key) for key in batch.keys.values()],
+        [codec.pack_key(key) for key in batch.keys.changed.values()],
     )
-    replays.write(connection, batch.replays.values())
+    replays.write(connection, batch.replays.changed.values())
 
 
-def _write_log(connection: apsw.Connection, batch: Batch, before: dict[int, Tenant]) -> None:
+def _write_log(connection: apsw.Connection, batch: Batch) -> None:
     connection.executemany(
         "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body, cause, caller)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -191,28 +176,25 @@ def _write_log(connection: apsw.Connection, batch: Batch, before: dict[int, Tena
     )
     connection.executemany(
         "UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?",
-        [(t.last_sequence, t.last_at, t.id) for t in batch.tenants.values() if t is not before[t.id]],
+        [(tenant.last_sequence, tenant.last_at, tenant.id) for tenant in batch.tenants.changed.values()],
     )
 
 
-def _write_answers(connection: apsw.Connection, batch: Batch, vault: Vault) -> None:
+def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, StoredAnswer], vault: Vault) -> None:
     connection.executemany(
         "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " request_hash = excluded.request_hash, answer = excluded.answer, expires_at = excluded.expires_at",
         [
-            (*key, stored.request_hash, vault.seal(_encode_answer(stored.answer), _answer_row(key)), stored.expires_at)
-            for key, stored in batch.answers.items()
+            (*key, stored.request_hash, vault.seal(stored.answer, _answer_row(key)), stored.expires_at)
+            for key, stored in answers.items()
         ],
     )
 
 
-def _write_retries(connection: apsw.Connection, batch: Batch) -> None:
+def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> None:
     connection.executemany(
         "INSERT INTO retry VALUES (?, ?, ?, ?, ?)",
-        [
-            (r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id), r.max_attempts)
-            for r in batch.retries
-        ],
+        [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id), r.max_attempts) for r in retries],
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from signalpost.commands.overlay import Tenant
+from signalpost.commands.command import Tenant
 from signalpost.domain.event import Event, time_of
 from signalpost.store.sqlite import codec
 from signalpost.store.sqlite.access import valid_keys

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from operator import add
 from pathlib import Path
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import apsw
 from msgspec.structs import astuple
 
-from signalpost.commands.overlay import Command
+from signalpost.commands.batch import Batch, Render, Rows
+from signalpost.commands.command import Command
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
@@ -65,6 +66,7 @@ class SqliteStore:
         path: Path,
         vault: Vault,
         links: Links,
+        render: Render,
         now: Callable[[], int],
         random_bits: Callable[[int], int],
         executors: Executors,
@@ -72,10 +74,12 @@ class SqliteStore:
         vfs: str | None = None,
         max_scanned: int = reads.MAX_SCANNED,
     ) -> None:
-        """Opens the database, and makes or migrates it. Raises StartError."""
+        """Opens the database, and makes or migrates it. `render` makes the answers that are kept for repeats. Raises
+        StartError."""
         check_version()
         self._vault = vault
         self._links = links
+        self._render = render
         self._now = now
         self._random_bits = random_bits
         self._executors = executors
@@ -99,9 +103,9 @@ class SqliteStore:
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
-    async def publish(self, commands: Sequence[Command]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         def job(connection: apsw.Connection) -> Published:
-            return publishing.publish(connection, commands, self._now(), self._random_bits, self._vault, self._links)
+            return publishing.publish(connection, commands, self._vault, self._batch)
 
         try:
             return await self.writer.run(job)
@@ -115,7 +119,10 @@ class SqliteStore:
             first, second = await self._publish_half(commands[:middle]), await self._publish_half(commands[middle:])
             return Published(*map(add, astuple(first), astuple(second)))
 
-    async def _publish_half(self, commands: Sequence[Command]) -> Published:
+    def _batch(self, rows: Rows) -> Batch:
+        return Batch(rows, self._now(), self._random_bits, self._links, self._render)
+
+    async def _publish_half(self, commands: Sequence[Command[Any]]) -> Published:
         """What one half comes to is no answer to the other."""
         try:
             return await self.publish(commands)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import apsw
 
-from signalpost.commands.overlay import VersionKey
+from signalpost.commands.command import VersionKey
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import Number, StoredFile, VersionRow
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid

@@ -8,25 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
+from signalpost.commands.batch import IDEMPOTENCY_KEPT, Batch, Rows
+from signalpost.commands.command import Command, Decision, IdempotencyKey, Stamp, Tenant, View
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
-from signalpost.commands.overlay import (
-    EVENT_HEADER,
-    IDEMPOTENCY_KEPT,
-    Answer,
-    Batch,
-    Command,
-    Decision,
-    IdempotencyKey,
-    Numbers,
-    Stamp,
-    Tenant,
-    View,
-)
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError, Invalid, NotFound
 from signalpost.domain.event import time_of
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
+LINKS = Links(b"", "")
 NOW = 1_700_000_000 * SECOND
 IDS = [f"00000000-0000-4000-8000-{n:012d}" for n in range(10)]
 CHECKED = {"type": "NDA", "title": "A", "owner_email": "o@x", "authorEmail": "a@x"}
@@ -36,42 +28,27 @@ class Tenants:
     """What a database would keep between batches."""
 
     def __init__(self, *tenants: Tenant) -> None:
-        self.rows: dict[str, dict[Any, Any]] = {
-            "tenants": {tenant.id: tenant for tenant in tenants or [Tenant(1, "default")]}
-        }
+        self.rows: dict[str, Any] = {"tenants": {tenant.id: tenant for tenant in tenants or [Tenant(1, "default")]}}
         self.rows |= {"documents": {}, "subscriptions": {}, "answers": {}}
         self.events: list[Any] = []
         self._random = Random(1)
 
     def batch(self, now: int) -> Batch:
-        rows = self.rows
-        return Batch(
-            now,
-            self._random.getrandbits,
-            rows["tenants"],
-            rows["documents"],
-            rows["subscriptions"],
-            rows["answers"],
-            {},
-            (),
-            Numbers(),
-            Links(b"", ""),
-            {},
-        )
+        return Batch(Rows(**self.rows), now, self._random.getrandbits, LINKS, kept_answers(LINKS))
 
     def keep(self, batch: Batch) -> None:
-        self.rows["tenants"] |= batch.tenants
-        self.rows["documents"] |= batch.documents
-        self.rows["subscriptions"] |= batch.subscriptions
-        self.rows["answers"] |= batch.answers
+        self.rows["tenants"] |= batch.tenants.changed
+        self.rows["documents"] |= batch.documents.changed
+        self.rows["subscriptions"] |= batch.subscriptions.changed
+        self.rows["answers"] |= batch.answers.changed
         self.events += batch.events
 
-    def run(self, now: int, *commands: Command) -> list[Answer | CallerError]:
+    def run(self, now: int, *commands: Command[Any]) -> list[Response | CallerError]:
         batch = self.batch(now)
-        answers: list[Answer | CallerError] = []
+        answers: list[Response | CallerError] = []
         for command in commands:
             try:
-                answers.append(batch.run(command))
+                answers.append(respond(batch.run(command), LINKS))
             except CallerError as refused:
                 answers.append(refused)
         self.keep(batch)
@@ -99,12 +76,12 @@ def key(name: str = "k", request: bytes = b"one", api_key: int = 1) -> Idempoten
 
 
 def replayed(answer: object) -> bool:
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, Response)
     return ("idempotent-replayed", "true") in answer.headers
 
 
 def named_event(answer: object) -> str | None:
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, Response)
     return dict(answer.headers).get(EVENT_HEADER)
 
 
@@ -146,7 +123,7 @@ def test_tenants_have_their_own_numbers_and_documents() -> None:
         NOW, create(tenant=1), create(tenant=2), patch(IDS[0], "B", tenant=2), create(IDS[1], tenant=1)
     )
     assert [(event.tenant_id, event.sequence) for event in tenants.events] == [(1, 1), (2, 1), (2, 2), (1, 2)]
-    assert all(isinstance(answer, Answer) for answer in answers)
+    assert all(isinstance(answer, Response) for answer in answers)
     [refused] = tenants.run(NOW, patch(IDS[1], "C", tenant=2))
     assert isinstance(refused, NotFound)
 
@@ -170,17 +147,17 @@ COMMANDS = st.lists(
 
 
 @given(COMMANDS, st.lists(st.integers(1, 5)))
-def test_a_batch_comes_to_the_same_as_its_commands_one_by_one(commands: list[Command], cuts: list[int]) -> None:
+def test_a_batch_comes_to_the_same_as_its_commands_one_by_one(commands: list[Command[Any]], cuts: list[int]) -> None:
     """Read-your-writes: each command sees what those before it in its batch changed."""
     single, batched = Tenants(), Tenants()
     one_by_one = [answer for command in commands for answer in single.run(NOW, command)]
-    together: list[Answer | CallerError] = []
+    together: list[Response | CallerError] = []
     rest = list(commands)
     for size in [*cuts, len(commands) + 1]:
         together += batched.run(NOW, *rest[:size])
         rest = rest[size:]
     assert [type(answer) for answer in together] == [type(answer) for answer in one_by_one]
-    assert [a for a in together if isinstance(a, Answer)] == [a for a in one_by_one if isinstance(a, Answer)]
+    assert [a for a in together if isinstance(a, Response)] == [a for a in one_by_one if isinstance(a, Response)]
     assert batched.rows == single.rows
     assert [(e.sequence, e.type, e.document_id) for e in batched.events] == [
         (e.sequence, e.type, e.document_id) for e in single.events
@@ -197,7 +174,7 @@ def test_a_refused_command_changes_nothing_and_harms_no_other() -> None:
 
 
 class Explodes(CreateDocument, frozen=True, kw_only=True):
-    def decide(self, view: View, stamp: Stamp) -> Decision:
+    def decide(self, view: View, stamp: Stamp) -> Decision[Any]:
         raise ZeroDivisionError
 
 
@@ -209,8 +186,8 @@ def test_a_defect_in_one_command_leaves_the_batch_as_it_was() -> None:
         batch.run(Explodes(tenant_id=1, document_id=IDS[1], checked={}, source_app="", idempotency=key()))
     batch.run(create(IDS[2]))
     assert [event.sequence for event in batch.events] == [1, 2]
-    assert set(batch.documents) == {(1, IDS[0]), (1, IDS[2])}
-    assert batch.answers == {}
+    assert set(batch.documents.changed) == {(1, IDS[0]), (1, IDS[2])}
+    assert batch.answers.changed == {}
 
 
 def test_what_was_read_for_a_batch_is_not_changed_by_it() -> None:
@@ -232,8 +209,8 @@ def test_a_repeat_answers_the_same_and_does_nothing(in_one_batch: bool) -> None:
     else:
         [first] = tenants.run(NOW, create(IDS[0], key=key()))
         [second] = tenants.run(NOW + 1, create(IDS[1], key=key()))
-    assert isinstance(first, Answer)
-    assert isinstance(second, Answer)
+    assert isinstance(first, Response)
+    assert isinstance(second, Response)
     assert not replayed(first)
     assert replayed(second)
     assert (second.status, second.body) == (first.status, first.body)
@@ -260,8 +237,8 @@ def test_a_repeat_answers_what_was_answered_even_if_the_document_moved_on() -> N
     [first] = tenants.run(NOW, create(key=key()))
     tenants.run(NOW, patch(IDS[0], "B"), delete(IDS[0]))
     [again] = tenants.run(NOW, create(key=key()))
-    assert isinstance(first, Answer)
-    assert isinstance(again, Answer)
+    assert isinstance(first, Response)
+    assert isinstance(again, Response)
     assert again.body == first.body
     assert len(tenants.events) == 3
 
@@ -320,7 +297,7 @@ def test_a_change_of_nothing_is_remembered_too() -> None:
     tenants.run(NOW, create(IDS[0]))
     tenants.run(NOW, patch(IDS[0], "A", key=key()), patch(IDS[0], "B"))
     [again] = tenants.run(NOW, patch(IDS[0], "A", key=key()))
-    assert isinstance(again, Answer)
+    assert isinstance(again, Response)
     assert replayed(again)
     assert json.loads(again.body)["title"] == "A"
     assert len(tenants.events) == 2

@@ -1,24 +1,12 @@
-"""Requests and answers as the server hands them over and takes them (ASGI).
+"""Requests as the server hands them over (ASGI). Headers, query and body are decoded only when something asks."""
 
-Every request pays for what is here: nothing is decoded that nobody asks for.
-"""
-
-import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
-from typing import Final
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
-from msgspec import Struct
-
 from signalpost.api.http.principals import Principal
-from signalpost.commands.overlay import Answer
 from signalpost.domain.errors import Unparseable
-from signalpost.runtime.asgi import ARRIVED, Receive, Scope, Send
-
-CONTENT_TYPE: Final = "content-type"
-_JSON: Final = (b"content-type", b"application/json")
+from signalpost.runtime.asgi import ARRIVED, Receive, Scope
 
 
 class Request:
@@ -66,36 +54,3 @@ class Request:
         if message["type"] == "http.disconnect":
             raise Unparseable("incomplete_body", "The body broke off, or its chunks are malformed.")
         return message.get("body", b""), message.get("more_body", False)
-
-
-class Streamed(Struct, frozen=True):
-    """An answer that goes out in parts, while the request may still come in."""
-
-    parts: AsyncGenerator[bytes, None]
-    headers: tuple[tuple[str, str], ...]
-    status: int = 200
-
-
-async def send_answer(answer: Answer | Streamed, request_id: str, send: Send) -> None:
-    """A body is JSON unless the answer's headers say otherwise."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    headers.append((b"request-id", request_id.encode()))
-    if isinstance(answer, Streamed):
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await _send_parts(answer.parts, send)
-        return
-    if answer.status != 204:
-        headers.append((b"content-length", b"%d" % len(answer.body)))
-    if answer.body and CONTENT_TYPE not in dict(answer.headers):
-        headers.append(_JSON)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _send_parts(parts: AsyncGenerator[bytes, None], send: Send) -> None:
-    # Cancelled here is, at a stop, the answer to a client that does not read.
-    with suppress(asyncio.CancelledError):
-        async with aclosing(parts):
-            async for part in parts:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,54 @@
+"""Responses as handlers make them, and how they go to the server (ASGI)."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Final
+
+from msgspec import Struct
+
+from signalpost.runtime.asgi import Send
+
+CONTENT_TYPE: Final = "content-type"
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class Response(Struct, frozen=True):
+    """A response whose body is there as a whole."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Streamed(Struct, frozen=True):
+    """A response that goes out in parts, while the request may still come in."""
+
+    parts: AsyncGenerator[bytes, None]
+    headers: tuple[tuple[str, str], ...]
+    status: int = 200
+
+
+async def send_response(response: Response | Streamed, request_id: str, send: Send) -> None:
+    """A body is JSON unless the response's headers say otherwise."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"request-id", request_id.encode()))
+    if isinstance(response, Streamed):
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await _send_parts(response.parts, send)
+        return
+    if response.status != 204:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    if response.body and CONTENT_TYPE not in dict(response.headers):
+        headers.append(_JSON)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def _send_parts(parts: AsyncGenerator[bytes, None], send: Send) -> None:
+    # Cancelled here is, at a stop, the answer to a client that does not read.
+    with suppress(asyncio.CancelledError):
+        async with aclosing(parts):
+            async for part in parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

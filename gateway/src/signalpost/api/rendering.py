@@ -1,0 +1,199 @@
+"""Results of commands as responses: the status, the headers, the paths and the JSON of everything that a call changes.
+
+A response is made once its change is committed. Only the response to a call with an `Idempotency-Key` is made before,
+inside of the transaction, and kept beside the change (`kept_answer`): a repeat of the call gets the same bytes.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, assert_never
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from signalpost.api.http.response import Response
+from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes import Key, NewKey, ShownReplay, SubscriptionShown
+from signalpost.commands.command import Command, Completed, Repeated
+from signalpost.commands.documents import (
+    DocumentCreated,
+    DocumentDeleted,
+    DocumentImported,
+    DocumentPatched,
+    ImportEffect,
+)
+from signalpost.commands.keys import KeyCreated, KeyRevoked
+from signalpost.commands.replays import ReplayCancelled, ReplayStarted
+from signalpost.commands.subscriptions import (
+    RetryQueued,
+    SecretRotated,
+    SubscriptionChanged,
+    SubscriptionCreated,
+    SubscriptionDeleted,
+)
+from signalpost.commands.versions import VersionCreated
+from signalpost.commands.workflow import ActionTaken
+from signalpost.domain.api_key import ApiKey
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.links import Links
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import format_timestamp
+from signalpost_receiver import standard_secret
+
+EVENT_HEADER: Final = "signalpost-event"
+"""The id of the event that the change made."""
+IMPORT_STATUS: Final = {ImportEffect.CREATED: 201, ImportEffect.UPDATED: 200, ImportEffect.UNCHANGED: 200}
+_REPLAYED: Final = ("idempotent-replayed", "true")
+_encode = msgspec.json.Encoder().encode
+_encode_answer = msgspec.msgpack.Encoder().encode
+_decode_answer = msgspec.msgpack.Decoder(Response).decode
+
+Rendered = (
+    DocumentCreated
+    | DocumentPatched
+    | DocumentImported
+    | DocumentDeleted
+    | ActionTaken
+    | VersionCreated
+    | SubscriptionCreated
+    | SubscriptionChanged
+    | SecretRotated
+    | SubscriptionDeleted
+    | RetryQueued
+    | ReplayStarted
+    | ReplayCancelled
+    | KeyCreated
+    | KeyRevoked
+)
+"""What a command that a client can ask for comes to."""
+Header = tuple[str, str]
+
+
+async def submit(services: Services, command: Command[Rendered]) -> Response:
+    """The response to a call that asks for this change. Raises as `Engine.submit` does."""
+    return respond(await services.engine.submit(command), services.links)
+
+
+def respond(outcome: Completed[Rendered] | Repeated, links: Links) -> Response:
+    """The response to whoever asked for the change."""
+    if isinstance(outcome, Repeated):
+        first = _decode_answer(outcome.answer)
+        return replace(first, headers=(*first.headers, _REPLAYED))
+    return render(outcome, links) if outcome.answer is None else _decode_answer(outcome.answer)
+
+
+def kept_answers(links: Links) -> Callable[[Completed[Any]], bytes]:
+    """Makes the answers that the store keeps under `Idempotency-Key`s."""
+
+    def kept_answer(completed: Completed[Rendered]) -> bytes:
+        return _encode_answer(render(completed, links))
+
+    return kept_answer
+
+
+def render(completed: Completed[Rendered], links: Links) -> Response:
+    response = _response(completed, links)
+    if completed.event_id is None:
+        return response
+    return replace(response, headers=(*response.headers, (EVENT_HEADER, completed.event_id)))
+
+
+def _response(completed: Completed[Rendered], links: Links) -> Response:
+    tenant_id, at = completed.tenant_id, completed.at
+    match completed.result:
+        case DocumentCreated(row):
+            location = ("location", f"/v1/documents/{row.external_id}")
+            return document_response(row, links, tenant_id, at, 201, location)
+        case DocumentPatched(row) | ActionTaken(row):
+            return document_response(row, links, tenant_id, at)
+        case DocumentImported(row, effect):
+            changed = ("signalpost-changed", "false" if effect is ImportEffect.UNCHANGED else "true")
+            return document_response(row, links, tenant_id, at, IMPORT_STATUS[effect], changed)
+        case VersionCreated(row, version):
+            location = ("location", f"/v1/documents/{row.external_id}/versions/{version.number}/file")
+            return Response(201, _encode({"number": str(version.number)}), (("etag", row.etag), location))
+        case SubscriptionCreated() | SubscriptionChanged() | SecretRotated():
+            return _subscription(completed.result)
+        case ReplayStarted(replay, subscription_id):
+            location = ("location", f"/v1/subscriptions/{subscription_id}/replays/{replay.id}")
+            return Response(202, _encode(replay_shown(replay, subscription_id)), (location,))
+        case ReplayCancelled(replay, subscription_id):
+            return Response(200, _encode(replay_shown(replay, subscription_id)))
+        case KeyCreated(key, text):
+            body = _encode(NewKey(**asdict(key_shown(key)), key=text))
+            return Response(201, body, (("location", f"/v1/keys/{key.id}"),))
+        case RetryQueued():
+            return Response(202)
+        case DocumentDeleted() | SubscriptionDeleted() | KeyRevoked():
+            return Response(204)
+    assert_never(completed.result)
+
+
+def _subscription(result: SubscriptionCreated | SubscriptionChanged | SecretRotated) -> Response:
+    match result:
+        case SubscriptionCreated(subscription):
+            location = ("location", f"/v1/subscriptions/{subscription.id}")
+            return _response_with_secret(subscription, subscription.secret, 201, location)
+        case SubscriptionChanged(subscription):
+            return subscription_response(subscription)
+        case SecretRotated(subscription, secret):
+            return _response_with_secret(subscription, secret)
+
+
+def document_response(
+    row: DocumentRow, links: Links, tenant_id: int, at: int, status: int = 200, *headers: Header
+) -> Response:
+    """The attributes of C7, with links that are fresh at `at`, and `updatedAt`."""
+    shown = links.put_into(row.body, tenant_id, row.external_id, at)
+    body = b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
+    return Response(status, body, (("etag", row.etag), *headers))
+
+
+def subscription_response(subscription: Subscription) -> Response:
+    """A subscription without its `health`, which the engine alone knows."""
+    return Response(200, _encode(_subscription_shown(subscription)), (("etag", subscription.etag),))
+
+
+def _response_with_secret(subscription: Subscription, secret: str, status: int = 200, *headers: Header) -> Response:
+    """The only responses that show a secret, this once."""
+    secrets = {"secret": secret, "standardWebhooksSecret": standard_secret(secret)}
+    body = _encode(_subscription_shown(subscription))[:-1] + b"," + _encode(secrets)[1:]
+    return Response(status, body, (("etag", subscription.etag), *headers))
+
+
+def _subscription_shown(found: Subscription) -> SubscriptionShown:
+    return SubscriptionShown(
+        id=found.id,
+        name=found.name,
+        url=found.url,
+        event_types=found.event_types,
+        headers=dict.fromkeys(found.headers),
+        status=found.status,
+        ordering=found.ordering,
+        rate_limit=found.rate_limit,
+        retry_delays=found.retry_delays,
+        starts_after=found.starts_after,
+        rotation_ends_at=None if found.promote_at is None else format_timestamp(found.promote_at),
+        created_at=format_timestamp(found.created_at),
+        updated_at=format_timestamp(found.updated_at),
+    )
+
+
+def replay_shown(replay: Replay, subscription_id: str) -> ShownReplay:
+    return ShownReplay(
+        id=replay.id,
+        subscription_id=subscription_id,
+        state=replay.state,
+        from_=format_timestamp(replay.from_at),
+        to=format_timestamp(replay.to_at),
+        status=replay.what,
+        count=replay.count,
+        count_is_capped=replay.count_is_capped,
+        queued=replay.queued,
+        created_at=format_timestamp(replay.created_at),
+        finished_at=None if replay.finished_at is None else format_timestamp(replay.finished_at),
+    )
+
+
+def key_shown(key: ApiKey) -> Key:
+    return Key(key.id, key.name, key.role, format_timestamp(key.created_at))

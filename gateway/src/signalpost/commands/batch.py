@@ -1,0 +1,182 @@
+"""A batch of commands, decided one after the other on the rows that they read.
+
+The store reads those rows, runs every command here, and writes what the batch changed set-wise in one transaction. Each
+command sees what the commands before it changed. A refused command changes nothing: it is decided first, and only a
+whole decision is applied. Sequences, `createdAt`, event ids and links are given out here and nowhere else, under the
+tenant's lock (C2, C5, C10).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.commands.command import (
+    AnswerKey,
+    Command,
+    Completed,
+    Decision,
+    DocumentKey,
+    IdempotencyKey,
+    Numbers,
+    Repeated,
+    ReplayKey,
+    Result,
+    Retry,
+    Stamp,
+    SubscriptionKey,
+    Tenant,
+    VersionKey,
+)
+from signalpost.commands.overlay import Overlay
+from signalpost.domain.api_key import ApiKey
+from signalpost.domain.delivery.replay import Replay, ReplayState
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.history import KeptStep, Origin
+from signalpost.domain.documents.links import Links
+from signalpost.domain.documents.version import VersionRow
+from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+
+IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
+Render = Callable[[Completed[Any]], bytes]
+"""Makes the answer to a command with an `Idempotency-Key`, in the form in which it is kept for a repeat."""
+
+
+class StoredAnswer(Struct, frozen=True):
+    """What a repeat with the same `Idempotency-Key` is answered."""
+
+    request_hash: bytes
+    answer: bytes
+    expires_at: int
+
+
+class Rows(Struct, frozen=True, kw_only=True):
+    """What was read for a batch."""
+
+    tenants: Mapping[int, Tenant]
+    documents: Mapping[DocumentKey, DocumentRow] = {}
+    versions: Mapping[VersionKey, VersionRow] = {}
+    subscriptions: Mapping[SubscriptionKey, Subscription] = {}
+    keys: Mapping[str, ApiKey] = {}
+    replays: Mapping[ReplayKey, Replay] = {}
+    """Where a command names a replay of a subscription: that one, and all of the subscription that run."""
+    answers: Mapping[AnswerKey, StoredAnswer] = {}
+    numbers: Numbers = Numbers()
+
+
+class Batch:
+    def __init__(self, rows: Rows, now: int, random_bits: Callable[[int], int], links: Links, render: Render) -> None:
+        self._now = now
+        self._random_bits = random_bits
+        self._render = render
+        self.links = links
+        self.numbers = rows.numbers
+        self.tenants = Overlay(rows.tenants)
+        self.documents = Overlay(rows.documents)
+        self.versions = Overlay(rows.versions)
+        self.subscriptions = Overlay(rows.subscriptions)
+        self.keys = Overlay(rows.keys)
+        self.replays = Overlay(rows.replays)
+        self.answers = Overlay(rows.answers)
+        self.events: list[Event] = []
+        self.origins: list[Origin] = []
+        """How each of these events came about."""
+        self.steps: list[KeptStep] = []
+        self.retries: list[Retry] = []
+        self.tombstones: list[tuple[int, DocumentRow]] = []
+        """Every deletion by its tenant, also where the document was imported again since."""
+
+    def running_replays(self, subscription_number: int) -> int:
+        return sum(
+            replay.subscription_number == subscription_number and replay.state is ReplayState.RUNNING
+            for _, replay in self.replays.items()
+        )
+
+    def run(self, command: Command[Result]) -> Completed[Result] | Repeated:
+        """Decide one command and keep what it changes. Raises CallerError if it is refused."""
+        tenant = self.tenants.get(command.tenant_id)
+        assert tenant is not None
+        key = command.idempotency
+        if key is not None and (repeated := self._repeated(tenant.id, key)) is not None:
+            return repeated
+        stamp = Stamp(tenant.last_sequence + 1, max(self._now, tenant.last_at + 1))
+        decision = command.decide(self, stamp)
+        made = None if decision.event is None else event_id(stamp.at, self._random_bits(62))
+        completed = Completed(result=decision.result, tenant_id=tenant.id, at=stamp.at, event_id=made, answer=None)
+        if key is not None:
+            completed = replace(completed, answer=self._answer(tenant.id, key, completed))
+        self._apply(tenant, stamp, decision, made)
+        return completed
+
+    def _repeated(self, tenant_id: int, key: IdempotencyKey) -> Repeated | None:
+        stored = self.answers.get((tenant_id, key.api_key_id, key.key))
+        if stored is None or stored.expires_at <= self._now:
+            return None
+        if stored.request_hash != key.request_hash:
+            detail = "This key came with another request before. Use a new key for a new request."
+            raise Invalid([FieldError("Idempotency-Key", "reused", detail)], code="idempotency_key_reused")
+        return Repeated(stored.answer)
+
+    def _answer(self, tenant_id: int, key: IdempotencyKey, completed: Completed[Any]) -> bytes:
+        answer = self._render(completed)
+        stored = StoredAnswer(key.request_hash, answer, self._now + IDEMPOTENCY_KEPT)
+        self.answers.put((tenant_id, key.api_key_id, key.key), stored)
+        return answer
+
+    def _apply(self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], made: str | None) -> None:
+        """`made` is the id of the decision's event."""
+        if decision.document is not None:
+            self._apply_document(tenant, stamp, decision, decision.document, made)
+        for version in decision.versions:
+            self.versions.put((tenant.id, version.document_id, version.number), version)
+        if (subscription := decision.subscription) is not None:
+            self.subscriptions.put((subscription.tenant_id, subscription.id), subscription)
+            self._given_out(subscription=subscription.number)
+        if (retry := decision.retry) is not None:
+            self.retries.append(retry)
+            self._given_out(retry=retry.number)
+        if (key := decision.key) is not None:
+            self.keys.put(key.id, key)
+            self._given_out(key=key.number)
+        if (replay := decision.replay) is not None:
+            self.replays.put((replay.subscription_number, replay.id), replay)
+            self._given_out(replay=replay.number)
+
+    def _apply_document(
+        self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], document: DocumentRow, made: str | None
+    ) -> None:
+        self.documents.put((tenant.id, document.external_id), document)
+        if document.deleted_at is not None:
+            self._bury(tenant.id, document)
+        sequence = tenant.last_sequence
+        if decision.event is not None and made is not None:
+            sequence = stamp.sequence
+            self._append(tenant, stamp, decision.event, made, document.external_id, decision)
+        if decision.step is not None:
+            caller = decision.origin.caller
+            step = KeptStep(tenant.id, document.external_id, sequence, stamp.at, made, caller, decision.step)
+            self.steps.append(step)
+
+    def _bury(self, tenant_id: int, tombstone: DocumentRow) -> None:
+        self.tombstones.append((tenant_id, tombstone))
+        for key, version in self.versions.items():
+            if key[:2] == (tenant_id, tombstone.external_id):
+                self.versions.put(key, replace(version, deleted_at=tombstone.deleted_at))
+
+    def _append(
+        self, tenant: Tenant, stamp: Stamp, kind: EventType, identity: str, document_id: str, decision: Decision[Any]
+    ) -> None:
+        shown = self.links.put_into(decision.event_document, tenant.id, document_id, stamp.at)
+        body = build(kind, stamp.at, identity, shown)
+        self.events.append(Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), document_id, body))
+        self.origins.append(decision.origin)
+        self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))
+
+    def _given_out(self, **numbers: int) -> None:
+        """A row with one of these numbers was made or changed: the next new one gets a higher number."""
+        following = {kind: max(getattr(self.numbers, kind), number + 1) for kind, number in numbers.items()}
+        self.numbers = self.numbers._replace(**following)

@@ -1,0 +1,180 @@
+"""Commands: changes that someone asks for, and what they come to.
+
+A command is a frozen value. Its `decide` is pure: it looks at rows through a `View` and returns a `Decision`, which
+holds the rows that change and a result in domain values, such as `DocumentCreated(row)`. Whoever asked gets the result
+once the change is durable: a program that embeds the gateway as it is, a client of the API as the response that
+`api/rendering.py` makes of it. Nothing here knows of HTTP.
+"""
+
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct
+
+from signalpost.commands.command_queues import Queue
+from signalpost.domain.api_key import ApiKey
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.history import UNKNOWN, Origin, Step
+from signalpost.domain.documents.links import Links
+from signalpost.domain.documents.version import Number, VersionRow
+from signalpost.domain.event import EventType
+from signalpost.domain.subscription import Subscription
+
+Result = TypeVar("Result", covariant=True)
+"""What a command comes to when it is not refused."""
+Key = TypeVar("Key", contravariant=True)
+Row = TypeVar("Row", covariant=True)
+
+DocumentKey = tuple[int, str]
+"""Tenant and `externalId`."""
+VersionKey = tuple[int, str, Number]
+"""Tenant, document and number."""
+SubscriptionKey = tuple[int, str]
+"""Tenant and id."""
+ReplayKey = tuple[int, str]
+"""The subscription's number, and the replay's id."""
+AnswerKey = tuple[int, int, str]
+"""Tenant, API key and `Idempotency-Key`."""
+
+
+class Tenant(Struct, frozen=True):
+    """A tenant and the end of its log."""
+
+    id: int
+    name: str
+    last_sequence: int = 0
+    last_at: int = 0
+    """`createdAt` of the last event."""
+
+
+class IdempotencyKey(NamedTuple):
+    """A client's `Idempotency-Key`, within the API key that it came with."""
+
+    api_key_id: int
+    key: str
+    request_hash: bytes
+
+
+class Retry(Struct, frozen=True):
+    """Someone asks a lane to send again what it settled, parked or gave up."""
+
+    number: int
+    subscription_number: int
+    sequence: int
+    document_id: str
+    max_attempts: int
+
+
+class Stamp(NamedTuple):
+    """What the event of a command will carry, if it makes one."""
+
+    sequence: int
+    at: int
+
+
+class Numbers(NamedTuple):
+    """The number, which is its key in the store, that the next new row of each kind gets."""
+
+    subscription: int = 1
+    retry: int = 1
+    key: int = 1
+    replay: int = 1
+
+
+class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
+    """What a command comes to: its result, and the rows that change."""
+
+    result: Result
+    document: DocumentRow | None = None
+    event: EventType | None = None
+    event_document: bytes = b""
+    """The document's JSON in that event, without links."""
+    origin: Origin = UNKNOWN
+    """How the change of the document came about."""
+    step: Step | None = None
+    """An entry of the document's history that its events do not show."""
+    versions: tuple[VersionRow, ...] = ()
+    subscription: Subscription | None = None
+    retry: Retry | None = None
+    key: ApiKey | None = None
+    replay: Replay | None = None
+
+
+class Completed(Struct, Generic[Result], frozen=True, kw_only=True):
+    """A command that was not refused. It is durable once it leaves the store."""
+
+    result: Result
+    tenant_id: int
+    at: int
+    """When it was decided; links that are shown with its result are fresh from then on."""
+    event_id: str | None
+    """The event that it made, if it made one."""
+    answer: bytes | None
+    """The response as it is kept under the command's `Idempotency-Key`; None where it has no key."""
+
+
+class Repeated(Struct, frozen=True):
+    """A command that was not decided: the same call came before with the same `Idempotency-Key`."""
+
+    answer: bytes
+    """The response that was kept then."""
+
+
+CommandOutcome = Completed[Result] | Repeated
+
+
+class Reads(Struct, frozen=True, kw_only=True):
+    """The rows that a command looks at, where there are any under these keys."""
+
+    document: DocumentKey | None = None
+    version: VersionKey | None = None
+    subscription: SubscriptionKey | None = None
+    replay: str | None = None
+    """The id of a replay of that subscription; all of its replays that run are read too."""
+    key: str | None = None
+
+
+class Lookup(Protocol[Key, Row]):
+    """Rows by their keys."""
+
+    def get(self, key: Key, /) -> Row | None: ...
+
+
+class View(Protocol):
+    """What a command may look at: the rows that it named, as the commands before it left them."""
+
+    @property
+    def links(self) -> Links: ...
+    @property
+    def numbers(self) -> Numbers: ...
+    @property
+    def documents(self) -> Lookup[DocumentKey, DocumentRow]: ...
+    @property
+    def versions(self) -> Lookup[VersionKey, VersionRow]: ...
+    @property
+    def subscriptions(self) -> Lookup[SubscriptionKey, Subscription]: ...
+    @property
+    def keys(self) -> Lookup[str, ApiKey]: ...
+    @property
+    def replays(self) -> Lookup[ReplayKey, Replay]: ...
+
+    def running_replays(self, subscription_number: int) -> int: ...
+
+
+class Command(Protocol[Result]):
+    """A change that someone asks for."""
+
+    @property
+    def tenant_id(self) -> int: ...
+    @property
+    def idempotency(self) -> IdempotencyKey | None: ...
+    @property
+    def queue(self) -> Queue:
+        """Where it waits for its commit."""
+        ...
+
+    @property
+    def reads(self) -> Reads: ...
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[Result]:
+        """Pure. Raises CallerError to refuse."""
