@@ -8,6 +8,7 @@ from typing import TypeVar
 from signalpost.domain.delivery import delivery, replay
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.documents.workflow import ASKED_FOR, STATUSES, TABLE, Action, Kind, Rule, Workflow, allowed
+from signalpost.engine.lanes import lane_state
 
 States = TypeVar("States", bound=Enum)
 Inputs = TypeVar("Inputs", bound=Enum)
@@ -25,11 +26,12 @@ def page() -> str:
         + _section("A delivery", delivery.TRANSITIONS)
         + f"\nStored as exception rows: {stored}. OPEN and IN_FLIGHT are numbers in the lane's `open` list.\n"
         + _section("A replay", replay.TRANSITIONS)
+        + _lane()
         + _document()
     )
 
 
-def _section(title: str, transitions: Mapping[States, Mapping[Inputs, States]]) -> str:
+def _section(title: str, transitions: Mapping[States, Mapping[Inputs, States]], level: int = 2) -> str:
     """A table of transitions, of which the first state is where it begins, as a diagram and as a table."""
     steps = [
         (state.name, event.name.lower(), after.name)
@@ -39,8 +41,23 @@ def _section(title: str, transitions: Mapping[States, Mapping[Inputs, States]]) 
     arrows = "\n".join(f"    {state} --> {after}: {event}" for state, event, after in steps)
     table = "\n".join(f"| {state} | {event} | {after} |" for state, event, after in steps)
     return (
-        f"\n## {title}\n\n```mermaid\nstateDiagram-v2\n    [*] --> {steps[0][0]}\n{arrows}\n```\n"
+        f"\n{'#' * level} {title}\n\n```mermaid\nstateDiagram-v2\n    [*] --> {steps[0][0]}\n{arrows}\n```\n"
         f"\n| state | input | becomes |\n| --- | --- | --- |\n{table}\n"
+    )
+
+
+# --- A lane at work ---------------------------------------------------------------------------------------------------
+
+
+def _lane() -> str:
+    """Four tables that do not depend on one another."""
+    return (
+        "\n## A lane at work\n\nA lane has a state of each of these tables. They are in memory alone: a restart finds "
+        "every lane in the first state of each.\n"
+        + _section("Its turn", lane_state.TURNS, level=3)
+        + _section("Its progress in the log", lane_state.PROGRESS, level=3)
+        + _section("What it did and has recorded", lane_state.RECORDING, level=3)
+        + _section("Why it may do nothing", lane_state.HOLDS, level=3)
     )
 
 

@@ -33,6 +33,7 @@ from signalpost.engine import engine
 from signalpost.engine.committer import Committer
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.dispatcher import Dispatcher
+from signalpost.engine.lanes.lane_state import Progress, Recording
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
@@ -198,7 +199,7 @@ def _(right: Any) -> Any:
 @fault("drops what changes while it records", Recorder, "changed")
 def _(right: Any) -> Any:
     def changed(self: Recorder, lane: LaneWorker) -> None:
-        if not lane.writing:
+        if lane.recording is not Recording.WRITING:
             right(self, lane)
 
     return changed
@@ -215,14 +216,14 @@ def _(_right: Any) -> Any:
     return until_recorded
 
 
-@fault("tells of an attempt before it is recorded", LaneWorker, "flush")
+@fault("tells of an attempt before it is recorded", LaneWorker, "begin_write")
 def _(right: Any) -> Any:
-    def flush(self: LaneWorker) -> Any:
+    def begin_write(self: LaneWorker) -> Any:
         made = right(self)
         made.attempts.clear()
         return made
 
-    return flush
+    return begin_write
 
 
 @fault("forgets a retry by hand in a restart", lanes, "_retries")
@@ -271,10 +272,10 @@ def _(_right: Any) -> Any:
     def wake_for(self: Engine, events: Any) -> None:
         for event in events:
             for lane in self._workers.wanting(event.tenant_id, event.type):
-                if lane.asleep:
-                    lane.asleep = False
+                if lane.progress is Progress.CAUGHT_UP:
+                    lane.wake()
                     lane.lane.skip(event.sequence - 1)
-                    self._dispatcher.enlist(lane)
+                    self._dispatcher.give_turn(lane)
 
     return wake_for
 

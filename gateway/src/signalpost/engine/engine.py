@@ -24,7 +24,7 @@ from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_health import Overview, shown_health
-from signalpost.engine.lanes.lane_worker import LaneWorker, wanted_lane
+from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker, wanted_lane
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import MAX_BYTES, LogCache
 from signalpost.engine.lanes.recorder import Recorder
@@ -122,7 +122,7 @@ class Engine:
         self._tasks.cancel()
         await self._dispatcher.stop(grace)
         for worker in self._workers:
-            worker.held = True  # or replays would go on feeding while the last of it is recorded
+            worker.close()
         await self._recorder.close()
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
@@ -192,14 +192,8 @@ class Engine:
     def _workers_of(self, tenant_id: int) -> list[LaneWorker]:
         workers = self._workers.of_tenant(tenant_id)
         for worker in workers:
-            self._bring_up(worker)
+            worker.skip_unwanted(self._log.last[tenant_id])
         return workers
-
-    def _bring_up(self, worker: LaneWorker) -> None:
-        """Move the head of a sleeping lane over what it did not want."""
-        last = self._log.last[worker.subscription.tenant_id]
-        if worker.asleep and last > worker.lane.head:
-            worker.lane.skip(last)
 
     def health(self, subscription: Subscription) -> dict[str, object]:
         """A subscription's `health` as the API shows it."""
@@ -277,13 +271,11 @@ class Engine:
                 continue
             seen.add(key)
             for worker in self._workers.wanting(*key):
-                if worker.asleep:
-                    worker.asleep = False
-                    # All that came since it fell asleep was not for it, or it would have been woken. But a page that it
-                    # read may have shown it this very event, between its commit and the word of it.
-                    if worker.lane.head < event.sequence - 1:
-                        worker.lane.skip(event.sequence - 1)
-                    self._dispatcher.enlist(worker)
+                if worker.progress is CAUGHT_UP:
+                    # A page that it read may have shown it this very event, between its commit and the word of it.
+                    worker.skip_unwanted(event.sequence - 1)
+                    worker.wake()
+                    self._dispatcher.give_turn(worker)
 
     def _follow(self, subscription: Subscription) -> None:
         worker = self._workers.get(subscription.number)
@@ -292,17 +284,17 @@ class Engine:
                 self._add(subscription, _new_lane(subscription))
             return
         if subscription.deleted_at is not None:
-            worker.held = True
+            worker.delete()
             self._workers.remove(worker)
             return
-        self._bring_up(worker)
-        worker.asleep = False
+        worker.skip_unwanted(self._log.last[subscription.tenant_id])
+        worker.wake()
         reordered = subscription.ordering != worker.subscription.ordering
         self._workers.update(worker, subscription)
         if reordered:
             self._reload(worker)
         self._recorder.changed(worker)
-        self._dispatcher.enlist(worker)
+        self._dispatcher.give_turn(worker)
 
     def _add(self, subscription: Subscription, row: LaneRow) -> None:
         slots = self._dispatcher.slots_for(subscription.tenant_id)
@@ -310,7 +302,7 @@ class Engine:
         self._workers.add(worker)
         if worker.wants_record:
             self._recorder.changed(worker)
-        self._dispatcher.enlist(worker)
+        self._dispatcher.give_turn(worker)
 
     def _ask(self, retries: Iterable[Retry]) -> None:
         for retry in retries:
@@ -330,14 +322,13 @@ class Engine:
 
     def _on_recorded(self, worker: LaneWorker, attempts: int) -> None:
         self._dispatcher.recorded(attempts)
-        self._dispatcher.enlist(worker)
+        self._dispatcher.give_turn(worker)
 
     # --- Loading anew -------------------------------------------------------------------------------------------------
 
     def _reload(self, worker: LaneWorker) -> None:
         """Take the lane up from the store once more: another owner wrote it, or its order was changed."""
-        if not worker.held:
-            worker.held = True
+        if worker.begin_reload():
             self._tasks.start(self._load_anew(worker))
 
     async def _load_anew(self, worker: LaneWorker) -> None:
@@ -361,20 +352,19 @@ class Engine:
             row = rows.get(number)
             if row is None or self._workers.get(number) is None:
                 return  # deleted meanwhile
-            if not worker.dirty and not worker.writing and worker.version == version:
+            if worker.is_recorded and worker.version == version:
                 break  # nothing was written or asked for since it was read
-        worker.restore(row)
-        worker.held = False
+        worker.end_reload(row)
         if worker.wants_record:
             self._recorder.changed(worker)
-        self._dispatcher.enlist(worker)
+        self._dispatcher.give_turn(worker)
 
     async def _record_heads(self) -> None:
         while True:
             await asyncio.sleep(HEADS_RECORDED_EVERY)
             for worker in self._workers:
-                self._bring_up(worker)
-                if worker.lane.head > worker.recorded_head and not worker.held:
+                worker.skip_unwanted(self._log.last[worker.subscription.tenant_id])
+                if worker.lane.head > worker.recorded_head and worker.hold is NOT_HELD:
                     self._recorder.changed(worker)
 
 

@@ -103,19 +103,19 @@ def test_a_rest_earns_nothing_and_a_debt_is_kept() -> None:
     assert sorted(Counter(order).values()) == [5, 5]
 
 
-class Aside:
+class Waiting:
     """Turns and a plain list of everything that is in them."""
 
     def __init__(self) -> None:
         self.turns: Turns[tuple[int, int]] = Turns()
         self.ready: set[tuple[int, int]] = set()
-        self.aside: dict[int, deque[tuple[int, int]]] = {}
+        self.waiting: dict[int, deque[tuple[int, int]]] = {}
         self.made = 0
 
 
-@given(st.lists(st.tuples(st.sampled_from(["add", "next", "aside", "recall"]), st.integers(0, 3)), max_size=120))
-def test_nothing_is_lost_or_doubled_and_the_longest_aside_return_first(does: list[tuple[str, int]]) -> None:
-    world = Aside()
+@given(st.lists(st.tuples(st.sampled_from(["add", "next", "wait", "give"]), st.integers(0, 3)), max_size=120))
+def test_nothing_is_lost_or_doubled_and_the_longest_waiting_get_slots_first(does: list[tuple[str, int]]) -> None:
+    world = Waiting()
     for step, tenant in does:
         if step == "add":
             world.made += 1
@@ -125,25 +125,26 @@ def test_nothing_is_lost_or_doubled_and_the_longest_aside_return_first(does: lis
             lane = world.turns.next()
             world.ready.remove(lane)
             world.turns.charge(lane[0], 300)
-        elif step == "aside" and world.ready:
+        elif step == "wait" and world.ready:
             lane = world.turns.next()
             world.ready.remove(lane)
-            world.turns.set_aside(lane[0], lane)
-            world.aside.setdefault(lane[0], deque()).append(lane)
-        elif step == "recall":
-            waiting = sum(map(len, world.aside.values()))
+            world.turns.wait_for_slot(lane[0], lane)
+            world.waiting.setdefault(lane[0], deque()).append(lane)
+        elif step == "give":
+            waiting = sum(map(len, world.waiting.values()))
             before = world.turns.ready
-            world.turns.recall(tenant)
+            given = world.turns.give_slots(tenant)
             back = world.turns.ready - before
             assert back == min(tenant, waiting)
             # Whose they are is found by emptying a copy: only the order within a tenant is promised, and turns between.
             recalled = [lane for lane in _drain(world.turns) if lane not in world.ready]
             assert len(recalled) == back
+            assert set(given) == set(recalled)
             for lane in recalled:
-                assert world.aside[lane[0]].popleft() == lane
+                assert world.waiting[lane[0]].popleft() == lane
                 world.ready.add(lane)
         assert world.turns.ready == len(world.ready)
-        assert world.turns.has_aside == any(world.aside.values())
+        assert world.turns.any_waits_for_slot == any(world.waiting.values())
 
 
 def _drain(turns: Turns[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -155,10 +156,10 @@ def _drain(turns: Turns[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 @given(st.integers(1, 50))
-def test_a_crowd_that_is_aside_does_not_keep_another_tenants_lane_there(crowd: int) -> None:
+def test_many_that_wait_for_a_slot_do_not_keep_another_tenants_lane_waiting(crowd: int) -> None:
     turns: Turns[str] = Turns()
     for number in range(crowd):
-        turns.set_aside(1, f"crowd {number}")
-    turns.set_aside(2, "alone")
-    turns.recall(2)
+        turns.wait_for_slot(1, f"crowd {number}")
+    turns.wait_for_slot(2, "alone")
+    turns.give_slots(2)
     assert {turns.next(), turns.next()} == {"crowd 0", "alone"}

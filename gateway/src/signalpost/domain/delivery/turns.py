@@ -8,8 +8,8 @@ Lanes that keep up go one after the other, and so do those that are behind, howe
 after `IN_A_ROW` of the others, or where there is no other. What a live lane sends is little and new; what hundreds have
 to catch up with is old, and would otherwise have hundreds of turns to its one.
 
-A lane that may not begin for want of a slot is *aside*: it costs nothing there, and is recalled, in turns between
-tenants too, as slots come free.
+A lane that has something to send and no slot for it waits, which costs nothing; as slots come free such lanes are made
+ready again, in turns between tenants too.
 """
 
 from collections import deque
@@ -22,12 +22,12 @@ Lane = TypeVar("Lane")
 
 
 class _Tenant(Generic[Lane]):
-    __slots__ = ("_in_a_row", "aside", "behind", "credit", "in_ring", "live")
+    __slots__ = ("_in_a_row", "behind", "credit", "in_ring", "live", "without_slot")
 
     def __init__(self) -> None:
         self.live: deque[Lane] = deque()
         self.behind: deque[Lane] = deque()
-        self.aside: deque[Lane] = deque()
+        self.without_slot: deque[Lane] = deque()
         self.credit = 0
         self.in_ring = False
         self._in_a_row = 0
@@ -52,7 +52,8 @@ class Turns(Generic[Lane]):
         self._tenants: dict[int, _Tenant[Lane]] = {}
         self._ring: deque[_Tenant[Lane]] = deque()
         """Tenants with lanes that are ready; one that has none any more leaves when it comes to the front."""
-        self._with_aside: deque[_Tenant[Lane]] = deque()
+        self._without_slot: deque[_Tenant[Lane]] = deque()
+        """Tenants with lanes that wait for a slot."""
         self.ready = 0
         """Lanes that wait for their turn."""
 
@@ -79,23 +80,26 @@ class Turns(Generic[Lane]):
         self._tenants[tenant_id].credit -= cost
 
     @property
-    def has_aside(self) -> bool:
-        return bool(self._with_aside)
+    def any_waits_for_slot(self) -> bool:
+        return bool(self._without_slot)
 
-    def set_aside(self, tenant_id: int, lane: Lane) -> None:
+    def wait_for_slot(self, tenant_id: int, lane: Lane) -> None:
         tenant = self._tenant(tenant_id)
-        if not tenant.aside:
-            self._with_aside.append(tenant)
-        tenant.aside.append(lane)
+        if not tenant.without_slot:
+            self._without_slot.append(tenant)
+        tenant.without_slot.append(lane)
 
-    def recall(self, most: int) -> None:
-        """Make ready as many of those that are aside, the longest there first."""
-        while most > 0 and self._with_aside:
-            tenant = self._with_aside.popleft()
-            self._ready(tenant, tenant.aside.popleft())
-            if tenant.aside:
-                self._with_aside.append(tenant)
-            most -= 1
+    def give_slots(self, most: int) -> list[Lane]:
+        """Make ready as many of the lanes that wait for a slot, the longest waiting first. Returns them."""
+        given: list[Lane] = []
+        while len(given) < most and self._without_slot:
+            tenant = self._without_slot.popleft()
+            lane = tenant.without_slot.popleft()
+            self._ready(tenant, lane)
+            given.append(lane)
+            if tenant.without_slot:
+                self._without_slot.append(tenant)
+        return given
 
     def _tenant(self, tenant_id: int) -> _Tenant[Lane]:
         tenant = self._tenants.get(tenant_id)

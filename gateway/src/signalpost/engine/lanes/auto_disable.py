@@ -23,13 +23,15 @@ class AutoDisable:
         self._counts = counts
         self._tasks = tasks
         self._after = after_days * DAY
+        self._asked: set[LaneWorker] = set()
+        """Lanes whose subscription is being disabled."""
 
     def consider(self, worker: LaneWorker) -> None:
         """Its endpoint has just failed."""
         subscription = worker.subscription
         given_up = is_given_up(worker.health.breaker, subscription.revived_at, self._clock.steady(), self._after)
-        if given_up and subscription.status == "active" and not worker.auto_disable:
-            worker.auto_disable = True
+        if given_up and subscription.status == "active" and worker not in self._asked:
+            self._asked.add(worker)
             self._tasks.start(self._disable(worker))
 
     async def _disable(self, worker: LaneWorker) -> None:
@@ -53,4 +55,4 @@ class AutoDisable:
                 last_error=worker.health.last_error,
             )
         finally:
-            worker.auto_disable = False
+            self._asked.discard(worker)

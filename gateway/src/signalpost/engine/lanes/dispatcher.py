@@ -1,10 +1,14 @@
 """Decides who sends next, and sends: turns between tenants and lanes, bounded numbers under way, small slices of work.
 
-A runner is listed when it may have something to do: an event that it wants was committed, an attempt ended, a time has
-come, it was changed. Its turn takes in what follows in the log, makes due retries ready, and sends a few; then it goes
-to the end of the line (`domain/delivery/turns.py`). Where no slot is free for it (`domain/delivery/slots.py`) it is set
-aside until some are. Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes what came of
-it. What is logged is logged last, once all else was done.
+A lane gets a turn when it may have something to do: an event that it wants was committed, an attempt ended, a time has
+come, it was changed. Its turn makes due retries ready, takes in what follows in the log, and sends a few; a lane with
+more to do goes to the end of the queue (`domain/delivery/turns.py`). Where no slot is free for it
+(`domain/delivery/slots.py`) it waits until one is.
+
+An attempt goes the other way in steps: its slot is freed, its outcome decided, the attempt noted for the recorder, the
+delivery settled, the endpoint's health followed, the lane given its next turn. What is logged is logged last.
+
+Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes what came of it.
 """
 
 import asyncio
@@ -21,7 +25,7 @@ from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
-from signalpost.engine.lanes.lane_worker import NEVER, LaneWorker
+from signalpost.engine.lanes.lane_worker import BEHIND, NEVER, NOT_HELD, WAITING_FOR_SLOT, LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
 from signalpost.runtime.clock import Clock
@@ -74,7 +78,7 @@ class Dispatcher:
         self._slots = process_slots(limits)
         self._slots_of: dict[int, Trees] = {}
         self._freed = 0
-        """Slots that may have come free since runners were last recalled."""
+        """Slots that may have come free since lanes that wait for one last got them."""
         self._spent = 0
         """Units of work in this slice."""
         self.unrecorded = 0
@@ -87,26 +91,25 @@ class Dispatcher:
         return self._slots.every.held
 
     def slots_for(self, tenant_id: int) -> EndpointSlots:
-        """Those of one more endpoint of a tenant."""
+        """The slots of one more endpoint of a tenant."""
         tenant = self._slots_of.get(tenant_id)
         if tenant is None:
             tenant = self._slots_of[tenant_id] = tenant_slots(self._limits, self._slots)
         return EndpointSlots(self._limits, tenant)
 
-    def enlist(self, worker: LaneWorker) -> None:
-        """Give the runner a turn."""
-        if not worker.listed and not worker.held:
-            worker.listed = True
+    def give_turn(self, worker: LaneWorker) -> None:
+        """Queue the lane for a turn, unless it is queued or held."""
+        if worker.ask_for_turn():
             self._turns.add(worker.subscription.tenant_id, worker)
             self._schedule()
 
     def recorded(self, count: int) -> None:
-        """So many attempts are durable now."""
+        """Note that so many attempts are durable now."""
         self.unrecorded -= count
         self._schedule()
 
     async def stop(self, grace: float) -> None:
-        """Start nothing more; let what flies end for `grace` seconds, then cut it short."""
+        """Start nothing more; let attempts end for `grace` seconds, then interrupt them."""
         self._stopped = True
         self._reader.stop()
         await self._transport.close(grace)
@@ -114,61 +117,94 @@ class Dispatcher:
     # --- Turns --------------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if not self._scheduled and (self._turns.ready or self._may_recall()) and self._may_start():
+        if not self._scheduled and (self._turns.ready or self._may_give_slots()) and self._may_start():
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._slice)
 
     def _may_start(self) -> bool:
         return self.in_flight < self._limits.process and self.unrecorded < MAX_UNRECORDED and not self._stopped
 
-    def _may_recall(self) -> bool:
-        return self._freed > 0 and self._turns.has_aside
+    def _may_give_slots(self) -> bool:
+        return self._freed > 0 and self._turns.any_waits_for_slot
 
     def _slice(self) -> None:
+        """Give turns for as long as the loop can wait."""
         self._scheduled = False
-        now = self._clock.steady()
         self._spent = 0
-        self._turns.recall(self._freed)
-        self._freed = 0
-        # Whoever is listed again during this slice waits for the next: the loop must get to its sockets in between.
+        now = self._clock.steady()
+        self._give_freed_slots()
+        # A lane that is queued during this slice waits for the next: the loop must get to its sockets in between.
         for _ in range(self._turns.ready):
             if self._spent >= MAX_SLICE_COST or not self._may_start():
                 break
-            worker = self._turns.next()
-            worker.listed = False
-            before = self._spent
-            self._turn(worker, now)
-            self._spent += 1
-            self._turns.charge(worker.subscription.tenant_id, self._spent - before)
+            self._next_turn(now)
         self._schedule()
 
+    def _give_freed_slots(self) -> None:
+        for worker in self._turns.give_slots(self._freed):
+            worker.note_freed_slot()
+        self._freed = 0
+
+    def _next_turn(self, now: int) -> None:
+        worker = self._turns.next()
+        worker.begin_turn()
+        spent_before = self._spent
+        if worker.hold is NOT_HELD and worker.subscription.status == "active":
+            self._turn(worker, now)
+        if worker.turn is not WAITING_FOR_SLOT:
+            self._freed += 1  # the slot that it may have been given, or one that it left to others
+        self._spent += 1
+        self._turns.charge(worker.subscription.tenant_id, self._spent - spent_before)
+
     def _turn(self, worker: LaneWorker, now: int) -> None:
-        self._freed += 1  # the slot that it was recalled for, unless it is set aside again
-        if worker.held or worker.subscription.status != "active":
-            return
         worker.lane.make_due_ready(now)
-        more = self._take_in(worker)
+        may_take_more = self._take_in(worker)
         if self._send_some(worker, now):
-            if more:
-                self.enlist(worker)
+            if may_take_more:
+                self.give_turn(worker)
             self._wake_for_retries(worker, now)
+
+    def _take_in(self, worker: LaneWorker) -> bool:
+        """Read on in the log: as far as there is room, from the cache, for one turn's worth. Tells whether more could
+        be taken in at once."""
+        lane, tenant_id = worker.lane, worker.subscription.tenant_id
+        last = self._log.last.get(tenant_id, 0)
+        if worker.progress is not BEHIND:
+            worker.skip_unwanted(last)
+            return False
+        before, end = lane.head, lane.head + MAX_TAKEN
+        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room:
+            event = self._log.get(tenant_id, sequence)
+            if event is None:
+                if len(lane.open) <= PAGE_WANTED_BELOW:
+                    self._reader.want_page(worker)
+                break
+            worker.pass_by(event)
+        self._spent += lane.head - before
+        if lane.head - worker.recorded_head > MAX_SKIPPED_UNRECORDED:
+            self._on_change(worker)
+        if lane.head >= last:
+            worker.reach_end()
+            return False
+        return lane.head == end
 
     def _send_some(self, worker: LaneWorker, now: int) -> bool:
         """Send what may go in this turn. Tells whether the lane has nothing more that could."""
         lane = worker.lane
         if not lane.sendable:
             return True
-        room, most = worker.slots.room, self._spent + MAX_TURN_COST
+        room, max_spent = worker.slots.room, self._spent + MAX_TURN_COST
         while lane.sendable:
             at = worker.may_send_at(now)
             if at > now:
                 self._wake_at(worker, at)
                 return False
-            if self._spent >= most:
-                self.enlist(worker)
+            if self._spent >= max_spent:
+                self.give_turn(worker)
                 return False
             if room == 0:
-                self._set_aside(worker)
+                worker.wait_for_slot()
+                self._turns.wait_for_slot(worker.subscription.tenant_id, worker)
                 return False
             delivery = lane.next_delivery()
             if delivery is None:
@@ -178,53 +214,27 @@ class Dispatcher:
         return True
 
     def _is_behind(self, worker: LaneWorker) -> bool:
-        unread = 0 if worker.asleep else self._log.last.get(worker.subscription.tenant_id, 0) - worker.lane.head
-        return unread + worker.lane.ready > BEHIND_FROM
+        last = self._log.last.get(worker.subscription.tenant_id, 0)
+        return worker.unread(last) + worker.lane.ready > BEHIND_FROM
 
-    def _set_aside(self, worker: LaneWorker) -> None:
-        self._freed -= 1
-        worker.listed = True
-        self._turns.set_aside(worker.subscription.tenant_id, worker)
-
-    def _take_in(self, worker: LaneWorker) -> bool:
-        """Read on in the log: as far as there is room, from the cache, for one turn's worth. Tells whether more could
-        be taken in at once."""
-        lane, tenant_id = worker.lane, worker.subscription.tenant_id
-        last = self._log.last.get(tenant_id, 0)
-        if worker.asleep:
-            if last > lane.head:
-                lane.skip(last)  # none of these was for it, or it would have been woken
-            return False
-        before, end = lane.head, lane.head + MAX_TAKEN
-        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room and not worker.reading:
-            event = self._log.get(tenant_id, sequence)
-            if event is None:
-                if len(lane.open) <= PAGE_WANTED_BELOW:
-                    self._reader.want_page(worker)
-                break
-            worker.pass_by(event)
-        self._spent += lane.head - before
-        worker.asleep = lane.head >= last
-        if lane.head - worker.recorded_head > MAX_SKIPPED_UNRECORDED:
-            self._on_change(worker)
-        return lane.head == end and not worker.asleep
+    # --- Pages of the log ---------------------------------------------------------------------------------------------
 
     def _on_page(self, worker: LaneWorker, page: list[Event] | None, last: int) -> None:
         if page is not None:
             self._take_page(worker, page, last)
-        self.enlist(worker)
+        self.give_turn(worker)
 
     def _take_page(self, worker: LaneWorker, page: list[Event], last: int) -> None:
-        """Take it in at once: others may fill the cache before the lane has its turn."""
+        """Take the page in at once: others may fill the cache before the lane has its turn."""
         first = page[0].sequence if page else last + 1
         if first > worker.lane.head + 1:
-            self._lose(worker, first - 1)
+            self._skip_removed(worker, first - 1)
         for event in page:
             if worker.lane.has_room:
                 worker.pass_by(event)
 
-    def _lose(self, worker: LaneWorker, up_to: int) -> None:
-        """The retention was faster than the lane: say so, and go on behind the gap."""
+    def _skip_removed(self, worker: LaneWorker, up_to: int) -> None:
+        """Go on behind what the retention removed before the lane read it, and say so."""
         lost = worker.lane.abandon(up_to)
         worker.note_lost(lost)
         self._on_change(worker)
@@ -239,7 +249,7 @@ class Dispatcher:
 
     def _wake_for_retries(self, worker: LaneWorker, now: int) -> None:
         if worker.lane.retry_queue.wants_refill and (worker.lane.retry_queue.horizon or 0) <= now:
-            self._on_change(worker)  # the recorder brings the next ones
+            self._on_change(worker)  # a record asks the store for the next ones
         elif (due := worker.lane.retry_queue.next_due) is not None and due > now:
             self._wake_at(worker, due)
 
@@ -255,7 +265,7 @@ class Dispatcher:
 
     def _wake(self, worker: LaneWorker) -> None:
         worker.timer, worker.timer_at = None, NEVER
-        self.enlist(worker)
+        self.give_turn(worker)
 
     # --- Attempts -----------------------------------------------------------------------------------------------------
 
@@ -279,89 +289,94 @@ class Dispatcher:
         self._transport.send(request, partial(self._done, worker, worker.subscription.url, delivery, event.id))
 
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
+        """The event of a delivery was read, for which a slot was taken before."""
         worker.rate_limit.promised -= 1
-        if worker.held or worker.subscription.status != "active":
+        if worker.hold is not NOT_HELD or worker.subscription.status != "active":
             self._take_back(worker, delivery)
         elif event is None:
-            self._gone(worker, delivery)
+            self._give_up_removed(worker, delivery)
         else:
             self._turns.charge(worker.subscription.tenant_id, len(event.body) // BYTES_PER_COST_UNIT)
             self._post(worker, delivery, event)
 
     def _take_back(self, worker: LaneWorker, delivery: Delivery) -> None:
-        """It was paused, deleted or is to be loaded anew since: nothing more goes out, and nothing went."""
+        """Settle a delivery of which nothing went out: the lane was paused, deleted or held since it was chosen."""
         self._free_slot(worker)
         back = Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED
         worker.lane.settle(delivery, Verdict(back), worker.subscription.attempts)
-        self.enlist(worker)
-        self._schedule()
+        self.give_turn(worker)
 
-    def _gone(self, worker: LaneWorker, delivery: Delivery) -> None:
-        """The retention took the event while the delivery waited."""
+    def _give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:
+        """Give up a delivery whose event the retention removed while it waited, and say so."""
         self._free_slot(worker)
         worker.note_lost(1)
         worker.lane.settle(delivery, Verdict(Input.GIVE_UP), worker.subscription.attempts)
         self._on_change(worker)
-        self.enlist(worker)
-        self._schedule()
+        self.give_turn(worker)
         log.error(
             "an event was removed before it was delivered",
             subscription=worker.subscription.id,
             sequence=delivery.sequence,
         )
 
+    def _done(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
+        """An attempt has ended: free its slot, decide, note it, settle, follow the endpoint's health, go on."""
+        self._free_slot(worker)
+        subscription = worker.subscription
+        now, jitter, wait = self._clock.steady(), self._random.random(), self._wait_asked_for(outcome)
+        verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
+        attempt = _attempt(delivery, verdict, outcome)
+        self._note_attempt(worker, attempt, outcome)
+        worker.lane.settle(delivery, verdict, subscription.attempts)
+        breaker_was_open = worker.health.breaker.is_open
+        if url == subscription.url:  # what another one answered says nothing of this one
+            worker.note_outcome(outcome, now, jitter, wait)
+        self._on_change(worker)
+        self.give_turn(worker)
+        if outcome.failure is not None:
+            self._on_failure(worker)
+            _log_failure(worker, attempt, delivery, event_id)
+        if worker.health.breaker.is_open != breaker_was_open:
+            log.warning("breaker closed" if breaker_was_open else "breaker opened", subscription=subscription.id)
+
     def _free_slot(self, worker: LaneWorker) -> None:
         worker.slots.give_back()
         self._freed += 1
-
-    def _done(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
-        self._free_slot(worker)
-        self._counts.count_attempt(outcome)
         self._schedule()
-        now = self._clock.steady()
-        subscription = worker.subscription
-        asked_for = None
-        if outcome.retry_after is not None:
-            asked_for = retry.parse_retry_after(outcome.retry_after, self._clock.wall())
-        jitter = self._random.random()
-        number = delivery.failed_attempts + 1
-        verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, asked_for)
-        worker.attempts.append(_attempt(delivery, number, verdict, outcome))
+
+    def _wait_asked_for(self, outcome: Outcome) -> int | None:
+        """The seconds that the endpoint asked to wait."""
+        if outcome.retry_after is None:
+            return None
+        return retry.parse_retry_after(outcome.retry_after, self._clock.wall())
+
+    def _note_attempt(self, worker: LaneWorker, attempt: Attempt, outcome: Outcome) -> None:
+        self._counts.count_attempt(outcome)
+        worker.attempts.append(attempt)
         worker.unrecorded += 1
         self.unrecorded += 1
-        was_open = worker.health.breaker.is_open
-        worker.lane.settle(delivery, verdict, subscription.attempts)
-        if url == subscription.url:  # what another one answered says nothing of this one
-            worker.note_outcome(outcome, now, jitter, asked_for)
-        self._on_change(worker)
-        self.enlist(worker)
-        if outcome.failure is not None:
-            self._on_failure(worker)
-            self._log_failure(worker, delivery, event_id, number, outcome)
-        if worker.health.breaker.is_open != was_open:
-            log.warning("breaker closed" if was_open else "breaker opened", subscription=subscription.id)
-
-    def _log_failure(
-        self, worker: LaneWorker, delivery: Delivery, event_id: str, number: int, outcome: Outcome
-    ) -> None:
-        log.info(
-            "attempt failed",
-            event_id=event_id,
-            subscription=worker.subscription.id,
-            attempt=number,
-            failure=str(outcome.failure),
-            status=outcome.status,
-            detail=outcome.detail,
-            then=delivery.state.name.lower(),
-        )
 
 
-def _attempt(delivery: Delivery, number: int, verdict: Verdict, outcome: Outcome) -> Attempt:
+def _log_failure(worker: LaneWorker, attempt: Attempt, delivery: Delivery, event_id: str) -> None:
+    log.info(
+        "attempt failed",
+        event_id=event_id,
+        subscription=worker.subscription.id,
+        attempt=attempt.number,
+        failure=str(attempt.failure),
+        status=attempt.status,
+        detail=attempt.detail,
+        then=delivery.state.name.lower(),
+    )
+
+
+def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome) -> Attempt:
+    """What is kept of an attempt, for people. The delivery is as it was when it was sent."""
     return Attempt(
         sequence=delivery.sequence,
         started_at=outcome.started_at,
         elapsed_us=outcome.elapsed_us,
-        number=number,
+        number=delivery.failed_attempts + 1,
         run=delivery.run,
         counted=verdict.counted,
         status=outcome.status,

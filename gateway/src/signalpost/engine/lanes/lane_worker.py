@@ -1,8 +1,19 @@
-"""A lane at work: what its owner keeps in memory beside the lane itself, and what tells whether it may send now.
+"""A lane at work: what its owner keeps in memory beside the lane itself.
 
-The lane decides *which* delivery is next; the runner decides *whether* one may go: the subscription's status, the
-breaker, the endpoint's concurrency, its rate limit, a wait that it asked for, how much is sent and not yet recorded.
-Times are the clock's steady µs.
+Who decides. The lane decides *which* delivery is next; the worker decides *whether* one may go: the subscription's
+status, the breaker, the endpoint's concurrency, its rate limit, a wait that it asked for, how much is sent and not yet
+recorded. Times are the clock's steady µs.
+
+States (`lane_state.py`). `turn` says whether it waits for the dispatcher, `progress` how far it has read the log,
+`recording` whether the store has what it did, `hold` why it may do nothing. The dispatcher changes the first two, the
+recorder the third, the lanes' owner the last, each by the methods here alone.
+
+What is authoritative. The store's row at `version` is. The lane, its health, `attempts`, `retries` and the replays are
+what the store will have once `begin_write` took them and the write succeeded.
+
+On failure. A write that fails is repeated as it is. One that finds another version was another owner's lane: the worker
+is held and restored from the store; what it had not recorded is gone from memory, and is sent again under the same
+numbers. A crash does the same to all.
 """
 
 import asyncio
@@ -17,6 +28,20 @@ from signalpost.domain.delivery.slots import EndpointSlots
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.lanes.lane_state import (
+    HOLDS,
+    PROGRESS,
+    RECORDING,
+    TURNS,
+    Hold,
+    HoldInput,
+    Progress,
+    ProgressInput,
+    Recording,
+    RecordingInput,
+    Turn,
+    TurnInput,
+)
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.deliveries import Attempt
 from signalpost.store.store import Feed, Health, LaneFlush, LaneRow, LaneWanted
@@ -25,6 +50,11 @@ MAX_UNRECORDED = 1_000
 PARKED_LOADED_STRICT = 1_000_000
 NEVER = 1 << 62
 """Not before something else happens."""
+
+# What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
+IDLE, WAITING_FOR_SLOT, ASK = Turn.IDLE, Turn.WAITING_FOR_SLOT, TurnInput.ASK
+BEHIND, CAUGHT_UP, NOT_HELD = Progress.BEHIND, Progress.CAUGHT_UP, Hold.NONE
+CLEAN, DIRTY, WRITING_AND_DIRTY = Recording.CLEAN, Recording.DIRTY, Recording.WRITING_AND_DIRTY
 
 
 class LaneWorker:
@@ -40,23 +70,13 @@ class LaneWorker:
         self.webhook = Webhook(subscription)
         self.slots = slots
         self.concurrency = concurrency.FIRST
-        self.asleep = False
-        """It has taken in all there is; only an event that it wants wakes it."""
-        self.listed = False
-        """It waits for its turn at the dispatcher."""
-        self.reading = False
-        """A page of the log is being read for it."""
-        self.held = False
-        """It sends nothing: it is to be loaded anew, or was deleted."""
-        self.auto_disable = False
-        """It was asked to disable its subscription."""
+        self.turn = Turn.IDLE
+        self.progress = Progress.BEHIND
+        self.recording = Recording.CLEAN
+        self.hold = Hold.NONE
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
         """When `timer` gives it a turn."""
-        self.dirty = False
-        """It waits for the recorder."""
-        self.writing = False
-        """The recorder writes it."""
         self.retries: dict[int, Retry] = {}
         """Asked for, not yet acted upon, by number: a lane that is loaded anew may hear of one twice, from the store
         and with the word of its commit."""
@@ -66,9 +86,70 @@ class LaneWorker:
         """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
         self.rate_limit = RateLimit()
         self._hold_until = 0
-        self.restore(row)
+        self._restore(row)
 
-    def restore(self, row: LaneRow) -> None:
+    # --- Turns --------------------------------------------------------------------------------------------------------
+
+    def ask_for_turn(self) -> bool:
+        """Tells whether it has to be queued: it is not yet, and nothing holds it."""
+        if self.turn is not IDLE or self.hold is not NOT_HELD:
+            return False
+        self.turn = TURNS[IDLE][ASK]
+        return True
+
+    def begin_turn(self) -> None:
+        self.turn = TURNS[self.turn][TurnInput.BEGIN]
+
+    def wait_for_slot(self) -> None:
+        self.turn = TURNS[self.turn][TurnInput.FIND_NO_SLOT]
+
+    def note_freed_slot(self) -> None:
+        self.turn = TURNS[self.turn][TurnInput.SLOT_FREED]
+
+    # --- Progress in the log ------------------------------------------------------------------------------------------
+
+    def begin_reading(self) -> None:
+        self.progress = PROGRESS[self.progress][ProgressInput.READ]
+
+    def end_reading(self) -> None:
+        self.progress = PROGRESS[self.progress][ProgressInput.PAGE_READ]
+
+    def reach_end(self) -> None:
+        """It has looked at everything up to the end of the log."""
+        self.progress = PROGRESS[self.progress][ProgressInput.REACH_END]
+
+    def wake(self) -> None:
+        """Something follows that it may want. Changes nothing where it reads on anyway."""
+        if self.progress is CAUGHT_UP:
+            self.progress = PROGRESS[CAUGHT_UP][ProgressInput.WAKE]
+
+    def skip_unwanted(self, last: int) -> None:
+        """Move the head to `last` if it sleeps: it would have been woken for anything that it wants."""
+        if self.progress is CAUGHT_UP and last > self.lane.head:
+            self.lane.skip(last)
+
+    # --- Holds --------------------------------------------------------------------------------------------------------
+
+    def begin_reload(self) -> bool:
+        """Tells whether it has to be loaded: nothing holds it yet."""
+        if self.hold is not NOT_HELD:
+            return False
+        self.hold = HOLDS[NOT_HELD][HoldInput.RELOAD]
+        return True
+
+    def end_reload(self, row: LaneRow) -> None:
+        """Go on as the store has the lane. Nothing of it may be unrecorded."""
+        self._restore(row)
+        self.hold = HOLDS[self.hold][HoldInput.RELOADED]
+
+    def delete(self) -> None:
+        self.hold = HOLDS[self.hold][HoldInput.DELETE]
+
+    def close(self) -> None:
+        """Send and feed nothing more, while the rest is recorded."""
+        self.hold = HOLDS[self.hold][HoldInput.CLOSE]
+
+    def _restore(self, row: LaneRow) -> None:
         """Take up the lane, its retries by hand and its running replays as the store has them."""
         self.version = row.version
         self.recorded_head = row.head
@@ -81,7 +162,7 @@ class LaneWorker:
         self.attempts = []
         self.retries_done = []
         self.unrecorded = 0
-        self.asleep = False
+        self.wake()
         if self._skip_is_due(row):
             self.lane.abandon(self.subscription.skip_to)
 
@@ -121,14 +202,17 @@ class LaneWorker:
             self.lane.skip(event.sequence)
 
     def lag(self, last: int) -> int:
-        """How many events up to `last`, the log's end, are yet to be settled or parked."""
-        unread = 0 if self.asleep else max(0, last - self.lane.head)
-        return unread + len(self.lane.open) + self.lane.blocked
+        """How many events up to `last`, the log's end, are yet to be settled or to await a retry."""
+        return self.unread(last) + len(self.lane.open) + self.lane.blocked
+
+    def unread(self, last: int) -> int:
+        """How many events up to `last`, the log's end, it has not looked at."""
+        return 0 if self.progress is CAUGHT_UP else max(0, last - self.lane.head)
 
     def may_send_at(self, now: int) -> int:
         """`now` or earlier: at once; NEVER: once something ended or changed."""
         state = self.health.breaker
-        if self.held or self.subscription.status != "active" or self.unrecorded >= MAX_UNRECORDED:
+        if self.hold is not NOT_HELD or self.subscription.status != "active" or self.unrecorded >= MAX_UNRECORDED:
             return NEVER
         if state.probe_at is not None:
             return NEVER if self.lane.in_flight else max(state.probe_at, self._hold_until)
@@ -156,8 +240,23 @@ class LaneWorker:
     def note_lost(self, count: int) -> None:
         self.health = Health(self.health.breaker, self.health.last_error, self.health.lost + count)
 
-    def flush(self) -> LaneFlush:
+    # --- Recording ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the store has, and was asked, all there is."""
+        return self.recording is CLEAN
+
+    def note_change(self) -> bool:
+        """There is something to record, or to ask of the store. Tells whether that is new."""
+        if self.recording is DIRTY or self.recording is WRITING_AND_DIRTY:
+            return False
+        self.recording = RECORDING[self.recording][RecordingInput.CHANGE]
+        return True
+
+    def begin_write(self) -> LaneFlush:
         """Everything that is to be recorded now."""
+        self.recording = RECORDING[self.recording][RecordingInput.WRITE]
         changes = self.lane.changes()
         attempts, self.attempts = self.attempts, []
         retries_done, self.retries_done = self.retries_done, []
@@ -180,10 +279,20 @@ class LaneWorker:
             feed=self._feed(),
         )
 
+    def end_write(self, flush: LaneFlush, *, applied: bool) -> None:
+        """The write came back; it was not `applied` where the lane is at another version."""
+        self.recording = RECORDING[self.recording][RecordingInput.WRITTEN]
+        self.unrecorded -= len(flush.attempts)
+        if applied:
+            self.version += 1
+            self.recorded_head = flush.head
+
     def _feed(self) -> Feed | None:
         """The next part of a replay, if there is one and room for it."""
         replay = self.replay_feeder.next
-        if replay is None or self.held or self.subscription.status != "active" or not self.lane.has_room_for_replays:
+        if replay is None or self.hold is not NOT_HELD or self.subscription.status != "active":
+            return None
+        if not self.lane.has_room_for_replays:
             return None
         return Feed(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
 

@@ -48,8 +48,8 @@ class LogReader:
         self._tasks.cancel()
 
     def want_page(self, worker: LaneWorker) -> None:
-        """Read on for the lane; it is `reading` until then."""
-        worker.reading = True
+        """Read on for the lane."""
+        worker.begin_reading()
         tenant_id, head = worker.subscription.tenant_id, worker.lane.head
         wanting = self._pages.setdefault((tenant_id, head), [])
         wanting.append((worker, worker.lane))
@@ -67,7 +67,7 @@ class LogReader:
             await asyncio.sleep(AGAIN_AFTER)
         wanting = self._pages.pop((tenant_id, head))
         for worker, _ in wanting:
-            worker.reading = False
+            worker.end_reading()
         for worker, lane in wanting:
             # It may have been loaded anew meanwhile, or have skipped some: then it reads again.
             is_next = worker.lane is lane and lane.head == head

@@ -43,15 +43,14 @@ class Recorder:
 
     def changed(self, worker: LaneWorker) -> None:
         """The lane has something to record."""
-        if not worker.dirty:
-            worker.dirty = True
+        if worker.note_change():
             self._dirty[worker] = None
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def written(self, worker: LaneWorker) -> None:
         """What the lane had to record is written."""
-        while worker.dirty or worker.writing:
+        while not worker.is_recorded:
             await asyncio.sleep(INTERVAL)
 
     async def close(self) -> None:
@@ -70,8 +69,7 @@ class Recorder:
                 workers = list(self._dirty)[:MAX_LANES]
                 for worker in workers:
                     del self._dirty[worker]
-                    worker.dirty, worker.writing = False, True
-                await self._record([(worker, worker.flush()) for worker in workers])
+                await self._record([(worker, worker.begin_write()) for worker in workers])
         finally:
             self._writing = None
 
@@ -79,15 +77,11 @@ class Recorder:
         recorded = await self._until_recorded([flush for _, flush in flushes])
         for worker, flush in flushes:
             flushed = recorded.get(flush.subscription_number)
-            worker.writing = False
-            worker.unrecorded -= len(flush.attempts)
+            worker.end_write(flush, applied=flushed is not None)
+            self._on_recorded(worker, len(flush.attempts))
             if flushed is None:
-                self._on_recorded(worker, len(flush.attempts))
                 self._on_fenced(worker)
                 continue
-            worker.version += 1
-            worker.recorded_head = flush.head
-            self._on_recorded(worker, len(flush.attempts))
             try:
                 self._answer(worker, flush, flushed)
             except Exception:

@@ -1,0 +1,109 @@
+"""The states of a lane at work, as tables: four that do not depend on one another.
+
+- `Turn`: whether the lane waits for the dispatcher.
+- `Progress`: how far it has read the log.
+- `Recording`: whether the store has what it did.
+- `Hold`: why it may do nothing, if it may not.
+
+They are not one state. A lane sends what it took in while a page of the log is read for it; a lane that has read
+everything has turns for its retries; what it does while a record is written waits for the next one.
+
+All of this is memory: a restart finds no lane queued, reading, or being written.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class Turn(IntEnum):
+    IDLE = 0
+    """It has nothing to do until something happens, or it has its turn right now."""
+    QUEUED = 1
+    WAITING_FOR_SLOT = 2
+    """It has something to send, and no slot is free for it."""
+
+
+class TurnInput(IntEnum):
+    ASK = 0
+    BEGIN = 1
+    FIND_NO_SLOT = 2
+    SLOT_FREED = 3
+
+
+TURNS: Mapping[Turn, Mapping[TurnInput, Turn]] = {
+    Turn.IDLE: {TurnInput.ASK: Turn.QUEUED, TurnInput.FIND_NO_SLOT: Turn.WAITING_FOR_SLOT},
+    Turn.QUEUED: {TurnInput.BEGIN: Turn.IDLE},
+    Turn.WAITING_FOR_SLOT: {TurnInput.SLOT_FREED: Turn.QUEUED},
+}
+
+
+class Progress(IntEnum):
+    BEHIND = 0
+    """Events follow its head that it has not looked at."""
+    READING = 1
+    """The store reads a page of the log for it."""
+    CAUGHT_UP = 2
+    """It has looked at all there is. It sleeps: only an event that it wants wakes it."""
+
+
+class ProgressInput(IntEnum):
+    READ = 0
+    PAGE_READ = 1
+    REACH_END = 2
+    WAKE = 3
+
+
+PROGRESS: Mapping[Progress, Mapping[ProgressInput, Progress]] = {
+    Progress.BEHIND: {ProgressInput.READ: Progress.READING, ProgressInput.REACH_END: Progress.CAUGHT_UP},
+    Progress.READING: {ProgressInput.PAGE_READ: Progress.BEHIND},
+    Progress.CAUGHT_UP: {ProgressInput.WAKE: Progress.BEHIND},
+}
+
+
+class Recording(IntEnum):
+    CLEAN = 0
+    DIRTY = 1
+    """It has something to record, or to ask of the store with a record."""
+    WRITING = 2
+    WRITING_AND_DIRTY = 3
+    """It changed since the write began, which does not contain that."""
+
+
+class RecordingInput(IntEnum):
+    CHANGE = 0
+    WRITE = 1
+    WRITTEN = 2
+
+
+RECORDING: Mapping[Recording, Mapping[RecordingInput, Recording]] = {
+    Recording.CLEAN: {RecordingInput.CHANGE: Recording.DIRTY},
+    Recording.DIRTY: {RecordingInput.WRITE: Recording.WRITING},
+    Recording.WRITING: {
+        RecordingInput.CHANGE: Recording.WRITING_AND_DIRTY,
+        RecordingInput.WRITTEN: Recording.CLEAN,
+    },
+    Recording.WRITING_AND_DIRTY: {RecordingInput.WRITTEN: Recording.DIRTY},
+}
+
+
+class Hold(IntEnum):
+    NONE = 0
+    RELOADING = 1
+    """Another owner wrote it, or its order was changed: it is taken up from the store once more."""
+    DELETED = 2
+    CLOSING = 3
+
+
+class HoldInput(IntEnum):
+    RELOAD = 0
+    RELOADED = 1
+    DELETE = 2
+    CLOSE = 3
+
+
+HOLDS: Mapping[Hold, Mapping[HoldInput, Hold]] = {
+    Hold.NONE: {HoldInput.RELOAD: Hold.RELOADING, HoldInput.DELETE: Hold.DELETED, HoldInput.CLOSE: Hold.CLOSING},
+    Hold.RELOADING: {HoldInput.RELOADED: Hold.NONE, HoldInput.DELETE: Hold.DELETED, HoldInput.CLOSE: Hold.CLOSING},
+    Hold.DELETED: {},
+    Hold.CLOSING: {},
+}

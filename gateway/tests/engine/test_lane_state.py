@@ -1,0 +1,108 @@
+"""The states of a lane at work: the tables have no dead ends, and the worker moves by them alone."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+import pytest
+
+from signalpost.domain.delivery.lane import BOUNDS
+from signalpost.domain.delivery.slots import DEFAULTS, EndpointSlots, process_slots, tenant_slots
+from signalpost.domain.subscription import Subscription
+from signalpost.engine.lanes.lane_state import HOLDS, PROGRESS, RECORDING, TURNS, Hold, Progress, Recording, Turn
+from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.store.store import Health, LaneRow
+
+Table = Mapping[IntEnum, Mapping[IntEnum, IntEnum]]
+ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=Health(), rows=(), horizon=None)
+
+
+@pytest.mark.parametrize("table", [TURNS, PROGRESS, RECORDING, HOLDS], ids=["turn", "progress", "recording", "hold"])
+def test_every_state_has_an_entry_and_is_reached_from_the_first(table: Table) -> None:
+    states = list(table)
+    assert states == list(type(states[0]))
+    reached, left = {states[0]}, [states[0]]
+    while left:
+        following = set(table[left.pop()].values()) - reached
+        reached |= following
+        left += following
+    assert reached == set(states)
+
+
+@pytest.fixture
+def worker() -> LaneWorker:
+    subscription = Subscription(
+        id="00000000-0000-4000-9000-000000000001",
+        tenant_id=1,
+        number=1,
+        version=1,
+        name="",
+        url="https://example.com/hook",
+        status="active",
+        ordering="loose",
+        rate_limit=None,
+        retry_delays=(10,),
+        starts_after=0,
+        filters=((0, 7),),
+        skip_to=0,
+        created_at=0,
+        updated_at=0,
+        secret="not a secret",
+        headers={},
+    )
+    slots = EndpointSlots(DEFAULTS, tenant_slots(DEFAULTS, process_slots(DEFAULTS)))
+    return LaneWorker(subscription, ROW, slots, BOUNDS)
+
+
+def test_a_lane_is_queued_once_however_often_it_asks(worker: LaneWorker) -> None:
+    assert worker.ask_for_turn()
+    assert not worker.ask_for_turn()
+    worker.begin_turn()
+    worker.wait_for_slot()
+    assert not worker.ask_for_turn()
+    worker.note_freed_slot()
+    assert worker.turn is Turn.QUEUED
+
+
+@pytest.mark.parametrize("hold", [LaneWorker.begin_reload, LaneWorker.delete, LaneWorker.close])
+def test_a_lane_that_is_held_asks_for_no_turn_and_sends_nothing(worker: LaneWorker, hold) -> None:  # type: ignore[no-untyped-def]
+    hold(worker)
+    assert not worker.ask_for_turn()
+    assert worker.may_send_at(0) > 0
+    assert not worker.begin_reload()
+
+
+def test_a_lane_that_was_deleted_while_it_was_loaded_stays_so(worker: LaneWorker) -> None:
+    assert worker.begin_reload()
+    worker.delete()
+    with pytest.raises(KeyError):
+        worker.end_reload(ROW)
+    assert worker.hold is Hold.DELETED
+
+
+def test_what_changes_while_a_lane_is_written_waits_for_the_next_write(worker: LaneWorker) -> None:
+    assert worker.note_change()
+    assert not worker.note_change()
+    flush = worker.begin_write()
+    assert worker.note_change()
+    worker.end_write(flush, applied=True)
+    assert worker.recording is Recording.DIRTY
+    assert worker.version == ROW.version + 1
+
+
+def test_a_write_that_another_owner_came_before_leaves_the_version(worker: LaneWorker) -> None:
+    worker.note_change()
+    flush = worker.begin_write()
+    worker.end_write(flush, applied=False)
+    assert (worker.is_recorded, worker.version, worker.recorded_head) == (True, ROW.version, ROW.head)
+
+
+def test_an_event_that_comes_while_a_page_is_read_does_not_end_the_reading(worker: LaneWorker) -> None:
+    worker.begin_reading()
+    worker.wake()
+    assert worker.progress is Progress.READING
+    worker.end_reading()
+    worker.reach_end()
+    worker.skip_unwanted(20)
+    assert (worker.lane.head, worker.unread(25)) == (20, 0)
+    worker.wake()
+    assert worker.unread(25) == 5
