@@ -27,13 +27,13 @@ from signalpost.commands.documents import (
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.commands.workflow import ActionTaken, ActOnDocument
 from signalpost.domain import fields
+from signalpost.domain.checks import Bad
 from signalpost.domain.documents import document, workflow
 from signalpost.domain.documents.document import DocumentRow, Version
 from signalpost.domain.documents.links import LIFETIME, Linked
 from signalpost.domain.documents.version import parse_number
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import event_id
-from signalpost.domain.fields import Bad
 from signalpost.domain.timestamps import format_timestamp
 
 Fact = str | int | float | bool

@@ -1,6 +1,7 @@
 """What each field of a document may be: what may not be is refused under its name by every call that takes the field,
 and nothing is changed."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -238,3 +239,42 @@ def test_a_document_that_no_event_can_carry_is_refused(world: "World", document:
     world.send("PATCH", document, {"additionalFacts": half}).ok()
     rest = {f"fact {number}": "\x01" * 4096 for number in range(32, 64)}
     world.refuses("PATCH", document, {"additionalFacts": rest}, at=("/additionalFacts",))
+
+
+def with_amount(world: "World", written: str) -> bytes:
+    """The body of a creation with an amount that is written so."""
+    return json.dumps({**world.document, "contractValue": "AMOUNT"}).replace('"AMOUNT"', written).encode()
+
+
+@pytest.mark.parametrize(
+    "written", ["1e-400", "19.990000000000000001", "0.000000000000000000001", "1234567890.125", "1.5e-2", "1e-3"]
+)
+def test_an_amount_with_more_than_two_decimals_is_refused_as_it_is_written(world: "World", written: str) -> None:
+    """C8: a double would hide the digits that it has no room for."""
+    problem = world.refuses("POST", "/v1/documents", with_amount(world, written), at=("/contractValue",))
+    assert problem["errors"][0]["code"] == "too_many_decimals"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("19.990000000000000000000", "19.99"),
+        ("1.5e3", "1500.0"),
+        ("15E-1", "1.5"),
+        ("9999999999999.99", "9999999999999.99"),
+        ("1e13", "10000000000000.0"),
+        ("0e-400", "0.0"),
+        ("-0.00", "0.0"),
+    ],
+)
+def test_an_amount_is_kept_however_it_is_written(world: "World", written: str, kept: str) -> None:
+    """C8"""
+    made = world.send("POST", "/v1/documents", with_amount(world, written))
+    assert made.status == 201
+    assert f'"contractValue":{kept},'.encode() in made.body
+
+
+@pytest.mark.parametrize("written", ["1e-400", "-1e-400"])
+def test_a_fact_that_a_double_would_make_zero_is_refused(world: "World", written: str) -> None:
+    body = json.dumps({**world.document, "additionalFacts": {"tiny": "FACT"}}).replace('"FACT"', written).encode()
+    world.refuses("POST", "/v1/documents", body, at=("/additionalFacts/tiny",))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from signalpost.api.http.multipart import MAX_HEADER_BYTES, MAX_TEXT_BYTES, read_form
 from signalpost.api.http.problems import CALLER_PROBLEMS
+from signalpost.domain.checks import Bad
 from signalpost.domain.errors import CallerError, Invalid, Unparseable
-from signalpost.domain.fields import Bad
 
 BOUNDARY = "boundary-8f3a"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"

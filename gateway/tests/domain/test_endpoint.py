@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signalpost.domain import endpoint
+from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import parse_url
-from signalpost.domain.fields import Bad, Several
 
 
 @pytest.mark.parametrize(

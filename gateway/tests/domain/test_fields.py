@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain import fields
+from signalpost.domain import checks, fields
+from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.documents.document import additional_facts, additional_facts_patch
 from signalpost.domain.endpoint import headers
 from signalpost.domain.errors import Invalid
-from signalpost.domain.fields import Bad, Check, Several
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -24,7 +24,7 @@ ANY_JSON = st.recursive(
     max_leaves=6,
 )
 CHECKS: list[Check] = [
-    fields.plain_text,
+    checks.plain_text,
     fields.email,
     fields.uuid,
     fields.date_or_timestamp,
@@ -49,24 +49,24 @@ def code_of(check: Check, value: Any) -> str:
 
 @pytest.mark.parametrize("text", ["a", "x" * 512, "😀" * 512, "\x01\x1f\x7f", " ", "a\nb"])
 def test_texts_of_1_to_512_characters_are_taken_as_they_are(text: str) -> None:
-    assert fields.plain_text(text) == text
+    assert checks.plain_text(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "x" * 513, "😀" * 513])
 def test_texts_that_are_too_short_or_too_long_are_refused(text: str) -> None:
-    assert code_of(fields.plain_text, text) == "wrong_length"
+    assert code_of(checks.plain_text, text) == "wrong_length"
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800", "a\udfffb", "\udc00\ud800"])
 def test_u0000_and_lone_surrogates_are_refused(text: str) -> None:
-    assert code_of(fields.plain_text, text) == "forbidden_character"
+    assert code_of(checks.plain_text, text) == "forbidden_character"
 
 
 @given(st.text(min_size=1, max_size=512))
 def test_what_is_taken_can_be_sent_as_utf_8(text: str) -> None:
     """C13"""
     try:
-        taken = fields.plain_text(text)
+        taken = checks.plain_text(text)
     except Bad:
         assert "\x00" in text
     else:
@@ -246,10 +246,10 @@ def test_a_refusal_can_always_be_shown_as_json(value: dict[str, Any]) -> None:
     ],
 )
 def test_pointers_escape_as_rfc_6901_says(tokens: tuple[str, ...], expected: str) -> None:
-    assert fields.pointer(*tokens) == expected
+    assert checks.pointer(*tokens) == expected
 
 
 @given(st.lists(st.text(), max_size=4))
 def test_a_pointer_can_be_taken_apart_again(tokens: list[str]) -> None:
-    parts = fields.pointer(*tokens).split("/")[1:]
+    parts = checks.pointer(*tokens).split("/")[1:]
     assert [part.replace("~1", "/").replace("~0", "~") for part in parts] == tokens

@@ -6,8 +6,9 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from signalpost.domain import endpoint, fields, subscription
+from signalpost.domain.checks import Bad, Several
 from signalpost.domain.documents import document
-from signalpost.domain.fields import Bad, Field, Several
+from signalpost.domain.fields import Field
 
 BOTH: list[tuple[Field, list[Any], list[Any]]] = [
     (fields.text(3, least=2), ["ab", "ä😀ß", "a\nb"], ["a", "abcd", "a\x00", 1, None]),

@@ -7,9 +7,9 @@ from typing import Any, Final
 import idna
 from msgspec import Struct
 
-from signalpost.domain import fields
+from signalpost.domain import checks, fields
+from signalpost.domain.checks import Bad, Several
 from signalpost.domain.errors import Invalid
-from signalpost.domain.fields import Bad, Several
 from signalpost.domain.request import Target
 
 MAX_URL_CHARACTERS = 2048
@@ -60,7 +60,7 @@ _URL = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?![^:/?]{{254}}){_LABEL}(\.{_LABEL})*(:({_PO
 )
 def url(value: Any) -> str:
     """A check for the field: an absolute https URL (http where the operator allows it: that is checked elsewhere)."""
-    text = fields.plain_text(value, MAX_URL_CHARACTERS)
+    text = checks.plain_text(value, MAX_URL_CHARACTERS)
     parse_url(text)
     return text
 

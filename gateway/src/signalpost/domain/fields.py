@@ -7,10 +7,14 @@ what its description says come from one place. Limits come from the API page.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
+from signalpost.domain import checks
+from signalpost.domain.body import read_by
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL, Bad, Check, Several, is_number, plain_text, pointer
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.timestamps import (
     TIMESTAMP_PATTERN,
@@ -19,17 +23,92 @@ from signalpost.domain.timestamps import (
     parse_timestamp,
 )
 
-Check = Callable[[Any], Any]
-
-MAX_TEXT_CHARACTERS = 512
 MAX_MONEY = 10**13
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+# --- The types of which bodies are made -------------------------------------------------------------------------------
+
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS, pattern=NO_NUL)]
 _EMAIL = r"^[^@\s\x00-\x1f\x7f\x85\ufeff]+@[^@\s\x00-\x1f\x7f\x85\ufeff]+$"
 """Where Python and JavaScript differ about `\\s`, both sides are named."""
 _is_email = re.compile(_EMAIL).fullmatch
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def _email(value: Any) -> str:
+    address = plain_text(value)
+    if not _is_email(address):
+        raise Bad("not_an_email", "This must be an e-mail address, such as owner@example.com.")
+    return address
+
+
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=MAX_TEXT_CHARACTERS,
+        pattern=_EMAIL,
+        description="An e-mail address.",
+        extra=read_by(_email),
+    ),
+]
+
+_is_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+
+
+def _uuid(value: Any) -> str:
+    """A UUID in its canonical form, lower case."""
+    if not isinstance(value, str):
+        raise Bad("wrong_type", "This must be a text.")
+    lowered = value.lower()
+    if not _is_uuid(lowered):
+        raise Bad("not_a_uuid", "This must be a UUID, such as d24c0644-1d31-47fa-960e-b0cc8b4f136c.")
+    return lowered
+
+
+Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"}, extra=read_by(_uuid))]
+
+
+# --- Points in time ---------------------------------------------------------------------------------------------------
+
+
+def _date_or_timestamp(value: Any) -> str:
+    try:
+        return normalise_date_or_timestamp(plain_text(value))
+    except Bad:
+        raise
+    except ValueError as error:
+        raise Bad("not_a_date", f"{error} This is a date (2021-11-25) or a timestamp.") from None
+
+
+def _timestamp(value: Any) -> str:
+    """A timestamp in the form that the gateway's own have: in UTC, with six digits (C4)."""
+    try:
+        return format_timestamp(parse_timestamp(plain_text(value)))
+    except Bad:
+        raise
+    except ValueError as error:
+        raise Bad("not_a_timestamp", str(error)) from None
+
+
+_TIMESTAMP: Final = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN}
+GivenTimestamp = Annotated[
+    str,
+    Meta(
+        description="A timestamp with its zone and at most six decimals.",
+        extra_json_schema=_TIMESTAMP,
+        extra=read_by(_timestamp),
+    ),
+]
+GivenDateOrTimestamp = Annotated[
+    str,
+    Meta(
+        description="A date, or a timestamp with its zone and at most six decimals.",
+        extra_json_schema={"anyOf": [{"type": "string", "format": "date"}, _TIMESTAMP]},
+        extra=read_by(_date_or_timestamp),
+    ),
+]
 
 # How texts of an answer are described. They are ours, and are not checked again.
-Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 DateOrTimestamp = Annotated[
     str,
@@ -37,6 +116,31 @@ DateOrTimestamp = Annotated[
         extra_json_schema={"anyOf": [{"format": "date", "type": "string"}, {"format": "date-time", "type": "string"}]}
     ),
 ]
+
+
+# --- Money ------------------------------------------------------------------------------------------------------------
+
+_CENT = Decimal("0.01")
+
+
+def _money(value: Any) -> float:
+    """A JSON number of at most two decimals, exact up to 10^13 (C8)."""
+    if not is_number(value):
+        raise Bad("wrong_type", "This must be a number.")
+    # Up to 10^13 with two decimals has at most 15 significant digits, which a double keeps exactly.
+    amount = float(value) if isinstance(value, Decimal) else value
+    if not -MAX_MONEY <= amount <= MAX_MONEY:
+        raise Bad("out_of_range", "This must lie between -10^13 and 10^13.")
+    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if exact.quantize(_CENT) != exact:
+        raise Bad("too_many_decimals", "This can have at most two decimals.")
+    return amount + 0.0
+
+
+Money = Annotated[float, Meta(ge=-MAX_MONEY, le=MAX_MONEY, description="At most two decimals.", extra=read_by(_money))]
+
+
+# --- The checks of before ---------------------------------------------------------------------------------------------
 
 
 class Field(Struct, frozen=True):
@@ -56,24 +160,6 @@ class Field(Struct, frozen=True):
 def field(**schema: Any) -> Callable[[Check], Field]:
     """Make a Field of a check."""
     return lambda check: Field(check, schema)
-
-
-class Bad(ValueError):
-    """A value that fails its check. `below` points deeper into it, as an unescaped JSON pointer's tokens."""
-
-    def __init__(self, code: str, detail: str, below: tuple[str, ...] = ()) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.below = below
-
-
-class Several(ValueError):
-    """More than one thing is bad inside one value."""
-
-    def __init__(self, bads: list[Bad]) -> None:
-        super().__init__(bads)
-        self.bads = bads
 
 
 def check_object(value: Any, known: Mapping[str, Field], required: Iterable[str] = ()) -> dict[str, Any]:
@@ -110,31 +196,9 @@ def check_object(value: Any, known: Mapping[str, Field], required: Iterable[str]
     return checked
 
 
-def pointer(*tokens: str) -> str:
-    """An RFC 6901 JSON pointer. Lone surrogates are shown as escapes, since a problem document must be UTF-8."""
-    escaped = (token.replace("~", "~0").replace("/", "~1") for token in tokens)
-    return "".join(f"/{token}" for token in escaped).encode("utf-8", "backslashreplace").decode()
-
-
 def tokens(pointer: str) -> tuple[str, ...]:
     """The inverse of `pointer`."""
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
-
-
-def plain_text(value: Any, most: int = MAX_TEXT_CHARACTERS, least: int = 1) -> str:
-    """A text within its length, free of U+0000 and lone surrogates."""
-    if not isinstance(value, str):
-        raise Bad("wrong_type", "This must be a text.")
-    if not least <= len(value) <= most:
-        raise Bad("wrong_length", f"This must have {least} to {most} characters; it has {len(value)}.")
-    if "\x00" in value:
-        raise Bad("forbidden_character", "U+0000 is not allowed in a text.")
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise Bad("forbidden_character", "A lone surrogate is not a character.")
-    return value
-
-
-NO_NUL = r"^[^\u0000]*$"
 
 
 def text(most: int = MAX_TEXT_CHARACTERS, least: int = 1) -> Field:
@@ -193,18 +257,7 @@ def timestamp(value: Any) -> str:
         raise Bad("not_a_timestamp", str(error)) from None
 
 
-@field(type="number", minimum=-MAX_MONEY, maximum=MAX_MONEY, description="At most two decimals.")
-def money(value: Any) -> float:
-    """A JSON number of at most two decimals, exact up to 10^13 (C8)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Bad("wrong_type", "This must be a number.")
-    if not abs(value) <= MAX_MONEY:
-        raise Bad("out_of_range", "This must lie between -10^13 and 10^13.")
-    amount = float(value)
-    # Up to 10^13 with two decimals has at most 15 significant digits, which a double keeps exactly.
-    if round(amount, 2) != amount:
-        raise Bad("too_many_decimals", "This can have at most two decimals.")
-    return amount + 0.0
+money = field(type="number", minimum=-MAX_MONEY, maximum=MAX_MONEY, description="At most two decimals.")(_money)
 
 
 def one_of(*allowed: str) -> Field:
@@ -218,16 +271,7 @@ def one_of(*allowed: str) -> Field:
 
 
 def whole_number(least: int, most: int) -> Field:
-    @field(type="integer", minimum=least, maximum=most)
-    def check(value: Any) -> int:
-        # JSON has one type of number: 10.0 is as whole as 10.
-        if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and value.is_integer())):
-            raise Bad("wrong_type", "This must be a whole number.")
-        if not least <= value <= most:
-            raise Bad("out_of_range", f"This must lie between {least} and {most}.")
-        return int(value)
-
-    return check
+    return field(type="integer", minimum=least, maximum=most)(checks.whole_number(least, most))
 
 
 def each(check: Field, least: int, most: int) -> Field:

@@ -1,19 +1,21 @@
 """Reads JSON bodies, and says where a bad one is bad.
 
 The fast decoder names no field when it fails, so a body that it refuses is read once more, slowly, to find the place.
+A number with a decimal point or an exponent becomes a `Decimal`: no digit of it is lost before it is checked.
 """
 
 import json
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any
 
 import msgspec
 
+from signalpost.domain.checks import pointer
 from signalpost.domain.errors import FieldError, Invalid, Unparseable
-from signalpost.domain.fields import pointer
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 100
@@ -22,7 +24,20 @@ MAX_DIGITS = 4300
 MAX_PLACES_CHARACTERS = 64 * 1024
 """Of the places that one problem names: the same long name is in those of all that is below it."""
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]', re.DOTALL)
-_decode = msgspec.json.Decoder().decode
+
+
+def _exactly(spelled: str) -> Decimal:
+    """A number as it is written. Raises ValueError for one that no double comes near."""
+    try:
+        exact = Decimal(spelled)
+    except InvalidOperation:
+        raise ValueError(spelled) from None
+    if not math.isfinite(float(exact)):
+        raise ValueError(spelled)
+    return exact
+
+
+_decode = msgspec.json.Decoder(float_hook=_exactly).decode
 
 
 def read_json(body: bytes) -> Any:
@@ -47,24 +62,28 @@ def _read_slowly(body: bytes) -> Any:
     deep = _too_deep(text)
     if deep is not None:
         raise _unparseable("nested_too_deep", f"At most {MAX_DEPTH} levels of nesting are read", text, deep)
-    strange: list[float] = []
+    strange: list[str] = []
 
-    def number(spelled: str) -> float:
-        value = float(spelled)
-        if not math.isfinite(value):
-            strange.append(value)
-        return value
+    def not_a_number(spelled: str) -> float:
+        strange.append(spelled)
+        return math.nan
 
-    def whole_number(digits: str) -> float:
-        return int(digits) if len(digits) <= MAX_DIGITS else number("inf")
+    def number(spelled: str) -> Decimal | float:
+        try:
+            return _exactly(spelled)
+        except ValueError:
+            return not_a_number(spelled)
+
+    def whole_number(digits: str) -> int | float:
+        return int(digits) if len(digits) <= MAX_DIGITS else not_a_number(digits)
 
     try:
-        value = json.loads(text, parse_float=number, parse_int=whole_number, parse_constant=number)
+        value = json.loads(text, parse_float=number, parse_int=whole_number, parse_constant=not_a_number)
     except json.JSONDecodeError as error:
         raise _unparseable("invalid_json", f"This is not JSON: {error.msg}", text, error.pos) from None
     if strange:
         detail = "NaN, infinities and numbers beyond a double's range are not JSON numbers."
-        found = list(islice(_not_finite(value, ()), Invalid.MAX_NAMED))
+        found = list(islice(_not_numbers(value, ()), Invalid.MAX_NAMED))
         if sum(len(name) for where in found for name in where) > MAX_PLACES_CHARACTERS:
             found = []
         # A name that is repeated hides the earlier value: then, too, the body as a whole is named.
@@ -124,12 +143,12 @@ def _name(quoted: str) -> str:
         return quoted.strip('"')
 
 
-def _not_finite(value: Any, where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _not_numbers(value: Any, where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if isinstance(value, dict):
         for name, below in value.items():
-            yield from _not_finite(below, (*where, name))
+            yield from _not_numbers(below, (*where, name))
     elif isinstance(value, list):
         for index, below in enumerate(value):
-            yield from _not_finite(below, (*where, str(index)))
-    elif isinstance(value, float) and not math.isfinite(value):
+            yield from _not_numbers(below, (*where, str(index)))
+    elif isinstance(value, float):
         yield where

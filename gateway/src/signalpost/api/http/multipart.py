@@ -6,8 +6,8 @@ from typing import Any, Final
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from signalpost.domain.checks import Bad, Check, pointer
 from signalpost.domain.errors import FieldError, Invalid, Unparseable
-from signalpost.domain.fields import Bad, Check, pointer
 
 MEDIA_TYPE: Final = "multipart/form-data"
 MAX_BOUNDARY: Final = 70

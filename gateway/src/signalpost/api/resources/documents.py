@@ -21,11 +21,12 @@ from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, DocumentPage
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain import fields
+from signalpost.domain.checks import Bad
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.fields import Bad, Field
+from signalpost.domain.fields import Field
 from signalpost.store.documents import DocumentFilter, DocumentPosition
 
 

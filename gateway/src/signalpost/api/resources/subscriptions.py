@@ -19,10 +19,11 @@ from signalpost.commands.subscriptions import (
     RotateSecret,
 )
 from signalpost.domain import endpoint, fields, subscription
+from signalpost.domain.checks import Bad
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE
-from signalpost.domain.fields import Bad, Field, field
+from signalpost.domain.fields import Field, field
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.sender.addresses import target_refusal

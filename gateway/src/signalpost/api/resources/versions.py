@@ -17,13 +17,14 @@ from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import KeptVersion, Number, VersionPage
 from signalpost.commands.documents import check_precondition
 from signalpost.commands.versions import AddVersion, PublishVersion
+from signalpost.domain.checks import Bad
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import LIFETIME, PATH, Linked
 from signalpost.domain.documents.version import MAX_PART, VersionRow, parse_number, require_live
 from signalpost.domain.documents.version import Number as VersionNumber
 from signalpost.domain.errors import Conflict, LinkRefused, NoSuchRange, NotFound
-from signalpost.domain.fields import Bad, Field, field
+from signalpost.domain.fields import Field, field
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 _MAX_FORM_BYTES: Final = MAX_FILE_BYTES + 64 * 1024

@@ -16,9 +16,10 @@ from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import IdempotencyKey
 from signalpost.domain import fields
+from signalpost.domain.checks import Bad
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import BY_WIRE, event_id
-from signalpost.domain.fields import Bad, Field, check_object, field
+from signalpost.domain.fields import Field, check_object, field
 from signalpost.domain.timestamps import parse_timestamp
 
 MAX_LIMIT = 250

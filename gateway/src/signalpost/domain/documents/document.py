@@ -10,11 +10,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from signalpost.domain import fields
+from signalpost.domain import checks, fields
+from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.documents.version import MAX_ANOTHERS_PART, Number, read_number
 from signalpost.domain.documents.workflow import STATUSES, Status, Workflow
 from signalpost.domain.errors import FieldError, Invalid, NotFound
-from signalpost.domain.fields import Bad, DateOrTimestamp, Field, Several, Timestamp, Uuid, nullable
+from signalpost.domain.fields import DateOrTimestamp, Field, Timestamp, Uuid, nullable
 
 MAX_FACTS = 64
 MAX_FACT_NAME_CHARACTERS = 128
@@ -86,22 +87,26 @@ def decode(body: bytes) -> Document:
 
 def _check_fact_name(name: Any) -> None:
     try:
-        fields.plain_text(name, MAX_FACT_NAME_CHARACTERS)
+        checks.plain_text(name, MAX_FACT_NAME_CHARACTERS)
     except Bad as bad:
         raise Bad(bad.code, f"The fact's name: {bad.detail}") from None
+
+
+_double_or_whole: Check = checks.number(None, None)
 
 
 def _fact(value: Any) -> str | int | float | bool:
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float):
+    if checks.is_number(value):
+        value = _double_or_whole(value)
         # 64 bits are what every JSON reader that keeps integers apart can hold.
         if isinstance(value, int) and not -(2**63) <= value < 2**64:
             raise Bad("out_of_range", "A whole number must fit into 64 bits.")
-        return value
+        return value  # type: ignore[no-any-return]
     if not isinstance(value, str):
         raise Bad("wrong_type", "A fact is a text, a number, or true or false.")
-    fields.plain_text(value, MAX_FACT_VALUE_BYTES, least=0)
+    checks.plain_text(value, MAX_FACT_VALUE_BYTES, least=0)
     if len(value.encode()) > MAX_FACT_VALUE_BYTES:
         raise Bad("wrong_length", f"A fact can have at most {MAX_FACT_VALUE_BYTES} bytes.")
     return value
@@ -132,14 +137,14 @@ _FACT: Final = {
         {
             "type": "string",
             "maxLength": MAX_FACT_VALUE_BYTES,
-            "pattern": fields.NO_NUL,
+            "pattern": checks.NO_NUL,
             "description": "At most 4096 bytes in UTF-8.",
         },
         {"type": "number", "description": "What is written as a whole number fits into 64 bits."},
         {"type": "boolean"},
     ]
 }
-_FACT_NAME: Final = {"minLength": 1, "maxLength": MAX_FACT_NAME_CHARACTERS, "pattern": fields.NO_NUL}
+_FACT_NAME: Final = {"minLength": 1, "maxLength": MAX_FACT_NAME_CHARACTERS, "pattern": checks.NO_NUL}
 
 
 @fields.field(type="object", maxProperties=MAX_FACTS, propertyNames=_FACT_NAME, additionalProperties=_FACT)

@@ -18,8 +18,9 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from signalpost.domain import fields
+from signalpost.domain.checks import Bad, Several
 from signalpost.domain.errors import Conflict, FieldError, Invalid
-from signalpost.domain.fields import Bad, Field, Several, field
+from signalpost.domain.fields import Field, field
 from signalpost.domain.timestamps import format_timestamp, parse_timestamp
 
 STATUSES: Final = (

@@ -1,0 +1,221 @@
+"""From the type of a body to its check: what a body may be is said once, by a struct.
+
+A body is a struct whose members are annotated with msgspec's `Meta`: lengths, bounds, words for people. This module
+makes the check that runs on every request from it; msgspec makes the JSON Schema that programs read from it. What
+`Meta` cannot say is a function beside it: `extra=checked_by(function)` runs after the type's own rules, and
+`extra=read_by(function)` runs in their place.
+
+A check takes a decoded JSON value and returns it as the struct holds it, or raises `Bad` or `Several`, which name
+everything that is wrong with it. msgspec's own decoder names the first wrong member alone, so it does not read bodies.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct, inspect
+
+from signalpost.domain import checks
+from signalpost.domain.checks import Bad, Check, Several, pointer
+from signalpost.domain.errors import FieldError, Invalid
+
+CHECK: Final = "check"
+READ: Final = "read"
+
+
+def checked_by(check: Check) -> dict[str, Check]:
+    """For `Meta(extra=…)`: a check that runs once a value passed what its type says."""
+    return {CHECK: check}
+
+
+def read_by(read: Check) -> dict[str, Check]:
+    """For `Meta(extra=…)`: a check that runs in place of what its type says."""
+    return {READ: read}
+
+
+class Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What a client sends: members with names in camel case, and no others."""
+
+
+def read(kind: Any, value: Any, also: Mapping[str, Check] | None = None) -> Any:
+    """A body of a kind (a struct, or a union of tagged ones) from its decoded JSON.
+
+    `also` has checks that need to know more than the value; each runs after the member's own, under the member's name
+    on the wire. Raises Invalid naming every bad, unknown and missing member.
+    """
+    check = check_of(kind)
+    try:
+        return check.with_checks(also)(value) if also and isinstance(check, Members) else check(value)
+    except Bad:
+        raise Invalid([FieldError("", "wrong_type", "The body must be a JSON object.")]) from None
+    except Several as several:
+        raise Invalid([FieldError(pointer(*bad.below), bad.code, bad.detail) for bad in several.bads]) from None
+
+
+@cache
+def check_of(kind: Any) -> Check:
+    """The check of a type, for values that came as JSON."""
+    return _check(inspect.type_info(kind), _JSON)
+
+
+@cache
+def check_of_text(kind: Any) -> Check:
+    """The check of a type, for values that came as texts: parameters of a query, fields of a form."""
+    return _check(inspect.type_info(kind), _TEXTS)
+
+
+# --- Structs ----------------------------------------------------------------------------------------------------------
+
+
+class Member(NamedTuple):
+    attribute: str
+    """Where the struct holds its value."""
+    check: Check
+
+
+class Members:
+    """The check of a struct: every member is what it may be, and none is missing or unknown."""
+
+    def __init__(self, make: Callable[..., Any], members: Mapping[str, Member], required: Sequence[str]) -> None:
+        """`members` and `required` go by names on the wire."""
+        self._make = make
+        self.members = members
+        self._required = required
+
+    def with_checks(self, also: Mapping[str, Check]) -> "Members":
+        changed = {
+            name: Member(member.attribute, _in_turn(member.check, also[name]))
+            for name, member in self.members.items()
+            if name in also
+        }
+        return Members(self._make, {**self.members, **changed}, self._required)
+
+    def __call__(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise Bad("wrong_type", "This must be a JSON object.")
+        members = self.members
+        found: dict[str, Any] = {}
+        bads: list[Bad] = []
+        for name, given in value.items():
+            try:
+                if name not in members:
+                    raise Bad("unknown_field", f"There is no such field here. Known: {', '.join(members)}.")
+                attribute, check = members[name]
+                found[attribute] = check(given)
+            except (Bad, Several) as bad:
+                bads += bad.under(name)
+                if len(bads) >= Invalid.MAX_NAMED:
+                    break  # a body has room for a hundred thousand: to name them all would hold everybody up
+        bads += [Bad("required", "This field is required.", (name,)) for name in self._required if name not in value]
+        if bads:
+            raise Several(bads)
+        return self._make(**found)
+
+
+class _Choice:
+    """The check of a union of structs: one member, the tag, says which of them a value is."""
+
+    def __init__(self, tag: str, kinds: Mapping[str, Members]) -> None:
+        self._tag = tag
+        self._kinds = kinds
+        every = {name: member for kind in kinds.values() for name, member in kind.members.items()}
+        self._unknown = Members(dict, {**every, tag: Member(tag, checks.one_of(tuple(kinds)))}, [tag])
+        """Refuses every value of an unknown kind, naming what would be wrong with it in any."""
+
+    def __call__(self, value: Any) -> Any:
+        said = value.get(self._tag) if isinstance(value, dict) else None
+        kind = self._kinds.get(said) if isinstance(said, str) else None
+        return (kind or self._unknown)(value)
+
+
+# --- Types ------------------------------------------------------------------------------------------------------------
+
+Rules = Mapping[type[inspect.Type], Callable[[Any], Check]]
+"""What makes the check of a type that has no others inside."""
+
+
+def _check(kind: inspect.Type, rules: Rules) -> Check:
+    match kind:
+        case inspect.Metadata():
+            return _annotated(kind, rules)
+        case inspect.StructType():
+            return _members(kind, rules)
+        case inspect.UnionType():
+            return _union(kind, rules)
+        case inspect.ListType() | inspect.VarTupleType():
+            return checks.each(_check(kind.item_type, rules), *_bounds(kind))
+        case inspect.DictType():
+            return checks.pairs(_check(kind.key_type, rules), _check(kind.value_type, rules), kind.max_length)
+    return rules[type(kind)](kind)
+
+
+def _annotated(kind: inspect.Metadata, rules: Rules) -> Check:
+    extra = kind.extra or {}
+    if READ in extra:
+        read: Check = extra[READ]
+        return read
+    words = (kind.extra_json_schema or {}).get("enum")
+    check = _check(kind.type, rules) if words is None else checks.one_of(tuple(words))
+    return _in_turn(check, extra[CHECK]) if CHECK in extra else check
+
+
+def _in_turn(first: Check, then: Check) -> Check:
+    return lambda value: then(first(value))
+
+
+def _bounds(kind: inspect.StrType | inspect.ListType | inspect.VarTupleType) -> tuple[int, int]:
+    if kind.max_length is None:
+        raise TypeError(f"Say with `Meta(max_length=…)` how long it may be at most: {kind}.")
+    return kind.min_length or 0, kind.max_length
+
+
+def _members(kind: inspect.StructType, rules: Rules) -> Members:
+    members = {each.encode_name: Member(each.name, _check(each.type, rules)) for each in kind.fields}
+    required = [each.encode_name for each in kind.fields if each.required]
+    if kind.tag_field is None:
+        return Members(kind.cls, members, required)
+    tag = Member(kind.tag_field, checks.one_of((str(kind.tag),)))
+
+    def make(**found: Any) -> Any:
+        del found[tag.attribute]
+        return kind.cls(**found)
+
+    return Members(make, {tag.attribute: tag, **members}, [tag.attribute, *required])
+
+
+def _union(kind: inspect.UnionType, rules: Rules) -> Check:
+    kinds = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
+    structs = [each for each in kinds if isinstance(each, inspect.StructType)]
+    if len(kinds) == 1:
+        check = _check(kinds[0], rules)
+    elif len(structs) == len(kinds):
+        check = _Choice(str(structs[0].tag_field), {str(each.tag): _members(each, rules) for each in structs})
+    else:
+        check = checks.scalar({scalar: _check(each, rules) for each in kinds for scalar in _SCALARS[_bare(each)]})
+    return check if len(kinds) == len(kind.types) else checks.nullable(check)
+
+
+def _bare(kind: inspect.Type) -> type[inspect.Type]:
+    return type(kind.type if isinstance(kind, inspect.Metadata) else kind)
+
+
+_SCALARS: Mapping[type[inspect.Type], tuple[type, ...]] = {
+    inspect.StrType: (str,),
+    inspect.FloatType: (int, float, Decimal),
+    inspect.BoolType: (bool,),
+}
+"""As what a decoded value of each comes."""
+_JSON: Rules = {
+    inspect.StrType: lambda kind: checks.text(*_bounds(kind), kind.pattern),
+    inspect.IntType: lambda kind: checks.whole_number(kind.ge, kind.le),
+    inspect.FloatType: lambda kind: checks.number(kind.ge, kind.le),
+    inspect.BoolType: lambda _: checks.truth,
+    inspect.LiteralType: lambda kind: checks.one_of(kind.values),
+    inspect.EnumType: lambda kind: _in_turn(checks.one_of(tuple(kind.cls)), kind.cls),
+}
+_TEXTS: Rules = {
+    **_JSON,
+    inspect.IntType: lambda kind: checks.written_number(kind.ge, kind.le),
+    inspect.BoolType: lambda _: checks.written_truth,
+}

@@ -1,0 +1,126 @@
+"""What clients send of a document: a new one, a change of one, a whole snapshot of one that another system keeps."""
+
+from typing import Annotated, Final
+
+from msgspec import UNSET, Meta, UnsetType
+
+from signalpost.domain.body import Body, checked_by
+from signalpost.domain.checks import NO_NUL, Bad
+from signalpost.domain.documents.workflow import Status
+from signalpost.domain.fields import Email, GivenDateOrTimestamp, GivenTimestamp, Money, Text, Uuid
+
+MAX_FACTS: Final = 64
+MAX_FACT_NAME_CHARACTERS: Final = 128
+MAX_FACT_VALUE_BYTES: Final = 4096
+_MAX_LINK_CHARACTERS: Final = 4096
+
+# --- Facts (C11) ------------------------------------------------------------------------------------------------------
+
+
+def _check_fact_text(text: str) -> str:
+    if not text.isascii() and len(text.encode()) > MAX_FACT_VALUE_BYTES:
+        raise Bad("wrong_length", f"A fact can have at most {MAX_FACT_VALUE_BYTES} bytes.")
+    return text
+
+
+def _check_fact_number(number: float) -> float:
+    # 64 bits are what every JSON reader that keeps integers apart can hold.
+    if isinstance(number, int) and not -(2**63) <= number < 2**64:
+        raise Bad("out_of_range", "A whole number must fit into 64 bits.")
+    return number
+
+
+FactName = Annotated[str, Meta(min_length=1, max_length=MAX_FACT_NAME_CHARACTERS, pattern=NO_NUL)]
+FactText = Annotated[
+    str,
+    Meta(
+        max_length=MAX_FACT_VALUE_BYTES,
+        pattern=NO_NUL,
+        description="At most 4096 bytes in UTF-8.",
+        extra=checked_by(_check_fact_text),
+    ),
+]
+FactNumber = Annotated[
+    float,
+    Meta(
+        description="What is written as a whole number fits into 64 bits.",
+        extra=checked_by(_check_fact_number),
+    ),
+]
+Fact = FactText | FactNumber | bool
+Facts = Annotated[dict[FactName, Fact], Meta(max_length=MAX_FACTS)]
+FactsPatch = Annotated[
+    dict[FactName, Fact | None] | None, Meta(description="A merge patch: null removes a fact, or all of them.")
+]
+
+# --- Bodies -----------------------------------------------------------------------------------------------------------
+
+
+class NewDocument(Body, frozen=True, kw_only=True):
+    """What `POST /v1/documents` takes."""
+
+    type: Text
+    title: Text
+    start_date: GivenDateOrTimestamp | None = None
+    expiry_date: GivenDateOrTimestamp | None = None
+    owner_email: Email
+    author_email: Email
+    reference_id: Text | None = None
+    contract_value: Money | None = None
+    counterparty_name: Text | None = None
+    additional_facts: Facts = {}
+    source_app: Text | UnsetType = UNSET
+    """Who makes it, where an operator does so for another system."""
+
+
+class DocumentPatch(Body, frozen=True, kw_only=True):
+    """A JSON merge patch (RFC 7396): what is absent stays, null takes a value away."""
+
+    type: Text | UnsetType = UNSET
+    title: Text | UnsetType = UNSET
+    start_date: GivenDateOrTimestamp | None | UnsetType = UNSET
+    expiry_date: GivenDateOrTimestamp | None | UnsetType = UNSET
+    owner_email: Email | UnsetType = UNSET
+    author_email: Email | UnsetType = UNSET
+    reference_id: Text | None | UnsetType = UNSET
+    contract_value: Money | None | UnsetType = UNSET
+    counterparty_name: Text | None | UnsetType = UNSET
+    additional_facts: FactsPatch | UnsetType = UNSET
+
+
+class LinkedVersion(Body, frozen=True, kw_only=True):
+    """A version that another system keeps: its link is passed on as it is (C10)."""
+
+    number: Text
+    download_url: Annotated[str, Meta(min_length=1, max_length=_MAX_LINK_CHARACTERS, pattern=NO_NUL)]
+
+
+class Snapshot(Body, frozen=True, kw_only=True):
+    """A whole document (C7) as the system that keeps it says it is."""
+
+    type: Text
+    title: Text
+    start_date: GivenDateOrTimestamp | None = None
+    expiry_date: GivenDateOrTimestamp | None = None
+    owner_email: Email
+    author_email: Email
+    reference_id: Text | None = None
+    contract_value: Money | None = None
+    counterparty_name: Text | None = None
+    additional_facts: Facts = {}
+    status: Status
+    created_at: GivenTimestamp
+    source_app: Text
+    executed_at: GivenTimestamp | None = None
+    external_id: Uuid | UnsetType = UNSET
+    latest_version: LinkedVersion | None = None
+    published_version: LinkedVersion | None = None
+
+
+class SnapshotLine(Snapshot, frozen=True, kw_only=True):
+    """A snapshot among many: the document that it is of, and the number of its state, are said in it."""
+
+    external_id: Uuid
+    source_version: (
+        Annotated[int, Meta(ge=0, le=2**63 - 1, description="The source's own number of this state.")] | UnsetType
+    ) = UNSET
