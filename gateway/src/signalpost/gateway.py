@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from signalpost.api.app import build_app
+from signalpost.api.app import Api
 from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
@@ -199,9 +199,9 @@ class Gateway:
         """`app` and `metrics_app`."""
         services = self._services
         if self._settings.metrics_port is None:
-            return build_app(services, ROUTES, OPEN_ROUTES), None
-        app = build_app(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
-        return app, build_app(services, (), METRICS_ROUTES)
+            return Api(services, ROUTES, OPEN_ROUTES), None
+        app = Api(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
+        return app, Api(services, (), METRICS_ROUTES)
 
 
 def _links_warning(url: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from signalpost import gateway
-from signalpost.api.app import build_app
+from signalpost.api.app import Api
 from signalpost.cli.main import main
 from signalpost.commands.command import Command
 from signalpost.domain.delivery.outcome import Failure
@@ -112,7 +112,7 @@ class DoomedConnection(Connection):
 
 
 def build_doomed_app(*parts: Any) -> App:
-    app = build_app(*parts)
+    app = Api(*parts)
 
     async def doomed(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_on(message: Any) -> None:
@@ -128,7 +128,7 @@ def build_doomed_app(*parts: Any) -> App:
 if __name__ == "__main__":
     doom = Doom(sys.argv.pop(1), int(sys.argv.pop(1)))
     doomed = {(store, "Writer"): DoomedWriter, (gateway, "SqliteStore"): DoomedStore,
-              (gateway, "build_app"): build_doomed_app, (dialer, "Connection"): DoomedConnection}  # fmt: skip
+              (gateway, "Api"): build_doomed_app, (dialer, "Connection"): DoomedConnection}  # fmt: skip
     for (module, name), part in doomed.items():
         setattr(module, name, part)
     main()

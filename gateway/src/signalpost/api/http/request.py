@@ -5,14 +5,25 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from signalpost.api.http.principals import Principal
-from signalpost.domain.errors import Unparseable
-from signalpost.runtime.asgi import ARRIVED, Receive, Scope
+from signalpost.domain.errors import CallerError, Unavailable, Unparseable
+from signalpost.runtime.asgi import ARRIVED, REFUSAL, Receive, Scope
 
 
 class Request:
     """One request, and who turned out to have sent it."""
 
-    __slots__ = ("_headers", "_receive", "_scope", "id", "method", "path", "path_params", "principal", "tenant")
+    __slots__ = (
+        "_headers",
+        "_receive",
+        "_scope",
+        "id",
+        "method",
+        "path",
+        "path_params",
+        "principal",
+        "route",
+        "tenant",
+    )
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.id = secrets.token_hex(8)
@@ -20,6 +31,8 @@ class Request:
         self.path: str = scope["path"]
         self.path_params: dict[str, str]
         """As the route table names them."""
+        self.route: str | None = None
+        """The path as the route table has it, once one is found."""
         self.principal: Principal | None = None
         self.tenant: str | None = None
         self._scope = scope
@@ -33,6 +46,16 @@ class Request:
         return None if value is None else value.decode("latin-1")
 
     @property
+    def raw_path(self) -> bytes:
+        """The path as it came, with its escapes."""
+        return self._scope.get("raw_path") or b""
+
+    @property
+    def own_path(self) -> str:
+        """The path below the one under which a program has mounted the API."""
+        return self.path.removeprefix(self._scope.get("root_path", ""))
+
+    @property
     def query_string(self) -> bytes:
         query: bytes = self._scope["query_string"]
         return query
@@ -41,6 +64,12 @@ class Request:
         """The parameters as they came, repeated ones too."""
         query = self.query_string
         return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
+
+    @property
+    def refusal(self) -> CallerError | Unavailable | None:
+        """Why the listener did not take the request, where it did not."""
+        refusal: CallerError | Unavailable | None = self._scope.get(REFUSAL)
+        return refusal
 
     @property
     def has_arrived(self) -> bool:
