@@ -319,7 +319,7 @@ def _feed_queries(store: Store, size: Size) -> list[Query]:
     def query(start: int, types: int, document: str | None) -> Query:
         async def page(below: Any) -> tuple[int, Any]:
             after = start if below is None else below
-            found, last = await store.feed(TENANT, after, types, document, LIMIT)
+            found, last = await store.log.feed(TENANT, after, types, document, LIMIT)
             return len(found), last if last != after else None
 
         return Query("events", _said({"after": start, "types": types, "document_id": document}), page)
@@ -340,14 +340,14 @@ def _subscription_queries(store: Store) -> list[Query]:
 
 
 async def _single_queries(store: Store, subscriptions: list[Subscription], size: Size) -> list[Query]:
-    [middle] = await store.event_bodies(TENANT, [size.events // 2])
+    [middle] = await store.log.events(TENANT, [size.events // 2])
     entry = LogEntry(middle.sequence, middle.at, middle.id, middle.type, middle.document_id)
 
     async def event(_below: Any) -> tuple[int, Any]:
-        return await store.event_by_id(TENANT, middle.id) is not None, None
+        return await store.log.by_id(TENANT, middle.id) is not None, None
 
     async def unknown_event(_below: Any) -> tuple[int, Any]:
-        return await store.event_by_id(TENANT, unpack_uuid(bytes(16))) is None, None
+        return await store.log.by_id(TENANT, unpack_uuid(bytes(16))) is None, None
 
     async def delivery(_below: Any) -> tuple[int, Any]:
         return await store.deliveries.get(subscriptions[0], entry) is not None, None

@@ -170,7 +170,7 @@ def prune(world: "World", floor: int) -> None:
             thread_executors(),
             lambda _error: None,
         )
-        while await store.prune_log(1, floor, 2):
+        while await store.retention.prune_log(1, floor, 2):
             pass
         await store.close()
 

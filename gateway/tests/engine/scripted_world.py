@@ -33,7 +33,7 @@ from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.store.deliveries import Attempt
 from signalpost.store.sqlite.codec import unpack_sequences
-from signalpost.store.sqlite.store import SqliteStore
+from signalpost.store.sqlite.log import SqliteLog
 
 TENANT = 1
 EVERYTHING = 7
@@ -176,7 +176,7 @@ class RunningGateway(Process):
             await self.submit(*commands[begin : begin + most])
 
     async def retry(self, host: str, sequence: int) -> None:
-        (event,) = await self.store.event_bodies(TENANT, [sequence])
+        (event,) = await self.store.log.events(TENANT, [sequence])
         await self.submit(
             RetryDelivery(
                 tenant_id=TENANT,
@@ -240,7 +240,7 @@ class RunningGateway(Process):
 
     async def log(self) -> list[Event]:
         events: list[Event] = []
-        while page := await SqliteStore.events_after(self.store, TENANT, events[-1].sequence if events else 0, 10_000):
+        while page := await SqliteLog.after(self.store.log, TENANT, events[-1].sequence if events else 0, 10_000):
             events += page
         return events
 

@@ -256,12 +256,12 @@ def test_the_retention_removes_what_is_old_a_little_at_a_time(world: ScriptedWor
         floors = set()
         for _ in range(200):
             await asyncio.sleep(DAY / 2 / 198)
-            floors.add(await gateway.store.floor(TENANT))
+            floors.add(await gateway.store.log.floor(TENANT))
         await gateway.until_recorded()
         assert world.query("SELECT count(*), min(sequence) FROM event") == [(10, 1_201)]
         assert world.query("SELECT min(sequence) FROM attempt") == [(1_201,)]
         assert world.deliveries("a") == {}
-        assert await gateway.store.floor(TENANT) == 1_201
+        assert await gateway.store.log.floor(TENANT) == 1_201
         assert gateway.health("a")["lost"] == 0
         assert world.logged("error", "") == 0
         assert len(world.endpoint("a").calls) == 1_210
@@ -448,7 +448,7 @@ def test_a_fence_while_a_page_is_read_loses_nothing(world: ScriptedWorld) -> Non
         world.faults.slow_pages = [0.0, 0.3]
         await gateway.change("a", status="active")
         await asyncio.sleep(0.005)
-        assert gateway.store.pages_read == 2
+        assert gateway.store.log.pages_read == 2
         world.query("UPDATE lane SET version = version + 1")
         await asyncio.sleep(1)
         await gateway.change("a", rateLimit=None)

@@ -193,7 +193,7 @@ def test_bodies_that_left_the_cache_are_read_again(world: ScriptedWorld) -> None
         world.endpoint("slow").answers(Reply(after=2.0))
         await gateway.create(*names("d", 200))
         await gateway.until(lambda: len(world.endpoint("slow").sequences) == 200)
-        assert gateway.store.bodies_read > 0
+        assert gateway.store.log.bodies_read > 0
         bodies = {event.sequence: event.body for event in await gateway.log()}
         assert all(call.body == bodies[call.sequence] for call in world.endpoint("slow").calls)
         assert len(world.endpoint("slow").calls) == 200
@@ -227,7 +227,7 @@ def test_a_lane_far_behind_reads_the_log_in_pages_whatever_the_cache_holds(
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.change("behind", status="active")
         await gateway.until(lambda: world.endpoint("behind").successes == 1_000, within=600)
-        assert 4 <= gateway.store.pages_read <= 30
+        assert 4 <= gateway.store.log.pages_read <= 30
         assert sorted(world.endpoint("behind").sequences) == list(range(1, 1_001))
 
     world.run(build)
@@ -249,7 +249,7 @@ def test_lanes_that_are_resumed_together_read_the_log_once_for_all_of_them(world
         )
         await gateway.submit(*resumed)
         await gateway.until(lambda: all(world.endpoint(host).successes == 1_000 for host in hosts), within=600)
-        assert gateway.store.pages_read <= 8
+        assert gateway.store.log.pages_read <= 8
 
     world.run(build)
     world.run(scenario)
@@ -269,7 +269,7 @@ def test_lanes_that_catch_up_do_not_throw_out_each_others_pages_for_ever(world: 
         await gateway.until(lambda: sum(world.endpoint(host).successes for host in hosts) == 30 * 210, within=600)
         for position, host in enumerate(hosts):
             assert sorted(world.endpoint(host).sequences) == list(range(position * 30 + 1, 601))
-        assert gateway.store.pages_read < 200
+        assert gateway.store.log.pages_read < 200
 
     world.run(build)
     world.run(scenario, cache_bytes=30_000)

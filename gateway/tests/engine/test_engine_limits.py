@@ -313,7 +313,7 @@ def test_a_rate_limit_counts_what_must_be_read_first_when_it_starts(world: Scrip
             await gateway.until(lambda count=count: world.endpoint("a").successes >= count)  # type: ignore[misc]
         ats = [call.at for call in world.endpoint("a").calls]
         assert all(later >= at + 1 for at, later in zip(ats, ats[20:], strict=False))
-        assert gateway.store.bodies_read > 100
+        assert gateway.store.log.bodies_read > 100
 
     world.run(scenario, cache_bytes=1)
 

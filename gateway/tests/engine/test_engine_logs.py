@@ -95,7 +95,7 @@ def test_the_retention_goes_on_and_what_it_takes_is_known(world: ScriptedWorld) 
         await asyncio.sleep(DAY * 1.1)
         world.faults.prune = None
         await asyncio.sleep(1_300)
-        assert await gateway.store.floor(TENANT) == 3
+        assert await gateway.store.log.floor(TENANT) == 3
         assert world.lane("a").health["lost"] == 2
 
     world.run(scenario, retention_days=1)

@@ -140,7 +140,7 @@ def test_a_deletion_in_the_middle_ends_it(world: ScriptedWorld) -> None:
         await gateway.create("x")
         await asyncio.sleep(2 * HOUR)
         assert world.endpoint("a").calls == []
-        assert (await gateway.store.load()).subscriptions == ()
+        assert await gateway.store.subscriptions.live() == []
 
     world.run(scenario)
 

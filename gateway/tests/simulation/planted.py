@@ -39,7 +39,8 @@ from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
-from signalpost.store.sqlite import lanes, publish, reads, record, store
+from signalpost.store.sqlite import lanes, publish, record, store
+from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import LaneFlushed
 
@@ -253,13 +254,13 @@ def _(right: Any) -> Any:
     return get
 
 
-@fault("leaves out the first of a page", reads, "events_after")
+@fault("leaves out the first of a page", SqliteLog, "after")
 def _(right: Any) -> Any:
-    def events_after(connection: Any, tenant_id: int, sequence: int, limit: int, bytes_most: int) -> Any:
-        page = right(connection, tenant_id, sequence, limit, bytes_most)
+    async def after(self: SqliteLog, tenant_id: int, sequence: int, limit: int) -> Any:
+        page = await right(self, tenant_id, sequence, limit)
         return page[1:] if limit == 256 and len(page) > 3 else page
 
-    return events_after
+    return after
 
 
 @fault("wakes the first lane alone", LaneWorkers, "wanting")

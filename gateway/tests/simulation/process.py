@@ -4,7 +4,7 @@ plan of how it ends."""
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import apsw
 from gateway.tests.simulation.crash_plan import CrashPlan, DiskFaults, PlannedStoreFaults
@@ -12,6 +12,8 @@ from gateway.tests.simulation.history import ClientCall
 from gateway.tests.world.disk import VFS, Disk
 from gateway.tests.world.process import Machine, Options, Process
 
+from signalpost.domain.event import Event
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.database import connect
 
 if TYPE_CHECKING:
@@ -45,6 +47,18 @@ class SimulatedProcess(Process):
     def connection(self) -> apsw.Connection:
         """A connection for reads that stand for a client's."""
         return self.store.readers.connections[-1]
+
+    def log(self, tenant: int, after: int) -> list[Event]:
+        """What follows a sequence in a tenant's log, to the end."""
+        found: list[Any] = self.connection.execute(
+            "SELECT tenant_id, sequence, at, id, type, document_id, body FROM event"
+            " WHERE tenant_id = ? AND sequence > ? ORDER BY sequence",
+            (tenant, after),
+        ).fetchall()
+        return [
+            Event(tenant_id, sequence, at, unpack_uuid(event_id), event_type, unpack_uuid(document_id), body)
+            for tenant_id, sequence, at, event_id, event_type, document_id, body in found
+        ]
 
     @contextlib.contextmanager
     def connection_to_write(self) -> Iterator[apsw.Connection]:

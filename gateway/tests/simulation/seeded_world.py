@@ -23,7 +23,6 @@ from gateway.tests.world.world import World
 
 from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.sqlite import reads
 from signalpost.store.sqlite.codec import pack_uuid
 
 TRACED = 60
@@ -132,7 +131,7 @@ class SeededWorld(World[SimulatedProcess]):
         entries = self.entries[tenant]
         ((floor,),) = process.connection.execute("SELECT floor FROM tenant WHERE id = ?", (tenant,))
         self.floor[tenant] = floor
-        for event in reads.events_after(process.connection, tenant, len(entries), 1_000_000, 1 << 40):
+        for event in process.log(tenant, len(entries)):
             title = title_of(event.body).data.document.title
             if event.sequence != len(entries) + 1:
                 self.fail("log", f"{event.sequence} follows {len(entries)}")

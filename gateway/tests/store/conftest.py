@@ -30,9 +30,18 @@ from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPositio
 from signalpost.store.documents import DocumentFilter, DocumentPosition, Expiry
 from signalpost.store.history import HistoryEntry
 from signalpost.store.log import LogEntry
-from signalpost.store.sqlite.reads import MAX_SCANNED
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
-from signalpost.store.store import Feed, Health, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published, Store
+from signalpost.store.store import (
+    MAX_SCANNED,
+    Feed,
+    Health,
+    LaneFlush,
+    LaneFlushed,
+    LaneRow,
+    LaneWanted,
+    Published,
+    Store,
+)
 from signalpost.store.vault import Vault
 
 T = TypeVar("T")
@@ -126,8 +135,7 @@ class Shop:
         return await self.subscription(number)
 
     async def subscription(self, number: int = 1) -> Subscription:
-        loaded = await self.store.load()
-        [found] = [s for s in loaded.subscriptions if s.id == subscription_id(number)]
+        [found] = [s for s in await self.store.subscriptions.live() if s.id == subscription_id(number)]
         return found
 
     # --- Lanes --------------------------------------------------------------------------------------------------------

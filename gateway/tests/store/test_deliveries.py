@@ -41,7 +41,7 @@ async def furnish(shop: "Shop", make: "type[Tools]") -> tuple[Subscription, dict
         if n == 35:
             await shop.publish(make.change(eventTypes=7))
     subscription = await shop.subscription()
-    events = await shop.store.events_after(1, 0, 1000)
+    events = await shop.store.log.after(1, 0, 1000)
     by_sequence = {event.sequence: event for event in events}
     rows = [Row(s, by_sequence[s].document_id, state, 1000 + s, 2, 4, 0, None) for s, state in STATES.items()]
     await shop.record(make.flush(subscription, 0, HEAD, open=OPEN, rows=rows, gaps=GAPS))
@@ -131,7 +131,7 @@ def test_a_single_delivery_says_the_same_as_the_list(play: "Play", make: "type[T
     async def scenario(shop: "Shop") -> None:
         subscription, expected = await furnish(shop, make)
         listed = {view.entry.sequence: view for view in await shop.listed(subscription)}
-        for event in await shop.store.events_after(1, 0, 1000):
+        for event in await shop.store.log.after(1, 0, 1000):
             entry = LogEntry(event.sequence, event.at, event.id, event.type, event.document_id)
             found = await shop.store.deliveries.get(subscription, entry)
             assert (found and found[0]) == listed.get(event.sequence)

@@ -35,7 +35,7 @@ async def furnish(shop: "Shop", make: "type[Tools]", seed: int, count: int) -> t
             await shop.publish(make.subscribe(numbers[-1], eventTypes=random.choice([1, 2, 3, 7, 7])))
         elif numbers and random.random() < 0.1:
             await shop.publish(make.change(random.choice(numbers), eventTypes=random.choice([1, 2, 4, 6, 7])))
-    events = await shop.store.events_after(1, 0, 1000)
+    events = await shop.store.log.after(1, 0, 1000)
     subscriptions = [await shop.subscription(number) for number in numbers]
     model: Model = {}
     for subscription in subscriptions:
@@ -106,7 +106,7 @@ def test_all_pages_together_are_every_delivery_that_matches(
         await shop.reopen()
         subscriptions, model = await furnish(shop, make, seed, 45)
         floor = data.draw(st.sampled_from([1, 1, 20, 45]), label="floor")
-        await shop.store.prune_log(1, floor, 1000)
+        await shop.store.retention.prune_log(1, floor, 1000)
         model = {key: value for key, value in model.items() if key[0] >= floor}
         by_number = {subscription.number: subscription for subscription in subscriptions}
         names = {s.id: s.number for s in subscriptions}
@@ -220,7 +220,7 @@ def test_each_tenants_exceptions_are_its_own(play: "Play", make: "type[Tools]") 
             await shop.record(make.flush(subscription, 0, 3, rows=rows))
         assert len(await shop.listed_of(subscriptions, status="failed")) == 4
         assert await shop.listed_of(subscriptions, tenant=other, status="failed") == []
-        await shop.store.prune_log(other, 100, 1000)
+        await shop.store.retention.prune_log(other, 100, 1000)
         assert len(await shop.listed_of(subscriptions, status="failed")) == 4
 
     play(scenario)

@@ -98,9 +98,9 @@ def test_what_changed_before_the_edge_of_the_log_follows_in_the_order_of_creatio
         shop.max_scanned = max_scanned
         await shop.reopen()
         rows = await furnish(shop, make, 3, 60)
-        while await shop.store.prune_log(1, floor, 1000):
+        while await shop.store.retention.prune_log(1, floor, 1000):
             pass
-        kept = {event.at for event in await shop.store.events_after(1, 0, 1000)}
+        kept = {event.at for event in await shop.store.log.after(1, 0, 1000)}
         for after in [0, *sorted(row.updated_at + shift for row in rows for shift in (-1, 0))]:
             found = await shop.documents(2, updated_after=after)
             changed = expected(rows, {"updated_after": after})
@@ -204,7 +204,7 @@ def test_who_polls_for_what_changed_after_the_newest_it_saw_misses_no_change(
                     break
                 if round_ < 6:
                     await shop.publish(*(make.patch(random.randrange(20), str(random.random())) for _ in range(2)))
-                    await shop.store.prune_log(1, await shop.store.floor(1) + floor - 1, 1000)
+                    await shop.store.retention.prune_log(1, await shop.store.log.floor(1) + floor - 1, 1000)
             after = newest
         current = {row.external_id: row.version for row in await shop.documents()}
         assert known == current

@@ -31,7 +31,7 @@ async def fill_by_chance(shop: "Shop", make: "type[Tools]", count: int) -> list[
             make.delete(number),
         ]
         await shop.publish(random.choice(commands))
-        events = await shop.store.events_after(1, 0, 10_000)
+        events = await shop.store.log.after(1, 0, 10_000)
         if len(events) >= count:
             return events
 
@@ -40,11 +40,11 @@ def test_the_log_is_read_in_pages(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.fill(25)
         seen: list[int] = []
-        while page := await shop.store.events_after(1, seen[-1] if seen else 0, 10):
+        while page := await shop.store.log.after(1, seen[-1] if seen else 0, 10):
             seen += [event.sequence for event in page]
         assert seen == list(range(1, 26))
-        assert await shop.store.events_after(1, 25, 10) == []
-        assert await shop.store.events_after(2, 0, 10) == []
+        assert await shop.store.log.after(1, 25, 10) == []
+        assert await shop.store.log.after(2, 0, 10) == []
 
     play(scenario)
 
@@ -57,7 +57,7 @@ def test_a_page_of_large_events_has_few_of_them(play: "Play", make: "type[Tools]
             command = make.create(number)
             await shop.do(replace(command, checked=command.checked | {"additionalFacts": facts}))
         pages: list[list[int]] = []
-        while page := await shop.store.events_after(1, sum(map(len, pages)), 256):
+        while page := await shop.store.log.after(1, sum(map(len, pages)), 256):
             pages.append([event.sequence for event in page])
         assert [sequence for page in pages for sequence in page] == list(range(1, 13))
         assert max(map(len, pages)) <= 5
@@ -68,9 +68,9 @@ def test_a_page_of_large_events_has_few_of_them(play: "Play", make: "type[Tools]
 def test_bodies_are_fetched_by_sequence(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.fill(5)
-        events = await shop.store.events_after(1, 0, 10)
-        assert await shop.store.event_bodies(1, (2, 4, 99)) == [events[1], events[3]]
-        assert await shop.store.event_bodies(1, ()) == []
+        events = await shop.store.log.after(1, 0, 10)
+        assert await shop.store.log.events(1, (2, 4, 99)) == [events[1], events[3]]
+        assert await shop.store.log.events(1, ()) == []
 
     play(scenario)
 
@@ -81,15 +81,15 @@ def test_an_event_is_found_by_its_id_and_no_other_is(play: "Play", make: "type[T
     async def scenario(shop: "Shop") -> None:
         events = await fill_by_chance(shop, make, 60)
         for event in events:
-            assert await shop.store.event_by_id(1, event.id) == event
-            assert await shop.store.event_by_id(1, event_id(event.at, 1)) is None
-            assert await shop.store.event_by_id(1, event_id(event.at + 500_000_000, 1)) is None
+            assert await shop.store.log.by_id(1, event.id) == event
+            assert await shop.store.log.by_id(1, event_id(event.at, 1)) is None
+            assert await shop.store.log.by_id(1, event_id(event.at + 500_000_000, 1)) is None
         for foreign in (
             "8cfa669c-41cc-412c-858d-0374e2c007fc",
             "00000000-0000-0000-0000-000000000000",
             "f" * 8 + "-ffff-ffff-ffff-" + "f" * 12,
         ):
-            assert await shop.store.event_by_id(1, foreign) is None
+            assert await shop.store.log.by_id(1, foreign) is None
 
     play(scenario)
 
@@ -98,14 +98,14 @@ def test_a_time_is_a_sequence(play: "Play", make: "type[Tools]") -> None:
     """C5: the lowest kept sequence created then or later; one above the last if there is none."""
 
     async def scenario(shop: "Shop") -> None:
-        assert await shop.store.sequence_at(1, shop.now) == 1
+        assert await shop.store.log.sequence_at(1, shop.now) == 1
         events = await fill_by_chance(shop, make, 50)
         for floor in (1, 20, 51):
-            await shop.store.prune_log(1, floor, 1000)
+            await shop.store.retention.prune_log(1, floor, 1000)
             kept = [event for event in events if event.sequence >= floor]
             for at in {0, shop.now + 10**9} | {event.at + shift for event in events for shift in (-1, 0, 1)}:
                 expected = min((event.sequence for event in kept if event.at >= at), default=51)
-                assert await shop.store.sequence_at(1, at) == expected
+                assert await shop.store.log.sequence_at(1, at) == expected
 
     play(scenario)
 
@@ -125,7 +125,7 @@ def test_whoever_follows_the_feed_sees_each_matching_event_once_in_order(
         seen: list[Event] = []
         after = 0
         for _ in range(100):
-            found, last = await shop.store.feed(1, after, types, identity, limit)
+            found, last = await shop.store.log.feed(1, after, types, identity, limit)
             assert len(found) <= limit
             seen += found
             if last == after:
@@ -149,7 +149,7 @@ def test_the_feed_never_tells_of_less_than_it_gave(play: "Play", make: "type[Too
             seen: list[int] = []
             after = 0
             while len(seen) < 400:
-                found, last = await shop.store.feed(1, after, 7, make.document_id(1), 250)
+                found, last = await shop.store.log.feed(1, after, 7, make.document_id(1), 250)
                 seen += [event.sequence for event in found]
                 assert not found or last >= found[-1].sequence
                 after = last
@@ -166,17 +166,17 @@ def test_the_feed_never_tells_of_less_than_it_gave(play: "Play", make: "type[Too
 def test_the_log_is_pruned_from_its_beginning_in_small_batches(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.fill(25)
-        assert await shop.store.floor(1) == 1
+        assert await shop.store.log.floor(1) == 1
         removed = []
-        while count := await shop.store.prune_log(1, 18, 5):
+        while count := await shop.store.retention.prune_log(1, 18, 5):
             removed.append(count)
-            floor = await shop.store.floor(1)
+            floor = await shop.store.log.floor(1)
             assert floor == 1 + sum(removed)
-            assert [e.sequence for e in await shop.store.events_after(1, 0, 100)] == list(range(floor, 26))
+            assert [e.sequence for e in await shop.store.log.after(1, 0, 100)] == list(range(floor, 26))
         assert removed == [5, 5, 5, 2]
-        assert await shop.store.prune_log(1, 3, 5) == 0
+        assert await shop.store.retention.prune_log(1, 3, 5) == 0
         await shop.reopen()
-        assert await shop.store.floor(1) == 18
+        assert await shop.store.log.floor(1) == 18
         assert [e.sequence for e in (await shop.publish(make.create(1))).events] == [26]
 
     play(scenario)
@@ -189,7 +189,7 @@ def test_of_events_with_many_attempts_fewer_are_pruned_at_once(play: "Play", mak
         attempts = [Attempt(s, at, 1, 1, 0, True, 200, None, "", b"") for s in (1, 2, 3, 4) for at in range(90)]
         await shop.record(make.flush(subscription, 0, 4, attempts=attempts))
         removed = []
-        while count := await shop.store.prune_log(1, 5, 10):
+        while count := await shop.store.retention.prune_log(1, 5, 10):
             removed.append(count)
         assert removed == [2, 2]
         assert [await shop.attempts(subscription, s) for s in (1, 2, 3, 4)] == [[]] * 4
@@ -206,11 +206,11 @@ def test_pruning_takes_attempts_and_rows_with_it_and_those_of_no_other_tenant(
         rows = [Row(s, make.document_id(1), State.FAILED, 0, 4, 4, 0, None) for s in (2, 5)]
         attempts = [Attempt(s, 1, 1, 1, 0, True, 200, None, "", b"") for s in (2, 5)]
         await shop.record(make.flush(subscription, 0, 6, rows=rows, attempts=attempts))
-        await shop.store.prune_log(1, 5, 100)
+        await shop.store.retention.prune_log(1, 5, 100)
         assert [view.entry.sequence for view in await shop.listed(subscription)] == [6, 5]
         assert await shop.attempts(subscription, 2) == []
         assert len(await shop.attempts(subscription, 5)) == 1
-        assert await shop.store.event_by_id(1, event_id(shop.now, 0)) is None
+        assert await shop.store.log.by_id(1, event_id(shop.now, 0)) is None
 
     play(scenario)
 
@@ -220,12 +220,12 @@ def test_pruning_never_goes_beyond_the_end_of_the_log(play: "Play", make: "type[
 
     async def scenario(shop: "Shop") -> None:
         await shop.fill(3)
-        while await shop.store.prune_log(1, 1000, 100):
+        while await shop.store.retention.prune_log(1, 1000, 100):
             pass
-        assert await shop.store.floor(1) == 4
+        assert await shop.store.log.floor(1) == 4
         [event] = (await shop.publish(make.create(1))).events
-        assert await shop.store.events_after(1, 0, 10) == [event]
-        assert await shop.store.event_by_id(1, event.id) == event
+        assert await shop.store.log.after(1, 0, 10) == [event]
+        assert await shop.store.log.by_id(1, event.id) == event
 
     play(scenario)
 
@@ -238,12 +238,11 @@ def test_what_a_deleted_subscription_left_is_removed_in_batches(play: "Play", ma
         await shop.record(make.flush(gone, 0, 1, rows=rows), make.flush(kept, 0, 1, rows=rows[:1]))
         await shop.publish(make.retry(1, 1), make.retry(1, 2), make.unsubscribe(1))
         rounds = 0
-        while await shop.store.prune_leftovers(shop.now, shop.now, 10):
+        while await shop.store.retention.prune_leftovers(shop.now, shop.now, 10):
             rounds += 1
             assert rounds < 10
         assert rounds >= 3
-        known = await shop.store.load()
-        assert [s.number for s in known.subscriptions] == [kept.number]
+        assert [s.number for s in await shop.store.subscriptions.live()] == [kept.number]
         assert len((await shop.lane(kept)).retries) == 1
         assert len(await shop.listed(kept, status="failed")) == 1
         with pytest.raises(NotFound):
@@ -257,7 +256,7 @@ def test_types_are_kept_as_bits(play: "Play", make: "type[Tools]") -> None:
 
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.create(1), make.patch(1, "B"), make.delete(1))
-        assert [e.type for e in await shop.store.events_after(1, 0, 9)] == [
+        assert [e.type for e in await shop.store.log.after(1, 0, 9)] == [
             EventType.CREATED,
             EventType.UPDATED,
             EventType.DELETED,

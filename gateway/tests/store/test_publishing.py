@@ -16,7 +16,7 @@ DAY = 24 * 3600 * SECOND
 
 
 async def log_of(shop: "Shop", tenant: int = 1) -> list[Event]:
-    return await shop.store.events_after(tenant, 0, 100_000)
+    return await shop.store.log.after(tenant, 0, 100_000)
 
 
 def test_an_event_is_kept_byte_for_byte(play: "Play", make: "type[Tools]") -> None:
@@ -101,10 +101,10 @@ def test_what_the_engine_has_to_know_comes_with_the_batch(play: "Play", make: "t
         assert [s.number for s in published.subscriptions] == [1]
         assert [r.sequence for r in published.retries] == [1, 1]
         await shop.reopen()
-        known = await shop.store.load()
-        assert known.subscriptions == published.subscriptions
-        assert [(t.id, t.name, t.last_sequence) for t in known.tenants] == [(1, "default", 1)]
-        assert (await shop.lane(known.subscriptions[0])).retries == published.retries
+        live = await shop.store.subscriptions.live()
+        assert live == [*published.subscriptions]
+        assert [(t.id, t.name, t.last_sequence) for t in await shop.store.access.tenants()] == [(1, "default", 1)]
+        assert (await shop.lane(live[0])).retries == published.retries
 
     play(scenario)
 
@@ -176,7 +176,7 @@ def test_a_key_is_free_again_after_24_hours_pruned_or_not(play: "Play", make: "t
         await shop.do(make.create(1, key=IdempotencyKey(1, "l", b"one")))
         shop.now += DAY
         await shop.do(make.create(2, key=IdempotencyKey(1, "k", b"two")))
-        assert await shop.store.prune_leftovers(shop.now, shop.now, 100) == 1
+        assert await shop.store.retention.prune_leftovers(shop.now, shop.now, 100) == 1
         await shop.do(make.create(2, key=IdempotencyKey(1, "l", b"two")))
         assert len(await log_of(shop)) == 4
 
@@ -216,7 +216,7 @@ def test_subscriptions_are_listed_newest_first_without_the_deleted_ones(play: "P
             below = page[-1].number
         assert numbers == [7, 6, 5, 4, 2, 1]
         assert await shop.store.subscriptions.page(2, None, 10) == []
-        assert {s.number for s in (await shop.store.load()).subscriptions} == set(numbers)
+        assert {s.number for s in await shop.store.subscriptions.live()} == set(numbers)
 
     play(scenario)
 
@@ -238,7 +238,7 @@ def test_a_number_is_never_given_to_another_subscription(play: "Play", make: "ty
         await shop.subscribe(1)
         await shop.subscribe(2)
         await shop.publish(make.unsubscribe(2))
-        while await shop.store.prune_leftovers(shop.now, shop.now, 100):
+        while await shop.store.retention.prune_leftovers(shop.now, shop.now, 100):
             pass
         assert (await shop.subscribe(3)).number == 3
 

@@ -144,7 +144,7 @@ def test_those_that_ended_go_with_the_retention_and_all_with_their_subscription(
         shop.now += 100 * SECOND
         await shop.do(make.cancel(2))
         await shop.publish(make.unsubscribe(2))
-        while await shop.store.prune_leftovers(shop.now, shop.now - 50 * SECOND, 10):
+        while await shop.store.retention.prune_leftovers(shop.now, shop.now - 50 * SECOND, 10):
             pass
         left = await shop.store.replays(subscription, None, 10)
         assert [replay.id for replay in left] == [running.id, recent.id]

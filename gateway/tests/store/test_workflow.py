@@ -141,7 +141,7 @@ def test_the_history_tells_all_that_was_done_and_in_order(play: "Play", make: "t
             "import",
             "resume",
         }
-        log = {event.id: event for event in await shop.store.events_after(1, 0, 1000)}
+        log = {event.id: event for event in await shop.store.log.after(1, 0, 1000)}
         for number, expected in done.items():
             found = await shop.history(number, limit)
             assert [(e.step.action, e.event_id, e.step.by, e.step.reason, e.caller) for e in found] == expected
@@ -158,7 +158,7 @@ def test_the_history_tells_all_that_was_done_and_in_order(play: "Play", make: "t
 def test_every_event_of_a_document_is_in_its_history(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         await live(shop, make, 200)
-        log = await shop.store.events_after(1, 0, 1000)
+        log = await shop.store.log.after(1, 0, 1000)
         for number in range(1, 5):
             events = [event.id for event in reversed(log) if event.document_id == make.document_id(number)]
             assert [entry.event_id for entry in await shop.history(number) if entry.event_id] == events
@@ -225,7 +225,7 @@ def test_what_no_event_tells_stays_as_long_as_its_document(play: "Play", make: "
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.create(1), make.act(1, "pause"), make.act(1, "resume"), make.patch(1, "b"))
         asked = [entry.event_id for entry in await shop.history(1)][1:3]
-        await shop.store.prune_log(1, 5, 100)
+        await shop.store.retention.prune_log(1, 5, 100)
         assert [(e.step.action, e.event_id) for e in await shop.history(1)] == list(
             zip(["resume", "pause"], asked, strict=True)
         )
@@ -244,7 +244,7 @@ def test_the_history_of_a_deleted_document_goes_with_the_event_of_its_deletion(
             make.put(1, 1), make.act(1, "pause"),
             make.create(2), make.act(2, "pause"), make.delete(2),
         )  # fmt: skip
-        await shop.store.prune_log(1, 4, 100)
+        await shop.store.retention.prune_log(1, 4, 100)
         assert [entry.step.action for entry in await shop.history(1)] == [
             "pause",
             "import",
@@ -252,10 +252,10 @@ def test_the_history_of_a_deleted_document_goes_with_the_event_of_its_deletion(
             "resume",
             "pause",
         ]
-        await shop.store.prune_log(1, 5, 100)
+        await shop.store.retention.prune_log(1, 5, 100)
         assert [entry.step.action for entry in await shop.history(1)] == ["pause", "import"]
         assert len(await shop.history(2)) == 3
-        await shop.store.prune_log(1, 10, 100)
+        await shop.store.retention.prune_log(1, 10, 100)
         assert [entry.step.action for entry in await shop.history(1)] == ["pause"]
         assert await shop.history(2) == []
 

@@ -6,8 +6,12 @@ from typing import Any
 
 from signalpost.commands.command import Command
 from signalpost.domain.event import Event
+from signalpost.store.sqlite.log import SqliteLog
+from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.store import SqliteStore
-from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
+from signalpost.store.sqlite.writer import Writer
+from signalpost.store.store import MAX_SCANNED, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
 
 
 class Operation(StrEnum):
@@ -34,14 +38,50 @@ class StoreFaults:
         """Called once it is done, and before the engine learns that."""
 
 
+class FaultyLog(SqliteLog):
+    """The log, with faults, and a count of what was asked of it."""
+
+    def __init__(self, faults: StoreFaults, readers: Readers, max_scanned: int) -> None:
+        super().__init__(readers, max_scanned)
+        self._faults = faults
+        self.pages_read = 0
+        self.bodies_read = 0
+
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
+        self.pages_read += 1
+        await self._faults.before(Operation.PAGE)
+        page = await super().after(tenant_id, sequence, limit)
+        await self._faults.after(Operation.PAGE)
+        return page
+
+    async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        self.bodies_read += len(sequences)
+        await self._faults.before(Operation.BODIES)
+        bodies = await super().events(tenant_id, sequences)
+        await self._faults.after(Operation.BODIES)
+        return bodies
+
+
+class FaultyRetention(SqliteRetention):
+    def __init__(self, faults: StoreFaults, writer: Writer) -> None:
+        super().__init__(writer)
+        self._faults = faults
+
+    async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
+        await self._faults.before(Operation.PRUNE)
+        pruned = await super().prune_log(tenant_id, floor, limit)
+        await self._faults.after(Operation.PRUNE)
+        return pruned
+
+
 class FaultyStore(SqliteStore):
     """SQLite with faults, and a count of what was asked of it."""
 
     def __init__(self, faults: StoreFaults, *args: Any) -> None:
         super().__init__(*args)
         self._faults = faults
-        self.pages_read = 0
-        self.bodies_read = 0
+        self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
+        self.retention: FaultyRetention = FaultyRetention(faults, self.writer)
         self.refills = 0
         self.is_fenced = False
         """Whether a lane turned out to be another process's."""
@@ -59,26 +99,6 @@ class FaultyStore(SqliteStore):
         self.is_fenced = self.is_fenced or len(recorded) < len(flushes)
         await self._faults.after(Operation.RECORD)
         return recorded
-
-    async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
-        await self._faults.before(Operation.PRUNE)
-        pruned = await super().prune_log(tenant_id, floor, limit)
-        await self._faults.after(Operation.PRUNE)
-        return pruned
-
-    async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
-        self.pages_read += 1
-        await self._faults.before(Operation.PAGE)
-        page = await super().events_after(tenant_id, sequence, limit)
-        await self._faults.after(Operation.PAGE)
-        return page
-
-    async def event_bodies(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
-        self.bodies_read += len(sequences)
-        await self._faults.before(Operation.BODIES)
-        bodies = await super().event_bodies(tenant_id, sequences)
-        await self._faults.after(Operation.BODIES)
-        return bodies
 
     async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         await self._faults.before(Operation.LANES)

@@ -96,12 +96,11 @@ class Engine:
     async def start(self) -> None:
         """Take up every lane where the store says it was."""
         await self.disk.look()
-        known = await self._store.load()
-        for tenant in known.tenants:
+        for tenant in await self._store.access.tenants():
             self._tenants[tenant.name] = tenant
             self._log.last[tenant.id] = tenant.last_sequence
-        self._keys = {key.hash: key for key in known.keys}
-        await self._load_lanes(known.subscriptions)
+        self._keys = {key.hash: key for key in await self._store.access.keys()}
+        await self._load_lanes(await self._store.subscriptions.live())
         self._tasks.start(self._record_heads())
         self._tasks.start(self._retention.run())
         self._tasks.start(self._expiries.run())
@@ -237,7 +236,7 @@ class Engine:
         oldest = now = self._clock.wall()
         for tenant_id, sequence in overview.pending.items():
             cached = self._log.get(tenant_id, sequence)
-            events = [cached] if cached is not None else await self._store.event_bodies(tenant_id, [sequence])
+            events = [cached] if cached is not None else await self._store.log.events(tenant_id, [sequence])
             oldest = min([oldest, *(event.at for event in events)])
         return (now - oldest) / SECOND
 

@@ -1,11 +1,18 @@
-"""Who may use the gateway: API keys."""
+"""Who uses the gateway: tenants and API keys."""
 
 from typing import Protocol
 
+from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
 
 
 class AccessStore(Protocol):
-    async def keys(self, below: int | None, limit: int) -> list[ApiKey]:
+    async def tenants(self) -> list[Tenant]: ...
+
+    async def keys(self) -> list[ApiKey]:
+        """Every API key that is not revoked."""
+        ...
+
+    async def key_page(self, below: int | None, limit: int) -> list[ApiKey]:
         """API keys that are not revoked, newest first. The number of the last one is the `below` of the next page."""
         ...

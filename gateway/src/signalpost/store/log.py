@@ -1,6 +1,9 @@
 """A tenant's log of events."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from signalpost.domain.event import Event
 
 
 class LogEntry(NamedTuple):
@@ -13,3 +16,37 @@ class LogEntry(NamedTuple):
     type: int
     """An `EventType`'s value."""
     document_id: str
+
+
+class LogStore(Protocol):
+    """Sequences without a gap, from the floor to the tenant's last one."""
+
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
+        """The events that follow a sequence. There are fewer than `limit` where they are large, and none only at the
+        log's end."""
+        ...
+
+    async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        """The events with these sequences, in the order given. One that the retention removed is missing."""
+        ...
+
+    async def by_id(self, tenant_id: int, event_id: str) -> Event | None: ...
+
+    async def feed(
+        self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
+    ) -> tuple[list[Event], int]:
+        """Events of some types (`EventType` values, as bits), perhaps of one document, oldest first.
+
+        Also returns the sequence up to which the log was looked through: its end, where `after` is beyond that. Fewer
+        events than `limit` do not mean that there are no more, because one call looks through a bounded part.
+        """
+        ...
+
+    async def floor(self, tenant_id: int) -> int:
+        """The lowest sequence that is still kept."""
+        ...
+
+    async def sequence_at(self, tenant_id: int, at: int) -> int:
+        """The lowest kept sequence whose event was created at `at` (µs) or later. It is one above the last sequence if
+        there is no such event."""
+        ...

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.command import Command, CommandOutcome, Retry, Tenant
+from signalpost.commands.command import Command, CommandOutcome, Retry
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.breaker import CLOSED, Breaker
 from signalpost.domain.delivery.exception_row import Row
@@ -20,8 +20,13 @@ from signalpost.store.access import AccessStore
 from signalpost.store.deliveries import Attempt, DeliveryStore
 from signalpost.store.documents import DocumentStore
 from signalpost.store.history import HistoryStore
+from signalpost.store.log import LogStore
+from signalpost.store.retention import RetentionStore
 from signalpost.store.subscriptions import SubscriptionStore
 from signalpost.store.versions import VersionStore
+
+MAX_SCANNED = 10_000
+"""How many rows one page of a list looks through, so that it may be short, or empty, and still have a next one."""
 
 
 class Health(Struct, frozen=True):
@@ -132,16 +137,6 @@ class LaneFlushed(Struct, frozen=True):
     """The answer to `feed`."""
 
 
-class Known(Struct, frozen=True):
-    """What every node knows, whichever lanes it owns."""
-
-    tenants: tuple[Tenant, ...]
-    subscriptions: tuple[Subscription, ...]
-    """The subscriptions that are not deleted, oldest first."""
-    keys: tuple[ApiKey, ...] = ()
-    """The API keys that are not revoked."""
-
-
 class Store(Protocol):
     """Raises Unavailable where the database cannot answer now."""
 
@@ -163,9 +158,11 @@ class Store(Protocol):
     @property
     def access(self) -> AccessStore: ...
 
-    async def load(self) -> Known:
-        """Reads, and unseals, every subscription: once, at the start."""
-        ...
+    @property
+    def log(self) -> LogStore: ...
+
+    @property
+    def retention(self) -> RetentionStore: ...
 
     async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         """Lanes as of one moment, by subscription number. The lane of a deleted subscription is missing."""
@@ -182,25 +179,6 @@ class Store(Protocol):
         nothing of it was written."""
         ...
 
-    async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
-        """What follows in the log; fewer than `limit` where they are large, none only at the log's end."""
-        ...
-
-    async def event_bodies(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]: ...
-
-    async def event_by_id(self, tenant_id: int, event_id: str) -> Event | None: ...
-
-    async def feed(
-        self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
-    ) -> tuple[list[Event], int]:
-        """Events that match, oldest first, and the sequence up to which the log was looked through (its end, where
-        `after` is beyond that)."""
-        ...
-
-    async def floor(self, tenant_id: int) -> int:
-        """The lowest sequence that is still kept."""
-        ...
-
     async def replay(self, subscription: Subscription, replay_id: str) -> Replay | None: ...
 
     async def replays(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
@@ -212,19 +190,6 @@ class Store(Protocol):
     ) -> tuple[int, bool]:
         """How many deliveries of a range a replay would queue, as they were last recorded; and whether there may be
         more, since it counts no further than a bound."""
-        ...
-
-    async def sequence_at(self, tenant_id: int, at: int) -> int:
-        """The lowest kept sequence whose event was created at `at` or later; one above the last if there is none."""
-        ...
-
-    async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
-        """Remove at most `limit` events below `floor`, with their attempts and settled history; returns how many."""
-        ...
-
-    async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
-        """Remove expired idempotency answers, replays that ended before `kept_since`, and what deleted subscriptions
-        left, at most `limit` rows of each."""
         ...
 
     async def close(self) -> None: ...

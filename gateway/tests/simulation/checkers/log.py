@@ -9,7 +9,6 @@ from gateway.tests.simulation.history import CallStatus, Entry
 
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.sqlite import reads
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.process import SimulatedProcess
@@ -32,7 +31,7 @@ class Log(Checker):
         for tenant in self.world.tenants:
             floor = self.world.floor[tenant]
             known = self.world.entries[tenant][floor - 1 :]
-            found = reads.events_after(process.connection, tenant, 0, 1_000_000, 1 << 40)
+            found = process.log(tenant, 0)
             for entry, event in zip(known, found, strict=False):
                 if (entry.sequence, entry.id, entry.body) != (event.sequence, event.id, event.body):
                     self.fail(f"{entry} was seen, and is now {event.sequence} {event.id}")

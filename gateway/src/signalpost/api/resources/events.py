@@ -15,7 +15,7 @@ async def feed(context: RequestContext) -> Response:
     query = context.query()
     after = query.get("after", 0)
     store = context.services.store
-    found, last = await store.feed(
+    found, last = await store.log.feed(
         context.tenant_id,
         after,
         query.get("eventType", sum(EventType)),
@@ -23,7 +23,7 @@ async def feed(context: RequestContext) -> Response:
         query.get("limit", LIMIT_DEFAULT),
     )
     # Looked up after the page: what the retention took in between would be missing from it.
-    oldest = await store.floor(context.tenant_id)
+    oldest = await store.log.floor(context.tenant_id)
     if after + 1 < oldest:
         detail = f"Events up to {oldest - 1} are no longer kept. Go on with after={oldest - 1}."
         raise Gone("below_retention", detail, oldest=oldest)
@@ -39,7 +39,7 @@ async def read(context: RequestContext) -> Response:
 
 
 async def find_event(context: RequestContext, event_id: str) -> Event | None:
-    return await context.services.store.event_by_id(context.tenant_id, event_id)
+    return await context.services.store.log.by_id(context.tenant_id, event_id)
 
 
 def _shown(event: Event) -> dict[str, object]:

@@ -31,7 +31,7 @@ async def create(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query = context.query()
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.access.keys(below, most)
+    found = await context.services.store.access.key_page(below, most)
     position = (found[-1].number,) if len(found) == most else None
     return Response(200, msgspec.json.encode(KeyPage(data=[*map(key_shown, found)], next=write_cursor(position))))
 

@@ -53,7 +53,7 @@ async def _range(context: RequestContext, found: Subscription, from_at: int, to_
         context.services.store,
         context.services.engine.head(found),
     )  # before anything is waited for: it may go
-    first, end = [await store.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
+    first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
     return first, min(end - 1, head)
 
 

@@ -60,7 +60,7 @@ class LogReader:
         last = self._log.last[tenant_id]
         page: list[Event] | None = None
         try:
-            page = await self._store.events_after(tenant_id, head, PAGE)
+            page = await self._store.log.after(tenant_id, head, PAGE)
             self._log.put(page)
         except Exception as error:
             _note_unread(error)
@@ -91,7 +91,7 @@ class LogReader:
     async def _events(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
         while True:
             try:
-                events = await self._store.event_bodies(tenant_id, sequences)
+                events = await self._store.log.events(tenant_id, sequences)
             except Exception as error:
                 _note_unread(error)
                 await asyncio.sleep(AGAIN_AFTER)

@@ -66,13 +66,13 @@ class Retention:
                 "the clock was set ahead: what is old is told by the time before that, until a restart",
                 hours=(self._clock.wall() - now) // (3600 * SECOND),
             )
-        for tenant in (await self._store.load()).tenants:
-            floor = await self._store.sequence_at(tenant.id, now - self._kept)
-            half = await self._store.sequence_at(tenant.id, now - self._kept // 2)
+        for tenant in await self._store.access.tenants():
+            floor = await self._store.log.sequence_at(tenant.id, now - self._kept)
+            half = await self._store.log.sequence_at(tenant.id, now - self._kept // 2)
             await self._tell_lanes(tenant.id, floor, half)
-            while await self._store.prune_log(tenant.id, floor, BATCH):
+            while await self._store.retention.prune_log(tenant.id, floor, BATCH):
                 await asyncio.sleep(PAUSE)
-        while await self._store.prune_leftovers(now, now - self._kept, BATCH) >= BATCH:
+        while await self._store.retention.prune_leftovers(now, now - self._kept, BATCH) >= BATCH:
             await asyncio.sleep(PAUSE)
 
     async def _tell_lanes(self, tenant_id: int, floor: int, half: int) -> None:

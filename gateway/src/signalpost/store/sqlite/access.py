@@ -1,11 +1,14 @@
-"""API keys."""
+"""Tenants and API keys."""
 
 import apsw
 
+from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.store.sqlite.codec import KEY_COLUMNS, unpack_key
 from signalpost.store.sqlite.database import rows
 from signalpost.store.sqlite.readers import Readers, reading
+
+_VALID_KEYS = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NULL"  # noqa: S608
 
 
 class SqliteAccess:
@@ -13,14 +16,16 @@ class SqliteAccess:
         self._readers = readers
 
     @reading
-    def keys(self, connection: apsw.Connection, below: int | None, limit: int) -> list[ApiKey]:
-        return valid_keys(connection, below, limit)
+    def tenants(self, connection: apsw.Connection) -> list[Tenant]:
+        found = rows(connection, "SELECT id, name, last_sequence, last_at FROM tenant ORDER BY id")
+        return [Tenant(*columns) for columns in found]
 
+    @reading
+    def keys(self, connection: apsw.Connection) -> list[ApiKey]:
+        return [unpack_key(columns) for columns in rows(connection, _VALID_KEYS)]
 
-def valid_keys(connection: apsw.Connection, below: int | None = None, limit: int = -1) -> list[ApiKey]:
-    statement = (
-        f"SELECT {KEY_COLUMNS} FROM api_key WHERE number < ? AND revoked_at IS NULL"  # noqa: S608
-        " ORDER BY number DESC LIMIT ?"
-    )
-    found = rows(connection, statement, (below if below is not None else 2**62, limit))
-    return [unpack_key(columns) for columns in found]
+    @reading
+    def key_page(self, connection: apsw.Connection, below: int | None, limit: int) -> list[ApiKey]:
+        statement = f"{_VALID_KEYS} AND number < ? ORDER BY number DESC LIMIT ?"
+        found = rows(connection, statement, (below if below is not None else 2**62, limit))
+        return [unpack_key(columns) for columns in found]

@@ -22,7 +22,7 @@ import apsw
 from signalpost.domain.delivery.delivery import State
 from signalpost.store.deliveries import DeliveryFilter, DeliveryPage, DeliveryPosition
 from signalpost.store.log import LogEntry
-from signalpost.store.sqlite import reads
+from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.sqlite.recorded_lane import STATUS, RecordedLane, view_of
@@ -65,9 +65,9 @@ class Walk:
         self._tenant_id = tenant_id
         self._lanes = lanes
         self._asked = asked
-        low = reads.floor(connection, tenant_id)
+        low = log.floor(connection, tenant_id)
         if asked.created_from is not None:
-            low = reads.sequence_at(connection, tenant_id, asked.created_from)
+            low = log.sequence_at(connection, tenant_id, asked.created_from)
         self._low = max(low, min(lane.subscription.starts_after for lane in lanes.values()) + 1)
         self._types = asked.types & reduce(or_, (m for lane in lanes.values() for _, m in lane.subscription.filters))
         # The rows of one subscription are found under it, those of many under their tenant.
@@ -76,9 +76,9 @@ class Walk:
             self._under = "delivery INDEXED BY delivery_state WHERE subscription_number = ?", min(lanes)
 
     def start(self, below: DeliveryPosition | None) -> DeliveryPosition:
-        end = reads.last_sequence(self._connection, self._tenant_id) + 1
+        end = log.last_sequence(self._connection, self._tenant_id) + 1
         if self._asked.created_to is not None:
-            end = reads.sequence_at(self._connection, self._tenant_id, self._asked.created_to)
+            end = log.sequence_at(self._connection, self._tenant_id, self._asked.created_to)
         start = DeliveryPosition(end, 0)
         return start if below is None else min(start, below)
 

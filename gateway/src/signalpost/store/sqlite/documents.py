@@ -16,7 +16,7 @@ import apsw
 from signalpost.commands.command import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.store.documents import DocumentFilter, DocumentPage, DocumentPosition, Expiry
-from signalpost.store.sqlite import codec, reads
+from signalpost.store.sqlite import codec, log
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
 from signalpost.store.sqlite.database import rows, rows_of_many
 from signalpost.store.sqlite.readers import Readers, reading
@@ -59,7 +59,7 @@ class SqliteDocuments:
     ) -> DocumentPage:
         by_log = wanted.updated_after is not None and wanted.reference_id is None and wanted.owner_email is None
         if below is None:
-            below = DocumentPosition(0 if by_log else _UNBOUNDED, reads.last_at(connection, tenant_id) + 1)
+            below = DocumentPosition(0 if by_log else _UNBOUNDED, log.last_at(connection, tenant_id) + 1)
         if below.number == 0:
             return _by_log(connection, tenant_id, wanted, below.changed_before, limit, self._max_scanned)
         return _by_creation(connection, tenant_id, wanted, below, limit, self._max_scanned)
@@ -117,8 +117,8 @@ def _by_log(
     max_scanned: int,
 ) -> DocumentPage:
     assert wanted.updated_after is not None
-    low = reads.sequence_at(connection, tenant_id, wanted.updated_after + 1)
-    high = reads.sequence_at(connection, tenant_id, changed_before)
+    low = log.sequence_at(connection, tenant_id, wanted.updated_after + 1)
+    high = log.sequence_at(connection, tenant_id, changed_before)
     first = max(low, high - max(1, max_scanned // 4))  # each costs a look at its document too
     matching, values = _matching(wanted)
     found = rows(
@@ -132,10 +132,10 @@ def _by_log(
     data = tuple(_row(*each) for each in found)
     if len(data) == limit:
         return DocumentPage(data, DocumentPosition(0, data[-1].updated_at))
-    reached = reads.at_of(connection, tenant_id, first) if first < high else changed_before
+    reached = log.at_of(connection, tenant_id, first) if first < high else changed_before
     if first > low:
         return DocumentPage(data, DocumentPosition(0, reached))
-    pruned = 1 < low == reads.floor(connection, tenant_id) and wanted.updated_after + 1 < reached
+    pruned = 1 < low == log.floor(connection, tenant_id) and wanted.updated_after + 1 < reached
     return DocumentPage(data, DocumentPosition(_UNBOUNDED, reached) if pruned else None)
 
 

@@ -14,7 +14,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.documents.version import KeptVersion, StoredFile
 from signalpost.domain.errors import StartError
 from signalpost.runtime import durable
-from signalpost.store.sqlite import codec, reads, retention
+from signalpost.store.sqlite import codec, log, retention
 from signalpost.store.sqlite.copies import copy, draft_of
 from signalpost.store.sqlite.database import connect, rows
 from signalpost.store.sqlite.schema import applied_migrations, connect_current
@@ -147,7 +147,7 @@ def prune(database: Path, now: int, before: int, progress: Callable[[int, int], 
 
 def _prune_logs(connection: apsw.Connection, before: int, progress: Callable[[int, int], None]) -> dict[str, int]:
     tenants = rows(connection, "SELECT id, floor FROM tenant")
-    floors = {tenant_id: reads.sequence_at(connection, tenant_id, before) for tenant_id, _ in tenants}
+    floors = {tenant_id: log.sequence_at(connection, tenant_id, before) for tenant_id, _ in tenants}
     total = sum(floors[tenant_id] - floor for tenant_id, floor in tenants)
     done = 0
     lost: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What is taken away, in batches small enough to stall nobody."""
+"""What is removed once it is old enough, in batches small enough that other writes need not wait for long."""
 
 import apsw
 import msgspec
@@ -8,11 +8,25 @@ from signalpost.store.sqlite import history
 from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.database import rows
 from signalpost.store.sqlite.lanes import decode_health
+from signalpost.store.sqlite.writer import Writer, writing
 
 _encode = msgspec.json.Encoder().encode
 
 ATTEMPTS_EACH = 20
-"""Where events have more attempts than that, fewer events go at once."""
+"""Where events have more attempts than that, a batch has fewer events."""
+
+
+class SqliteRetention:
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    @writing
+    def prune_log(self, connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
+        return prune_log(connection, tenant_id, floor, limit)
+
+    @writing
+    def prune_leftovers(self, connection: apsw.Connection, now: int, kept_since: int, limit: int) -> int:
+        return prune_leftovers(connection, now, kept_since, limit)
 
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:

@@ -15,14 +15,11 @@ from signalpost.commands.command import Command
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import (
     lanes,
-    reads,
     record,
     replays,
-    retention,
 )
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
@@ -30,12 +27,14 @@ from signalpost.store.sqlite.database import check_version, connect
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
 from signalpost.store.sqlite.history import SqliteHistory
+from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import Known, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
+from signalpost.store.store import MAX_SCANNED, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
 from signalpost.store.vault import Vault
 
 P = ParamSpec("P")
@@ -72,7 +71,7 @@ class SqliteStore:
         executors: Executors,
         on_broken: Callable[[BaseException], None],
         vfs: str | None = None,
-        max_scanned: int = reads.MAX_SCANNED,
+        max_scanned: int = MAX_SCANNED,
     ) -> None:
         """Opens the database, and makes or migrates it. `render` makes the answers that are kept for repeats. Raises
         StartError."""
@@ -83,9 +82,9 @@ class SqliteStore:
         self._now = now
         self._random_bits = random_bits
         self._executors = executors
-        self._max_scanned = max_scanned
         connection = connect(path, vfs=vfs)
         migrate(connection, now())
+        publishing.check_key(connection, vault)
         self.writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
         self.readers = Readers([connect(path, read_only=True, vfs=vfs) for _ in range(READERS)], executors.readers)
         self.documents = SqliteDocuments(self.readers, max_scanned)
@@ -94,6 +93,8 @@ class SqliteStore:
         self.subscriptions = SqliteSubscriptions(self.readers, vault)
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
         self.access = SqliteAccess(self.readers)
+        self.log = SqliteLog(self.readers, max_scanned)
+        self.retention = SqliteRetention(self.writer)
 
     async def close(self) -> None:
         await self.readers.close()
@@ -132,46 +133,16 @@ class SqliteStore:
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         return await self.writer.run(lambda connection: record.record(connection, flushes))
 
-    async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
-        return await self.writer.run(lambda connection: retention.prune_log(connection, tenant_id, floor, limit))
-
-    async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
-        return await self.writer.run(lambda connection: retention.prune_leftovers(connection, now, kept_since, limit))
-
     # --- Reading ------------------------------------------------------------------------------------------------------
 
     async def _read(self, query: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.readers.run(lambda connection: query(connection, *args, **kwargs))
-
-    async def load(self) -> Known:
-        await self._read(publishing.check_key, self._vault)
-        return await self._read(reads.load, self._vault)
 
     async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         return await self._read(lanes.load_lanes, wanted)
 
     async def count_parked(self, subscription: Subscription, below: int, due_from: int) -> int:
         return await self._read(lanes.count_parked, subscription, below, due_from)
-
-    async def events_after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
-        return await self._read(reads.events_after, tenant_id, sequence, limit, reads.PAGE_BYTES)
-
-    async def event_bodies(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
-        return await self._read(reads.event_bodies, tenant_id, sequences)
-
-    async def event_by_id(self, tenant_id: int, event_id: str) -> Event | None:
-        return await self._read(reads.event_by_id, tenant_id, event_id)
-
-    async def feed(
-        self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
-    ) -> tuple[list[Event], int]:
-        return await self._read(reads.feed, tenant_id, after, types, document_id, limit, self._max_scanned)
-
-    async def floor(self, tenant_id: int) -> int:
-        return await self._read(reads.floor, tenant_id)
-
-    async def sequence_at(self, tenant_id: int, at: int) -> int:
-        return await self._read(reads.sequence_at, tenant_id, at)
 
     async def replay(self, subscription: Subscription, replay_id: str) -> Replay | None:
         return await self._read(replays.replay, subscription, replay_id)

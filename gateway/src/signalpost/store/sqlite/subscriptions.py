@@ -15,6 +15,11 @@ class SqliteSubscriptions:
         self._vault = vault
 
     @reading
+    def live(self, connection: apsw.Connection) -> list[Subscription]:
+        statement = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE deleted_at IS NULL ORDER BY number"  # noqa: S608
+        return [unpack_subscription(columns, self._vault) for columns in rows(connection, statement)]
+
+    @reading
     def page(self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
         statement = (
             f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND number < ?"  # noqa: S608

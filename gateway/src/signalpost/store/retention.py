@@ -1,0 +1,17 @@
+"""What is removed once it is old enough, in batches small enough that other writes need not wait for long."""
+
+from typing import Protocol
+
+
+class RetentionStore(Protocol):
+    async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
+        """Remove at most `limit` events below `floor`, oldest first, with their attempts and exception rows.
+
+        Returns how many events were removed.
+        """
+        ...
+
+    async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
+        """Remove answers to idempotent requests that have expired, replays that ended before `kept_since`, and what
+        deleted subscriptions left: at most `limit` rows of each. Returns how many rows were removed."""
+        ...

@@ -1,0 +1,149 @@
+"""The log: read on from a sequence, by sequence, by id, by time, by what an event is about.
+
+Every statement is bounded: by a limit, or by how much of the log it looks through.
+"""
+
+from collections.abc import Sequence
+
+import apsw
+
+from signalpost.domain.event import Event, time_of
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.sqlite.database import rows, rows_of_many
+from signalpost.store.sqlite.readers import Readers, reading
+
+PAGE_BYTES = 4 * 1024 * 1024
+"""A page of the log ends once its bodies have this size; each of them may have 1 MiB."""
+
+_EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body"
+
+
+class SqliteLog:
+    def __init__(self, readers: Readers, max_scanned: int) -> None:
+        self._readers = readers
+        self._max_scanned = max_scanned
+
+    @reading
+    def after(self, connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> list[Event]:
+        found: list[Event] = []
+        size = 0
+        cursor = connection.execute(
+            f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",  # noqa: S608
+            (tenant_id, sequence, limit),
+        )
+        for columns in cursor:
+            event = _event(*columns)
+            found.append(event)
+            size += len(event.body)
+            if size >= PAGE_BYTES:
+                cursor.close()  # no read cursor outlives a call
+                break
+        return found
+
+    @reading
+    def events(self, connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        return _events(connection, tenant_id, sequences)
+
+    @reading
+    def by_id(self, connection: apsw.Connection, tenant_id: int, event_id: str) -> Event | None:
+        # An id carries its event's `createdAt`, which rises with the sequence, so no index on ids is needed.
+        sequence = sequence_at(connection, tenant_id, time_of(event_id))
+        for event in _events(connection, tenant_id, (sequence,)):
+            if event.id == event_id:
+                return event
+        return None
+
+    @reading
+    def feed(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        after: int,
+        types: int,
+        document_id: str | None,
+        limit: int,
+    ) -> tuple[list[Event], int]:
+        if document_id is not None:
+            return _feed_of_document(connection, tenant_id, after, types, document_id, limit, self._max_scanned)
+        last = min(last_sequence(connection, tenant_id), after + self._max_scanned)
+        statement = (
+            f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence > ? AND sequence <= ? AND type & ?"  # noqa: S608
+            " ORDER BY sequence LIMIT ?"
+        )
+        found = [_event(*columns) for columns in rows(connection, statement, (tenant_id, after, last, types, limit))]
+        return found, found[-1].sequence if len(found) == limit else last
+
+    @reading
+    def floor(self, connection: apsw.Connection, tenant_id: int) -> int:
+        return floor(connection, tenant_id)
+
+    @reading
+    def sequence_at(self, connection: apsw.Connection, tenant_id: int, at: int) -> int:
+        return sequence_at(connection, tenant_id, at)
+
+
+def _feed_of_document(
+    connection: apsw.Connection,
+    tenant_id: int,
+    after: int,
+    types: int,
+    document_id: str,
+    limit: int,
+    max_scanned: int,
+) -> tuple[list[Event], int]:
+    looked_at = rows(
+        connection,
+        "SELECT sequence, type FROM event INDEXED BY event_document WHERE tenant_id = ? AND document_id = ?"
+        " AND sequence > ? ORDER BY sequence LIMIT ?",
+        (tenant_id, pack_uuid(document_id), after, max_scanned),
+    )
+    found = [sequence for sequence, event_type in looked_at if event_type & types][:limit]
+    last = last_sequence(connection, tenant_id)
+    if len(found) == limit:
+        last = found[-1]
+    elif len(looked_at) == max_scanned:
+        last = looked_at[-1][0]
+    return _events(connection, tenant_id, found), last
+
+
+def last_sequence(connection: apsw.Connection, tenant_id: int) -> int:
+    return rows(connection, "SELECT last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0][0]  # type: ignore[no-any-return]
+
+
+def last_at(connection: apsw.Connection, tenant_id: int) -> int:
+    return rows(connection, "SELECT last_at FROM tenant WHERE id = ?", (tenant_id,))[0][0]  # type: ignore[no-any-return]
+
+
+def at_of(connection: apsw.Connection, tenant_id: int, sequence: int) -> int:
+    """When an event that is still kept was created."""
+    statement = "SELECT at FROM event WHERE tenant_id = ? AND sequence = ?"
+    return rows(connection, statement, (tenant_id, sequence))[0][0]  # type: ignore[no-any-return]
+
+
+def floor(connection: apsw.Connection, tenant_id: int) -> int:
+    return rows(connection, "SELECT floor FROM tenant WHERE id = ?", (tenant_id,))[0][0]  # type: ignore[no-any-return]
+
+
+def sequence_at(connection: apsw.Connection, tenant_id: int, at: int) -> int:
+    """The lowest kept sequence created at `at` or later: a binary search, since `createdAt` rises with the sequence."""
+    low, high = floor(connection, tenant_id), last_sequence(connection, tenant_id) + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = rows(connection, "SELECT at FROM event WHERE tenant_id = ? AND sequence = ?", (tenant_id, middle))
+        if not found or found[0][0] < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _events(connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+    statement = f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence = ?"  # noqa: S608
+    found = rows_of_many(connection, statement, [(tenant_id, sequence) for sequence in sequences])
+    return [_event(*columns) for columns in found]
+
+
+def _event(
+    tenant_id: int, sequence: int, at: int, identity: bytes, event_type: int, document: bytes, body: bytes
+) -> Event:
+    return Event(tenant_id, sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document), body)
