@@ -1,4 +1,4 @@
-"""The only wiring: from settings to a running gateway. Also what a program embeds.
+"""The gateway as a program embeds it, and the only place where its parts are wired together.
 
 async with Gateway(settings) as gateway:
     made = await gateway.documents.create(type="NDA", title="Mine", owner_email="me@example.com", …)
@@ -41,25 +41,29 @@ from signalpost.runtime.asgi import App
 from signalpost.runtime.clock import Clock, SystemClock
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import Sender, SenderSettings
-from signalpost.settings import SETTINGS, Settings, kept_in
+from signalpost.settings import SETTINGS, Settings, secret_file
 from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import Store
 from signalpost.store.vault import KEY_BYTES, Vault, derive_key
 
 IDLE_SECONDS = 60.0
-"""How long a client may take for a body, and between the parts of a stream."""
+"""Seconds that a client may take to send a body, and between the parts of a stream."""
 MAX_SHUTDOWN_GRACE = 5.5
-"""Seconds for attempts that are under way: one budget (C15), within the 8 s that a stop may take."""
+"""Seconds that attempts in flight may still take at shutdown: one attempt (C15), within the 8 s of a whole shutdown."""
 FILE_THREADS = 4
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
+_WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to replace, not to bind
 
 
 class Gateway:
+    """A running gateway: enter it as an async context manager, then use `documents` or serve `app`."""
+
     app: App
+    """The ASGI application: the API, the documentation pages, download links and health."""
     metrics_app: App | None
-    """What METRICS_PORT serves; None where `app` serves the metrics too."""
+    """The ASGI application to serve on METRICS_PORT; None if `app` serves the metrics too."""
     operator_key: str
+    """The operator's API key, given as a setting or generated on the first start."""
 
     def __init__(
         self,
@@ -69,9 +73,10 @@ class Gateway:
         port: int | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: the
-        process should end. Without it, every further change is refused. `port` is where it listens, if not on that of
-        the settings; `clock` is the system's unless it is given."""
+        """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: then
+        the process should end. Without it, every further change is refused. `idle_seconds` is how long a client may
+        take for a body. `port` is the port that download links name if it is not that of the settings; `clock` is the
+        system's unless given."""
         self._settings = settings
         self._on_broken = on_broken or _log_broken
         self._idle_seconds = idle_seconds
@@ -80,7 +85,7 @@ class Gateway:
         self._directory = DataDirectory(settings.data_dir)
 
     async def __aenter__(self) -> Self:
-        """Raises StartError, with nothing left locked, where it cannot start."""
+        """Start the gateway. Raises StartError if it cannot start; then nothing stays open or locked."""
         async with AsyncExitStack() as opened:
             self._directory.lock()
             opened.callback(self._directory.unlock)
@@ -95,12 +100,12 @@ class Gateway:
 
     @property
     def documents(self) -> Documents:
-        """Those of the tenant `default`."""
+        """The documents of the tenant `default`."""
         return self.documents_of("default")
 
     def documents_of(self, tenant: str, name: str = "embedded") -> Documents:
-        """A tenant's; `name` is the `sourceApp` of what is made, and who is said to have uploaded a version. Raises
-        NotFound for a tenant that there is not."""
+        """The documents of a tenant. `name` becomes the `sourceApp` of documents created here and the uploader of
+        their versions. Raises NotFound for an unknown tenant."""
         tenant_id = self._engine.tenant_id(tenant)
         if tenant_id is None:
             raise NotFound("tenant_not_found", f"There is no tenant {tenant}.")
@@ -108,20 +113,20 @@ class Gateway:
 
     @property
     def key_file(self) -> Path | None:
-        """Where the operator's key is kept; None if it was given as a setting."""
-        return None if self._settings.operator_key else kept_in(self._settings.data_dir, "operator_key")
+        """The file with the generated operator's key; None if the key was given as a setting."""
+        return None if self._settings.operator_key else secret_file(self._settings.data_dir, "operator_key")
 
     def _own_url(self) -> str:
-        """Where links lead to without a PUBLIC_URL."""
-        host = _EVERYWHERE.get(self._settings.host, self._settings.host)
+        """The URL that download links begin with if there is no PUBLIC_URL."""
+        host = _WILDCARD_HOSTS.get(self._settings.host, self._settings.host)
         return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     async def _start(self, opened: AsyncExitStack) -> None:
-        """`opened` closes what was opened, the last of it first, also where the next cannot be."""
+        """Open every part in order. `opened` closes them in reverse, also when a later part cannot be opened."""
         settings, clock, chance = self._settings, self._clock, random.Random()  # noqa: S311 - ids, jitter; no secret
         directory = settings.data_dir
-        master_key: bytes = settings.master_key or _kept(directory, "master_key", _new_master_key)
-        self.operator_key = settings.operator_key or _kept(directory, "operator_key", _new_operator_key)
+        master_key: bytes = settings.master_key or _secret_from_file(directory, "master_key", _new_master_key)
+        self.operator_key = settings.operator_key or _secret_from_file(directory, "operator_key", _new_operator_key)
         links_url = settings.public_url or self._own_url()
         if settings.public_url is None:
             log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=links_url)
@@ -139,11 +144,11 @@ class Gateway:
             self._on_broken,
         )
         opened.push_async_callback(store.close)
-        looking = opened.enter_context(ThreadPoolExecutor(1, "disk"))
-        self._engine = self._made_engine(store, looking, chance)
+        disk_executor = opened.enter_context(ThreadPoolExecutor(1, "disk"))
+        self._engine = self._build_engine(store, disk_executor, chance)
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
-        opened.push_async_callback(_end, asyncio.create_task(FileRetention(store, files, clock).run()))
+        opened.push_async_callback(_cancel, asyncio.create_task(FileRetention(store, files, clock).run()))
         self._services = Services(
             store=store,
             engine=self._engine,
@@ -165,9 +170,9 @@ class Gateway:
             idle_seconds=self._idle_seconds,
             warnings=() if settings.public_url else (_links_warning(links_url),),
         )
-        self.app, self.metrics_app = self._apps()
+        self.app, self.metrics_app = self._build_apps()
 
-    def _made_engine(self, store: Store, looking: Executor, chance: random.Random) -> Engine:
+    def _build_engine(self, store: Store, disk_executor: Executor, chance: random.Random) -> Engine:
         settings, clock, directory = self._settings, self._clock, self._settings.data_dir
         sender = Sender(
             SenderSettings(
@@ -178,7 +183,7 @@ class Gateway:
             loop=asyncio.get_running_loop(),
             wall=clock.wall,
         )
-        disk = DiskReserve(settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, looking)
+        disk = DiskReserve(settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, disk_executor)
         limits = Limits(
             process=settings.in_flight,
             tenant=settings.in_flight_per_tenant,
@@ -195,8 +200,8 @@ class Gateway:
             disable_after_days=settings.disable_after_days,
         )
 
-    def _apps(self) -> tuple[App, App | None]:
-        """`app` and `metrics_app`."""
+    def _build_apps(self) -> tuple[App, App | None]:
+        """The values of `app` and `metrics_app`."""
         services = self._services
         if self._settings.metrics_port is None:
             return Api(services, ROUTES, OPEN_ROUTES), None
@@ -208,18 +213,18 @@ def _links_warning(url: str) -> str:
     return f"Download links lead to {url}. If clients reach the gateway at another address, set PUBLIC_URL to it."
 
 
-async def _end(task: "asyncio.Task[None]") -> None:
+async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.wait([task])
 
 
 async def open_files(settings: Settings) -> Files:
-    """Where files are kept, as the settings say. Raises StartError."""
+    """The file storage that the settings name: a folder or a bucket. Raises StartError."""
     folder = settings.data_dir / ("files" if settings.files_url is None else "drafts")
     local = Folder(folder, ThreadPoolExecutor(FILE_THREADS, "files"), secrets.token_bytes)
     if settings.files_url is None:
         return local
-    from signalpost.files.bucket import Bucket  # its library is large, and most have no use for it
+    from signalpost.files.bucket import Bucket  # imports a large library that most gateways never use
 
     bucket = Bucket(settings.files_url, local, ThreadPoolExecutor(FILE_THREADS, "bucket"))
     await bucket.check()
@@ -234,12 +239,14 @@ def _new_operator_key() -> str:
     return make_key(secrets.token_bytes)
 
 
-def _kept(directory: Path, setting: str, make: Callable[[], str]) -> Any:
-    """A setting's value from a file that only its owner can read, made on the first start. Raises StartError."""
-    file = kept_in(directory, setting)
+def _secret_from_file(directory: Path, setting: str, make: Callable[[], str]) -> Any:
+    """A secret setting's value, read from its file. The first start generates the file, readable by its owner only.
+
+    Raises StartError."""
+    file = secret_file(directory, setting)
     try:
         if not file.exists():
-            _keep(file, make())
+            _write_secret(file, make())
     except OSError as error:
         raise StartError(f"{file} cannot be written: {error.strerror}.") from None
     try:
@@ -248,10 +255,10 @@ def _kept(directory: Path, setting: str, make: Callable[[], str]) -> Any:
         raise StartError(f"{file} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         problem = "must be ASCII" if isinstance(error, UnicodeDecodeError) else error
-        raise StartError(f"The content of {file} {problem}: put the right key back, from a backup.") from None
+        raise StartError(f"The content of {file} {problem}. Restore the key from a backup.") from None
 
 
-def _keep(file: Path, text: str) -> None:
+def _write_secret(file: Path, text: str) -> None:
     # A crash must not leave half a key: write it whole under another name, then rename.
     draft = file.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -263,4 +270,4 @@ def _keep(file: Path, text: str) -> None:
 
 
 def _log_broken(error: BaseException) -> None:
-    log.critical("the disk failed: nothing more is accepted", error=str(error))
+    log.critical("the disk failed: every further change is refused", error=str(error))

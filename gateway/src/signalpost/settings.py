@@ -1,4 +1,4 @@
-"""Every setting of a gateway: its name, default, bounds and a sentence.
+"""Every setting of a gateway: its name, default, bounds and help text.
 
 A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpost serve`; the flag wins.
 """
@@ -22,7 +22,7 @@ from signalpost.sender.addresses import AllowedTarget, parse_allow_targets
 
 PREFIX = "SIGNALPOST_"
 _OF_COMMANDS: Final = ("url", "key", "tenant")
-"""How commands find a gateway: variables that are no settings of one."""
+"""Variables that tell commands how to reach a gateway. They are not settings of the gateway."""
 _KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")
 
 
@@ -53,33 +53,33 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_format: str = "auto"
 
     def __repr__(self) -> str:
-        """Of a secret only whether it is there: a program that embeds a gateway may well log what it starts it with."""
+        """Shows whether a secret is set, never its value: programs that embed a gateway may log their settings."""
         shown = {name: "set" if SETTINGS[name].secret and value else value for name, value in asdict(self).items()}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 class Setting(Struct, frozen=True):
     read: Callable[[str], Any]
-    """The value of a text. Raises ValueError with a sentence about what it must be."""
+    """Parses a text. Raises ValueError with a message that completes "SIGNALPOST_PORT …", such as "must be …"."""
     help: str
-    """A sentence with its bounds, and the default in brackets."""
+    """A sentence with the bounds, and the default in brackets."""
     secret: bool = False
 
 
 class Shown(Struct, frozen=True):
-    """A setting as a start would use it."""
+    """A setting, the value that `serve` would use, and where that value comes from."""
 
     name: str
     value: str | None
-    """None where it is left out; of a secret only whether it is there."""
+    """None if the setting has no value; for a secret, whether it is set."""
     source: Literal["default", "environment", "flag"]
     help: str
 
 
-def _number(least: int, most: int) -> Callable[[str], int]:
+def _number(minimum: int, maximum: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
+            raise ValueError(f"must be a whole number from {minimum} to {maximum}")
         return int(text)
 
     return read
@@ -108,7 +108,7 @@ def _text(text: str) -> str:
 
 
 def _files_url(text: str) -> str:
-    """Without a slash at its end."""
+    """The URL without a trailing slash."""
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?", text):
         raise ValueError("must be s3://bucket/prefix; leave it out for a folder in DATA_DIR")
     return text.rstrip("/")
@@ -122,7 +122,7 @@ def _file_kinds(text: str) -> tuple[str, ...]:
 
 
 def _public_url(text: str) -> str:
-    """Without a slash at its end."""
+    """The URL without a trailing slash."""
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -143,7 +143,7 @@ def _file(text: str) -> Path:
     try:
         ssl.create_default_context(cafile=text)
     except (ssl.SSLError, OSError):
-        raise ValueError(f"must be a PEM file of certificates; {text} is none") from None
+        raise ValueError(f"must be a PEM file of certificates; {text} is not one") from None
     return Path(text)
 
 
@@ -173,77 +173,83 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
-    "data_dir": Setting(_folder, "The folder that holds everything; one gateway uses it at a time. [signalpost-data]"),
-    "host": Setting(_text, "The address to listen on. [127.0.0.1]"),
-    "port": Setting(_number(0, 65_535), "The port to listen on, 0 to 65535; 0 takes a free one. [8080]"),
+    "data_dir": Setting(_folder, "Folder for all data; only one gateway may use it at a time. [signalpost-data]"),
+    "host": Setting(_text, "Address to listen on. [127.0.0.1]"),
+    "port": Setting(_number(0, 65_535), "Port to listen on, 0 to 65535; 0 picks a free one. [8080]"),
     "files_url": Setting(
         _files_url,
-        "Where files are kept: s3://bucket/prefix, reached as the AWS_… variables say. [a folder in DATA_DIR]",
+        "Where files are stored: s3://bucket/prefix, accessed with the AWS_… variables. [a folder in DATA_DIR]",
     ),
-    "file_kinds": Setting(_file_kinds, f"The kinds of files that are taken, separated by commas. [{','.join(KINDS)}]"),
+    "file_kinds": Setting(_file_kinds, f"File types that can be uploaded, separated by commas. [{','.join(KINDS)}]"),
     "public_url": Setting(
-        _public_url, "Where the gateway is reached from outside: download links begin with it. [http://HOST:PORT]"
+        _public_url, "URL at which clients reach the gateway; download links begin with it. [http://HOST:PORT]"
     ),
     "metrics_port": Setting(
         _number(0, 65_535),
-        "A separate port for /metrics, 0 to 65535; 0 takes a free one. PORT then has no /metrics. []",
+        "Separate port for /metrics, 0 to 65535; 0 picks a free one. PORT then has no /metrics. []",
     ),
     "max_connections": Setting(
         _number(10, 100_000),
-        "Client connections at work at once, 10 to 100000, each with a body of up to 1 MiB in memory; beyond that 503, "
-        "except for health. [1000]",
+        "Maximum concurrent requests, 10 to 100000, each with a body of up to 1 MiB in memory. Beyond it, all but "
+        "/health get 503. [1000]",
     ),
     "master_key": Setting(
         _master_key,
-        "32 bytes as base64 that seal secrets at rest; as a variable: others see a flag. [made in the data directory]",
+        "Key that encrypts secrets at rest: 32 bytes as base64. Use the variable, because other users can see flags. "
+        "[generated in DATA_DIR]",
         secret=True,
     ),
     "operator_key": Setting(
         _operator_key,
-        "The operator's API key: sp_ and 43 characters; as a variable: others see a flag. [made in the data directory]",
+        "The operator's API key: sp_ and 43 characters. Use the variable, because other users can see flags. "
+        "[generated in DATA_DIR]",
         secret=True,
     ),
     "allow_targets": Setting(
         parse_allow_targets,
-        "Targets allowed although private or plain http: scheme://host-or-CIDR:port, separated by commas. []",
+        "Targets that are allowed although private or plain http: scheme://host-or-CIDR:port, separated by commas. []",
     ),
-    "ca_file": Setting(_file, "PEM file of certificate authorities to trust in addition to the system's. []"),
+    "ca_file": Setting(_file, "PEM file of certificate authorities to trust besides the system's. []"),
     "retry_delays": Setting(
-        _delays, "Seconds before each retry, up to ten of 1 to 86400, for new subscriptions. [10,60,300]"
+        _delays, "Seconds to wait before each retry, up to ten of 1 to 86400; for new subscriptions. [10,60,300]"
     ),
     "attempt_timeout": Setting(
-        _seconds, "Seconds that an attempt has, 0.1 to 60, from name resolution to the answer's end. [5]"
+        _seconds, "Seconds that an attempt may take, 0.1 to 60, from name resolution to the answer's end. [5]"
     ),
     "disable_after_days": Setting(
         _number(0, 365),
-        "Days after which a subscription whose endpoint only fails is disabled, 0 to 365; 0 means never. [5]",
+        "Days of nothing but failures after which a subscription is disabled, 0 to 365; 0 means never. [5]",
     ),
     "in_flight": Setting(
         _number(8, 1_000),
-        "Attempts under way at a time, 8 to 1000; a fifth stays free for newcomers, half closed to slow ones. [512]",
+        "Maximum concurrent delivery attempts, 8 to 1000. One fifth is kept free for new endpoints; slow endpoints get "
+        "at most half. [512]",
     ),
-    "in_flight_per_tenant": Setting(_number(2, 1_000), "The same for each tenant, 2 to 1000. [512]"),
+    "in_flight_per_tenant": Setting(_number(2, 1_000), "Maximum concurrent attempts for one tenant, 2 to 1000. [512]"),
     "in_flight_per_endpoint": Setting(
-        _number(1, 1_000), "The same for each endpoint, 1 to 1000; it starts with 4 and earns more by being fast. [128]"
+        _number(1, 1_000),
+        "Maximum concurrent attempts for one endpoint, 1 to 1000. It starts at 4 and rises while the endpoint is fast. "
+        "[128]",
     ),
-    "retention_days": Setting(
-        _number(1, 3_650), "Days for which events, attempts and settled history are kept, 1 to 3650. [30]"
-    ),
+    "retention_days": Setting(_number(1, 3_650), "Days to keep events and their delivery attempts, 1 to 3650. [30]"),
     "disk_reserve_mb": Setting(
-        _number(0, 1_048_576), "MB of disk to keep free, 0 to 1048576: with less, documents are refused. [256]"
+        _number(0, 1_048_576), "Disk space to keep free in MB, 0 to 1048576. With less, documents are refused. [256]"
     ),
     "log_level": Setting(
         _one_of("debug", "info", "warning", "error"),
-        "The least severe log lines to write: debug, info, warning, error. [info]",
+        "Lowest level to log: debug, info, warning or error. [info]",
     ),
     "log_format": Setting(
-        _one_of("auto", "text", "json"), "How log lines look: text, json, or auto, which is text at a terminal. [auto]"
+        _one_of("auto", "text", "json"),
+        "Log format: text, json, or auto, which is text on a terminal and json elsewhere. [auto]",
     ),
 }
 
 
 def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
-    """The settings of an environment and of flags by setting name. Raises WrongSetting, a line for each wrong one."""
+    """The settings that environment variables and flags (by setting name) give; a flag wins over a variable.
+
+    Raises WrongSetting, with one line for each invalid value."""
     given: dict[str, Any] = {}
     wrong: list[str] = []
     for name, setting in SETTINGS.items():
@@ -267,7 +273,7 @@ def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> l
     for name, setting in SETTINGS.items():
         text = flags.get(name, environment.get(_variable(name)))
         if setting.secret:
-            value: str | None = f"made in {kept_in(settings.data_dir, name)}" if text is None else "set"
+            value: str | None = f"made in {secret_file(settings.data_dir, name)}" if text is None else "set"
         else:
             value = _written(getattr(settings, name)) if text is None else text
         source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
@@ -276,13 +282,13 @@ def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> l
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Those that look like settings and are none: a misspelt one would do nothing, without a word."""
+    """SIGNALPOST_… variables that are not settings. A misspelt one would be ignored without a word."""
     known = {*map(_variable, SETTINGS), *(_variable(name) for name in _OF_COMMANDS)}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
-def kept_in(data_dir: Path, name: str) -> Path:
-    """Where a secret that was not given is kept, once it was made."""
+def secret_file(data_dir: Path, name: str) -> Path:
+    """The file that holds a generated secret."""
     return data_dir / name.replace("_", "-")
 
 
@@ -291,7 +297,7 @@ def _variable(name: str) -> str:
 
 
 def _written(value: Any) -> str | None:
-    """A default as one would give it."""
+    """A value as a user would write it in a flag or variable."""
     if value is None or value == ():
         return None
     if isinstance(value, tuple):
