@@ -1,6 +1,7 @@
-"""Writes docs/first-ten-minutes.md: a session that is really run, with what it printed.
+"""Writes docs/first-ten-minutes.md: runs a real session, and records what every command prints.
 
-`.venv/bin/python docs/make_first_ten_minutes.py`. A test runs the same session and fails where a command of it does.
+Run `.venv/bin/python docs/make_first_ten_minutes.py`. A test runs the same session, and fails if one of its commands
+fails or the page is out of date.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 SECONDS = 60
-"""That a step, or what it waits for, may take."""
+"""Seconds that one step may take."""
 SECRET = "a secret of mine"  # noqa: S105 - as the session shows it
 SNAPSHOTS = """\
 {"externalId":"d24c0644-1d31-47fa-960e-b0cc8b4f136c","type":"NDA","title":"From the archive","status":"executed",\
@@ -27,14 +28,14 @@ SNAPSHOTS = """\
 
 HEAD = """# The first ten minutes
 
-Everything below really ran, in a folder of its own that has a copy of [`receiver.py`](../examples/receiver.py), with
-`.venv/bin` on the `PATH` (any `make` target sets it up). `.venv/bin/python docs/make_first_ten_minutes.py` writes this
-page; ids and times are those of its run.
+All of this really ran, in an empty folder with a copy of [`receiver.py`](../examples/receiver.py), and with `.venv/bin`
+on the `PATH` (any `make` target creates it). `.venv/bin/python docs/make_first_ten_minutes.py` runs it again and writes
+this page; ids and times are those of its last run.
 """
 
 
 class Session:
-    """Runs commands in a folder and keeps what was said, typed and printed."""
+    """Runs commands in a folder, and keeps the page: explanations, commands and their output."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.parts = [HEAD]
@@ -45,7 +46,7 @@ class Session:
         self.parts.append(f"\n{text}\n")
 
     def run(self, command: str, status: int = 0) -> str:
-        """What it printed. Raises AssertionError where it ends with another status."""
+        """Run a command, and return what it printed. Raises AssertionError if it ends with another status."""
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self._folder, env=self._environment, capture_output=True, text=True, timeout=SECONDS,
@@ -56,7 +57,7 @@ class Session:
         return done.stdout
 
     def run_until(self, command: str, wanted: Callable[[str], bool]) -> None:
-        """Repeat a command until it prints what is wanted, and show the last time alone."""
+        """Repeat a command until it prints what is wanted, and show only its last run."""
         until = time.monotonic() + SECONDS
         while not wanted(printed := self.run(command)):
             assert time.monotonic() < until, printed
@@ -65,7 +66,7 @@ class Session:
 
     @contextlib.contextmanager
     def background(self, command: str, ready: str) -> Iterator[Path]:
-        """A command that goes on beside the others; shown with what it printed until it was ready."""
+        """Run a command in the background. The page shows what it printed until it was ready."""
         output = self._folder / f"{re.sub(r'[^a-z]', '', command)[:20]}.out"
         with output.open("w") as writing:
             process = subprocess.Popen(
@@ -73,15 +74,19 @@ class Session:
                 cwd=self._folder, env=self._environment, stdout=writing, stderr=subprocess.STDOUT,
             )  # fmt: skip
         try:
-            until = time.monotonic() + SECONDS
-            while ready not in output.read_text():
-                assert time.monotonic() < until, output.read_text()
-                time.sleep(0.05)
+            self.wait_for(output, ready, 1)
             self._show(f"{command} &", output.read_text())
             yield output
         finally:
             process.terminate()
             process.wait(SECONDS)
+
+    def wait_for(self, output: Path, text: str, times: int) -> None:
+        """Wait until a background command has printed `text` so many times."""
+        until = time.monotonic() + SECONDS
+        while output.read_text().count(text) < times:
+            assert time.monotonic() < until, output.read_text()
+            time.sleep(0.05)
 
     def _show(self, command: str, printed: str) -> None:
         lines = [line.rstrip() for line in f"$ {command}\n{printed}".rstrip().splitlines()]
@@ -89,7 +94,7 @@ class Session:
 
 
 def play(folder: Path, port: int, receiver_port: int) -> str:
-    """The page."""
+    """Run the session, and return the page."""
     (folder / "archive.ndjson").write_text(SNAPSHOTS)
     (folder / "receiver.py").write_text((ROOT / "examples" / "receiver.py").read_text())
     session = Session(folder, {**os.environ, "SIGNALPOST_DATA_DIR": "signalpost-data"})
@@ -100,8 +105,10 @@ def play(folder: Path, port: int, receiver_port: int) -> str:
         with session.background(receive, "listening on") as received:
             subscription = _subscribe(session, receiver_port)
             document = _create(session, received)
-        _fail_and_recover(session, subscription, document, receive)
-        _go_on(session, subscription, port)
+        event = _fail(session, subscription, document)
+        with session.background(receive, "listening on") as received:
+            _recover(session, subscription, event, received)
+            _go_on(session, subscription, port)
     return "".join(session.parts)
 
 
@@ -115,7 +122,7 @@ def _subscribe(session: Session, receiver_port: int) -> str:
 
 
 def _create(session: Session, received: Path) -> str:
-    session.say("Create a document. By the time you look, the change is in the log and delivered.")
+    session.say("Create a document. By the time you look, its event is in the log and delivered.")
     made = session.run("signalpost documents create --type NDA --title 'Mutual NDA' --owner me@example.com")
     document: str = re.findall(r"^externalId +(\S+)", made, re.MULTILINE)[0]
     session.run("signalpost events list")
@@ -125,24 +132,25 @@ def _create(session: Session, received: Path) -> str:
     return document
 
 
-def _fail_and_recover(session: Session, subscription: str, document: str, receive: str) -> None:
-    session.say("Now the receiver has been stopped, and the document changes: the delivery waits for its retry.")
+def _fail(session: Session, subscription: str, document: str) -> str:
+    session.say("Now the receiver is stopped, and the document changes: the delivery waits for its retry.")
     session.run(f"signalpost documents update {document} --set title='Mutual NDA, final' --set contractValue=1500.0")
     session.run_until("signalpost deliveries list --status retrying", lambda printed: "retrying" in printed)
     event = session.run(f"signalpost deliveries list {subscription} --status retrying --json | grep -o '\"eventId\": "
                         "\"[^\"]*\"' | cut -d'\"' -f4").strip()  # fmt: skip
-    session.say("Why? Every attempt is kept. Once the receiver is back, send it again without waiting.")
+    session.say("Why? Every attempt is kept.")
     session.run(f"signalpost deliveries get {subscription} {event}")
-    with session.background(receive, "listening on") as received:
-        session.run(f"signalpost deliveries retry {subscription} {event}")
-        session.run_until(f"signalpost deliveries get {subscription} {event}", lambda printed: "delivered" in printed)
-        session.say("Resend everything from the last hour: first just count it, then do it.")
-        session.run(f"signalpost replay {subscription} --since 1h --all --dry-run")
-        session.run(f"signalpost replay {subscription} --since 1h --all --wait")
-        until = time.monotonic() + SECONDS
-        while received.read_text().count("verified") < 3:
-            assert time.monotonic() < until, received.read_text()
-            time.sleep(0.05)
+    session.say("Start the receiver again, and send the event without waiting for its retry.")
+    return event
+
+
+def _recover(session: Session, subscription: str, event: str, received: Path) -> None:
+    session.run(f"signalpost deliveries retry {subscription} {event}")
+    session.run_until(f"signalpost deliveries get {subscription} {event}", lambda printed: "delivered" in printed)
+    session.say("Resend everything from the last hour: first only count it, then do it.")
+    session.run(f"signalpost replay {subscription} --since 1h --all --dry-run")
+    session.run(f"signalpost replay {subscription} --since 1h --all --wait")
+    session.wait_for(received, "verified", 3)
 
 
 def _go_on(session: Session, subscription: str, port: int) -> None:
@@ -152,6 +160,10 @@ def _go_on(session: Session, subscription: str, port: int) -> None:
     session.run("cat archive.ndjson")
     session.run("signalpost documents import archive.ndjson", status=1)
     session.run("signalpost documents list --status executed")
+    session.run_until(
+        f"signalpost deliveries list {subscription} --limit 1",
+        lambda printed: "d24c0644" in printed and "delivered" in printed,
+    )
     session.say("Change the secret without losing an event: both secrets sign until the new one is promoted.")
     session.run(f"signalpost subscriptions rotate {subscription} --overlap-hours 48")
     session.run(f"signalpost subscriptions promote {subscription}")

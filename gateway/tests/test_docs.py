@@ -50,6 +50,14 @@ def test_every_relative_link_leads_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page.name} links to {link}, which is not there"
 
 
+def test_every_decision_says_when_it_was_made_and_whether_it_holds() -> None:
+    for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md"):
+        title, line = page.read_text(encoding="utf-8").split("\n\n")[:2]
+        number = int(page.name.split("-")[0])
+        assert title.startswith(f"# {number}. "), page.name
+        assert re.fullmatch(r"Date: 20\d\d-\d\d-\d\d · Status: (accepted|superseded by \d+)", line), page.name
+
+
 @pytest.mark.slow
 def test_the_readme_leads_to_a_first_verified_event(tmp_path: Path) -> None:
     """Its commands as they are pasted, but for the ports and the data directory."""
