@@ -46,7 +46,7 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
     unused = tmp_path / "unused"
     environment = {"SIGNALPOST_DATA_DIR": str(unused), "SIGNALPOST_OPERATOR_KEY": "sp_" + "k" * 43}
     shown = run("serve", "--show-settings", "--port", "1", **environment).stdout
-    assert re.search(r"PORT +1 +flag +The port to listen on, 0 to 65535", shown)
+    assert re.search(r"PORT +1 +flag +Port to listen on, 0 to 65535", shown)
     assert re.search(r"RETENTION_DAYS +30 +default ", shown)
     assert re.search(r"OPERATOR_KEY +set +environment ", shown)
     assert "A gateway that is running keeps the settings it was started with." in shown
@@ -55,7 +55,7 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
     assert "kkk" not in shown + listed.stdout
     assert not unused.exists()
     misspelt = run("serve", "--show-settings", SIGNALPOST_RETENTION_DAY="7").stdout
-    assert misspelt.endswith("SIGNALPOST_RETENTION_DAY is not a setting, and has no effect.\n")
+    assert misspelt.endswith("SIGNALPOST_RETENTION_DAY is not a setting and has no effect.\n")
     assert "SIGNALPOST_PORT must be" in run("serve", "--show-settings", code=2, SIGNALPOST_PORT="x").stderr
     assert "--show-settings" in run("serve", "--json", code=2, **environment).stderr
 
@@ -94,7 +94,7 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(run: Run, tmp_path: Pat
     copy.write_bytes(content)
     target = tmp_path / "target"
     assert "There is no backup" in run("db", "restore", "is-not-there", "--data-dir", str(target), code=1).stderr
-    assert "faults, nothing was changed" in run("db", "restore", str(copy), "--data-dir", str(target), code=1).stderr
+    assert "faults, so nothing was changed" in run("db", "restore", str(copy), "--data-dir", str(target), code=1).stderr
     assert not target.exists()
 
 
@@ -122,7 +122,7 @@ def test_an_address_that_is_none_is_told(run: Run, url: str) -> None:
 def test_a_wrong_key_or_tenant_is_told_apart(run: Run) -> None:
     assert "Set SIGNALPOST_KEY" in run("events", "list", code=1, SIGNALPOST_KEY="sp_wrong").stderr
     assert "SIGNALPOST_KEY must be printable" in run("events", "list", code=1, SIGNALPOST_KEY="sp_\u00fc").stderr
-    assert "SIGNALPOST_TENANT says which one" in run("events", "list", code=1, SIGNALPOST_TENANT="nobody").stderr
+    assert "SIGNALPOST_TENANT names the tenant" in run("events", "list", code=1, SIGNALPOST_TENANT="nobody").stderr
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def other_server() -> Iterator[str]:
 @pytest.mark.parametrize("below", ["", "/missing"])
 def test_another_server_is_told_from_a_gateway(run: Run, other_server: str, below: str) -> None:
     url = other_server + below
-    assert "not as a Signalpost gateway does" in run("events", "list", code=1, SIGNALPOST_URL=url).stderr
+    assert "not like a Signalpost gateway" in run("events", "list", code=1, SIGNALPOST_URL=url).stderr
 
 
 @pytest.mark.parametrize("group", GROUPS)

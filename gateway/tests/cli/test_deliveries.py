@@ -38,10 +38,10 @@ def test_deliveries_are_found_by_each_filter_of_one_subscription_and_across(run:
 
 
 def test_what_is_not_there_or_wrong_is_said(run: Run, subscription: str, document: str) -> None:
-    assert "See which there are: signalpost subscriptions list" in run("deliveries", "list", "x y", code=1).stderr
+    assert "List them: signalpost subscriptions list" in run("deliveries", "list", "x y", code=1).stderr
     assert "  --document: This must be a UUID" in run("deliveries", "list", "--document", "x", code=1).stderr
     missing = run("deliveries", "get", subscription, document, code=1).stderr
-    assert "See which there are: signalpost deliveries list" in missing
+    assert "List them: signalpost deliveries list" in missing
     assert run("deliveries", "list", subscription, "--status", "failed").stdout == "No such deliveries.\n"
     run("subscriptions", "pause", subscription)
     event = json_of(run("events", "list", "--document", document, "--json"))[0]["event"]["id"]

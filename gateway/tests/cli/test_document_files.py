@@ -114,7 +114,7 @@ def test_a_scrub_says_what_is_missing_damaged_and_nobody_s(run: Run, file: Path,
         {"tenant": "default", "externalId": document, "number": "0.3", "file": damaged.name}
     ]  # fmt: skip
     assert (told["orphans"], told["removed"]) == ([orphan.name], 0)
-    assert "lost their files: 2" in found.stderr
+    assert "missing or damaged: 2" in found.stderr
     shown = run("db", "scrub", code=1).stdout
     assert "missing" in shown
     assert "To remove them: signalpost db scrub --remove-orphans" in shown
@@ -129,6 +129,6 @@ def test_a_scrub_says_what_is_missing_damaged_and_nobody_s(run: Run, file: Path,
 
 def test_sizes_and_a_backup_say_what_they_have_of_files(run: Run, file: Path, tmp_path: Path) -> None:
     run("documents", "upload", create(run), str(file))
-    assert "Files of versions, beside the database:" in run("db", "sizes").stdout
+    assert "Files of versions, stored outside the database:" in run("db", "sizes").stdout
     assert json_of(run("db", "sizes", "--json"))[-1]["name"] == "(files of versions)"
     assert "Files of versions are not in it." in run("db", "backup", str(tmp_path / "backup.db")).stdout

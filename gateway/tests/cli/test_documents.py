@@ -16,9 +16,7 @@ def test_a_document_is_created_shown_changed_and_deleted(run: Run, document: str
     assert "12.5" in run("documents", "get", document).stdout
     assert run("documents", "delete", document).stdout == f"Deleted {document}.\n"
     gone = run("documents", "get", document, code=1).stderr
-    assert gone == (
-        "signalpost: There is no document with this externalId.\nSee which there are: signalpost documents list\n"
-    )
+    assert gone == ("signalpost: There is no document with this externalId.\nList them: signalpost documents list\n")
 
 
 def test_facts_are_shown_one_by_one(run: Run, document: str) -> None:
@@ -95,4 +93,4 @@ def test_a_bad_filter_is_named_by_its_option(run: Run) -> None:
     wrong = run("documents", "list", "--status", "done", "--owner", "nobody", code=1).stderr
     assert "  --status: This must be one of created," in wrong
     assert "  --owner: This must be an e-mail address" in wrong
-    assert "--updated-after: Say how long ago" in run("documents", "list", "--updated-after", "lately", code=2).stderr
+    assert "--updated-after: Give a time ago" in run("documents", "list", "--updated-after", "lately", code=2).stderr

@@ -19,7 +19,7 @@ def test_events_are_listed_and_shown(run: Run, document: str) -> None:
 
 
 def test_what_is_not_there_or_wrong_is_said(run: Run, document: str) -> None:
-    assert "See which there are: signalpost events list" in run("events", "get", document, code=1).stderr
+    assert "List them: signalpost events list" in run("events", "get", document, code=1).stderr
     assert "  --document: This must be a UUID" in run("events", "list", "--document", "x", code=1).stderr
     assert "  --after: " in run("events", "list", "--after", "-1", code=1).stderr
 

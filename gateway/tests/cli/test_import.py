@@ -91,10 +91,10 @@ def test_one_snapshot_over_several_lines_is_imported_with_the_version_of_its_sou
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[\n{}\n]", "standard input has a list. Give one object a line"),
+        ("[\n{}\n]", "standard input has a list. Give one object per line"),
         ('{\n"a": 1}', "must be a JSON object with an externalId"),
         ("{\n", "must have a single JSON object"),
-        ("{" + "\n" * 2_000_000, "neither one JSON object a line nor a single one"),
+        ("{" + "\n" * 2_000_000, "neither one JSON object per line nor a single one"),
     ],
 )
 def test_what_is_no_import_is_refused_whole(run: Run, text: str, says: str) -> None:
@@ -154,8 +154,8 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_can_be_done_again(tm
         answered, said = importing.communicate(text[len(begin) :], timeout=PATIENCE)
         assert importing.returncode == 1
     through = len(answered.splitlines())
-    assert f"Up to line {through:,} all is done; {through:,} lines: {through:,} created" in said
-    assert "Import the same again: what is in already changes nothing." in said
+    assert f"Every line up to {through:,} is done; {through:,} lines: {through:,} created" in said
+    assert "Import the same file again: lines imported already change nothing." in said
     with command.gateway(folder):
         again = command.run("documents", "import", "-", stdin=text, **here)
         assert f"{2000 - through:,} created, 0 updated, {through:,} unchanged" in again.stdout
@@ -185,7 +185,7 @@ def test_an_import_that_is_stopped_says_how_far_it_came(
         with contextlib.suppress(BrokenPipeError):  # it may have ended by now
             importing.stdin.write(ndjson(snapshot(number) for number in range(21_000, 22_000)))
             importing.stdin.flush()
-    assert "Import the same again" in importing.stderr.read()
+    assert "Import the same file again" in importing.stderr.read()
     assert importing.wait(PATIENCE) == code
     importing.stderr.close()
     with contextlib.suppress(BrokenPipeError):

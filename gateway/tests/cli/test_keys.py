@@ -19,7 +19,7 @@ def test_a_key_is_made_used_listed_and_revoked(run: Run) -> None:
     assert "support desk" in run("keys", "list").stdout
     assert run("keys", "revoke", listed["id"]).stdout == f"Revoked {listed['id']}.\n"
     assert "Set SIGNALPOST_KEY to a key of this gateway." in run("keys", "list", code=1, SIGNALPOST_KEY=key).stderr
-    assert "See which there are: signalpost keys list" in run("keys", "revoke", listed["id"], code=1).stderr
+    assert "List them: signalpost keys list" in run("keys", "revoke", listed["id"], code=1).stderr
 
 
 def test_what_is_wrong_is_named(run: Run) -> None:

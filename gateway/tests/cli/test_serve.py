@@ -16,7 +16,7 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, environment, run
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.serve import ACCEPTED_AT_ONCE, Server, listen, tell_address
+from signalpost.cli.serve import ACCEPTED_AT_ONCE, Server, listen, write_address
 from signalpost.runtime.asgi import Receive, Scope, Send
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def test_whoever_looks_for_the_address_finds_all_of_it_or_nothing(tmp_path: Path
     looking = threading.Thread(target=look)
     looking.start()
     for _ in range(500):
-        tell_address(file, "http://127.0.0.1:8080")
+        write_address(file, "http://127.0.0.1:8080")
     stop.set()
     looking.join()
     assert found <= {"http://127.0.0.1:8080\n"}

@@ -22,12 +22,12 @@ def test_a_subscription_is_made_listed_paused_resumed_changed_and_deleted(run: R
     assert json_of(run("subscriptions", "get", subscription, "--json"))["status"] == "paused"
     assert json_of(run("subscriptions", "resume", subscription, "--json"))["status"] == "active"
     assert json_of(run("subscriptions", "pause", subscription, "--json"))["status"] == "paused"
-    assert run("subscriptions", "resume", subscription).stdout.startswith("Resumed: it catches up.")
+    assert run("subscriptions", "resume", subscription).stdout.startswith("Resumed. Waiting events are being sent.")
     assert "secret" not in run("subscriptions", "get", subscription).stdout
     assert run("subscriptions", "delete", subscription).stdout == f"Deleted {subscription}.\n"
     gone = run("subscriptions", "get", subscription, code=1).stderr
     assert "no subscription" in gone
-    assert "See which there are: signalpost subscriptions list" in gone
+    assert "List them: signalpost subscriptions list" in gone
 
 
 def test_the_backlog_is_skipped_with_a_resume(run: Run, subscription: str) -> None:
@@ -83,7 +83,7 @@ def test_what_is_wrong_is_named_by_the_option_that_set_it(run: Run, subscription
 
 def test_a_change_of_nothing_or_of_what_cannot_be_read_says_what_to_write(run: Run, subscription: str) -> None:
     for options, says in (
-        ((), "Say what to change"),
+        ((), "Nothing to change"),
         (("--header", "x"), "Write --header 'name: value'"),
         (("--retry-delays", "soon"), "Write --retry-delays as seconds with commas"),
     ):
@@ -139,9 +139,9 @@ def test_a_disabled_subscription_is_loud_with_the_reason_and_what_to_do(tmp_path
         assert f"{subscription}  disabled" in listed.stdout
         for said in (run("subscriptions", "get", subscription).stderr, listed.stderr):
             assert said == (
-                "Disabled, since its endpoint failed for days: Theirs. What waits is sent on a resume.\n"
-                f"Try its endpoint: signalpost subscriptions test {subscription}\n"
-                f"Send again: signalpost subscriptions resume {subscription}\n"
+                "Disabled because its endpoint failed for days: Theirs. Waiting events are sent when it is resumed.\n"
+                f"Test the endpoint: signalpost subscriptions test {subscription}\n"
+                f"Resume it: signalpost subscriptions resume {subscription}\n"
             )
         assert json_of(run("subscriptions", "get", subscription, "--json"))["status"] == "disabled"
         run("subscriptions", "resume", subscription)

@@ -43,7 +43,7 @@ def test_a_terminal_gets_colours_and_lines_that_fit(run: Run, data_dir: Path) ->
         wide = [line for line in lines if len(line) > columns and not line.startswith("(")]
         assert not wide, shown
         assert ("A title that go" in shown and "…" in shown) == (columns == 120)
-        assert ("a wider terminal, or --json" in shown) == (columns < 120)
+        assert ("a wider terminal or --json" in shown) == (columns < 120)
 
 
 @slow

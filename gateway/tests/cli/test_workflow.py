@@ -16,12 +16,12 @@ NOW = 1_700_000_000 * SECOND
 def test_a_document_is_reviewed_and_every_step_shows_whom_it_waits_for(run: Run, document: str) -> None:
     asked = run("documents", "act", document, "requestReview", "--reviewer", "ann@x", "--reviewer", "bob@x").stdout
     assert asked == (
-        "status    awaitingReview\n"
-        "awaited   ann@x, bob@x\n"
-        "fits now  approveReview, rejectReview, pause, cancel\n"
+        "status       awaitingReview\n"
+        "awaited      ann@x, bob@x\n"
+        "allowed now  approveReview, rejectReview, pause, cancel\n"
     )  # fmt: skip
     agreed = run("documents", "act", document, "approveReview", "--by", "ann@x").stdout
-    assert "decided   ann@x (agreed)\nawaited   bob@x\n" in agreed
+    assert "decided      ann@x (agreed)\nawaited      bob@x\n" in agreed
     refused = json_of(
         run("documents", "act", document, "rejectReview", "--by", "bob@x", "--reason", "too long", "--json")
     )
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_named_by_the_option_that_set_it(run: Run, document: st
 def test_a_deadline_is_said_as_a_time_from_now(run: Run, document: str) -> None:
     asked = run("documents", "act", document, "requestSignature", "--signer", "a@x", "--expires-at", "14d").stdout
     until = format_timestamp((int(time.time()) + 14 * 86_400) * SECOND)[:10]
-    assert f"expires   {until[:8]}" in asked
+    assert f"expires      {until[:8]}" in asked
     assert "in what time" in run("documents", "act", document, "x", "--expires-at", "soon", code=2).stderr
 
 

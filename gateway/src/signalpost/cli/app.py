@@ -1,4 +1,4 @@
-"""The commands of `signalpost`, and what their failures become for the caller."""
+"""The commands of `signalpost`, and the exit codes of their failures."""
 
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -26,18 +26,18 @@ its folder: SIGNALPOST_DATA_DIR, or ./signalpost-data.
 Every command has --help with an example.
 """
 
-# What needs the engine or the store is loaded only when it is called: that takes as long as all else. So its help
-# stands here.
+# Commands that need the engine or the store are imported only when they are called, because that takes as long as
+# everything else together. Their help therefore stands here.
 SERVE_HELP = """Run a gateway on this machine until Ctrl-C or SIGTERM.
 
 Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
 
 Example: signalpost serve --data-dir ./data --port 8080
 """
-DB_HELP = "Check, back up, restore, prune and measure the database; scrub the files of versions."
-KEYS_HELP = """Create, list and revoke API keys; get back in without one.
+DB_HELP = "Check, back up, restore, prune and measure the database; check the files of versions."
+KEYS_HELP = """Create, list and revoke API keys; recover when all are lost.
 
-If every operator's key is lost, stop the gateway and make a new one on its machine with --recover.
+If every operator's key is lost, stop the gateway and create a new one on its machine with --recover.
 
 Example: signalpost keys --recover --data-dir ./data
 """
@@ -61,7 +61,7 @@ for module in (documents, subscriptions, deliveries, replay, events):
     module.app.group = _ANYWHERE
     app.command(module.app)
 for installed in entry_points(group="signalpost.commands"):
-    # A command of another distribution. Its package's docstring is its help: no more of it is loaded to be listed.
+    # A command of another distribution. Only its package is imported here, whose docstring is the help.
     package = import_module(installed.module.partition(".")[0])
     app.command(installed.value, name=installed.name, help=package.__doc__, group=_HERE)
 app.register_install_completion_command()
@@ -70,8 +70,8 @@ for option in ("--help", "--version", "--install-completion"):
 
 
 def run() -> int:
-    """Carry out the command that the process was called with. Returns the exit code: 1 where the command could not be
-    carried out, 2 where it or a setting was wrong."""
+    """Run the command that the process was called with. Returns its exit code: 1 if the command failed, 2 if it or a
+    setting was not understood."""
     try:
         app()
     except SignalpostError as error:

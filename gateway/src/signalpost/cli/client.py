@@ -1,4 +1,4 @@
-"""Calls a running gateway for the commands, and says what to do next where that fails."""
+"""Calls a running gateway on behalf of the commands, and says what to do next when a call fails."""
 
 import http.client
 import json
@@ -14,35 +14,35 @@ from signalpost.domain.errors import SignalpostError
 
 TIMEOUT = 30
 ADDRESS_FILE = "address"
-"""Where `serve` writes its URL, inside the data directory."""
+"""The file in the data directory to which `serve` writes its URL."""
 SEND_BUFFER = 256 * 1024
-"""What the system takes off a request at once, whether or not the gateway reads it: more than any that `exchange_lines`
-is given, but for a single long line."""
+"""Size of the socket's send buffer in bytes. A whole request of `exchange_lines` fits into it, except a single long
+line, so that sending never waits for a gateway that answers first."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-"""Another one's gateway has no business with the key of this one's."""
+"""Hosts to which the key in this machine's data directory may be sent. It is never sent to another machine."""
 MAX_PAGE = 250
-"""The entries that one page of a list can have."""
+"""The maximum number of entries on one page of a list."""
 
 _NEXT_STEPS = {
-    "document_not_found": "See which there are: signalpost documents list",
-    "subscription_not_found": "See which there are: signalpost subscriptions list",
-    "version_not_found": "See which there are: signalpost documents versions DOCUMENT",
-    "delivery_not_found": "See which there are: signalpost deliveries list",
-    "event_not_found": "See which there are: signalpost events list",
-    "key_not_found": "See which there are: signalpost keys list",
-    "replay_not_found": "See which there are: signalpost replay list SUBSCRIPTION",
-    "tenant_not_found": "SIGNALPOST_TENANT says which one is meant; without it, it is `default`.",
+    "document_not_found": "List them: signalpost documents list",
+    "subscription_not_found": "List them: signalpost subscriptions list",
+    "version_not_found": "List them: signalpost documents versions DOCUMENT",
+    "delivery_not_found": "List them: signalpost deliveries list",
+    "event_not_found": "List them: signalpost events list",
+    "key_not_found": "List them: signalpost keys list",
+    "replay_not_found": "List them: signalpost replay list SUBSCRIPTION",
+    "tenant_not_found": "SIGNALPOST_TENANT names the tenant; without it, the tenant is `default`.",
     "subscription_not_active": "Resume it: signalpost subscriptions resume SUBSCRIPTION",
 }
-"""By a problem's code."""
+"""What to tell the user to do next, by the code of a problem."""
 
 
 class CommandError(SignalpostError):
-    """The command could not be done; the message says what to do next. Exit code 1."""
+    """The command failed. The message says what to do next. Exit code 1."""
 
 
 class Misuse(CommandError):
-    """The command was not understood; the message says how to write it. Exit code 2."""
+    """The command was not understood. The message says how to write it. Exit code 2."""
 
 
 class NoAnswer(CommandError):
@@ -50,31 +50,32 @@ class NoAnswer(CommandError):
 
 
 class Refused(CommandError):
-    """The gateway answered, and not with a 2xx."""
+    """The gateway answered with an error status."""
 
     def __init__(self, problem: Mapping[str, Any], message: str) -> None:
         super().__init__(message)
         self.problem = problem
-        """What it answered."""
+        """The problem document that the gateway answered."""
 
 
 class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: Any
-    """The decoded JSON, or None."""
+    """The decoded JSON body, or None if the body is empty."""
 
 
 def path(*parts: str) -> str:
-    """The path of the API with these parts, whatever characters they hold."""
+    """A path of the API with these parts, each percent-encoded."""
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
 class Client:
-    """One connection, kept between calls."""
+    """Calls the API over one connection, which is kept between calls."""
 
     def __init__(self, url: str, key: str, tenant: str | None, options: Mapping[str, str]) -> None:
-        """`options` says by which of its options a command sets a field (`/name`) or a parameter (`?name`)."""
+        """`options` maps a body's field (`/name`) or a query parameter (`?name`) to the option that sets it, so that
+        an error can name the option."""
         self.url = url
         self._options = options
         self._headers = {"authorization": f"Bearer {key}", "accept": "application/json"}
@@ -85,7 +86,7 @@ class Client:
     def call(
         self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None, **headers: str
     ) -> Answer:
-        """One request. Raises Refused for anything but a 2xx, and NoAnswer."""
+        """Make one request. Raises Refused for any status but 2xx, and NoAnswer."""
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         target = f"{path}?{urlencode(given)}" if given else path
         content = None if body is None else json.dumps(body).encode()
@@ -97,10 +98,10 @@ class Client:
             raise self._no_answer(error) from None
 
     def exchange_lines(self, path: str, media_type: str, content: bytes) -> Iterator[dict[str, Any]]:
-        """POST lines, and have the answer line by line as it comes. Raises as `call` does.
+        """POST lines, and yield the answer line by line as it arrives. Raises as `call` does.
 
-        It reads only when all is sent, while the gateway answers from the first line on: so `content` must fit into
-        half of SEND_BUFFER, or be a single line.
+        The answer is read only after everything was sent, while the gateway answers from the first line on. So
+        `content` must fit into half of SEND_BUFFER, or be a single line.
         """
         try:
             response = self._request("POST", path, content, {"content-type": media_type})
@@ -112,7 +113,7 @@ class Client:
             raise self._no_answer(error) from None
 
     def send_parts(self, path: str, media_type: str, parts: Iterable[bytes], length: int) -> Answer:
-        """POST a body of `length` bytes a part at a time. Raises as `call` does."""
+        """POST a body of `length` bytes, part by part. Raises as `call` does."""
         try:
             if self._connection.sock is None:
                 _open(self._connection)
@@ -125,7 +126,7 @@ class Client:
 
     @contextmanager
     def open(self, path: str) -> Iterator[http.client.HTTPResponse]:
-        """GET what is no JSON, to be read as it comes. Raises as `call` does, also while it is read."""
+        """GET a response that is not JSON, to be read while it arrives. Raises as `call` does, also during reading."""
         try:
             response = self._request("GET", path, None, {"accept": "*/*"})
             if response.status != 200:
@@ -135,7 +136,7 @@ class Client:
             raise self._no_answer(error) from None
 
     def pages(self, path: str, query: Mapping[str, object], limit: int) -> Iterator[dict[str, Any]]:
-        """The first `limit` entries of a list, over as many pages as that takes."""
+        """The first `limit` entries of a list, read page by page."""
         left, cursor = limit, None
         while left > 0:
             page = self.call("GET", path, {**query, "limit": min(left, MAX_PAGE), "cursor": cursor}).content
@@ -155,7 +156,7 @@ class Client:
             self._connection.close()
             if not reused:
                 raise
-            # A gateway ends connections that were idle: the request has most likely not reached it.
+            # The gateway closes idle connections: most likely the request has not reached it.
             return self._request_once(method, target, content, headers)
 
     def _request_once(
@@ -180,7 +181,7 @@ class Client:
 
     def _no_gateway(self, status: int) -> CommandError:
         return CommandError(
-            f"{self.url} answered {status}, and not as a Signalpost gateway does. Is SIGNALPOST_URL right?"
+            f"{self.url} answered {status}, but not like a Signalpost gateway. Is SIGNALPOST_URL right?"
         )
 
     def _no_answer(self, error: Exception) -> NoAnswer:
@@ -188,18 +189,18 @@ class Client:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return NoAnswer(
             f"No gateway answers at {self.url} ({reason}). Start one with `signalpost serve`, "
-            "or say where it is with SIGNALPOST_URL."
+            "or set SIGNALPOST_URL to the address of one."
         )
 
 
 def connect(options: Mapping[str, str] | None = None) -> Client:
-    """The gateway that the environment names, or else the one of the data directory on this machine."""
+    """A client of the gateway that SIGNALPOST_URL names, or else of the one that runs on the data directory."""
     data_dir = Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
     own = _kept(data_dir / ADDRESS_FILE)
     url = os.environ.get("SIGNALPOST_URL") or own
     if url is None:
         raise CommandError(
-            f"No gateway is known: none runs on {data_dir}. Start one with `signalpost serve`, or set "
+            f"No gateway found: none is running on {data_dir}. Start one with `signalpost serve`, or set "
             "SIGNALPOST_URL and SIGNALPOST_KEY (or SIGNALPOST_DATA_DIR, on the gateway's own machine)."
         )
     key = os.environ.get("SIGNALPOST_KEY") or os.environ.get("SIGNALPOST_OPERATOR_KEY")
@@ -215,7 +216,7 @@ def connect(options: Mapping[str, str] | None = None) -> Client:
 
 
 def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
-    """With the path below which the API is."""
+    """A connection to the URL's host, and the path prefix of the API."""
     try:
         parts = urlsplit(url)
         kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[parts.scheme]
@@ -254,7 +255,7 @@ def _refusal(answer: Answer, problem: Mapping[str, Any], options: Mapping[str, s
 
 
 def _where(pointer: str, options: Mapping[str, str]) -> str:
-    """The option that set what a pointer names, or the name itself; then what is below it."""
+    """The option that set the field of a pointer, or the field's name, followed by the rest of the pointer."""
     if pointer.startswith("?"):
         return options.get(pointer, pointer[1:])
     field, *below = pointer[1:].split("/")
@@ -263,6 +264,6 @@ def _where(pointer: str, options: Mapping[str, str]) -> str:
 
 
 def reasons(problem: Mapping[str, Any]) -> list[str]:
-    """A sentence for each thing that a problem finds wrong with a body."""
+    """A sentence for each error that a problem reports."""
     errors = problem.get("errors") or [{"pointer": "", "detail": problem["detail"]}]
     return [f"{_where(e['pointer'], {})}: {e['detail']}" if e["pointer"] else str(e["detail"]) for e in errors]

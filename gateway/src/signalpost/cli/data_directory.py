@@ -1,4 +1,4 @@
-"""Where the store is, for the commands that open it themselves."""
+"""Finds the database for the commands that open it themselves."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from signalpost.cli.client import CommandError
 from signalpost.store.sqlite.database import FILE_NAME
 
-DataDir = Annotated[Path | None, Parameter(name="--data-dir", help="The gateway's folder. [signalpost-data]")]
+DataDir = Annotated[Path | None, Parameter(name="--data-dir", help="The gateway's data directory. [signalpost-data]")]
 
 
 def folder(data_dir: Path | None) -> Path:
@@ -17,8 +17,8 @@ def folder(data_dir: Path | None) -> Path:
 
 
 def find_database(data_dir: Path | None) -> Path:
-    """Raises CommandError where there is none."""
+    """The path of the database file. Raises CommandError if there is none."""
     database = folder(data_dir) / FILE_NAME
     if not database.exists():
-        raise CommandError(f"There is no database in {database.parent}. Say where it is with --data-dir.")
+        raise CommandError(f"There is no database in {database.parent}. Name its folder with --data-dir.")
     return database

@@ -1,4 +1,4 @@
-"""`signalpost db`: the database file itself, on the gateway's own machine."""
+"""`signalpost db`: works on the database file, on the gateway's own machine."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ app = App(name="db", help_format="markdown")
 
 @app.command
 def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Check the file, and that every log is whole and every lane stands within it. Works while the gateway runs.
+    """Check the database file, and that its logs and lanes are consistent. Works while the gateway runs.
 
     Example: signalpost db check --data-dir ./data
     """
@@ -39,19 +39,19 @@ def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 @app.command
-def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir: DataDir = None) -> None:
-    """Copy the database while the gateway runs, and check the copy. Keep the master key with it, elsewhere.
+def backup(to: Annotated[Path, Parameter(help="The file to create.")], /, *, data_dir: DataDir = None) -> None:
+    """Copy the database while the gateway runs, and check the copy. Back up the master key too, in another place.
 
-    Files of versions are not in it. They never change: copy the folder `files` after the database, with any program;
-    for a bucket, turn on its own versioning. Files stay for a day after their document is deleted, so those of a
-    backup are all there for that long.
+    The copy does not contain the files of versions. They never change: copy the folder `files` after the database, with
+    any program; for a bucket, turn on its versioning. Files stay for a day after their document is deleted, so all
+    files of a backup still exist for that long.
 
     Example: signalpost db backup /backups/signalpost-monday.db
     """
     if to.exists():
-        raise CommandError(f"{to} exists; give a new file's name.")
+        raise CommandError(f"{to} exists already. Give the name of a new file.")
     if not to.parent.is_dir():
-        raise CommandError(f"There is no folder {to.parent}: make it first.")
+        raise CommandError(f"There is no folder {to.parent}. Create it first.")
     began = time.monotonic()
     maintenance.back_up(find_database(data_dir), to)
     seconds = time.monotonic() - began
@@ -64,15 +64,15 @@ def backup(to: Annotated[Path, Parameter(help="The new file.")], /, *, data_dir:
 
 @app.command
 def restore(
-    backup: Annotated[Path, Parameter(help="A file that `db backup` made, or the copy that an upgrade left.")],
+    backup: Annotated[Path, Parameter(help="A file that `db backup` wrote, or the copy that an upgrade left.")],
     /,
     *,
     data_dir: DataDir = None,
 ) -> None:
     """Check a backup and put it in place of the database. The gateway must be stopped.
 
-    The previous database is kept beside it. What happened after the backup is missing: clients that read the feed go on
-    from its end, and subscriptions may get events again under other sequences.
+    The previous database is kept beside it. Changes made after the backup are missing: clients that poll `/v1/events`
+    continue from the end of the restored log, and subscriptions may get events again under other sequences.
 
     To go back to the version of before an upgrade, restore the copy that the upgrade left in the data directory
     (signalpost.db.before-migration-…), and start that version.
@@ -83,7 +83,7 @@ def restore(
         raise CommandError(f"There is no backup {backup}.")
     if faults := maintenance.check(backup):
         raise CommandError(
-            "This backup has faults, nothing was changed:\n" + "\n".join(f"  {fault}" for fault in faults)
+            "The backup has faults, so nothing was changed:\n" + "\n".join(f"  {fault}" for fault in faults)
         )
     database = folder(data_dir) / FILE_NAME
     directory = DataDirectory(database.parent)
@@ -93,7 +93,7 @@ def restore(
     finally:
         directory.unlock()
     say(f"Restored {backup}." + (f" The previous database is {kept}." if kept else ""))
-    say("To see whether every version's file is there: signalpost db scrub")
+    say("Check that every version's file is there: signalpost db scrub")
 
 
 @app.command
@@ -101,14 +101,14 @@ def prune(
     *,
     retention_days: Annotated[str | None, Parameter(help="Days to keep. [SIGNALPOST_RETENTION_DAYS, or 30]")] = None,
     compact: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Give the space back to the disk; this takes longer.")
+        bool, Parameter(negative="", show_default=False, help="Return free space to the disk; this takes longer.")
     ] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Remove everything past the retention, now. The gateway must be stopped; a running one does this by itself.
+    """Remove everything past the retention now. The gateway must be stopped; a running one does this by itself.
 
-    A subscription so far behind that it loses events is named here, and its health says how many.
+    Subscriptions that are so far behind that they lose events are named, and their health says how many they lost.
 
     Example: signalpost db prune --retention-days 7 --compact
     """
@@ -137,10 +137,10 @@ def prune(
         return
     print_table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing.")
     for subscription, lost in pruned.lost.items():
-        say(f"The subscription {subscription} lost up to {lost:,} events that it was behind.")
-    say(f"Days kept: {days}. Of the file's {size:,} bytes, {free:,} are free for what comes.")
+        say(f"The subscription {subscription} lost up to {lost:,} events that it had not received yet.")
+    say(f"Days kept: {days}. Of the file's {size:,} bytes, {free:,} are free for new data.")
     if free and not compact:
-        say("To give them back to the disk: signalpost db prune --compact")
+        say("Return them to the disk: signalpost db prune --compact")
 
 
 @app.command
@@ -151,7 +151,7 @@ def scrub(
         Parameter(
             negative="",
             show_default=False,
-            help="Remove the files that no version points to; never one that is being uploaded.",
+            help="Remove files that no version points to; files being uploaded are never removed.",
         ),
     ] = False,
     data_dir: DataDir = None,
@@ -175,14 +175,14 @@ def scrub(
         file_scrub.show(found, removed)
     if found.missing or found.damaged:
         raise CommandError(
-            f"Versions that have lost their files: {len(found.missing) + len(found.damaged):,}. Put these back from a "
-            "backup of the files, under their names."
+            f"Versions whose files are missing or damaged: {len(found.missing) + len(found.damaged):,}. Restore these "
+            "files from a backup, under the same names."
         )
 
 
 @app.command
 def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Show what takes how much space.
+    """Show how much space each part of the data takes.
 
     Example: signalpost db sizes
     """
@@ -200,4 +200,4 @@ def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
             [(name, None if rows is None else f"{rows:,}", f"{size:,}") for name, rows, size in found],
             "Nothing.",
         )
-        say(f"Files of versions, beside the database: {files:,} with {file_bytes:,} bytes.")
+        say(f"Files of versions, stored outside the database: {files:,} with {file_bytes:,} bytes.")

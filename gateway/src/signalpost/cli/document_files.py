@@ -1,4 +1,4 @@
-"""Files of versions on their way between this machine and a gateway, a part at a time."""
+"""Uploads and downloads files of versions, part by part."""
 
 import hashlib
 import os
@@ -13,11 +13,11 @@ from signalpost.cli.client import Answer, Client, CommandError, NoAnswer, path
 
 PART_BYTES = 256 * 1024
 Advance = Callable[[int], None]
-"""Is told how many more bytes went over."""
+"""A function that is called with the number of bytes transferred since its last call."""
 
 
 def upload(client: Client, external_id: str, file: BinaryIO, *, publish: bool, advance: Advance) -> Answer:
-    """Raises Refused and NoAnswer."""
+    """Upload a file as a new version. Raises Refused and NoAnswer."""
     boundary = secrets.token_hex(16)
     head = (
         f'--{boundary}\r\ncontent-disposition: form-data; name="publish"\r\n\r\n{str(publish).lower()}\r\n'
@@ -39,8 +39,9 @@ def upload(client: Client, external_id: str, file: BinaryIO, *, publish: bool, a
 
 
 def download(client: Client, external_id: str, number: str, to: Path | None, begun: Callable[[int], Advance]) -> Path:
-    """The file that was written: `to`, or one in this folder under the name that the gateway gives. `begun` is told the
-    size. Raises Refused, NoAnswer, and CommandError for a file that is there already."""
+    """Download a version's file, and return its path: `to`, or the name that the gateway gives in the current folder.
+
+    `begun` is called with the size. Raises Refused, NoAnswer, and CommandError if the file exists already."""
     with client.open(path("documents", external_id, "versions", number, "file")) as answer:
         target = to or Path(_name(answer.headers.get("content-disposition", "")))
         if target.exists():
@@ -54,7 +55,7 @@ def download(client: Client, external_id: str, number: str, to: Path | None, beg
                     sha256.update(part)
                     advance(len(part))
             if answer.headers.get("etag") != f'"{sha256.hexdigest()}"':
-                raise NoAnswer("The file did not arrive whole. Repeat the command.")
+                raise NoAnswer("The file did not arrive intact. Repeat the command.")
             draft.rename(target)
         except OSError as error:
             raise CommandError(f"{target} cannot be written: {error.strerror}.") from None
@@ -64,17 +65,18 @@ def download(client: Client, external_id: str, number: str, to: Path | None, beg
 
 
 def _name(disposition: str) -> str:
-    """Whatever a gateway calls it, it is a name in this folder."""
+    """The file name of a content-disposition header. It never leads out of the current folder."""
     known = re.search(r"filename\*=UTF-8''([^;]+)", disposition) or re.search(r'filename="([^"]+)"', disposition)
     name = Path(unquote(known[1])).name.lstrip(".") if known else ""
     return name if name.isprintable() and name else "document"
 
 
 def newest(document: dict[str, Any]) -> str:
-    """The number of a document's latest version. Raises CommandError where it has none."""
+    """The number of a document's latest version. Raises CommandError if it has none."""
     version = document["latestVersion"]
     if version is None:
         raise CommandError(
-            f"This document has no version yet. Upload one: signalpost documents upload {document['externalId']} FILE"
+            "This document has no version yet. Upload a file: "
+            f"signalpost documents upload {document['externalId']} FILE"
         )
     return str(version["number"])

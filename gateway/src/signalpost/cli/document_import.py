@@ -1,8 +1,8 @@
-"""Importing a file of many snapshots, one a line, in constant memory.
+"""Imports a file of many snapshots, one per line, in constant memory.
 
-The lines go in requests of bounded size, one after the other over one connection. Every answer stands for a line that
-is committed or refused, so an import that broke off says how far it came; and since a snapshot that is already in
-changes nothing, the same file can be imported again.
+The lines are sent in requests of bounded size, one after the other over one connection. Every answer says that its line
+is committed or refused, so an import that broke off knows how far it came. The same file can be imported again, since a
+snapshot that was imported already changes nothing.
 """
 
 import time
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 from signalpost.cli.client import SEND_BUFFER, Client, CommandError, NoAnswer, path
 
 MAX_LINE = 1024 * 1024 + 1
-"""Bytes of a line that are sent: one more than the API takes, so that it refuses a longer one by itself."""
+"""Maximum bytes of a line to send: one more than the API accepts, so that the API itself refuses a longer line."""
 BATCH_LINES = 500
 BATCH_BYTES = SEND_BUFFER // 2
 MEDIA_TYPE = "application/x-ndjson"
@@ -25,7 +25,7 @@ class Line(NamedTuple):
     number: int
     content: bytes
     size: int
-    """Of what it takes in the file."""
+    """Bytes that the line takes in the file."""
 
 
 class Batch(NamedTuple):
@@ -36,14 +36,14 @@ class Batch(NamedTuple):
 
 @dataclass
 class Tally:
-    """What became of the lines so far."""
+    """Counts what became of the lines so far."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     refused: int = 0
     through: int = 0
-    """The line up to which each one was imported or refused."""
+    """The last line up to which every line was imported or refused."""
     began: float = field(default_factory=time.monotonic)
 
     def count(self, answer: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ class Tally:
 
 
 def read_lines(file: BinaryIO) -> Iterator[Line]:
-    """The lines of a file; of one that is too long to import only its beginning."""
+    """The lines of a file. A line that is too long to import is cut."""
     number = 0
     while content := file.readline(MAX_LINE):
         number += 1
@@ -83,8 +83,8 @@ def read_lines(file: BinaryIO) -> Iterator[Line]:
 def import_lines(
     client: Client, lines: Iterable[Line], tally: Tally, show: Show, advance: Callable[[int], None]
 ) -> None:
-    """Import them all. `show` gets every answer, with the line's number in the file; `advance` how many bytes of the
-    file were gone through. Raises CommandError where the gateway cannot go on."""
+    """Import all lines. `show` is called with every answer, which has the line's number in the file; `advance` with
+    the number of bytes of the file that were processed. Raises CommandError if the gateway cannot go on."""
     for batch in _batches(lines):
         unavailable = None
         for answer in _answers(client, batch):

@@ -1,4 +1,4 @@
-"""`signalpost documents act`, `actions`, `history`: documents on their way through the workflow."""
+"""`signalpost documents act`, `actions` and `history`: the workflow of documents."""
 
 from typing import Annotated, Any
 
@@ -21,17 +21,17 @@ def act(
     action: Annotated[str, Parameter(name="ACTION", help=f"One of {', '.join(ASKED_FOR)}.")],
     /,
     *,
-    reviewer: Annotated[list[str] | None, Parameter(negative="", help="Who is asked; repeatable.")] = None,
-    approver: Annotated[list[str] | None, Parameter(negative="", help="Who is asked; repeatable.")] = None,
-    signer: Annotated[list[str] | None, Parameter(negative="", help="Who is asked; repeatable.")] = None,
+    reviewer: Annotated[list[str] | None, Parameter(negative="", help="A reviewer's e-mail; repeatable.")] = None,
+    approver: Annotated[list[str] | None, Parameter(negative="", help="An approver's e-mail; repeatable.")] = None,
+    signer: Annotated[list[str] | None, Parameter(negative="", help="A signer's e-mail; repeatable.")] = None,
     expires_at: Annotated[
         Deadline | None, Parameter(help="When the request expires: 14d (from now), 2026-11-24 or 2026-11-24T10:00:00Z.")
     ] = None,
-    by: Annotated[str | None, Parameter(help="Who decides: an e-mail address.")] = None,
-    reason: Annotated[str | None, Parameter(help="Why.")] = None,
+    by: Annotated[str | None, Parameter(help="E-mail address of the person who decides.")] = None,
+    reason: Annotated[str | None, Parameter(help="The reason for the decision.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Move a document through its workflow: ask people to decide, decide for one of them, pause, resume, cancel.
+    """Act on a document: request a decision, decide for one of the people asked, pause, resume or cancel.
 
     Example: signalpost documents act d24c0644-1d31-47fa-960e-b0cc8b4f136c requestReview --reviewer ann@example.com
     """
@@ -49,7 +49,7 @@ def act(
 
 
 def actions(external_id: ExternalId, /, *, as_json: Json = False) -> None:
-    """Show where a document is in its workflow: which actions are allowed now, and who is awaited.
+    """Show a document's place in its workflow: its status, the allowed actions and who has not decided yet.
 
     Example: signalpost documents actions d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
@@ -64,7 +64,9 @@ def history(
     external_id: ExternalId,
     /,
     *,
-    deleted: Annotated[bool, Parameter(negative="", show_default=False, help="Also of a deleted document.")] = False,
+    deleted: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Show the history of a deleted document too.")
+    ] = False,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -80,7 +82,7 @@ def history(
     print_table(
         ("at", "action", "status", "by", "key", "about", "event"),
         [_row(entry) for entry in found],
-        "Nothing is kept of it any more.",
+        "The history of this document is no longer kept.",
         cut=("about", "by", "key"),
     )
 
@@ -95,7 +97,7 @@ def _show(client: Client, external_id: str) -> None:
         {
             "status": now["status"],
             **{name: value for name, value in known.items() if value},
-            "fits now": now["allowed"],
+            "allowed now": now["allowed"],
         }
     )
 

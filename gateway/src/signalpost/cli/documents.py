@@ -30,7 +30,7 @@ app = App(
 for command in (act, actions, history):
     app.command(command)
 
-Number = Annotated[str, Parameter(name="NUMBER", help="The version's number, such as 0.2.")]
+Number = Annotated[str, Parameter(name="NUMBER", help="Number of the version, such as 0.2.")]
 Fields = Annotated[
     list[str] | None,
     Parameter(name="--set", negative="", help="field=value, repeatable; the value may be JSON."),
@@ -45,11 +45,13 @@ FILTERS = {
 @app.command(name="list")
 def list_(
     *,
-    status: Annotated[str | None, Parameter(help=f"Only those with this status: {', '.join(STATUSES)}.")] = None,
-    type_: Annotated[str | None, Parameter(name="--type", help="Only those of this type.")] = None,
-    reference_id: Annotated[str | None, Parameter(help="Only those with this referenceId.")] = None,
-    owner: Annotated[str | None, Parameter(help="Only those whose owner has this e-mail address.")] = None,
-    updated_after: Annotated[Moment | None, Parameter(help=f"Only those changed after: {WAYS}.")] = None,
+    status: Annotated[str | None, Parameter(help=f"Only documents with this status: {', '.join(STATUSES)}.")] = None,
+    type_: Annotated[str | None, Parameter(name="--type", help="Only documents of this type.")] = None,
+    reference_id: Annotated[str | None, Parameter(help="Only documents with this referenceId.")] = None,
+    owner: Annotated[str | None, Parameter(help="Only documents of the owner with this e-mail address.")] = None,
+    updated_after: Annotated[
+        Moment | None, Parameter(help=f"Only documents changed after this moment: {WAYS}.")
+    ] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -69,7 +71,7 @@ def list_(
     print_table(
         ("document", "status", "updated", "title", "type", "owner", "reference"),
         [[document.get(field) for field in fields] for document in found],
-        "No such documents." if any(query.values()) else "No documents yet. Make one: signalpost documents create …",
+        "No such documents." if any(query.values()) else "No documents yet. Create one: signalpost documents create …",
         cut=("title", "type", "owner", "reference"),
     )
 
@@ -77,10 +79,10 @@ def list_(
 @app.command
 def create(
     *,
-    type_: Annotated[str, Parameter(name="--type", help="What kind of document it is.")],
-    title: Annotated[str, Parameter(help="Its title.")],
+    type_: Annotated[str, Parameter(name="--type", help="The document's type, such as NDA.")],
+    title: Annotated[str, Parameter(help="The document's title.")],
     owner: Annotated[str, Parameter(help="The owner's e-mail address.")],
-    author: Annotated[str | None, Parameter(help="The author's; the owner's if left out.")] = None,
+    author: Annotated[str | None, Parameter(help="The author's e-mail address; the owner's if left out.")] = None,
     set_: Fields = None,
     as_json: Json = False,
 ) -> None:
@@ -104,13 +106,13 @@ def get(external_id: ExternalId, /, *, as_json: Json = False) -> None:
 
 @app.command
 def update(external_id: ExternalId, /, *, set_: Fields = None, as_json: Json = False) -> None:
-    """Change fields of a document; null removes one.
+    """Change fields of a document. The value null removes a field.
 
     Example: signalpost documents update d24c0644-1d31-47fa-960e-b0cc8b4f136c --set contractValue=1500.0
     """
     fields = _fields(set_)
     if not fields:
-        raise Misuse("Say what to change: --set field=value")
+        raise Misuse("Nothing to change: add --set field=value")
     _show(connect(_set(fields)).call("PATCH", path("documents", external_id), body=fields).content, as_json)
 
 
@@ -127,13 +129,13 @@ def delete(external_id: ExternalId, /) -> None:
 @app.command
 def upload(
     external_id: ExternalId,
-    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file.")],
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file to upload.")],
     /,
     *,
-    publish: Annotated[bool, Parameter(negative="", show_default=False, help="Publish it at once.")] = False,
+    publish: Annotated[bool, Parameter(negative="", show_default=False, help="Publish the version at once.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Upload a file as a document's next version: 0.1, 0.2, … or, published, 1.0.
+    """Upload a file as the next version of a document: 0.1, 0.2, … or, with --publish, 1.0.
 
     Example: signalpost documents upload d24c0644-1d31-47fa-960e-b0cc8b4f136c contract.pdf --publish
     """
@@ -160,14 +162,14 @@ def versions(external_id: ExternalId, /, *, limit: Limit = 50, as_json: Json = F
     print_table(
         ("version", "published as", "made", "by", "bytes", "type"),
         [[version[field] for field in fields] for version in found],
-        f"No versions yet. Upload one: signalpost documents upload {external_id} FILE",
+        f"No versions yet. Upload a file: signalpost documents upload {external_id} FILE",
         cut=("by", "type"),
     )
 
 
 @app.command
 def publish(external_id: ExternalId, number: Number, /, *, as_json: Json = False) -> None:
-    """Publish a draft: its file becomes version 1.0, 2.0, … as well.
+    """Publish a draft. Its file becomes version 1.0, 2.0, … too.
 
     Example: signalpost documents publish d24c0644-1d31-47fa-960e-b0cc8b4f136c 0.2
     """
@@ -187,7 +189,7 @@ def download(
     to: Annotated[Path | None, Parameter(help="The file to write. [the document's title, in this folder]")] = None,
     as_json: Json = False,
 ) -> None:
-    """Download the file of a version, by default of the latest.
+    """Download the file of a version, by default the latest.
 
     Example: signalpost documents download d24c0644-1d31-47fa-960e-b0cc8b4f136c 1.0 --to contract.pdf
     """
@@ -209,20 +211,21 @@ def download(
 
 @app.command(name="import")
 def import_(
-    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file; - is standard input.")],
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file to import; - is standard input.")],
     /,
     *,
     source_version: Annotated[
         int | None,
         Parameter(
-            help="For a single snapshot: the source's version of it; the higher one wins. NDJSON lines carry their own."
+            help="For a single snapshot: its version number in the source system; an older one changes nothing. Lines "
+            "of NDJSON carry their own."
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Import whole snapshots of documents that another system keeps.
+    """Import snapshots of documents that another system keeps.
 
-    The file has one JSON object a line (NDJSON), of any length, or a single JSON object over several lines.
+    The file has one JSON object per line (NDJSON) and any number of lines, or a single JSON object over several lines.
     Importing the same again changes nothing.
 
     Example: signalpost documents import archive.ndjson
@@ -259,7 +262,7 @@ def _import_lines(
         except CommandError as error:
             raise CommandError(f"{error}\n{_so_far(tally)}") from None
         except BrokenPipeError:
-            raise CommandError(f"Nobody reads the answers any more.\n{_so_far(tally)}") from None
+            raise CommandError(f"The output was closed before the import ended.\n{_so_far(tally)}") from None
         except KeyboardInterrupt:
             remarks.print(_so_far(tally), markup=False)
             raise
@@ -271,22 +274,23 @@ def _import_lines(
 
 def _so_far(tally: Tally) -> str:
     if not tally.through:
-        return "No line is known to be imported. Import the same again: what is in already changes nothing."
+        return "No line is known to be imported. Import the same file again: lines imported already change nothing."
     return (
-        f"Up to line {tally.through:,} all is done; {tally}. Import the same again: what is in already changes nothing."
+        f"Every line up to {tally.through:,} is done; {tally}. Import the same file again: lines imported already "
+        "change nothing."
     )
 
 
 def _import_one(name: str, content: bytes, source_version: int | None, as_json: bool) -> None:  # noqa: FBT001
     if len(content) > MAX_LINE:
-        raise CommandError(f"{name} is neither one JSON object a line nor a single one of at most 1 MiB.")
+        raise CommandError(f"{name} has neither one JSON object per line nor a single one of at most 1 MiB.")
     try:
         snapshot = json.loads(content)
     except ValueError as error:
-        where = "With --source-version" if source_version is not None else "If not one on each line"
+        where = "With --source-version" if source_version is not None else "Without one on each line"
         raise CommandError(f"{where}, {name} must have a single JSON object: {error}.") from None
     if isinstance(snapshot, list):
-        raise CommandError(f"{name} has a list. Give one object a line, such as `jq -c '.[]'` makes of it.")
+        raise CommandError(f"{name} has a list. Give one object per line: `jq -c '.[]'` converts it.")
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("externalId"), str):
         raise CommandError(f"{name} must be a JSON object with an externalId.")
     answer = connect(FILTERS).call(
@@ -315,7 +319,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 
 def _size(file: BinaryIO) -> int | None:
-    """In bytes; None of a pipe."""
+    """The file's size in bytes; None for a pipe."""
     return os.fstat(file.fileno()).st_size or None
 
 

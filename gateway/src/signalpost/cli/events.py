@@ -1,4 +1,4 @@
-"""`signalpost events`: the log."""
+"""`signalpost events`: read the log of events, or follow it live."""
 
 import time
 from typing import Annotated, Any, Literal
@@ -21,7 +21,9 @@ POLL = 0.5
 @app.command(name="list")
 def list_(
     *,
-    after: Annotated[int | None, Parameter(help="Start after this sequence; at the oldest if left out.")] = None,
+    after: Annotated[
+        int | None, Parameter(help="List only events after this sequence; all kept events if left out.")
+    ] = None,
     limit: Limit = 50,
     event_type: Type = None,
     document: Document = None,
@@ -47,7 +49,7 @@ def list_(
         tuple(COLUMNS), map(_row, found), "No such events." if after or event_type or document else "No events."
     )
     if len(found) == limit:
-        remark(f"(Go on with --after {at}.)")
+        remark(f"(Continue with --after {at}.)")
 
 
 @app.command
@@ -72,8 +74,8 @@ def tail(*, event_type: Type = None, document: Document = None, as_json: Json = 
 
 
 @app.command
-def get(event: Annotated[str, Parameter(name="EVENT", help="The event's id.")], /, *, as_json: Json = False) -> None:
-    """Show an event, as it is sent.
+def get(event: Annotated[str, Parameter(name="EVENT", help="ID of the event.")], /, *, as_json: Json = False) -> None:
+    """Show an event as it is sent.
 
     Example: signalpost events get 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
@@ -87,13 +89,13 @@ def get(event: Annotated[str, Parameter(name="EVENT", help="The event's id.")], 
 
 
 def end_of_log(client: Client) -> int:
-    """The last sequence: a feed that begins behind the log's end says where that is."""
+    """The sequence of the log's last event. A request for events far beyond the end tells it."""
     last: int = client.call("GET", path("events"), {"after": 2**62}).content["last"]
     return last
 
 
 def newest(client: Client) -> tuple[int, str | None]:
-    """The sequence and `createdAt` of the newest event; that is None where none is kept."""
+    """The sequence and `createdAt` of the newest event; `createdAt` is None if no event is kept."""
     last = end_of_log(client)
     try:
         found = _page(client, max(0, last - 1), 1, None, None)["data"]
@@ -105,7 +107,7 @@ def newest(client: Client) -> tuple[int, str | None]:
 
 
 def _before_oldest(client: Client) -> int:
-    """Where to begin, to get all that is kept."""
+    """The sequence after which the oldest kept event follows."""
     try:
         _page(client, 0, 1, None, None)
     except Refused as refused:

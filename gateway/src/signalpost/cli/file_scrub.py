@@ -1,4 +1,4 @@
-"""What `signalpost db scrub` does, and how it shows what it found."""
+"""The work of `signalpost db scrub`, and how it shows its findings."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ from signalpost.store.sqlite.maintenance import FileRegister
 
 
 async def scrubbed(data_dir: Path, register: FileRegister, *, remove: bool) -> tuple[Scrubbed, int]:
-    """What was found, and how many orphans were removed."""
+    """Check all files. Returns the findings and the number of orphans that were removed."""
     files = await open_files(read_settings(os.environ, {"data_dir": str(data_dir)}))
     try:
         with progress(BarColumn(), DownloadColumn(), TimeRemainingColumn()) as bar:

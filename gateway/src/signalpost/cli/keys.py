@@ -24,11 +24,11 @@ def recover(
     *,
     recover: Annotated[
         bool,
-        Parameter(negative="", show_default=False, help="Make an operator's key in the store of a stopped gateway."),
+        Parameter(negative="", show_default=False, help="Create a new operator's key while the gateway is stopped."),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Make an operator's key in the store of a stopped gateway, or show what there is."""
+    """Create a new operator's key while the gateway is stopped, or show the commands."""
     if not recover:
         app.help_print([])
         return
@@ -51,18 +51,18 @@ def recover(
     finally:
         directory.unlock()
     say(key)
-    say("This is a new operator's key, shown only this once. Start the gateway, then revoke the keys that were lost.")
+    say("This new operator's key is shown only this once. Start the gateway, then revoke the keys that were lost.")
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="Who uses it; shown in lists and logs.")],
+    name: Annotated[str, Parameter(help="Who uses the key; shown in lists and logs.")],
     /,
     *,
-    role: Annotated[Role, Parameter(help="What it may do.")] = Role.OPERATOR,
+    role: Annotated[Role, Parameter(help="What the key may do.")] = Role.OPERATOR,
     as_json: Json = False,
 ) -> None:
-    """Create a key. Shows it, only this once.
+    """Create a key, and show it only this once.
 
     Example: signalpost keys create "support desk" --role operator
     """
@@ -71,12 +71,12 @@ def create(
         print_json(made)
     else:
         print_facts(made)
-        say("The key is shown only this once: keep it where its user can read it, as SIGNALPOST_KEY.")
+        say("The key is shown only this once. Give it to its user as SIGNALPOST_KEY.")
 
 
 @app.command(name="list")
 def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
-    """List the valid keys, newest first; the keys themselves are not kept.
+    """List the valid keys, newest first. The keys themselves are not stored.
 
     Example: signalpost keys list
     """
@@ -87,14 +87,14 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
     print_table(
         ("id", "role", "created", "name"),
         [(key["id"], key["role"], key["createdAt"], key["name"]) for key in found],
-        "No keys but the operator's own. Make one: signalpost keys create NAME",
+        "No keys but the operator's own. Create one: signalpost keys create NAME",
         cut=("name",),
     )
 
 
 @app.command
 def revoke(key: Annotated[str, Parameter(name="ID", help="The key's id, as listed.")], /) -> None:
-    """Revoke a key: it is refused from now on.
+    """Revoke a key. It is refused from now on.
 
     Example: signalpost keys revoke 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """

@@ -1,7 +1,7 @@
-"""Log lines: structured, to standard error.
+"""Structured log lines on standard error.
 
-A line says what happened in `message`. Ids have the same name wherever they appear: `event`, `subscription`, `request`.
-(In the code it is `event_id`: structlog calls the message itself the event.)
+`message` says what happened. Ids have the same name in every line: `event`, `subscription`, `request`. (The code passes
+`event_id`, because structlog calls the message itself the event.)
 """
 
 import json
@@ -20,10 +20,11 @@ WAIT_MILLISECONDS = 100
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
-class _Patient:
-    """Standard error, as far as it takes anything. Neither a full disk nor a reader that is gone, or that has stopped
-    reading, may hold up what the lines are about: those lines are lost, and the first that is taken again says how many
-    were."""
+class _LossyStream:
+    """Writes lines to standard error, and drops lines that cannot be written soon.
+
+    A full disk, or a reader that is gone or has stopped reading, must not hold up the gateway. The first line that can
+    be written again says how many were lost before it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -33,7 +34,7 @@ class _Patient:
         self._told = 0
 
     def tell(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-        """Add to a line how many were lost before it."""
+        """Add to a line the number of lines that were lost before it."""
         self._told = self._lost
         if self._told:
             line["lines_lost"] = self._told
@@ -46,7 +47,7 @@ class _Patient:
             self._lost += 1
 
     def _takes(self, line: bytes) -> bool:
-        # A pipe that can be written to has room for a piece. Whoever is only slow is waited for, once.
+        # A pipe that is ready has room for one piece. A reader that is merely slow gets one wait.
         milliseconds = 0 if self._lost else WAIT_MILLISECONDS
         try:
             for begin in range(0, len(line), select.PIPE_BUF):
@@ -58,13 +59,13 @@ class _Patient:
         return True
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: every line is written at once."""
 
 
 def set_up_logs(level: str, layout: str) -> None:
-    """`layout` is text, json, or auto: text at a terminal."""
+    """Configure logging. `layout` is text, json, or auto: text on a terminal and json elsewhere."""
     text = layout == "text" or (layout == "auto" and sys.stderr.isatty())
-    stream = _Patient(sys.stderr.fileno())
+    stream = _LossyStream(sys.stderr.fileno())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -108,5 +109,5 @@ def _as_json() -> list[structlog.typing.Processor]:
 def _json(line: Any, **_options: Any) -> bytes:
     try:
         return _encode(line)
-    except (TypeError, ValueError):  # such as half of a surrogate pair: a line is worth more than its form
+    except (TypeError, ValueError):  # such as half of a surrogate pair: an escaped line is better than none
         return json.dumps(line, default=repr).encode()

@@ -17,13 +17,12 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        code = 0  # the reader of a pipe has seen enough (`| head`)
+        code = 0  # the reader of a pipe closed it, such as `| head`
     _end(code)
 
 
 def _open_missing_streams() -> None:
-    """A process may be started without some of its standard streams: what it opens next would then get their
-    numbers."""
+    """Open /dev/null for each missing standard stream, or the next file that is opened would become that stream."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

@@ -1,4 +1,4 @@
-"""Moments as people say them: a timestamp, a day, or how long ago, or from now."""
+"""Parses moments as people write them: a timestamp, a day, or a time ago or from now."""
 
 import re
 import time
@@ -16,27 +16,27 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(text: str, now: int) -> str:
-    """The timestamp that is meant, `now` in µs. Raises ValueError with a sentence."""
+    """The timestamp of a moment in the past; `now` is in µs. Raises ValueError with a message for the user."""
     if (length := _length(text)) is not None:
         return format_timestamp(max(0, now - length))
     try:
         return _written(text)
     except ValueError:
-        raise ValueError("Say how long ago (90s, 15m, 2h, 7d), a day or a timestamp with its zone.") from None
+        raise ValueError("Give a time ago (90s, 15m, 2h, 7d), a day, or a timestamp with a zone.") from None
 
 
 def deadline(text: str, now: int) -> str:
-    """The timestamp to come that is meant, `now` in µs. Raises ValueError with a sentence."""
+    """The timestamp of a moment in the future; `now` is in µs. Raises ValueError with a message for the user."""
     if (length := _length(text)) is not None:
         return format_timestamp(now + length)
     try:
         return _written(text)
     except ValueError:
-        raise ValueError("Say in what time (15m, 2h, 14d), a day or a timestamp with its zone.") from None
+        raise ValueError("Give a time from now (15m, 2h, 14d), a day, or a timestamp with a zone.") from None
 
 
 def _length(text: str) -> int | None:
-    """In µs; None of what is no length."""
+    """The length of time in µs that a text such as `15m` gives; None for any other text."""
     if (said := _LENGTH.fullmatch(text)) is None:
         return None
     return int(timedelta(**{_UNITS[said[2]]: int(said[1])}).total_seconds()) * SECOND
@@ -47,7 +47,7 @@ def _written(text: str) -> str:
 
 
 def now() -> int:
-    """In µs."""
+    """The wall clock's time in µs since the epoch."""
     return time.time_ns() // 1000
 
 
@@ -56,7 +56,7 @@ def _read(_type: Any, tokens: Sequence[Token]) -> str:
 
 
 Moment = Annotated[str, Parameter(converter=_read, n_tokens=1)]
-"""An option's value: given in any of these ways, a timestamp for the API."""
+"""The value of an option that names a past moment, converted to a timestamp for the API."""
 
 
 def _read_deadline(_type: Any, tokens: Sequence[Token]) -> str:
@@ -64,5 +64,5 @@ def _read_deadline(_type: Any, tokens: Sequence[Token]) -> str:
 
 
 Deadline = Annotated[str, Parameter(converter=_read_deadline, n_tokens=1)]
-"""The same of a moment to come."""
+"""The value of an option that names a future moment, converted to a timestamp for the API."""
 WAYS = "2h (ago), 2026-11-24 or 2026-11-24T10:00:00Z"

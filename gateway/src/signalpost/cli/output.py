@@ -1,7 +1,7 @@
-"""What commands print: tables, lines and facts for people, JSON for scripts.
+"""Prints the output of commands: tables, lines and facts for people, JSON for scripts.
 
-Colours, and widths that fit, only at a terminal: a pipe gets everything. Whatever a value holds, it is neither markup
-nor a control sequence here.
+A terminal gets colours and columns that fit; a pipe gets everything. Values are never interpreted as markup or as
+control sequences.
 """
 
 import json
@@ -30,43 +30,43 @@ _STYLES = {
 }  # fmt: skip
 
 _FRACTION = re.compile(r"(?<=\d\d:\d\d:\d\d)\.\d{6}\+00:00$")
-"""People read seconds; `--json` has it all."""
+"""The part of a timestamp that people need not see; `--json` shows it."""
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of a text."""
+"""Control characters, and characters that change the direction of a text."""
 _CUT_TO = 16
-"""The least width of a column that may be cut."""
+"""Minimum width of a column that may be cut."""
 _GAP = 2
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
-        """`main` deals with it."""
+        """Let `main` handle the broken pipe."""
         raise BrokenPipeError
 
 
 console = _Console(highlight=False, soft_wrap=True, width=10_000)
-"""As wide as what it prints: a terminal wraps long lines itself, and ids can be copied whole."""
+"""Prints to standard output without wrapping: the terminal wraps long lines itself, so that ids can be copied whole."""
 remarks = _Console(highlight=False, soft_wrap=True, stderr=True)
-"""Errors, progress, and what is not part of what was asked for."""
+"""Prints errors, progress and hints to standard error, apart from the output."""
 
 
 def discard_output() -> None:
-    """Nobody takes what is still to be written to standard output: nor shall the end of the process stumble over it."""
+    """Redirect standard output to /dev/null, so that unread output raises no error when the process ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: object) -> None:
-    """One JSON document on a line of its own."""
+    """Print one JSON document on a line of its own."""
     print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201
 
 
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str, cut: Collection[str] = ()
 ) -> None:
-    """A table, or the sentence `nothing` where it has no rows.
+    """Print a table, or the sentence `nothing` if it has no rows.
 
-    The columns come by weight. Where a terminal is too narrow, those of `cut` are made narrower, and each that finds no
-    place beside those before it is left out.
+    Columns come in order of importance. On a narrow terminal the columns in `cut` are made narrower, and columns that
+    still do not fit beside those before them are left out.
     """
     cells = [[cell(value) for value in row] for row in rows]
     if not cells:
@@ -78,14 +78,14 @@ def print_table(
     for row in cells:
         _print_line(row, shown)
     if left_out := [name for at, name in enumerate(columns) if at not in shown]:
-        remark(f"(For {', '.join(left_out)}: a wider terminal, or --json.)")
+        remark(f"(Use a wider terminal or --json to see {', '.join(left_out)}.)")
 
 
 class Lines:
-    """A table whose rows come one by one, each printed at once."""
+    """A table that prints each row as soon as it is known."""
 
     def __init__(self, columns: Mapping[str, int]) -> None:
-        """Names and widths, by weight as for `print_table`."""
+        """`columns` maps names to widths, in order of importance as for `print_table`."""
         self._names = tuple(columns)
         self._shown = fitted(self._names, tuple(columns.values()), (), _room())
         _print_line([Text(name, style="bold") for name in self._names], self._shown)
@@ -95,7 +95,7 @@ class Lines:
 
 
 def fitted(columns: Sequence[str], widths: Sequence[int], cut: Collection[str], room: int | None) -> dict[int, int]:
-    """Which columns are shown, and how wide, where a line has `room` (None: for all)."""
+    """The widths of the columns that are shown, by position, if a line has `room` characters (None: no limit)."""
     if room is None:
         return dict(enumerate(widths))
     shown: dict[int, int] = {}
@@ -127,7 +127,7 @@ def _print_line(cells: Sequence[Text], shown: Mapping[int, int]) -> None:
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Names and values, one a line; what is in an object by names with a dot."""
+    """Print names and values, one per line. Members of nested objects have dotted names."""
     flat = dict(_flat(facts))
     width = max(len(name) for name in flat)
     for name, value in flat.items():
@@ -147,12 +147,12 @@ def say(sentence: str) -> None:
 
 
 def complain(problem: str) -> None:
-    """Why a command could not be done."""
+    """Print to standard error why a command failed."""
     remarks.print(_complaint(problem))
 
 
 def misuse(error: CycloptsError) -> Text:
-    """What is wrong with a command as it was given. Exit code 2."""
+    """The message for a command line that was not understood (exit code 2)."""
     unused = error.unused_tokens if isinstance(error, UnusedCliTokensError) else None
     said = str(error) if unused is None else f"Not understood: {' '.join(unused)}."
     return _complaint(f"{said}\nSee: {' '.join(('signalpost', *(error.command_chain or ())))} --help")
@@ -163,18 +163,18 @@ def _complaint(problem: str) -> Text:
 
 
 def remark(sentence: str) -> None:
-    """What a person at a terminal may want to know beside the output."""
+    """Print a hint to standard error, if that is a terminal."""
     if sys.stderr.isatty():
         remarks.print(sentence, style="dim", markup=False)
 
 
 def warn(sentences: str) -> None:
-    """What nobody may miss, also where the output goes elsewhere."""
+    """Print a warning to standard error, whether or not that is a terminal."""
     remarks.print(Text("\n".join(map(_seen, sentences.splitlines())), style="red"))
 
 
 def progress(*columns: ProgressColumn) -> Progress:
-    """A progress bar beside the output, at a terminal only; it leaves nothing behind."""
+    """A progress bar on standard error, if that is a terminal. It disappears at the end."""
     return Progress(
         *columns,
         console=remarks,
@@ -186,7 +186,7 @@ def progress(*columns: ProgressColumn) -> Progress:
 
 
 def cell(value: object) -> Text:
-    """A value as a person reads it."""
+    """A value in the form that people read."""
     if value in (None, "", [], {}, ()):
         return Text("–", style="dim")
     if isinstance(value, bool):
@@ -198,5 +198,5 @@ def cell(value: object) -> Text:
 
 
 def _seen(text: str) -> str:
-    """Every character that would act instead of being seen, as its escape."""
+    """The text with every invisible or control character escaped."""
     return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

@@ -1,4 +1,4 @@
-"""`signalpost serve`: a gateway on this machine until it is told to stop."""
+"""`signalpost serve`: runs a gateway on this machine until it is told to stop."""
 
 import asyncio
 import contextlib
@@ -31,14 +31,14 @@ from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings
 from signalpost.settings import show_settings as settings_shown
 
 HTTP_GRACE = 1
-"""Seconds for requests that are under way when the gateway is told to stop."""
+"""Seconds that requests in progress may still take when the gateway is told to stop."""
 FILES_BESIDE = 256
-"""Open files beside connections: the database, uploads, the log."""
+"""Number of open files to allow besides connections: the database, uploads, the log."""
 DISK_FAILED = 74
 """The exit code after an I/O error of the disk (EX_IOERR)."""
 ACCEPTED_AT_ONCE = 32
-"""uvloop takes one connection from a listening socket in each round of the loop, and a round is long under load: so it
-is given that socket so many times."""
+"""How often the listening socket is handed to uvloop. It accepts one connection per socket in each round of the event
+loop, and rounds are long under load."""
 
 
 def _help(name: str) -> Parameter:
@@ -74,7 +74,7 @@ def serve(
         Parameter(
             negative="",
             show_default=False,
-            help="Print the settings that a start here would use and where each comes from, and end.",
+            help="Print the settings that a start here would use and where each comes from, then exit.",
         ),
     ] = False,
     as_json: Json = False,
@@ -91,11 +91,11 @@ def serve(
         _show(settings_shown(os.environ, flags), unknown, as_json=as_json)
         return
     if as_json:
-        raise WrongSetting("--json is for --show-settings; log lines are JSON with --log-format json.")
+        raise WrongSetting("--json works with --show-settings only; for log lines in JSON use --log-format json.")
     settings = read_settings(os.environ, flags)
     set_up_logs(settings.log_level, settings.log_format)
     for variable in unknown:
-        log.warning("this variable is not a setting, and has no effect", variable=variable)
+        log.warning("environment variable is not a setting and has no effect", variable=variable)
     allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
     uvloop.run(_serve(settings))
 
@@ -105,10 +105,10 @@ def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
         print_json(msgspec.to_builtins(settings))
     else:
         rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
-        print_table(("setting", "value", "from", "what it is"), rows, "")
-        say("A start here would use these. A gateway that is running keeps the settings it was started with.")
+        print_table(("setting", "value", "from", "meaning"), rows, "")
+        say("A start here would use these. A gateway that is running keeps the settings that it was started with.")
         for variable in unknown:
-            say(f"{variable} is not a setting, and has no effect.")
+            say(f"{variable} is not a setting and has no effect.")
 
 
 async def _serve(settings: Settings) -> None:
@@ -125,51 +125,54 @@ async def _serve(settings: Settings) -> None:
             loop.add_signal_handler(number, _stop, servers)
         tune_garbage_collector()
         address_file = settings.data_dir / ADDRESS_FILE
-        tell_address(address_file, _address(listener))
+        write_address(address_file, _address(listener))
         try:
             _greet(settings, gateway, *(_address(server.listener) for server in servers))
         except OSError:
-            discard_output()  # whoever started it does not listen, or has no room for it
+            discard_output()  # standard output was closed, or its disk is full
         await asyncio.gather(*(server.serve([server.listener]) for server in servers))
         address_file.unlink(missing_ok=True)
-        log.info("stopping: attempts under way may end")
+        log.info("stopping: waiting for attempts in flight")
     log.info("stopped")
 
 
-def tell_address(file: Path, address: str) -> None:
-    """For commands on this machine. One that looks just now finds all of it or nothing."""
+def write_address(file: Path, address: str) -> None:
+    """Write the gateway's address to a file for commands on this machine, in one step: never half of it."""
     draft = file.with_suffix(".new")
     try:
         draft.write_text(address + "\n", encoding="ascii")
         draft.rename(file)
     except OSError as error:
-        # What is to be delivered can be, also where the disk takes nothing more.
-        log.warning("commands do not find this gateway by themselves: set SIGNALPOST_URL for them", error=str(error))
+        # A full disk must not keep the gateway from delivering.
+        log.warning("commands cannot find this gateway: set SIGNALPOST_URL for them", error=str(error))
 
 
 def allow_open_files(wanted: int) -> None:
-    """Have the system let this process open so many files, connections among them, as far as it may ask for that:
-    processes begin with few. Says so where it stays with fewer."""
+    """Raise the limit of open files, connections included, to `wanted`, as far as the hard limit allows.
+
+    Logs a warning if the limit stays below that."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
-        log.warning("few files may be open at a time: raise the limit (ulimit -n)", allowed=allowed, wanted=wanted)
+        log.warning("the limit of open files is too low: raise it (ulimit -n)", allowed=allowed, wanted=wanted)
 
 
 def listen(host: str, port: int, idle_seconds: float) -> socket.socket:
-    """A socket whose connections end when a client takes nothing of its answer for so long. Raises StartError."""
+    """A listening socket. Its connections end when a client reads nothing of its answer for `idle_seconds`.
+
+    Raises StartError."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise StartError(
-            f"Cannot listen on {host}:{port}: {reason}. Choose another HOST or port, or stop what listens there."
+            f"Cannot listen on {host}:{port}: {reason}. Choose another HOST or port, or stop the program that uses it."
         ) from None
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Closing such a connection does not end it: what was not taken keeps it open. The kernel does, on Linux.
+        # Closing such a connection does not end it, because unread data keeps it open. The kernel ends it, on Linux.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(idle_seconds * 1000))
     return listener
 
@@ -191,7 +194,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are handled by `_serve`, in the order that a clean stop needs."""
+        """Leave signals to `_serve`, which stops things in the right order."""
         yield
 
 
@@ -222,9 +225,9 @@ def _greet(settings: Settings, gateway: Gateway, address: str, metrics_address: 
 
 
 def _end_at_once(error: BaseException) -> None:
-    """After a failed sync nothing that SQLite says can be trusted: end before anything more is answered."""
+    """End the process before it answers anything more: after a failed sync, nothing that SQLite says can be trusted."""
     try:
         sys.stderr.write(f"signalpost: the disk failed ({error}); stopping at once.\n")
         sys.stderr.flush()
-    finally:  # also where the log is on that disk
+    finally:  # even if the log is on that disk
         os._exit(DISK_FAILED)

@@ -1,4 +1,4 @@
-"""`signalpost subscriptions`: who wants which events where."""
+"""`signalpost subscriptions`: set up subscriptions, rotate their secrets and try their endpoints."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,31 +13,31 @@ app = App(
     help_format="markdown",
 )
 
-SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
+SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="ID of the subscription.")]
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 ALL: tuple[EventType, ...] = ("documentCreated", "documentUpdated", "documentDeleted")
-Url = Annotated[str, Parameter(help="Where to send: an https URL.")]
+Url = Annotated[str, Parameter(help="The endpoint's https URL.")]
 Types = Annotated[
     list[EventType] | None, Parameter(name="--event-type", negative="", help="An event type; repeatable.")
 ]
-Name = Annotated[str | None, Parameter(help="What to call it in lists.")]
-Secret = Annotated[str | None, Parameter(help="The secret to sign with, 8 to 256 characters; made up if left out.")]
+Name = Annotated[str | None, Parameter(help="A name to show in lists.")]
+Secret = Annotated[str | None, Parameter(help="The secret to sign with, 8 to 256 characters; generated if left out.")]
 Headers = Annotated[
     list[str] | None,
     Parameter(name="--header", negative="", help="An additional header, 'name: value'; repeatable."),
 ]
 Ordering = Annotated[
     Literal["loose", "strict"] | None,
-    Parameter(help="Whether a document's events may overtake an earlier one that waits for its retry: only if loose."),
+    Parameter(help="loose: a document's later events may overtake one that waits for its retry; strict: they wait."),
 ]
 RateLimit = Annotated[
-    int | None, Parameter(help="Requests at most in any one second; after a pause, up to this many at once.")
+    int | None, Parameter(help="Maximum requests in any one second; after a pause, up to this many at once.")
 ]
 RetryDelays = Annotated[
-    str | None, Parameter(help="Seconds before each retry, such as 10,60,300; '' means no retries.")
+    str | None, Parameter(help="Seconds to wait before each retry, such as 10,60,300; '' means no retries.")
 ]
 Status = Annotated[
-    Literal["active", "paused"] | None, Parameter(help="Whether to send; while it is paused, events wait.")
+    Literal["active", "paused"] | None, Parameter(help="Whether to send. Events of a paused subscription wait.")
 ]
 OPTIONS = {
     "/url": "URL", "/eventTypes": "--event-type", "/name": "--name", "/secret": "--secret", "/headers": "--header",
@@ -48,7 +48,7 @@ OPTIONS = {
 
 @app.command(name="list")
 def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
-    """List subscriptions and how they are doing, newest first.
+    """List subscriptions and their health, newest first.
 
     Example: signalpost subscriptions list
     """
@@ -63,7 +63,7 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
              s["health"]["lastError"])
             for s in found
         ],
-        "No subscriptions yet. Make one: signalpost subscriptions create https://…",
+        "No subscriptions yet. Create one: signalpost subscriptions create https://…",
         cut=("name", "last error"),
     )  # fmt: skip
     for subscription in found:
@@ -85,7 +85,7 @@ def create(
     status: Status = None,
     as_json: Json = False,
 ) -> None:
-    """Subscribe an endpoint, to every event type unless you name some. Shows the secret, only this once.
+    """Create a subscription, to every event type unless you name some. Shows the secret only this once.
 
     Example: signalpost subscriptions create https://example.com/hooks --event-type documentCreated
     """
@@ -110,19 +110,21 @@ def update(
     subscription: SubscriptionId,
     /,
     *,
-    url: Annotated[str | None, Parameter(help="Where to send from now on.")] = None,
+    url: Annotated[str | None, Parameter(help="The endpoint's new https URL.")] = None,
     event_type: Types = None,
     name: Name = None,
     header: Headers = None,
-    no_headers: Annotated[bool, Parameter(negative="", show_default=False, help="No additional headers.")] = False,
+    no_headers: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Remove all additional headers.")
+    ] = False,
     ordering: Ordering = None,
     rate_limit: RateLimit = None,
-    no_rate_limit: Annotated[bool, Parameter(negative="", show_default=False, help="No limit.")] = False,
+    no_rate_limit: Annotated[bool, Parameter(negative="", show_default=False, help="Remove the rate limit.")] = False,
     retry_delays: RetryDelays = None,
     status: Status = None,
     as_json: Json = False,
 ) -> None:
-    """Change a subscription. Event types apply to events to come, all else at once; headers replace all earlier ones.
+    """Change a subscription. Event types apply to future events, all else at once. Headers replace all earlier ones.
 
     Example: signalpost subscriptions update 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --rate-limit 20
     """
@@ -135,14 +137,14 @@ def update(
     if no_rate_limit:
         body["rateLimit"] = None
     if not body:
-        raise Misuse("Say what to change, such as --url https://…")
+        raise Misuse("Nothing to change: add an option, such as --url https://…")
     changed = connect({**OPTIONS, "/url": "--url"}).call("PATCH", path("subscriptions", subscription), body=body)
     _show(changed.content, as_json)
 
 
 @app.command
 def pause(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
-    """Stop sending; events that are made meanwhile wait.
+    """Stop sending. Events that are made in the meantime wait.
 
     Example: signalpost subscriptions pause 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -159,11 +161,11 @@ def resume(
     /,
     *,
     skip_backlog: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Skip everything that waits; send only what comes next.")
+        bool, Parameter(negative="", show_default=False, help="Skip all waiting events; send only future ones.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send again, from where it stopped, or from now on.
+    """Resume sending, from where it stopped or from now on.
 
     Example: signalpost subscriptions resume 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --skip-backlog
     """
@@ -174,7 +176,7 @@ def resume(
     if as_json:
         print_json(resumed.content)
     else:
-        say("Resumed from now on." if skip_backlog else "Resumed: it catches up.")
+        say("Resumed from now on." if skip_backlog else "Resumed. Waiting events are being sent.")
 
 
 @app.command
@@ -184,11 +186,11 @@ def rotate(
     *,
     secret: Secret = None,
     overlap_hours: Annotated[
-        int | None, Parameter(help="Hours for which both secrets sign; 0 switches to the new one at once. [24]")
+        int | None, Parameter(help="Hours during which both secrets sign; 0 switches to the new one at once. [24]")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Start changing the secret: old and new both sign until the overlap ends. Shows the new one, only this once.
+    """Rotate the secret: old and new both sign until the overlap ends. Shows the new one only this once.
 
     Example: signalpost subscriptions rotate 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --overlap-hours 48
     """
@@ -199,7 +201,7 @@ def rotate(
 
 @app.command
 def promote(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
-    """End a rotation's overlap now: from here on the new secret alone signs.
+    """End a rotation's overlap now. From here on only the new secret signs.
 
     Example: signalpost subscriptions promote 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -207,7 +209,7 @@ def promote(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
     if as_json:
         print_json(promoted.content)
     else:
-        say("Promoted: from now on the new secret alone signs.")
+        say("Promoted. From now on only the new secret signs.")
 
 
 @app.command(name="test")
@@ -216,11 +218,11 @@ def try_(
     /,
     *,
     event_type: Annotated[
-        EventType | None, Parameter(help="The sample's event type; the first one subscribed to if left out.")
+        EventType | None, Parameter(help="Event type of the sample; the first subscribed one if left out.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Send a sample event now, outside the log, and show what came back. Exit code 1 if it was not delivered.
+    """Send a sample event now, outside the log, and show the endpoint's answer. Exit code 1 if it was not delivered.
 
     Example: signalpost subscriptions test 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -236,7 +238,7 @@ def try_(
 
 @app.command
 def delete(subscription: SubscriptionId, /) -> None:
-    """Delete a subscription; nothing more is sent.
+    """Delete a subscription. Nothing more is sent.
 
     Example: signalpost subscriptions delete 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -275,7 +277,7 @@ def _show(subscription: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 
         return
     print_facts({**subscription, "headers": list(subscription["headers"])})
     if "secret" in subscription:
-        say("The secret is shown only this once: keep it where the receiver can read it.")
+        say("The secret is shown only this once. Give it to the receiver now.")
     _warn_if_disabled(subscription)
 
 
@@ -283,7 +285,7 @@ def _warn_if_disabled(subscription: dict[str, Any]) -> None:
     if subscription["status"] == "disabled":
         name = subscription["name"] or subscription["id"]
         warn(
-            f"Disabled, since its endpoint failed for days: {name}. What waits is sent on a resume.\n"
-            f"Try its endpoint: signalpost subscriptions test {subscription['id']}\n"
-            f"Send again: signalpost subscriptions resume {subscription['id']}"
+            f"Disabled because its endpoint failed for days: {name}. Waiting events are sent when it is resumed.\n"
+            f"Test the endpoint: signalpost subscriptions test {subscription['id']}\n"
+            f"Resume it: signalpost subscriptions resume {subscription['id']}"
         )
