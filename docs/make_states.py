@@ -24,7 +24,8 @@ def page() -> str:
     return (
         HEAD
         + _section("A delivery", delivery.TRANSITIONS)
-        + f"\nStored as exception rows: {stored}. OPEN and IN_FLIGHT are numbers in the lane's `open` list.\n"
+        + f"\nStored as exception rows: {stored}; RETRY_READY, and IN_FLIGHT as a retry, as AWAITING_RETRY.\n"
+        "OPEN, and IN_FLIGHT in a first attempt, are numbers in the lane's `open` list.\n"
         + _section("A replay", replay.TRANSITIONS)
         + _lane()
         + _document()

@@ -329,7 +329,7 @@ def test_a_retry_is_one_attempt_more() -> None:
     desk.create()
     desk.publish(2)
     assert desk.retry(2) == desk.retry(1) == Response(202)
-    assert desk.batch.retries == [Retry(1, 1, 2, DOCUMENT, 1), Retry(2, 1, 1, DOCUMENT, 1)]
+    assert desk.batch.retries == [Retry(1, 1, 2, DOCUMENT), Retry(2, 1, 1, DOCUMENT)]
 
 
 def test_what_it_did_not_ask_for_cannot_be_retried() -> None:

@@ -275,6 +275,108 @@ def test_a_retry_by_hand_of_a_pending_one_does_nothing(world: ScriptedWorld) -> 
     world.run(scenario)
 
 
+@pytest.mark.parametrize("kind", ["first", "retry", "last", "extra"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_retry_by_hand_during_an_attempt_that_fails_is_made_right_after_it_c16(
+    world: ScriptedWorld, kind: str, times: int
+) -> None:
+    """It was answered 202. However often it is asked for meanwhile, one attempt follows."""
+    under_way = {"first": 1, "retry": 2, "last": 3, "extra": 3}[kind]
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(50, 50, 50) if kind == "extra" else (50, 50))
+        world.endpoint("a").answers(Reply(status=500, after=3))
+        await gateway.create("x")
+        await gateway.until(lambda: len(world.endpoint("a").calls) == min(under_way, 2))
+        if kind == "extra":
+            await asyncio.sleep(10)
+            await gateway.retry("a", 1)
+        await gateway.until(lambda: len(world.endpoint("a").calls) == under_way)
+        for _ in range(times):
+            await gateway.retry("a", 1)
+        await asyncio.sleep(2)
+        assert len(world.endpoint("a").calls) == under_way
+        await asyncio.sleep(10)
+        calls = world.endpoint("a").calls
+        assert len(calls) == under_way + 1
+        assert 0 <= calls[-1].at - calls[-2].ended_at < 0.2
+        assert calls[-1].is_replay == (kind == "last")
+        assert [a.counted for a in gateway.attempts("a", 1)][-2:] == [kind != "extra", kind == "last"]
+        assert world.query("SELECT * FROM retry") == []
+        await asyncio.sleep(1_000)
+        counted = sum(attempt.counted for attempt in gateway.attempts("a", 1) if attempt.run == 0)
+        assert counted == (4 if kind == "extra" else 3)
+
+    world.run(scenario)
+
+
+def test_a_retry_by_hand_during_an_attempt_that_delivers_is_made_by_it(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        world.endpoint("a").answers(Reply(after=3))
+        await gateway.create("x")
+        await asyncio.sleep(1)
+        await gateway.retry("a", 1)
+        await asyncio.sleep(100)
+        assert len(world.endpoint("a").calls) == 1
+        assert world.query("SELECT * FROM retry") == []
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 2))
+def test_a_retry_by_hand_during_the_last_attempt_survives_a_crash_c16(world: ScriptedWorld, turns: int) -> None:
+    """The process ends at any moment from shortly before the end of that attempt on; then all is well."""
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=())
+        world.endpoint("a").answers(Reply(status=500, after=3))
+        await gateway.create("x")
+        await asyncio.sleep(1)
+        await gateway.retry("a", 1)
+        await asyncio.sleep(1.99)
+        gateway.turns_left = turns
+        await asyncio.sleep(100)
+
+    async def second(_gateway: RunningGateway) -> None:
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(100)
+
+    world.crash(first)
+    world.run(second)
+    attempt, *_, by_hand = world.endpoint("a").calls
+    assert len(world.endpoint("a").calls) <= 3
+    assert by_hand.at > attempt.at + 2.9
+    assert by_hand.is_delivered or (by_hand.process == 1 and by_hand.ended_at is not None)
+    assert (world.deliveries("a") == {}) == by_hand.is_delivered
+    assert world.query("SELECT * FROM retry") == []
+
+
+def test_a_retry_by_hand_during_an_attempt_that_a_stop_cuts_short_comes_after_the_restart_c16(
+    world: ScriptedWorld,
+) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(3_000,))
+        world.endpoint("a").answers(BROKEN)
+        await gateway.create("x")
+        await asyncio.sleep(1)
+        world.endpoint("a").answers(HANG)
+        await gateway.retry("a", 1)
+        await gateway.until(lambda: len(world.endpoint("a").calls) == 2)
+        await gateway.retry("a", 1)
+
+    async def second(_gateway: RunningGateway) -> None:
+        world.endpoint("a").answers(BROKEN)
+        await asyncio.sleep(10)
+
+    world.run(first, grace=0.5)
+    world.time.now += 1
+    world.run(second)
+    assert [call.process for call in world.endpoint("a").calls] == [1, 1, 2]
+    assert [attempt.counted for attempt in world.attempts("a", 1)] == [1, 0, 0]
+    assert world.query("SELECT * FROM retry") == []
+
+
 @pytest.mark.parametrize("turns", range(0, 60, 2))
 def test_a_retry_by_hand_survives_a_crash_before_its_attempt(world: ScriptedWorld, turns: int) -> None:
     async def first(gateway: RunningGateway) -> None:

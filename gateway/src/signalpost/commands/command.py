@@ -62,7 +62,6 @@ class Retry(Struct, frozen=True):
     subscription_number: int
     sequence: int
     document_id: str
-    max_attempts: int
 
 
 class Stamp(NamedTuple):

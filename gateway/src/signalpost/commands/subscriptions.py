@@ -180,7 +180,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
         asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
         if self.sequence <= found.starts_after or not asked_for:
             raise NotFound("delivery_not_found", "This subscription did not ask for that event.")
-        retry = Retry(view.numbers.retry, found.number, self.sequence, self.event_document_id, max_attempts=1)
+        retry = Retry(view.numbers.retry, found.number, self.sequence, self.event_document_id)
         return Decision(result=RetryQueued(retry), retry=retry)
 
 

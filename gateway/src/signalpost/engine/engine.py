@@ -145,7 +145,8 @@ class Engine:
         self._committer.check(tenant_id, queue, most)
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
-        """Send a sample event to an endpoint now, beside everything else. Raises TooMany."""
+        """Send a sample event to an endpoint now, beside everything else. One that is delivered is a success of the
+        endpoint: it closes its breaker (C16). Raises TooMany."""
         if self._tests >= MAX_TESTS:
             raise TooMany("too_many_tests", f"{MAX_TESTS} tests are under way: repeat it in a moment.", retry_after=5)
         request = Webhook(subscription).prepare(event, 1, Kind.TEST, self._clock.wall())
@@ -153,12 +154,25 @@ class Engine:
 
         def done(ended: Outcome) -> None:
             self._tests -= 1
+            if ended.failure is None:
+                self._note_delivered_test(subscription)
             if not outcome.done():  # the client may be gone
                 outcome.set_result(ended)
 
         self._tests += 1
         self._transport.send(request, done)
         return await outcome
+
+    def _note_delivered_test(self, tested: Subscription) -> None:
+        worker = self._workers.get(tested.number)
+        if worker is None or worker.subscription.url != tested.url or not worker.health.breaker.failures:
+            return
+        was_open = worker.health.breaker.is_open
+        worker.note_success(self._clock.steady())
+        self._recorder.changed(worker)
+        self._dispatcher.give_turn(worker)
+        if was_open:
+            log.warning("breaker closed", subscription=tested.id)
 
     def tenant_id(self, name: str) -> int | None:
         tenant = self._tenants.get(name)
@@ -289,7 +303,7 @@ class Engine:
         worker.skip_unwanted(self._log.last[subscription.tenant_id])
         worker.wake()
         reordered = subscription.ordering != worker.subscription.ordering
-        self._workers.update(worker, subscription)
+        self._workers.update(worker, subscription, self._clock.steady())
         if reordered:
             self._reload(worker)
         self._recorder.changed(worker)

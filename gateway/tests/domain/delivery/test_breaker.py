@@ -54,7 +54,7 @@ def test_probes_wait_10_seconds_first_and_twice_as_long_each_time_up_to_5_minute
     for _ in range(8):
         assert state.probe_at is not None
         waits.append(state.wait // SECOND)
-        state = breaker.after_failure(state, state.probe_at, 0.0)
+        state = breaker.after_failed_probe(state, state.probe_at, 0.0)
     assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
 
 
@@ -64,7 +64,7 @@ def test_a_probe_is_never_early_and_at_most_a_fifth_late(failed: int, jitter: fl
     for _ in range(failed + 1):
         assert state.probe_at is not None
         now = state.probe_at + late
-        state = breaker.after_failure(state, now, jitter)
+        state = breaker.after_failed_probe(state, now, jitter)
     assert state.probe_at is not None
     assert PROBE_FIRST <= state.wait <= PROBE_LAST
     assert now + state.wait <= state.probe_at <= now + state.wait * 12 // 10
@@ -84,10 +84,23 @@ def test_attempts_under_way_when_it_opened_do_not_postpone_the_probe(ends: list[
 @given(st.lists(st.integers(0, 400 * SECOND), max_size=60), JITTERS)
 def test_only_a_success_closes_it(gaps: list[int], jitter: float) -> None:
     state, now = opened(), NOW + FAILING_FOR
-    for gap in gaps:
+    for number, gap in enumerate(gaps):
         now += gap
-        state = breaker.after_failure(state, now, jitter)
+        follow = breaker.after_failed_probe if number % 2 else breaker.after_failure
+        state = follow(state, now, jitter)
         assert state.is_open
+
+
+@given(st.integers(-400 * SECOND, 400 * SECOND))
+def test_a_probe_that_a_person_asks_for_takes_the_place_of_the_next_c16(later: int) -> None:
+    state = opened()
+    assert state.probe_at is not None
+    now = state.probe_at + later
+    asked = breaker.probing_now(state, now)
+    assert (asked.probe_at, asked.wait, asked.failures) == (now, state.wait, state.failures)
+    failed = breaker.after_failed_probe(asked, now + SECOND, 0.0)
+    assert failed.probe_at == now + SECOND + 2 * state.wait
+    assert breaker.probing_now(CLOSED, now) == CLOSED
 
 
 # --- Given up ---------------------------------------------------------------------------------------------------------

@@ -30,11 +30,13 @@ def fresh() -> Delivery:
     return Delivery(1, "d", State.IN_FLIGHT)
 
 
-def parked(failed_attempts: int, max_attempts: int = 4, *, run: int = 0, resume_at: int | None = None) -> Delivery:
+def awaiting(failed_attempts: int, max_attempts: int = 4, *, run: int = 0, resume_at: int | None = None) -> Delivery:
     return Delivery(1, "d", State.IN_FLIGHT, failed_attempts, max_attempts, run, resume_at=resume_at)
 
 
-@pytest.mark.parametrize("delivery", [fresh(), parked(1), parked(3), parked(0, 1, run=2), parked(1, resume_at=NOW)])
+@pytest.mark.parametrize(
+    "delivery", [fresh(), awaiting(1), awaiting(3), awaiting(0, 1, run=2), awaiting(1, resume_at=NOW)]
+)
 def test_a_success_settles(delivery: Delivery) -> None:
     assert after(delivery, None) == Verdict(Input.DELIVERED, counted=True)
 
@@ -42,7 +44,7 @@ def test_a_success_settles(delivery: Delivery) -> None:
 @pytest.mark.parametrize("failure", FAILURES)
 def test_an_event_that_cannot_be_sent_has_four_attempts_with_10_60_and_300_seconds_between(failure: Failure) -> None:
     """C16"""
-    verdicts = [after(fresh(), failure), *(after(parked(failed_attempts), failure) for failed_attempts in (1, 2, 3))]
+    verdicts = [after(fresh(), failure), *(after(awaiting(failed_attempts), failure) for failed_attempts in (1, 2, 3))]
     assert verdicts == [
         Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND),
         Verdict(Input.FAIL, counted=True, due=NOW + 60 * SECOND),
@@ -85,7 +87,7 @@ def test_retry_after_lengthens_the_next_delay_and_the_attempt_counts(
     failed_attempts: int, jitter: float, asked: int
 ) -> None:
     """C16"""
-    delivery = parked(failed_attempts) if failed_attempts else fresh()
+    delivery = awaiting(failed_attempts) if failed_attempts else fresh()
     verdict = after(delivery, Failure.STATUS, jitter=jitter, retry_after=asked)
     assert verdict.input is Input.FAIL
     assert verdict.counted
@@ -94,16 +96,16 @@ def test_retry_after_lengthens_the_next_delay_and_the_attempt_counts(
 
 def test_retry_after_does_not_make_an_event_live_longer() -> None:
     """C16"""
-    assert after(parked(3), Failure.STATUS, retry_after=3600).input is Input.GIVE_UP
+    assert after(awaiting(3), Failure.STATUS, retry_after=3600).input is Input.GIVE_UP
 
 
 @pytest.mark.parametrize(
     ("delivery", "expected"),
     [
         (fresh(), Input.INTERRUPTED),
-        (parked(1), Input.RETRY_INTERRUPTED),
-        (parked(3), Input.RETRY_INTERRUPTED),
-        (parked(0, 1, run=1), Input.RETRY_INTERRUPTED),
+        (awaiting(1), Input.RETRY_INTERRUPTED),
+        (awaiting(3), Input.RETRY_INTERRUPTED),
+        (awaiting(0, 1, run=1), Input.RETRY_INTERRUPTED),
     ],
 )
 def test_an_attempt_cut_short_does_not_count(delivery: Delivery, expected: Input) -> None:
@@ -112,24 +114,24 @@ def test_an_attempt_cut_short_does_not_count(delivery: Delivery, expected: Input
 
 
 def test_an_extra_attempt_by_hand_that_fails_leaves_the_schedule_as_it_was() -> None:
-    verdict = after(parked(2, resume_at=NOW + 7), Failure.TIMEOUT)
+    verdict = after(awaiting(2, resume_at=NOW + 7), Failure.TIMEOUT)
     assert verdict == Verdict(Input.FAIL, counted=False, due=NOW + 7)
 
 
 def test_an_extra_attempt_that_outlasts_the_schedule_is_followed_at_once() -> None:
-    assert after(parked(2, resume_at=NOW - 7), Failure.TIMEOUT) == Verdict(Input.FAIL, counted=False, due=NOW)
+    assert after(awaiting(2, resume_at=NOW - 7), Failure.TIMEOUT) == Verdict(Input.FAIL, counted=False, due=NOW)
 
 
 def test_a_new_run_has_its_own_budget() -> None:
-    assert after(parked(0, 1, run=1), Failure.STATUS).input is Input.GIVE_UP
-    assert after(parked(0, 4, run=1), Failure.STATUS) == Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND)
+    assert after(awaiting(0, 1, run=1), Failure.STATUS).input is Input.GIVE_UP
+    assert after(awaiting(0, 4, run=1), Failure.STATUS) == Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND)
 
 
 @pytest.mark.parametrize(("delays", "seconds"), [((), 300), ((7,), 7), ((5, 6), 6)])
 def test_a_run_that_outlasts_a_schedule_that_was_shortened_repeats_its_last_delay(
     delays: tuple[int, ...], seconds: int
 ) -> None:
-    assert after(parked(2), Failure.STATUS, delays).due == NOW + seconds * SECOND
+    assert after(awaiting(2), Failure.STATUS, delays).due == NOW + seconds * SECOND
 
 
 def test_without_delays_there_is_one_attempt() -> None:
@@ -142,7 +144,7 @@ def test_without_delays_there_is_one_attempt() -> None:
 def test_every_verdict_may_follow_a_flight(
     failed_attempts: int, max_attempts: int, delays: tuple[int, ...], failure: Failure, jitter: float, asked: int | None
 ) -> None:
-    verdict = after(parked(failed_attempts, max_attempts), failure, delays, jitter, asked)
+    verdict = after(awaiting(failed_attempts, max_attempts), failure, delays, jitter, asked)
     assert verdict.input in TRANSITIONS[State.IN_FLIGHT]
     assert (verdict.due >= NOW) == (verdict.input is Input.FAIL)
 
@@ -156,11 +158,13 @@ EXPECTED = {
     (State.BLOCKED, Input.PROMOTE): State.OPEN,
     (State.BLOCKED, Input.GIVE_UP): State.FAILED,
     (State.OPEN, Input.SEND): State.IN_FLIGHT,
+    (State.OPEN, Input.RETRY_NOW): State.RETRY_READY,
     (State.OPEN, Input.GIVE_UP): State.FAILED,
     (State.AWAITING_RETRY, Input.COME_DUE): State.RETRY_READY,
     (State.AWAITING_RETRY, Input.RETRY_NOW): State.AWAITING_RETRY,
     (State.AWAITING_RETRY, Input.GIVE_UP): State.FAILED,
     (State.RETRY_READY, Input.SEND): State.IN_FLIGHT,
+    (State.RETRY_READY, Input.RETRY_NOW): State.RETRY_READY,
     (State.RETRY_READY, Input.GIVE_UP): State.FAILED,
     (State.IN_FLIGHT, Input.DELIVERED): State.SETTLED,
     (State.IN_FLIGHT, Input.FAIL): State.AWAITING_RETRY,
@@ -250,7 +254,7 @@ class Walk:
             case Input.COME_DUE:
                 lane.make_due_ready(1000)
             case Input.RETRY_NOW | Input.NEW_RUN:
-                lane.send_again(self.sequence, "d", self.rows.get(self.sequence), 1, 500)
+                lane.retry_by_hand(self.sequence, "d", self.rows.get(self.sequence), 4, 500)
             case Input.GIVE_UP if self.flying is None:
                 lane.abandon(self.sequence)
             case _:
@@ -293,12 +297,13 @@ def test_a_state_is_set_in_one_place_in_memory_and_in_one_for_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [State.UNREAD, State.BLOCKED, State.OPEN, State.RETRY_READY, State.IN_FLIGHT], ids=lambda s: s.name
+    ("state", "taken_care_of"), [(State.UNREAD, True), (State.BLOCKED, True), (State.IN_FLIGHT, False)]
 )
-def test_a_retry_of_what_is_on_its_way_changes_nothing(state: State) -> None:
+def test_a_retry_of_what_cannot_be_sent_now_changes_nothing(state: State, taken_care_of: bool) -> None:
+    """What is in flight is to be asked again once that ended; the others are sent in their turn."""
     walk = Walk()
     walk.reach(state)
     walk.state()
-    walk.lane.send_again(walk.sequence, "d", walk.rows.get(walk.sequence), 1, 500)
+    assert walk.lane.retry_by_hand(walk.sequence, "d", walk.rows.get(walk.sequence), 4, 500) == taken_care_of
     assert walk.state() is state
     assert walk.lane.changes().rows == {}

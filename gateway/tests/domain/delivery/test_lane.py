@@ -38,7 +38,7 @@ def sent(given: Lane) -> list[int]:
     return numbers
 
 
-def parked(
+def awaiting(
     sequence: int, document: str, due: int, *, failed_attempts: int = 1, run: int = 0, resume_at: int | None = None
 ) -> Row:
     return Row(sequence, document, State.AWAITING_RETRY, due, failed_attempts, 4, run, resume_at)
@@ -47,7 +47,7 @@ def parked(
 def test_the_oldest_that_is_due_is_one_that_waits_for_its_turn_as_well() -> None:
     assert lane("a").retry_queue.oldest_due is None
     given = Lane(3, strict=False)
-    given.restore([], [parked(1, "a", due=10), parked(2, "a", due=20), parked(3, "b", due=5)], 90)
+    given.restore([], [awaiting(1, "a", due=10), awaiting(2, "a", due=20), awaiting(3, "b", due=5)], 90)
     given.make_due_ready(30)
     assert (given.retry_queue.next_due, given.retry_queue.oldest_due) == (90, 5)
     for flying in [send(given), send(given)]:
@@ -111,7 +111,7 @@ def test_of_two_that_are_ready_the_earlier_goes_first_also_if_it_is_a_retry() ->
 def test_a_lane_that_becomes_strict_lets_no_retry_overtake_an_earlier_one() -> None:
     """C17: in loose order several of a document may have come to wait."""
     given = Lane(3, strict=True)
-    given.restore([(3, "a")], [parked(1, "a", due=300), parked(2, "a", due=60)], None)
+    given.restore([(3, "a")], [awaiting(1, "a", due=300), awaiting(2, "a", due=60)], None)
     given.make_due_ready(60)
     assert sent(given) == []
     given.make_due_ready(300)
@@ -126,7 +126,7 @@ def test_replays_are_outside_strict_order() -> None:
     """C17: one that failed again holds nothing back."""
     given = lane("a", strict=True)
     given.settle(send(given), GIVEN_UP, 4)
-    given.send_again(1, "a", None, 4, 10)
+    given.replay(1, "a", None, 4, 10)
     given.make_due_ready(10)
     given.settle(send(given), failed(1000), 4)
     given.take(2, "a")
@@ -136,8 +136,8 @@ def test_replays_are_outside_strict_order() -> None:
 def test_a_replay_that_is_ready_lets_no_later_event_overtake_in_strict_order() -> None:
     """C17: the document may send, for its replay; what waits for an earlier one's retry may not, and the replay may."""
     given = Lane(4, strict=True)
-    replayed = parked(3, "a", due=10, failed_attempts=0, run=1)
-    given.restore([], [parked(1, "a", due=300), parked(2, "a", due=60), replayed], None)
+    replayed = awaiting(3, "a", due=10, failed_attempts=0, run=1)
+    given.restore([], [awaiting(1, "a", due=300), awaiting(2, "a", due=60), replayed], None)
     given.make_due_ready(60)
     replay = send(given)
     assert replay.sequence == 3
@@ -228,8 +228,8 @@ def test_the_budget_is_the_one_of_the_first_failure() -> None:
 def test_a_retry_by_hand_goes_at_once_and_the_schedule_goes_on() -> None:
     given = lane("a")
     given.settle(send(given), failed(1000), 4)
-    given.send_again(1, "a", None, 1, 50)
-    given.send_again(1, "a", None, 1, 60)
+    given.retry_by_hand(1, "a", None, 4, 50)
+    given.retry_by_hand(1, "a", None, 4, 60)
     given.make_due_ready(60)
     extra = send(given)
     assert (extra.failed_attempts, extra.run, extra.resume_at) == (1, 0, 1000)
@@ -239,37 +239,107 @@ def test_a_retry_by_hand_goes_at_once_and_the_schedule_goes_on() -> None:
     assert send(given).failed_attempts == 1
 
 
+def test_a_retry_by_hand_of_one_that_is_due_is_an_extra_attempt() -> None:
+    given = lane("a")
+    given.settle(send(given), failed(100), 4)
+    given.make_due_ready(100)
+    assert given.retry_by_hand(1, "a", None, 4, 150)
+    assert given.changes().rows[1] == awaiting(1, "a", 100, resume_at=100)
+    extra = send(given)
+    assert extra.is_by_hand
+    given.settle(extra, Verdict(Input.FAIL, due=200), 4)
+    assert given.changes().rows[1] == awaiting(1, "a", 200)
+
+
+def test_a_retry_by_hand_of_one_that_was_never_sent_is_an_extra_attempt() -> None:
+    given = lane("a")
+    assert given.retry_by_hand(1, "a", None, 4, 150)
+    changes = given.changes()
+    assert (changes.open, changes.rows) == ((), {1: awaiting(1, "a", 150, failed_attempts=0, resume_at=150)})
+    extra = send(given)
+    assert (extra.failed_attempts, extra.run) == (0, 0)
+    given.settle(extra, DELIVERED, 4)
+    assert given.changes().rows == {1: None}
+
+
+def test_a_retry_by_hand_goes_before_everything_else_that_is_ready() -> None:
+    given = lane(*"abcdef")
+    given.settle(send(given), failed(1), 4)
+    given.make_due_ready(1)
+    given.retry_by_hand(5, "e", None, 4, 2)
+    given.retry_by_hand(1, "a", None, 4, 2)
+    assert sent(given)[:2] == [5, 1]
+    assert not given.sends_by_hand
+
+
+def test_an_earlier_event_of_its_document_goes_before_it_and_it_right_after() -> None:
+    """C17"""
+    given = lane(*"abab")
+    given.retry_by_hand(3, "a", None, 4, 2)
+    first = send(given)
+    assert (first.sequence, given.sends_by_hand) == (1, False)
+    given.settle(first, DELIVERED, 4)
+    assert given.sends_by_hand
+    assert sent(given) == [3, 2]
+
+
+def test_a_retry_by_hand_that_was_cut_short_still_goes_first() -> None:
+    given = lane(*"abc")
+    given.retry_by_hand(2, "b", None, 4, 2)
+    given.settle(send(given), Verdict(Input.RETRY_INTERRUPTED), 4)
+    assert given.sends_by_hand
+    assert sent(given) == [2, 1, 3]
+
+
+def test_a_retry_by_hand_goes_first_also_once_its_row_was_loaded() -> None:
+    given = Lane(3, strict=False)
+    by_hand = awaiting(2, "b", due=20, failed_attempts=2, resume_at=500)
+    new_run = Row(3, "c", State.AWAITING_RETRY, 20, 0, 1, 1, None)
+    given.restore([], [awaiting(1, "a", due=10), by_hand, new_run], None)
+    given.make_due_ready(20)
+    assert given.sends_by_hand
+    assert sent(given) == [2, 3, 1]
+
+
+def test_one_that_is_given_up_is_not_asked_for_any_more() -> None:
+    given = lane(*"ab")
+    given.retry_by_hand(1, "a", None, 4, 2)
+    given.abandon(1)
+    assert not given.sends_by_hand
+    assert sent(given) == [2]
+
+
 def test_a_settled_or_failed_one_starts_a_new_run() -> None:
     given = lane("a", "b")
     given.settle(send(given), DELIVERED, 4)
     given.settle(send(given), GIVEN_UP, 4)
     row = given.changes().rows[2]
-    given.send_again(1, "a", None, 1, 5)
-    given.send_again(2, "b", row, 4, 5)
+    given.retry_by_hand(1, "a", None, 4, 5)
+    given.retry_by_hand(2, "b", row, 4, 5)
     given.make_due_ready(5)
     found = {d.sequence: (d.run, d.failed_attempts, d.max_attempts) for d in (send(given), send(given))}
-    assert found == {1: (1, 0, 1), 2: (1, 0, 4)}
+    assert found == {1: (1, 0, 1), 2: (1, 0, 1)}
 
 
 def test_a_retry_by_hand_of_one_that_was_delivered_while_its_row_was_read() -> None:
-    """The row still says parked; the lane knows better."""
+    """The row still says that it awaits a retry; the lane knows better."""
     given = lane("a")
     given.settle(send(given), failed(10), 4)
     row = given.changes().rows[1]
     given.make_due_ready(10)
     flying = send(given)
     given.settle(flying, DELIVERED, 4)
-    given.send_again(1, "a", row, 1, 20)
+    given.retry_by_hand(1, "a", row, 4, 20)
     given.make_due_ready(20)
     again = send(given)
     assert (again.sequence, again.run, again.failed_attempts) == (1, 1, 0)
 
 
-def test_a_retry_by_hand_of_one_that_was_parked_beyond_the_horizon_while_its_row_was_read() -> None:
+def test_a_retry_by_hand_of_one_that_came_to_wait_beyond_the_horizon_while_its_row_was_read() -> None:
     given = Lane(1, strict=False)
     given.restore([(1, "a")], [], horizon=100)
     given.settle(send(given), failed(500), 4)
-    given.send_again(1, "a", None, 1, 20)
+    given.retry_by_hand(1, "a", None, 4, 20)
     given.make_due_ready(20)
     extra = send(given)
     assert (extra.sequence, extra.failed_attempts, extra.resume_at) == (1, 1, 500)
@@ -277,8 +347,8 @@ def test_a_retry_by_hand_of_one_that_was_parked_beyond_the_horizon_while_its_row
 
 def test_a_retry_by_hand_of_one_that_is_in_the_store_alone() -> None:
     given = Lane(5, strict=False)
-    given.restore([], [parked(1, "a", due=10)], horizon=11)
-    given.send_again(3, "c", parked(3, "c", due=500, failed_attempts=2), 1, 20)
+    given.restore([], [awaiting(1, "a", due=10)], horizon=11)
+    given.retry_by_hand(3, "c", awaiting(3, "c", due=500, failed_attempts=2), 4, 20)
     given.make_due_ready(20)
     assert sorted(sent(given)) == [1, 3]
 
@@ -311,9 +381,9 @@ def test_those_due_last_are_left_to_the_store_and_come_back_with_a_refill() -> N
 
 
 def test_one_that_fails_while_a_refill_is_read_is_not_forgotten() -> None:
-    """It is parked beyond the old horizon, so in its row alone, and that is not recorded when the refill is read."""
+    """It waits beyond the old horizon, so it is in its row alone, and that is not recorded when the refill is read."""
     given = Lane(2, strict=False)
-    given.restore([(2, "b")], [parked(1, "a", due=10)], horizon=11)
+    given.restore([(2, "b")], [awaiting(1, "a", due=10)], horizon=11)
     given.make_due_ready(10)
     flying = {d.sequence: d for d in (send(given), send(given))}
     given.settle(flying[1], DELIVERED, 4)
@@ -328,7 +398,7 @@ def test_one_that_fails_while_a_refill_is_read_is_not_forgotten() -> None:
 
 def test_a_refill_brings_nothing_twice() -> None:
     given = Lane(2, strict=False)
-    row = parked(1, "a", due=10)
+    row = awaiting(1, "a", due=10)
     given.restore([], [row], horizon=11)
     given.make_due_ready(10)
     flying = send(given)
@@ -344,8 +414,8 @@ def test_a_refill_brings_nothing_twice() -> None:
 
 def test_a_retry_by_hand_that_was_made_since_does_not_keep_the_next_from_being_asked_for() -> None:
     given = Lane(9, strict=False)
-    given.restore([], [parked(1, "a", due=50)], 40)
-    given.send_again(1, "a", None, 1, 10)
+    given.restore([], [awaiting(1, "a", due=50)], 40)
+    given.retry_by_hand(1, "a", None, 4, 10)
     given.make_due_ready(10)
     given.settle(send(given), DELIVERED, 4)
     assert given.retry_queue.wants_refill
@@ -425,7 +495,7 @@ def test_what_is_open_survives_as_a_number_and_what_waits_as_a_row() -> None:
     given.settle(send(given), DELIVERED, 4)
     changes = given.changes()
     assert (changes.head, changes.open) == (3, (3,))
-    assert changes.rows == {1: parked(1, "a", 10)}
+    assert changes.rows == {1: awaiting(1, "a", 10)}
     restored = Lane(changes.head, strict=False)
     restored.restore([(3, "c")], [row for row in changes.rows.values() if row], None)
     assert sent(restored) == [3]
@@ -474,24 +544,24 @@ def test_a_replay_begins_a_new_run_of_what_is_failed_or_settled() -> None:
 
 def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
     given = lane("a", "a", "b", "b", bounds=Bounds(max_open_per_document=1))  # 2 and 4 are blocked
-    given.settle(send(given), failed(1000), 4)  # 1 is parked, 2 open
+    given.settle(send(given), failed(1000), 4)  # 1 awaits its retry, 2 is open
     flying = send(given)
     before = given.changes()
     blocked = Row(4, "b", State.BLOCKED, 0, 0, 0, 0, None)
     for sequence, document, row in ((1, "a", before.rows[1]), (2, "a", None), (3, "b", None), (4, "b", blocked)):
         assert not given.replay(sequence, document, row, 4, 50)
     assert not given.replay(5, "c", None, 4, 50)
-    assert not given.replay(9, "c", parked(9, "c", 5000), 4, 50)
+    assert not given.replay(9, "c", awaiting(9, "c", 5000), 4, 50)
     assert (given.changed, flying.state, given.retry_queue.next_due) == (False, State.IN_FLIGHT, 1000)
 
 
 def test_what_changed_since_the_record_is_what_counts_for_a_replay() -> None:
-    """It was parked in the store, and given up before the answer came."""
+    """It awaited its retry in the store, and given up before the answer came."""
     given = Lane(1, strict=False)
-    given.restore([], [parked(1, "a", due=10)], None)
+    given.restore([], [awaiting(1, "a", due=10)], None)
     given.make_due_ready(10)
     given.settle(send(given), GIVEN_UP, 4)
-    assert given.replay(1, "a", parked(1, "a", due=10), 4, 50)
+    assert given.replay(1, "a", awaiting(1, "a", due=10), 4, 50)
 
 
 def has_room(given: Lane) -> bool:
@@ -511,7 +581,7 @@ def test_a_replay_brings_no_more_while_enough_wait() -> None:
 
 def test_a_replay_brings_no_more_while_retries_wait_in_the_store_alone() -> None:
     given = Lane(10, strict=False)
-    given.restore([], [parked(1, "a", due=10)], 1000)
+    given.restore([], [awaiting(1, "a", due=10)], 1000)
     assert not has_room(given)
     given.refill([], None)
     assert has_room(given)

@@ -49,6 +49,10 @@ class Known:
     def is_retry(self) -> bool:
         return self.max_attempts > 0
 
+    @property
+    def is_by_hand(self) -> bool:
+        return self.resume_at is not None or (self.run > 0 and self.max_attempts == 1)
+
 
 class Store:
     """What is recorded: a lane row and its exception rows."""
@@ -92,10 +96,13 @@ class World:
         self.flying: dict[int, Delivery] = {}
         self.delivered: set[int] = set()
         """At least once, ever."""
-        self.asked: list[tuple[int, int]] = []
+        self.asked: list[int] = []
+        """Retries by hand that are to be looked up."""
+        self.held: list[int] = []
+        """Those that wait for the end of an attempt."""
         self.replay_from = 0
         """The next sequence of a replay of all; 0 if none runs."""
-        self.write: tuple[Changes, bool, list[tuple[int, int]], range, dict[int, Known], int] | None = None
+        self.write: tuple[Changes, bool, list[int], range, dict[int, Known], int] | None = None
 
     # --- What may happen ----------------------------------------------------------------------------------------------
 
@@ -123,12 +130,13 @@ class World:
         lane = self.lane
         sendable = self.sendable()
         assert lane.sendable == bool(sendable)
+        by_hand = self.next_by_hand()
         delivery = lane.next_delivery()
         if delivery is None:
             assert not sendable
             return
         sequence = delivery.sequence
-        assert sequence in sendable
+        assert sequence in (by_hand or sendable)
         known = self.known[sequence]
         assert (delivery.document_id, delivery.failed_attempts, delivery.run) == (
             known.document,
@@ -158,6 +166,9 @@ class World:
                 due=verdict.due,
                 resume_at=None,
             )
+        if verdict.input is not Input.DELIVERED:
+            self.asked += [held for held in self.held if held == sequence]
+        self.held = [held for held in self.held if held != sequence]
         self.note_promotions()
 
     def pass_time(self, microseconds: int) -> None:
@@ -192,9 +203,10 @@ class World:
         assert self.lane.abandon(up_to) == lost + in_memory
         self.note_promotions()
 
-    def ask_again(self, sequence: int, max_attempts: int) -> None:
+    def retry(self, sequence: int) -> None:
+        """A person asks for one attempt more."""
         if self.log.get(sequence) is not None:
-            self.asked.append((sequence, max_attempts))
+            self.asked.append(sequence)
 
     def begin_write(self) -> None:
         if self.write is None:
@@ -211,12 +223,17 @@ class World:
         self.write = None
         self.store.record(changes)
         self.check_store(snapshot, head)
-        rows = {sequence: self.store.rows.get(sequence) for sequence, _ in asked}
+        rows = {sequence: self.store.rows.get(sequence) for sequence in asked}
         if wants_refill:
             self.lane.refill(*self.store.parked(LOADED))
-        for sequence, max_attempts in asked:
-            self.lane.send_again(sequence, self.log[sequence] or "", rows[sequence], max_attempts, self.now)
-            self.note_again(sequence, max_attempts)
+        for sequence in asked:
+            document, attempts = self.log[sequence] or "", len(DELAYS) + 1
+            taken_care_of = self.lane.retry_by_hand(sequence, document, rows[sequence], attempts, self.now)
+            assert taken_care_of == (sequence not in self.flying)
+            if taken_care_of:
+                self.note_retry(sequence)
+            else:
+                self.held.append(sequence)
         for sequence in feed:
             self.feed(sequence)
         if feed:
@@ -254,6 +271,7 @@ class World:
             self.store.record(self.write[0])
         self.write = None
         self.asked = []
+        self.held = []
         self.replay_from = 0
         self.flying = {}
         store = self.store
@@ -304,21 +322,30 @@ class World:
                 assert sequence == min(self.of(document, State.BLOCKED)), "promoted before an earlier one"
                 self.known[sequence] = Known(State.OPEN, document)
 
-    def note_again(self, sequence: int, max_attempts: int) -> None:
+    def note_retry(self, sequence: int) -> None:
         known = self.known.get(sequence)
         document = self.log[sequence]
         assert document is not None
         if sequence > self.lane.head:
             return
-        if known is None:
-            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=max_attempts, run=1, due=self.now)
-        elif known.state is State.FAILED:
-            self.known[sequence] = Known(
-                State.AWAITING_RETRY, document, max_attempts=max_attempts, run=known.run + 1, due=self.now
+        if known is None or known.state is State.FAILED:
+            run = 1 if known is None else known.run + 1
+            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=1, run=run, due=self.now)
+        elif known.state is not State.BLOCKED and not known.is_by_hand:
+            due = known.due or self.now
+            self.known[sequence] = replace(
+                known,
+                state=TRANSITIONS[known.state][Input.RETRY_NOW],
+                due=min(due, self.now),
+                resume_at=due,
+                max_attempts=known.max_attempts or len(DELAYS) + 1,
             )
-        elif known.state is State.AWAITING_RETRY:
-            resume_at = known.due if known.due > self.now and known.resume_at is None else known.resume_at
-            self.known[sequence] = replace(known, due=min(known.due, self.now), resume_at=resume_at)
+
+    def next_by_hand(self) -> set[int]:
+        """What may be sent now of the documents of which someone asked for something that is ready."""
+        ready = (self.known[s] for s in self.with_state(State.OPEN, State.RETRY_READY))
+        documents = {known.document for known in ready if known.is_by_hand}
+        return {sequence for sequence in self.sendable() if self.known[sequence].document in documents}
 
     # --- What must hold -----------------------------------------------------------------------------------------------
 
@@ -345,6 +372,7 @@ class World:
                 others = self.of(known.document, State.OPEN, State.RETRY_READY, State.IN_FLIGHT, State.AWAITING_RETRY)
                 assert others, "blocked behind nothing"
         assert lane.sendable == bool(self.sendable())
+        assert lane.sends_by_hand == bool(self.next_by_hand())
         in_memory_due = [self.known[s].due for s in self.with_state(State.AWAITING_RETRY) if s in lane.retry_queue]
         assert lane.retry_queue.next_due == min(in_memory_due, default=lane.retry_queue.horizon)
 
@@ -380,7 +408,7 @@ class World:
             for sequence in list(self.flying):
                 self.settle(sequence, VERDICTS["delivered"])
             self.check()
-            waits = self.with_state(*WAITING) or self.asked or self.replay_from
+            waits = self.with_state(*WAITING) or self.asked or self.held or self.replay_from
             if not waits and self.lane.retry_queue.horizon is None:
                 break
         assert not self.with_state(*WAITING)
@@ -430,9 +458,9 @@ class LaneMachine(RuleBasedStateMachine):
         self.world.pass_time(int(seconds * SECOND))
 
     @precondition(lambda self: self.world.lane.head)
-    @rule(data=st.data(), max_attempts=st.sampled_from([1, 4]))
-    def ask_again(self, data: st.DataObject, max_attempts: int) -> None:
-        self.world.ask_again(data.draw(st.integers(1, self.world.lane.head)), max_attempts)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        self.world.retry(data.draw(st.integers(1, self.world.lane.head)))
 
     @precondition(lambda self: self.world.lane.head)
     @rule(data=st.data())
@@ -481,8 +509,8 @@ def walk(world: World, random: Random, steps: int) -> None:
         if world.flying:
             world.settle(random.choice(sorted(world.flying)), random.choice(outcomes), random.random())
 
-    def again() -> None:
-        world.ask_again(random.randint(1, world.lane.head + 1), random.choice([1, 4]))
+    def retry() -> None:
+        world.retry(random.randint(1, world.lane.head + 1))
 
     def replay() -> None:
         world.replay_from = random.randint(0, world.lane.head)
@@ -501,7 +529,7 @@ def walk(world: World, random: Random, steps: int) -> None:
         (world.send, 8),
         (settle, 8),
         (lambda: world.pass_time(random.randint(0, 3 * SECOND)), 2),
-        (again, 1),
+        (retry, random.choice([1, 3])),
         (replay, random.choice([0, 0, 1])),
         (world.begin_write, 2),
         (world.end_write, 2),

@@ -4,9 +4,10 @@
                                                           │  ▲
                                                           └──┘ a failed probe doubles the wait, 10 s → 5 min
 
-While it is open everything else waits unsent. A probe is an ordinary, counted attempt of one due event. An endpoint
-whose breaker is open and that had no success for days is given up: its subscription is disabled, which loses nothing.
-Times are µs of the wall clock, since the breaker outlives a restart.
+While it is open everything waits unsent but for one probe at a time, which is an ordinary attempt of one event that is
+ready. A probe goes out when the wait is over, or when a person asks for an attempt: by a retry by hand or a resume. A
+delivered test is a success. An endpoint whose breaker is open and that had no success for days is given up: its
+subscription is disabled, which loses nothing. Times are µs of the wall clock, since the breaker outlives a restart.
 """
 
 from msgspec import Struct
@@ -45,16 +46,30 @@ def after_success(breaker: Breaker) -> Breaker:
 
 
 def after_failure(breaker: Breaker, now: int, jitter: float) -> Breaker:
-    """The breaker after one more failure. `jitter` is a random number in [0, 1)."""
+    """The breaker after one more failure, which was no probe. `jitter` is a random number in [0, 1)."""
     failures = breaker.failures + 1
-    since = now if breaker.failing_since is None else breaker.failing_since
-    if breaker.probe_at is None and (failures < FAILURES or now - since < FAILING_FOR):
-        return Breaker(failures, since)
-    if breaker.probe_at is not None and now < breaker.probe_at:
-        # An attempt that was under way when the breaker opened tells nothing new.
+    if breaker.is_open:
+        # An attempt that was in flight when the breaker opened tells nothing new.
         return replace(breaker, failures=failures)
-    wait = min(breaker.wait * 2, PROBE_LAST) or PROBE_FIRST
+    since = now if breaker.failing_since is None else breaker.failing_since
+    if failures < FAILURES or now - since < FAILING_FOR:
+        return Breaker(failures, since)
+    return _waiting(failures, since, PROBE_FIRST, now, jitter)
+
+
+def after_failed_probe(breaker: Breaker, now: int, jitter: float) -> Breaker:
+    """The breaker, which is open, after the failure of its probe. `jitter` as for `after_failure`."""
+    since = now if breaker.failing_since is None else breaker.failing_since
+    return _waiting(breaker.failures + 1, since, min(breaker.wait * 2, PROBE_LAST), now, jitter)
+
+
+def _waiting(failures: int, since: int, wait: int, now: int, jitter: float) -> Breaker:
     return Breaker(failures, since, now + round(wait * (1 + MAX_JITTER * jitter)), wait)
+
+
+def probing_now(breaker: Breaker, now: int) -> Breaker:
+    """The breaker, if it is open, with its next probe at once."""
+    return replace(breaker, probe_at=now) if breaker.is_open else breaker
 
 
 def is_given_up(breaker: Breaker, revived_at: int, now: int, after: int) -> bool:

@@ -7,8 +7,9 @@
        ├─fail────▶ AWAITING_RETRY ─come_due─▶ RETRY_READY ─send─▶ IN_FLIGHT
        ├─give_up─▶ FAILED
        └─interrupted─▶ OPEN or RETRY_READY, as it was before it was sent
-    FAILED, SETTLED ─new_run─▶ AWAITING_RETRY     a retry by hand or a replay: a new run with its own attempts
-    AWAITING_RETRY ─retry_now─▶ AWAITING_RETRY    a retry by hand: due now; its schedule stays
+    FAILED, SETTLED ─new_run─▶ AWAITING_RETRY       a retry by hand or a replay: a new run with its own attempts
+    AWAITING_RETRY ─retry_now─▶ AWAITING_RETRY      a retry by hand: an extra attempt, due now
+    OPEN, RETRY_READY ─retry_now─▶ RETRY_READY      the same
 
 What is durable: OPEN and IN_FLIGHT deliveries are numbers in the lane's `open` list. AWAITING_RETRY, RETRY_READY,
 BLOCKED and FAILED ones are exception rows. A RETRY_READY one, and an IN_FLIGHT one that is a retry, is stored as
@@ -61,13 +62,21 @@ class Input(IntEnum):
 TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
     State.UNREAD: {Input.SKIP: State.SETTLED, Input.TAKE: State.OPEN, Input.BLOCK: State.BLOCKED},
     State.BLOCKED: {Input.PROMOTE: State.OPEN, Input.GIVE_UP: State.FAILED},
-    State.OPEN: {Input.SEND: State.IN_FLIGHT, Input.GIVE_UP: State.FAILED},
+    State.OPEN: {
+        Input.SEND: State.IN_FLIGHT,
+        Input.RETRY_NOW: State.RETRY_READY,
+        Input.GIVE_UP: State.FAILED,
+    },
     State.AWAITING_RETRY: {
         Input.COME_DUE: State.RETRY_READY,
         Input.RETRY_NOW: State.AWAITING_RETRY,
         Input.GIVE_UP: State.FAILED,
     },
-    State.RETRY_READY: {Input.SEND: State.IN_FLIGHT, Input.GIVE_UP: State.FAILED},
+    State.RETRY_READY: {
+        Input.SEND: State.IN_FLIGHT,
+        Input.RETRY_NOW: State.RETRY_READY,
+        Input.GIVE_UP: State.FAILED,
+    },
     State.IN_FLIGHT: {
         Input.DELIVERED: State.SETTLED,
         Input.FAIL: State.AWAITING_RETRY,
@@ -90,6 +99,10 @@ STORED_AS: Mapping[State, State] = {
 """The state that an exception row has. A first attempt has none, whether it is in flight or not."""
 
 
+BY_HAND_ATTEMPTS = 1
+"""How many attempts a run has that a retry by hand begins; a replay's runs have more."""
+
+
 class Delivery(Struct, eq=False, gc=False):
     """An unsettled delivery in memory."""
 
@@ -105,7 +118,7 @@ class Delivery(Struct, eq=False, gc=False):
     due: int = 0
     """When it may be sent again if it awaits a retry, µs."""
     resume_at: int | None = None
-    """Set while an extra attempt by hand is due or under way: where its own schedule goes on if that fails."""
+    """Set while an extra attempt by hand is due or in flight: when its own schedule goes on if that fails, µs."""
 
     def __lt__(self, other: "Delivery") -> bool:
         return self.sequence < other.sequence
@@ -117,6 +130,11 @@ class Delivery(Struct, eq=False, gc=False):
         """Follow an input to the next state, which is returned. Raises KeyError where the table has no entry."""
         self.state = state = TRANSITIONS[self.state][given]
         return state
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether its next attempt is one that a person asked for: an extra one, or the only one of a new run."""
+        return self.resume_at is not None or (self.run > 0 and self.max_attempts == BY_HAND_ATTEMPTS)
 
     @property
     def is_retry(self) -> bool:

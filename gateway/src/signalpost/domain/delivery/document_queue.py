@@ -5,6 +5,7 @@ sequence here.
 """
 
 from collections import deque
+from collections.abc import Set
 from heapq import heapify, heappop, heappush
 
 from msgspec import Struct
@@ -54,6 +55,9 @@ class DocumentQueue(Struct, eq=False, gc=False):
         if lowest is None or lowest.run > 0 or not self.holding_back or lowest.sequence < min(self.holding_back):
             return lowest
         return min((delivery for delivery in self.ready if delivery.run > 0), default=None)
+
+    def has_any_ready(self, sequences: Set[int]) -> bool:
+        return any(delivery.sequence in sequences for delivery in self.ready)
 
     def make_ready(self, delivery: Delivery) -> None:
         heappush(self.ready, delivery)

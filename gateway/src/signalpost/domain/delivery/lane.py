@@ -7,7 +7,8 @@ without a row is settled.
 
 Order (C17). At most one delivery of a document is in flight; the lowest ready sequence goes first. A document with
 `max_open_per_document` open, or in strict order with one awaiting its retry, has what follows as *blocked* rows, which
-are promoted as room comes. Between documents, first attempts and retries take turns (`SendOrder`).
+are promoted as room comes. Between documents, what a person asked for goes first, then first attempts and retries take
+turns (`SendOrder`).
 
 Bounds. With `max_open` open the lane takes nothing more in. Deliveries that await a retry are kept in memory up to a
 horizon of due times; later ones are rows alone until `refill` brings them (`RetryQueue`). Blocked ones (and in strict
@@ -18,7 +19,7 @@ which costs nothing but lag.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import Delivery, Input, State, Verdict
+from signalpost.domain.delivery.delivery import BY_HAND_ATTEMPTS, Delivery, Input, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.exception_row import Row, row_of
 from signalpost.domain.delivery.retry_queue import RetryQueue
@@ -124,6 +125,11 @@ class Lane:
         return self._send_order.has_next
 
     @property
+    def sends_by_hand(self) -> bool:
+        """Whether `next_delivery` would give one that a person asked to have sent now, or one that goes before it."""
+        return self._send_order.has_by_hand
+
+    @property
     def ready(self) -> int:
         """About how many could be sent now, one of each document."""
         return len(self._send_order)
@@ -136,6 +142,7 @@ class Lane:
         delivery = document.next
         assert delivery is not None
         document.take(delivery)
+        self._send_order.forget(delivery.sequence)
         delivery.advance(Input.SEND)
         self.in_flight += 1
         return delivery
@@ -148,7 +155,7 @@ class Lane:
         self._changed = True
         state = delivery.advance(verdict.input)
         if state is State.OPEN or state is State.RETRY_READY:
-            document.make_ready(delivery)
+            self._make_ready(document, delivery)
         elif state is State.SETTLED:
             if self.open.pop(delivery.sequence, None) is None:
                 self.retry_queue.pop(delivery.sequence, None)
@@ -200,8 +207,13 @@ class Lane:
         for delivery in self.retry_queue.take_due(now):
             document = self._document(delivery.document_id)
             document.release(delivery.sequence)
-            document.make_ready(delivery)
+            self._make_ready(document, delivery)
             self._send_order.add(document)
+
+    def _make_ready(self, document: DocumentQueue, delivery: Delivery) -> None:
+        document.make_ready(delivery)
+        if delivery.is_by_hand:
+            self._send_order.ask_for(document, delivery.sequence)
 
     def refill(self, rows: Iterable[Row], horizon: int | None) -> None:
         """Take rows that await a retry from the store, read after every earlier change of this lane was recorded.
@@ -223,32 +235,37 @@ class Lane:
         changed = (row for row in self._rows.values() if row is not None and row.state is State.AWAITING_RETRY)
         return [row for row in changed if row.sequence not in self.retry_queue]
 
-    def send_again(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> None:
-        """A person's retry (`max_attempts` 1). `row` is the delivery's row, if it has one, as of the last record.
+    def retry_by_hand(self, sequence: int, document_id: str, row: Row | None, attempts: int, now: int) -> bool:
+        """One attempt more, now, because a person asked for it. `row` is the delivery's row, if it has one, as of the
+        last record; `attempts` as for `settle`. Tells whether it is taken care of: not while an attempt is in flight,
+        after which it is to be asked again.
 
-        What is in flight or waits its turn is left as it is; one that awaits its retry has an extra attempt now and
-        keeps its schedule; a failed or settled one begins a new run.
+        A delivery that waits for an attempt has an extra one, and keeps its schedule; a failed or settled one begins a
+        new run. One that is not taken in yet, or is blocked, is sent in its turn.
         """
-        if sequence > self.head or sequence in self.open:
-            return
         row = self._row_now(sequence, row)
-        if sequence not in self.retry_queue and row is not None and row.state is State.AWAITING_RETRY:
-            self._restore_retry(row)
-        delivery = self.retry_queue.get(sequence)
+        delivery = self.open.get(sequence) or self.retry_queue.get(sequence)
         if delivery is not None:
-            if delivery.state is State.AWAITING_RETRY:
-                self._retry_now(delivery, now)
-            return
-        if row is not None and row.state is State.BLOCKED:
-            return
-        self._begin_run(sequence, document_id, row, max_attempts, now)
+            if delivery.state is State.IN_FLIGHT:
+                return False
+            self._retry_now(delivery, attempts, now)
+        elif row is not None and row.state is State.AWAITING_RETRY:
+            self._retry_now(self._restore_retry(row), attempts, now)
+        elif sequence <= self.head and (row is None or row.state is not State.BLOCKED):
+            self._begin_run(sequence, document_id, row, BY_HAND_ATTEMPTS, now)
+        return True
 
-    def _retry_now(self, delivery: Delivery, now: int) -> None:
+    def _retry_now(self, delivery: Delivery, attempts: int, now: int) -> None:
+        if delivery.is_by_hand:
+            return
+        self.open.pop(delivery.sequence, None)
         delivery.advance(Input.RETRY_NOW)
-        if delivery.due > now and delivery.resume_at is None:
-            delivery.resume_at = delivery.due
-        delivery.due = min(delivery.due, now)
+        delivery.resume_at = delivery.due or now
+        delivery.due = min(delivery.resume_at, now)
+        delivery.max_attempts = delivery.max_attempts or attempts
         self._schedule(delivery)
+        if delivery.state is State.RETRY_READY:
+            self._send_order.ask_for(self._documents[delivery.document_id], delivery.sequence)
 
     @property
     def has_room_for_replays(self) -> bool:
@@ -259,7 +276,7 @@ class Lane:
 
     def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> bool:
         """A replay: a failed or settled delivery begins a new run; one that is unread, in flight or waits is left as it
-        is. `row` as for `send_again`. Tells whether a run began."""
+        is. `row` as for `retry_by_hand`. Tells whether a run began."""
         row = self._row_now(sequence, row)
         waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
         if sequence > self.head or waits:
@@ -315,11 +332,12 @@ class Lane:
                 self._restore_retry(row)
         self._relist()
 
-    def _restore_retry(self, row: Row) -> None:
+    def _restore_retry(self, row: Row) -> Delivery:
         delivery = row.delivery()
         self.retry_queue.put(delivery)
         if self._holds_back(delivery):
             self._document(row.document_id).hold_back_behind(row.sequence)
+        return delivery
 
     def _document(self, document_id: str) -> DocumentQueue:
         document = self._documents.get(document_id)
@@ -379,6 +397,7 @@ class Lane:
 
     def _give_up(self, delivery: Delivery) -> int:
         delivery.advance(Input.GIVE_UP)
+        self._send_order.forget(delivery.sequence)
         self._keep_row_alone(delivery)
         return 1
 

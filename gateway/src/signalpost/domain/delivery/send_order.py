@@ -1,4 +1,5 @@
-"""Which of a lane's documents sends next: first attempts and retries take turns, so that neither can starve the other.
+"""Which of a lane's documents sends next: first those of which a person asked to have something sent now; after them
+first attempts and retries take turns, so that neither can starve the other.
 
 A document is listed while something of it is ready and nothing of it is in flight. Its lane adds it when that becomes
 so; one that turns out to be held back when its turn comes is dropped, and added again when that is over.
@@ -12,6 +13,11 @@ from signalpost.domain.delivery.document_queue import DocumentQueue
 
 class SendOrder:
     def __init__(self) -> None:
+        self._by_hand: deque[DocumentQueue] = deque()
+        """Documents with a ready delivery that a person asked to have sent now. Where an earlier one of the document is
+        ready too, that goes first (C17), and the document stays here."""
+        self._asked_for: set[int] = set()
+        """The sequences of those deliveries."""
         self._first_attempts: deque[DocumentQueue] = deque()
         """Documents whose lowest ready delivery was never sent."""
         self._retries: deque[DocumentQueue] = deque()
@@ -20,7 +26,7 @@ class SendOrder:
 
     def __len__(self) -> int:
         """About how many documents may send."""
-        return len(self._first_attempts) + len(self._retries)
+        return len(self._by_hand) + len(self._first_attempts) + len(self._retries)
 
     def add(self, document: DocumentQueue) -> None:
         """List a document, unless it is listed or has nothing that may be sent now."""
@@ -29,25 +35,48 @@ class SendOrder:
         following = document.next
         if following is not None:
             document.listed = True
-            (self._first_attempts if following.state is State.OPEN else self._retries).append(document)
+            if self._asked_for and document.has_any_ready(self._asked_for):
+                self._by_hand.append(document)
+            else:
+                (self._first_attempts if following.state is State.OPEN else self._retries).append(document)
+
+    def ask_for(self, document: DocumentQueue, sequence: int) -> None:
+        """Let a document, of which that delivery is ready, go before those that nobody asked for."""
+        self._asked_for.add(sequence)
+        if document.listed:
+            for listed in (self._by_hand, self._first_attempts, self._retries):
+                if document in listed:
+                    listed.remove(document)
+            document.listed = False
+        self.add(document)
+
+    def forget(self, sequence: int) -> None:
+        """A delivery that may have been asked for was sent, or given up."""
+        self._asked_for.discard(sequence)
 
     @property
     def has_next(self) -> bool:
-        return _drop_held_back(self._first_attempts) or _drop_held_back(self._retries)
+        return self.has_by_hand or _drop_held_back(self._first_attempts) or _drop_held_back(self._retries)
+
+    @property
+    def has_by_hand(self) -> bool:
+        """Whether the next document is one that a person asked for something of."""
+        return bool(self._by_hand) and _drop_held_back(self._by_hand)
 
     def take_next(self) -> DocumentQueue | None:
         """The document whose turn it is, no longer listed; None if there is none."""
+        if self.has_by_hand:
+            return _take_first(self._by_hand)
         first_attempts, retries = _drop_held_back(self._first_attempts), _drop_held_back(self._retries)
         if not first_attempts and not retries:
             return None
         listed = self._retries if retries and (self._retry_next or not first_attempts) else self._first_attempts
         self._retry_next = listed is self._first_attempts
-        document = listed.popleft()
-        document.listed = False
-        return document
+        return _take_first(listed)
 
     def clear(self) -> None:
         """List nothing. The lane marks its documents as not listed."""
+        self._by_hand.clear()
         self._first_attempts.clear()
         self._retries.clear()
 
@@ -57,3 +86,9 @@ def _drop_held_back(listed: deque[DocumentQueue]) -> bool:
     while listed and listed[0].next is None:
         listed.popleft().listed = False
     return bool(listed)
+
+
+def _take_first(listed: deque[DocumentQueue]) -> DocumentQueue:
+    document = listed.popleft()
+    document.listed = False
+    return document

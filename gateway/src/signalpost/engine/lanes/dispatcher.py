@@ -206,7 +206,7 @@ class Dispatcher:
                 worker.wait_for_slot()
                 self._turns.wait_for_slot(worker.subscription.tenant_id, worker)
                 return False
-            delivery = lane.next_delivery()
+            delivery = worker.next_delivery()
             if delivery is None:
                 break
             room -= 1
@@ -303,14 +303,14 @@ class Dispatcher:
         """Settle a delivery of which nothing went out: the lane was paused, deleted or held since it was chosen."""
         self._free_slot(worker)
         back = Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED
-        worker.lane.settle(delivery, Verdict(back), worker.subscription.attempts)
+        worker.settle(delivery, Verdict(back))
         self.give_turn(worker)
 
     def _give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:
         """Give up a delivery whose event the retention removed while it waited, and say so."""
         self._free_slot(worker)
         worker.note_lost(1)
-        worker.lane.settle(delivery, Verdict(Input.GIVE_UP), worker.subscription.attempts)
+        worker.settle(delivery, Verdict(Input.GIVE_UP))
         self._on_change(worker)
         self.give_turn(worker)
         log.error(
@@ -327,10 +327,10 @@ class Dispatcher:
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
         attempt = _attempt(delivery, verdict, outcome)
         self._note_attempt(worker, attempt, outcome)
-        worker.lane.settle(delivery, verdict, subscription.attempts)
+        worker.settle(delivery, verdict)
         breaker_was_open = worker.health.breaker.is_open
         if url == subscription.url:  # what another one answered says nothing of this one
-            worker.note_outcome(outcome, now, jitter, wait)
+            worker.note_outcome(delivery, outcome, now, jitter, wait)
         self._on_change(worker)
         self.give_turn(worker)
         if outcome.failure is not None:

@@ -18,9 +18,13 @@ numbers. A crash does the same to all.
 
 import asyncio
 
+from msgspec.structs import replace
+
 from signalpost.commands.command import Retry
 from signalpost.destinations.webhook import Webhook
 from signalpost.domain.delivery import breaker, concurrency
+from signalpost.domain.delivery.delivery import Delivery, State, Verdict
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Bounds, Lane
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.rate_limit import RateLimit
@@ -80,12 +84,17 @@ class LaneWorker:
         self.retries: dict[int, Retry] = {}
         """Asked for, not yet acted upon, by number: a lane that is loaded anew may hear of one twice, from the store
         and with the word of its commit."""
+        self._retries_held: dict[int, list[Retry]] = {}
+        """By sequence: asked for while an attempt was in flight, to be acted upon once that ended. Like all that are
+        not done they are rows in the store, so a restart asks for them anew."""
         self.retries_done: list[int]
         self.attempts: list[Attempt]
         self.unrecorded = 0
         """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
         self.rate_limit = RateLimit()
         self._hold_until = 0
+        self._probe: Delivery | None = None
+        """What was sent last, if it was to probe an endpoint whose breaker is open."""
         self._restore(row)
 
     # --- Turns --------------------------------------------------------------------------------------------------------
@@ -161,6 +170,8 @@ class LaneWorker:
         self.replay_feeder = ReplayFeeder(row.replays)
         self.attempts = []
         self.retries_done = []
+        self._retries_held = {}
+        self._probe = None
         self.unrecorded = 0
         self.wake()
         if self._skip_is_due(row):
@@ -176,7 +187,7 @@ class LaneWorker:
         """Whether, as it was restored, it has something to record, or to ask of the store with a record."""
         return self.lane.changed or bool(self.retries) or self.replay_feeder.next is not None
 
-    def update(self, subscription: Subscription) -> None:
+    def update(self, subscription: Subscription, now: int) -> None:
         """Follow a change of the subscription; it holds for every attempt from now on."""
         before, self.subscription = self.subscription, subscription
         self.webhook = Webhook(subscription)
@@ -189,6 +200,8 @@ class LaneWorker:
             self._hold_until = 0
         if subscription.status == "active" != before.status:
             self.concurrency = concurrency.resumed(self.concurrency)
+            self.health = replace(self.health, breaker=breaker.probing_now(self.health.breaker, now))
+            self._probe = None  # one that is in flight says nothing of the endpoint since
         if subscription.skipped_at != before.skipped_at:
             self.lane.abandon(subscription.skip_to)
 
@@ -214,28 +227,63 @@ class LaneWorker:
         state = self.health.breaker
         if self.hold is not NOT_HELD or self.subscription.status != "active" or self.unrecorded >= MAX_UNRECORDED:
             return NEVER
-        if state.probe_at is not None:
-            return NEVER if self.lane.in_flight else max(state.probe_at, self._hold_until)
-        if self.lane.in_flight >= self.concurrency.limit:
+        if self.lane.in_flight >= (self.concurrency.limit if state.probe_at is None else 1):
             return NEVER
+        earliest = self._hold_until
+        if state.probe_at is not None and not self.lane.sends_by_hand:
+            earliest = max(earliest, state.probe_at)
         if self.subscription.rate_limit is not None:
-            return max(self._hold_until, self.rate_limit.earliest(self.subscription.rate_limit, now))
-        return self._hold_until
+            earliest = max(earliest, self.rate_limit.earliest(self.subscription.rate_limit, now))
+        return earliest
 
-    def note_outcome(self, outcome: Outcome, now: int, jitter: float, retry_after: int | None) -> None:
+    def next_delivery(self) -> Delivery | None:
+        """The delivery to send now. Where the breaker is open, it is the probe."""
+        delivery = self.lane.next_delivery()
+        self._probe = delivery if self.health.breaker.is_open else None
+        return delivery
+
+    def settle(self, delivery: Delivery, verdict: Verdict) -> None:
+        """Apply what became of a delivery that was to be sent, and take up the retries that were asked for meanwhile.
+        One that was delivered needs none."""
+        self.lane.settle(delivery, verdict, self.subscription.attempts)
+        if self._retries_held:
+            held = self._retries_held.pop(delivery.sequence, [])
+            if delivery.state is State.SETTLED:
+                self.retries_done += [retry.number for retry in held]
+            else:
+                self.retries |= {retry.number: retry for retry in held}
+
+    def act_on_retry(self, retry: Retry, row: Row | None, now: int) -> None:
+        """Do what a person asked for, now or once the attempt that is in flight has ended. `row` as for
+        `Lane.retry_by_hand`."""
+        del self.retries[retry.number]
+        attempts = self.subscription.attempts
+        if self.lane.retry_by_hand(retry.sequence, retry.document_id, row, attempts, now):
+            self.retries_done.append(retry.number)
+        else:
+            self._retries_held.setdefault(retry.sequence, []).append(retry)
+
+    def note_outcome(
+        self, delivery: Delivery, outcome: Outcome, now: int, jitter: float, retry_after: int | None
+    ) -> None:
         """Let breaker, concurrency and holds follow one more outcome."""
         self.concurrency = concurrency.after(self.concurrency, outcome, now, self.slots.most)
         self.slots.regard(slow=self.concurrency.is_slow)
         if outcome.failure is None:
-            if self.health.breaker.failures:
-                if self.health.breaker.is_open:
-                    self.concurrency = concurrency.beginning_low(self.concurrency, now)
-                self.health = Health(breaker.after_success(self.health.breaker), None, self.health.lost)
+            self.note_success(now)
         elif outcome.failure is not Failure.INTERRUPTED:
-            state = breaker.after_failure(self.health.breaker, now, jitter)
+            follow = breaker.after_failed_probe if delivery is self._probe else breaker.after_failure
+            state = follow(self.health.breaker, now, jitter)
             self.health = Health(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
             if retry_after is not None:
                 self._hold_until = max(self._hold_until, now + retry_after * SECOND)
+
+    def note_success(self, now: int) -> None:
+        """The endpoint answered well, be it to a delivery or to a test."""
+        if self.health.breaker.failures:
+            if self.health.breaker.is_open:
+                self.concurrency = concurrency.beginning_low(self.concurrency, now)
+            self.health = Health(breaker.after_success(self.health.breaker), None, self.health.lost)
 
     def note_lost(self, count: int) -> None:
         self.health = Health(self.health.breaker, self.health.last_error, self.health.lost + count)

@@ -29,10 +29,10 @@ class LaneWorkers:
         del self._by_number[subscription.number]
         del self._by_id[subscription.tenant_id, subscription.id]
 
-    def update(self, worker: LaneWorker, subscription: Subscription) -> None:
-        """Let the runner follow a change of its subscription."""
+    def update(self, worker: LaneWorker, subscription: Subscription, now: int) -> None:
+        """Let the worker follow a change of its subscription."""
         self._unindex(worker)
-        worker.update(subscription)
+        worker.update(subscription, now)
         self._index(worker)
 
     def __getitem__(self, subscription_number: int) -> LaneWorker:

@@ -121,8 +121,5 @@ class Recorder:
         if flush.look_up:
             now = self._clock.steady()
             for retry in list(islice(worker.retries.values(), len(flush.look_up))):
-                del worker.retries[retry.number]
-                row = flushed.looked_up.get(retry.sequence)
-                worker.lane.send_again(retry.sequence, retry.document_id, row, retry.max_attempts, now)
-                worker.retries_done.append(retry.number)
+                worker.act_on_retry(retry, flushed.looked_up.get(retry.sequence), now)
             self.changed(worker)

@@ -77,12 +77,13 @@ def _is_unskipped(connection: apsw.Connection, subscription: Subscription) -> bo
 def _retries(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[Retry]]:
     """Retries by hand by subscription. The table holds only those that no lane has acted upon: it is read through."""
     found: dict[int, list[Retry]] = {}
-    for number, subscription_number, sequence, document_id, max_attempts in rows(
+    for number, subscription_number, sequence, document_id in rows(
         connection,
-        "SELECT * FROM retry WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY number",
+        "SELECT number, subscription_number, sequence, document_id FROM retry"
+        " WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY number",
         (list_numbers(numbers),),
     ):
-        retry = Retry(number, subscription_number, sequence, unpack_uuid(document_id), max_attempts)
+        retry = Retry(number, subscription_number, sequence, unpack_uuid(document_id))
         found.setdefault(subscription_number, []).append(retry)
     return found
 

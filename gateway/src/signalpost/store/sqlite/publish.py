@@ -193,8 +193,8 @@ def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, Stor
 
 def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> None:
     connection.executemany(
-        "INSERT INTO retry VALUES (?, ?, ?, ?, ?)",
-        [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id), r.max_attempts) for r in retries],
+        "INSERT INTO retry VALUES (?, ?, ?, ?, 1)",
+        [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id)) for r in retries],
     )
 
 
