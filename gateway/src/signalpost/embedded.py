@@ -1,7 +1,7 @@
-"""Documents for a program that has the gateway inside: the API's calls without HTTP.
+"""Documents for a program that embeds the gateway: the API's calls without HTTP.
 
-It is a way in like the API, and no other one: the same checks of every field, the same commands, the same events. What
-the API answers with a problem is raised here as that problem's exception; its `errors` name the fields as the API does.
+Fields are checked as the API checks them; commands and events are the same. Where the API answers with a problem, a
+method here raises the error behind it. The `errors` of an Invalid name fields as the API does.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -39,8 +39,8 @@ from signalpost.domain.timestamps import format_timestamp
 Fact = str | int | float | bool
 
 
-class Optional(TypedDict, total=False):
-    """What a document may have. Dates are texts, as everywhere in the contract (C4)."""
+class OptionalAttributes(TypedDict, total=False):
+    """Attributes that a document may lack. Dates and times are texts, as everywhere in the contract (C4)."""
 
     start_date: str | None
     expiry_date: str | None
@@ -49,13 +49,15 @@ class Optional(TypedDict, total=False):
     counterparty_name: str | None
 
 
-class NewDocument(Optional, total=False):
+class NewDocument(OptionalAttributes, total=False):
+    """What `create` takes beside the attributes that every document needs."""
+
     source_app: str
     additional_facts: dict[str, Fact]
 
 
-class DocumentChanges(Optional, total=False):
-    """A merge patch: None removes what may be missing, and a fact."""
+class DocumentChanges(OptionalAttributes, total=False):
+    """A merge patch. None removes an attribute that a document may lack, and a fact."""
 
     type: str
     title: str
@@ -65,7 +67,7 @@ class DocumentChanges(Optional, total=False):
 
 
 class ActionFields(TypedDict, total=False):
-    """What an action of the workflow takes; each takes some of it."""
+    """What the actions of the workflow take. Each action takes some of these."""
 
     reviewers: list[str]
     approvers: list[str]
@@ -76,8 +78,8 @@ class ActionFields(TypedDict, total=False):
 
 
 class Documents:
-    """A tenant's documents. Every method raises CallerError where it is refused (Invalid names every bad field) and
-    Unavailable where it cannot be done now; what it returned is durable."""
+    """The documents of a tenant. What a method returns is durable. Every method raises CallerError if it is refused
+    (Invalid names every bad field), and Unavailable if it cannot be done now."""
 
     def __init__(self, services: Services, tenant_id: int, name: str) -> None:
         self._services = services
@@ -93,6 +95,7 @@ class Documents:
         author_email: str,
         **more: Unpack[NewDocument],
     ) -> Document:
+        """Creates a document. Its `source_app` is this program's name, unless it is given."""
         given = {"type": type, "title": title, "owner_email": owner_email, "author_email": author_email, **more}
         return await self._changed(
             CreateDocument(
@@ -104,23 +107,27 @@ class Documents:
         )
 
     async def read(self, external_id: str) -> Document:
+        """Raises NotFound."""
         row = await self._row(_uuid(external_id))
         return self._shown(row, self._services.clock.wall())
 
     async def patch(self, external_id: str, **changes: Unpack[DocumentChanges]) -> Document:
+        """Changes attributes of a document, and returns it as it is now. Raises NotFound."""
         checked = fields.check_object(_on_the_wire(changes), document.PATCH)
         return await self._changed(
             PatchDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), checked=checked)
         )
 
     async def delete(self, external_id: str) -> None:
+        """Deletes a document. Raises NotFound."""
         command = DeleteDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id))
         await self._submit(command)
 
     async def import_snapshot(
         self, external_id: str, snapshot: dict[str, Any], source_version: int | None = None
     ) -> Document:
-        """`snapshot` is as another system's, with the names of the contract (C7): `ownerEmail`, not `owner_email`."""
+        """Takes over a document as another system has it, and returns it as it is now. `snapshot` has the names of the
+        contract (C7): `ownerEmail`, not `owner_email`. A lower `source_version` than the last changes nothing."""
         checked = fields.check_object(
             {**snapshot, "externalId": external_id}, document.SNAPSHOT, document.SNAPSHOT_REQUIRED
         )
@@ -133,7 +140,7 @@ class Documents:
         return await self._changed(command)
 
     async def act(self, external_id: str, action: str, **given: Unpack[ActionFields]) -> Document:
-        """Move a document through its workflow: `act(id, "requestReview", reviewers=["lawyer@example.com"])`."""
+        """Moves a document through its workflow: `act(id, "requestReview", reviewers=["lawyer@example.com"])`."""
         checked = _ACTION.check({"action": action, **_on_the_wire(given)}, {})
         command = ActOnDocument(
             tenant_id=self._tenant_id,
@@ -144,7 +151,7 @@ class Documents:
         return await self._changed(command)
 
     async def upload(self, external_id: str, content: bytes | AsyncIterator[bytes], *, publish: bool = False) -> str:
-        """The number of the version that it became."""
+        """Stores a file as the next draft, or with `publish` as the next publication. Returns the version's number."""
         document_id = _uuid(external_id)
         title = document.decode((await self._row(document_id)).body).title
         async with self._services.files.upload() as incoming:
@@ -163,7 +170,7 @@ class Documents:
             return str(added.result.version.number)
 
     async def publish(self, external_id: str, number: str) -> str:
-        """The number that the draft was published as."""
+        """Publishes a draft. Returns the number that it was published as."""
         command = PublishVersion(
             tenant_id=self._tenant_id,
             document_id=_uuid(external_id),
@@ -186,7 +193,7 @@ class Documents:
         return _completed(await self._services.engine.submit(command))
 
     def _shown(self, row: DocumentRow, at: int) -> Document:
-        """A document as the API shows it, with links that are fresh at `at`."""
+        """A document as the API shows it. Its links are valid from `at` on."""
         kept = document.decode(row.body)
         shown = asdict(kept) | {
             "latest_version": self._linked(kept.latest_version, row.external_id, at),
@@ -207,7 +214,7 @@ _NAMES = {attribute: name for name, attribute in document.ATTRIBUTES.items()} | 
 
 
 def _on_the_wire(given: Any) -> dict[str, Any]:
-    """With the names of the contract; an unknown one stays, and is named by the check."""
+    """The fields under the names of the contract. Unknown names stay, so that the check names them."""
     return {_NAMES.get(name, name): value for name, value in given.items()}
 
 

@@ -165,7 +165,7 @@ class Gateway:
             allow_targets=settings.allow_targets,
             retry_delays=settings.retry_delays,
             refusals=Refusals(clock),
-            waiting_most=max(1, settings.max_connections // 2),
+            max_waiting=max(1, settings.max_connections // 2),
             large_bodies=asyncio.Lock(),
             idle_seconds=self._idle_seconds,
             warnings=() if settings.public_url else (_links_warning(links_url),),

@@ -20,7 +20,7 @@ from signalpost.runtime.asgi import ARRIVED, Message
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
-MOST = share(command_queues.MOST[Queue.DOCUMENT], 0)
+MOST = share(command_queues.MAX_WAITING[Queue.DOCUMENT], 0)
 
 
 class Flood:

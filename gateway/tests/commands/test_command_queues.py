@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.commands.command_queues import ALWAYS_ALLOWED, MOST, CommandQueues, Queue
+from signalpost.commands.command_queues import ALWAYS_ALLOWED, MAX_WAITING, CommandQueues, Queue
 from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import TooMany
 
@@ -64,7 +64,7 @@ def test_within_a_tenant_no_kind_starves_another(control: int, documents: int, l
 
 @pytest.mark.parametrize("queue", Queue)
 def test_a_tenant_is_refused_before_the_process_is_full_and_others_are_not(queue: Queue) -> None:
-    intake = filled([(1, queue)] * share(MOST[queue], 0))
+    intake = filled([(1, queue)] * share(MAX_WAITING[queue], 0))
     with pytest.raises(TooMany, match="of this tenant"):
         intake.check(1, queue)
     intake.check(2, queue)
@@ -89,7 +89,7 @@ def test_a_few_of_each_tenant_may_wait_whatever_others_have(came: list[int], mos
 
 
 def test_what_operators_ask_for_is_taken_although_no_document_may_wait_any_more() -> None:
-    intake = filled([(1, Queue.DOCUMENT)] * share(MOST[Queue.DOCUMENT], 0))
+    intake = filled([(1, Queue.DOCUMENT)] * share(MAX_WAITING[Queue.DOCUMENT], 0))
     intake.check(1, Queue.CONTROL)
     intake.add(1, Queue.CONTROL, (1, Queue.CONTROL, 0))
     assert intake.take(2)[0] == (1, Queue.CONTROL, 0)

@@ -171,7 +171,7 @@ class RunningGateway(Process):
 
     async def _change(self, commands: list[Command[Any]]) -> None:
         """Submit document changes, as many at a time as may wait."""
-        most = command_queues.MOST[command_queues.Queue.DOCUMENT] // 2
+        most = command_queues.MAX_WAITING[command_queues.Queue.DOCUMENT] // 2
         for begin in range(0, len(commands), most):
             await self.submit(*commands[begin : begin + most])
 

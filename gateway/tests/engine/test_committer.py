@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from signalpost.commands.command import Command, CommandOutcome, Completed
-from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MOST, Queue
+from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, Queue
 from signalpost.commands.documents import DeleteDocument, ImportLine
 from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import NotFound, TooMany, Unavailable
@@ -110,7 +110,7 @@ def test_tenants_take_turns_in_a_batch() -> None:
 
 
 def test_beyond_what_may_wait_a_command_is_refused_at_once_and_told_when_to_come_again() -> None:
-    most = share(MOST[Queue.DOCUMENT], 0)
+    most = share(MAX_WAITING[Queue.DOCUMENT], 0)
 
     async def scenario() -> list[object]:
         committer = _committer(Book(_done))

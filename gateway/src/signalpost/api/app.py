@@ -30,7 +30,7 @@ DEFAULT_TENANT: Final = "default"
 NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
-"""It is part of an id, which no id here has; once decoded, it would lead to another path."""
+"""An escaped slash. No id here has one; decoded, it would lead to another path."""
 _ALWAYS_CURRENT = ("cache-control", "no-cache")
 """For what may change with the next version of the program."""
 _DOCS_POLICY = (
@@ -46,7 +46,7 @@ class _Resource(NamedTuple):
 
     path: str
     handlers: Mapping[str, Handler]
-    """By method."""
+    """The handler of each method."""
 
 
 class Api:
@@ -136,7 +136,7 @@ class Api:
         if route.intake is None:
             return
         try:
-            self._services.engine.check_intake(tenant_id, route.intake, self._services.waiting_most)
+            self._services.engine.check_intake(tenant_id, route.intake, self._services.max_waiting)
         except TooMany:
             await self._services.refusals.turn()
             raise

@@ -63,7 +63,7 @@ class Rows(Struct, frozen=True, kw_only=True):
     subscriptions: Mapping[SubscriptionKey, Subscription] = {}
     keys: Mapping[str, ApiKey] = {}
     replays: Mapping[ReplayKey, Replay] = {}
-    """Where a command names a replay of a subscription: that one, and all of the subscription that run."""
+    """Every replay that a command names, and with it all of the same subscription that are running."""
     answers: Mapping[AnswerKey, StoredAnswer] = {}
     numbers: Numbers = Numbers()
 
@@ -84,11 +84,11 @@ class Batch:
         self.answers = Overlay(rows.answers)
         self.events: list[Event] = []
         self.origins: list[Origin] = []
-        """How each of these events came about."""
+        """How each event came about, in the order of `events`."""
         self.steps: list[KeptStep] = []
         self.retries: list[Retry] = []
         self.tombstones: list[tuple[int, DocumentRow]] = []
-        """Every deletion by its tenant, also where the document was imported again since."""
+        """The tenant and the tombstone of every deletion, also if the document was imported again in the same batch."""
 
     def running_replays(self, subscription_number: int) -> int:
         return sum(
@@ -177,6 +177,6 @@ class Batch:
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))
 
     def _given_out(self, **numbers: int) -> None:
-        """A row with one of these numbers was made or changed: the next new one gets a higher number."""
+        """Takes note of a row with one of these numbers: the next new row gets a higher one."""
         following = {kind: max(getattr(self.numbers, kind), number + 1) for kind, number in numbers.items()}
         self.numbers = self.numbers._replace(**following)

@@ -1,9 +1,9 @@
 """Commands: changes that someone asks for, and what they come to.
 
 A command is a frozen value. Its `decide` is pure: it looks at rows through a `View` and returns a `Decision`, which
-holds the rows that change and a result in domain values, such as `DocumentCreated(row)`. Whoever asked gets the result
-once the change is durable: a program that embeds the gateway as it is, a client of the API as the response that
-`api/rendering.py` makes of it. Nothing here knows of HTTP.
+holds the rows that change and a result in domain values, such as `DocumentCreated(row)`. Once the change is durable, a
+program that embeds the gateway gets the result, and a client of the API gets the response that `api/rendering.py` makes
+of it. Nothing here knows of HTTP.
 """
 
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -48,7 +48,7 @@ class Tenant(Struct, frozen=True):
 
 
 class IdempotencyKey(NamedTuple):
-    """A client's `Idempotency-Key`, within the API key that it came with."""
+    """A client's `Idempotency-Key`. Each API key has its own."""
 
     api_key_id: int
     key: str
@@ -56,7 +56,7 @@ class IdempotencyKey(NamedTuple):
 
 
 class Retry(Struct, frozen=True):
-    """Someone asks a lane to send again what it settled, parked or gave up."""
+    """A request to send a delivery again that a lane has settled, parked or given up."""
 
     number: int
     subscription_number: int
@@ -65,14 +65,14 @@ class Retry(Struct, frozen=True):
 
 
 class Stamp(NamedTuple):
-    """What the event of a command will carry, if it makes one."""
+    """The sequence and the time that a command's event gets, if it makes one."""
 
     sequence: int
     at: int
 
 
 class Numbers(NamedTuple):
-    """The number, which is its key in the store, that the next new row of each kind gets."""
+    """The number that the next new row of each kind gets: its key in the store."""
 
     subscription: int = 1
     retry: int = 1
@@ -105,25 +105,25 @@ class Completed(Struct, Generic[Result], frozen=True, kw_only=True):
     result: Result
     tenant_id: int
     at: int
-    """When it was decided; links that are shown with its result are fresh from then on."""
+    """When it was decided. Links that are shown with the result are valid from then on."""
     event_id: str | None
     """The event that it made, if it made one."""
     answer: bytes | None
-    """The response as it is kept under the command's `Idempotency-Key`; None where it has no key."""
+    """The response that is kept under the command's `Idempotency-Key`; None if it has no key."""
 
 
 class Repeated(Struct, frozen=True):
-    """A command that was not decided: the same call came before with the same `Idempotency-Key`."""
+    """A command that was not decided, since the same call came before with the same `Idempotency-Key`."""
 
     answer: bytes
-    """The response that was kept then."""
+    """The response to the first call."""
 
 
 CommandOutcome = Completed[Result] | Repeated
 
 
 class Reads(Struct, frozen=True, kw_only=True):
-    """The rows that a command looks at, where there are any under these keys."""
+    """The keys of the rows that a command looks at. There need not be a row under each."""
 
     document: DocumentKey | None = None
     version: VersionKey | None = None
@@ -140,7 +140,7 @@ class Lookup(Protocol[Key, Row]):
 
 
 class View(Protocol):
-    """What a command may look at: the rows that it named, as the commands before it left them."""
+    """The rows that a command named in `reads`, as the commands before it in the batch left them."""
 
     @property
     def links(self) -> Links: ...
@@ -169,7 +169,7 @@ class Command(Protocol[Result]):
     def idempotency(self) -> IdempotencyKey | None: ...
     @property
     def queue(self) -> Queue:
-        """Where it waits for its commit."""
+        """The queue in which it waits for its commit."""
         ...
 
     @property

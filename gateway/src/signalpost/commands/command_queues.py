@@ -1,13 +1,14 @@
-"""What waits for its commit, and in which order it has its turn.
+"""Commands that wait for their commit: in which order they are committed, and how many may wait.
 
-Tenants take turns, one change each. Within a tenant what operators ask for (a subscription paused, a key revoked) has
-every other turn: it must not wait behind a flood of documents. Documents that came one per request
-and lines of imports take turns with each other.
+Tenants take turns, one command each. Within a tenant every other turn goes to what its operators ask for (pause a
+subscription, revoke a key), so that it does not wait behind a flood of documents. Changes of single documents and lines
+of imports take turns with each other.
 
-Each is bounded, by about what is committed within a second, and what a tenant may have of it by the rule of
-`domain/delivery/slots.py`: nobody may add one more while four times as many of his wait as there is room for. So
-whoever is alone has four fifths, and the next who comes finds room; a few of every tenant may wait however full it is.
-What is beyond is refused at once; an import is not refused, it is read no further until its next line has room.
+Each queue holds about as many commands as are committed within a second. The rule of `domain/delivery/slots.py` shares
+it between tenants: a tenant may add another command only while fewer than four times as many of its own wait as there
+is room for. A tenant that is alone can fill four fifths, and the next one still finds room. A few commands of every
+tenant may wait however full the queue is. Beyond that a command is refused at once. A line of an import is not refused:
+the import is not read any further until its next line has room.
 """
 
 from collections import deque
@@ -22,25 +23,26 @@ Item = TypeVar("Item")
 
 class Queue(IntEnum):
     CONTROL = 0
-    """A change of anything but a document."""
+    """Changes of anything but documents."""
     DOCUMENT = 1
-    """A change of a document in a request of its own."""
+    """Changes of documents, each in a request of its own."""
     BACKGROUND = 2
-    """Of an import, and what the gateway does of itself: it can wait."""
+    """Lines of imports, and changes that the gateway makes by itself: they can wait."""
 
 
-MOST: Final = (1_250, 5_000, 2_560)
-"""By queue."""
+MAX_WAITING: Final = (1_250, 5_000, 2_560)
+"""How many commands of all tenants may wait, by queue."""
 ALWAYS_ALLOWED: Final = 16
+"""How many commands of a tenant may wait in a queue however full it is."""
 MAX_BACKGROUND_OF_TENANT: Final = 256
-"""Of an import, since nobody waits for a single one of its background."""
+"""How many background commands of a tenant may wait. It is few, since no client waits for a single one of them."""
 RETRY_AFTER: Final = 1
 
 
 class _Tenant(Generic[Item]):
     def __init__(self) -> None:
         self.queues: tuple[deque[Item], deque[Item], deque[Item]] = (deque(), deque(), deque())
-        """By queue."""
+        """What waits, by queue."""
         self.waiting = 0
         self._control_last = False
         self._background_next = False
@@ -61,20 +63,21 @@ class _Tenant(Generic[Item]):
 class CommandQueues(Generic[Item]):
     def __init__(self) -> None:
         self._tenants: dict[int, _Tenant[Item]] = {}
-        """Those with something waiting; the first one has the next turn."""
+        """The tenants that have something waiting; the first one has the next turn."""
         self._waiting = [0, 0, 0]
-        """By queue."""
+        """How many commands of all tenants wait, by queue."""
 
     @property
     def waiting(self) -> int:
         return sum(self._waiting)
 
-    def check(self, tenant_id: int, queue: Queue, most: int | None = None) -> None:
-        """Raises TooMany where one more may not wait: `most` of all tenants may, or as many as `MOST` says."""
-        mine = self._of(tenant_id, queue)
-        free = (MOST[queue] if most is None else most) - self._waiting[queue]
-        if mine >= ALWAYS_ALLOWED and not share(free, mine):
-            detail = f"{mine} changes of this tenant wait to be made: repeat this one in a moment."
+    def check(self, tenant_id: int, queue: Queue, max_waiting: int | None = None) -> None:
+        """Raises TooMany if the tenant may not add another command. `max_waiting` is how many commands of all tenants
+        may wait in the queue; without it `MAX_WAITING` says so."""
+        own = self._waiting_of(tenant_id, queue)
+        free = (MAX_WAITING[queue] if max_waiting is None else max_waiting) - self._waiting[queue]
+        if own >= ALWAYS_ALLOWED and not share(free, own):
+            detail = f"{own} changes of this tenant are waiting to be committed. Repeat this one in a moment."
             raise TooMany("tenant_busy", detail, RETRY_AFTER)
 
     def add(self, tenant_id: int, queue: Queue, item: Item) -> None:
@@ -85,10 +88,10 @@ class CommandQueues(Generic[Item]):
         tenant.waiting += 1
         self._waiting[queue] += 1
 
-    def take(self, most: int) -> list[Item]:
-        """Those that have their turn now."""
+    def take(self, max_items: int) -> list[Item]:
+        """Removes what has its turn now, and returns it in the order of the turns."""
         taken: list[Item] = []
-        while self._tenants and len(taken) < most:
+        while self._tenants and len(taken) < max_items:
             tenant_id = next(iter(self._tenants))
             tenant = self._tenants.pop(tenant_id)
             queue, item = tenant.take()
@@ -98,6 +101,6 @@ class CommandQueues(Generic[Item]):
                 self._tenants[tenant_id] = tenant
         return taken
 
-    def _of(self, tenant_id: int, queue: Queue) -> int:
+    def _waiting_of(self, tenant_id: int, queue: Queue) -> int:
         tenant = self._tenants.get(tenant_id)
         return 0 if tenant is None else len(tenant.queues[queue])

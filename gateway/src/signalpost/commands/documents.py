@@ -1,4 +1,4 @@
-"""The changes of documents that clients ask for. Each is a value whose `decide` is pure."""
+"""Commands that create, patch, delete and import documents."""
 
 from enum import Enum, auto
 from typing import Any, ClassVar, TypeVar
@@ -56,9 +56,9 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
     document_id: str
     idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
-    """The ETags of which the document must have one; None for any state."""
+    """ETags, one of which the document must have (`If-Match`); None if its state does not matter."""
     caller: int | None = None
-    """The number of the API key that asks, for the history; None where nobody does."""
+    """The number of the API key that asks; None for the gateway itself and for a program that embeds it."""
 
     @property
     def reads(self) -> Reads:
@@ -68,20 +68,20 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
         return view.documents.get((self.tenant_id, self.document_id))
 
     def _found(self, view: View) -> DocumentRow:
-        """Raises NotFound and PreconditionFailed."""
+        """The document that the command changes. Raises NotFound and PreconditionFailed."""
         row = document.require_live(self._row(view))
         check_precondition(self.if_match, row.etag)
         return row
 
     def _changed(self, row: DocumentRow, event: EventType, cause: Cause, result: R) -> Decision[R]:
-        """The decision that makes an event of a document's new row."""
+        """The decision to keep a new row and to make an event of it."""
         return Decision(
             result=result, document=row, event=event, event_document=row.body, origin=Origin(cause, self.caller)
         )
 
 
 class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
-    """`document_id` is the new document's, made for it; `checked` are the fields of `document.NEW`."""
+    """`document_id` is the id of the new document. `checked` has the fields of `document.NEW`."""
 
     checked: dict[str, Any]
     source_app: str
@@ -93,7 +93,7 @@ class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
 
 
 class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
-    """`checked` are the fields of `document.PATCH`. A patch that changes nothing makes no event."""
+    """`checked` has the fields of `document.PATCH`. A patch that changes nothing makes no event."""
 
     checked: dict[str, Any]
 
@@ -121,10 +121,11 @@ class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
 
 
 class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
-    """A whole snapshot from a system that keeps the document itself: the newest one wins.
+    """Takes over a whole document from the system that keeps it. The snapshot with the highest `source_version` wins;
+    without a `source_version` the last one wins.
 
-    `checked` are the fields of `document.SNAPSHOT`. Without a `source_version` snapshots count in the order in which
-    they arrive. One that leaves the status as it is leaves its workflow too; another status begins without any.
+    `checked` has the fields of `document.SNAPSHOT`. While the status stays the same, the workflow goes on. A new status
+    begins without a workflow.
     """
 
     checked: dict[str, Any]
@@ -145,7 +146,7 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
         if self._is_older_than(row):
             return Decision(result=DocumentImported(row, ImportEffect.UNCHANGED))
         known = row if self.source_version is None else replace(row, source_version=self.source_version)
-        if row.last_number is not None:  # else the gateway keeps none of its versions
+        if row.last_number is not None:  # otherwise the gateway keeps no version of this document
             snapshot = self._with_own_versions(view, document.decode(row.body), snapshot)
         changed = document.next_row(known, snapshot, stamp.at)
         if changed.body == row.body:
@@ -157,8 +158,8 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
         return self._changed(row, EventType.CREATED, Cause.IMPORT, DocumentImported(row, ImportEffect.CREATED))
 
     def _with_own_versions(self, view: View, before: Document, snapshot: Document) -> Document:
-        """The snapshot, with what the source cannot know: where it has no version, or got this very one from here, a
-        version that the gateway keeps stays."""
+        """The snapshot with the versions that the gateway keeps. The source does not know them: it names no version, or
+        the very link that it got from this gateway."""
         return replace(
             snapshot,
             latest_version=self._version(view, before.latest_version, snapshot.latest_version),
@@ -190,16 +191,17 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
 
 
 class ImportLine(ImportDocument, frozen=True, kw_only=True):
-    """One snapshot of many that were sent together."""
+    """One of many snapshots that were sent together."""
 
     queue = Queue.BACKGROUND
 
 
 def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> None:
-    """`If-Match` (RFC 9110): `*` is any existing state. Raises PreconditionFailed."""
+    """Raises PreconditionFailed if `if_match` names neither this ETag nor `*`, which stands for any (RFC 9110). `etag`
+    is None for what does not exist."""
     if if_match is None or (etag is not None and ("*" in if_match or etag in if_match)):
         return
     detail = "It has changed since you read it. Read it again and repeat your change."
     if etag is None:
-        detail = "It is not there, and If-Match asks for a state that it has."
+        detail = "It does not exist, and If-Match asks for a state that exists."
     raise PreconditionFailed("precondition_failed", detail)

@@ -1,4 +1,4 @@
-"""Making and revoking API keys. Each is a value whose `decide` is pure."""
+"""Commands that create and revoke API keys."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from signalpost.domain.errors import NotFound
 
 
 class KeyCreated(Struct, frozen=True):
-    """`text` is the key itself, of which only the hash is kept."""
+    """`text` is the key itself. Only its hash is kept."""
 
     key: ApiKey
     text: str
@@ -34,7 +34,7 @@ class _KeyCommand(Struct, frozen=True, kw_only=True):
 
 
 class CreateKey(_KeyCommand, frozen=True, kw_only=True):
-    """`key_id` and the `key` itself were made for it."""
+    """`key_id` is the id of the new key, `key` the key itself."""
 
     name: str
     role: Role

@@ -1,4 +1,4 @@
-"""Rows that were read, and over them the rows that changed since: what a later command of a batch sees."""
+"""Rows that were read, and on top of them the rows that changed since."""
 
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
@@ -11,7 +11,7 @@ class Overlay(Generic[Key, Row]):
     __slots__ = ("_read", "changed")
 
     def __init__(self, read: Mapping[Key, Row]) -> None:
-        """`read` is not changed."""
+        """`read` stays as it is."""
         self._read = read
         self.changed: dict[Key, Row] = {}
         """The rows to write."""

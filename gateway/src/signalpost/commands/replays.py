@@ -1,4 +1,4 @@
-"""What clients ask for of replays. Each is a value whose `decide` is pure."""
+"""Commands that start and cancel replays."""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,8 +29,8 @@ class _ReplayCommand(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
-    """`replay_id` was made for it. The times were made sequences before, none above the lane's head, and what is there
-    to replay was counted."""
+    """`replay_id` is the id of the new replay. The sequences are those of the times; none is above the lane's head.
+    `count` says how many deliveries of the range there were to replay when the client asked."""
 
     what: What
     from_at: int
@@ -65,7 +65,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
 
 
 class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):
-    """Nothing more is queued; what was queued is sent."""
+    """No more deliveries are queued. Those that are queued already are sent."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ReplayCancelled]:
         found = self._found(view, stamp.at)

@@ -1,4 +1,4 @@
-"""The changes of subscriptions that clients ask for. Each is a value whose `decide` is pure."""
+"""Commands that create, change and delete subscriptions, rotate their secrets and retry their deliveries."""
 
 from typing import Any, ClassVar
 
@@ -19,13 +19,13 @@ class SubscriptionCreated(Struct, frozen=True):
 
 
 class SubscriptionChanged(Struct, frozen=True):
-    """`subscription` is as it is now, also where nothing changed."""
+    """`subscription` is what it is after the command, also if nothing changed."""
 
     subscription: Subscription
 
 
 class SecretRotated(Struct, frozen=True):
-    """`secret` is the new one, whether or not it is the only one already."""
+    """`secret` is the new one, which may be the second beside the old one."""
 
     subscription: Subscription
     secret: str
@@ -59,8 +59,9 @@ class SubscriptionCommand(Struct, frozen=True, kw_only=True):
 
 
 class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """`subscription_id` and, where the owner gave none, `secret` were made for it. It starts at the end of the log, as
-    the tenant's lock knows it: it gets exactly what is committed after it."""
+    """`subscription_id` is the id of the new subscription. The subscription starts at the end of the log, as the
+    tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for one that
+    names none."""
 
     checked: dict[str, Any]
     secret: str
@@ -89,7 +90,8 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """`checked` are the fields of `subscription.PATCH`. Event types count for events to come, all else at once."""
+    """`checked` has the fields of `subscription.PATCH`. New event types count for later events, everything else at
+    once."""
 
     checked: dict[str, Any]
 
@@ -114,8 +116,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """What the owner of its lane asks for once the endpoint failed for days. It loses nothing: the lane stays where it
-    is. With `if_match`, whoever changed the subscription meanwhile wins."""
+    """The gateway disables a subscription whose endpoint has failed for days. Nothing is lost: its lane stays where it
+    is. `if_match` names the state that was judged, so a change that a client made meanwhile wins."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.at)
@@ -133,8 +135,7 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
-    """A new secret beside the old one for `overlap_hours`, or at once in its place (C21). `secret` was made for it
-    where the owner gave none."""
+    """Adds a new secret beside the old one for `overlap_hours`; 0 replaces the old one at once (C21)."""
 
     secret: str
     overlap_hours: int
@@ -142,7 +143,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[SecretRotated]:
         found = self._found(view, stamp.at)
         if self.overlap_hours == 0:
-            # A secret that leaked cannot wait for a rotation that is under way.
+            # A leaked secret must go even while a rotation is under way.
             changed = replace(found, secret=self.secret, next_secret=None, promote_at=None)
         elif found.next_secret is not None:
             detail = "A rotation is under way: promote its secret first, or rotate with overlapHours 0 to replace both."
@@ -155,7 +156,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
-    """End a rotation's overlap now: the new secret is the only one (C21)."""
+    """Ends the overlap of a rotation: the new secret becomes the only one (C21)."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.at)
@@ -166,7 +167,8 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
-    """One attempt more, now. The event was looked up before: `sequence`, its type as bits, and its document."""
+    """Asks for one more attempt, now. `sequence`, `event_type` (as bits) and `event_document_id` are those of the
+    event."""
 
     sequence: int
     event_type: int

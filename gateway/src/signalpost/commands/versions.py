@@ -1,4 +1,4 @@
-"""What is asked of the versions that the gateway keeps: to add one whose file is there, and to publish a draft (C9)."""
+"""Commands that add a version whose file is stored, and publish a draft (C9)."""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,14 +14,14 @@ from signalpost.domain.event import EventType
 
 
 class VersionCreated(Struct, frozen=True):
-    """A draft, or the publication of one; `row` is the document that has it."""
+    """A new draft, or a new publication. `row` is the document with it."""
 
     row: DocumentRow
     version: VersionRow
 
 
 class AddVersion(DocumentCommand, frozen=True, kw_only=True):
-    """`file` is durable already: it becomes the next draft, or with `publish` the next publication."""
+    """`file` is durable already. It becomes the next draft, or with `publish` the next publication."""
 
     file: StoredFile
     publish: bool

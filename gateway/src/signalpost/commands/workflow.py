@@ -1,4 +1,4 @@
-"""The steps of documents through their workflow. Each is a value whose `decide` is pure."""
+"""Commands that move documents through their workflow."""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,12 +21,12 @@ class ActionTaken(Struct, frozen=True):
 
 
 class NothingExpired(Struct, frozen=True):
-    """Someone decided, cancelled or deleted the document in time."""
+    """Someone signed, rejected, cancelled or deleted in time."""
 
 
 class _StepOfWorkflow(DocumentCommand, frozen=True, kw_only=True):
     def _moved(self, row: DocumentRow, moved: Workflow, stamp: Stamp, step: Step) -> Decision[ActionTaken]:
-        """Only what shows in the document makes an event: the first of two approvals does not."""
+        """Makes an event if the step changes what the document shows. The first of two approvals does not."""
         before = document.decode(row.body)
         if moved.status == before.status:
             kept = replace(row, workflow=moved)
@@ -43,7 +43,7 @@ class _StepOfWorkflow(DocumentCommand, frozen=True, kw_only=True):
 
 
 class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
-    """An action of the workflow."""
+    """Someone reviews, approves, signs, rejects, pauses, resumes or cancels, or asks others to."""
 
     action: Action
     given: Given
@@ -63,7 +63,8 @@ class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
 
 
 class ExpireSignatureRequest(_StepOfWorkflow, frozen=True, kw_only=True):
-    """Its time may have come. Who decides or cancels in time has done so before, and then nothing is left to do."""
+    """Ends a signature request whose time has passed. If someone signed, rejected or cancelled before, nothing is left
+    to do."""
 
     queue = Queue.BACKGROUND
 
@@ -75,6 +76,6 @@ class ExpireSignatureRequest(_StepOfWorkflow, frozen=True, kw_only=True):
 
 
 def workflow_of(row: DocumentRow) -> Workflow:
-    """Of a document that is not deleted."""
+    """The workflow of a document that is not deleted."""
     assert row.facets is not None
     return row.workflow or Workflow(row.facets.status)

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from signalpost.commands.command import Command, CommandOutcome, Result
-from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MOST, CommandQueues, Queue
+from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, CommandQueues, Queue
 from signalpost.domain.errors import SignalpostError, Stopping
 from signalpost.engine.counts import Counts
 from signalpost.runtime.logger import log
@@ -24,7 +24,7 @@ class _Waiting(NamedTuple):
     command: Command[Any]
     outcome: asyncio.Future[CommandOutcome[Any]]
     number: int
-    """In the order in which they came."""
+    """Counts up in the order of arrival."""
 
 
 class Committer:
@@ -34,9 +34,9 @@ class Committer:
         self._on_published = on_published
         self._queues: CommandQueues[_Waiting] = CommandQueues()
         self._arrived = 0
-        self._background = asyncio.Semaphore(MOST[Queue.BACKGROUND])
+        self._background = asyncio.Semaphore(MAX_WAITING[Queue.BACKGROUND])
         self._background_of: dict[int, asyncio.Semaphore] = {}
-        """Room for background commands of all tenants, and of each; who waited longest gets the next."""
+        """Room for background commands of all tenants, and of each tenant. Who waits longest gets the next place."""
         self._running: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -46,18 +46,18 @@ class Committer:
         return self._queues.waiting
 
     def check(self, tenant_id: int, queue: Queue, most: int | None = None) -> None:
-        """Raises TooMany where one more may not wait; see `CommandQueues.check`."""
+        """Raises TooMany if the tenant may not add another command; see `CommandQueues.check`."""
         self._queues.check(tenant_id, queue, most)
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
-        """What the command came to, once it is durable. Raises CallerError if it is refused, Unavailable if it could
-        not be committed, and what `enqueue` raises."""
+        """Waits until the command is committed. Raises CallerError if it is refused, Unavailable if it could not be
+        committed, and what `enqueue` raises."""
         return await (await self.enqueue(command))
 
     async def enqueue(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
-        """Have a command decided and committed in the turn of its queue; what it comes to is awaited apart from that. A
-        background command waits here until there is room for it. Every other one raises TooMany where too many wait.
-        Raises Unavailable where nothing can be taken."""
+        """Adds a command to its queue, and returns the future of its outcome. A background command waits here until
+        there is room for it. For every other command this raises TooMany if too many are waiting. Raises Unavailable
+        when the gateway is stopping."""
         if command.queue is Queue.BACKGROUND:
             await self._wait_for_room(command.tenant_id)
         else:
@@ -84,13 +84,13 @@ class Committer:
             raise
 
     def _left(self, command: Command[Any]) -> None:
-        """A command waits no longer: the next background command has its room."""
+        """The command has left its queue. If it is a background command, the next one gets its place."""
         if command.queue is Queue.BACKGROUND:
             self._background.release()
             self._background_of[command.tenant_id].release()
 
     async def close(self) -> None:
-        """Take nothing more, finish what is waiting."""
+        """Takes no more commands, and commits what is waiting."""
         self._closed = True
         if self._running is not None:
             await self._running
@@ -98,7 +98,7 @@ class Committer:
     async def _run(self) -> None:
         try:
             while self._queues.waiting:
-                # Whose turn it is decides who is in the batch; in it what came first is decided first.
+                # Turns decide which commands are in the batch. Within it, they are decided in the order of arrival.
                 batch = sorted(self._queues.take(MAX_BATCH), key=_arrival)
                 for waiting in batch:
                     self._left(waiting.command)
@@ -119,7 +119,7 @@ class Committer:
                     waiting.outcome.set_exception(error)
             return
         self._counts.commit_seconds.add(loop.time() - began)
-        # Clients first: their answers are then written before the deliveries that follow take the loop.
+        # Clients come first: their responses are written before the deliveries that follow keep the loop busy.
         for waiting, result in zip(batch, published.results, strict=True):
             if waiting.outcome.done():
                 continue  # the client is gone
@@ -130,7 +130,7 @@ class Committer:
         try:
             self._on_published(published)
         except Exception:
-            # What is committed is answered as such, whatever becomes of it here: a restart reads it from the store.
+            # The commands are committed, and their callers were told so. A restart reads what the engine missed.
             log.exception("a commit could not be followed up")
 
 

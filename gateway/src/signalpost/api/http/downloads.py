@@ -1,8 +1,8 @@
-"""Serving the file of a version: whole or in part, checked, and harmless to whoever opens it.
+"""Serves the file of a version, whole or a range of it, with headers that keep a browser from running it.
 
-A file is checked as it is read: its last part is held back until the sum of all is right, so that what was damaged is
-never taken for whole. Of a part alone there is no sum; so before the first part of a file is served the whole of it was
-read and found sound once, by this process. Files never change.
+A whole file is checked while it is read: its last part is held back until its checksum is right, so a client never
+takes a damaged file for a whole one. A range has no checksum. So this process reads the whole file once, and finds it
+sound, before it serves the first range of it. Files never change.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from signalpost.runtime.logger import log
 
 SOUND_REMEMBERED: Final = 1_000
 _SAFE: Final = {
-    # Whatever a browser makes of it, it is no page of ours: it runs nothing and is shown nowhere.
+    # Whatever the file is, a browser must run nothing in it and must not show it as a page of this origin.
     "x-content-type-options": "nosniff",
     "content-security-policy": "sandbox; default-src 'none'",
     "cross-origin-resource-policy": "same-origin",
@@ -35,16 +35,16 @@ class Downloads:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._sound: dict[str, None] = {}
-        """Names of files of which parts may be served; the last asked for is the last."""
+        """The names of files that were found sound, the most recently used last."""
 
     async def response(self, request: Request, version: VersionRow, title: str | None) -> Streamed:
-        """The file's answer to a GET or HEAD. `title` is its document's, as far as it is known. Raises NoSuchRange,
-        FileLost, FilesUnavailable."""
+        """The response to a GET or HEAD of the file. `title` is the title of its document, if it is known. Raises
+        NoSuchRange, FileLost, FilesUnavailable."""
         file = version.file
         etag = f'"{file.sha256.hex()}"'
         modified = formatdate(version.created_at // SECOND, usegmt=True)
-        change, condition = request.header(b"range"), request.header(b"if-range")
-        span = wanted(change, file.size) if still_applies(condition, etag, modified) else None
+        asked, condition = request.header(b"range"), request.header(b"if-range")
+        span = wanted(asked, file.size) if still_applies(condition, etag, modified) else None
         headers = {
             **_SAFE,
             "content-type": file.content_type,
@@ -57,14 +57,14 @@ class Downloads:
         if span is not None:
             headers["content-range"] = f"bytes {span.start}-{span.stop - 1}/{file.size}"
         parts = await self._parts(file, span)
-        first = await anext(parts, b"")  # so a small file that is lost is a problem, not an answer that ends
+        first = await anext(parts, b"")  # a file that is lost is then a problem, not a response that breaks off
         if request.method == "HEAD":
             await parts.aclose()
             first = b""
         return Streamed(_continued(first, parts), tuple(headers.items()), 206 if span else 200)
 
     async def redirect(self, version: VersionRow, seconds: int) -> Response | None:
-        """An answer that leads to where anyone gets the file for so long; None where only the gateway serves it."""
+        """Redirects to a URL that serves the file for so many seconds; None if the gateway alone serves it."""
         url = await self._files.link(version.file.name, seconds)
         if url is None:
             return None
@@ -85,7 +85,7 @@ class Downloads:
 
 
 async def checked(parts: AsyncGenerator[bytes, None], file: StoredFile) -> AsyncGenerator[bytes, None]:
-    """The parts of a whole file, the last of them only if all are what was stored. Raises FileLost."""
+    """The parts of a whole file. Raises FileLost in place of the last part if they are not what was stored."""
     sha256, held = hashlib.sha256(), b""
     async with aclosing(parts):
         async for part in parts:

@@ -1,4 +1,4 @@
-"""A form with one file, read as it comes: memory stays the same however large the file is."""
+"""Reads a form with one file as it comes in. Memory stays the same however large the file is."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ MAX_TEXT_BYTES: Final = 1024
 MAX_HEADER_BYTES: Final = 8192
 MAX_HEADERS: Final = 16
 MAX_ERRORS: Final = 20
-"""With so many wrong the rest is not looked at."""
+"""After so many errors the rest of the form is not checked."""
 
 Sink = Callable[[bytes], Awaitable[None]]
 
@@ -23,8 +23,8 @@ Sink = Callable[[bytes], Awaitable[None]]
 async def read_form(
     content_type: str, chunks: AsyncIterator[bytes], file: str, checks: Mapping[str, Check], sink: Sink
 ) -> dict[str, Any]:
-    """The checked texts of a form by name; the bytes of its part `file` go to `sink`. Raises Unparseable, and Invalid
-    naming every part that is missing, unknown, there twice or bad."""
+    """The checked texts of a form, by name. The bytes of its part `file` go to `sink`. Raises Unparseable, and Invalid
+    that names every part which is missing, unknown, repeated or bad."""
     form = _Form(_boundary(content_type), file, checks)
     async for chunk in chunks:
         for part in form.feed(chunk):
@@ -48,7 +48,7 @@ class _Form:
         self._errors: list[FieldError] = []
         self._header, self._value = bytearray(), bytearray()
         self._name: str | None = None
-        """Of the part that is being read; None where it is passed over."""
+        """The name of the part that is being read; None if the part is skipped."""
         self._seen: set[str] = set()
         self._ended = False
         self._arrived: list[bytes] = []
@@ -68,7 +68,7 @@ class _Form:
         )
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """What of the file arrived with a chunk; nothing any more once something is wrong."""
+        """The bytes of the file in this chunk. Once something is wrong, there are none."""
         self._arrived = []
         try:
             self._parser.write(chunk)
@@ -98,7 +98,7 @@ class _Form:
         if len(self._errors) == MAX_ERRORS:
             raise Invalid(self._errors)
 
-    # --- What the parser tells ----------------------------------------------------------------------------------------
+    # --- Called by the parser -----------------------------------------------------------------------------------------
 
     def _on_part_begin(self) -> None:
         self._name = None

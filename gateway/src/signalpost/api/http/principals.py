@@ -1,4 +1,4 @@
-"""Who calls: the keys that are known, and what their holders are to a handler."""
+"""Finds out who sends a request, by the key in its `Authorization` header."""
 
 import hmac
 from collections.abc import Callable
@@ -10,17 +10,17 @@ from signalpost.domain.errors import Forbidden, Unauthenticated
 
 
 class Principal(Struct, frozen=True):
-    """Whose request it is."""
+    """The API key that a request came with."""
 
     key_id: int
-    """Idempotency keys count per API key; the operator's own is 0."""
+    """The number of the API key; 0 for the operator's key of the settings."""
     name: str
     role: Role
     hash: bytes = b""
-    """Of a made key."""
+    """The hash of the API key; empty for the operator's key of the settings."""
 
     def must_be(self, roles: frozenset[Role]) -> None:
-        """Raises Forbidden for a role that is none of these."""
+        """Raises Forbidden if the key has none of these roles."""
         if self.role not in roles:
             raise Forbidden("role_not_allowed", f"A key with the role {self.role} cannot do this.")
 
@@ -30,26 +30,26 @@ _OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, Role.OPERATOR)
 
 class Principals:
     def __init__(self, operator_key: str, find: Callable[[bytes], ApiKey | None]) -> None:
-        """`operator_key` is the one of the settings; `find` gives the made one with a hash, if it is not revoked."""
+        """`operator_key` is the key of the settings. `find` returns the API key with a hash, unless it was revoked."""
         self._operator = hash_key(operator_key)
         self._find = find
 
     def of(self, authorization: str | None) -> Principal:
-        """Whose `Authorization` header this is. Raises Unauthenticated."""
+        """The sender of a request with this `Authorization` header. Raises Unauthenticated."""
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Unauthenticated("no_key", "Send your key in the header `Authorization: Bearer sp_…`.")
         digest = hash_key(key.strip())
         if hmac.compare_digest(digest, self._operator):
             return _OPERATOR
-        # Looked up by its hash: how long that takes tells nothing of the key.
+        # It is looked up by its hash, so the time that takes tells nothing about the key.
         found = self._find(digest)
         if found is None:
             raise _unknown()
         return Principal(found.number, found.name, found.role, digest)
 
     def check(self, principal: Principal) -> None:
-        """Raises Unauthenticated where the key was revoked since `of` found it."""
+        """Raises Unauthenticated if the key was revoked since `of` found it."""
         if principal is not _OPERATOR and self._find(principal.hash) is None:
             raise _unknown()
 

@@ -1,4 +1,4 @@
-"""Errors as clients see them: RFC 9457 problem documents. No error reaches a client in another shape."""
+"""Errors as clients see them: RFC 9457 problem documents. Every error reaches a client in this form."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -32,7 +32,7 @@ HEADERS = {401: ("www-authenticate",), 416: ("content-range",), 429: ("retry-aft
 
 
 class ProblemType(NamedTuple):
-    """What all problems of one type of error have in common."""
+    """The status and the title that all errors of one class have."""
 
     status: int
     title: str

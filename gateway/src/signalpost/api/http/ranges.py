@@ -1,4 +1,4 @@
-"""Which bytes of a whole a request asks for (RFC 9110, 14). Pure."""
+"""Which bytes of a file a request asks for (RFC 9110, section 14). Pure."""
 
 import re
 from typing import NamedTuple
@@ -12,12 +12,12 @@ _MAX_DIGITS = 18
 class Span(NamedTuple):
     start: int
     stop: int
-    """The first byte behind it."""
+    """The position after the last byte."""
 
 
 def wanted(header: str | None, size: int) -> Span | None:
-    """The span that a `Range` header asks for; None for the whole: it is also the answer to what is malformed, of
-    another unit, or several ranges. Raises NoSuchRange for a range that lies outside."""
+    """The bytes that a `Range` header asks for; None for the whole file. A header that is malformed, names several
+    ranges or counts in another unit is ignored. Raises NoSuchRange for a range that lies outside of the file."""
     match = _RANGE.fullmatch(header or "")
     if match is None or match[1] == match[2] == "" or max(len(match[1]), len(match[2])) > _MAX_DIGITS:
         return None
@@ -35,5 +35,5 @@ def wanted(header: str | None, size: int) -> Span | None:
 
 
 def still_applies(if_range: str | None, etag: str, last_modified: str) -> bool:
-    """Whether a range may be answered as one: whoever has a part of another state gets the whole instead."""
+    """Whether the client has a part of this very file (`If-Range`). If not, it must get the whole file."""
     return if_range is None or if_range.strip() in (etag, last_modified)

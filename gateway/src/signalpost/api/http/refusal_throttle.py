@@ -1,8 +1,8 @@
-"""When a client is told that too much waits already: at once, but no more than so many a second.
+"""Limits how many clients a second are told that too much is waiting (429).
 
-Being refused costs a third of being served, and whoever ignores `Retry-After` is back at once: some hundred such
-clients would have the event loop do little else. So refusals beyond the rate wait for their turn, and with each the
-client that would ask again.
+Refusing a request costs a third of serving it, and a client that ignores `Retry-After` asks again at once: a hundred
+such clients would keep the event loop busy with nothing else. So refusals beyond the rate are delayed, and each delays
+the client's next request.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ class Refusals:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._theoretical = 0
-        """When the next would be told if all had kept their distance from the start (µs)."""
+        """When the next refusal would be due if all had kept their distance since the start (µs)."""
 
     async def turn(self) -> None:
-        """Wait until one more may be told; up to a second's worth at once."""
+        """Waits until one more client may be refused. As many as a second allows are refused at once."""
         now = self._clock.steady()
         delay = self._theoretical + _DISTANCE - SECOND - now
         self._theoretical = max(self._theoretical, now) + _DISTANCE

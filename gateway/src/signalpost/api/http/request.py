@@ -10,7 +10,7 @@ from signalpost.runtime.asgi import ARRIVED, REFUSAL, Receive, Scope
 
 
 class Request:
-    """One request, and who turned out to have sent it."""
+    """A request, and what was found out about it on its way to a handler."""
 
     __slots__ = (
         "_headers",
@@ -30,14 +30,14 @@ class Request:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.path_params: dict[str, str]
-        """As the route table names them."""
+        """The parameters in the path, under the names that the route table gives them."""
         self.route: str | None = None
         """The path as the route table has it, once one is found."""
         self.principal: Principal | None = None
         self.tenant: str | None = None
         self._scope = scope
         self._receive = receive
-        # Of a header that is repeated the first counts.
+        # If a header is repeated, the first one counts.
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
 
     def header(self, name: bytes) -> str | None:
@@ -61,24 +61,25 @@ class Request:
         return query
 
     def query(self) -> list[tuple[str, str]]:
-        """The parameters as they came, repeated ones too."""
+        """The query's parameters in their order, repeated ones too."""
         query = self.query_string
         return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
 
     @property
     def refusal(self) -> CallerError | Unavailable | None:
-        """Why the listener did not take the request, where it did not."""
+        """Why the listener refused the request; None if it did not."""
         refusal: CallerError | Unavailable | None = self._scope.get(REFUSAL)
         return refusal
 
     @property
     def has_arrived(self) -> bool:
-        """Whether the whole body is here, as far as the server tells."""
+        """Whether the whole body has arrived. False if the server does not tell."""
         arrived: Callable[[], bool] | None = self._scope.get(ARRIVED)
         return arrived is not None and arrived()
 
     async def part(self) -> tuple[bytes, bool]:
-        """Some more of the body, and whether there is yet more. Raises Unparseable where the connection ends first."""
+        """The next part of the body, and whether more follows. Raises Unparseable if the connection ends before
+        that."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise Unparseable("incomplete_body", "The body broke off, or its chunks are malformed.")

@@ -1,4 +1,4 @@
-"""What the API counts of the requests that it answered."""
+"""Counts requests and how long they took, for the metrics."""
 
 from collections import Counter
 
@@ -9,15 +9,15 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class RequestCounts:
-    """Requests that were answered, since the process began."""
+    """The requests that were answered since the process started."""
 
     def __init__(self) -> None:
         self.answers: Counter[tuple[str, str, int]] = Counter()
-        """By method, route and status."""
+        """How many, by method, route and status."""
         self.seconds: dict[tuple[str, str], Histogram] = {}
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """`route` is the template of a path in the route table; anything may be in `method`."""
+        """`route` is a path as the route table has it. `method` may be anything that a client sends."""
         method = method if method in _METHODS else "other"
         self.answers[method, route, status] += 1
         histogram = self.seconds.get((method, route))

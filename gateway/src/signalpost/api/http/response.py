@@ -1,4 +1,4 @@
-"""Responses as handlers make them, and how they go to the server (ASGI)."""
+"""Responses as handlers make them, and how they are sent (ASGI)."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,7 +14,7 @@ _JSON: Final = (b"content-type", b"application/json")
 
 
 class Response(Struct, frozen=True):
-    """A response whose body is there as a whole."""
+    """A response whose whole body is known."""
 
     status: int
     body: bytes = b""
@@ -30,7 +30,7 @@ class Streamed(Struct, frozen=True):
 
 
 async def send_response(response: Response | Streamed, request_id: str, send: Send) -> None:
-    """A body is JSON unless the response's headers say otherwise."""
+    """Sends a response. Its body is JSON unless its headers say otherwise."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     headers.append((b"request-id", request_id.encode()))
     if isinstance(response, Streamed):
@@ -46,7 +46,7 @@ async def send_response(response: Response | Streamed, request_id: str, send: Se
 
 
 async def _send_parts(parts: AsyncGenerator[bytes, None], send: Send) -> None:
-    # Cancelled here is, at a stop, the answer to a client that does not read.
+    # At a stop, the response to a client that does not read is cancelled here.
     with suppress(asyncio.CancelledError):
         async with aclosing(parts):
             async for part in parts:

@@ -1,4 +1,4 @@
-"""Deliveries of a subscription: what was sent, what waits, what failed and why, and one attempt more."""
+"""Deliveries of a subscription: list and read them, and ask for one more attempt."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Documents: create, read, change, delete, and import from a system that keeps them itself."""
+"""Documents: create, list, read, patch and delete them, and import snapshots from another system."""
 
 from typing import Any
 
@@ -121,7 +121,7 @@ def _shown(context: RequestContext, row: DocumentRow) -> Response:
 
 
 async def find_document(context: RequestContext) -> DocumentRow:
-    """The one that the path names. Raises NotFound."""
+    """The document that the path names. Raises NotFound."""
     return document.require_live(await context.services.store.documents.get(context.tenant_id, document_id_of(context)))
 
 

@@ -1,4 +1,4 @@
-"""The tenant's log: what happened, oldest first, to poll or to look one event up."""
+"""Events: read the tenant's log, oldest first, or one event of it."""
 
 import msgspec
 
@@ -22,7 +22,7 @@ async def feed(context: RequestContext) -> Response:
         query.get("externalId"),
         query.get("limit", LIMIT_DEFAULT),
     )
-    # Looked up after the page: what the retention took in between would be missing from it.
+    # The retention may take events while the page is read. So the oldest event is looked up after that.
     oldest = await store.log.floor(context.tenant_id)
     if after + 1 < oldest:
         detail = f"Events up to {oldest - 1} are no longer kept. Go on with after={oldest - 1}."

@@ -1,4 +1,4 @@
-"""Whether the gateway lives, and whether it can do its work."""
+"""Health checks: whether the process is running, and whether the gateway can do its work."""
 
 import msgspec
 

@@ -1,9 +1,10 @@
-"""Importing many documents: NDJSON in, one line out for every line in, as they are committed.
+"""Imports many documents: NDJSON in, and one line out for every line in, in their order, once it is committed.
 
-Both ways are streamed. A task reads lines and hands them to the committer; beside it the answers are sent, each as soon
-as it and those before it are there. A line holds places from its reading until its answer is sent: so a commit takes
-many lines, memory stays the same however many come, and who does not read his answers is not read from either. What was
-answered is committed; after an answer that ended early, the same lines can be sent again.
+Request and response are streamed at the same time. One task reads lines and hands them to the committer. Beside it, the
+answers are sent, each once it and all before it are there. A line holds places from when it is read until its answer is
+sent. So a commit takes many lines, memory stays the same however long the import is, and a client that does not read
+its answers is not read from either. An answered line is committed. If the response ends early, the client can send all
+lines without an answer again.
 """
 
 import asyncio
@@ -31,13 +32,13 @@ from signalpost.runtime.logger import log
 NDJSON: Final = "application/x-ndjson"
 PLACES = 256
 PLACE_BYTES = 16 * 1024
-"""A line takes one place for each of these that it begins: at most 4 MiB are under way."""
+"""A line takes one place for each of these that it begins, so at most 4 MiB of lines are under way."""
 
 
 class Line(NamedTuple):
     number: int
     content: bytes | None
-    """None for one that is longer than a body may be."""
+    """None if the line is longer than a body may be."""
 
 
 class _Waiting(NamedTuple):
@@ -51,7 +52,7 @@ async def import_many(context: RequestContext) -> Streamed:
     context.query()
     context.check_media_type(_BODY)
     chunks = context.arriving()
-    # The body's first part before the head of the answer: a client that waits for `100 Continue` gets it only so.
+    # Read before the head of the response is sent: only then a client that waits for `100 Continue` gets it.
     first = await anext(chunks, b"")
     return Streamed(_Import(context, lines(first, chunks)).answers(), ((CONTENT_TYPE, NDJSON),))
 
@@ -60,7 +61,7 @@ async def import_many(context: RequestContext) -> Streamed:
 
 
 async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
-    """The lines that are not blank, numbered from 1 with those that are."""
+    """All lines but the blank ones. Numbers count from 1 and include the blank ones."""
     number, rest, too_long = 1, bytearray(), False
     async for chunk in _whole(first, chunks):
         begin, searched = 0, len(rest)
@@ -79,7 +80,7 @@ async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Lin
 
 
 async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """All chunks, and a newline: the last line may come without one."""
+    """All chunks, and a newline at the end, which the last line may lack."""
     yield first
     async for chunk in chunks:
         yield chunk
@@ -90,20 +91,20 @@ async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
 
 
 class _Import:
-    """One import under way."""
+    """An import while it runs: the lines that were read, and the answers that are owed."""
 
     def __init__(self, context: RequestContext, lines: AsyncIterator[Line]) -> None:
         self._call = context
         self._lines = lines
         self._places = asyncio.Semaphore(PLACES)
         self._waiting: deque[_Waiting | None] = deque()
-        """Oldest first; None after the last."""
+        """Lines without an answer, oldest first; None after the last line."""
         self._came = asyncio.Event()
-        """There may be something in `_waiting`."""
+        """Set when something was added to `_waiting`."""
 
     async def answers(self) -> AsyncGenerator[bytes, None]:
-        """In parts, each of the lines that one commit answered. Ends, where the body broke off or the gateway stops,
-        with what keeps the next line from an answer."""
+        """The lines of the response, in parts: each part has what one commit settled. If the body breaks off or the
+        gateway stops, the last line says so, and from which line on to repeat."""
         reading = asyncio.create_task(self._read())
         reading.add_done_callback(_noted)
         following, request_id = 1, self._call.request_id
@@ -127,7 +128,8 @@ class _Import:
                 waiting.result.add_done_callback(_noted)
 
     async def _answered(self) -> list[_Waiting]:
-        """The oldest line once its result is there, and all after it that have theirs by then; none after the last."""
+        """Waits for the result of the oldest line. Returns it with the lines after it that have a result by then;
+        nothing after the last line."""
         while not self._waiting:
             self._came.clear()
             await self._came.wait()
@@ -152,7 +154,7 @@ class _Import:
             self._came.set()
 
     async def _begun(self, line: Line, places: int) -> _Waiting:
-        """Have a line committed, or say at once what is wrong with it."""
+        """Hands a line to the committer. If the line is wrong, its result is there at once."""
         given: Any = None
         external_id: str | None
         result: asyncio.Future[Completed[DocumentImported] | Repeated]
@@ -198,13 +200,13 @@ class _Import:
 
 
 def _noted(ended: "asyncio.Future[Any]") -> None:
-    """Nobody asks what became of it once the client is gone: asyncio need not complain of that."""
+    """Marks a failure as seen. Once the client is gone nobody looks at it, and asyncio would complain."""
     if not ended.cancelled():
         ended.exception()
 
 
 def _external_id(given: Any) -> str | None:
-    """What a refused line says of itself, so that its sender finds it again."""
+    """The `externalId` of a refused line, if it has a valid one, so that its sender finds the line again."""
     try:
         return fields.uuid(given["externalId"])  # type: ignore[no-any-return]
     except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""API keys: make, list, revoke. The operator's own, of the settings, is none of these."""
+"""API keys: create, list and revoke them. The operator's key of the settings is not one of them."""
 
 import msgspec
 

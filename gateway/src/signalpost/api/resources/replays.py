@@ -1,4 +1,4 @@
-"""Replays: send again what an endpoint was sent, or was not, in a stretch of time."""
+"""Replays: send the deliveries of a span of time again, list replays, and cancel them."""
 
 from typing import Any
 
@@ -48,11 +48,9 @@ async def start(context: RequestContext) -> Response:
 
 
 async def _range(context: RequestContext, found: Subscription, from_at: int, to_at: int) -> tuple[int, int]:
-    """The sequences, both included, of a stretch of time: none that the lane has not taken in yet."""
-    store, head = (
-        context.services.store,
-        context.services.engine.head(found),
-    )  # before anything is waited for: it may go
+    """The first and the last sequence of a span of time, as far as the lane has taken them in."""
+    store = context.services.store
+    head = context.services.engine.head(found)  # before the first await, after which the lane may be gone
     first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
     return first, min(end - 1, head)
 

@@ -1,4 +1,4 @@
-"""Subscriptions: create, read, change, delete, rotate the secret, try the endpoint."""
+"""Subscriptions: create, list, read, change and delete them, rotate their secrets, and send test events."""
 
 from typing import Any
 
@@ -152,8 +152,8 @@ def _subscription_id(context: RequestContext) -> str:
 
 
 def _vetted(context: RequestContext) -> Field:
-    """The check of a URL, and one more: refuse at once what no attempt would dial. A host name is vetted again whenever
-    it is resolved."""
+    """The check of a URL, which also refuses an address that no attempt would dial. A host name is checked again
+    whenever it is resolved."""
 
     @field(**endpoint.url.schema)
     def url(value: Any) -> str:
@@ -171,7 +171,7 @@ def _shown(context: RequestContext, found: Subscription) -> Response:
 
 
 def _with_health(context: RequestContext, answer: Response) -> Response:
-    """Add what the engine alone knows; it is not part of what an Idempotency-Key repeats."""
+    """Adds what the engine alone knows. It is not part of what is kept under an `Idempotency-Key`."""
     identity = msgspec.json.decode(answer.body)["id"]
     found = context.services.engine.subscription(context.tenant_id, identity)
     health = context.services.engine.health(found) if found is not None else None

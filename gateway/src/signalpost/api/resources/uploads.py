@@ -1,5 +1,5 @@
-"""What every upload goes through, wherever its bytes come from: so much and no more, of a kind that is taken, durable
-before its version is committed, and gone again if that is refused."""
+"""The steps of an upload, through the API or embedded: limit its size, check what kind of file it is, make it durable,
+then commit its version. If the version is refused, the file is removed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 
 
 def within_limit(services: Services, incoming: Upload) -> Callable[[bytes], Awaitable[None]]:
-    """Writes what comes. Raises TooLarge with the first byte above the limit, DiskNearlyFull as soon as it is."""
+    """A function that writes a part of the file. It raises TooLarge above the limit, and DiskNearlyFull."""
     size = 0
 
     async def write(part: bytes) -> None:
@@ -33,7 +33,7 @@ def within_limit(services: Services, incoming: Upload) -> Callable[[bytes], Awai
 
 
 async def received_file(services: Services, incoming: Upload) -> StoredFile:
-    """The file that came in. Raises Invalid for an empty one, UnsupportedMedia for one of a kind that is not taken."""
+    """The file that was uploaded. Raises Invalid if it is empty, UnsupportedMedia if its kind is not accepted."""
     received = await incoming.received()
     if not received.size:
         raise Invalid([FieldError("/file", "wrong_length", "The file is empty.")])
@@ -48,7 +48,7 @@ async def received_file(services: Services, incoming: Upload) -> StoredFile:
 async def add_version(
     services: Services, incoming: Upload, title: str, command: AddVersion
 ) -> Completed[VersionCreated] | Repeated:
-    """Make the file durable, then commit the version that points to it. Raises as `Engine.submit` does."""
+    """Makes the file durable, then commits the version that points to it. Raises as `Engine.submit` does."""
     await incoming.store(command.file, filename(title, command.file.content_type))
     try:
         outcome = await services.engine.submit(command)

@@ -1,4 +1,4 @@
-"""Versions of documents: upload, list, publish, download."""
+"""Versions of documents: upload, list, publish and download them."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -28,16 +28,16 @@ from signalpost.domain.fields import Field, field
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 _MAX_FORM_BYTES: Final = MAX_FILE_BYTES + 64 * 1024
-"""With what a form has around its file."""
+"""A form has a little more than its file."""
 REDIRECT_SECONDS: Final = 10
-"""How long the link works that a download link leads to: with less of its own time left, it serves the file itself."""
+"""How long the URL works to which a download link redirects. A link that expires sooner serves the file itself."""
 
 
 async def upload(context: RequestContext) -> Response:
     context.query()
     context.check_media_type(_BODY)
     title = await _check_document(context)
-    await context.idempotency(b"")  # a bad key is refused before a large file comes
+    await context.idempotency(b"")  # a bad key is refused before a large file is read
     async with context.services.files.upload() as incoming:
         form = await read_form(
             context.content_type, _bounded(context), "file", _TEXTS, within_limit(context.services, incoming)
@@ -97,7 +97,8 @@ async def download(context: RequestContext) -> Streamed:
 
 
 async def follow_link(services: Services, request: Request) -> Response | Streamed:
-    """Whatever is wrong with it, the answer is the same, and comes before anything is looked up."""
+    """Serves the file of a link. Whatever is wrong with the link, the answer is the same and comes before any
+    lookup."""
     linked = services.links.read(request.path_params["token"])
     now = services.clock.wall()
     if linked is None or now >= linked.expires_at:
@@ -122,7 +123,7 @@ def _title(row: DocumentRow) -> str:
 
 
 async def _check_document(context: RequestContext) -> str:
-    """What would be refused in the end is refused before its file comes. The document's title."""
+    """The title of the document. Refuses, before the file is read, what would be refused after it."""
     context.services.engine.disk.check()
     row = await find_document(context)
     check_precondition(context.if_match, row.etag)
@@ -164,7 +165,7 @@ def _shown(context: RequestContext, version: VersionRow) -> KeptVersion:
 
 @field(type="string", enum=["true", "false"], default="false", description="Publish it at once.")
 def _truth(value: Any) -> bool:
-    """Of a form, whose values are texts."""
+    """Reads a truth value of a form, whose values are texts."""
     if value not in ("true", "false"):
         raise Bad("not_allowed", "This must be true or false.")
     return bool(value == "true")

@@ -1,4 +1,4 @@
-"""The workflow of documents: act on one, see what may be done with it now, and what was done."""
+"""The workflow of documents: take an action, see which actions are allowed, and read the history."""
 
 import msgspec
 

@@ -144,7 +144,7 @@ def _members(schema: Mapping[str, Any]) -> str:
 
 
 def _table(rows: Iterable[tuple[str, str, str]]) -> str:
-    """Of a name, what it may be, and what it means."""
+    """A table of names, what each may be, and what it means."""
     lines = (f"<tr><td>{name}</td><td>{kind}</td><td>{meaning}</td></tr>" for name, kind, meaning in rows)
     return f"<table>{''.join(lines)}</table>"
 

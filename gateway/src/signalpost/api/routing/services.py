@@ -28,21 +28,21 @@ class Services(Struct, frozen=True, kw_only=True):
     links: Links
     files: Files
     file_kinds: frozenset[str]
-    """Those of `content_types.KINDS` that are taken."""
+    """The kinds of files, of `content_types.KINDS`, that may be uploaded."""
     downloads: Downloads
     requests: RequestCounts
     database: Path
-    """The file, for its size."""
+    """The database's file; the metrics show its size."""
     allow_targets: tuple[AllowedTarget, ...]
     retry_delays: tuple[int, ...]
-    """For subscriptions that name none."""
+    """The retry delays of subscriptions that name none, in seconds."""
     refusals: Refusals
-    waiting_most: int
-    """Changes that may wait for their commit; fewer than connections, so that whoever floods is told so, and others
-    find one."""
+    max_waiting: int
+    """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients
+    that flood the gateway are refused and others still find a connection."""
     large_bodies: asyncio.Lock
-    """Whoever reads one has it: they are read one after the other, with all else in between."""
+    """Held while a large body is decoded: they are decoded one after the other, and other work is done in between."""
     idle_seconds: float
-    """How long a body may take, and of one that is streamed the next part."""
+    """How long a body may take to arrive, or the next part of a body that is streamed."""
     warnings: tuple[str, ...]
     """What an operator may have to change although the gateway can do its work, a sentence each."""
