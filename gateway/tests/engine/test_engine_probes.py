@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.test_engine_samples import try_out
 from gateway.tests.world.network import BROKEN, Reply, SentRequest
 
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.store.deliveries import DeliveryFilter
 from signalpost.store.store import Health
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -73,6 +74,39 @@ def troubled(world: ScriptedWorld) -> ScriptedWorld:
     states = {sequence: row.state for sequence, row in world.deliveries("a").items()}
     assert states == {GIVEN_UP: State.FAILED, DUE: State.AWAITING_RETRY, NOT_DUE: State.AWAITING_RETRY}
     return world
+
+
+# --- When it is -------------------------------------------------------------------------------------------------------
+
+
+def test_lists_and_health_show_the_next_probe_and_not_the_retry_times_of_before_c16(troubled: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await begin(gateway)
+        await gateway.until_recorded()
+        probe_at = troubled.lane("a").health["breaker"]["probe_at"]
+        assert gateway.health("a")["nextProbeAt"] == format_timestamp(probe_at)
+        not_due = troubled.deliveries("a")[NOT_DUE].due
+        assert not_due > probe_at
+        shown = {DELIVERED: None, GIVEN_UP: None, DUE: probe_at, NOT_DUE: not_due, NEVER_SENT: probe_at}
+        assert await due_of(gateway) == shown
+        troubled.endpoint("a").answers(Reply())
+        await try_out(gateway)
+        await gateway.until_recorded()
+        assert gateway.health("a")["nextProbeAt"] is None
+        assert await due_of(gateway) == {**shown, DUE: None, NEVER_SENT: None}
+
+    troubled.run(scenario)
+
+
+async def due_of(gateway: RunningGateway) -> dict[int, int | None]:
+    """When each delivery is sent, as lists and single deliveries show it."""
+    subscription = gateway.of("a")
+    page = await gateway.store.deliveries.page(TENANT, [subscription], DeliveryFilter(), None, 100)
+    for view in page.data:
+        found = await gateway.store.deliveries.get(subscription, view.entry)
+        assert found is not None
+        assert found[0] == view
+    return {view.entry.sequence: view.due for view in page.data}
 
 
 # --- A retry by hand --------------------------------------------------------------------------------------------------
@@ -377,6 +411,21 @@ def test_a_delivered_test_closes_the_breaker_and_what_waits_goes_out_c16(trouble
         assert troubled.logged("warning", "breaker closed") == 1
         await gateway.until_recorded()
         assert troubled.lane("a").health["breaker"] == msgspec.to_builtins(Breaker())
+
+    troubled.run(scenario)
+
+
+def test_a_probe_that_fails_after_a_delivered_test_leaves_the_breaker_closed_c16(troubled: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await begin(gateway)
+        troubled.endpoint("a").answers(Reply(status=500, after=4))
+        await gateway.retry("a", DUE)
+        await asyncio.sleep(1)
+        troubled.endpoint("a").answers(Reply())
+        await try_out(gateway)
+        await asyncio.sleep(10)
+        assert not next(call for call in calls_of(gateway) if call.sequence == DUE).is_delivered
+        assert gateway.health("a")["breaker"] == "closed"
 
     troubled.run(scenario)
 

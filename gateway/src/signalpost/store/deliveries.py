@@ -54,7 +54,8 @@ class DeliveryView(Struct, frozen=True):
     entry: LogEntry
     status: DeliveryStatus
     due: int | None
-    """When it is retried; None unless its status is `retrying`."""
+    """When it may be sent: its retry's time or, where the endpoint's breaker is open, that of the next probe if that is
+    later. None where nothing is to be waited for."""
     attempts: int
     """The counted failures of its current run; 0 once it is settled."""
 

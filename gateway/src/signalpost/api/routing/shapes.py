@@ -150,6 +150,10 @@ class Health(Shape, frozen=True):
     failing_since: Timestamp | None
     last_error: str | None
     breaker: Literal["open", "closed"]
+    next_probe_at: Annotated[
+        Timestamp | None,
+        Meta(description="While the breaker is open: when the next attempt is made, if nobody asks for one."),
+    ]
     lag: Annotated[int, Meta(description="Events of the log not yet delivered, given up or waiting for a retry.")]
     oldest_due_at: Timestamp | None
     lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
@@ -218,7 +222,10 @@ class Delivery(Shape, frozen=True):
     external_id: Uuid
     created_at: Timestamp
     status: DeliveryStatus
-    next_attempt_at: Timestamp | None
+    next_attempt_at: Annotated[
+        Timestamp | None,
+        Meta(description="When it is sent at the earliest: its retry, or later the next probe of an open breaker."),
+    ]
 
 
 class Attempt(Shape, frozen=True):

@@ -61,6 +61,7 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> d
         "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
         "lastError": worker.health.last_error,
         "breaker": "open" if breaker.is_open else "closed",
+        "nextProbeAt": None if breaker.probe_at is None else format_timestamp(breaker.probe_at),
         "lag": worker.lag(last),
         "oldestDueAt": None if due is None else format_timestamp(due),
         "lost": worker.health.lost,

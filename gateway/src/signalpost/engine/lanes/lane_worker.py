@@ -280,6 +280,7 @@ class LaneWorker:
 
     def note_success(self, now: int) -> None:
         """The endpoint answered well, be it to a delivery or to a test."""
+        self._probe = None
         if self.health.breaker.failures:
             if self.health.breaker.is_open:
                 self.concurrency = concurrency.beginning_low(self.concurrency, now)

@@ -16,6 +16,7 @@ from signalpost.store.deliveries import DeliveryStatus, DeliveryView
 from signalpost.store.log import LogEntry
 from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
 from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.lanes import decode_health
 
 STATUS: dict[State, DeliveryStatus] = {
     State.AWAITING_RETRY: "retrying",
@@ -27,11 +28,12 @@ STATUS: dict[State, DeliveryStatus] = {
 class RecordedLane:
     """A lane as it was last recorded: it tells settled deliveries from others."""
 
-    def __init__(self, subscription: Subscription, head: int, packed: bytes, gaps: bytes) -> None:
+    def __init__(self, subscription: Subscription, head: int, packed: bytes, gaps: bytes, health: bytes) -> None:
         self.subscription = subscription
         self.head = head
         self._packed = packed
         self._gaps = gaps
+        self._health = health
 
     @cached_property
     def _open(self) -> list[int]:
@@ -40,6 +42,16 @@ class RecordedLane:
     @cached_property
     def _never_taken_in(self) -> list[list[int]]:
         return decode_gaps(self._gaps)
+
+    @cached_property
+    def _probe_at(self) -> int | None:
+        return decode_health(self._health).breaker.probe_at
+
+    def due(self, status: DeliveryStatus, retry_due: int) -> int | None:
+        """When a delivery of that status may be sent; `retry_due` is its row's time if it is retried."""
+        if status == "retrying":
+            return max(retry_due, self._probe_at or 0)
+        return self._probe_at if status == "pending" else None
 
     def open_between(self, low: int, top: int) -> list[int]:
         return self._open[bisect_left(self._open, low) : bisect_right(self._open, top)]
@@ -68,7 +80,7 @@ def recorded_lanes(connection: apsw.Connection, subscriptions: Sequence[Subscrip
     by_number = {subscription.number: subscription for subscription in subscriptions}
     found = rows(
         connection,
-        "SELECT subscription_number, head, open, gaps FROM lane"
+        "SELECT subscription_number, head, open, gaps, health FROM lane"
         " WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY subscription_number DESC",
         (list_numbers(by_number),),
     )
@@ -81,10 +93,8 @@ def view_of(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) ->
         "SELECT state, due, charged FROM delivery WHERE subscription_number = ? AND sequence = ?",
         (lane.subscription.number, entry.sequence),
     )
-    state, due, failed_attempts = found[0] if found else (None, None, 0)
+    state, retry_due, failed_attempts = found[0] if found else (None, 0, 0)
     status = lane.status(entry.sequence, state)
     if status is None:
         return None
-    return DeliveryView(
-        lane.subscription.id, entry, status, due if state == State.AWAITING_RETRY else None, failed_attempts
-    )
+    return DeliveryView(lane.subscription.id, entry, status, lane.due(status, retry_due), failed_attempts)
