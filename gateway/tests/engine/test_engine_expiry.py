@@ -174,12 +174,14 @@ def test_a_full_disk_holds_it_until_there_is_room(world: ScriptedWorld) -> None:
 
 
 @pytest.mark.parametrize("step", [-3600, 3600])
-def test_a_clock_that_is_set_counts_within_half_a_minute(world: ScriptedWorld, step: int) -> None:
+def test_a_clock_that_is_set_makes_no_request_expire_too_early(world: ScriptedWorld, step: int) -> None:
+    """Set back it counts, set ahead it does not: an expiry cannot be undone."""
+
     async def scenario(gateway: RunningGateway) -> None:
         await ask(gateway, "one", seconds=1800)
         world.wall.offset = step * SECOND
         await asyncio.sleep(40)
-        assert await status(gateway, "one") == ("signatureRequestExpired" if step > 0 else "awaitingSignature")
+        assert await status(gateway, "one") == "awaitingSignature"
         await asyncio.sleep(1800)
         assert await status(gateway, "one") == ("signatureRequestExpired" if step > 0 else "awaitingSignature")
         await asyncio.sleep(3600)
@@ -205,5 +207,37 @@ def test_a_signature_that_races_with_the_expiry_wins_or_is_refused(world: Script
         statuses = [json.loads(event.body)["data"]["document"]["status"] for event in await gateway.log()]
         assert statuses == ["created", "awaitingSignature", "executed" if signed else "signatureRequestExpired"]
         assert signed == (early < 0)
+
+    world.run(scenario)
+
+
+def test_a_clock_that_is_set_ahead_lets_no_request_expire_before_its_time(world: ScriptedWorld) -> None:
+    """What cannot be undone waits for time that has passed."""
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await ask(gateway, "a", seconds=3600.0)
+        world.wall.offset += round(10 * DAY * SECOND)
+        await gateway.create("other")  # its `createdAt` is ten days ahead from here on
+        await asyncio.sleep(120)
+        assert await status(gateway, "a") == "awaitingSignature"
+        world.wall.offset = 0
+        await asyncio.sleep(3600.0)
+        assert await status(gateway, "a") == "signatureRequestExpired"
+
+    world.run(scenario)
+
+
+def test_a_request_of_a_day_can_be_made_after_a_clock_was_ten_days_ahead(world: ScriptedWorld) -> None:
+    """Deadlines count from the clock, while `createdAt` goes on from where it was (C5)."""
+
+    async def scenario(gateway: RunningGateway) -> None:
+        world.wall.offset += round(10 * DAY * SECOND)
+        await gateway.create("other")
+        world.wall.offset = 0
+        await ask(gateway, "a", seconds=DAY)
+        await asyncio.sleep(DAY / 2)
+        assert await status(gateway, "a") == "awaitingSignature"
+        await asyncio.sleep(DAY)
+        assert await status(gateway, "a") == "signatureRequestExpired"
 
     world.run(scenario)

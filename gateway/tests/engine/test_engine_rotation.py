@@ -158,3 +158,23 @@ def test_an_attempt_under_way_when_the_secret_changes_is_not_disturbed(world: Sc
         assert only(call, OLD)
 
     world.run(scenario)
+
+
+def test_an_overlap_ends_by_the_clock_after_the_clock_was_ten_days_ahead(world: ScriptedWorld) -> None:
+    """C21: an hour is an hour, wherever the last `createdAt` lies."""
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        world.wall.offset += round(240 * HOUR * 1_000_000)
+        await gateway.create("x")
+        world.wall.offset = 0
+        await gateway.submit(rotate(world))
+        await gateway.create("y")
+        await asyncio.sleep(HOUR + 1)
+        await gateway.create("z")
+        await asyncio.sleep(1)
+        _, during, after = world.endpoint("a").calls
+        assert in_overlap(during)
+        assert only(after, NEW)
+
+    world.run(scenario)

@@ -242,7 +242,7 @@ def act(number: int, action: str, *, caller: int | None = None, **said: Any) -> 
 
 
 def expire(number: int) -> ExpireSignatureRequest:
-    return ExpireSignatureRequest(tenant_id=TENANT, document_id=document_id(number))
+    return ExpireSignatureRequest(tenant_id=TENANT, document_id=document_id(number), as_of=2**62)
 
 
 def delete(number: int) -> DeleteDocument:

@@ -103,7 +103,7 @@ class Batch:
         key = command.idempotency
         if key is not None and (repeated := self._repeated(tenant.id, key)) is not None:
             return repeated
-        stamp = Stamp(tenant.last_sequence + 1, max(self._now, tenant.last_at + 1))
+        stamp = Stamp(tenant.last_sequence + 1, max(self._now, tenant.last_at + 1), self._now)
         decision = command.decide(self, stamp)
         made = None if decision.event is None else event_id(stamp.at, self._random_bits(62))
         completed = Completed(result=decision.result, tenant_id=tenant.id, at=stamp.at, event_id=made, answer=None)

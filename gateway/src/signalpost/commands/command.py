@@ -65,10 +65,13 @@ class Retry(Struct, frozen=True):
 
 
 class Stamp(NamedTuple):
-    """The sequence and the time that a command's event gets, if it makes one."""
+    """The sequence and the time that a command's event gets, if it makes one, and the time that it is."""
 
     sequence: int
     at: int
+    """`createdAt` in µs. It rises with the sequence, so after a clock that was ahead it can lie in the future (C5)."""
+    now: int
+    """What the clock says, in µs. Deadlines count from here."""
 
 
 class Numbers(NamedTuple):

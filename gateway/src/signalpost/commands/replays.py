@@ -41,7 +41,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
     count_is_capped: bool
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ReplayStarted]:
-        found = self._found(view, stamp.at)
+        found = self._found(view, stamp.now)
         if view.running_replays(found.number) >= rules.MAX_RUNNING:
             detail = f"{rules.MAX_RUNNING} replays of this subscription are running: cancel one, or wait for its end."
             raise Conflict("too_many_replays", detail)
@@ -68,7 +68,7 @@ class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):
     """No more deliveries are queued. Those that are queued already are sent."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ReplayCancelled]:
-        found = self._found(view, stamp.at)
+        found = self._found(view, stamp.now)
         replay = view.replays.get((found.number, self.replay_id))
         if replay is None:
             raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")

@@ -96,13 +96,13 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     checked: dict[str, Any]
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
-        found = self._found(view, stamp.at)
+        found = self._found(view, stamp.now)
         last = stamp.sequence - 1
         changes = {rules.ATTRIBUTES[name]: value for name, value in self.checked.items() if name in rules.ATTRIBUTES}
         if "eventTypes" in self.checked:
             changes["filters"] = rules.refiltered(found.filters, last, self.checked["eventTypes"])
         if found.status == "disabled" and "status" in self.checked:
-            changes |= {"disabled_at": None, "revived_at": stamp.at}
+            changes |= {"disabled_at": None, "revived_at": stamp.now}
         if self.checked.get("skipBacklog"):
             if found.status == "active" or self.checked.get("status") != "active":
                 detail = "The backlog is skipped with a resume only: send it with status active to one that is not."
@@ -120,14 +120,14 @@ class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     is. `if_match` names the state that was judged, so a change that a client made meanwhile wins."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
-        found = self._found(view, stamp.at)
+        found = self._found(view, stamp.now)
         disabled = _moved_on(replace(found, status="disabled", disabled_at=stamp.at), stamp.at)
         return Decision(result=SubscriptionChanged(disabled), subscription=disabled)
 
 
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionDeleted]:
-        found = self._found(view, stamp.at).promoted()
+        found = self._found(view, stamp.now).promoted()
         gone = replace(
             found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
         )
@@ -141,7 +141,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
     overlap_hours: int
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SecretRotated]:
-        found = self._found(view, stamp.at)
+        found = self._found(view, stamp.now)
         if self.overlap_hours == 0:
             # A leaked secret must go even while a rotation is under way.
             changed = replace(found, secret=self.secret, next_secret=None, promote_at=None)
@@ -150,7 +150,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
             raise Conflict("rotation_under_way", detail)
         else:
             overlap = self.overlap_hours * 3600 * SECOND
-            changed = replace(found, next_secret=self.secret, promote_at=stamp.at + overlap)
+            changed = replace(found, next_secret=self.secret, promote_at=stamp.now + overlap)
         rotated = _moved_on(changed, stamp.at)
         return Decision(result=SecretRotated(rotated, self.secret), subscription=rotated)
 
@@ -159,7 +159,7 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
     """Ends the overlap of a rotation: the new secret becomes the only one (C21)."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
-        found = self._found(view, stamp.at)
+        found = self._found(view, stamp.now)
         if found.next_secret is None:
             raise Conflict("no_rotation", "No rotation is under way: there is no new secret to promote.")
         promoted = _moved_on(found.promoted(), stamp.at)
@@ -175,7 +175,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     event_document_id: str
 
     def decide(self, view: View, stamp: Stamp) -> Decision[RetryQueued]:
-        found = self._found(view, stamp.at)
+        found = self._found(view, stamp.now)
         if found.status != "active":
             detail = f"The subscription is {found.status}: resume it, and what is pending is sent."
             raise Conflict("subscription_not_active", detail)

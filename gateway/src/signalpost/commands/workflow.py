@@ -50,7 +50,7 @@ class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ActionTaken]:
         row = self._found(view)
-        moved = workflow.act(workflow_of(row), self.action, self.given, stamp.at)
+        moved = workflow.act(workflow_of(row), self.action, self.given, stamp.now)
         step = Step(
             action=self.action,
             status=moved.status,
@@ -63,14 +63,15 @@ class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
 
 
 class ExpireSignatureRequest(_StepOfWorkflow, frozen=True, kw_only=True):
-    """Ends a signature request whose time has passed. If someone signed, rejected or cancelled before, nothing is left
-    to do."""
+    """Ends a signature request whose time has come by `as_of` (µs since the epoch). If someone signed, rejected or
+    cancelled before, nothing is left to do."""
 
+    as_of: int
     queue = Queue.BACKGROUND
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ActionTaken | NothingExpired]:
         row = self._row(view)
-        if row is None or row.workflow is None or (moved := workflow.expired(row.workflow, stamp.at)) is None:
+        if row is None or row.workflow is None or (moved := workflow.expired(row.workflow, self.as_of)) is None:
             return Decision(result=NothingExpired())
         return self._moved(row, moved, stamp, Step(action=Action.EXPIRE, status=moved.status))
 

@@ -254,13 +254,13 @@ def test_an_expiry_that_races_with_a_signature_has_one_winner(
     order: list[str], early: int, together: bool, before: int
 ) -> None:
     """In one batch or in two, around the very microsecond: one of them makes an event, and the other changes nothing.
-    `before` events of other documents push the time on."""
+    `before` events of other documents push `createdAt` on, which moves no deadline."""
     desk = Desk(asked("a@x", status="awaitingSignature", expires_at=LATER))
-    desk.now = LATER + early - before
+    desk.now = LATER + early
     desk.push(before)
     commands = {
         "sign": ActOnDocument(tenant_id=1, document_id=ID, action=Action.SIGN, given=by("a@x")),
-        "expire": ExpireSignatureRequest(tenant_id=1, document_id=ID),
+        "expire": ExpireSignatureRequest(tenant_id=1, document_id=ID, as_of=desk.now),
     }
     for group in [order] if together else [[each] for each in order]:
         desk.run(*(commands[each] for each in group))

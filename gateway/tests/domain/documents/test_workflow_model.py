@@ -183,7 +183,7 @@ class Cabinet:
 
     @property
     def expire(self) -> ExpireSignatureRequest:
-        return ExpireSignatureRequest(tenant_id=1, document_id=ID)
+        return ExpireSignatureRequest(tenant_id=1, document_id=ID, as_of=self.now)
 
     @property
     def document(self) -> documents.Document:
@@ -244,7 +244,7 @@ class Life(RuleBasedStateMachine):
         for by in sorted(self.paper.undecided or PEOPLE[:1]):
             self.act(action, by=by)
 
-    @precondition(lambda self: self.paper.may("pause", self.stamped_at))
+    @precondition(lambda self: self.paper.may("pause", self.decided_at))
     @rule(until=st.sampled_from(["now", "later", "the deadline"]), looks=st.booleans())
     def pause_and_resume(self, until: str, looks: bool) -> None:
         before = self.paper.status
@@ -267,9 +267,9 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def expiry(self) -> None:
-        late = self.paper.is_late(self.stamped_at)
+        late = self.paper.is_late(self.decided_at)
         before = len(self.cabinet.steps)
-        self.check(self.cabinet.expire, lambda: self.paper.look_at_the_clock(self.stamped_at))
+        self.check(self.cabinet.expire, lambda: self.paper.look_at_the_clock(self.decided_at))
         assert len(self.cabinet.steps) - before == late
 
     @rule(title=st.sampled_from("AB"))
@@ -303,9 +303,9 @@ class Life(RuleBasedStateMachine):
     # --- What must hold -----------------------------------------------------------------------------------------------
 
     @property
-    def stamped_at(self) -> int:
+    def decided_at(self) -> int:
         """The time at which the next command is decided."""
-        return max(self.cabinet.now, self.cabinet.tenant.last_at + 1)
+        return self.cabinet.now
 
     def check(self, command: ActOnDocument | ExpireSignatureRequest, expected: Callable[[], None]) -> None:
         """Run a command, and hold what comes of it against what is expected of the paper."""
@@ -334,22 +334,22 @@ class Life(RuleBasedStateMachine):
     def act(
         self, action: str, *, by: str = PEOPLE[0], people: list[str] = PEOPLE, wait: int = HOUR, loud: bool = False
     ) -> None:
-        deadline = self.stamped_at + wait
+        deadline = self.decided_at + wait
         said = {
             "reviewers": people, "approvers": people, "signers": people, "expiresAt": format_timestamp(deadline),
             "by": by.upper() if loud else by, "reason": "because",
         }  # fmt: skip
         command = self.cabinet.act(action, **said)
-        self.check(command, lambda: self.paper.act(action, people, by, deadline, self.stamped_at))
+        self.check(command, lambda: self.paper.act(action, people, by, deadline, self.decided_at))
 
     def may_ask(self) -> list[str]:
-        return [action for action in ASKING if self.paper.may(action, self.stamped_at)]
+        return [action for action in ASKING if self.paper.may(action, self.decided_at)]
 
     def waits_for(self) -> str | None:
         return next((what for what in WAITING if self.paper.waits_for(what)), None)
 
     def allowed(self) -> list[str]:
-        return [action for action in CLIENTS_ACTIONS if self.paper.may(action, self.stamped_at)]
+        return [action for action in CLIENTS_ACTIONS if self.paper.may(action, self.decided_at)]
 
     @invariant()
     def the_document_is_where_the_page_says(self) -> None:
@@ -358,7 +358,7 @@ class Life(RuleBasedStateMachine):
         assert self.cabinet.document.status == self.paper.status
         now = workflow_of(self.cabinet.row)
         assert now.status == self.paper.status
-        assert list(workflows.allowed(now, self.stamped_at)) == self.allowed()
+        assert list(workflows.allowed(now, self.decided_at)) == self.allowed()
         if self.paper.status in WAITING.values():
             assert {who.lower() for who in now.awaited} == (self.paper.undecided or set())
         assert now.expires_at == self.paper.deadline

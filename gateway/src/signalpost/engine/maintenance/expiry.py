@@ -4,6 +4,9 @@ The store knows what is to expire, in the order of time; it is asked for a part 
 any other, decided once more when its turn comes: who signed in time was faster. Nothing is kept here but the moment to
 look again: that of the next expiry, a nearer one that a commit brings, or soon, where the store could not be written.
 So it makes no difference whether the time passed while a gateway ran, or between two.
+
+An expiry cannot be undone, so it waits for time that has passed: a wall clock that is set ahead while the process runs
+lets nothing expire.
 """
 
 import asyncio
@@ -14,7 +17,7 @@ from typing import Any
 from signalpost.commands.workflow import ExpireSignatureRequest
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
-from signalpost.runtime.clock import Clock
+from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
 from signalpost.store.documents import Expiry
 from signalpost.store.store import Store
@@ -76,16 +79,16 @@ class Expiries:
         if self._next is None:
             self._next = upcoming
         # A loop's timers may be a millisecond early.
-        return min(LOOK_EVERY, max(0.0, (upcoming - self._clock.wall()) / SECOND) + 0.001)
+        return min(LOOK_EVERY, max(0.0, (upcoming - passed(self._clock)) / SECOND) + 0.001)
 
     async def _expire_due(self) -> int | None:
         """Returns when the next one after them expires. Raises Unavailable where one could not."""
         last: Expiry | None = None
         while True:
             found = await self._store.documents.expiring(last, BATCH)
-            now = self._clock.wall()
+            now = passed(self._clock)
             due = [expiry for expiry in found if expiry.at <= now]
-            results = await asyncio.gather(*map(self._expire, due), return_exceptions=True)
+            results = await asyncio.gather(*(self._expire(each, now) for each in due), return_exceptions=True)
             self._look_through(results)
             if len(due) < len(found):
                 return found[len(due)].at
@@ -93,8 +96,8 @@ class Expiries:
                 return None
             last = found[-1]
 
-    async def _expire(self, expiry: Expiry) -> None:
-        command = ExpireSignatureRequest(tenant_id=expiry.tenant_id, document_id=expiry.document_id)
+    async def _expire(self, expiry: Expiry, now: int) -> None:
+        command = ExpireSignatureRequest(tenant_id=expiry.tenant_id, document_id=expiry.document_id, as_of=now)
         await (await self._enqueue(command))
 
     def _look_through(self, results: list[BaseException | None]) -> None:
