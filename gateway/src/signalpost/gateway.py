@@ -106,7 +106,7 @@ class Gateway:
     def documents_of(self, tenant: str, name: str = "embedded") -> Documents:
         """The documents of a tenant. `name` becomes the `sourceApp` of documents created here and the uploader of
         their versions. Raises NotFound for an unknown tenant."""
-        tenant_id = self._engine.tenant_id(tenant)
+        tenant_id = self._engine.directory.tenant_id(tenant)
         if tenant_id is None:
             raise NotFound("tenant_not_found", f"There is no tenant {tenant}.")
         return Documents(self._services, tenant_id, name)
@@ -152,10 +152,12 @@ class Gateway:
         self._services = Services(
             store=store,
             engine=self._engine,
+            directory=self._engine.directory,
+            lanes=self._engine.lanes,
             clock=clock,
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,
-            principals=Principals(self.operator_key, self._engine.key),
+            principals=Principals(self.operator_key, self._engine.directory.key),
             links=links,
             files=files,
             file_kinds=frozenset(settings.file_kinds),

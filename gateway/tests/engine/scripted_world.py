@@ -190,7 +190,7 @@ class RunningGateway(Process):
     async def replay(self, host: str, what: What, first: int = 1, last: int = 1 << 40) -> str:
         """Start a replay of these sequences as the API does, and give its id."""
         subscription = self.of(host)
-        last = min(last, self.engine.head(subscription))
+        last = min(last, self.engine.lanes.head(subscription))
         count, capped = await self.store.count_replayable(subscription, first, last, what)
         identity = self.world.uuid(f"r{len(self.world.replays)}-{host}"[:16])
         self.world.replays.append(identity)
@@ -220,12 +220,12 @@ class RunningGateway(Process):
         return found
 
     def of(self, host: str) -> Subscription:
-        found = self.engine.subscription(TENANT, self.world.ids[host])
+        found = self.engine.directory.subscription(TENANT, self.world.ids[host])
         assert found is not None
         return found
 
     def health(self, host: str) -> dict[str, Any]:
-        return self.engine.health(self.of(host))
+        return self.engine.lanes.health(self.of(host))
 
     async def until(self, condition: Callable[[], bool], within: float = 10_000.0, every: float = 0.05) -> None:
         """Let time pass until the condition holds."""

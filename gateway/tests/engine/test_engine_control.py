@@ -186,7 +186,7 @@ def test_a_delete_drops_what_waits_and_what_flies(world: ScriptedWorld) -> None:
         assert world.endpoint("a").in_flight > 0
         calls = len(world.endpoint("a").calls)
         await gateway.unsubscribe("a")
-        assert gateway.engine.subscription(TENANT, world.ids["a"]) is None
+        assert gateway.engine.directory.subscription(TENANT, world.ids["a"]) is None
         await gateway.create("later")
         await asyncio.sleep(700)
         assert len(world.endpoint("a").calls) == calls
@@ -208,17 +208,17 @@ def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_pause(world
         await gateway.update("x")
         if state == "open":
             world.faults.slow_read = 1.0
-            await gateway.until(lambda: gateway.engine.in_flight > 0)
+            await gateway.until(lambda: gateway.engine.lanes.in_flight > 0)
         else:
             await gateway.until(lambda: len(world.endpoint("a").calls) == 2)
             world.faults.slow_read = 1.0
-            await gateway.until(lambda: gateway.engine.in_flight == 0)
-            await gateway.until(lambda: gateway.engine.in_flight > 0)
+            await gateway.until(lambda: gateway.engine.lanes.in_flight == 0)
+            await gateway.until(lambda: gateway.engine.lanes.in_flight > 0)
         calls = len(world.endpoint("a").calls)
         await gateway.change("a", status="paused")
         await asyncio.sleep(100)
         assert len(world.endpoint("a").calls) == calls
-        assert gateway.engine.in_flight == 0
+        assert gateway.engine.lanes.in_flight == 0
         world.endpoint("a").answers(Reply())
         await gateway.change("a", status="active")
         await asyncio.sleep(5)
@@ -233,11 +233,11 @@ def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_deletion(wo
         await gateway.subscribe("a")
         world.faults.slow_read = 1.0
         await gateway.create("x")
-        await gateway.until(lambda: gateway.engine.in_flight > 0)
+        await gateway.until(lambda: gateway.engine.lanes.in_flight > 0)
         await gateway.unsubscribe("a")
         await asyncio.sleep(5)
         assert world.endpoint("a").calls == []
-        assert gateway.engine.in_flight == 0
+        assert gateway.engine.lanes.in_flight == 0
 
     world.run(scenario, cache_bytes=1)
 
@@ -325,6 +325,26 @@ def test_a_paused_lane_is_told_before_the_retention_takes_its_events(world: Scri
         assert world.endpoint("a").sequences == [53, 54, 55, 56, 57]
 
     world.run(scenario, retention_days=1)
+
+
+def test_a_lane_that_wanted_nothing_of_what_the_retention_takes_has_lost_nothing_after_a_crash(
+    world: ScriptedWorld,
+) -> None:
+    async def before(gateway: RunningGateway) -> None:
+        await gateway.subscribe("idle", types=types("documentDeleted"))
+        await gateway.create(*(f"d{number}" for number in range(20)))
+        await asyncio.sleep(DAY)
+        await gateway.create("new")
+        await asyncio.sleep(DAY / 10)
+        assert world.query("SELECT min(sequence) FROM event") == [(21,)]
+
+    async def after(gateway: RunningGateway) -> None:
+        await asyncio.sleep(1)
+        assert gateway.health("idle")["lost"] == 0
+
+    world.crash(before, retention_days=1)
+    world.run(after, retention_days=1)
+    assert world.logged("error", "") == 0
 
 
 def test_what_waits_in_the_store_alone_is_told_as_well_when_the_retention_takes_it(world: ScriptedWorld) -> None:

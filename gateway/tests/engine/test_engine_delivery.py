@@ -8,6 +8,7 @@ from gateway.tests.world.network import Reply
 
 from signalpost.commands.subscriptions import DeleteSubscription, PatchSubscription
 from signalpost.domain.errors import Unavailable
+from signalpost.engine.lanes import lanes
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -177,14 +178,31 @@ def test_an_event_that_one_of_a_thousand_lanes_wants_touches_that_one_alone(worl
     world.run(scenario)
 
 
-def test_a_sleeping_lanes_head_is_recorded_now_and_then(world: ScriptedWorld) -> None:
+def test_a_sleeping_lanes_head_is_recorded_once_that_saves_a_restart_work(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("idle", types=DELETED)
-        await gateway.create(*names("d", 20))
+        await gateway.create(*names("d", lanes.MAX_PASSED_UNRECORDED))
         await asyncio.sleep(40)
-        assert world.lane("idle").head == 20
+        assert world.lane("idle").version == 0
+        await gateway.create("one more")
+        await asyncio.sleep(40)
+        assert world.lane("idle").head == lanes.MAX_PASSED_UNRECORDED + 1
 
     world.crash(scenario)
+
+
+def test_a_stop_in_order_records_every_head_so_that_a_restart_reads_nothing(world: ScriptedWorld) -> None:
+    async def before(gateway: RunningGateway) -> None:
+        await gateway.subscribe("idle", types=DELETED)
+        await gateway.create(*names("d", 20))
+
+    async def after(gateway: RunningGateway) -> None:
+        await asyncio.sleep(1)
+        assert gateway.store.log.pages_read == 0
+
+    world.run(before)
+    assert world.lane("idle").head == 20
+    world.run(after)
 
 
 def test_bodies_that_left_the_cache_are_read_again(world: ScriptedWorld) -> None:

@@ -256,7 +256,7 @@ def test_lanes_with_much_to_send_of_what_they_read_do_not_go_before_one_that_kee
             world.endpoint(host).answers(Reply(after=4))
         await gateway.create(*(f"d{number}" for number in range(400)))
         await asyncio.sleep(1)
-        assert all(gateway.engine.head(gateway.of(host)) == 400 for host in BEHIND)
+        assert all(gateway.engine.lanes.head(gateway.of(host)) == 400 for host in BEHIND)
         for host in BEHIND:
             await gateway.change(host, status="paused")
         await asyncio.sleep(5)

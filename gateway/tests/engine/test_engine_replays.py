@@ -328,7 +328,7 @@ class Watched:
 
     def __init__(self, world: ScriptedWorld, gateway: RunningGateway) -> None:
         self.most = 0
-        (self._runner,) = gateway.engine._workers
+        (self._runner,) = gateway.engine.lanes._workers
         world.checks.append(self.look)
 
     def look(self, _call: SentRequest) -> None:

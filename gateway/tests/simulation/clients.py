@@ -388,7 +388,7 @@ class Clients:
 
     async def resume_all(self, process: "SimulatedProcess") -> None:
         for subscriber in list(self.subscribers.values()):
-            found = process.engine.subscription(subscriber.tenant, subscriber.id)
+            found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
             if found is not None and found.status != "active":
                 change = subscriber.status.begin("active", self.world.time.now)
                 command = self._patch_of(subscriber, status="active")
@@ -471,10 +471,10 @@ class Clients:
         await self._again(process, subscriber, f"retry #{entry.sequence} of", command, entry.sequence, entry.sequence)
 
     async def _replay(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
-        found = process.engine.subscription(subscriber.tenant, subscriber.id)
+        found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
         if found is None:
             return
-        head = process.engine.head(found)
+        head = process.engine.lanes.head(found)
         first = self.random.randrange(head + 1)
         last = min(head, first + self.random.choice((0, 5, 30, 1000)))
         what: What = self.random.choice(("failed", "all"))
@@ -522,7 +522,7 @@ class Clients:
             await self.ask(process, self._owned("cancel a replay of", command, subscriber))
 
     async def _try(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
-        found = process.engine.subscription(subscriber.tenant, subscriber.id)
+        found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
         if found is not None:
             event = sample.event(EventType.CREATED, subscriber.tenant, self.world.wall.now, self.random.getrandbits)
             try:

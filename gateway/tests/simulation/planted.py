@@ -29,13 +29,13 @@ from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.delivery.send_order import SendOrder
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine import engine
 from signalpost.engine.committer import Committer
-from signalpost.engine.engine import Engine
+from signalpost.engine.lanes import lanes as owned_lanes
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_state import Progress, Recording
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
+from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
@@ -268,9 +268,9 @@ def _(right: Any) -> Any:
     return lambda self, tenant_id, event_type: list(right(self, tenant_id, event_type))[:1]
 
 
-@fault("takes a lane's head back", Engine, "_wake_for")
+@fault("takes a lane's head back", Lanes, "_wake_for")
 def _(_right: Any) -> Any:
-    def wake_for(self: Engine, events: Any) -> None:
+    def wake_for(self: Lanes, events: Any) -> None:
         for event in events:
             for lane in self._workers.wanting(event.tenant_id, event.type):
                 if lane.progress is Progress.CAUGHT_UP:
@@ -281,7 +281,7 @@ def _(_right: Any) -> Any:
     return wake_for
 
 
-@fault("begins with the event before a subscription", engine, "_new_lane")
+@fault("begins with the event before a subscription", owned_lanes, "_new_lane")
 def _(right: Any) -> Any:
     def new_lane(subscription: Any) -> Any:
         row = right(subscription)
@@ -290,7 +290,7 @@ def _(right: Any) -> Any:
     return new_lane
 
 
-@fault("begins with the second event after a subscription", engine, "_new_lane")
+@fault("begins with the second event after a subscription", owned_lanes, "_new_lane")
 def _(right: Any) -> Any:
     def new_lane(subscription: Any) -> Any:
         row = right(subscription)
@@ -301,8 +301,8 @@ def _(right: Any) -> Any:
 
 @fault("sends on while paused", LaneWorker, "update")
 def _(right: Any) -> Any:
-    def update(self: LaneWorker, subscription: Any) -> None:
-        right(self, subscription)
+    def update(self: LaneWorker, subscription: Any, now: int) -> None:
+        right(self, subscription, now)
         self.subscription = replace(subscription, status="active")
 
     return update
@@ -310,9 +310,9 @@ def _(right: Any) -> Any:
 
 @fault("keeps to the URL and the secret that it began with", LaneWorker, "update")
 def _(right: Any) -> Any:
-    def update(self: LaneWorker, subscription: Any) -> None:
+    def update(self: LaneWorker, subscription: Any, now: int) -> None:
         webhook = self.webhook
-        right(self, subscription)
+        right(self, subscription, now)
         self.webhook = webhook
 
     return update

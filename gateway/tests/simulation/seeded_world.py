@@ -285,9 +285,9 @@ class SeededWorld(World[SimulatedProcess]):
     async def waiting(self, process: SimulatedProcess) -> str | None:
         """Describe a subscription that says that it has something to do; None if none does."""
         for subscriber in self.clients.subscribers.values():
-            found = process.engine.subscription(subscriber.tenant, subscriber.id)
+            found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
             if found is not None:
-                health = process.engine.health(found)
+                health = process.engine.lanes.health(found)
                 if health["lag"] or health["oldestDueAt"] is not None:
                     return f"{subscriber}: {health}"
                 for replay in await process.store.replays(found, None, 250):

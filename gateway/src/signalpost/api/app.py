@@ -125,7 +125,7 @@ class Api:
         """Raises NotFound."""
         given = request.header(TENANT)
         name = DEFAULT_TENANT if given is None else given
-        tenant_id = self._services.engine.tenant_id(name)
+        tenant_id = self._services.directory.tenant_id(name)
         if tenant_id is None:
             raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT.decode()}` names one.")
         request.tenant = name

@@ -32,7 +32,7 @@ class Reading(Checker):
             self.fail(f"{last} is its last event, and the document is {row.body!r}")
 
     async def _check_deliveries(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
-        found = process.engine.subscription(subscriber.tenant, subscriber.id)
+        found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
         assert found is not None
         listed: dict[int, str] = {}
         below = None

@@ -28,7 +28,7 @@ class Resends(Checker):
         if resend.replay_id is None:
             self._check_sent(subscriber, resend, resend.first)
             return
-        found = process.engine.subscription(subscriber.tenant, subscriber.id)
+        found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
         replay = None if found is None else await process.store.replay(found, resend.replay_id)
         if replay is None:
             # The retention takes a replay some days after its end.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Settling(Checker):
     def finished(self, process: "SimulatedProcess") -> None:
         for subscriber in self.world.clients.subscribers.values():
-            found = process.engine.subscription(subscriber.tenant, subscriber.id)
+            found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
             if any(subscriber.deleted.ever()):
                 if subscriber.deleted.last and found is not None:
                     self.fail(f"{subscriber} was deleted, and is there")
@@ -21,7 +21,7 @@ class Settling(Checker):
             if found is None:
                 self.fail(f"{subscriber} is gone")
                 continue
-            health = process.engine.health(found)
+            health = process.engine.lanes.health(found)
             # What was still unread counts as lost whether it was asked for or not: nobody looked any more.
             may_have_lost = self.world.floor[subscriber.tenant] > 1
             if (health["lost"] and not may_have_lost) or (self._lost(subscriber) and not health["lost"]):

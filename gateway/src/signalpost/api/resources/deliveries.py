@@ -39,7 +39,7 @@ async def list_of_subscription(context: RequestContext) -> Response:
 
 async def list_all(context: RequestContext) -> Response:
     query = context.query()
-    found = context.services.engine.subscriptions(context.tenant_id)
+    found = context.services.directory.subscriptions(context.tenant_id)
     if (wanted := query.get("subscriptionId")) is not None:
         found = [each for each in found if each.id == wanted]
     return await _list(context, found, query)

@@ -40,14 +40,14 @@ _process = ProcessCollector(registry=None)
 
 async def metrics(services: Services, _request: Request) -> Response:
     engine = services.engine
-    overview = engine.overview()
+    overview = engine.lanes.overview()
     families = [
         *_work(engine),
         *_requests(services.requests),
         *_standing(engine, overview),
         _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
                "subscription, leaving out events that wait behind others of their document.",
-               await engine.pending_seconds(overview)),
+               await engine.lanes.pending_seconds(overview)),
     ]  # fmt: skip
     text = await asyncio.to_thread(_text, families, services.database)
     return Response(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
@@ -86,11 +86,14 @@ def _requests(requests: RequestCounts) -> Iterator[Metric]:
 
 
 def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
-    yield _gauge("signalpost_attempts_in_flight", "Delivery attempts in flight.", engine.in_flight)
-    yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded yet.", engine.unrecorded)
+    lanes = engine.lanes
+    yield _gauge("signalpost_attempts_in_flight", "Delivery attempts in flight.", lanes.in_flight)
+    yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded yet.", lanes.unrecorded)
     yield _gauge("signalpost_commands_waiting", "Changes that wait to be committed.", engine.waiting)
     yield _gauge(
-        "signalpost_recording_failing", "1 while delivery results cannot be recorded, else 0.", not engine.is_recording
+        "signalpost_recording_failing",
+        "1 while delivery results cannot be recorded, else 0.",
+        lanes.failing_since is not None,
     )
     yield _gauge(
         "signalpost_accepting",
@@ -98,7 +101,7 @@ def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
         engine.disk.is_kept,
     )
     yield _gauge("signalpost_disk_free_bytes", "Free disk space at the data directory.", engine.disk.free)
-    yield _gauge("signalpost_log_cache_bytes", "Memory that caches recent events of the log.", engine.cached_bytes)
+    yield _gauge("signalpost_log_cache_bytes", "Memory that caches recent events of the log.", lanes.cached_bytes)
     yield _gauge(
         "signalpost_parked_deliveries",
         "Deliveries that wait for a retry, as far as they are in memory.",

@@ -50,7 +50,7 @@ async def start(context: RequestContext) -> Response:
 async def _range(context: RequestContext, found: Subscription, from_at: int, to_at: int) -> tuple[int, int]:
     """The first and the last sequence of a span of time, as far as the lane has taken them in."""
     store = context.services.store
-    head = context.services.engine.head(found)  # before the first await, after which the lane may be gone
+    head = context.services.lanes.head(found)  # before the first await, after which the lane may be gone
     first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
     return first, min(end - 1, head)
 

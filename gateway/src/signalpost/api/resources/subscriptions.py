@@ -141,7 +141,7 @@ async def test(context: RequestContext) -> Response:
 
 async def find(context: RequestContext) -> Subscription:
     """The subscription that the path names. Raises NotFound."""
-    found = context.services.engine.subscription(context.tenant_id, _subscription_id(context))
+    found = context.services.directory.subscription(context.tenant_id, _subscription_id(context))
     if found is None:
         raise NotFound("subscription_not_found", "There is no subscription with this id.")
     return found
@@ -173,8 +173,8 @@ def _shown(context: RequestContext, found: Subscription) -> Response:
 def _with_health(context: RequestContext, answer: Response) -> Response:
     """Adds what the engine alone knows. It is not part of what is kept under an `Idempotency-Key`."""
     identity = msgspec.json.decode(answer.body)["id"]
-    found = context.services.engine.subscription(context.tenant_id, identity)
-    health = context.services.engine.health(found) if found is not None else None
+    found = context.services.directory.subscription(context.tenant_id, identity)
+    health = context.services.lanes.health(found) if found is not None else None
     return replace(answer, body=b'%b,"health":%b}' % (answer.body[:-1], msgspec.json.encode(health)))
 
 

@@ -11,7 +11,9 @@ from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.domain.documents.links import Links
+from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
+from signalpost.engine.lanes.lanes import Lanes
 from signalpost.files.files import Files
 from signalpost.runtime.clock import Clock
 from signalpost.sender.addresses import AllowedTarget
@@ -21,6 +23,8 @@ from signalpost.store.store import Store
 class Services(Struct, frozen=True, kw_only=True):
     store: Store
     engine: Engine
+    directory: Directory
+    lanes: Lanes
     clock: Clock
     random_bits: Callable[[int], int]
     secret_bytes: Callable[[int], bytes]

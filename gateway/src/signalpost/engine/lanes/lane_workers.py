@@ -1,4 +1,4 @@
-"""Every lane at work, found by what is known of its subscription."""
+"""The lanes at work, by the number of their subscription, by tenant, and by what they ask for."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +10,7 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 class LaneWorkers:
     def __init__(self) -> None:
         self._by_number: dict[int, LaneWorker] = {}
-        self._by_id: dict[tuple[int, str], LaneWorker] = {}
+        self._by_tenant: dict[int, dict[int, LaneWorker]] = {}
         self._wanting: dict[tuple[int, int], dict[int, LaneWorker]] = {}
         """By tenant and type, as their subscriptions stand now."""
 
@@ -20,14 +20,14 @@ class LaneWorkers:
     def add(self, worker: LaneWorker) -> None:
         subscription = worker.subscription
         self._by_number[subscription.number] = worker
-        self._by_id[subscription.tenant_id, subscription.id] = worker
+        self._by_tenant.setdefault(subscription.tenant_id, {})[subscription.number] = worker
         self._index(worker)
 
     def remove(self, worker: LaneWorker) -> None:
         subscription = worker.subscription
         self._unindex(worker)
         del self._by_number[subscription.number]
-        del self._by_id[subscription.tenant_id, subscription.id]
+        del self._by_tenant[subscription.tenant_id][subscription.number]
 
     def update(self, worker: LaneWorker, subscription: Subscription, now: int) -> None:
         """Let the worker follow a change of its subscription."""
@@ -41,14 +41,11 @@ class LaneWorkers:
     def get(self, subscription_number: int) -> LaneWorker | None:
         return self._by_number.get(subscription_number)
 
-    def by_id(self, tenant_id: int, subscription_id: str) -> LaneWorker | None:
-        return self._by_id.get((tenant_id, subscription_id))
-
     def of_tenant(self, tenant_id: int) -> list[LaneWorker]:
-        return [worker for worker in self if worker.subscription.tenant_id == tenant_id]
+        return list(self._by_tenant.get(tenant_id, {}).values())
 
     def wanting(self, tenant_id: int, event_type: int) -> Iterable[LaneWorker]:
-        """Those of a tenant whose subscriptions ask for such events."""
+        """A tenant's lanes whose subscriptions ask for events of a type."""
         return self._wanting.get((tenant_id, event_type), {}).values()
 
     def _index(self, worker: LaneWorker) -> None:

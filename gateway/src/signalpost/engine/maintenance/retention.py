@@ -7,12 +7,12 @@ A wall clock that is set ahead while the process runs makes nothing older: that 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
 from signalpost.store.store import Store
@@ -25,27 +25,20 @@ PAUSE = 0.05
 DAY = 24 * 3600 * SECOND
 
 
-class LaneRecorder(Protocol):
-    def changed(self, worker: LaneWorker) -> None: ...
-
-    async def written(self, worker: LaneWorker) -> None: ...
-
-
 class Retention:
     def __init__(
         self,
         store: Store,
         clock: Clock,
         days: int,
-        runners_of: Callable[[int], Iterable[LaneWorker]],
-        recorder: LaneRecorder,
+        directory: Directory,
+        lanes: Lanes,
     ) -> None:
-        """`runners_of` gives a tenant's runners, with the heads of sleeping ones brought up to the log's end."""
         self._store = store
         self._clock = clock
         self._kept = days * DAY
-        self._workers_of = runners_of
-        self._recorder = recorder
+        self._directory = directory
+        self._lanes = lanes
 
     async def run(self) -> None:
         await asyncio.sleep(FIRST_AFTER)
@@ -66,30 +59,38 @@ class Retention:
                 "the clock was set ahead: what is old is told by the time before that, until a restart",
                 hours=(self._clock.wall() - now) // (3600 * SECOND),
             )
-        for tenant in await self._store.access.tenants():
-            floor = await self._store.log.sequence_at(tenant.id, now - self._kept)
-            half = await self._store.log.sequence_at(tenant.id, now - self._kept // 2)
-            await self._tell_lanes(tenant.id, floor, half)
-            while await self._store.retention.prune_log(tenant.id, floor, BATCH):
+        for tenant_id in self._directory.tenant_ids:
+            floor = await self._store.log.sequence_at(tenant_id, now - self._kept)
+            half = await self._store.log.sequence_at(tenant_id, now - self._kept // 2)
+            await self._tell_lanes(tenant_id, floor, half)
+            while await self._store.retention.prune_log(tenant_id, floor, BATCH):
                 await asyncio.sleep(PAUSE)
         while await self._store.retention.prune_leftovers(now, now - self._kept, BATCH) >= BATCH:
             await asyncio.sleep(PAUSE)
 
     async def _tell_lanes(self, tenant_id: int, floor: int, half: int) -> None:
-        for worker in self._workers_of(tenant_id):
-            alone = await self._left_in_store(worker, floor)
-            if alone or worker.lane.is_behind(floor):
-                lost = worker.lane.abandon(floor - 1) + alone
-                worker.note_lost(lost)
-                log.error(
-                    "the retention removes what was not delivered",
-                    subscription=worker.subscription.id,
-                    lost=lost,
-                )
-                self._recorder.changed(worker)
-                await self._recorder.written(worker)
-            elif worker.lane.is_behind(half) or await self._left_in_store(worker, half):
-                log.warning("a subscription is behind by half of the retention", subscription=worker.subscription.id)
+        """Have lanes give up what they would lose below `floor`, and record how far they have come: after a crash, what
+        a lane passed and did not record would look lost."""
+        workers = self._lanes.of_tenant(tenant_id)
+        gave_up = [worker for worker in workers if await self._gives_up(worker, floor, half)]
+        unrecorded = [worker for worker in workers if worker.recorded_head < floor - 1]
+        await self._lanes.record([*gave_up, *unrecorded])
+
+    async def _gives_up(self, worker: LaneWorker, floor: int, half: int) -> bool:
+        """Give up what the lane has not settled below `floor`, if there is anything, and say so."""
+        alone = await self._left_in_store(worker, floor)
+        if alone or worker.lane.is_behind(floor):
+            lost = worker.lane.abandon(floor - 1) + alone
+            worker.note_lost(lost)
+            log.error(
+                "the retention removes what was not delivered",
+                subscription=worker.subscription.id,
+                lost=lost,
+            )
+            return True
+        if worker.lane.is_behind(half) or await self._left_in_store(worker, half):
+            log.warning("a subscription is behind by half of the retention", subscription=worker.subscription.id)
+        return False
 
     async def _left_in_store(self, worker: LaneWorker, floor: int) -> int:
         """Deliveries below `floor` that wait for their retry and that the lane does not keep in memory."""

@@ -1,0 +1,62 @@
+"""What every node knows, whichever lanes it owns: tenants, API keys, and subscriptions as they were last committed."""
+
+from collections.abc import Iterable
+
+from signalpost.commands.command import Tenant
+from signalpost.domain.api_key import ApiKey
+from signalpost.domain.subscription import Subscription
+from signalpost.store.store import Published
+
+
+class Directory:
+    """Read from the store at the start; it then follows every commit before anybody is told of what that changed."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, int] = {}
+        self._keys: dict[bytes, ApiKey] = {}
+        self._subscriptions: dict[int, dict[str, Subscription]] = {}
+        """By tenant and id, in the order of creation."""
+
+    def load(self, tenants: Iterable[Tenant], keys: Iterable[ApiKey], subscriptions: Iterable[Subscription]) -> None:
+        self._tenants = {tenant.name: tenant.id for tenant in tenants}
+        self._follow_keys(keys)
+        self._follow_subscriptions(subscriptions)
+
+    def follow(self, published: Published) -> None:
+        """Take up what a commit changed."""
+        self._follow_keys(published.keys)
+        self._follow_subscriptions(published.subscriptions)
+
+    @property
+    def tenant_ids(self) -> tuple[int, ...]:
+        return tuple(self._tenants.values())
+
+    def tenant_id(self, name: str) -> int | None:
+        return self._tenants.get(name)
+
+    def key(self, digest: bytes) -> ApiKey | None:
+        """The API key with this hash; None if there is none or it was revoked."""
+        return self._keys.get(digest)
+
+    def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
+        """None if there is none with this id, or it was deleted."""
+        return self._subscriptions.get(tenant_id, {}).get(subscription_id)
+
+    def subscriptions(self, tenant_id: int) -> list[Subscription]:
+        """All of a tenant's subscriptions that are not deleted, oldest first."""
+        return list(self._subscriptions.get(tenant_id, {}).values())
+
+    def _follow_keys(self, keys: Iterable[ApiKey]) -> None:
+        for key in keys:
+            if key.revoked_at is None:
+                self._keys[key.hash] = key
+            else:
+                self._keys.pop(key.hash, None)
+
+    def _follow_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
+        for subscription in subscriptions:
+            of_tenant = self._subscriptions.setdefault(subscription.tenant_id, {})
+            if subscription.deleted_at is None:
+                of_tenant[subscription.id] = subscription
+            else:
+                of_tenant.pop(subscription.id, None)

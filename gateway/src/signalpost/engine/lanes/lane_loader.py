@@ -1,0 +1,61 @@
+"""Reads lanes from the store: all of them at the start, and one again where memory cannot go on with what it has."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.subscription import Subscription
+from signalpost.engine.lanes.lane_state import Hold
+from signalpost.engine.lanes.lane_worker import LaneWorker, wanted_lane
+from signalpost.engine.lanes.recorder import Recorder
+from signalpost.runtime.logger import log
+from signalpost.store.store import LaneRow, Store
+
+LANES_AT_ONCE = 100
+"""Few enough that their rows take little memory beside the lanes that were made of rows before."""
+TRY_AGAIN_AFTER = 0.5
+"""Seconds to wait where a lane could not be read."""
+LOOK_AGAIN_AFTER = 0.02
+"""Seconds between two looks at whether the last attempt of a lane has ended."""
+
+
+class LaneLoader:
+    def __init__(self, store: Store, recorder: Recorder, bounds: Bounds) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._bounds = bounds
+
+    async def load(self, subscriptions: Sequence[Subscription]) -> AsyncIterator[tuple[Subscription, LaneRow]]:
+        """Every lane that the store has. Raises Unavailable where it cannot be read."""
+        for begin in range(0, len(subscriptions), LANES_AT_ONCE):
+            part = subscriptions[begin : begin + LANES_AT_ONCE]
+            rows = await self._store.load_lanes([wanted_lane(each, self._bounds) for each in part])
+            for subscription in part:
+                if (row := rows.get(subscription.number)) is not None:
+                    yield subscription, row
+
+    async def load_again(self, worker: LaneWorker) -> LaneRow | None:
+        """The row of a lane that is held for it, once nothing of the lane is in flight or unrecorded; None if its
+        subscription was deleted. Tries until the store can be read."""
+        while True:
+            while worker.lane.in_flight:
+                await asyncio.sleep(LOOK_AGAIN_AFTER)
+            await self._recorder.written(worker)
+            version = worker.version
+            try:
+                rows = await self._store.load_lanes([wanted_lane(worker.subscription, self._bounds)])
+            except Exception as error:
+                _note_unread(worker, error)
+                await asyncio.sleep(TRY_AGAIN_AFTER)
+                continue
+            row = rows.get(worker.subscription.number)
+            if row is None or worker.hold is Hold.DELETED:
+                return None
+            if worker.is_recorded and worker.version == version:
+                return row  # nothing was written or asked for since it was read
+
+
+def _note_unread(worker: LaneWorker, error: Exception) -> None:
+    say = log.warning if isinstance(error, SignalpostError) else log.exception
+    say("a lane could not be loaded; it is tried again", subscription=worker.subscription.id, error=str(error))

@@ -1,0 +1,276 @@
+"""The lanes that this node owns: taken up from the store, changed by commits, recorded, loaded again where need be.
+
+A lane begins with its subscription's commit and ends with the commit that deletes it. In between every commit is
+followed in one go, subscriptions before events: a changed one first moves over what it did not want, to the log's end
+of before, so that each event meets the filters of its time.
+
+A lane whose row another owner wrote, or whose order was changed, cannot go on with what memory has of it. It is held,
+what it did is recorded as far as that still applies, and it is restored from its row.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+
+from signalpost.commands.command import Retry, Tenant
+from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.delivery.slots import Limits
+from signalpost.domain.event import Event
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.counts import Counts
+from signalpost.engine.lanes.dispatcher import Dispatcher
+from signalpost.engine.lanes.lane_health import Overview, shown_health
+from signalpost.engine.lanes.lane_loader import LaneLoader
+from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker
+from signalpost.engine.lanes.lane_workers import LaneWorkers
+from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.recorder import Recorder
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.runtime.tasks import Tasks
+from signalpost.sender.transport import Transport
+from signalpost.store.store import Health, LaneRow, Published, Store
+
+HEADS_RECORDED_EVERY = 30.0
+"""Seconds between two looks at how far lanes moved past what they did not want."""
+MAX_PASSED_UNRECORDED = 256
+"""Events that a lane passes before its head alone is worth a write. After a crash a restart looks at no more of them
+than that and those of `HEADS_RECORDED_EVERY`: one page of the log for all lanes of a tenant, and about ten times the
+work of the write for each."""
+
+
+class Lanes:
+    def __init__(
+        self,
+        store: Store,
+        transport: Transport,
+        clock: Clock,
+        random: Random,
+        counts: Counts,
+        limits: Limits,
+        bounds: Bounds,
+        cache_bytes: int,
+        on_failure: Callable[[LaneWorker], None],
+    ) -> None:
+        """`cache_bytes` bounds what is kept of the log in memory, `bounds` what is kept of each lane, `limits` what is
+        in flight. `on_failure` is told of a lane whose endpoint failed."""
+        self._store = store
+        self._clock = clock
+        self._bounds = bounds
+        self._tasks = Tasks()
+        self._log = LogCache(cache_bytes)
+        self._workers = LaneWorkers()
+        self._recorder = Recorder(store, clock, counts, self._on_recorded, self._reload)
+        self._loader = LaneLoader(store, self._recorder, bounds)
+        self._dispatcher = Dispatcher(
+            store, self._log, transport, clock, random, counts, limits, self._recorder.changed, on_failure
+        )
+
+    # --- Life cycle ---------------------------------------------------------------------------------------------------
+
+    async def start(self, tenants: Iterable[Tenant], subscriptions: Sequence[Subscription]) -> None:
+        """Take up every lane where the store says it was."""
+        for tenant in tenants:
+            self._log.last[tenant.id] = tenant.last_sequence
+        async for subscription, row in self._loader.load(subscriptions):
+            self._add(subscription, row)
+        self._tasks.start(self._keep_heads_recorded())
+
+    async def close(self, grace: float) -> None:
+        """Let attempts end for `grace` seconds, and record everything, so that a restart has nothing to look at."""
+        self._tasks.cancel()
+        await self._dispatcher.stop(grace)
+        self._record_heads(0)
+        for worker in self._workers:
+            worker.close()
+        await self._recorder.close()
+
+    # --- What is known of lanes ---------------------------------------------------------------------------------------
+
+    def head(self, subscription: Subscription) -> int:
+        """The last sequence that the subscription's lane took in."""
+        return self._workers[subscription.number].lane.head
+
+    def health(self, subscription: Subscription) -> dict[str, object]:
+        """A subscription's `health` as the API shows it."""
+        worker = self._workers.get(subscription.number)
+        if worker is None:
+            return {"state": "unknown"}
+        return shown_health(worker, subscription, self._log.last.get(subscription.tenant_id, 0))
+
+    def overview(self) -> Overview:
+        return Overview(self._workers, self._log.last)
+
+    async def pending_seconds(self, overview: Overview) -> float:
+        """The age of the oldest event that an active lane has not settled and that does not await a retry; 0 if there
+        is none."""
+        oldest = now = self._clock.wall()
+        for tenant_id, sequence in overview.pending.items():
+            cached = self._log.get(tenant_id, sequence)
+            events = [cached] if cached is not None else await self._store.log.events(tenant_id, [sequence])
+            oldest = min([oldest, *(event.at for event in events)])
+        return (now - oldest) / SECOND
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that are under way."""
+        return self._dispatcher.in_flight
+
+    @property
+    def unrecorded(self) -> int:
+        """Attempts that ended and are not recorded yet."""
+        return self._dispatcher.unrecorded
+
+    @property
+    def cached_bytes(self) -> int:
+        """The memory that the log's recent end takes."""
+        return self._log.bytes
+
+    @property
+    def failing_since(self) -> int | None:
+        """Since when nothing that lanes do can be recorded, steady µs; None if it can."""
+        return self._recorder.failing_since
+
+    # --- What commits bring -------------------------------------------------------------------------------------------
+
+    def follow(self, published: Published) -> None:
+        """Take up what a commit changed."""
+        for subscription in published.subscriptions:
+            self._follow_subscription(subscription)
+        self._take_retries(published.retries)
+        self._take_replays(published.replays)
+        self._take_events(published.events)
+
+    def _follow_subscription(self, subscription: Subscription) -> None:
+        worker = self._workers.get(subscription.number)
+        if worker is not None and subscription.deleted_at is None:
+            self._change(worker, subscription)
+        elif worker is not None:
+            worker.delete()
+            self._workers.remove(worker)
+        elif subscription.deleted_at is None:
+            self._add(subscription, _new_lane(subscription))
+
+    def _add(self, subscription: Subscription, row: LaneRow) -> None:
+        slots = self._dispatcher.slots_for(subscription.tenant_id)
+        worker = LaneWorker(subscription, row, slots, self._bounds)
+        self._workers.add(worker)
+        self._set_to_work(worker)
+
+    def _change(self, worker: LaneWorker, subscription: Subscription) -> None:
+        worker.skip_unwanted(self._log.last[subscription.tenant_id])
+        worker.wake()
+        reordered = subscription.ordering != worker.subscription.ordering
+        self._workers.update(worker, subscription, self._clock.steady())
+        if reordered:
+            self._reload(worker)
+        self._recorder.changed(worker)
+        self._dispatcher.give_turn(worker)
+
+    def _take_retries(self, retries: Iterable[Retry]) -> None:
+        for retry in retries:
+            worker = self._workers.get(retry.subscription_number)
+            if worker is not None:
+                worker.retries[retry.number] = retry
+                self._recorder.changed(worker)
+
+    def _take_replays(self, replays: Iterable[Replay]) -> None:
+        for replay in replays:
+            worker = self._workers.get(replay.subscription_number)
+            if worker is not None:
+                worker.replay_feeder.follow(replay)
+                self._recorder.changed(worker)
+
+    def _take_events(self, events: Sequence[Event]) -> None:
+        self._log.put(events)
+        for event in events:
+            self._log.last[event.tenant_id] = event.sequence
+        self._wake_for(events)
+
+    def _wake_for(self, events: Iterable[Event]) -> None:
+        """Wake the lanes that want the events; no other lane is touched."""
+        seen: set[tuple[int, int]] = set()
+        for event in events:
+            key = (event.tenant_id, event.type)
+            if key in seen:
+                continue
+            seen.add(key)
+            for worker in self._workers.wanting(*key):
+                if worker.progress is CAUGHT_UP:
+                    # A page that it read may have shown it this very event, between its commit and the word of it.
+                    worker.skip_unwanted(event.sequence - 1)
+                    worker.wake()
+                    self._dispatcher.give_turn(worker)
+
+    # --- Tests of endpoints -------------------------------------------------------------------------------------------
+
+    def note_delivered_test(self, tested: Subscription) -> None:
+        """A test of the endpoint was delivered: that closes its breaker, unless the URL was changed since."""
+        worker = self._workers.get(tested.number)
+        if worker is None or worker.subscription.url != tested.url or not worker.health.breaker.failures:
+            return
+        was_open = worker.health.breaker.is_open
+        worker.note_success(self._clock.steady())
+        self._recorder.changed(worker)
+        self._dispatcher.give_turn(worker)
+        if was_open:
+            log.warning("breaker closed", subscription=tested.id)
+
+    # --- Recording ----------------------------------------------------------------------------------------------------
+
+    def of_tenant(self, tenant_id: int) -> list[LaneWorker]:
+        """A tenant's lanes, each as far as it has come."""
+        workers = self._workers.of_tenant(tenant_id)
+        for worker in workers:
+            worker.skip_unwanted(self._log.last[tenant_id])
+        return workers
+
+    async def record(self, workers: Sequence[LaneWorker]) -> None:
+        """Have what lanes have come to recorded."""
+        for worker in workers:
+            self._recorder.changed(worker)
+        for worker in workers:
+            await self._recorder.written(worker)
+
+    def _on_recorded(self, worker: LaneWorker, attempts: int) -> None:
+        self._dispatcher.recorded(attempts)
+        self._dispatcher.give_turn(worker)
+
+    async def _keep_heads_recorded(self) -> None:
+        while True:
+            await asyncio.sleep(HEADS_RECORDED_EVERY)
+            self._record_heads(MAX_PASSED_UNRECORDED)
+
+    def _record_heads(self, most: int) -> None:
+        """Record the heads that are more than so many events further than they were recorded."""
+        for worker in self._workers:
+            worker.skip_unwanted(self._log.last[worker.subscription.tenant_id])
+            if worker.lane.head - worker.recorded_head > most and worker.hold is NOT_HELD:
+                self._recorder.changed(worker)
+
+    # --- Loading again ------------------------------------------------------------------------------------------------
+
+    def _reload(self, worker: LaneWorker) -> None:
+        """Take the lane up from the store once more: another owner wrote it, or its order was changed."""
+        if worker.begin_reload():
+            self._tasks.start(self._load_again(worker))
+
+    async def _load_again(self, worker: LaneWorker) -> None:
+        row = await self._loader.load_again(worker)
+        if row is not None:
+            worker.end_reload(row)
+            self._set_to_work(worker)
+
+    def _set_to_work(self, worker: LaneWorker) -> None:
+        """Have what it was restored with recorded, and give it a turn."""
+        if worker.wants_record:
+            self._recorder.changed(worker)
+        self._dispatcher.give_turn(worker)
+
+
+def _new_lane(subscription: Subscription) -> LaneRow:
+    return LaneRow(
+        version=0, head=subscription.starts_after, open=(), gaps=(), health=Health(), rows=(), horizon=None
+    )  # fmt: skip
