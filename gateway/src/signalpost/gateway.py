@@ -42,8 +42,7 @@ from signalpost.runtime.clock import Clock, SystemClock
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import SETTINGS, Settings, secret_file
-from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
-from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.open import default_url, find_database, open_store
 from signalpost.store.store import Store
 from signalpost.store.vault import KEY_BYTES, Vault, derive_key
 
@@ -82,13 +81,12 @@ class Gateway:
         self._idle_seconds = idle_seconds
         self._clock = clock or SystemClock()
         self._port = settings.port if port is None else port
-        self._directory = DataDirectory(settings.data_dir)
+        self._url = default_url(settings.data_dir)
 
     async def __aenter__(self) -> Self:
         """Start the gateway. Raises StartError if it cannot start; then nothing stays open or locked."""
         async with AsyncExitStack() as opened:
-            self._directory.lock()
-            opened.callback(self._directory.unlock)
+            opened.enter_context(find_database(self._url).claim())
             await self._start(opened)
             self._opened = opened.pop_all()
         return self
@@ -133,15 +131,14 @@ class Gateway:
         links = Links(derive_key(master_key, "download links"), links_url)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
-        store = SqliteStore(
-            directory / FILE_NAME,
-            Vault(master_key),
-            links,
-            kept_answers(links),
-            clock.wall,
-            chance.getrandbits,
-            thread_executors(),
-            self._on_broken,
+        store = open_store(
+            self._url,
+            vault=Vault(master_key),
+            links=links,
+            render=kept_answers(links),
+            now=clock.wall,
+            random_bits=chance.getrandbits,
+            on_broken=self._on_broken,
         )
         opened.push_async_callback(store.close)
         disk_executor = opened.enter_context(ThreadPoolExecutor(1, "disk"))
@@ -163,7 +160,6 @@ class Gateway:
             file_kinds=frozenset(settings.file_kinds),
             downloads=Downloads(files),
             requests=RequestCounts(),
-            database=directory / FILE_NAME,
             allow_targets=settings.allow_targets,
             retry_delays=settings.retry_delays,
             refusals=Refusals(clock),

@@ -18,6 +18,7 @@ from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.load import check_log, writers
 from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.acceptance.receiver import FAIL, OK, Answer, Endpoint, Received
+from gateway.tests.sqlite_file import database_file
 
 SLOW = 0.25
 """The longest that an endpoint takes to answer, seconds."""
@@ -53,7 +54,7 @@ def recorded_in(data_dir: Path) -> set[tuple[str, int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         for file in data_dir.glob("signalpost.db*"):
             shutil.copy(file, folder)
-        database = apsw.Connection(f"{folder}/signalpost.db")
+        database = apsw.Connection(str(database_file(Path(folder))))
         rows: list[Any] = database.execute(
             "SELECT subscription.id, sequence, attempt.number FROM attempt"
             " JOIN subscription ON subscription.number = subscription_number"

@@ -15,7 +15,7 @@ from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
 from gateway.tests.acceptance.load import Writer, check_log, writers
 from gateway.tests.acceptance.receiver import HELD, Answer, Endpoint, Receiver, first
 
-from signalpost.store.sqlite.maintenance import check
+from signalpost.store.open import default_url, find_database
 
 Gateways = Callable[..., GatewayProcess]
 Endpoints = Callable[..., Endpoint]
@@ -115,7 +115,7 @@ def test_on_a_disk_that_is_nearly_full_documents_are_refused_and_all_else_goes_o
     log = gateway.stderr.read_text()
     assert log.count("documents are refused") == log.count("documents are taken") == 1
     assert gateway.stop() == 0
-    assert check(gateway.data_dir / "signalpost.db") == []
+    assert find_database(default_url(gateway.data_dir)).check() == []
 
 
 def test_on_a_disk_that_gets_full_under_load_every_promise_is_kept(
@@ -196,4 +196,4 @@ def test_when_the_disk_fails_it_ends_at_once_and_nothing_that_was_answered_is_lo
         caller.stop()
     assert_promises_kept(gateway.api, callers, subscription, hook)
     assert gateway.stop() == 0
-    assert check(gateway.data_dir / "signalpost.db") == []
+    assert find_database(default_url(gateway.data_dir)).check() == []

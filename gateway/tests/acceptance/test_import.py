@@ -13,6 +13,7 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.api.stream import Stream, external_id, line
 from gateway.tests.patience import PATIENCE
+from gateway.tests.sqlite_file import database_file
 
 LINES = 200_000
 
@@ -89,7 +90,7 @@ def test_a_stop_while_lines_are_under_way_says_from_where_to_repeat(
 ) -> None:
     """The database stands still, so that a line waits for its commit, and refused ones wait behind it."""
     gateway = gateways()
-    other = apsw.Connection(str(gateway.data_dir / "signalpost.db"))
+    other = apsw.Connection(str(database_file(gateway.data_dir)))
     with stream(gateway) as talk:
         talk.send(line(1))
         assert talk.answer()["status"] == 201

@@ -19,6 +19,7 @@ import pytest
 import uvicorn
 import uvloop
 from gateway.tests.patience import PATIENCE
+from gateway.tests.sqlite_file import database_file
 
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.cli.serve import listen
@@ -158,7 +159,7 @@ class World(Client):
         assert self._up.wait(PATIENCE)
         self._raise_failure()
         super().__init__(self._listener.getsockname()[1], self._key)
-        self._database = apsw.Connection(str(settings.data_dir / "signalpost.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        self._database = apsw.Connection(str(database_file(settings.data_dir)), flags=apsw.SQLITE_OPEN_READONLY)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -18,12 +18,13 @@ from gateway.tests.acceptance.gateway_process import COMMAND
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.files.seaweed import Seaweed
 from gateway.tests.patience import PATIENCE
+from gateway.tests.sqlite_file import database_file
 from obstore.store import S3Store
 
 from signalpost.domain.documents.links import LIFETIME
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import SECOND, parse_timestamp
-from signalpost.store.sqlite.maintenance import FileRegister
+from signalpost.store.sqlite.file_register import SqliteFileRegister
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World
@@ -161,7 +162,7 @@ def test_a_scrub_finds_what_is_missing_damaged_and_nobody_s(archive: Archive) ->
 
     code, found = scrub()
     assert (code, found["missing"], found["damaged"], found["orphans"]) == (0, [], [], [])
-    register = FileRegister(data_dir / "signalpost.db")
+    register = SqliteFileRegister(database_file(data_dir))
     damaged, missing = list(register.versions())[:2]
     register.close()
     orphan = "0" * 32

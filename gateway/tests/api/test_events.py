@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.sqlite_file import database_file
 
 from signalpost.api.rendering import kept_answers
 from signalpost.domain.documents.links import Links
@@ -161,7 +162,7 @@ def prune(world: "World", floor: int) -> None:
     async def pruning() -> None:
         key = base64.b64decode((world.settings.data_dir / "master-key").read_text())
         store = SqliteStore(
-            world.settings.data_dir / "signalpost.db",
+            database_file(world.settings.data_dir),
             Vault(key),
             LINKS,
             kept_answers(LINKS),

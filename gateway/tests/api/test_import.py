@@ -14,6 +14,7 @@ import apsw
 import pytest
 from gateway.tests.api.stream import PATH, SNAPSHOT, Stream, external_id, line, read, statuses
 from gateway.tests.patience import PATIENCE
+from gateway.tests.sqlite_file import database_file
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -353,7 +354,7 @@ def test_what_cannot_be_committed_is_said_of_each_line_and_the_stream_goes_on(
     make_world: Callable[..., "World"],
 ) -> None:
     world = make_world()
-    other = apsw.Connection(str(world.settings.data_dir / "signalpost.db"))
+    other = apsw.Connection(str(database_file(world.settings.data_dir)))
     with stream(world) as talk:
         talk.send(line(1))
         assert talk.answer()["status"] == 201
@@ -372,7 +373,7 @@ def test_what_cannot_be_committed_is_said_of_each_line_and_the_stream_goes_on(
 def test_beyond_what_may_wait_lines_are_read_no_further_and_none_is_refused(make_world: Callable[..., "World"]) -> None:
     """Many imports at once, while the database stands still."""
     world = make_world()
-    other = apsw.Connection(str(world.settings.data_dir / "signalpost.db"))
+    other = apsw.Connection(str(database_file(world.settings.data_dir)))
     with contextlib.ExitStack() as stack:
         talks = [stack.enter_context(stream(world)) for _ in range(20)]
         other.execute("BEGIN IMMEDIATE")

@@ -8,6 +8,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.sqlite_file import database_file
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -171,7 +172,7 @@ def test_it_says_how_old_the_oldest_pending_event_is(make_world: Callable[..., "
 
 
 def test_it_says_what_takes_room_and_what_runs(busy: "World") -> None:
-    database: Path = busy.settings.data_dir / "signalpost.db"
+    database: Path = database_file(busy.settings.data_dir)
     busy.wait_until(lambda: scrape(busy).value("signalpost_database_bytes") == database.stat().st_size)
     metrics = scrape(busy)
     assert metrics.value("signalpost_wal_bytes") > 0

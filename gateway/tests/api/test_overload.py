@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 from gateway.tests.patience import PATIENCE
+from gateway.tests.sqlite_file import database_file
 
 from signalpost.commands import command_queues
 from signalpost.commands.command_queues import Queue
@@ -31,7 +32,7 @@ class Flood:
         self.made = 0
         self.refused = 0
         self._ended = False
-        self._other = apsw.Connection(str(world.settings.data_dir / "signalpost.db"))
+        self._other = apsw.Connection(str(database_file(world.settings.data_dir)))
         self._other.execute("BEGIN IMMEDIATE")
         self._creating = asyncio.run_coroutine_threadsafe(self._create_all(), world.loop)
         # The first batch is with the database, or rather is not; the others wait.
@@ -136,7 +137,7 @@ def test_large_bodies_that_came_at_once_let_others_in_between(world: "World") ->
 def test_a_tenant_is_told_so_before_its_requests_have_every_connection(make_world: Callable[..., "World"]) -> None:
     most = 40
     world = make_world(max_connections=most)
-    other = apsw.Connection(str(world.settings.data_dir / "signalpost.db"))
+    other = apsw.Connection(str(database_file(world.settings.data_dir)))
     other.execute("BEGIN IMMEDIATE")
     with contextlib.ExitStack() as open_, ThreadPoolExecutor(most) as elsewhere:
         clients = [open_.enter_context(contextlib.closing(world.another())) for _ in range(most - 4)]

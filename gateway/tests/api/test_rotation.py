@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
+from gateway.tests.sqlite_file import database_file
 
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
@@ -158,7 +159,7 @@ def test_after_the_overlap_s_end_nothing_shows_a_rotation_and_another_can_begin(
     path = f"/v1/subscriptions/{world.create_subscription()['id']}"
     rotate(world, path, {"overlapHours": 1})
     world.stop()
-    with apsw.Connection(str(world.settings.data_dir / "signalpost.db")) as database:
+    with apsw.Connection(str(database_file(world.settings.data_dir))) as database:
         database.execute("UPDATE subscription SET config = CAST(json_set(config, '$.promote_at', 1) AS BLOB)")
     world = make_world(data_dir=world.settings.data_dir)
     assert world.get(path).ok()["rotationEndsAt"] is None

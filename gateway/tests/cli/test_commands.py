@@ -14,6 +14,7 @@ import apsw
 import pytest
 from gateway.tests.cli import command
 from gateway.tests.cli.command import Run, at_terminal, create, json_of
+from gateway.tests.sqlite_file import database_file
 from rich.console import Console
 
 from signalpost.cli.app import app
@@ -67,7 +68,7 @@ def test_what_is_past_the_retention_is_pruned_while_the_gateway_is_stopped(run: 
     run("db", "backup", str(tmp_path / "copy.db"))
     stopped = ("--data-dir", str(tmp_path / "stopped"))
     run("db", "restore", str(tmp_path / "copy.db"), *stopped)
-    database = apsw.Connection(str(tmp_path / "stopped" / "signalpost.db"))
+    database = apsw.Connection(str(database_file(tmp_path / "stopped")))
     before = database.execute("SELECT count(*) FROM event").get
     database.execute("UPDATE event SET at = at - 2 * 86400 * 1000000 WHERE sequence <= 3")
     database.close()

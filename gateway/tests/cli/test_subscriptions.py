@@ -6,6 +6,7 @@ import apsw
 import pytest
 from gateway.tests.cli import command
 from gateway.tests.cli.command import NOWHERE, Endpoint, Run, json_of
+from gateway.tests.sqlite_file import database_file
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +128,7 @@ def test_a_disabled_subscription_is_loud_with_the_reason_and_what_to_do(tmp_path
     with command.gateway(tmp_path / "data", "--allow-targets", NOWHERE):
         subscription = json_of(run("subscriptions", "create", NOWHERE, "--name", "Theirs", "--json"))["id"]
         assert run("subscriptions", "list").stderr == ""
-    with closing(apsw.Connection(str(tmp_path / "data" / "signalpost.db"))) as database:
+    with closing(apsw.Connection(str(database_file(tmp_path / "data")))) as database:
         database.execute(
             "UPDATE subscription SET config ="
             " CAST(json_set(config, '$.status', 'disabled', '$.disabled_at', 1750000000000000) AS BLOB)"

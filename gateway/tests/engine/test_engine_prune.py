@@ -7,18 +7,20 @@ from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, HANG, Reply, SentRequest
 
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.sqlite import maintenance
+from signalpost.store.database import Pruned
+from signalpost.store.sqlite.database import SqliteDatabase
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 OLD, RECENT = ("one", "two", "three"), ("four", "five")
 
 
-def prune_between(world: ScriptedWorld) -> maintenance.Pruned:
+def prune_between(world: ScriptedWorld) -> Pruned:
     """Remove the old events."""
     between = world.query("SELECT at FROM event WHERE sequence = 3")[0][0] + SECOND
     told: list[tuple[int, int]] = []
-    pruned = maintenance.prune(world.path, world.wall.at(world.time.now), between, lambda *step: told.append(step))
+    now = world.wall.at(world.time.now)
+    pruned = SqliteDatabase(world.path).prune(now, between, lambda *step: told.append(step))
     assert told[-1] == (3, 3)
     return pruned
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol, TypeVar
 
-import apsw
 import pytest
+from gateway.tests.store.implementation import Implementation
+from gateway.tests.store.sqlite.implementation import SQLITE
 
 from signalpost.commands.command import Command, CommandOutcome, Completed, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
@@ -30,7 +31,7 @@ from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPositio
 from signalpost.store.documents import DocumentFilter, DocumentPosition, Expiry
 from signalpost.store.history import HistoryEntry
 from signalpost.store.log import LogEntry
-from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.open import open_store
 from signalpost.store.store import (
     MAX_SCANNED,
     Feed,
@@ -53,29 +54,7 @@ TENANT = 1
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-class Implementation(Protocol):
-    """Opens what is kept under a folder."""
-
-    def __call__(
-        self, folder: Path, now: Callable[[], int], random_bits: Callable[[int], int], max_scanned: int
-    ) -> Store: ...
-
-
-def sqlite(folder: Path, now: Callable[[], int], random_bits: Callable[[int], int], max_scanned: int) -> Store:
-    def broken(error: BaseException) -> None:
-        raise AssertionError("the disk failed") from error
-
-    return SqliteStore(
-        folder / "signalpost.db",
-        Vault(MASTER_KEY),
-        LINKS,
-        render,
-        now,
-        random_bits,
-        thread_executors(),
-        broken,
-        max_scanned=max_scanned,
-    )
+IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE}
 
 
 def render(completed: Completed[Any]) -> bytes:
@@ -83,7 +62,8 @@ def render(completed: Completed[Any]) -> bytes:
     return f"{type(completed.result).__name__} {completed.event_id}".encode()
 
 
-IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": sqlite}
+def _not_broken(error: BaseException) -> None:
+    raise AssertionError("the disk failed") from error
 
 
 def document_id(number: int) -> str:
@@ -105,7 +85,16 @@ class Shop:
         self.store = self._open()
 
     def _open(self) -> Store:
-        return self._implementation(self.folder, lambda: self.now, self._random.getrandbits, self.max_scanned)
+        return open_store(
+            self._implementation.url(self.folder),
+            vault=Vault(MASTER_KEY),
+            links=LINKS,
+            render=render,
+            now=lambda: self.now,
+            random_bits=self._random.getrandbits,
+            on_broken=_not_broken,
+            max_scanned=self.max_scanned,
+        )
 
     async def reopen(self) -> None:
         await self.store.close()
@@ -195,11 +184,7 @@ class Shop:
 
     async def add_tenant(self) -> int:
         """Another tenant, whose log is empty."""
-        connection = apsw.Connection(str(self.folder / "signalpost.db"))
-        connection.execute("INSERT INTO tenant (name) VALUES (hex(randomblob(8)))")
-        number = connection.last_insert_rowid()
-        connection.close()
-        return number
+        return self._implementation.add_tenant(self._implementation.url(self.folder))
 
     async def documents(self, limit: int = 250, tenant: int = TENANT, **asked: Any) -> list[DocumentRow]:
         """Every page to the end."""

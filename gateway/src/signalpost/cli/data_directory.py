@@ -7,7 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from signalpost.cli.client import CommandError
-from signalpost.store.sqlite.database import FILE_NAME
+from signalpost.store.database import Database
+from signalpost.store.open import default_url, find_database
 
 DataDir = Annotated[Path | None, Parameter(name="--data-dir", help="The gateway's data directory. [signalpost-data]")]
 
@@ -16,9 +17,14 @@ def folder(data_dir: Path | None) -> Path:
     return data_dir or Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
 
 
-def find_database(data_dir: Path | None) -> Path:
-    """The path of the database file. Raises CommandError if there is none."""
-    database = folder(data_dir) / FILE_NAME
+def database_in(data_dir: Path | None) -> Database:
+    """The database of a gateway, whether or not it exists yet."""
+    return find_database(default_url(folder(data_dir)))
+
+
+def existing_database(data_dir: Path | None) -> Database:
+    """Raises CommandError where there is none."""
+    database = database_in(data_dir)
     if not database.exists():
-        raise CommandError(f"There is no database in {database.parent}. Name its folder with --data-dir.")
+        raise CommandError(f"There is no database in {folder(data_dir)}. Name its folder with --data-dir.")
     return database

@@ -12,13 +12,11 @@ from rich.progress import Progress
 
 from signalpost.cli import file_scrub
 from signalpost.cli.client import CommandError
-from signalpost.cli.data_directory import DataDir, find_database, folder
+from signalpost.cli.data_directory import DataDir, database_in, existing_database, folder
 from signalpost.cli.output import Json, print_json, print_table, say
 from signalpost.engine.maintenance.retention import DAY
 from signalpost.runtime.clock import SystemClock
 from signalpost.settings import read_settings
-from signalpost.store.sqlite import maintenance
-from signalpost.store.sqlite.database import FILE_NAME, DataDirectory
 
 app = App(name="db", help_format="markdown")
 
@@ -29,7 +27,7 @@ def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
     Example: signalpost db check --data-dir ./data
     """
-    faults = maintenance.check(find_database(data_dir))
+    faults = existing_database(data_dir).check()
     if as_json:
         print_json({"faults": faults})
     elif not faults:
@@ -53,7 +51,7 @@ def backup(to: Annotated[Path, Parameter(help="The file to create.")], /, *, dat
     if not to.parent.is_dir():
         raise CommandError(f"There is no folder {to.parent}. Create it first.")
     began = time.monotonic()
-    maintenance.back_up(find_database(data_dir), to)
+    existing_database(data_dir).back_up(to)
     seconds = time.monotonic() - began
     say(f"Copied {to.stat().st_size:,} bytes to {to} in {seconds:.1f} s; the copy is sound.")
     say("The copy's secrets open with this gateway's master key only: keep that too.")
@@ -81,17 +79,13 @@ def restore(
     """
     if not backup.is_file():
         raise CommandError(f"There is no backup {backup}.")
-    if faults := maintenance.check(backup):
+    database = database_in(data_dir)
+    if faults := database.check_backup(backup):
         raise CommandError(
             "The backup has faults, so nothing was changed:\n" + "\n".join(f"  {fault}" for fault in faults)
         )
-    database = folder(data_dir) / FILE_NAME
-    directory = DataDirectory(database.parent)
-    directory.lock()
-    try:
-        kept = maintenance.restore(backup, database)
-    finally:
-        directory.unlock()
+    with database.claim():
+        kept = database.restore(backup)
     say(f"Restored {backup}." + (f" The previous database is {kept}." if kept else ""))
     say("Check that every version's file is there: signalpost db scrub")
 
@@ -115,23 +109,18 @@ def prune(
     days = read_settings(
         os.environ, {} if retention_days is None else {"retention_days": retention_days}
     ).retention_days
-    database = find_database(data_dir)
-    directory = DataDirectory(database.parent)
-    directory.lock()
-    try:
+    database = existing_database(data_dir)
+    with database.claim():
         now = SystemClock().wall()
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("Removing events")
-            pruned = maintenance.prune(
-                database, now, now - days * DAY, lambda done, total: bar.update(task, completed=done, total=total)
+            pruned = database.prune(
+                now, now - days * DAY, lambda done, total: bar.update(task, completed=done, total=total)
             )
         if compact:
-            maintenance.compact(database)
-        free = maintenance.free_bytes(database)
-    finally:
-        directory.unlock()
-    size = database.stat().st_size
+            database.compact()
+        size, free = database.space()
     if as_json:
         print_json({"days": days, "removed": pruned.removed, "lost": pruned.lost, "bytes": size, "free": free})
         return
@@ -163,12 +152,8 @@ def scrub(
 
     Example: signalpost db scrub --remove-orphans
     """
-    database = find_database(data_dir)
-    register = maintenance.FileRegister(database)
-    try:
-        found, removed = asyncio.run(file_scrub.scrubbed(database.parent, register, remove=remove_orphans))
-    finally:
-        register.close()
+    with existing_database(data_dir).files() as register:
+        found, removed = asyncio.run(file_scrub.scrubbed(folder(data_dir), register, remove=remove_orphans))
     if as_json:
         print_json(file_scrub.as_json(found, removed))
     else:
@@ -186,11 +171,10 @@ def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
     Example: signalpost db sizes
     """
-    database = find_database(data_dir)
-    found = maintenance.sizes(database)
-    register = maintenance.FileRegister(database)
-    files, file_bytes = register.total()
-    register.close()
+    database = existing_database(data_dir)
+    found = database.sizes()
+    with database.files() as register:
+        files, file_bytes = register.total()
     if as_json:
         kept = {"name": "(files of versions)", "rows": files, "bytes": file_bytes}
         print_json([*({"name": name, "rows": rows, "bytes": size} for name, rows, size in found), kept])

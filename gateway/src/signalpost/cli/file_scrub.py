@@ -11,7 +11,7 @@ from signalpost.domain.documents.version import KeptVersion
 from signalpost.engine.maintenance.scrub import Scrubbed, remove_orphans, scrub
 from signalpost.gateway import open_files
 from signalpost.settings import read_settings
-from signalpost.store.sqlite.maintenance import FileRegister
+from signalpost.store.database import FileRegister
 
 
 async def scrubbed(data_dir: Path, register: FileRegister, *, remove: bool) -> tuple[Scrubbed, int]:

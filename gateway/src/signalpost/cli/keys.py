@@ -6,13 +6,11 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.data_directory import DataDir, find_database
+from signalpost.cli.data_directory import DataDir, existing_database
 from signalpost.cli.moments import now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 from signalpost.domain.api_key import ApiKey, Role, hash_key, make_key
 from signalpost.domain.event import event_id
-from signalpost.store.sqlite import maintenance
-from signalpost.store.sqlite.database import DataDirectory
 
 app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]", help_format="markdown")
 
@@ -32,13 +30,10 @@ def recover(
     if not recover:
         app.help_print([])
         return
-    database = find_database(data_dir)
-    directory = DataDirectory(database.parent)
-    directory.lock()
-    try:
+    database = existing_database(data_dir)
+    with database.claim():
         key, at = make_key(secrets.token_bytes), now()
-        maintenance.add_key(
-            database,
+        database.add_key(
             ApiKey(
                 number=0,
                 id=event_id(at, secrets.randbits(62)),
@@ -46,10 +41,8 @@ def recover(
                 role=Role.OPERATOR,
                 hash=hash_key(key),
                 created_at=at,
-            ),
+            )
         )
-    finally:
-        directory.unlock()
     say(key)
     say("This new operator's key is shown only this once. Start the gateway, then revoke the keys that were lost.")
 

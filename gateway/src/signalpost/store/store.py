@@ -137,6 +137,14 @@ class LaneFlushed(Struct, frozen=True):
     """The answer to `feed`."""
 
 
+class StoreSize(NamedTuple):
+    """What a store takes on disk, in bytes."""
+
+    database: int
+    wal: int
+    """The write-ahead log, which is copied into the database from time to time."""
+
+
 class Store(Protocol):
     """Raises Unavailable where the database cannot answer now."""
 
@@ -191,5 +199,7 @@ class Store(Protocol):
         """How many deliveries of a range a replay would queue, as they were last recorded; and whether there may be
         more, since it counts no further than a bound."""
         ...
+
+    async def size(self) -> StoreSize: ...
 
     async def close(self) -> None: ...

@@ -1,23 +1,47 @@
-"""The database file: migrations, the lock of its folder, what cannot be opened."""
+"""What an operator does with the database file, in whatever state it is."""
 
-import os
-import signal
-import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from textwrap import dedent
-from typing import Any
 
 import apsw
 import pytest
 
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite.database import DataDirectory, connect
+from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.database import SqliteDatabase
+from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.schema import migrate
 
 MIGRATIONS = sorted((Path(connect.__code__.co_filename).parent / "migrations").glob("*.sql"))
+
+
+def made(database: Path, last_sequence: int = 0) -> Path:
+    """A database whose floor and last sequence say which one it is; the log between is empty."""
+    connection = connect(database)
+    migrate(connection, 0)
+    connection.execute("UPDATE tenant SET last_sequence = ?, floor = ?", (last_sequence, last_sequence + 1))
+    connection.close()
+    return database
+
+
+def made_by_an_earlier_version(database: Path, migrations: int) -> Path:
+    connection = connect(database)
+    connection.execute("CREATE TABLE migration (number INTEGER PRIMARY KEY, name, checksum, applied_at)")
+    for number, path in enumerate(MIGRATIONS[:migrations], start=1):
+        connection.execute(path.read_text())
+        named = (number, path.stem[5:])
+        connection.execute("INSERT INTO migration (number, name, checksum, applied_at) VALUES (?, ?, '', 0)", named)
+    connection.close()
+    return database
+
+
+def last_sequence(database: Path) -> int:
+    connection = connect(database, read_only=True)
+    try:
+        return int(connection.execute("SELECT last_sequence FROM tenant").get)
+    finally:
+        connection.close()
 
 
 @pytest.fixture
@@ -25,231 +49,124 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "signalpost.db"
 
 
-def changed(database: Path, statement: str, bindings: tuple[object, ...] = ()) -> None:
-    connection = apsw.Connection(str(database))
-    connection.execute(statement, bindings)
-    connection.close()
+@pytest.mark.parametrize("content", [b"certainly no database" * 500, b""])
+def test_a_backup_takes_the_place_of_what_is_no_database_any_more(
+    database: Path, tmp_path: Path, content: bytes
+) -> None:
+    backup = made(tmp_path / "backup.db", 7)
+    database.write_bytes(content)
+    kept = SqliteDatabase(database).restore(backup)
+    assert kept is not None
+    assert kept.read_bytes() == content
+    assert sorted(tmp_path.iterdir()) == sorted([backup, database, kept])
+    assert last_sequence(database) == 7
 
 
-def start(database: Path) -> None:
-    connection = connect(database)
-    try:
-        migrate(connection, 0)
-    finally:
-        connection.close()
+def test_the_database_of_before_is_kept_with_all_that_only_its_wal_had(database: Path, tmp_path: Path) -> None:
+    backup = made(tmp_path / "backup.db", 7)
+    made(database, 1)
+    killed = connect(database)
+    killed.execute("UPDATE tenant SET last_sequence = 2, floor = 3")
+    left = {path.name: path.read_bytes() for path in tmp_path.glob("signalpost.db*")}
+    killed.close()
+    for name, content in left.items():
+        (tmp_path / name).write_bytes(content)
+    kept = SqliteDatabase(database).restore(backup)
+    assert kept is not None
+    assert (last_sequence(database), last_sequence(kept)) == (7, 2)
 
 
-def test_every_migration_is_applied_once_and_in_order(database: Path) -> None:
-    start(database)
-    start(database)
-    connection = connect(database, read_only=True)
-    found = connection.execute("SELECT number, name FROM migration ORDER BY rowid").fetchall()
-    connection.close()
-    assert [f"{number:04d}_{name}.sql" for number, name in found] == [path.name for path in MIGRATIONS]
-    assert [number for number, _ in found] == list(range(1, len(found) + 1))
+def test_each_database_of_before_is_kept(database: Path, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        SqliteDatabase(database).restore(made(tmp_path / f"{number}.db", number))
+    assert last_sequence(database) == 3
+    assert [last_sequence(database.with_name(f"signalpost.db.before-{number}")) for number in (1, 2)] == [1, 2]
 
 
-def test_a_migration_that_was_altered_since_is_told(database: Path) -> None:
-    start(database)
-    changed(database, "UPDATE migration SET checksum = 'another' WHERE number = 1")
-    with pytest.raises(StartError, match=r"Migration 1 .* differs"):
-        start(database)
-
-
-def test_a_database_of_a_newer_version_is_told(database: Path) -> None:
-    start(database)
-    changed(
-        database, "INSERT INTO migration (number, name, checksum, applied_at) VALUES (9999, 'from_the_future', 'x', 0)"
-    )
-    with pytest.raises(StartError, match=r"9999 \(from_the_future\).*as new as"):
-        start(database)
-
-
-def test_a_database_that_is_behind_gets_what_it_lacks(database: Path) -> None:
-    start(database)
-    connection = connect(database)
-    connection.execute("UPDATE tenant SET last_sequence = 7")
-    before = connection.execute("SELECT * FROM migration").fetchall()
-    migrate(connection, 1)
-    assert connection.execute("SELECT * FROM migration").fetchall() == before
-    assert connection.execute("SELECT last_sequence FROM tenant").fetchall() == [(7,)]
-    connection.close()
-
-
-def test_lists_find_what_a_database_had_before_it_had_lists(database: Path) -> None:
-    """Migration 2: documents and exception rows get what they are listed by, and nothing is lost or renumbered."""
-    connection = connect(database)
-    connection.execute(MIGRATIONS[0].read_text())
-    body = b'{"type":"N\xc3\x84","status":"paused","ownerEmail":"o@x","referenceId":%s}'
-    connection.executemany(
-        "INSERT INTO document (rowid, tenant_id, external_id, version, source_version, updated_at, deleted_at, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (7, 1, b"a" * 16, 2, 9, 1000, None, body % b'"R"'),
-            (3, 1, b"b" * 16, 1, None, 2000, None, body % b"null"),
-            (9, 1, b"c" * 16, 5, None, 3000, 3000, b""),
-        ],
-    )
-    connection.execute("INSERT INTO tenant (name) VALUES ('other')")
-    connection.executemany(
-        "INSERT INTO subscription VALUES (?, ?, ?, 1, ?, x'', x'')",
-        [(1, b"s", 1, None), (2, b"t", 2, None), (3, b"u", 2, 5)],
-    )
-    rows = [
-        (1, 5, b"a" * 16, 3, 10, 1, 4, 0, None),
-        (2, 4, b"b" * 16, 1, 20, 2, 4, 1, 8),
-        (3, 1, b"", 2, 0, 0, 4, 0, None),
-    ]
-    connection.executemany("INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    connection.execute(MIGRATIONS[1].read_text())
-    assert connection.execute("SELECT * FROM document ORDER BY number").fetchall() == [
-        (3, 1, b"b" * 16, 1, None, 2000, None, "NÄ", "paused", None, "o@x", body % b"null"),
-        (7, 1, b"a" * 16, 2, 9, 1000, None, "NÄ", "paused", "R", "o@x", body % b'"R"'),
-        (9, 1, b"c" * 16, 5, None, 3000, 3000, None, None, None, None, b""),
-    ]
-    kept = connection.execute("SELECT * FROM delivery ORDER BY subscription_number").fetchall()
-    assert kept == [(tenant, *row) for tenant, row in zip((1, 2, 2), rows, strict=True)]
-    connection.close()
-
-
-def test_a_migration_that_fails_leaves_nothing_of_itself(database: Path) -> None:
-    changed(database, "CREATE TABLE lane (x)")
-    with pytest.raises(StartError, match=r"signalpost\.db .*table lane already exists.*nothing"):
-        start(database)
-    connection = connect(database)
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    assert tables == {"lane", "migration"}
-    assert connection.execute("SELECT count(*) FROM migration").fetchall() == [(0,)]
-    connection.close()
-
-
-def test_what_is_no_database_is_told(database: Path) -> None:
-    database.write_bytes(b"certainly no database, but long enough to be looked at" * 100)
-    with pytest.raises(StartError, match=r"cannot be opened"):
-        start(database)
-
-
-def test_a_file_in_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match=r"cannot be opened"):
-        connect(tmp_path / "nowhere" / "signalpost.db")
-
-
-class ReadOnly(apsw.VFS):
-    """The system's files, as whoever may not write them gets them."""
-
-    def __init__(self) -> None:
-        super().__init__("read-only", "unix")
-
-    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
-        if flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
-            flags[:] = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY] * 2
-        return apsw.VFSFile("unix", name, flags)
-
-
-def test_a_database_that_may_only_be_read_is_told_at_once(database: Path) -> None:
-    start(database)
-    vfs = ReadOnly()
-    with pytest.raises(StartError, match=r"signalpost\.db cannot be written"):
-        connect(database, vfs="read-only")
-    vfs.unregister()
-
-
-def test_a_new_database_is_its_owners_alone_whatever_folder_it_is_in(database: Path) -> None:
-    database.parent.chmod(0o755)
-    connection = connect(database)
-    migrate(connection, 0)
-    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in database.parent.iterdir()}
-    connection.close()
-    assert modes == {f"signalpost.db{suffix}": 0o600 for suffix in ("", "-wal", "-shm")}
-
-
-def test_commits_are_durable_before_they_are_told(database: Path) -> None:
-    """`synchronous=FULL` in a WAL: the log is synced at every commit."""
-    connection = connect(database)
-    assert connection.pragma("journal_mode") == "wal"
-    assert connection.pragma("synchronous") == 2
-    connection.close()
-
-
-# --- The lock ---------------------------------------------------------------------------------------------------------
-
-HOLDER = """
-import sys, time
+KILLED = """
+import sys
 from pathlib import Path
-from signalpost.store.sqlite.database import DataDirectory
-directory = DataDirectory(Path(sys.argv[1]))
-directory.lock()
-print("locked", flush=True)
-sys.stdin.read()
+from signalpost.store.sqlite.copies import draft_of
+with draft_of(Path(sys.argv[1])) as draft:
+    draft.write_bytes(b"half of a copy")
+    print("half", flush=True)
+    sys.stdin.read()
 """
 
 
-@pytest.fixture
-def hold(tmp_path: Path) -> Callable[[], subprocess.Popen[str]]:
-    def begin() -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", dedent(HOLDER), str(tmp_path / "data")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stdout is not None
-        assert process.stdout.readline() == "locked\n"
-        return process
-
-    return begin
-
-
-def end(process: "subprocess.Popen[str]") -> None:
-    process.kill()
-    process.communicate()
-
-
-def test_a_second_process_is_told_who_uses_the_folder(
-    hold: "Callable[[], subprocess.Popen[str]]", tmp_path: Path
-) -> None:
-    process = hold()
-    try:
-        with pytest.raises(StartError) as caught:
-            DataDirectory(tmp_path / "data").lock()
-        assert str(process.pid) in str(caught.value)
-        assert str(tmp_path / "data") in str(caught.value)
-        assert "DATA_DIR" in str(caught.value)
-    finally:
-        end(process)
-
-
-def test_a_process_that_was_killed_leaves_no_lock(hold: "Callable[[], subprocess.Popen[str]]", tmp_path: Path) -> None:
-    process = hold()
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    directory = DataDirectory(tmp_path / "data")
-    directory.lock()
-    directory.unlock()
-    again = hold()
-    end(again)
-
-
-def test_a_folder_is_taken_also_where_the_disk_has_no_room_to_say_by_whom(tmp_path: Path) -> None:
-    taken = dedent(
-        """
-        import resource, sys
-        from pathlib import Path
-        from signalpost.store.sqlite.database import DataDirectory
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        DataDirectory(Path(sys.argv[1])).lock()
-        """
+def half_of_a_backup(to: Path) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(to)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    subprocess.run([sys.executable, "-c", taken, str(tmp_path / "data")], check=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "half\n"
+    return process
 
 
-def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
-    directory = DataDirectory(tmp_path / "deep" / "data")
-    directory.lock()
-    assert stat.S_IMODE((tmp_path / "deep" / "data").stat().st_mode) == 0o700
-    directory.unlock()
-    directory.unlock()
+def test_the_next_backup_removes_what_a_killed_one_left(database: Path, tmp_path: Path) -> None:
+    made(database)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    killed = half_of_a_backup(folder / "monday.db")
+    killed.kill()
+    killed.communicate()
+    assert len(list(folder.iterdir())) == 1
+    (folder / "film.mkv.part").write_bytes(b"another program's")
+    SqliteDatabase(database).back_up(folder / "tuesday.db")
+    assert {path.name for path in folder.iterdir()} == {"tuesday.db", "film.mkv.part"}
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file")
-    with pytest.raises(StartError, match="DATA_DIR"):
-        DataDirectory(tmp_path / "data").lock()
+def test_a_backup_leaves_one_alone_that_another_process_still_makes(database: Path, tmp_path: Path) -> None:
+    made(database)
+    process = half_of_a_backup(tmp_path / "monday.db")
+    SqliteDatabase(database).back_up(tmp_path / "tuesday.db")
+    with pytest.raises(StartError, match=r"monday\.db failed"):
+        SqliteDatabase(database).back_up(tmp_path / "monday.db")
+    process.communicate("")
+    assert process.returncode == 0
+    assert (tmp_path / "monday.db").read_bytes() == b"half of a copy"
+    assert SqliteDatabase(tmp_path / "tuesday.db").check() == []
+
+
+def test_a_backup_that_fails_leaves_nothing(database: Path, tmp_path: Path) -> None:
+    made(database, 1)
+    changed = connect(database)
+    changed.execute("UPDATE tenant SET last_sequence = 5")
+    changed.close()
+    with pytest.raises(StartError, match="a log with a gap"):
+        SqliteDatabase(database).back_up(tmp_path / "copy.db")
+    assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
+
+
+def test_a_backup_that_cannot_be_copied_changes_nothing(database: Path, tmp_path: Path) -> None:
+    backup = made(tmp_path / "backup.db", 7)
+    made(database, 1)
+    (tmp_path / "signalpost.db.signalpost-part").mkdir()
+    with pytest.raises(StartError, match="cannot be copied"):
+        SqliteDatabase(database).restore(backup)
+    assert last_sequence(database) == 1
+
+
+@pytest.mark.parametrize("migrations", range(1, len(MIGRATIONS) + 1))
+def test_a_database_of_an_earlier_version_is_sound_too(database: Path, migrations: int) -> None:
+    made_by_an_earlier_version(database, migrations)
+    assert SqliteDatabase(database).check() == []
+    connection = connect(database)
+    connection.execute("UPDATE tenant SET last_sequence = 5")
+    connection.close()
+    assert SqliteDatabase(database).check() == ["There is a log with a gap: default."]
+
+
+def test_what_reads_the_tables_says_how_to_bring_them_up_to_date(database: Path) -> None:
+    made_by_an_earlier_version(database, 1)
+    with pytest.raises(StartError, match="start the gateway once"):
+        SqliteFileRegister(database)
+
+
+def test_another_programs_database_is_told(database: Path) -> None:
+    connection = apsw.Connection(str(database))
+    connection.execute("CREATE TABLE x (y)")
+    connection.close()
+    assert SqliteDatabase(database).check() == [f"{database} is another program's database."]
+    with pytest.raises(StartError, match="another program's"):
+        SqliteFileRegister(database)

@@ -16,7 +16,7 @@ from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
 from signalpost.store.sqlite import record, replays
 from signalpost.store.sqlite.codec import unpack_uuid
-from signalpost.store.sqlite.database import connect
+from signalpost.store.sqlite.connections import connect
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.store import Feed, Health, LaneFlush
 

@@ -13,8 +13,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite import maintenance
-from signalpost.store.sqlite.database import connect
+from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.database import SqliteDatabase
+from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.schema import MIGRATIONS, Migration, migrate
 
 NEWEST = MIGRATIONS[-1].number
@@ -172,7 +173,7 @@ def test_where_the_disk_is_full_after_all_nothing_is_changed(database: Path) -> 
         import resource, signal, sys
         from pathlib import Path
         from signalpost.domain.errors import StartError
-        from signalpost.store.sqlite.database import connect
+        from signalpost.store.sqlite.connections import connect
         from signalpost.store.sqlite.schema import MIGRATIONS, Migration, migrate
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         more = Migration(MIGRATIONS[-1].number + 1, "more", "", 1)
@@ -195,7 +196,7 @@ def test_an_operator_goes_back_with_the_copy(database: Path, copy: Path) -> None
     mark(database, "before")
     start(database, NEXT)
     mark(database, "after")
-    kept = maintenance.restore(copy, database)
+    kept = SqliteDatabase(database).restore(copy)
     start(database, THIS)
     assert marks(database) == {"default", "before"}
     assert kept is not None
@@ -205,7 +206,7 @@ def test_an_operator_goes_back_with_the_copy(database: Path, copy: Path) -> None
 def test_an_upgrade_after_going_back_keeps_the_database_of_then(database: Path, copy: Path) -> None:
     start(database, THIS)
     start(database, NEXT)
-    maintenance.restore(copy, database)
+    SqliteDatabase(database).restore(copy)
     mark(database, "later")
     start(database, NEXT)
     assert "later" in marks(copy)
@@ -227,8 +228,8 @@ def test_a_newer_migration_that_breaks_nothing_is_accepted_and_told(database: Pa
         }
     ]
     assert schema(database) == NOTE.number
-    assert maintenance.check(database) == []
-    maintenance.FileRegister(database).close()
+    assert SqliteDatabase(database).check() == []
+    SqliteFileRegister(database).close()
     assert beside(database) == set()
 
 
@@ -240,9 +241,9 @@ def test_a_newer_migration_that_breaks_this_version_is_told(database: Path) -> N
     told = str(refused.value)
     assert f"migration {NEWEST + 2} (number_{NEWEST + 2})" in told
     assert "before-migration" in told
-    assert maintenance.check(database) == [told]
+    assert SqliteDatabase(database).check() == [told]
     with pytest.raises(StartError, match="migration"):
-        maintenance.FileRegister(database)
+        SqliteFileRegister(database)
     start(database, NEXT)
 
 

@@ -11,7 +11,6 @@ import asyncio
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
-from pathlib import Path
 
 from prometheus_client import ProcessCollector
 from prometheus_client.core import (
@@ -34,6 +33,7 @@ from signalpost.domain.event import EventType
 from signalpost.engine.counts import Histogram
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_health import STATES, STATUSES, Overview
+from signalpost.store.store import StoreSize
 
 _process = ProcessCollector(registry=None)
 
@@ -49,7 +49,7 @@ async def metrics(services: Services, _request: Request) -> Response:
                "subscription, leaving out events that wait behind others of their document.",
                await engine.lanes.pending_seconds(overview)),
     ]  # fmt: skip
-    text = await asyncio.to_thread(_text, families, services.database)
+    text = await asyncio.to_thread(_text, [*families, *_sizes(await services.store.size())])
     return Response(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
 
 
@@ -127,13 +127,13 @@ def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
     )  # fmt: skip
 
 
-def _text(families: Iterable[Metric], database: Path) -> bytes:
-    wal = database.with_name(database.name + "-wal")
-    files = [
-        _gauge("signalpost_database_bytes", "Size of the database file.", _size(database)),
-        _gauge("signalpost_wal_bytes", "Size of the database's write-ahead log.", _size(wal)),
-    ]
-    return generate_latest(_Collected([*families, *files, *_process.collect()]))
+def _sizes(size: StoreSize) -> Iterator[Metric]:
+    yield _gauge("signalpost_database_bytes", "Size of the database file.", size.database)
+    yield _gauge("signalpost_wal_bytes", "Size of the database's write-ahead log.", size.wal)
+
+
+def _text(families: Iterable[Metric]) -> bytes:
+    return generate_latest(_Collected([*families, *_process.collect()]))
 
 
 class _Collected(Collector):
@@ -142,13 +142,6 @@ class _Collected(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
 
 
 def _gauge(name: str, help_: str, value: float) -> Metric:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -35,8 +34,6 @@ class Services(Struct, frozen=True, kw_only=True):
     """The kinds of files, of `content_types.KINDS`, that may be uploaded."""
     downloads: Downloads
     requests: RequestCounts
-    database: Path
-    """The database's file; the metrics show its size."""
     allow_targets: tuple[AllowedTarget, ...]
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""

@@ -1,110 +1,192 @@
-"""The database file: its connections, and the lock that keeps a second process out."""
+"""A database file as its operator handles it."""
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import apsw
 
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
+from signalpost.runtime import durable
+from signalpost.store.database import PartSize, Pruned, Space
+from signalpost.store.sqlite import log, retention
+from signalpost.store.sqlite.checks import check
+from signalpost.store.sqlite.codec import KEY_COLUMNS, pack_key
+from signalpost.store.sqlite.connections import connect, rows
+from signalpost.store.sqlite.copies import copy, draft_of
+from signalpost.store.sqlite.file_register import SqliteFileRegister
+from signalpost.store.sqlite.folder_lock import FolderLock
+from signalpost.store.sqlite.schema import connect_current
 
-FILE_NAME = "signalpost.db"
-"""Inside the data directory."""
-SAFE_SINCE = (3, 51, 3)
-"""Earlier versions can corrupt a database when a WAL is reset while another connection checkpoints."""
-WAL_KEPT_BYTES = 64 * 1024 * 1024
-"""What the WAL file may keep on disk once it was written back."""
+PRUNED_AT_ONCE = 1_000
+_PRUNED = ("event", "step", "attempt", "delivery", "idempotency", "subscription")
 
 
-class DataDirectory:
-    """The folder that one gateway owns while it runs."""
-
+class SqliteDatabase:
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock: int | None = None
+        self._path = path
 
-    def lock(self) -> None:
-        """Make the folder if need be and take it. Raises StartError if another process has it or it cannot be used."""
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        lock = FolderLock(self._path.parent)
+        lock.lock()
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            yield
+        finally:
+            lock.unlock()
+
+    def check(self) -> list[str]:
+        return check(self._path)
+
+    def check_backup(self, backup: Path) -> list[str]:
+        return check(backup)
+
+    def back_up(self, to: Path) -> None:
+        connection = connect(self._path, read_only=True)
+        try:
+            with draft_of(to) as draft:
+                copy(connection, draft)
+                if faults := check(draft):
+                    raise StartError(f"The copy to {to} has faults, and was removed: {faults[0]}")
+        except (apsw.Error, OSError) as error:
+            raise StartError(f"The copy to {to} failed: {error}.") from None
+        finally:
+            connection.close()
+
+    def restore(self, backup: Path) -> Path | None:
+        kept: Path | None = None
+        try:
+            with draft_of(self._path) as draft:
+                with backup.open("rb") as reading, draft.open("wb") as writing:
+                    shutil.copyfileobj(reading, writing)
+                durable.sync(draft)
+                if self._path.exists():
+                    kept = self._set_aside()
+                for suffix in ("-wal", "-shm"):
+                    _beside(self._path, suffix).unlink(missing_ok=True)
+                # Before the backup has its name: it would be taken for the database of a WAL that is still there.
+                durable.sync(self._path.parent)
         except OSError as error:
-            raise StartError(f"DATA_DIR {self.path} cannot be used: {error.strerror}.") from None
+            raise StartError(f"{backup} cannot be copied to {self._path}: {error.strerror}.") from None
+        return kept
+
+    def _set_aside(self) -> Path:
+        """Give the database another name, without opening it: it may be no database any more.
+
+        Its WAL goes first, because it may hold what the file lacks: after a crash in between, the two still belong
+        together.
+        """
+        kept = self._free_name()
+        if (wal := _beside(self._path, "-wal")).exists():
+            wal.rename(_beside(kept, "-wal"))
+        self._path.rename(kept)
+        return kept
+
+    def _free_name(self) -> Path:
+        number = 1
+        while (name := _beside(self._path, f".before-{number}")).exists():
+            number += 1
+        return name
+
+    def prune(self, now: int, before: int, progress: Callable[[int, int], None]) -> Pruned:
+        connection = connect_current(self._path)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
-            os.close(lock)
+            connection.pragma("wal_autocheckpoint", 1_000)
+            counted = _count(connection)
+            lost = _prune_logs(connection, before, progress)
+            removed = PRUNED_AT_ONCE
+            while removed >= PRUNED_AT_ONCE:
+                with connection:
+                    removed = retention.prune_leftovers(connection, now, before, PRUNED_AT_ONCE)
+            left = _count(connection)
+            return Pruned({table: count - left[table] for table, count in counted.items()}, lost)
+        except apsw.Error as error:
+            raise StartError(f"Pruning stopped: {error}. What is gone is gone; repeat it for the rest.") from None
+        finally:
+            connection.close()
+
+    def compact(self) -> None:
+        connection = connect(self._path)
+        try:
+            connection.pragma("temp_store", "file")  # the copy that it makes is as large as the database
+            connection.execute("VACUUM")
+        except apsw.Error as error:
             raise StartError(
-                f"Another Signalpost (process {owner}) uses the data directory {self.path}. "
-                "Stop it first, or give this one another DATA_DIR."
+                f"The database could not be compacted: {error}. It takes twice its size in free space, in its folder "
+                "and in that of temporary files (SQLITE_TMPDIR)."
             ) from None
-        pid = str(os.getpid()).encode()
-        with contextlib.suppress(OSError):  # it is for people alone: a disk that is full is no reason not to start
-            os.pwrite(lock, pid, 0)
-            os.ftruncate(lock, len(pid))
-        self._lock = lock
+        finally:
+            connection.close()
 
-    def unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+    def add_key(self, key: ApiKey) -> None:
+        connection = connect_current(self._path)
+        try:
+            connection.execute(
+                f"INSERT INTO api_key ({KEY_COLUMNS})"  # noqa: S608
+                " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ? FROM api_key",
+                pack_key(key)[1:],
+            )
+        finally:
+            connection.close()
 
+    def space(self) -> Space:
+        connection = connect(self._path, read_only=True)
+        try:
+            free = int(connection.pragma("freelist_count")) * int(connection.pragma("page_size"))
+            return Space(self._path.stat().st_size, free)
+        finally:
+            connection.close()
 
-def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> apsw.Connection:
-    """A connection for one thread at a time."""
-    if not read_only:
-        make_private(path)
-    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    try:
-        connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
-        connection.set_busy_timeout(5_000)
-        if not read_only:
-            if connection.readonly("main"):
-                raise StartError(f"The database {path} cannot be written: this user may only read it.")
-            connection.pragma("journal_mode", "wal")
-            connection.pragma("synchronous", "full")
-            connection.pragma("wal_autocheckpoint", 0)
-            connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
-        connection.pragma("cache_size", -32_000)
-        connection.pragma("temp_store", "memory")
-    except apsw.Error as error:
-        raise StartError(f"The database {path} cannot be opened: {reason(error)}.") from None
-    return connection
+    def sizes(self) -> list[PartSize]:
+        connection = connect_current(self._path, read_only=True)
+        try:
+            tables = {name for (name,) in rows(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            pages = rows(connection, "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC")
+            return [
+                PartSize(name, _count_rows(connection, name) if name in tables else None, size) for name, size in pages
+            ]
+        finally:
+            connection.close()
 
-
-def make_private(path: Path) -> None:
-    """Make an empty file that its owner alone reads, if there is none: SQLite would let all read what it makes, and it
-    gives a WAL the mode of its database. Whatever is wrong with the path, SQLite will say."""
-    with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def is_shortage(error: apsw.Error) -> bool:
-    """Whether there was no room: for the database or the WAL, or (an I/O error to SQLite) for the WAL's index."""
-    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
+    @contextmanager
+    def files(self) -> Iterator[SqliteFileRegister]:
+        register = SqliteFileRegister(self._path)
+        try:
+            yield register
+        finally:
+            register.close()
 
 
-def reason(error: apsw.Error) -> str:
-    return "there is no room on its disk" if is_shortage(error) else str(error)
+def _prune_logs(connection: apsw.Connection, before: int, progress: Callable[[int, int], None]) -> dict[str, int]:
+    tenants = rows(connection, "SELECT id, floor FROM tenant")
+    floors = {tenant_id: log.sequence_at(connection, tenant_id, before) for tenant_id, _ in tenants}
+    total = sum(floors[tenant_id] - floor for tenant_id, floor in tenants)
+    done = 0
+    lost: dict[str, int] = {}
+    for tenant_id, floor in floors.items():
+        with connection:
+            lost |= retention.give_up_below(connection, tenant_id, floor)
+        removed = 1
+        while removed:
+            with connection:
+                removed = retention.prune_log(connection, tenant_id, floor, PRUNED_AT_ONCE)
+            done += removed
+            progress(done, total)
+    return lost
 
 
-def check_version() -> None:
-    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-    if version < SAFE_SINCE:
-        raise StartError(
-            f"SQLite {apsw.sqlite_lib_version()} can corrupt a WAL database: install apsw 3.51.3 or newer."
-        )
+def _count(connection: apsw.Connection) -> dict[str, int]:
+    return {table: _count_rows(connection, table) for table in _PRUNED}
 
 
-def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> list[Any]:
-    """Every row of a statement, read to the end: no read cursor outlives a call, so none holds the WAL back."""
-    return connection.execute(statement, bindings).fetchall()
+def _count_rows(connection: apsw.Connection, table: str) -> int:
+    return int(rows(connection, f'SELECT count(*) FROM "{table}"')[0][0])  # noqa: S608
 
 
-def rows_of_many(connection: apsw.Connection, statement: str, bindings: Iterable[Any]) -> list[Any]:
-    """`rows` for each of the bindings, one after the other."""
-    return connection.executemany(statement, bindings).fetchall()
+def _beside(database: Path, suffix: str) -> Path:
+    return database.with_name(database.name + suffix)

@@ -8,7 +8,7 @@ import apsw
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPage, DeliveryPosition, DeliveryView
 from signalpost.store.log import LogEntry
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.delivery_walk import Candidate, Walk, stretch_sizes
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.recorded_lane import recorded_lanes, view_of

@@ -11,7 +11,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import list_numbers, unpack_sequences, unpack_uuid
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.connections import rows
 from signalpost.store.store import Health, LaneRow, LaneWanted
 
 decode_health = msgspec.json.Decoder(Health).decode

@@ -9,7 +9,7 @@ import apsw
 
 from signalpost.domain.event import Event, time_of
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.database import rows, rows_of_many
+from signalpost.store.sqlite.connections import rows, rows_of_many
 from signalpost.store.sqlite.readers import Readers, reading
 
 PAGE_BYTES = 4 * 1024 * 1024

@@ -25,7 +25,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.sqlite import codec, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
-from signalpost.store.sqlite.database import rows, rows_of_many
+from signalpost.store.sqlite.connections import rows, rows_of_many
 from signalpost.store.store import Health, Published
 from signalpost.store.vault import Vault
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import pack_sequences, pack_uuid
-from signalpost.store.sqlite.database import rows, rows_of_many
+from signalpost.store.sqlite.connections import rows, rows_of_many
 from signalpost.store.sqlite.lanes import ROW_COLUMNS, parked_rows, unpack_row
 from signalpost.store.store import LaneFlush, LaneFlushed
 

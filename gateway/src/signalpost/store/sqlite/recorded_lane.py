@@ -15,7 +15,7 @@ from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.deliveries import DeliveryStatus, DeliveryView
 from signalpost.store.log import LogEntry
 from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.lanes import decode_health
 
 STATUS: dict[State, DeliveryStatus] = {

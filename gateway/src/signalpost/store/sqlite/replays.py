@@ -16,7 +16,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, ReplayState, What
 from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequences, unpack_uuid
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.connections import rows
 from signalpost.store.store import Candidate, Fed, Feed, LaneFlush
 
 MAX_FED = 256

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from signalpost.store.sqlite import history
 from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
-from signalpost.store.sqlite.database import rows
+from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.lanes import decode_health
 from signalpost.store.sqlite.writer import Writer, writing
 

@@ -22,8 +22,8 @@ import apsw
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
+from signalpost.store.sqlite.connections import connect, reason, rows
 from signalpost.store.sqlite.copies import copy, draft_of
-from signalpost.store.sqlite.database import connect, reason, rows
 
 
 class Migration(NamedTuple):

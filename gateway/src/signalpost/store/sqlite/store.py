@@ -23,7 +23,7 @@ from signalpost.store.sqlite import (
 )
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
-from signalpost.store.sqlite.database import check_version, connect
+from signalpost.store.sqlite.connections import check_version, connect
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
 from signalpost.store.sqlite.history import SqliteHistory
@@ -34,7 +34,7 @@ from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import MAX_SCANNED, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
+from signalpost.store.store import MAX_SCANNED, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published, StoreSize
 from signalpost.store.vault import Vault
 
 P = ParamSpec("P")
@@ -76,6 +76,7 @@ class SqliteStore:
         """Opens the database, and makes or migrates it. `render` makes the answers that are kept for repeats. Raises
         StartError."""
         check_version()
+        self._path = path
         self._vault = vault
         self._links = links
         self._render = render
@@ -101,6 +102,9 @@ class SqliteStore:
         await self.writer.close()
         for executor in self._executors:
             await asyncio.to_thread(executor.shutdown)
+
+    async def size(self) -> StoreSize:
+        return await asyncio.to_thread(lambda: StoreSize(_bytes(self._path), _bytes(Path(f"{self._path}-wal"))))
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
@@ -154,3 +158,10 @@ class SqliteStore:
         self, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
     ) -> tuple[int, bool]:
         return await self._read(replays.count_replayable, subscription, from_sequence, to_sequence, what)
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

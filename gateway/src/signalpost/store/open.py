@@ -1,0 +1,56 @@
+"""Databases by URL: `sqlite:///PATH`, where PATH is relative, or absolute with a fourth slash."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+from signalpost.commands.batch import Render
+from signalpost.domain.documents.links import Links
+from signalpost.domain.errors import StartError
+from signalpost.store.database import Database
+from signalpost.store.sqlite.database import SqliteDatabase
+from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.store import MAX_SCANNED, Store
+from signalpost.store.vault import Vault
+
+
+def default_url(data_dir: Path) -> str:
+    """The database of a gateway that keeps everything in one folder."""
+    return f"sqlite:///{quote(os.fsencode(data_dir / 'signalpost.db'))}"
+
+
+def find_database(url: str) -> Database:
+    """Raises StartError where the URL names no database that this version can use. Nothing is opened yet."""
+    return SqliteDatabase(sqlite_file(url))
+
+
+def open_store(
+    url: str,
+    *,
+    vault: Vault,
+    links: Links,
+    render: Render,
+    now: Callable[[], int],
+    random_bits: Callable[[int], int],
+    on_broken: Callable[[BaseException], None],
+    max_scanned: int = MAX_SCANNED,
+) -> Store:
+    """Open a database that its process has claimed; it is made or upgraded first where that is needed.
+
+    `render` makes the answers that are kept for repeated requests. `on_broken` is called, from any thread, when the
+    disk failed and nothing more can be made durable. Raises StartError.
+    """
+    return SqliteStore(
+        sqlite_file(url), vault, links, render, now, random_bits, thread_executors(), on_broken, max_scanned=max_scanned
+    )
+
+
+def sqlite_file(url: str) -> Path:
+    """Raises StartError."""
+    scheme, _, quoted = url.partition(":///")
+    path = Path(os.fsdecode(unquote_to_bytes(quoted)))
+    if scheme != "sqlite" or not path.name:
+        # The URL may hold a password.
+        raise StartError(f"A database's URL must be sqlite:///PATH; this one begins with {url.partition(':')[0]}:.")
+    return path

@@ -1,0 +1,54 @@
+"""What must hold in a database, whoever wrote it."""
+
+from pathlib import Path
+
+import apsw
+
+from signalpost.domain.errors import StartError
+from signalpost.store.sqlite.connections import connect, rows
+from signalpost.store.sqlite.schema import applied_migrations
+
+_INVARIANTS = {
+    "a log with a gap": (
+        "SELECT t.name FROM tenant t WHERE (SELECT count(*) FROM event e WHERE e.tenant_id = t.id)"
+        " <> t.last_sequence - t.floor + 1"
+    ),
+    "a log whose times do not rise": (
+        "SELECT e.sequence FROM event e JOIN event f ON f.tenant_id = e.tenant_id AND f.sequence = e.sequence + 1"
+        " WHERE f.at <= e.at LIMIT 1"
+    ),
+    "a lane beyond its log": (
+        "SELECT l.subscription_number FROM lane l JOIN subscription s ON s.number = l.subscription_number"
+        " JOIN tenant t ON t.id = s.tenant_id WHERE l.head > t.last_sequence"
+    ),
+    "a subscription without a lane": (
+        "SELECT s.number FROM subscription s LEFT JOIN lane l ON l.subscription_number = s.number"
+        " WHERE s.deleted_at IS NULL AND l.head IS NULL"
+    ),
+    "a version beyond its document's last": (
+        "SELECT hex(v.document_id) FROM version v LEFT JOIN document d ON d.tenant_id = v.tenant_id"
+        " AND d.external_id = v.document_id WHERE d.last_number IS NULL OR v.number > d.last_number"
+    ),
+    "a delivery beyond its lane": (
+        "SELECT d.sequence FROM delivery d JOIN lane l USING (subscription_number) WHERE d.sequence > l.head LIMIT 1"
+    ),
+}
+_SINCE = {"a version beyond its document's last": 6}
+"""The migrations that brought what some of them are about. A backup may be of an earlier version."""
+
+
+def check(database: Path) -> list[str]:
+    """What is wrong with a database file and with what is in it, a sentence for each fault."""
+    try:
+        connection = connect(database, read_only=True)
+        found = [text for (text,) in rows(connection, "PRAGMA integrity_check(20)") if text != "ok"]
+        migrations = applied_migrations(connection)
+        for fault, statement in _INVARIANTS.items():
+            if _SINCE.get(fault, 1) in migrations and (example := rows(connection, statement)):
+                found.append(f"There is {fault}: {example[0][0]}.")
+        connection.close()
+    except StartError as error:
+        return [str(error)]
+    except apsw.Error as error:
+        return [f"{database} cannot be read as a Signalpost database: {error}"]
+    return found

@@ -1,0 +1,12 @@
+"""What the tests of the store have to know of a database that there is an implementation for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Implementation(NamedTuple):
+    url: Callable[[Path], str]
+    """The URL of a database of which everything is kept in a folder."""
+    add_tenant: Callable[[str], int]
+    """Add another tenant, whose log is empty, to the database of a URL. Returns its number."""
