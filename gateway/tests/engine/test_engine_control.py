@@ -457,7 +457,7 @@ def test_a_lane_that_another_owner_wrote_is_loaded_anew(world: ScriptedWorld) ->
 
 
 def test_a_fence_while_a_page_is_read_loses_nothing(world: ScriptedWorld) -> None:
-    """The page was asked for from a head that the lane, loaded anew, has not reached yet."""
+    """The page was asked for from a head that the lane, loaded again, has not reached yet."""
 
     async def build(gateway: RunningGateway) -> None:
         await gateway.subscribe("a", status="paused", rateLimit=10)

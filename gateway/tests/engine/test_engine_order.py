@@ -125,7 +125,7 @@ def test_ordering_may_change_to_strict_and_back_with_work_under_way(world: Scrip
 
 
 def test_ordering_changed_while_a_page_is_read_loses_nothing(world: ScriptedWorld) -> None:
-    """The page was asked for from a head that the lane, loaded anew, has not reached yet."""
+    """The page was asked for from a head that the lane, loaded again, has not reached yet."""
 
     async def build(gateway: RunningGateway) -> None:
         await gateway.subscribe("a", status="paused")

@@ -502,7 +502,7 @@ def test_an_order_that_is_changed_meanwhile_loses_no_part_of_a_replay(world: Scr
         for ordering in ("strict", "loose", "strict"):
             await asyncio.sleep(0.7)
             await gateway.change("a", ordering=ordering)
-        second = await gateway.replay("a", "all", last=3)  # while the lane is loaded anew
+        second = await gateway.replay("a", "all", last=3)  # while the lane is loaded again
         await asyncio.sleep(300)
         assert [(await gateway.replay_of("a", each)).queued for each in (replay_id, second)] == [1_500, 3]
 

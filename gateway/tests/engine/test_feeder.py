@@ -58,7 +58,7 @@ def test_the_oldest_goes_first_until_it_is_finished() -> None:
 
 
 def test_one_that_is_known_keeps_its_place_when_its_start_is_told_again() -> None:
-    """A lane that was loaded anew may have read it already."""
+    """A lane that was loaded again may have read it already."""
     lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
     replay_feeder.queue(lane, asked(replay(1)), found(8), STEADY, WALL)
     replay_feeder.follow(replay(1))

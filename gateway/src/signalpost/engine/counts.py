@@ -1,6 +1,6 @@
 """What the engine counts while it works: plain integers, so that a delivery pays next to nothing for being counted.
 
-Whoever shows them (`api/resources/metrics.py`) turns them into metrics when it is asked.
+`api/resources/metrics.py` turns them into metrics when it is asked.
 """
 
 from bisect import bisect_left
@@ -12,11 +12,11 @@ from signalpost.domain.timestamps import SECOND
 
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 ATTEMPT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 5.5)
-"""The last one is beyond the time that an attempt has (C15), so that a time-out is told from a slow answer."""
+"""The last bound is beyond the time that an attempt has (C15), which tells a time-out from a slow answer."""
 
 
 class Histogram:
-    """How many values were at most each bound, or above the last."""
+    """Counts values by the lowest bound that they do not exceed; the last count is of those above all bounds."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -31,20 +31,20 @@ class Histogram:
 
 
 class Counts:
-    """Since the process began."""
+    """What happened since the process began."""
 
     def __init__(self) -> None:
         self.events: dict[int, int] = {int(event_type): 0 for event_type in EventType}
-        """Committed, by type."""
+        """How many events were committed, by type."""
         self.attempts: dict[Failure | None, int] = {None: 0, **dict.fromkeys(Failure, 0)}
-        """Ended, by what failed; None: nothing."""
+        """How many attempts ended, by what failed; None counts the delivered."""
         self.disabled = 0
-        """Subscriptions that were disabled because their endpoints had failed for days."""
+        """How many subscriptions were disabled because their endpoints had failed for days."""
         self.attempt_seconds = Histogram(ATTEMPT_SECONDS)
         self.commit_seconds = Histogram(COMMIT_SECONDS)
-        """Of batches of commands."""
+        """How long commits of commands took."""
         self.record_seconds = Histogram(COMMIT_SECONDS)
-        """Of batches of lanes."""
+        """How long records of lanes took."""
 
     def count_events(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -1,4 +1,8 @@
-"""What every node knows, whichever lanes it owns: tenants, API keys, and subscriptions as they were last committed."""
+"""The directory holds what every node knows, whichever lanes it owns: tenants, API keys that are not revoked, and
+subscriptions that are not deleted, as they were last committed.
+
+It is loaded at the start and follows every commit. Nothing but a restart reads it from the store again.
+"""
 
 from collections.abc import Iterable
 
@@ -9,13 +13,11 @@ from signalpost.store.store import Published
 
 
 class Directory:
-    """Read from the store at the start; it then follows every commit before anybody is told of what that changed."""
-
     def __init__(self) -> None:
         self._tenants: dict[str, int] = {}
         self._keys: dict[bytes, ApiKey] = {}
         self._subscriptions: dict[int, dict[str, Subscription]] = {}
-        """By tenant and id, in the order of creation."""
+        """Subscriptions by tenant and id, in the order of creation."""
 
     def load(self, tenants: Iterable[Tenant], keys: Iterable[ApiKey], subscriptions: Iterable[Subscription]) -> None:
         self._tenants = {tenant.name: tenant.id for tenant in tenants}
@@ -39,7 +41,7 @@ class Directory:
         return self._keys.get(digest)
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
-        """None if there is none with this id, or it was deleted."""
+        """The subscription with this id; None if there is none or it was deleted."""
         return self._subscriptions.get(tenant_id, {}).get(subscription_id)
 
     def subscriptions(self, tenant_id: int) -> list[Subscription]:

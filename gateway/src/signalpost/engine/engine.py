@@ -32,7 +32,7 @@ from signalpost.sender.transport import Transport
 from signalpost.store.store import Published, Store
 
 MAX_TESTS = 16
-"""Test deliveries at a time."""
+"""How many test deliveries may be in flight."""
 
 
 class Engine:
@@ -49,8 +49,8 @@ class Engine:
         disable_after_days: int = 5,
         lane_bounds: Bounds = BOUNDS,
     ) -> None:
-        """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is of each lane, `limits` what is
-        under way. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never."""
+        """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is kept of each lane, `limits`
+        what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never."""
         self.disk = disk
         self.counts = Counts()
         self.directory = Directory()
@@ -66,7 +66,7 @@ class Engine:
         self._retention = Retention(store, clock, retention_days, self.directory, self.lanes)
         self._expiries = Expiries(store, clock, self.enqueue)
         self._tests = 0
-        """Under way."""
+        """Test deliveries that are in flight."""
 
     async def start(self) -> None:
         """Take up every lane where the store says it was."""
@@ -100,8 +100,8 @@ class Engine:
         return await self._committer.enqueue(command)
 
     def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
-        """Raises TooMany where one more change may not wait, so that its body need not be read: of each queue no more
-        than `most` may."""
+        """Raises TooMany if the tenant may not add another change to a queue, of which no more than `most` may wait. So
+        the body of a change that would be refused need not be read."""
         self._committer.check(tenant_id, queue, most)
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:

@@ -1,5 +1,5 @@
-"""Disables subscriptions whose endpoint failed for days: a command like any other, so whoever changes one meanwhile is
-not overruled."""
+"""Disables subscriptions whose endpoint failed for days. It does so by a command with the version that it knew, so that
+it overrules nobody who changes the subscription meanwhile."""
 
 from signalpost.commands.subscriptions import DisableSubscription
 from signalpost.domain.delivery.breaker import is_given_up
@@ -17,7 +17,7 @@ DAY = 24 * 3600 * SECOND
 
 class AutoDisable:
     def __init__(self, committer: Committer, clock: Clock, counts: Counts, tasks: Tasks, after_days: int) -> None:
-        """`after_days`: how long an endpoint may fail; 0 is for ever."""
+        """`after_days` says how long an endpoint may fail; with 0 it may fail for ever."""
         self._committer = committer
         self._clock = clock
         self._counts = counts
@@ -27,7 +27,7 @@ class AutoDisable:
         """Lanes whose subscription is being disabled."""
 
     def consider(self, worker: LaneWorker) -> None:
-        """Its endpoint has just failed."""
+        """Disable the subscription of a lane whose endpoint has just failed, if it has failed for long enough."""
         subscription = worker.subscription
         given_up = is_given_up(worker.health.breaker, subscription.revived_at, self._clock.steady(), self._after)
         if given_up and subscription.status == "active" and worker not in self._asked:

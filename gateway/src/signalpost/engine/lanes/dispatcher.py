@@ -1,4 +1,5 @@
-"""Decides who sends next, and sends: turns between tenants and lanes, bounded numbers under way, small slices of work.
+"""Decides which lane sends next, and sends: lanes take turns, what is in flight is bounded, work is done in small
+slices.
 
 A lane gets a turn when it may have something to do: an event that it wants was committed, an attempt ended, a time has
 come, it was changed. Its turn makes due retries ready, takes in what follows in the log, and sends a few; a lane with
@@ -8,7 +9,7 @@ more to do goes to the end of the queue (`domain/delivery/turns.py`). Where no s
 An attempt goes the other way in steps: its slot is freed, its outcome decided, the attempt noted for the recorder, the
 delivery settled, the endpoint's health followed, the lane given its next turn. What is logged is logged last.
 
-Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes what came of it.
+Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes the results.
 """
 
 import asyncio
@@ -36,19 +37,21 @@ from signalpost.store.store import Store
 
 MAX_UNRECORDED = 10_000
 MAX_SLICE_COST = 1_024
-"""Units of work after which the loop gets to its sockets."""
+"""How many units of work a slice may take before the loop gets to its sockets."""
 MAX_TURN_COST = 256
-"""Units that one turn spends on sending at most, but for what its last send takes beyond them."""
+"""How many units one turn may spend on sending; its last send may go beyond them."""
 MAX_TAKEN = 256
-"""Entries of the log that one turn takes in at most, a unit each."""
+"""How many entries of the log one turn may take in, a unit each."""
 REQUEST_COST = 16
-"""Units of a request, and one more for each `BYTES_PER_COST_UNIT` bytes, which are hashed, copied and encrypted."""
+"""How many units a request costs; each `BYTES_PER_COST_UNIT` bytes, which are hashed, copied and encrypted, cost one
+more."""
 BYTES_PER_COST_UNIT = 1_024
 PAGE_WANTED_BELOW = 256
-"""With more than that many open, a lane does not read a page yet: it could take in only a part of it."""
+"""A lane with more than so many open deliveries does not read a page yet, since it could take in only a part of it."""
 BEHIND_FROM = MAX_TURN_COST // REQUEST_COST
-"""A lane with more than that to read or to send, which is what one turn sends at most, does not keep up."""
+"""A lane that has more to read or to send than one turn can send is behind."""
 MAX_SKIPPED_UNRECORDED = 10_000
+"""How many events a lane may pass while it catches up before its head is recorded."""
 
 
 class Dispatcher:
@@ -78,9 +81,9 @@ class Dispatcher:
         self._slots = process_slots(limits)
         self._slots_of: dict[int, Trees] = {}
         self._freed = 0
-        """Slots that may have come free since lanes that wait for one last got them."""
+        """How many slots may have come free since lanes that wait for one last got some."""
         self._spent = 0
-        """Units of work in this slice."""
+        """How many units this slice has taken."""
         self.unrecorded = 0
         """Attempts that ended and are not recorded yet."""
         self._scheduled = False
@@ -128,7 +131,7 @@ class Dispatcher:
         return self._freed > 0 and self._turns.any_waits_for_slot
 
     def _slice(self) -> None:
-        """Give turns for as long as the loop can wait."""
+        """Give turns to lanes until the loop has to get to its sockets."""
         self._scheduled = False
         self._spent = 0
         now = self._clock.steady()
@@ -300,7 +303,7 @@ class Dispatcher:
             self._post(worker, delivery, event)
 
     def _take_back(self, worker: LaneWorker, delivery: Delivery) -> None:
-        """Settle a delivery of which nothing went out: the lane was paused, deleted or held since it was chosen."""
+        """Settle a delivery that was not sent: since it was chosen, the lane was paused, deleted or held."""
         self._free_slot(worker)
         back = Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED
         worker.settle(delivery, Verdict(back))
@@ -371,7 +374,7 @@ def _log_failure(worker: LaneWorker, attempt: Attempt, delivery: Delivery, event
 
 
 def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome) -> Attempt:
-    """What is kept of an attempt, for people. The delivery is as it was when it was sent."""
+    """The row that people read of an attempt. It must be made before the delivery is settled."""
     return Attempt(
         sequence=delivery.sequence,
         started_at=outcome.started_at,

@@ -1,4 +1,4 @@
-"""How lanes stand at one moment: each, as the API shows it, and all together, as an operator watches them."""
+"""How lanes do at one moment: each as the API shows it, and all together as metrics show them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,16 +14,17 @@ STATUSES: Final = ("active", "paused", "disabled")
 
 class Overview:
     def __init__(self, workers: Iterable[LaneWorker], last: Mapping[int, int]) -> None:
-        """`last`: the last sequence of each tenant's log."""
+        """`last` has the last sequence of each tenant's log."""
         self.subscriptions: Counter[str] = Counter()
-        """By state."""
+        """How many subscriptions are in each state."""
         self.lag: Counter[str] = Counter()
-        """Events that lanes have yet to settle, by the subscription's status: a paused one's wait on purpose."""
+        """How many events lanes have yet to settle, by the status of the subscription: events of a paused one wait on
+        purpose."""
         self.lag_most: dict[str, int] = dict.fromkeys(STATUSES, 0)
         self.parked = 0
-        """In memory; more may be in the store."""
+        """How many deliveries await a retry in memory; the store may have more."""
         self.pending: dict[int, int] = {}
-        """The lowest sequence that an active lane has not settled or parked, by tenant."""
+        """By tenant the lowest sequence that an active lane has not settled and that does not await a retry."""
         for worker in workers:
             self._add(worker, last.get(worker.subscription.tenant_id, 0))
 
@@ -52,7 +53,7 @@ def _state(worker: LaneWorker) -> str:
 
 
 def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> dict[str, object]:
-    """A subscription's `health`. `last` as for its tenant in `Overview`."""
+    """A subscription's `health`. `last` is the last sequence of its tenant's log."""
     lane, breaker = worker.lane, worker.health.breaker
     state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
     due = lane.retry_queue.oldest_due

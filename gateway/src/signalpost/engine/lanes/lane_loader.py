@@ -1,4 +1,5 @@
-"""Reads lanes from the store: all of them at the start, and one again where memory cannot go on with what it has."""
+"""Reads lanes from the store: all of them at the start, and one more than once if another owner wrote it or its order
+was changed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +14,7 @@ from signalpost.runtime.logger import log
 from signalpost.store.store import LaneRow, Store
 
 LANES_AT_ONCE = 100
-"""Few enough that their rows take little memory beside the lanes that were made of rows before."""
+"""How many lanes one read brings. Their rows are in memory beside the lanes that are made of them, so they are few."""
 TRY_AGAIN_AFTER = 0.5
 """Seconds to wait where a lane could not be read."""
 LOOK_AGAIN_AFTER = 0.02

@@ -53,7 +53,7 @@ from signalpost.store.store import Feed, Health, LaneFlush, LaneRow, LaneWanted
 MAX_UNRECORDED = 1_000
 PARKED_LOADED_STRICT = 1_000_000
 NEVER = 1 << 62
-"""Not before something else happens."""
+"""The time of a send that has to wait until something else happens."""
 
 # What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
 IDLE, WAITING_FOR_SLOT, ASK = Turn.IDLE, Turn.WAITING_FOR_SLOT, TurnInput.ASK
@@ -80,27 +80,27 @@ class LaneWorker:
         self.hold = Hold.NONE
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
-        """When `timer` gives it a turn."""
+        """When `timer` gives the lane a turn."""
         self.retries: dict[int, Retry] = {}
-        """Asked for, not yet acted upon, by number: a lane that is loaded anew may hear of one twice, from the store
-        and with the word of its commit."""
+        """Retries by hand that are not acted upon yet, by number: a lane that is loaded again may hear of one twice,
+        from the store and from its commit."""
         self._retries_held: dict[int, list[Retry]] = {}
-        """By sequence: asked for while an attempt was in flight, to be acted upon once that ended. Like all that are
-        not done they are rows in the store, so a restart asks for them anew."""
+        """Retries by hand, by sequence, that were asked for while an attempt was in flight and are acted upon once it
+        has ended. The store keeps their rows until then, so a restart brings them again."""
         self.retries_done: list[int]
         self.attempts: list[Attempt]
         self.unrecorded = 0
-        """Attempts that ended and are not recorded yet: what a crash would repeat, beside what flies."""
+        """How many attempts ended and are not recorded yet. A crash repeats them, and what is in flight."""
         self.rate_limit = RateLimit()
         self._hold_until = 0
         self._probe: Delivery | None = None
-        """What was sent last, if it was to probe an endpoint whose breaker is open."""
+        """The delivery that was sent last, if it probes an endpoint whose breaker is open."""
         self._restore(row)
 
     # --- Turns --------------------------------------------------------------------------------------------------------
 
     def ask_for_turn(self) -> bool:
-        """Tells whether it has to be queued: it is not yet, and nothing holds it."""
+        """Ask for a turn. Returns whether the lane has to be queued: it is not queued yet, and nothing holds it."""
         if self.turn is not IDLE or self.hold is not NOT_HELD:
             return False
         self.turn = TURNS[IDLE][ASK]
@@ -124,11 +124,11 @@ class LaneWorker:
         self.progress = PROGRESS[self.progress][ProgressInput.PAGE_READ]
 
     def reach_end(self) -> None:
-        """It has looked at everything up to the end of the log."""
+        """Note that it has looked at everything up to the end of the log."""
         self.progress = PROGRESS[self.progress][ProgressInput.REACH_END]
 
     def wake(self) -> None:
-        """Something follows that it may want. Changes nothing where it reads on anyway."""
+        """Have it read on, since something follows that it may want. A lane that is not asleep reads on anyway."""
         if self.progress is CAUGHT_UP:
             self.progress = PROGRESS[CAUGHT_UP][ProgressInput.WAKE]
 
@@ -140,14 +140,14 @@ class LaneWorker:
     # --- Holds --------------------------------------------------------------------------------------------------------
 
     def begin_reload(self) -> bool:
-        """Tells whether it has to be loaded: nothing holds it yet."""
+        """Hold the lane to load it again. Returns False if something holds it already."""
         if self.hold is not NOT_HELD:
             return False
         self.hold = HOLDS[NOT_HELD][HoldInput.RELOAD]
         return True
 
     def end_reload(self, row: LaneRow) -> None:
-        """Go on as the store has the lane. Nothing of it may be unrecorded."""
+        """Go on with the lane as the store has it. Nothing of it may be unrecorded."""
         self._restore(row)
         self.hold = HOLDS[self.hold][HoldInput.RELOADED]
 
@@ -223,7 +223,8 @@ class LaneWorker:
         return 0 if self.progress is CAUGHT_UP else max(0, last - self.lane.head)
 
     def may_send_at(self, now: int) -> int:
-        """`now` or earlier: at once; NEVER: once something ended or changed."""
+        """When the next delivery may be sent: at once if that is `now` or earlier; not before something ends or changes
+        if it is NEVER."""
         state = self.health.breaker
         if self.hold is not NOT_HELD or self.subscription.status != "active" or self.unrecorded >= MAX_UNRECORDED:
             return NEVER
@@ -279,7 +280,7 @@ class LaneWorker:
                 self._hold_until = max(self._hold_until, now + retry_after * SECOND)
 
     def note_success(self, now: int) -> None:
-        """The endpoint answered well, be it to a delivery or to a test."""
+        """Close the breaker: the endpoint took a delivery or a test."""
         self._probe = None
         if self.health.breaker.failures:
             if self.health.breaker.is_open:
@@ -293,18 +294,19 @@ class LaneWorker:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the store has, and was asked, all there is."""
+        """Whether nothing is left to record or to ask of the store."""
         return self.recording is CLEAN
 
     def note_change(self) -> bool:
-        """There is something to record, or to ask of the store. Tells whether that is new."""
+        """Note that there is something to record, or to ask of the store. Returns whether the lane has to be queued
+        for that."""
         if self.recording is DIRTY or self.recording is WRITING_AND_DIRTY:
             return False
         self.recording = RECORDING[self.recording][RecordingInput.CHANGE]
         return True
 
     def begin_write(self) -> LaneFlush:
-        """Everything that is to be recorded now."""
+        """Take everything that is to be recorded."""
         self.recording = RECORDING[self.recording][RecordingInput.WRITE]
         changes = self.lane.changes()
         attempts, self.attempts = self.attempts, []
@@ -329,7 +331,7 @@ class LaneWorker:
         )
 
     def end_write(self, flush: LaneFlush, *, applied: bool) -> None:
-        """The write came back; it was not `applied` where the lane is at another version."""
+        """Note that a write has ended. It was not `applied` if the lane's row is at another version."""
         self.recording = RECORDING[self.recording][RecordingInput.WRITTEN]
         self.unrecorded -= len(flush.attempts)
         if applied:
@@ -347,7 +349,7 @@ class LaneWorker:
 
 
 def wanted_lane(subscription: Subscription, bounds: Bounds) -> LaneWanted:
-    """A lane, with as many parked rows as it takes from the store at a time."""
+    """What to ask the store for: a lane, with as many deliveries that await a retry as it takes at a time."""
     return LaneWanted(
         subscription, PARKED_LOADED_STRICT if subscription.ordering == "strict" else bounds.retries_loaded
     )

@@ -12,7 +12,7 @@ class LaneWorkers:
         self._by_number: dict[int, LaneWorker] = {}
         self._by_tenant: dict[int, dict[int, LaneWorker]] = {}
         self._wanting: dict[tuple[int, int], dict[int, LaneWorker]] = {}
-        """By tenant and type, as their subscriptions stand now."""
+        """Lanes by tenant and event type, as their subscriptions ask for events now."""
 
     def __iter__(self) -> Iterator[LaneWorker]:
         return iter(self._by_number.values())

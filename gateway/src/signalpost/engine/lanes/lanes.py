@@ -34,7 +34,7 @@ from signalpost.sender.transport import Transport
 from signalpost.store.store import Health, LaneRow, Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
-"""Seconds between two looks at how far lanes moved past what they did not want."""
+"""Seconds between two checks of how far lanes passed what they did not want."""
 MAX_PASSED_UNRECORDED = 256
 """Events that a lane passes before its head alone is worth a write. After a crash a restart looks at no more of them
 than that and those of `HEADS_RECORDED_EVERY`: one page of the log for all lanes of a tenant, and about ten times the
@@ -115,12 +115,12 @@ class Lanes:
 
     @property
     def in_flight(self) -> int:
-        """Attempts that are under way."""
+        """How many attempts are in flight."""
         return self._dispatcher.in_flight
 
     @property
     def unrecorded(self) -> int:
-        """Attempts that ended and are not recorded yet."""
+        """How many attempts ended and are not recorded yet."""
         return self._dispatcher.unrecorded
 
     @property
@@ -221,14 +221,14 @@ class Lanes:
     # --- Recording ----------------------------------------------------------------------------------------------------
 
     def of_tenant(self, tenant_id: int) -> list[LaneWorker]:
-        """A tenant's lanes, each as far as it has come."""
+        """A tenant's lanes, with the heads of those that sleep at the end of the log."""
         workers = self._workers.of_tenant(tenant_id)
         for worker in workers:
             worker.skip_unwanted(self._log.last[tenant_id])
         return workers
 
     async def record(self, workers: Sequence[LaneWorker]) -> None:
-        """Have what lanes have come to recorded."""
+        """Record lanes, and wait until the store has them."""
         for worker in workers:
             self._recorder.changed(worker)
         for worker in workers:
@@ -243,11 +243,11 @@ class Lanes:
             await asyncio.sleep(HEADS_RECORDED_EVERY)
             self._record_heads(MAX_PASSED_UNRECORDED)
 
-    def _record_heads(self, most: int) -> None:
-        """Record the heads that are more than so many events further than they were recorded."""
+    def _record_heads(self, max_passed: int) -> None:
+        """Record every lane that passed more than so many events since its last record."""
         for worker in self._workers:
             worker.skip_unwanted(self._log.last[worker.subscription.tenant_id])
-            if worker.lane.head - worker.recorded_head > most and worker.hold is NOT_HELD:
+            if worker.lane.head - worker.recorded_head > max_passed and worker.hold is NOT_HELD:
                 self._recorder.changed(worker)
 
     # --- Loading again ------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ class Lanes:
             self._set_to_work(worker)
 
     def _set_to_work(self, worker: LaneWorker) -> None:
-        """Have what it was restored with recorded, and give it a turn."""
+        """Give the lane a turn, and have recorded what it was restored with."""
         if worker.wants_record:
             self._recorder.changed(worker)
         self._dispatcher.give_turn(worker)

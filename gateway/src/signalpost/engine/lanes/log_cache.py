@@ -11,16 +11,17 @@ from signalpost.domain.event import Event
 
 MAX_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 600
-"""What an event takes beside its body, roughly."""
+"""How many bytes an event takes beside its body, roughly."""
 
 
 class LogCache:
-    def __init__(self, bytes_most: int = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._events: dict[tuple[int, int], Event] = {}
         self._order: deque[tuple[int, int]] = deque()
-        """The keys as they came. (To find the first key of a dict takes longer the more were removed before it.)"""
+        """The keys in the order in which they came. (The first key of a dict is found the slower, the more keys before
+        it were removed.)"""
         self.bytes = 0
-        self._bytes_most = bytes_most
+        self._max_bytes = max_bytes
         self.last: dict[int, int] = {}
         """The last sequence of each tenant."""
 
@@ -34,6 +35,6 @@ class LogCache:
                 self._events[key] = event
                 self._order.append(key)
                 self.bytes += len(event.body) + _OVERHEAD
-        while self.bytes > self._bytes_most:
+        while self.bytes > self._max_bytes:
             oldest = self._events.pop(self._order.popleft())
             self.bytes -= len(oldest.body) + _OVERHEAD

@@ -38,17 +38,17 @@ class LogReader:
         self._on_page = on_page
         self._on_event = on_event
         self._pages: dict[tuple[int, int], list[tuple[LaneWorker, Lane]]] = {}
-        """Who waits for a page that is being read, by tenant and the sequence that it follows."""
+        """The lanes that wait for a page that is being read, by tenant and by the sequence that the page follows."""
         self._wanted: list[tuple[LaneWorker, Delivery]] = []
-        """Deliveries that wait for their event, which is not being read yet."""
+        """Deliveries whose events are to be read next."""
         self._tasks = Tasks()
 
     def stop(self) -> None:
-        """Tell nothing more."""
+        """Stop reading; nobody is told of what was asked for."""
         self._tasks.cancel()
 
     def want_page(self, worker: LaneWorker) -> None:
-        """Read on for the lane."""
+        """Read the page that follows the lane's head."""
         worker.begin_reading()
         tenant_id, head = worker.subscription.tenant_id, worker.lane.head
         wanting = self._pages.setdefault((tenant_id, head), [])
@@ -69,7 +69,7 @@ class LogReader:
         for worker, _ in wanting:
             worker.end_reading()
         for worker, lane in wanting:
-            # It may have been loaded anew meanwhile, or have skipped some: then it reads again.
+            # It may have been loaded again meanwhile, or have skipped some: then it reads again.
             is_next = worker.lane is lane and lane.head == head
             self._on_page(worker, page if is_next else None, last)
             await asyncio.sleep(0)  # hundreds may want it: the loop must get to its sockets in between

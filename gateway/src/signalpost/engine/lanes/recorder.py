@@ -2,7 +2,7 @@
 
 Each lane is written at most every `INTERVAL` and one write at a time, fenced by its version. A write that fails is
 repeated as it is until it succeeds; meanwhile lanes stop by themselves once too much is unrecorded, so a crash repeats
-a bounded number of attempts. A lane whose version moved on is somebody else's: it is loaded anew.
+a bounded number of attempts. A lane whose version moved on is somebody else's: it is loaded again.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ class Recorder:
         on_recorded: Callable[[LaneWorker, int], None],
         on_fenced: Callable[[LaneWorker], None],
     ) -> None:
-        """`on_recorded` is told how many attempts of a lane became durable, `on_fenced` of a lane that is not ours."""
+        """`on_recorded` is told how many attempts of a lane became durable, `on_fenced` of a lane that
+        another owner wrote."""
         self._store = store
         self._clock = clock
         self._counts = counts
@@ -42,19 +43,19 @@ class Recorder:
         self.failing_since: int | None = None
 
     def changed(self, worker: LaneWorker) -> None:
-        """The lane has something to record."""
+        """Have the lane recorded with the next write."""
         if worker.note_change():
             self._dirty[worker] = None
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def written(self, worker: LaneWorker) -> None:
-        """What the lane had to record is written."""
+        """Wait until everything that the lane had to record is written."""
         while not worker.is_recorded:
             await asyncio.sleep(INTERVAL)
 
     async def close(self) -> None:
-        """Write what is left at once."""
+        """Write everything that is left, at once."""
         self._closing = True
         while (writing := self._writing) is not None:
             await asyncio.wait([writing])
@@ -86,7 +87,7 @@ class Recorder:
                 self._answer(worker, flush, flushed)
             except Exception:
                 # A defect of ours in one lane: the store is right, and the other lanes' records must go on.
-                log.exception("a lane lost its way and is loaded anew", subscription=worker.subscription.id)
+                log.exception("a lane lost its way and is loaded again", subscription=worker.subscription.id)
                 self._on_fenced(worker)
 
     async def _until_recorded(self, flushes: list[LaneFlush]) -> dict[int, LaneFlushed]:

@@ -1,7 +1,7 @@
 """Feeds the replays of one lane to it, the oldest first.
 
 With a write of the lane goes the question what its replay finds next; with the answer the lane queues that, and the
-write after it records the rows and how far the replay came, both or neither. A lane that is loaded anew takes its
+write after it records the rows and how far the replay came, both or neither. A lane that is loaded again takes its
 replays from the store as well: what was queued and not recorded is found again.
 """
 
@@ -15,17 +15,17 @@ from signalpost.store.store import Fed, Feed
 class ReplayFeeder:
     def __init__(self, replays: Iterable[Replay]) -> None:
         self._running = {replay.number: replay for replay in replays}
-        """As far as they have come, the oldest first."""
+        """The running replays as far as they have come, by number, the oldest first."""
         self._further: dict[int, Replay] = {}
-        """Those that have come further since the last record."""
+        """The replays that have come further since the last record."""
 
     @property
     def next(self) -> Replay | None:
-        """The one whose turn it is."""
+        """The replay that is fed next; None if none runs."""
         return next(iter(self._running.values()), None)
 
     def follow(self, replay: Replay) -> None:
-        """Take up one that was started, if that is new; feed no more of one that was cancelled."""
+        """Take up a replay that was started, and feed no more of one that was cancelled."""
         if replay.state is ReplayState.RUNNING:
             self._running.setdefault(replay.number, replay)
         else:
@@ -42,6 +42,6 @@ class ReplayFeeder:
         self.follow(replay)
 
     def changes(self) -> tuple[Replay, ...]:
-        """Those that have come further since the last call."""
+        """The replays that have come further since the last call."""
         further, self._further = self._further, {}
         return tuple(further.values())

@@ -19,7 +19,7 @@ class DiskReserve:
     def __init__(
         self, reserve_mb: int, free_bytes: Callable[[], int], executor: Executor, look_every: float = LOOK_EVERY
     ) -> None:
-        """`free_bytes` may block, and runs on the executor, every so many seconds. Without a reserve (0) nothing is
+        """`free_bytes` may block: it runs on the executor, every `look_every` seconds. Without a reserve (0) nothing is
         ever refused."""
         self._reserve = reserve_mb * MB
         self._free_bytes = free_bytes

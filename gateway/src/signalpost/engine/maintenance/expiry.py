@@ -23,9 +23,9 @@ from signalpost.store.documents import Expiry
 from signalpost.store.store import Store
 
 BATCH = 250
-"""Few enough that a client of the same tenant, whose change comes behind them, waits for one commit more."""
+"""How many expire together: few enough that a change of the same tenant waits for one commit more."""
 LOOK_EVERY = 30.0
-"""Seconds, at most: the clock may be set."""
+"""The most seconds between two looks, since the clock may be set."""
 AGAIN_AFTER = 2.0
 """Seconds to wait where the store could not be written."""
 
@@ -37,7 +37,7 @@ class Expiries:
         clock: Clock,
         enqueue: Callable[[ExpireSignatureRequest], Awaitable[asyncio.Future[Any]]],
     ) -> None:
-        """`enqueue` waits for a place rather than to refuse."""
+        """`enqueue` waits for a place in the queue rather than refuse."""
         self._store = store
         self._clock = clock
         self._enqueue = enqueue
@@ -47,7 +47,7 @@ class Expiries:
         self._failing = False
 
     def note(self, at: int) -> None:
-        """Something was committed that expires at this time."""
+        """Note that something was committed that expires at this time."""
         if self._next is None or at < self._next:
             self._next = at
             self._sooner.set()

@@ -33,7 +33,7 @@ class FileRetention:
                 log.exception("files of deleted documents stay for now; it goes on later")
 
     async def pass_once(self) -> None:
-        """The file before what is known of it: what stops half-way leaves nothing that nobody knows of."""
+        """Remove the file before its row, so that a pass that stops half-way leaves no file without a row."""
         before = passed(self._clock) - KEPT_AFTER_DELETION
         while gone := await self._store.versions.deleted(before, BATCH):
             for _, version in gone:

@@ -1,4 +1,4 @@
-"""Takes away what is older than the retention, a little at a time.
+"""Removes what is older than the retention, a little at a time.
 
 A lane that is so far behind that the retention reaches it is told first: it gives up what it would lose, records that,
 and an operator reads of it in the log and in the subscription's `health`. Half-way there it warns.
@@ -52,7 +52,7 @@ class Retention:
             await asyncio.sleep(EVERY)
 
     async def pass_once(self) -> None:
-        """Everything that is too old now goes."""
+        """Remove everything that is too old now."""
         now = passed(self._clock)
         if self._clock.wall() - now > DAY:
             log.warning(

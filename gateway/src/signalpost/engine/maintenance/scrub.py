@@ -17,7 +17,7 @@ class Register(Protocol):
     """What versions point to."""
 
     def versions(self) -> Iterator[KeptVersion]:
-        """Those of documents that are there; of the same file one after the other."""
+        """The versions of documents that are not deleted, ordered by file."""
         ...
 
     def is_known(self, name: str) -> bool:
@@ -27,12 +27,12 @@ class Register(Protocol):
 
 class Scrubbed(Struct, frozen=True):
     files: int
-    """How many versions' files were read."""
+    """How many files were read."""
     bytes: int
     missing: list[KeptVersion]
     damaged: list[KeptVersion]
     orphans: list[str]
-    """Names of files that are nobody's, removed or not."""
+    """Names of files that no version points to and no upload has locked, removed or not."""
 
 
 async def scrub(files: Files, register: Register, progress: Callable[[int], None]) -> Scrubbed:
@@ -53,5 +53,5 @@ async def scrub(files: Files, register: Register, progress: Callable[[int], None
 
 
 async def remove_orphans(files: Files, register: Register, names: list[str]) -> int:
-    """Remove those of the names that are still nobody's; returns how many. Raises FilesUnavailable."""
+    """Remove the files of these names that are still orphans; returns how many. Raises FilesUnavailable."""
     return sum([await files.remove_orphan(name, register.is_known) for name in names])
