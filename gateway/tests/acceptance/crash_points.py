@@ -18,10 +18,13 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.runtime.asgi import App, Receive, Scope, Send
 from signalpost.sender import dialer
 from signalpost.sender.connection import Attempt, Connection
+from signalpost.store import open as opening
+from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.sqlite import store
+from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Job, Writer
-from signalpost.store.store import LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
+from signalpost.store.store import Published
 
 POINTS = (
     "start-up",
@@ -64,31 +67,29 @@ class DoomedWriter(Writer):
         return results[:-1]
 
 
-class DoomedStore(SqliteStore):
-    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+class DoomedLanes(SqliteLanes):
+    async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         doom.pass_by("start-up")
-        return await super().load_lanes(wanted)
-
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
-        with self._under_way("a commit"):
-            return await super().publish(commands)
+        return await super().load(wanted)
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
-        with self._under_way("a record"):
+        with _UnderWay(self._writer, "a record"):
             return await super().record(flushes)
+
+
+class DoomedStore(SqliteStore):
+    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+        with _UnderWay(self.writer, "a commit"):
+            return await super().publish(commands)
 
     async def close(self) -> None:
         doom.pass_by("shutdown")
         await super().close()
 
-    def _under_way(self, what: str) -> "_UnderWay":
-        writer = self.writer
-        assert isinstance(writer, DoomedWriter)
-        return _UnderWay(writer, what)
-
 
 class _UnderWay:
-    def __init__(self, writer: DoomedWriter, what: str) -> None:
+    def __init__(self, writer: Writer, what: str) -> None:
+        assert isinstance(writer, DoomedWriter)
         self._writer = writer
         self._what = what
 
@@ -127,7 +128,8 @@ def build_doomed_app(*parts: Any) -> App:
 
 if __name__ == "__main__":
     doom = Doom(sys.argv.pop(1), int(sys.argv.pop(1)))
-    doomed = {(store, "Writer"): DoomedWriter, (gateway, "SqliteStore"): DoomedStore,
+    doomed = {(store, "Writer"): DoomedWriter, (store, "SqliteLanes"): DoomedLanes,
+              (opening, "SqliteStore"): DoomedStore,
               (gateway, "Api"): build_doomed_app, (dialer, "Connection"): DoomedConnection}  # fmt: skip
     for (module, name), part in doomed.items():
         setattr(module, name, part)

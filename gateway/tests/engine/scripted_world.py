@@ -191,7 +191,7 @@ class RunningGateway(Process):
         """Start a replay of these sequences as the API does, and give its id."""
         subscription = self.of(host)
         last = min(last, self.engine.lanes.head(subscription))
-        count, capped = await self.store.count_replayable(subscription, first, last, what)
+        count, capped = await self.store.replays.count(subscription, first, last, what)
         identity = self.world.uuid(f"r{len(self.world.replays)}-{host}"[:16])
         self.world.replays.append(identity)
         await self.submit(
@@ -215,7 +215,7 @@ class RunningGateway(Process):
 
     async def replay_of(self, host: str, replay_id: str) -> Replay:
         """Read a replay as the API shows it."""
-        found = await self.store.replay(self.of(host), replay_id)
+        found = await self.store.replays.get(self.of(host), replay_id)
         assert found is not None
         return found
 

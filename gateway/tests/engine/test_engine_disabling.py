@@ -11,7 +11,7 @@ from signalpost.commands.subscriptions import DisableSubscription, PatchSubscrip
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.errors import Conflict, PreconditionFailed
 from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost.store.store import Health
+from signalpost.store.lanes import Health
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.concurrency import DOUBLES_EVERY
 from signalpost.domain.delivery.slots import DEFAULTS
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import Health
+from signalpost.store.lanes import Health
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

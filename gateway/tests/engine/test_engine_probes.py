@@ -14,7 +14,7 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.store.deliveries import DeliveryFilter
-from signalpost.store.store import Health
+from signalpost.store.lanes import Health
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -13,7 +13,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import LaneFlush, LaneWanted
+from signalpost.store.lanes import LaneFlush, LaneWanted
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -294,7 +294,7 @@ def test_finished_ones_are_kept_as_long_as_the_log(world: ScriptedWorld) -> None
         await gateway.change("a", status="paused")
         running = await gateway.replay("a", "all")
         await asyncio.sleep(5 * 3_600)
-        assert [replay.id for replay in await gateway.store.replays(gateway.of("a"), None, 10)] == [running]
+        assert [replay.id for replay in await gateway.store.replays.page(gateway.of("a"), None, 10)] == [running]
 
     world.run(scenario, retention_days=1)
 
@@ -466,7 +466,7 @@ def test_a_lane_that_another_owner_wrote_takes_its_replays_from_the_store(world:
         world.endpoint("a").answers(Reply(after=0.5))
         replay_id = await gateway.replay("a", "failed")
         await asyncio.sleep(2)
-        (other,) = (await gateway.store.load_lanes([LaneWanted(gateway.of("a"), 1)])).values()
+        (other,) = (await gateway.store.lanes.load([LaneWanted(gateway.of("a"), 1)])).values()
         write = LaneFlush(
             tenant_id=TENANT,
             subscription_number=gateway.of("a").number,
@@ -484,7 +484,7 @@ def test_a_lane_that_another_owner_wrote_takes_its_replays_from_the_store(world:
             refill=0,
             feed=None,
         )
-        assert await gateway.store.record([write])
+        assert await gateway.store.lanes.record([write])
         await asyncio.sleep(300)
         found = await gateway.replay_of("a", replay_id)
         assert (found.state, found.queued) == (ReplayState.FINISHED, 1_500)

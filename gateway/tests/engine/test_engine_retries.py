@@ -446,7 +446,7 @@ def test_more_parked_deliveries_than_memory_keeps_survive_a_crash_c16(world: Scr
         await gateway.change("a", status="active", rateLimit=100)
         world.endpoint("a").answers(Reply())
         await gateway.until(lambda: world.endpoint("a").successes == many, within=2_000)
-        assert gateway.store.refills < 10
+        assert gateway.store.lanes.refills < 10
 
     world.crash(first)
     world.run(second)

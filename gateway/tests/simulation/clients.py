@@ -478,7 +478,7 @@ class Clients:
         first = self.random.randrange(head + 1)
         last = min(head, first + self.random.choice((0, 5, 30, 1000)))
         what: What = self.random.choice(("failed", "all"))
-        count, capped = await process.store.count_replayable(found, first, last, what)
+        count, capped = await process.store.replays.count(found, first, last, what)
         identity = self.uuid()
         command = StartReplay(
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, replay_id=identity, what=what, from_at=0,

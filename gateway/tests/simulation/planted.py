@@ -39,10 +39,10 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
+from signalpost.store.lanes import LaneFlushed
 from signalpost.store.sqlite import lanes, publish, record, store
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import LaneFlushed
 
 MAX_SEEDS = 2_000
 
@@ -210,7 +210,7 @@ def _(right: Any) -> Any:
 def _(_right: Any) -> Any:
     async def until_recorded(self: Recorder, flushes: Any) -> Any:
         try:
-            return await self._store.record(flushes)
+            return await self._store.lanes.record(flushes)
         except Exception:
             return {flush.subscription_number: LaneFlushed() for flush in flushes}
 

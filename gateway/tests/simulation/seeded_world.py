@@ -290,7 +290,7 @@ class SeededWorld(World[SimulatedProcess]):
                 health = process.engine.lanes.health(found)
                 if health["lag"] or health["oldestDueAt"] is not None:
                     return f"{subscriber}: {health}"
-                for replay in await process.store.replays(found, None, 250):
+                for replay in await process.store.replays.page(found, None, 250):
                     if replay.state is ReplayState.RUNNING:
                         return f"{subscriber}: {replay}"
         return None

@@ -177,9 +177,9 @@ class Simulation:
         self.world.trace(f"process {frozen.number} thaws")
         frozen.is_frozen = False
         end = self.time.now + FENCED_WITHIN
-        while not frozen.store.is_fenced and self.time.now < end and not owner.exits:
+        while not frozen.store.lanes.is_fenced and self.time.now < end and not owner.exits:
             self._step()
-        self.world.counts["fenced after that"] += frozen.store.is_fenced
+        self.world.counts["fenced after that"] += frozen.store.lanes.is_fenced
         self.world.kill(frozen)
 
     # --- Ends ---------------------------------------------------------------------------------------------------------

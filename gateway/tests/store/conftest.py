@@ -30,19 +30,11 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView
 from signalpost.store.documents import DocumentFilter, DocumentPosition, Expiry
 from signalpost.store.history import HistoryEntry
+from signalpost.store.lanes import Health, LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.log import LogEntry
 from signalpost.store.open import open_store
-from signalpost.store.store import (
-    MAX_SCANNED,
-    Feed,
-    Health,
-    LaneFlush,
-    LaneFlushed,
-    LaneRow,
-    LaneWanted,
-    Published,
-    Store,
-)
+from signalpost.store.replays import Feed
+from signalpost.store.store import MAX_SCANNED, Published, Store
 from signalpost.store.vault import Vault
 
 T = TypeVar("T")
@@ -130,11 +122,11 @@ class Shop:
     # --- Lanes --------------------------------------------------------------------------------------------------------
 
     async def lane(self, subscription: Subscription, parked: int = 1000) -> LaneRow:
-        loaded = await self.store.load_lanes([LaneWanted(subscription, parked)])
+        loaded = await self.store.lanes.load([LaneWanted(subscription, parked)])
         return loaded[subscription.number]
 
     async def record(self, *flushes: LaneFlush) -> dict[int, LaneFlushed]:
-        return await self.store.record(flushes)
+        return await self.store.lanes.record(flushes)
 
     async def listed(self, subscription: Subscription, limit: int = 250, **asked: Any) -> list[DeliveryView]:
         """Every page to the end."""

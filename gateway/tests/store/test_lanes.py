@@ -10,7 +10,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import Attempt
-from signalpost.store.store import Health, LaneWanted
+from signalpost.store.lanes import Health, LaneWanted
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -78,7 +78,7 @@ def test_lanes_are_loaded_together_each_with_what_is_its_own(play: "Play", make:
         retries = (await shop.publish(make.retry(5, 1), make.retry(6, 3), make.retry(7, 3))).retries
         replays = (await shop.publish(make.replay(1, 1), make.replay(2, 3), make.replay(3, 3))).replays
         await shop.publish(make.unsubscribe(3))
-        lanes = await shop.store.load_lanes([LaneWanted(each, 1000) for each in (first, second, third)])
+        lanes = await shop.store.lanes.load([LaneWanted(each, 1000) for each in (first, second, third)])
         assert set(lanes) == {first.number, second.number}
         one, other = lanes[first.number], lanes[second.number]
         assert (one.head, one.open, set(one.rows)) == (9, ((3, make.document_id(2)),), {row(1), row(2)})
@@ -128,7 +128,7 @@ def test_the_lane_of_a_deleted_subscription_cannot_be_written(play: "Play", make
         await shop.record(make.flush(subscription, 0, 3, rows=[row(1)]))
         await shop.publish(make.unsubscribe())
         assert await shop.record(make.flush(subscription, 1, 3, rows=[row(2)])) == {}
-        assert await shop.store.load_lanes([LaneWanted(subscription, 10)]) == {}
+        assert await shop.store.lanes.load([LaneWanted(subscription, 10)]) == {}
 
     play(scenario)
 
@@ -237,7 +237,7 @@ def test_parked_rows_that_are_due_late_are_counted_below_a_sequence(
         rows = [*(row(n, due=DUE + n) for n in range(1, 8)), row(8, State.FAILED, due=DUE + 8)]
         await shop.record(make.flush(subscription, 0, 10, rows=rows))
         await shop.record(make.flush(other, 0, 10, rows=[row(1, due=DUE + 9)]))
-        count = shop.store.count_parked
+        count = shop.store.lanes.count_parked
         assert await count(subscription, below=100, due_from=0) == 7
         assert await count(subscription, below=6, due_from=0) == 5
         assert await count(subscription, below=6, due_from=DUE + 4) == 2

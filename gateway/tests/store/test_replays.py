@@ -10,7 +10,7 @@ from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.store import Candidate, Fed, Feed
+from signalpost.store.replays import Candidate, Fed, Feed
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -47,7 +47,7 @@ def test_a_replay_is_kept_as_it_was_started(play: "Play", make: "type[Tools]") -
         replay = await started(shop, make, what="all", from_sequence=2, to_sequence=8, count=7, count_is_capped=True)
         assert (replay.cursor, replay.what, replay.count, replay.count_is_capped) == (1, "all", 7, True)
         await shop.reopen()
-        assert await shop.store.replay(subscription, replay.id) == replay
+        assert await shop.store.replays.get(subscription, replay.id) == replay
         assert (await shop.lane(subscription)).replays == (replay,)
 
     play(scenario)
@@ -58,11 +58,11 @@ def test_replays_are_listed_newest_first_page_by_page(play: "Play", make: "type[
         subscription, other = await shop.subscribe(1), await shop.subscribe(2)
         made = [await started(shop, make, replay) for replay in range(1, 6)]
         foreign = await started(shop, make, 6, number=2)
-        page = await shop.store.replays(subscription, None, 3)
+        page = await shop.store.replays.page(subscription, None, 3)
         assert page == made[:1:-1]
-        assert await shop.store.replays(subscription, page[-1].number, 3) == made[1::-1]
-        assert await shop.store.replays(other, None, 3) == [foreign]
-        assert await shop.store.replay(subscription, foreign.id) is None
+        assert await shop.store.replays.page(subscription, page[-1].number, 3) == made[1::-1]
+        assert await shop.store.replays.page(other, None, 3) == [foreign]
+        assert await shop.store.replays.get(subscription, foreign.id) is None
 
     play(scenario)
 
@@ -89,12 +89,12 @@ def test_a_lane_writes_how_far_its_replays_have_come_and_a_stale_one_does_not(
         replay = await started(shop, make)
         further = replay.fed(5, 3, 9, shop.now)
         assert await shop.record(make.flush(subscription, 7, 9, rows=[failed(make, 1)], replays=(further,))) == {}
-        assert await shop.store.replay(subscription, replay.id) == replay
+        assert await shop.store.replays.get(subscription, replay.id) == replay
         await shop.record(make.flush(subscription, 0, 9, replays=(further,)))
-        assert await shop.store.replay(subscription, replay.id) == further
+        assert await shop.store.replays.get(subscription, replay.id) == further
         finished = further.fed(9, 1, 9, shop.now + 5)
         await shop.record(make.flush(subscription, 1, 9, replays=(finished,)))
-        assert await shop.store.replay(subscription, replay.id) == finished
+        assert await shop.store.replays.get(subscription, replay.id) == finished
         assert (await shop.lane(subscription)).replays == ()
         with pytest.raises(Conflict):
             await shop.do(make.cancel(1))
@@ -111,7 +111,7 @@ def test_a_cancelled_one_stays_cancelled_and_counts_what_was_queued_before(play:
         replay = await started(shop, make)
         [cancelled] = (await shop.publish(make.cancel(1))).replays
         await shop.record(make.flush(subscription, 0, 9, replays=(replay.fed(9, 4, 9, shop.now + 99),)))
-        found = await shop.store.replay(subscription, replay.id)
+        found = await shop.store.replays.get(subscription, replay.id)
         assert found is not None
         assert (found.state, found.queued) == (ReplayState.CANCELLED, 4)
         assert found.finished_at == cancelled.finished_at
@@ -126,7 +126,7 @@ def test_a_cancellation_does_not_take_back_what_was_recorded(play: "Play", make:
         replay = await started(shop, make)
         await shop.record(make.flush(subscription, 0, 9, replays=(replay.fed(5, 3, 9, shop.now),)))
         await shop.do(make.cancel(1))
-        found = await shop.store.replay(subscription, replay.id)
+        found = await shop.store.replays.get(subscription, replay.id)
         assert found is not None
         assert (found.state, found.cursor, found.queued) == (ReplayState.CANCELLED, 5, 3)
 
@@ -146,11 +146,11 @@ def test_those_that_ended_go_with_the_retention_and_all_with_their_subscription(
         await shop.publish(make.unsubscribe(2))
         while await shop.store.retention.prune_leftovers(shop.now, shop.now - 50 * SECOND, 10):
             pass
-        left = await shop.store.replays(subscription, None, 10)
+        left = await shop.store.replays.page(subscription, None, 10)
         assert [replay.id for replay in left] == [running.id, recent.id]
-        assert await shop.store.replay(subscription, old.id) is None
+        assert await shop.store.replays.get(subscription, old.id) is None
         # The subscription of the highest number stays as a tombstone; its replays do not.
-        assert await shop.store.replay(other, gone.id) is None
+        assert await shop.store.replays.get(other, gone.id) is None
 
     play(scenario)
 
@@ -185,7 +185,7 @@ def test_of_all_what_is_settled_is_found_too_and_nothing_that_is_on_its_way(play
         assert [candidate.sequence for candidate in found.candidates] == [1, 2, 3, 6, 10]
         assert [candidate.row for candidate in found.candidates if candidate.row] == [failed(make, 3)]
         assert found.cursor == 10, "it went beyond the head"
-        count = await shop.store.count_replayable(subscription, 1, 12, "all")
+        count = await shop.store.replays.count(subscription, 1, 12, "all")
         assert count == (5, False)
 
     play(scenario)
@@ -200,7 +200,7 @@ def test_what_failed_in_a_gap_is_found_by_its_row(play: "Play", make: "type[Tool
         replay = await started(shop, make, what="all", from_sequence=1, to_sequence=10)
         found = await fed(shop, make, subscription, 0, replay, rows=[failed(make, 4)], gaps=((1, 3), (4, 9)))
         assert [candidate.sequence for candidate in found.candidates] == [4, 10]
-        assert await shop.store.count_replayable(subscription, 1, 10, "all") == (2, False)
+        assert await shop.store.replays.count(subscription, 1, 10, "all") == (2, False)
 
     play(scenario)
 
@@ -220,7 +220,7 @@ def test_types_count_as_they_were_when_the_event_was_made(play: "Play", make: "t
         replay = await started(shop, make, what="all", from_sequence=1, to_sequence=7)
         found = await fed(shop, make, subscription, 0, replay, head=7)
         assert [candidate.sequence for candidate in found.candidates] == [1, 2, 4, 6, 7]
-        assert await shop.store.count_replayable(subscription, 1, 7, "all") == (5, False)
+        assert await shop.store.replays.count(subscription, 1, 7, "all") == (5, False)
 
     play(scenario)
 
@@ -241,7 +241,7 @@ def test_parts_follow_one_another_without_loss_or_repetition(play: "Play", make:
             if replay.state is ReplayState.FINISHED:
                 break
         assert seen == list(range(1, 700))
-        assert await shop.store.count_replayable(subscription, 1, 699, replay.what) == (699, False)
+        assert await shop.store.replays.count(subscription, 1, 699, replay.what) == (699, False)
 
     play(scenario)
 
@@ -252,8 +252,8 @@ def test_a_range_beyond_the_head_or_none_at_all_has_nothing(play: "Play", make: 
         await shop.fill(9)
         await shop.record(make.flush(subscription, 0, 5))
         for first, last in ((6, 9), (4, 3), (9, 2)):
-            assert await shop.store.count_replayable(subscription, first, last, "all") == (0, False)
-        assert await shop.store.count_replayable(subscription, 4, 9, "all") == (2, False)
+            assert await shop.store.replays.count(subscription, first, last, "all") == (0, False)
+        assert await shop.store.replays.count(subscription, 4, 9, "all") == (2, False)
         replay = await started(shop, make, what="all", from_sequence=8, to_sequence=9)
         assert await fed(shop, make, subscription, 1, replay, head=5) == Fed((), 7)
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from signalpost.commands.command import Command
 from signalpost.domain.event import Event
+from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import MAX_SCANNED, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published
+from signalpost.store.store import MAX_SCANNED, Published
 
 
 class Operation(StrEnum):
@@ -74,23 +76,15 @@ class FaultyRetention(SqliteRetention):
         return pruned
 
 
-class FaultyStore(SqliteStore):
-    """SQLite with faults, and a count of what was asked of it."""
+class FaultyLanes(SqliteLanes):
+    """Lanes, with faults, and a count of what was asked of them."""
 
-    def __init__(self, faults: StoreFaults, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, faults: StoreFaults, readers: Readers, writer: Writer) -> None:
+        super().__init__(readers, writer)
         self._faults = faults
-        self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
-        self.retention: FaultyRetention = FaultyRetention(faults, self.writer)
         self.refills = 0
         self.is_fenced = False
         """Whether a lane turned out to be another process's."""
-
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
-        await self._faults.before(Operation.PUBLISH)
-        published = await super().publish(commands)
-        await self._faults.after(Operation.PUBLISH)
-        return published
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         await self._faults.before(Operation.RECORD)
@@ -100,8 +94,25 @@ class FaultyStore(SqliteStore):
         await self._faults.after(Operation.RECORD)
         return recorded
 
-    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+    async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         await self._faults.before(Operation.LANES)
-        rows = await super().load_lanes(wanted)
+        rows = await super().load(wanted)
         await self._faults.after(Operation.LANES)
         return rows
+
+
+class FaultyStore(SqliteStore):
+    """SQLite with faults, and a count of what was asked of it."""
+
+    def __init__(self, faults: StoreFaults, *args: Any) -> None:
+        super().__init__(*args)
+        self._faults = faults
+        self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
+        self.retention: FaultyRetention = FaultyRetention(faults, self.writer)
+        self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer)
+
+    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+        await self._faults.before(Operation.PUBLISH)
+        published = await super().publish(commands)
+        await self._faults.after(Operation.PUBLISH)
+        return published

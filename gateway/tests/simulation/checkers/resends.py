@@ -29,7 +29,7 @@ class Resends(Checker):
             self._check_sent(subscriber, resend, resend.first)
             return
         found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
-        replay = None if found is None else await process.store.replay(found, resend.replay_id)
+        replay = None if found is None else await process.store.replays.get(found, resend.replay_id)
         if replay is None:
             # The retention takes a replay some days after its end.
             if self.world.wall_reached - resend.call.first_wall < self.world.plan.days * DAY:

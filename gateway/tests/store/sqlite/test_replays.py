@@ -3,7 +3,9 @@
 Work is steps of SQLite's virtual machine, so that nothing depends on the machine.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,11 +16,14 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
+from signalpost.store.lanes import Health, LaneFlush
+from signalpost.store.replays import Feed
 from signalpost.store.sqlite import record, replays
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.replays import SqliteReplays
 from signalpost.store.sqlite.schema import migrate
-from signalpost.store.store import Feed, Health, LaneFlush
 
 T = TypeVar("T")
 EVENTS = 120_000
@@ -127,6 +132,8 @@ def test_a_count_looks_at_so_much_and_tells_that_there_may_be_more(
     connection: apsw.Connection, number: int, what: What, filters: Filters, counted: tuple[int, bool]
 ) -> None:
     asked = subscription(number, filters)
-    found, made = steps(connection, lambda: replays.count_replayable(connection, asked, 1, EVENTS, what))
+    with ThreadPoolExecutor(1) as threads:
+        kept = SqliteReplays(Readers([connection], threads))
+        found, made = steps(connection, lambda: asyncio.run(kept.count(asked, 1, EVENTS, what)))
     assert found == counted
     assert 0 < made < 35 * 100_000

@@ -26,7 +26,7 @@ async def start(context: RequestContext) -> Response:
     if to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
     first, last = await _range(context, found, from_at, to_at)
-    count, capped = await context.services.store.count_replayable(found, first, last, what)
+    count, capped = await context.services.store.replays.count(found, first, last, what)
     if change.fields.get("dryRun"):
         return Response(200, msgspec.json.encode(ReplayCount(count=count, count_is_capped=capped)))
     return await submit(
@@ -59,7 +59,7 @@ async def list_all(context: RequestContext) -> Response:
     query = context.query()
     found = await subscriptions.find(context)
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    page = await context.services.store.replays(found, below, most)
+    page = await context.services.store.replays.page(found, below, most)
     position = (page[-1].number,) if len(page) == most else None
     shown = ReplayPage(data=[replay_shown(each, found.id) for each in page], next=write_cursor(position))
     return Response(200, msgspec.json.encode(shown))
@@ -68,7 +68,7 @@ async def list_all(context: RequestContext) -> Response:
 async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
-    each = await context.services.store.replay(found, _replay_id(context))
+    each = await context.services.store.replays.get(found, _replay_id(context))
     if each is None:
         raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")
     return Response(200, msgspec.json.encode(replay_shown(each, found.id)))

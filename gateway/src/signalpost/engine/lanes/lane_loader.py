@@ -11,7 +11,8 @@ from signalpost.engine.lanes.lane_state import Hold
 from signalpost.engine.lanes.lane_worker import LaneWorker, wanted_lane
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.runtime.logger import log
-from signalpost.store.store import LaneRow, Store
+from signalpost.store.lanes import LaneRow
+from signalpost.store.store import Store
 
 LANES_AT_ONCE = 100
 """How many lanes one read brings. Their rows are in memory beside the lanes that are made of them, so they are few."""
@@ -31,7 +32,7 @@ class LaneLoader:
         """Every lane that the store has. Raises Unavailable where it cannot be read."""
         for begin in range(0, len(subscriptions), LANES_AT_ONCE):
             part = subscriptions[begin : begin + LANES_AT_ONCE]
-            rows = await self._store.load_lanes([wanted_lane(each, self._bounds) for each in part])
+            rows = await self._store.lanes.load([wanted_lane(each, self._bounds) for each in part])
             for subscription in part:
                 if (row := rows.get(subscription.number)) is not None:
                     yield subscription, row
@@ -45,7 +46,7 @@ class LaneLoader:
             await self._recorder.written(worker)
             version = worker.version
             try:
-                rows = await self._store.load_lanes([wanted_lane(worker.subscription, self._bounds)])
+                rows = await self._store.lanes.load([wanted_lane(worker.subscription, self._bounds)])
             except Exception as error:
                 _note_unread(worker, error)
                 await asyncio.sleep(TRY_AGAIN_AFTER)

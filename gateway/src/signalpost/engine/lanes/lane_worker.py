@@ -48,7 +48,8 @@ from signalpost.engine.lanes.lane_state import (
 )
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.deliveries import Attempt
-from signalpost.store.store import Feed, Health, LaneFlush, LaneRow, LaneWanted
+from signalpost.store.lanes import Health, LaneFlush, LaneRow, LaneWanted
+from signalpost.store.replays import Feed
 
 MAX_UNRECORDED = 1_000
 PARKED_LOADED_STRICT = 1_000_000

@@ -31,7 +31,8 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
-from signalpost.store.store import Health, LaneRow, Published, Store
+from signalpost.store.lanes import Health, LaneRow
+from signalpost.store.store import Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
 """Seconds between two checks of how far lanes passed what they did not want."""

@@ -14,7 +14,8 @@ from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.store.store import LaneFlush, LaneFlushed, Store
+from signalpost.store.lanes import LaneFlush, LaneFlushed
+from signalpost.store.store import Store
 
 INTERVAL = 0.02
 REPEAT_AFTER = 0.5
@@ -95,7 +96,7 @@ class Recorder:
         while True:
             began = loop.time()
             try:
-                recorded = await self._store.record(flushes)
+                recorded = await self._store.lanes.record(flushes)
             except Exception as error:
                 if self.failing_since is None:
                     self.failing_since = self._clock.steady()

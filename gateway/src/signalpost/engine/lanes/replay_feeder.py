@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import ATTEMPTS, Replay, ReplayState
-from signalpost.store.store import Fed, Feed
+from signalpost.store.replays import Fed, Feed
 
 
 class ReplayFeeder:

@@ -95,4 +95,4 @@ class Retention:
     async def _left_in_store(self, worker: LaneWorker, floor: int) -> int:
         """Deliveries below `floor` that wait for their retry and that the lane does not keep in memory."""
         horizon = worker.lane.retry_queue.horizon
-        return 0 if horizon is None else await self._store.count_parked(worker.subscription, floor, horizon)
+        return 0 if horizon is None else await self._store.lanes.count_parked(worker.subscription, floor, horizon)

@@ -23,10 +23,11 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
+from signalpost.store.lanes import Health
 from signalpost.store.sqlite import codec, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connections import rows, rows_of_many
-from signalpost.store.store import Health, Published
+from signalpost.store.store import Published
 from signalpost.store.vault import Vault
 
 _EMPTY = msgspec.json.encode([])
@@ -158,7 +159,7 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     _write_subscriptions(connection, batch.subscriptions.changed.values(), vault)
     _write_retries(connection, batch.retries)
     connection.executemany(
-        "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO api_key ({codec.KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
         [codec.pack_key(key) for key in batch.keys.changed.values()],
     )
@@ -182,7 +183,8 @@ def _write_log(connection: apsw.Connection, batch: Batch) -> None:
 
 def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, StoredAnswer], vault: Vault) -> None:
     connection.executemany(
-        "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        "INSERT INTO idempotency (tenant_id, api_key_id, key, request_hash, answer, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " request_hash = excluded.request_hash, answer = excluded.answer, expires_at = excluded.expires_at",
         [
             (*key, stored.request_hash, vault.seal(stored.answer, _answer_row(key)), stored.expires_at)
@@ -193,7 +195,7 @@ def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, Stor
 
 def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> None:
     connection.executemany(
-        "INSERT INTO retry VALUES (?, ?, ?, ?, 1)",
+        "INSERT INTO retry (number, subscription_number, sequence, document_id, budget) VALUES (?, ?, ?, ?, 1)",
         [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id)) for r in retries],
     )
 
@@ -201,7 +203,8 @@ def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> Non
 def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault) -> None:
     for subscription in changed:
         connection.execute(
-            "INSERT INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET"
+            f"INSERT INTO subscription ({codec.SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+            " ON CONFLICT (number) DO UPDATE SET"
             " version = excluded.version, deleted_at = excluded.deleted_at, config = excluded.config,"
             " sealed = excluded.sealed",
             codec.pack_subscription(subscription, vault),
@@ -211,7 +214,8 @@ def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscrip
             connection.execute("DELETE FROM lane WHERE subscription_number = ?", (subscription.number,))
         else:
             connection.execute(
-                "INSERT INTO lane VALUES (?, 0, ?, x'', ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO lane (subscription_number, version, head, open, gaps, health)"
+                " VALUES (?, 0, ?, x'', ?, ?) ON CONFLICT DO NOTHING",
                 (subscription.number, subscription.starts_after, _EMPTY, _HEALTHY),
             )
 

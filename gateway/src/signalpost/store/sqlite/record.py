@@ -1,4 +1,5 @@
-"""Lanes as their owner records them. A write moves the lane's version on, and applies only to the version it knew."""
+"""How lanes are recorded. A write applies only to the version of the lane that its owner knew, and moves it on by one.
+So an owner that was replaced writes nothing."""
 
 from collections.abc import Sequence
 
@@ -6,11 +7,12 @@ import apsw
 import msgspec
 from msgspec.structs import replace
 
+from signalpost.store.lanes import LaneFlush, LaneFlushed
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import pack_sequences, pack_uuid
 from signalpost.store.sqlite.connections import rows, rows_of_many
-from signalpost.store.sqlite.lanes import ROW_COLUMNS, parked_rows, unpack_row
-from signalpost.store.store import LaneFlush, LaneFlushed
+from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, parked_rows, unpack_row
+from signalpost.store.sqlite.states import FAILED, WAITING
 
 _encode = msgspec.json.Encoder().encode
 
@@ -21,7 +23,8 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[in
     _move_on(connection, ours)
     _write_deliveries(connection, ours)
     connection.executemany(
-        "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run,"
+        " counted, status, failure, detail, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(flush.tenant_id, a.sequence, flush.subscription_number, *a[1:]) for flush in ours for a in flush.attempts],
     )
     connection.executemany(
@@ -63,7 +66,8 @@ def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
 
 def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
     connection.executemany(
-        "UPDATE delivery SET state = 3 WHERE subscription_number = ? AND sequence <= ? AND state IN (1, 2)",
+        f"UPDATE delivery SET state = {FAILED}"  # noqa: S608
+        f" WHERE subscription_number = ? AND sequence <= ? AND state IN {WAITING}",
         [(flush.subscription_number, flush.abandoned_to) for flush in flushes if flush.abandoned_to],
     )
     changed = [(flush, sequence, row) for flush in flushes for sequence, row in flush.rows.items()]
@@ -72,7 +76,7 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
         [(flush.subscription_number, sequence) for flush, sequence, row in changed if row is None],
     )
     connection.executemany(
-        "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO delivery (tenant_id, subscription_number, {ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due, charged = excluded.charged,"
         " budget = excluded.budget, run = excluded.run, resume_at = excluded.resume_at",
         [

@@ -15,13 +15,16 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, ReplayState, What
 from signalpost.domain.subscription import Filters, Subscription, wanted
+from signalpost.store.lanes import LaneFlush
+from signalpost.store.replays import Candidate, Fed, Feed
 from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.connections import rows
-from signalpost.store.store import Candidate, Fed, Feed, LaneFlush
+from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.states import FAILED, RUNNING
 
 MAX_FED = 256
 """Deliveries that a lane is given at a time."""
-MAX_SCANNED = 10_000
+MAX_FEED_SCANNED = 10_000
 """Entries of the log that one transaction looks through, for all lanes that it records."""
 MAX_COUNTED = 100_000
 
@@ -34,23 +37,72 @@ _COLUMNS = (
 _SELECT = f"SELECT {_COLUMNS} FROM replay"  # noqa: S608
 
 
+class SqliteReplays:
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    @reading
+    def get(self, connection: apsw.Connection, subscription: Subscription, replay_id: str) -> Replay | None:
+        statement = f"{_SELECT} WHERE id = ? AND subscription_number = ?"
+        for columns in rows(connection, statement, (pack_uuid(replay_id), subscription.number)):
+            return _unpack(columns)
+        return None
+
+    @reading
+    def page(
+        self, connection: apsw.Connection, subscription: Subscription, below: int | None, limit: int
+    ) -> list[Replay]:
+        statement = f"{_SELECT} WHERE subscription_number = ? AND number < ? ORDER BY number DESC LIMIT ?"
+        found = rows(connection, statement, (subscription.number, below if below is not None else 2**62, limit))
+        return [_unpack(columns) for columns in found]
+
+    @reading
+    def count(
+        self, connection: apsw.Connection, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
+    ) -> tuple[int, bool]:
+        number = subscription.number
+        lane = rows(connection, "SELECT head, open, gaps FROM lane WHERE subscription_number = ?", (number,))
+        head, packed, gaps = lane[0] if lane else (0, b"", b"[]")
+        first = last = max(from_sequence, subscription.starts_after + 1)
+        count, scan, capped = 0, MAX_COUNTED, False
+        bindings: tuple[int, ...]
+        for part in _parts(what, first, min(to_sequence, head), subscription.filters, decode_gaps(gaps)):
+            limit = MAX_COUNTED + 1 - count
+            if part.types:
+                last = min(part.last, part.first + scan - 1)
+                scan -= last - part.first + 1
+                statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED_OR_SETTLED})"  # noqa: S608
+                bindings = (number, subscription.tenant_id, part.first, last, part.types, limit)
+            else:
+                last = part.last
+                statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED})"  # noqa: S608
+                bindings = (number, part.first, last, limit)
+            count += rows(connection, statement, bindings)[0][0]
+            capped = last < part.last or count > MAX_COUNTED
+            if capped:
+                break
+        if what == "all":
+            count -= sum(first <= sequence <= last for sequence in unpack_sequences(packed))
+        return min(count, MAX_COUNTED), capped
+
+
 # --- Replays as rows --------------------------------------------------------------------------------------------------
 
 
 def write(connection: apsw.Connection, changed: Iterable[Replay]) -> None:
-    """Those that commands started or cancelled. How far one has come is its lane's to say."""
+    """Write the replays that commands started or cancelled. Only its lane writes how far a replay has come."""
     connection.executemany(
-        "INSERT INTO replay VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO replay ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at",
         [_pack(replay) for replay in changed],
     )
 
 
 def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
-    """How far a lane has come with its replays. What was queued before a cancellation counts; that it was cancelled
-    stays."""
+    """Write how far lanes have come with their replays. A cancelled replay stays cancelled, and counts what was queued
+    before."""
     connection.executemany(
-        "UPDATE replay SET cursor = ?, queued = ?, state = iif(state = 'running', ?, state),"
+        f"UPDATE replay SET cursor = ?, queued = ?, state = iif(state = {RUNNING}, ?, state),"  # noqa: S608
         " finished_at = coalesce(finished_at, ?) WHERE number = ?",
         [(replay.cursor, replay.queued, str(replay.state), replay.finished_at, replay.number) for replay in fed],
     )
@@ -59,31 +111,18 @@ def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
 def running(connection: apsw.Connection, subscription_number: int) -> tuple[Replay, ...]:
     """The running replays of a subscription, oldest first."""
     statement = (
-        f"{_SELECT} INDEXED BY replay_running WHERE subscription_number = ? AND state = 'running' ORDER BY number"
+        f"{_SELECT} INDEXED BY replay_running WHERE subscription_number = ? AND state = {RUNNING} ORDER BY number"
     )
     return tuple(_unpack(columns) for columns in rows(connection, statement, (subscription_number,)))
 
 
 def concerning(connection: apsw.Connection, subscription_number: int, ids: Collection[str]) -> list[Replay]:
-    """The running replays of a subscription, and those of these ids."""
+    """The running replays of a subscription, and the others that have one of these ids."""
     found = [*running(connection, subscription_number)]
     for replay_id in ids:
-        statement = f"{_SELECT} WHERE id = ? AND subscription_number = ? AND state <> 'running'"
+        statement = f"{_SELECT} WHERE id = ? AND subscription_number = ? AND state <> {RUNNING}"
         found += map(_unpack, rows(connection, statement, (pack_uuid(replay_id), subscription_number)))
     return found
-
-
-def replay(connection: apsw.Connection, subscription: Subscription, replay_id: str) -> Replay | None:
-    statement = f"{_SELECT} WHERE id = ? AND subscription_number = ?"
-    for columns in rows(connection, statement, (pack_uuid(replay_id), subscription.number)):
-        return _unpack(columns)
-    return None
-
-
-def replays(connection: apsw.Connection, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
-    statement = f"{_SELECT} WHERE subscription_number = ? AND number < ? ORDER BY number DESC LIMIT ?"
-    found = rows(connection, statement, (subscription.number, below if below is not None else 2**62, limit))
-    return [_unpack(columns) for columns in found]
 
 
 def _pack(replay: Replay) -> tuple[Any, ...]:
@@ -132,11 +171,12 @@ def _parts(what: What, first: int, last: int, filters: Filters, gaps: Gaps) -> I
 _FAILED = (
     # Left to itself SQLite walks all rows of the range, parked ones included.
     "FROM delivery d INDEXED BY delivery_state"
-    " WHERE d.subscription_number = ? AND d.state = 3 AND d.sequence BETWEEN ? AND ? ORDER BY d.sequence LIMIT ?"
+    f" WHERE d.subscription_number = ? AND d.state = {FAILED} AND d.sequence BETWEEN ? AND ?"
+    " ORDER BY d.sequence LIMIT ?"
 )
 _FAILED_OR_SETTLED = (
     "FROM event e LEFT JOIN delivery d ON d.subscription_number = ? AND d.sequence = e.sequence"
-    " WHERE e.tenant_id = ? AND e.sequence BETWEEN ? AND ? AND e.type & ? AND coalesce(d.state, 3) = 3"
+    f" WHERE e.tenant_id = ? AND e.sequence BETWEEN ? AND ? AND e.type & ? AND coalesce(d.state, {FAILED}) = {FAILED}"
     " ORDER BY e.sequence LIMIT ?"
 )
 _ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
@@ -145,7 +185,7 @@ _ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
 def feed(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, Fed]:
     """The next part of what each lane replays. One that comes when enough was looked through gets none this time."""
     fed: dict[int, Fed] = {}
-    scan = MAX_SCANNED
+    scan = MAX_FEED_SCANNED
     for flush in flushes:
         if flush.feed is not None:
             fed[flush.subscription_number], scan = _feed(connection, flush, flush.feed, scan)
@@ -180,32 +220,3 @@ def _candidate(sequence: int, document: bytes, state: int | None, *rest: Any) ->
     document_id = unpack_uuid(document)
     row = None if state is None else Row(sequence, document_id, State(state), *rest)
     return Candidate(sequence, document_id, row)
-
-
-def count_replayable(
-    connection: apsw.Connection, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
-) -> tuple[int, bool]:
-    number = subscription.number
-    lane = rows(connection, "SELECT head, open, gaps FROM lane WHERE subscription_number = ?", (number,))
-    head, packed, gaps = lane[0] if lane else (0, b"", b"[]")
-    first = last = max(from_sequence, subscription.starts_after + 1)
-    count, scan, capped = 0, MAX_COUNTED, False
-    bindings: tuple[int, ...]
-    for part in _parts(what, first, min(to_sequence, head), subscription.filters, decode_gaps(gaps)):
-        limit = MAX_COUNTED + 1 - count
-        if part.types:
-            last = min(part.last, part.first + scan - 1)
-            scan -= last - part.first + 1
-            statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED_OR_SETTLED})"  # noqa: S608
-            bindings = (number, subscription.tenant_id, part.first, last, part.types, limit)
-        else:
-            last = part.last
-            statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED})"  # noqa: S608
-            bindings = (number, part.first, last, limit)
-        count += rows(connection, statement, bindings)[0][0]
-        capped = last < part.last or count > MAX_COUNTED
-        if capped:
-            break
-    if what == "all":
-        count -= sum(first <= sequence <= last for sequence in unpack_sequences(packed))
-    return min(count, MAX_COUNTED), capped

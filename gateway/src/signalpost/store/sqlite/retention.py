@@ -8,6 +8,7 @@ from signalpost.store.sqlite import history
 from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.lanes import decode_health
+from signalpost.store.sqlite.states import ANY, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 
 _encode = msgspec.json.Encoder().encode
@@ -48,8 +49,8 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
     connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute(
-        "DELETE FROM delivery INDEXED BY delivery_tenant_state"
-        " WHERE tenant_id = ? AND state IN (1, 2, 3) AND sequence < ?",
+        "DELETE FROM delivery INDEXED BY delivery_tenant_state"  # noqa: S608
+        f" WHERE tenant_id = ? AND state IN {ANY} AND sequence < ?",
         (tenant_id, end),
     )
     return int(end - oldest)
@@ -71,7 +72,7 @@ def give_up_below(connection: apsw.Connection, tenant_id: int, floor: int) -> di
         kept = [sequence for sequence in open_ if sequence >= floor]
         waiting = rows(
             connection,
-            "SELECT count(*) FROM delivery WHERE subscription_number = ? AND sequence < ? AND state IN (1, 2)",
+            f"SELECT count(*) FROM delivery WHERE subscription_number = ? AND sequence < ? AND state IN {WAITING}",  # noqa: S608
             (number, floor),
         )[0][0]
         taken_in = len(open_) - len(kept) + waiting

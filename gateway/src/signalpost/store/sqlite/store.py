@@ -5,40 +5,32 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from operator import add
 from pathlib import Path
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 import apsw
 from msgspec.structs import astuple
 
 from signalpost.commands.batch import Batch, Render, Rows
 from signalpost.commands.command import Command
-from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite import (
-    lanes,
-    record,
-    replays,
-)
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
 from signalpost.store.sqlite.connections import check_version, connect
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
 from signalpost.store.sqlite.history import SqliteHistory
+from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.replays import SqliteReplays
 from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import MAX_SCANNED, LaneFlush, LaneFlushed, LaneRow, LaneWanted, Published, StoreSize
+from signalpost.store.store import MAX_SCANNED, Published, StoreSize
 from signalpost.store.vault import Vault
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 READERS = 2
 
@@ -95,6 +87,8 @@ class SqliteStore:
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
         self.access = SqliteAccess(self.readers)
         self.log = SqliteLog(self.readers, max_scanned)
+        self.lanes = SqliteLanes(self.readers, self.writer)
+        self.replays = SqliteReplays(self.readers)
         self.retention = SqliteRetention(self.writer)
 
     async def close(self) -> None:
@@ -133,31 +127,6 @@ class SqliteStore:
             return await self.publish(commands)
         except Unavailable as unavailable:
             return Published((unavailable,) * len(commands))
-
-    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
-        return await self.writer.run(lambda connection: record.record(connection, flushes))
-
-    # --- Reading ------------------------------------------------------------------------------------------------------
-
-    async def _read(self, query: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.readers.run(lambda connection: query(connection, *args, **kwargs))
-
-    async def load_lanes(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        return await self._read(lanes.load_lanes, wanted)
-
-    async def count_parked(self, subscription: Subscription, below: int, due_from: int) -> int:
-        return await self._read(lanes.count_parked, subscription, below, due_from)
-
-    async def replay(self, subscription: Subscription, replay_id: str) -> Replay | None:
-        return await self._read(replays.replay, subscription, replay_id)
-
-    async def replays(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
-        return await self._read(replays.replays, subscription, below, limit)
-
-    async def count_replayable(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
-    ) -> tuple[int, bool]:
-        return await self._read(replays.count_replayable, subscription, from_sequence, to_sequence, what)
 
 
 def _bytes(file: Path) -> int:

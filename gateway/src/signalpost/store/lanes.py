@@ -1,0 +1,102 @@
+"""Lanes: what their owner loads and records."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from signalpost.commands.command import Retry
+from signalpost.domain.delivery.breaker import CLOSED, Breaker
+from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.subscription import Subscription
+from signalpost.store.deliveries import Attempt
+from signalpost.store.replays import Fed, Feed
+
+
+class Health(Struct, frozen=True):
+    """How an endpoint does; kept with its lane so that a restart knows it."""
+
+    breaker: Breaker = CLOSED
+    last_error: str | None = None
+    """The class of its last failure and the sentence about it."""
+    lost: int = 0
+    """Events that the retention took before they were delivered."""
+
+
+class LaneWanted(NamedTuple):
+    """A lane to load, with at most so many of its parked rows."""
+
+    subscription: Subscription
+    parked: int
+
+
+class LaneRow(Struct, frozen=True):
+    """A lane as it was last recorded, with the rows that its object keeps in memory."""
+
+    version: int
+    head: int
+    open: tuple[tuple[int, str], ...]
+    """The sequence and document of each."""
+    gaps: tuple[tuple[int, int], ...]
+    health: Health
+    rows: tuple[Row, ...]
+    """All blocked rows, and the parked ones that are due before `horizon`."""
+    horizon: int | None
+    """The due time from which on there are parked rows in the store alone; None if there are none."""
+    unskipped: bool = False
+    """Whether something up to the subscription's `skip_to` is in its first run and waits."""
+    retries: tuple[Retry, ...] = ()
+    """Retries by hand that the lane has not acted upon yet, oldest first."""
+    replays: tuple[Replay, ...] = ()
+    """The replays that run, oldest first."""
+
+
+class LaneFlush(Struct, frozen=True, kw_only=True):
+    """What one lane wants recorded, and what it wants to read right after that, in the same transaction."""
+
+    tenant_id: int
+    subscription_number: int
+    version: int
+    """The lane's version before this write; the write applies only to it."""
+    head: int
+    open: tuple[int, ...]
+    gaps: tuple[tuple[int, int], ...]
+    health: Health
+    rows: dict[int, Row | None]
+    abandoned_to: int
+    attempts: Sequence[Attempt]
+    retries_done: tuple[int, ...]
+    replays: tuple[Replay, ...]
+    """The replays that have come further, as they stand once these rows are written."""
+    look_up: tuple[int, ...]
+    """Sequences whose rows are wanted."""
+    refill: int
+    """How many of the parked rows that are due first are wanted; 0 for none."""
+    feed: Feed | None
+
+
+class LaneFlushed(Struct, frozen=True):
+    looked_up: dict[int, Row] = {}
+    parked: tuple[Row, ...] = ()
+    horizon: int | None = None
+    fed: Fed | None = None
+    """The answer to `feed`."""
+
+
+class LaneStore(Protocol):
+    async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        """Lanes as of one moment, by subscription number. The lane of a deleted subscription is missing."""
+        ...
+
+    async def count_parked(self, subscription: Subscription, below: int, due_from: int) -> int:
+        """How many recorded deliveries with a lower sequence than `below` are parked until `due_from` (µs) or later."""
+        ...
+
+    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
+        """Record lanes, by subscription number, each as a whole and all durably.
+
+        A lane that another owner wrote since, or whose subscription was deleted, is missing in what this returns, and
+        nothing of it was written.
+        """
+        ...

@@ -1,0 +1,51 @@
+"""Replays as they are kept, and what they have to queue."""
+
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.replay import Replay, What
+from signalpost.domain.subscription import Filters, Subscription
+
+
+class Feed(Struct, frozen=True):
+    """The next part of a replay, which a lane has room for."""
+
+    replay: Replay
+    up_to: int
+    """The replay's end, or the lane's head if that is lower."""
+    filters: Filters
+    """The subscription's filters."""
+
+
+class Candidate(NamedTuple):
+    """A delivery that a replay found failed or settled."""
+
+    sequence: int
+    document_id: str
+    row: Row | None
+    """None where it is settled."""
+
+
+class Fed(Struct, frozen=True):
+    """What a replay has next."""
+
+    candidates: tuple[Candidate, ...]
+    cursor: int
+    """There are no other candidates up to this sequence."""
+
+
+class ReplayStore(Protocol):
+    async def get(self, subscription: Subscription, replay_id: str) -> Replay | None: ...
+
+    async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
+        """A subscription's replays, newest first. The number of the last one is the `below` of the next page."""
+        ...
+
+    async def count(
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
+    ) -> tuple[int, bool]:
+        """How many deliveries of a range a replay would queue, as they were last recorded. Also returns whether there
+        may be more, because the count ends at a bound."""
+        ...
