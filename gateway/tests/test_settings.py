@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trustme
+from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.serve import serve
 from signalpost.domain.errors import StartError, WrongSetting
@@ -281,7 +282,7 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path) -> None:
     binary = Path(sys.executable).with_name("signalpost")
     environment = {**os.environ, "SIGNALPOST_DATA_DIR": str(tmp_path / "data"), "SIGNALPOST_RETENTION_DAYS": "never"}
     ended = subprocess.run(
-        [binary, "serve", "--port", "0"], env=environment, capture_output=True, text=True, timeout=60
+        [binary, "serve", "--port", "0"], env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert ended.returncode == 2
     assert ended.stderr == "signalpost: SIGNALPOST_RETENTION_DAYS must be a whole number from 1 to 3650.\n"

@@ -8,6 +8,7 @@ import trustme
 from gateway.tests.acceptance.client import Client
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.receiver import OK, Answer, Answers, Endpoint, Receiver
+from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 Gateways = Callable[..., GatewayProcess]
 Endpoints = Callable[..., Endpoint]
@@ -50,14 +51,15 @@ def endpoint(receiver: Receiver) -> Iterator[Endpoints]:
 @pytest.fixture
 def gateways(tmp_path: Path, ca_file: Path, receiver: Receiver) -> Iterator[Gateways]:
     """Makes gateways of the test's own, on fresh data directories: `gateways(retry_delays="1")` starts one. None of
-    them outlives the test, and none may have logged a fault."""
+    them outlives the test, and none may have logged a fault. An attempt has more time than a slow machine needs, unless
+    a flag says otherwise."""
     made: list[GatewayProcess] = []
 
     def make(trust: Path = ca_file, **flags: str) -> GatewayProcess:
         logs = tmp_path / f"logs-{len(made)}"
         logs.mkdir()
-        flags.setdefault("allow", receiver.origin)
-        made.append(GatewayProcess(tmp_path / f"data-{len(made)}", logs, trust, **flags))
+        given = {"allow": receiver.origin, "attempt_timeout": f"{ATTEMPT_TIMEOUT:g}", **flags}
+        made.append(GatewayProcess(tmp_path / f"data-{len(made)}", logs, trust, **given))
         made[-1].start()
         return made[-1]
 
@@ -95,7 +97,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Re
     """One gateway for every test that neither ends it nor needs another setting: retries follow after 1, 1 and 1 s. No
     attempt times out because the machine is slow."""
     folder = tmp_path_factory.mktemp("gateway")
-    with _running(folder, ca_file, receiver, retry_delays="1,1,1", attempt_timeout="60") as gateway:
+    with _running(folder, ca_file, receiver, retry_delays="1,1,1", attempt_timeout=f"{ATTEMPT_TIMEOUT:g}") as gateway:
         yield gateway
 
 
@@ -107,13 +109,14 @@ def api(shared: GatewayProcess) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Receiver) -> Iterator[GatewayProcess]:
-    """One gateway where an attempt has 1 s, for tests of endpoints that use it up."""
+    """One gateway where an attempt has 3 s, for tests of endpoints that use them up. The beginning of an answer arrives
+    in that time on a busy machine, too."""
     folder = tmp_path_factory.mktemp("impatient")
-    with _running(folder, ca_file, receiver, attempt_timeout="1") as gateway:
+    with _running(folder, ca_file, receiver, attempt_timeout="3") as gateway:
         yield gateway
 
 
 @pytest.fixture
 def impatient_api(impatient: GatewayProcess) -> Iterator[Client]:
-    """A client of the gateway where an attempt has 1 s."""
+    """A client of the gateway where an attempt has 3 s."""
     yield from _client(impatient)

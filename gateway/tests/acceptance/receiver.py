@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gateway.tests.acceptance.client import until
+from gateway.tests.patience import PATIENCE
 
 
 class Answer(NamedTuple):
@@ -254,7 +255,7 @@ class Receiver:
 
     def _serve(self, raw: socket.socket, number: int, connected: float) -> None:
         try:
-            raw.settimeout(60)
+            raw.settimeout(PATIENCE)
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             raw = self._tls.wrap_socket(raw, server_side=True)
             raw.settimeout(None)
@@ -289,11 +290,11 @@ class Receiver:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._accepting.join(10)
+        self._accepting.join(PATIENCE)
         with self._lock:
             for raw in self._peers:
                 with contextlib.suppress(OSError):
                     raw.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         assert not self.faults, self.faults

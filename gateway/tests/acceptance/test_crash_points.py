@@ -29,7 +29,7 @@ def test_a_kill_at_any_point_loses_nothing_and_repeats_only_what_was_not_recorde
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    gateway = gateways(retry_delays="1,1,1", attempt_timeout="60")
+    gateway = gateways(retry_delays="1,1,1")
     load = UnderLoad(gateway, endpoint, seed)
     time.sleep(1)
     usual = gateway.command

@@ -49,7 +49,7 @@ def on_small_disk(small_disk: Path, tmp_path: Path, ca_file: Path, receiver: Rec
     logs.mkdir()
     gateway = GatewayProcess(
         small_disk / "data", logs, ca_file, receiver.origin,
-        retry_delays="1,1,1", attempt_timeout="60", disk_reserve_mb="16",
+        retry_delays="1,1,1", disk_reserve_mb="16",
     )  # fmt: skip
     try:
         gateway.start()
@@ -173,7 +173,7 @@ def test_when_the_disk_fails_it_ends_at_once_and_nothing_that_was_answered_is_lo
     gateways: Gateways, endpoint: Endpoints, tmp_path: Path, failure: str
 ) -> None:
     """In a commit, or while the WAL is copied back."""
-    gateway = gateways(attempt_timeout="60")
+    gateway = gateways()
     assert gateway.stop() == 0
     trigger = tmp_path / "trigger"
     usual, gateway.command = (

@@ -116,7 +116,7 @@ def parts() -> Iterator[bytes]:
 
 
 def send_large(gateway: GatewayProcess, external_id: str) -> None:
-    connection = http.client.HTTPConnection(*gateway.address, timeout=60)
+    connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
     headers = {
         "authorization": f"Bearer {gateway.operator_key}",
         "content-type": "multipart/form-data; boundary=b",
@@ -130,7 +130,7 @@ def send_large(gateway: GatewayProcess, external_id: str) -> None:
 
 
 def fetch_large(gateway: GatewayProcess, path: str) -> int:
-    connection = http.client.HTTPConnection(*gateway.address, timeout=60)
+    connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
     connection.request("GET", path, headers={"authorization": f"Bearer {gateway.operator_key}"})
     answer = connection.getresponse()
     size = 0
@@ -208,7 +208,7 @@ def test_a_scrub_beside_an_upload_leaves_it_alone(gateways: Gateways) -> None:
     document = gateway.api.create()["externalId"]
     half = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\n' + b"a" * (3 * MIB)
     rest = b"b" * MIB + b"\r\n--b--\r\n"
-    connection = http.client.HTTPConnection(*gateway.address, timeout=60)
+    connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
     connection.putrequest("POST", f"/v1/documents/{document}/versions")
     for name, value in (
         ("authorization", f"Bearer {gateway.operator_key}"),

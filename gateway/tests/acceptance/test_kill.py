@@ -19,7 +19,7 @@ def test_twenty_kills_under_load_lose_nothing_and_repeat_only_what_was_not_recor
     """C2, C5, C16, C17 (strict), C19, and "what was answered 2xx is committed"."""
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
-    gateway = gateways(retry_delays="1,1,1", attempt_timeout="60")
+    gateway = gateways(retry_delays="1,1,1")
     load = UnderLoad(gateway, endpoint, seed)
     kill_at_random(load, random.Random(seed))
     time.sleep(0.5)

@@ -21,9 +21,6 @@ from gateway.tests.patience import PATIENCE
 Endpoints = Callable[..., Endpoint]
 Gateways = Callable[..., GatewayProcess]
 
-MAX_STOP = 30.0
-"""Seconds that a stop may take on the slowest machine. 8 are promised: `test_stop.py` says what they are made of."""
-
 
 def unrepeated(requests: list[Received]) -> bool:
     return len({request.id for request in requests}) == len(requests)
@@ -35,15 +32,13 @@ def unrepeated(requests: list[Received]) -> bool:
 @pytest.mark.slow
 def test_a_stop_under_load_is_clean_and_loses_and_repeats_nothing(gateways: Gateways, endpoint: Endpoints) -> None:
     """Exit code 0; what was answered 2xx is there; what was sent is recorded, so nothing is sent twice."""
-    gateway = gateways(attempt_timeout="60")
+    gateway = gateways()
     fast, slow = endpoint(), endpoint(Answer(after=0.15))
     subscriptions = [gateway.api.subscribe(hook.url) for hook in (fast, slow)]
     callers = writers(lambda: gateway.client(keep=True), 4, seed=2, pause=0.01, keyed=1)
     for _ in range(2):
         time.sleep(0.6)
-        started = time.monotonic()
         assert gateway.stop() == 0
-        assert time.monotonic() - started < MAX_STOP
         gateway.start()
     for caller in callers:
         caller.stop()
@@ -60,7 +55,7 @@ def test_a_stop_under_load_is_clean_and_loses_and_repeats_nothing(gateways: Gate
 
 @pytest.mark.slow
 def test_an_attempt_under_way_may_end_during_a_stop(gateways: Gateways, endpoint: Endpoints) -> None:
-    gateway = gateways(attempt_timeout="60")
+    gateway = gateways()
     hook = endpoint(Answer(after=1))
     subscription = gateway.api.subscribe(hook.url)
     (event,) = gateway.api.events_of(gateway.api.create())
@@ -75,16 +70,14 @@ def test_an_attempt_under_way_may_end_during_a_stop(gateways: Gateways, endpoint
 @pytest.mark.slow
 def test_an_attempt_that_a_stop_cuts_short_does_not_count(gateways: Gateways, endpoint: Endpoints) -> None:
     """C16: of a first attempt and of a retry; both go on after the restart under the number that they had."""
-    gateway = gateways(attempt_timeout="60", retry_delays="1,60")
+    gateway = gateways(retry_delays="1,60")
     fresh, retried = endpoint(first(HELD)), endpoint(first(Answer(500), HELD))
     subscriptions = {hook: gateway.api.subscribe(hook.url) for hook in (fresh, retried)}
     (event,) = gateway.api.events_of(gateway.api.create())
     fresh.until(1)
     retried.until(2)
 
-    started = time.monotonic()
     assert gateway.stop() == 0
-    assert time.monotonic() - started < MAX_STOP
     gateway.start()
 
     assert [request.attempt for request in fresh.until(2)] == [1, 1]
@@ -107,9 +100,7 @@ def test_a_client_that_holds_its_connection_does_not_hold_up_a_stop(gateways: Ga
         half.putheader("authorization", f"Bearer {gateway.operator_key}")
         half.putheader("content-length", "100")
         half.endheaders(b'{"type":')
-        started = time.monotonic()
         assert gateway.stop() == 0
-        assert time.monotonic() - started < MAX_STOP
         # What was not whole yet is told so, as everything is: no bare 500.
         answer = half.getresponse()
         assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
@@ -155,7 +146,7 @@ def test_an_attempt_that_a_crash_interrupts_is_repeated_under_its_number(
     gateways: Gateways, endpoint: Endpoints
 ) -> None:
     """C16: it does not count; C2: it is the same event."""
-    gateway = gateways(retry_delays="1", attempt_timeout="60")
+    gateway = gateways(retry_delays="1")
     hook = endpoint(first(HELD))
     subscription = gateway.api.subscribe(hook.url)
     (event,) = gateway.api.events_of(gateway.api.create())
@@ -192,7 +183,7 @@ def test_a_retry_that_was_asked_for_is_made_although_the_gateway_crashed_at_once
     gateways: Gateways, endpoint: Endpoints
 ) -> None:
     """202 is a promise: it is committed."""
-    gateway = gateways(retry_delays="", attempt_timeout="60")
+    gateway = gateways(retry_delays="")
     hook = endpoint(always(Answer(500)))
     subscription = gateway.api.subscribe(hook.url)
     (event,) = gateway.api.events_of(gateway.api.create())

@@ -235,7 +235,7 @@ def test_a_deleted_subscription_is_sent_nothing_more(
     gateways: Callable[..., GatewayProcess], endpoint: Endpoints
 ) -> None:
     """Neither what follows, nor its backlog, nor what waits for a retry; the others are sent on."""
-    api = gateways(attempt_timeout="60").api
+    api = gateways().api
     hook, other = endpoint(always(FAIL)), endpoint()
     subscription = api.subscribe(hook.url, retryDelays=[2])
     api.subscribe(other.url)

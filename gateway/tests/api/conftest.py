@@ -18,7 +18,7 @@ import apsw
 import pytest
 import uvicorn
 import uvloop
-from gateway.tests.patience import PATIENCE
+from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.sqlite_file import database_file
 
 from signalpost.api.routes import QUIET_ROUTES
@@ -279,9 +279,10 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     def maker(
         *, idle_seconds: float = IDLE_SECONDS, wait_seconds: float = 3600, clock: Clock | None = None, **settings: Any
     ) -> World:
-        """It waits an hour for a request: a test that takes long between two finds its connection again."""
-        settings.setdefault("data_dir", tmp_path_factory.mktemp("data"))
-        made.append(World(Settings(**settings), idle_seconds, wait_seconds, clock))
+        """It waits an hour for a request: a test that takes long between two finds its connection again. An attempt
+        has more time than a slow machine needs."""
+        given = {"data_dir": tmp_path_factory.mktemp("data"), "attempt_timeout": ATTEMPT_TIMEOUT, **settings}
+        made.append(World(Settings(**given), idle_seconds, wait_seconds, clock))
         return made[-1]
 
     yield maker

@@ -22,7 +22,7 @@ from typing import Any
 
 from gateway.tests.acceptance.client import until
 from gateway.tests.cli import child
-from gateway.tests.patience import PATIENCE
+from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 
 SIGNALPOST = Path(sys.executable).parent / "signalpost"
 Done = subprocess.CompletedProcess[str]
@@ -122,7 +122,10 @@ def _looks(data_dir: Path) -> float:
 @contextlib.contextmanager
 def gateway(folder: Path, *settings: str) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [SIGNALPOST, "serve", "--data-dir", folder, "--port", "0", "--log-level", "error", *settings],
+        [
+            SIGNALPOST, "serve", "--data-dir", folder, "--port", "0", "--log-level", "error",
+            "--attempt-timeout", f"{ATTEMPT_TIMEOUT:g}", *settings,
+        ],
         stdout=subprocess.PIPE, text=True, env=environment(),
     )  # fmt: skip
     assert process.stdout is not None

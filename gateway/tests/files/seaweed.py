@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import obstore
+from gateway.tests.patience import PATIENCE
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
@@ -17,7 +18,6 @@ WEED = Path(sys.executable).with_name("weed")
 KEY, SECRET, REGION = "AKIDFORTESTS", "a-secret-for-tests-4c1f", "us-east-1"
 GRPC = 10_000
 """What SeaweedFS adds to each of its ports for a second one."""
-READY_SECONDS = 60
 
 
 class Seaweed:
@@ -82,7 +82,7 @@ class Seaweed:
 
     def _wait(self, folder: Path) -> None:
         """Until an object can be written: the parts of it find each other some time after they listen."""
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while True:
             assert self._process.poll() is None, (folder / "log").read_text()[-4000:]
             try:
@@ -95,7 +95,7 @@ class Seaweed:
                 return
 
     def _answers(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", "/")
             connection.getresponse().read()

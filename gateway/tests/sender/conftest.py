@@ -123,7 +123,8 @@ def serve(turns: "Turns") -> Iterator[Callable[..., "Endpoint"]]:
 @pytest.fixture
 def sending(turns: "Turns") -> Sending:
     """Makes a sender that may call these endpoints, by the names given, and that has told everything
-    exactly once when it is closed."""
+    exactly once when it is closed. A test that is about the time that an attempt has gives one; for all others it is
+    more than a slow machine needs."""
 
     @asynccontextmanager
     async def maker(
@@ -142,7 +143,7 @@ def sending(turns: "Turns") -> Sending:
         for endpoint in endpoints:
             scheme, port = endpoint.target().scheme, endpoint.port
             allow += f",{scheme}://127.0.0.0/8:{port},{scheme}://[::1]:{port}"
-        settings.setdefault("names_kept_seconds", 0.0)
+        settings = {"names_kept_seconds": 0.0, "attempt_timeout": PATIENCE, "connect_timeout": PATIENCE, **settings}
         sender = Sender(
             SenderSettings(allow_targets=parse_allow_targets(allow), **settings),
             loop=asyncio.get_running_loop(),

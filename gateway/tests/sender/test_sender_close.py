@@ -189,8 +189,9 @@ def test_no_descriptor_and_no_task_is_left_behind(
     good, wrong = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(good)
     authority.issue_cert("other.example").configure_cert(wrong)
-    endpoints = [serve(script) for script in (OK, silent, reset, garbage, flood)]
-    endpoints += [serve(OK, tls=good), serve(silent, tls=good), serve(OK, tls=wrong)]
+    endpoints = [serve(script) for script in (OK, reset, garbage, flood)]
+    endpoints += [serve(OK, tls=good), serve(OK, tls=wrong)]
+    silent_ones = [serve(silent), serve(silent, tls=good)]
     closed = serve(OK)
     closed.stop()
     expected = {
@@ -198,24 +199,29 @@ def test_no_descriptor_and_no_task_is_left_behind(
     }  # fmt: skip
 
     async def scenario() -> None:
-        async with sending(*endpoints, closed, ca_file=ca_file, attempt_timeout=2.0) as client:
+        async with (
+            sending(*endpoints, closed, ca_file=ca_file) as client,
+            sending(*silent_ones, ca_file=ca_file, attempt_timeout=2.0) as impatient,
+        ):
             requests = [endpoint.request() for endpoint in (*endpoints, closed)]
             requests.append(endpoints[0].request(host="unknown.example"))
+            hopeless = [endpoint.request() for endpoint in silent_ones]
             started = [client.start(request) for request in requests * 4]
+            started += [impatient.start(request) for request in hopeless * 4]
             outcomes = await asyncio.gather(*started)
             assert {outcome.failure for outcome in outcomes} == expected
-            last = [client.start(request) for request in requests]
+            last = [client.start(request) for request in requests + hopeless]
             await asyncio.sleep(0.05)
         assert all(outcome.done() for outcome in last)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     before = descriptors()
     run(scenario())
-    for endpoint in endpoints:
+    for endpoint in (*endpoints, *silent_ones):
         endpoint.stop()
     gc.collect()
     # The listeners that were open before are closed now.
-    assert descriptors() == before - len(endpoints)
+    assert descriptors() == before - len(endpoints) - len(silent_ones)
 
 
 def test_no_socket_outlives_a_connection_that_was_reset_while_it_was_being_made(

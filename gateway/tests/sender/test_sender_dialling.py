@@ -114,7 +114,7 @@ def test_a_look_up_outlives_the_attempts_that_gave_it_up(run: "Run", serve: Serv
     answered = asyncio.Event()
 
     async def scenario() -> None:
-        async with sending(endpoint, resolve=resolve, attempt_timeout=1.0) as client:
+        async with sending(endpoint, resolve=resolve, attempt_timeout=3.0) as client:
             assert (await client.attempt(endpoint.request(host=HOST))).failure is Failure.TIMEOUT
             asyncio.get_running_loop().call_later(0.1, answered.set)
             assert (await client.attempt(endpoint.request(host=HOST))).failure is None
@@ -515,10 +515,13 @@ def test_a_connection_that_is_not_made_is_closed_by_nobody_but_the_loop(
 
     async def scenario() -> None:
         names = {"localhost": ["127.0.0.1"]}
-        async with sending(allow=allow, names=names, attempt_timeout=3.0, ca_file=ca_file) as client:
+        async with (
+            sending(allow=allow, names=names, ca_file=ca_file) as client,
+            sending(allow=allow, names=names, ca_file=ca_file, attempt_timeout=3.0) as impatient,
+        ):
             stalled = []
             for _ in range(5):
-                stalled.append(client.start(post("https", "localhost", broken[1].port)))
+                stalled.append(impatient.start(post("https", "localhost", broken[1].port)))
                 await asyncio.gather(*(client.attempt(post("https", "localhost", broken[0].port)) for _ in range(5)))
                 gc.collect()
                 outcomes = [await client.attempt(post("https", "localhost", good.port)) for _ in range(3)]

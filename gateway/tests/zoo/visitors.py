@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+from gateway.tests.patience import PATIENCE
 from gateway.tests.zoo.behaviours import BEHAVIOURS, Behaviour
 from gateway.tests.zoo.keepers import HOST, allowed, request_to
 from rich.console import Console
@@ -127,7 +128,7 @@ async def ask_for_echoes(count: int, port: int, console: Console) -> Watch:
             if outcome.failure is None and not _NONCE.search(outcome.answer):
                 watch.faults.append(f"request {nonce} was delivered without its own answer")
 
-    async with sending(allowed({"echo": port}), None) as sender:
+    async with sending(allowed({"echo": port}), None, PATIENCE) as sender:
         await asyncio.gather(*(place(sender) for _ in range(NONCES_AT_ONCE)))
     seconds = time.monotonic() - began
     console.print(
