@@ -104,9 +104,10 @@ class Seaweed:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free, with those that are taken beside them."""
+    """Find ports that are free, with those that are taken beside them. Processes that begin at the same moment, with
+    one number after the other, look in different places: none has taken its ports when the next one looks."""
     found: list[int] = []
-    for port in range(20_000 + os.getpid() % 5_000, 32_000):
+    for port in range(20_000 + os.getpid() * 2 * count % 10_000, 32_000):
         if len(found) < count and all(_is_free(each) for each in (port, port + GRPC)):
             found.append(port)
     return found
