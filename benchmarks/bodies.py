@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/bodies.py
 
 The models take and refuse what the structs do, as far as these bodies show it. pydantic comes with what working on the
-gateway needs; the gateway itself does not have it. docs/decisions/0021 has the figures.
+gateway needs; the gateway itself does not have it. docs/decisions/0025 has the figures.
 """
 
 import json

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from signalpost.domain.delivery import delivery, replay
 from signalpost.domain.delivery.delivery import State
+from signalpost.domain.documents.actions import TAKES
 from signalpost.domain.documents.workflow import ASKED_FOR, STATUSES, TABLE, Action, Kind, Rule, Workflow, allowed
 from signalpost.engine.lanes import lane_state
 
@@ -74,7 +75,7 @@ WORDS = {
 
 def _document() -> str:
     actions = "\n".join(
-        f"| {_said(action, rule)} | {_sources(rule)} | {WORDS.get(rule.kind, '{to}').format(to=rule.to)} |"
+        f"| {_said(action)} | {_sources(rule)} | {WORDS.get(rule.kind, '{to}').format(to=rule.to)} |"
         for action, rule in TABLE.items()
     )
     statuses = "\n".join(
@@ -119,8 +120,8 @@ def _arrow(source: str, to: str, by: str) -> str:
     return f"{source} --> {to}: {by}"
 
 
-def _said(action: Action, rule: Rule) -> str:
-    takes = f" {{{', '.join(rule.takes)}}}" if rule.takes else ""
+def _said(action: Action) -> str:
+    takes = f" {{{', '.join(TAKES[action])}}}" if TAKES.get(action) else ""
     return f"`{action}{takes}`" if action in ASKED_FOR else f"({action})"
 
 

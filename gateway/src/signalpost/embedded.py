@@ -8,10 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, TypedDict, Unpack
 
-from msgspec.structs import asdict
+from msgspec import structs
 
 from signalpost.api.resources.uploads import add_version, received_file, within_limit
-from signalpost.api.routing.context import Choice
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import Document
 from signalpost.commands.command import Command, CommandOutcome, Completed, Result
@@ -26,14 +25,17 @@ from signalpost.commands.documents import (
 )
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.commands.workflow import ActionTaken, ActOnDocument
-from signalpost.domain import fields
+from signalpost.domain import body
 from signalpost.domain.checks import Bad
-from signalpost.domain.documents import document, workflow
+from signalpost.domain.documents import bodies, document
+from signalpost.domain.documents.actions import RequestedAction, action_of, given_with
+from signalpost.domain.documents.bodies import DocumentPatch, Snapshot
 from signalpost.domain.documents.document import DocumentRow, Version
 from signalpost.domain.documents.links import LIFETIME, Linked
 from signalpost.domain.documents.version import parse_number
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import event_id
+from signalpost.domain.fields import Uuid
 from signalpost.domain.timestamps import format_timestamp
 
 Fact = str | int | float | bool
@@ -101,7 +103,7 @@ class Documents:
             CreateDocument(
                 tenant_id=self._tenant_id,
                 document_id=event_id(self._services.clock.wall(), self._services.random_bits(62)),
-                checked=fields.check_object(_on_the_wire(given), document.NEW, document.NEW_REQUIRED),
+                new=body.read(bodies.NewDocument, _on_the_wire(given)),
                 source_app=self._name,
             )
         )
@@ -113,9 +115,9 @@ class Documents:
 
     async def patch(self, external_id: str, **changes: Unpack[DocumentChanges]) -> Document:
         """Changes attributes of a document, and returns it as it is now. Raises NotFound."""
-        checked = fields.check_object(_on_the_wire(changes), document.PATCH)
+        patch = body.read(DocumentPatch, _on_the_wire(changes))
         return await self._changed(
-            PatchDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), checked=checked)
+            PatchDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), patch=patch)
         )
 
     async def delete(self, external_id: str) -> None:
@@ -128,25 +130,23 @@ class Documents:
     ) -> Document:
         """Takes over a document as another system has it, and returns it as it is now. `snapshot` has the names of the
         contract (C7): `ownerEmail`, not `owner_email`. A lower `source_version` than the last changes nothing."""
-        checked = fields.check_object(
-            {**snapshot, "externalId": external_id}, document.SNAPSHOT, document.SNAPSHOT_REQUIRED
-        )
+        said = body.read(Snapshot, {**snapshot, "externalId": external_id})
         command = ImportDocument(
             tenant_id=self._tenant_id,
-            document_id=checked["externalId"],
-            checked=checked,
+            document_id=said.external_id,
+            snapshot=said,
             source_version=source_version,
         )
         return await self._changed(command)
 
     async def act(self, external_id: str, action: str, **given: Unpack[ActionFields]) -> Document:
         """Moves a document through its workflow: `act(id, "requestReview", reviewers=["lawyer@example.com"])`."""
-        checked = _ACTION.check({"action": action, **_on_the_wire(given)}, {})
+        requested = body.read(RequestedAction, {"action": action, **_on_the_wire(given)})
         command = ActOnDocument(
             tenant_id=self._tenant_id,
             document_id=_uuid(external_id),
-            action=workflow.Action(checked["action"]),
-            given=workflow.given(checked),
+            action=action_of(requested),
+            given=given_with(requested),
         )
         return await self._changed(command)
 
@@ -195,7 +195,7 @@ class Documents:
     def _shown(self, row: DocumentRow, at: int) -> Document:
         """A document as the API shows it. Its links are valid from `at` on."""
         kept = document.decode(row.body)
-        shown = asdict(kept) | {
+        shown = structs.asdict(kept) | {
             "latest_version": self._linked(kept.latest_version, row.external_id, at),
             "published_version": self._linked(kept.published_version, row.external_id, at),
         }
@@ -209,8 +209,7 @@ class Documents:
         return Version(version.number, link)
 
 
-_ACTION = Choice("action", workflow.TAKES)
-_NAMES = {attribute: name for name, attribute in document.ATTRIBUTES.items()} | {"expires_at": "expiresAt"}
+_NAMES = {each.name: each.encode_name for each in structs.fields(document.Document)} | {"expires_at": "expiresAt"}
 
 
 def _on_the_wire(given: Any) -> dict[str, Any]:
@@ -220,7 +219,7 @@ def _on_the_wire(given: Any) -> dict[str, Any]:
 
 def _uuid(external_id: str) -> str:
     try:
-        return str(fields.uuid(external_id))
+        return str(body.check_of(Uuid)(external_id))
     except Bad as bad:
         raise Invalid([FieldError("externalId", bad.code, bad.detail)]) from None
 

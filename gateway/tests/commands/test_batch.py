@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from gateway.tests.bodies import document_patch, new_document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,14 +57,14 @@ class Tenants:
 
 
 def create(document_id: str = IDS[0], *, tenant: int = 1, key: IdempotencyKey | None = None) -> CreateDocument:
-    checked = {"type": "NDA", "title": "A", "ownerEmail": "o@x", "authorEmail": "a@x"}
-    return CreateDocument(tenant_id=tenant, document_id=document_id, checked=checked, source_app="app", idempotency=key)
+    new = new_document()
+    return CreateDocument(tenant_id=tenant, document_id=document_id, new=new, source_app="app", idempotency=key)
 
 
 def patch(document_id: str, title: str, *, tenant: int = 1, key: IdempotencyKey | None = None,
           if_match: frozenset[str] | None = None) -> PatchDocument:  # fmt: skip
     return PatchDocument(
-        tenant_id=tenant, document_id=document_id, checked={"title": title}, idempotency=key, if_match=if_match
+        tenant_id=tenant, document_id=document_id, patch=document_patch(title=title), idempotency=key, if_match=if_match
     )
 
 
@@ -183,7 +184,7 @@ def test_a_defect_in_one_command_leaves_the_batch_as_it_was() -> None:
     batch = tenants.batch(NOW)
     batch.run(create(IDS[0]))
     with pytest.raises(ZeroDivisionError):
-        batch.run(Explodes(tenant_id=1, document_id=IDS[1], checked={}, source_app="", idempotency=key()))
+        batch.run(Explodes(tenant_id=1, document_id=IDS[1], new=new_document(), source_app="", idempotency=key()))
     batch.run(create(IDS[2]))
     assert [event.sequence for event in batch.events] == [1, 2]
     assert set(batch.documents.changed) == {(1, IDS[0]), (1, IDS[2])}

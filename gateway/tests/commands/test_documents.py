@@ -14,8 +14,8 @@ from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
 from signalpost.commands.batch import Batch, Rows
 from signalpost.commands.command import Command, Tenant
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.domain import fields
-from signalpost.domain.documents import document as rules
+from signalpost.domain.body import read
+from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError, Conflict, NotFound, PreconditionFailed
 from signalpost.domain.event import EventType
@@ -48,21 +48,20 @@ class Desk:
         return [EventType(event.type) for event in self.batch.events]
 
     def create(self, body: dict[str, Any] = NEW) -> Response:
-        checked = fields.check_object(body, rules.NEW, rules.NEW_REQUIRED)
-        return self.run(CreateDocument(tenant_id=1, document_id=ID, checked=checked, source_app="app"))
+        return self.run(CreateDocument(tenant_id=1, document_id=ID, new=read(NewDocument, body), source_app="app"))
 
     def patch(self, body: dict[str, Any], *if_match: str) -> Response:
-        checked = fields.check_object(body, rules.PATCH)
-        return self.run(PatchDocument(tenant_id=1, document_id=ID, checked=checked, if_match=tags(if_match)))
+        changes = read(DocumentPatch, body)
+        return self.run(PatchDocument(tenant_id=1, document_id=ID, patch=changes, if_match=tags(if_match)))
 
     def delete(self, *if_match: str) -> Response:
         return self.run(DeleteDocument(tenant_id=1, document_id=ID, if_match=tags(if_match)))
 
     def put(self, body: dict[str, Any], source_version: int | None = None, *if_match: str) -> Response:
-        checked = fields.check_object(body, rules.SNAPSHOT, rules.SNAPSHOT_REQUIRED)
+        said = read(Snapshot, body)
         return self.run(
             ImportDocument(
-                tenant_id=1, document_id=ID, checked=checked, source_version=source_version, if_match=tags(if_match)
+                tenant_id=1, document_id=ID, snapshot=said, source_version=source_version, if_match=tags(if_match)
             )
         )
 

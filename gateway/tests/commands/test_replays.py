@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from gateway.tests.bodies import subscription_request
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
@@ -37,7 +38,7 @@ class Desk:
             CreateSubscription(
                 tenant_id=1,
                 subscription_id=SUBSCRIPTION,
-                checked={"url": "https://example.com", "eventTypes": 7},
+                new=subscription_request(),
                 secret="a secret",
                 retry_delays=(10,),
             )

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from gateway.tests.bodies import document_patch, new_document, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,8 +15,6 @@ from signalpost.commands.batch import Batch, Rows
 from signalpost.commands.command import Command, IdempotencyKey, Tenant
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.versions import AddVersion, PublishVersion
-from signalpost.domain import fields
-from signalpost.domain.documents import document as rules
 from signalpost.domain.documents.links import LIFETIME, Linked, Links
 from signalpost.domain.documents.version import Number, StoredFile, read_number
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
@@ -44,17 +43,17 @@ class Desk:
         return respond(self.batch.run(command), LINKS)
 
     def create(self) -> Response:
-        return self.run(CreateDocument(tenant_id=1, document_id=ID, checked=dict(NEW), source_app="app"))
+        return self.run(CreateDocument(tenant_id=1, document_id=ID, new=new_document(**NEW), source_app="app"))
 
-    def patch(self, **checked: Any) -> Response:
-        return self.run(PatchDocument(tenant_id=1, document_id=ID, checked=checked))
+    def patch(self, **given: Any) -> Response:
+        return self.run(PatchDocument(tenant_id=1, document_id=ID, patch=document_patch(**given)))
 
     def delete(self) -> Response:
         return self.run(DeleteDocument(tenant_id=1, document_id=ID))
 
     def put(self, source_version: int | None = None, **more: Any) -> Response:
-        checked = fields.check_object({**SNAPSHOT, **more}, rules.SNAPSHOT, rules.SNAPSHOT_REQUIRED)
-        return self.run(ImportDocument(tenant_id=1, document_id=ID, checked=checked, source_version=source_version))
+        said = snapshot(**{**SNAPSHOT, **more})
+        return self.run(ImportDocument(tenant_id=1, document_id=ID, snapshot=said, source_version=source_version))
 
     def upload(self, *, publish: bool = False, **more: Any) -> str:
         self.uploaded += 1

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from gateway.tests.acceptance.page import verify_signature
+from gateway.tests.bodies import subscription_patch, subscription_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
@@ -53,7 +54,7 @@ class Shop:
             CreateSubscription(
                 tenant_id=1,
                 subscription_id=ID,
-                checked={"url": "https://example.com/hook?a=1", "eventTypes": 7},
+                new=subscription_request(url="https://example.com/hook?a=1"),
                 secret=secret,
                 retry_delays=(10,),
             )
@@ -73,8 +74,8 @@ class Shop:
     def promote(self) -> None:
         self.do(PromoteSecret(tenant_id=1, subscription_id=ID))
 
-    def patch(self, **checked: Any) -> None:
-        self.do(PatchSubscription(tenant_id=1, subscription_id=ID, checked=checked))
+    def patch(self, **given: Any) -> None:
+        self.do(PatchSubscription(tenant_id=1, subscription_id=ID, patch=subscription_patch(**given)))
 
     def headers(self, at: int, event: Event = EVENT) -> dict[str, str]:
         head = Webhook(self.found).prepare(event, 1, Kind.DELIVERY, at).head.decode("ascii")

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from signalpost.domain import endpoint
+from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.endpoint import parse_url
+from signalpost.domain.endpoint import EndpointUrl, Headers, parse_url
+
+url_of = check_of(EndpointUrl)
+headers_of = check_of(Headers)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ from signalpost.domain.endpoint import parse_url
 )  # fmt: skip
 def test_urls_that_are_taken(text: str, scheme: str, host: str, port: int, path: str, authority: str) -> None:
     """C14"""
-    url = parse_url(endpoint.url(text))
+    url = parse_url(url_of(text))
     assert (url.target.scheme, url.target.host, url.target.port) == (scheme, host, port)
     assert url.path == path
     assert url.authority == authority
@@ -121,7 +124,7 @@ def test_urls_that_are_taken(text: str, scheme: str, host: str, port: int, path:
 def test_urls_that_are_refused(text: Any, code: str) -> None:
     """C14"""
     with pytest.raises(Bad) as caught:
-        endpoint.url(text)
+        url_of(text)
     assert caught.value.code == code
     assert caught.value.detail.endswith(".")
 
@@ -134,7 +137,7 @@ URL_ALPHABET = st.sampled_from("aäz09.-_:/?#@[]%\\ \t\r\n,;=&*~ｅ。\u00ad\u20
 def test_whatever_is_taken_cannot_break_out_of_the_request_line_or_the_host_header(rest: str) -> None:
     """C18: no header can be smuggled in by the URL."""
     try:
-        url = parse_url(endpoint.url(f"https://{rest}"))
+        url = parse_url(url_of(f"https://{rest}"))
     except Bad:
         return
     for part in (url.path, url.authority):
@@ -153,7 +156,7 @@ def test_whatever_is_taken_cannot_break_out_of_the_request_line_or_the_host_head
 
 def refusals(value: Any) -> set[tuple[tuple[str, ...], str]]:
     with pytest.raises((Bad, Several)) as caught:
-        endpoint.headers(value)
+        headers_of(value)
     bads = caught.value.bads if isinstance(caught.value, Several) else [caught.value]
     return {(bad.below, bad.code) for bad in bads if isinstance(bad, Bad)}
 
@@ -173,7 +176,7 @@ def refusals(value: Any) -> set[tuple[tuple[str, ...], str]]:
 )
 def test_additional_headers_are_kept_as_they_were_given(headers: dict[str, str]) -> None:
     """C18"""
-    assert endpoint.headers(headers) == headers
+    assert headers_of(headers) == headers
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ def test_headers_are_an_object(value: Any) -> None:
 def test_whatever_is_taken_stays_one_line_for_each_header(headers: dict[str, str]) -> None:
     """C18"""
     try:
-        taken = endpoint.headers(headers)
+        taken = headers_of(headers)
     except (Bad, Several):
         return
     head = "".join(f"{name}: {value}\r\n" for name, value in taken.items())

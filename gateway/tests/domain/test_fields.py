@@ -11,29 +11,34 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import field
 
-from signalpost.domain import checks, fields
-from signalpost.domain.checks import Bad, Check, Several
-from signalpost.domain.documents.document import additional_facts, additional_facts_patch
-from signalpost.domain.endpoint import headers
+from signalpost.domain import checks
+from signalpost.domain.body import Body, check_of, read
+from signalpost.domain.checks import Bad, Check, Several, pointer
+from signalpost.domain.documents.bodies import Facts, FactsPatch
+from signalpost.domain.endpoint import Headers
 from signalpost.domain.errors import Invalid
+from signalpost.domain.fields import Email, GivenDateOrTimestamp, GivenTimestamp, Money, Text, Uuid
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
+email, uuid, money = check_of(Email), check_of(Uuid), check_of(Money)
+timestamp, date_or_timestamp = check_of(GivenTimestamp), check_of(GivenDateOrTimestamp)
 CHECKS: list[Check] = [
     checks.plain_text,
-    fields.email,
-    fields.uuid,
-    fields.date_or_timestamp,
-    fields.timestamp,
-    fields.money,
-    fields.truth,
-    fields.one_of("a", "b"),
-    fields.whole_number(1, 10),
-    fields.nullable(fields.money),
+    email,
+    uuid,
+    date_or_timestamp,
+    timestamp,
+    money,
+    checks.truth,
+    checks.one_of(("a", "b")),
+    checks.whole_number(1, 10),
+    checks.nullable(money),
 ]
 
 
@@ -75,25 +80,25 @@ def test_what_is_taken_can_be_sent_as_utf_8(text: str) -> None:
 
 @pytest.mark.parametrize("address", ["a@b", "owner@example.com", "ü@ö.de", "a+b@c.d"])
 def test_addresses(address: str) -> None:
-    assert fields.email(address) == address
+    assert email(address) == address
 
 
 @pytest.mark.parametrize("address", ["", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\n", "a\x00@b", "x" * 512 + "@b"])
 def test_what_is_no_address(address: str) -> None:
-    assert code_of(fields.email, address) in {"not_an_email", "wrong_length", "forbidden_character"}
+    assert code_of(email, address) in {"not_an_email", "wrong_length", "forbidden_character"}
 
 
 @given(st.uuids())
 def test_uuids_are_kept_in_lower_case(identity: object) -> None:
     """C8"""
-    assert fields.uuid(str(identity).upper()) == str(identity)
+    assert uuid(str(identity).upper()) == str(identity)
 
 
 @pytest.mark.parametrize(
     "text", ["", "d24c0644", "{d24c0644-1d31-47fa-960e-b0cc8b4f136c}", "d24c06441d3147fa960eb0cc8b4f136c", None, 1]
 )
 def test_what_is_no_uuid(text: Any) -> None:
-    assert code_of(fields.uuid, text) in {"not_a_uuid", "wrong_type"}
+    assert code_of(uuid, text) in {"not_a_uuid", "wrong_type"}
 
 
 def test_no_character_beyond_ascii_passes_as_a_hexadecimal_digit() -> None:
@@ -101,7 +106,7 @@ def test_no_character_beyond_ascii_passes_as_a_hexadecimal_digit() -> None:
     for code in range(0x80, 0x30000):
         if not 0xD800 <= code <= 0xDFFF:
             with pytest.raises(Bad):
-                fields.uuid(chr(code) + rest)
+                uuid(chr(code) + rest)
 
 
 # --- Amounts ----------------------------------------------------------------------------------------------------------
@@ -111,7 +116,7 @@ def test_no_character_beyond_ascii_passes_as_a_hexadecimal_digit() -> None:
 def test_amounts_of_two_decimals_up_to_10_13_are_exact_on_the_wire(cents: int) -> None:
     """C8: as a number with a decimal point, and exactly the one that was given."""
     exact = Decimal(cents) / 100
-    taken = fields.money(json.loads(str(exact)))
+    taken = money(json.loads(str(exact)))
     written = msgspec.json.encode(taken).decode()
     assert re.fullmatch(r"-?\d+\.\d{1,2}", written)
     assert Decimal(written) == exact
@@ -120,29 +125,29 @@ def test_amounts_of_two_decimals_up_to_10_13_are_exact_on_the_wire(cents: int) -
 @given(st.integers(-(10**13), 10**13))
 def test_whole_amounts_get_their_decimal_point(amount: int) -> None:
     """C8"""
-    assert msgspec.json.encode(fields.money(amount)).decode() == f"{amount}.0"
+    assert msgspec.json.encode(money(amount)).decode() == f"{amount}.0"
 
 
 def test_there_is_no_negative_zero() -> None:
-    assert math.copysign(1, fields.money(-0.0)) == 1
+    assert math.copysign(1, money(-0.0)) == 1
 
 
 @given(st.integers(-(10**12), 10**12).filter(lambda tenths_of_a_cent: tenths_of_a_cent % 10 != 0))
 def test_a_third_decimal_is_refused(tenths_of_a_cent: int) -> None:
     """C8"""
-    assert code_of(fields.money, float(Decimal(tenths_of_a_cent) / 1000)) == "too_many_decimals"
+    assert code_of(money, float(Decimal(tenths_of_a_cent) / 1000)) == "too_many_decimals"
 
 
 @pytest.mark.parametrize(
     "amount", [1e13 + 0.01, -1e13 - 0.01, 10**13 + 1, 10**400, 1e300, math.inf, -math.inf, math.nan]
 )
 def test_amounts_beyond_10_13_are_refused(amount: float) -> None:
-    assert code_of(fields.money, amount) == "out_of_range"
+    assert code_of(money, amount) == "out_of_range"
 
 
 @pytest.mark.parametrize("value", ["1", True, None, [], {}])
 def test_what_is_no_amount(value: Any) -> None:
-    assert code_of(fields.money, value) == "wrong_type"
+    assert code_of(money, value) == "wrong_type"
 
 
 # --- Numbers and truth ------------------------------------------------------------------------------------------------
@@ -150,18 +155,18 @@ def test_what_is_no_amount(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [10, 10.0])
 def test_a_whole_number_is_whole_however_it_is_written(value: Any) -> None:
-    taken = fields.whole_number(0, 10)(value)
+    taken = checks.whole_number(0, 10)(value)
     assert (taken, type(taken)) == (10, int)
 
 
 @pytest.mark.parametrize("value", [True, 1.5, math.inf, math.nan, "1", None])
 def test_what_is_no_whole_number(value: Any) -> None:
-    assert code_of(fields.whole_number(0, 9), value) == "wrong_type"
+    assert code_of(checks.whole_number(0, 9), value) == "wrong_type"
 
 
 @given(st.integers())
 def test_whole_numbers_lie_within_their_bounds(value: int) -> None:
-    check = fields.whole_number(-3, 9)
+    check = checks.whole_number(-3, 9)
     if -3 <= value <= 9:
         assert check(value) == value
     else:
@@ -170,7 +175,7 @@ def test_whole_numbers_lie_within_their_bounds(value: int) -> None:
 
 @pytest.mark.parametrize("value", [0, 1, "true", None])
 def test_only_true_and_false_are_truth(value: Any) -> None:
-    assert code_of(fields.truth, value) == "wrong_type"
+    assert code_of(checks.truth, value) == "wrong_type"
 
 
 @given(ANY_JSON, st.sampled_from(CHECKS))
@@ -191,10 +196,15 @@ def test_what_was_taken_once_is_taken_again_as_it_is(value: Any, check: Check) -
 # --- Several at once --------------------------------------------------------------------------------------------------
 
 
+class Sample(Body, frozen=True, kw_only=True):
+    a: Money
+    b: bool = False
+    c: Text
+
+
 def test_every_bad_unknown_and_missing_field_is_named_at_once() -> None:
-    checks = {"a": fields.money, "b": fields.truth, "c": fields.text()}
     with pytest.raises(Invalid) as caught:
-        fields.check_object({"a": "x", "b": 1, "d": 1, "e": 2}, checks, required=("c", "a"))
+        read(Sample, {"a": "x", "b": 1, "d": 1, "e": 2})
     assert {(error.pointer, error.code) for error in caught.value.errors} == {
         ("/a", "wrong_type"),
         ("/b", "wrong_type"),
@@ -204,13 +214,13 @@ def test_every_bad_unknown_and_missing_field_is_named_at_once() -> None:
     }
 
 
-@pytest.mark.parametrize("check", [additional_facts, additional_facts_patch, headers])
+@pytest.mark.parametrize("check", [check_of(Facts), check_of(FactsPatch), check_of(Headers)])
 def test_with_as_many_wrong_as_can_be_named_the_rest_is_not_looked_at(check: Check) -> None:
     """A body of the limit has room for a hundred thousand: they would hold everybody up."""
     wrong: dict[str, Any] = {str(number): [] for number in range(1000)}
     with pytest.raises(Invalid) as caught:
-        fields.check_object(wrong, {}, required=("a",))
-    assert [error.pointer for error in caught.value.errors] == [*(f"/{name}" for name in range(100)), "/a"]
+        read(Sample, wrong)
+    assert [error.pointer for error in caught.value.errors] == [*(f"/{name}" for name in range(100)), "/a", "/c"]
     with pytest.raises(Several) as several:
         check(wrong)
     assert [bad.below for bad in several.value.bads if bad.below] == [(str(name),) for name in range(100)]
@@ -219,15 +229,21 @@ def test_with_as_many_wrong_as_can_be_named_the_rest_is_not_looked_at(check: Che
 @pytest.mark.parametrize("value", [None, 1, "a", [], [{}], True])
 def test_what_is_no_object_is_refused_as_a_whole(value: Any) -> None:
     with pytest.raises(Invalid) as caught:
-        fields.check_object(value, {"a": fields.money})
+        read(Sample, value)
     assert [(error.pointer, error.code) for error in caught.value.errors] == [("", "wrong_type")]
+
+
+class NeedsMuch(Body, frozen=True, kw_only=True):
+    """What nobody sends by chance."""
+
+    needed: Text = field(name="needed!")
 
 
 @given(st.dictionaries(st.text(st.characters()), ANY_JSON, max_size=5))
 def test_a_refusal_can_always_be_shown_as_json(value: dict[str, Any]) -> None:
     """Names with lone surrogates included: a problem document is UTF-8."""
     with pytest.raises(Invalid) as caught:
-        fields.check_object(value, {}, required=("needed!",))
+        read(NeedsMuch, value)
     assert len(caught.value.errors) == len(value) + ("needed!" not in value)
     msgspec.json.encode(list(caught.value.errors))
     str(caught.value).encode()
@@ -246,10 +262,10 @@ def test_a_refusal_can_always_be_shown_as_json(value: dict[str, Any]) -> None:
     ],
 )
 def test_pointers_escape_as_rfc_6901_says(tokens: tuple[str, ...], expected: str) -> None:
-    assert checks.pointer(*tokens) == expected
+    assert pointer(*tokens) == expected
 
 
 @given(st.lists(st.text(), max_size=4))
 def test_a_pointer_can_be_taken_apart_again(tokens: list[str]) -> None:
-    parts = checks.pointer(*tokens).split("/")[1:]
+    parts = pointer(*tokens).split("/")[1:]
     assert [part.replace("~1", "/").replace("~0", "~") for part in parts] == tokens

@@ -1,13 +1,14 @@
 """C14 and the subscription's fields; which events it gets, and what changes of it come to."""
 
 import json
-from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 import pytest
+from gateway.tests.bodies import new_document
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 from standardwebhooks import Webhook
 
 from signalpost.api.http.response import Response
@@ -16,12 +17,19 @@ from signalpost.commands.batch import Batch, Rows
 from signalpost.commands.command import Command, IdempotencyKey, Retry, Tenant
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
-from signalpost.domain import fields
 from signalpost.domain import subscription as rules
+from signalpost.domain.body import read
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from signalpost.domain.event import BY_WIRE, EventType
-from signalpost.domain.subscription import Subscription, refiltered, wanted
+from signalpost.domain.subscription import (
+    SecretRotation,
+    Subscription,
+    SubscriptionPatch,
+    SubscriptionRequest,
+    refiltered,
+    wanted,
+)
 from signalpost.domain.timestamps import SECOND
 
 LINKS = Links(b"", "")
@@ -46,24 +54,23 @@ class Desk:
         return self.batch.subscriptions.changed[1, ID]
 
     def publish(self, count: int = 1) -> None:
-        checked = {"type": "NDA", "title": "A", "ownerEmail": "o@x", "authorEmail": "a@x"}
         for _ in range(count):
-            self.run(CreateDocument(tenant_id=1, document_id=DOCUMENT, checked=checked, source_app="app"))
+            self.run(CreateDocument(tenant_id=1, document_id=DOCUMENT, new=new_document(), source_app="app"))
 
     def create(self, body: dict[str, Any] = NEW, identity: str = ID, key: IdempotencyKey | None = None) -> Response:
-        checked = fields.check_object(body, rules.NEW, rules.NEW_REQUIRED)
-        secret = checked.get("secret", SECRET)
+        new = read(SubscriptionRequest, body)
+        secret = SECRET if new.secret is UNSET else new.secret
         return self.run(
             CreateSubscription(
-                tenant_id=1, subscription_id=identity, checked=checked, secret=secret, retry_delays=(10, 60, 300),
+                tenant_id=1, subscription_id=identity, new=new, secret=secret, retry_delays=(10, 60, 300),
                 idempotency=key,
             )
         )  # fmt: skip
 
     def patch(self, body: dict[str, Any], *if_match: str) -> Response:
-        checked = fields.check_object(body, rules.PATCH)
+        changes = read(SubscriptionPatch, body)
         tags = frozenset(if_match) or None
-        return self.run(PatchSubscription(tenant_id=1, subscription_id=ID, checked=checked, if_match=tags))
+        return self.run(PatchSubscription(tenant_id=1, subscription_id=ID, patch=changes, if_match=tags))
 
     def delete(self) -> Response:
         return self.run(DeleteSubscription(tenant_id=1, subscription_id=ID))
@@ -76,9 +83,9 @@ class Desk:
         )
 
 
-def refusals(body: Any, checks: Mapping[str, fields.Field], required: tuple[str, ...] = ()) -> set[tuple[str, str]]:
+def refusals(body: Any, kind: Any) -> set[tuple[str, str]]:
     with pytest.raises(Invalid) as caught:
-        fields.check_object(body, checks, required)
+        read(kind, body)
     return {(error.pointer, error.code) for error in caught.value.errors}
 
 
@@ -98,7 +105,7 @@ def test_every_bad_field_is_named_at_once() -> None:
         "name": "",
         "unknown": 1,
     }
-    assert refusals(body, rules.NEW, rules.NEW_REQUIRED) == {
+    assert refusals(body, SubscriptionRequest) == {
         ("/url", "not_https"),
         ("/eventTypes/1", "not_allowed"),
         ("/headers/host", "reserved_header"),
@@ -111,7 +118,7 @@ def test_every_bad_field_is_named_at_once() -> None:
         ("/name", "wrong_length"),
         ("/unknown", "unknown_field"),
     }
-    assert refusals({}, rules.NEW, rules.NEW_REQUIRED) == {("/url", "required"), ("/eventTypes", "required")}
+    assert refusals({}, SubscriptionRequest) == {("/url", "required"), ("/eventTypes", "required")}
 
 
 @pytest.mark.parametrize(
@@ -119,14 +126,15 @@ def test_every_bad_field_is_named_at_once() -> None:
 )
 def test_event_types_are_a_list_of_the_three(value: Any, at: str) -> None:
     """C3, C14"""
-    assert {pointer for pointer, _ in refusals({"eventTypes": value}, rules.PATCH)} == {f"/eventTypes{at}"}
+    assert {pointer for pointer, _ in refusals({"eventTypes": value}, SubscriptionPatch)} == {f"/eventTypes{at}"}
 
 
 @given(st.lists(st.sampled_from(sorted(BY_WIRE)), min_size=1, max_size=10))
 def test_event_types_are_a_set(names: list[str]) -> None:
     """C14"""
-    mask = rules.event_types(names)
+    mask = rules.bits_of(read(SubscriptionPatch, {"eventTypes": names}).event_types)
     assert {name for name, event_type in BY_WIRE.items() if event_type & mask} == set(names)
+    assert set(rules.names_of(mask)) == set(names)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +153,11 @@ def test_event_types_are_a_set(names: list[str]) -> None:
 )
 def test_retry_delays_are_up_to_ten_whole_seconds(value: Any, bad_at: str | None) -> None:
     if bad_at is None:
-        assert fields.check_object({"retryDelays": value}, rules.PATCH) == {"retryDelays": tuple(value)}
+        assert read(SubscriptionPatch, {"retryDelays": value}) == SubscriptionPatch(retry_delays=tuple(value))
     else:
-        assert {pointer for pointer, _ in refusals({"retryDelays": value}, rules.PATCH)} == {f"/retryDelays{bad_at}"}
+        assert {pointer for pointer, _ in refusals({"retryDelays": value}, SubscriptionPatch)} == {
+            f"/retryDelays{bad_at}"
+        }
 
 
 @pytest.mark.parametrize(
@@ -156,9 +166,9 @@ def test_retry_delays_are_up_to_ten_whole_seconds(value: Any, bad_at: str | None
 def test_an_owners_secret_has_8_to_256_characters(secret: str, fits: bool) -> None:
     """C14"""
     if fits:
-        assert rules.secret(secret) == secret
+        assert read(SecretRotation, {"secret": secret}).secret == secret
     else:
-        assert refusals({"secret": secret}, {"secret": rules.secret}) == {("/secret", "wrong_length")}
+        assert refusals({"secret": secret}, SecretRotation) == {("/secret", "wrong_length")}
 
 
 # --- Which events it gets ---------------------------------------------------------------------------------------------

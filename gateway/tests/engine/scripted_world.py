@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
+from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
 from gateway.tests.world.network import Reply, SentRequest
 from gateway.tests.world.process import Machine, Options, Process
 from gateway.tests.world.store import Operation, StoreFaults
@@ -155,8 +156,9 @@ class RunningGateway(Process):
         await self.submit(self.world.subscription(host, **given))
         return self.of(host)
 
-    async def change(self, host: str, **checked: Any) -> Subscription:
-        await self.submit(PatchSubscription(tenant_id=TENANT, subscription_id=self.world.ids[host], checked=checked))
+    async def change(self, host: str, **given: Any) -> Subscription:
+        patch = subscription_patch(**given)
+        await self.submit(PatchSubscription(tenant_id=TENANT, subscription_id=self.world.ids[host], patch=patch))
         return self.of(host)
 
     async def unsubscribe(self, host: str) -> None:
@@ -342,18 +344,19 @@ class ScriptedWorld(World[RunningGateway]):
         return CreateSubscription(
             tenant_id=TENANT,
             subscription_id=self.ids[host],
-            checked={"url": f"https://{host}/hook", "eventTypes": types, **given},
+            new=subscription_request(url=f"https://{host}/hook", eventTypes=types, **given),
             secret="not a secret",
             retry_delays=delays,
         )
 
     def create(self, name: str) -> CreateDocument:
-        checked = {"type": "letter", "title": name, "ownerEmail": "o@example.com", "authorEmail": "a@example.com"}
-        return CreateDocument(tenant_id=TENANT, document_id=self.uuid(name), checked=checked, source_app="test")
+        new = new_document(type="letter", title=name, ownerEmail="o@example.com", authorEmail="a@example.com")
+        return CreateDocument(tenant_id=TENANT, document_id=self.uuid(name), new=new, source_app="test")
 
     def update(self, name: str) -> PatchDocument:
         self._titles += 1
-        return PatchDocument(tenant_id=TENANT, document_id=self.uuid(name), checked={"title": f"no. {self._titles}"})
+        patch = document_patch(title=f"no. {self._titles}")
+        return PatchDocument(tenant_id=TENANT, document_id=self.uuid(name), patch=patch)
 
     def delete(self, name: str) -> DeleteDocument:
         return DeleteDocument(tenant_id=TENANT, document_id=self.uuid(name))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
+from gateway.tests.bodies import snapshot
 
 from signalpost.commands.command import Command, CommandOutcome, Completed
 from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, Queue
@@ -42,7 +43,9 @@ def _command(tenant_id: int = 1) -> Command[Any]:
 
 
 def _line() -> Command[Any]:
-    return ImportLine(tenant_id=1, document_id="d24c0644-1d31-47fa-960e-b0cc8b4f136c", checked={}, source_version=None)
+    return ImportLine(
+        tenant_id=1, document_id="d24c0644-1d31-47fa-960e-b0cc8b4f136c", snapshot=snapshot(), source_version=None
+    )
 
 
 def _done(commands: Sequence[Command[Any]]) -> Published:

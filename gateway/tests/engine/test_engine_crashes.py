@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld, types
 from gateway.tests.world.network import BROKEN, HANG, REFUSED, Reply, SentRequest
 
@@ -88,7 +89,9 @@ def _workload(world: ScriptedWorld, random: Random) -> Command[Any]:
         {"status": "active"},
         {"rateLimit": random.choice([None, 5, 50])},
     ]
-    return PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked=random.choice(changes))
+    return PatchSubscription(
+        tenant_id=TENANT, subscription_id=world.ids[host], patch=subscription_patch(**random.choice(changes))
+    )
 
 
 def _answers(random: Random) -> Reply:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld, types
 from gateway.tests.world.network import Reply
 
@@ -69,7 +70,9 @@ def test_a_new_subscription_gets_exactly_what_is_committed_after_it_c14(world: S
 
 def test_types_count_as_of_the_events_sequence_even_within_one_batch_c14(world: ScriptedWorld) -> None:
     def refilter(mask: int) -> PatchSubscription:
-        return PatchSubscription(tenant_id=TENANT, subscription_id=world.ids["a"], checked={"eventTypes": mask})
+        return PatchSubscription(
+            tenant_id=TENANT, subscription_id=world.ids["a"], patch=subscription_patch(eventTypes=mask)
+        )
 
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("a", types=UPDATED)
@@ -125,11 +128,15 @@ def test_one_batch_may_hold_new_changed_and_deleted_subscriptions_beside_events_
             world.create("a"),  # 1, alone
             world.create("b"),  # 2
             DeleteSubscription(tenant_id=TENANT, subscription_id=world.ids["gone"]),
-            PatchSubscription(tenant_id=TENANT, subscription_id=world.ids["narrowed"], checked={"eventTypes": DELETED}),
+            PatchSubscription(
+                tenant_id=TENANT, subscription_id=world.ids["narrowed"], patch=subscription_patch(eventTypes=DELETED)
+            ),
             world.subscription("short-lived"),
             DeleteSubscription(tenant_id=TENANT, subscription_id=world.ids["short-lived"]),
             world.subscription("new"),
-            PatchSubscription(tenant_id=TENANT, subscription_id=world.ids["new"], checked={"eventTypes": DELETED}),
+            PatchSubscription(
+                tenant_id=TENANT, subscription_id=world.ids["new"], patch=subscription_patch(eventTypes=DELETED)
+            ),
             world.create("c"),  # 3
             world.delete("a"),  # 4
         )
@@ -262,7 +269,9 @@ def test_lanes_that_are_resumed_together_read_the_log_once_for_all_of_them(world
 
     async def scenario(gateway: RunningGateway) -> None:
         resumed = (
-            PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
+            PatchSubscription(
+                tenant_id=TENANT, subscription_id=world.ids[host], patch=subscription_patch(status="active")
+            )
             for host in hosts
         )
         await gateway.submit(*resumed)

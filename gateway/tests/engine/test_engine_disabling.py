@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
+from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, Reply
 
@@ -133,7 +134,9 @@ def test_whoever_changed_it_just_before_wins(world: ScriptedWorld) -> None:
         found = await gateway.subscribe("a")
         identity = world.ids["a"]
         stale = DisableSubscription(tenant_id=TENANT, subscription_id=identity, if_match=frozenset({found.etag}))
-        patch = PatchSubscription(tenant_id=TENANT, subscription_id=identity, checked={"name": "looked at"})
+        patch = PatchSubscription(
+            tenant_id=TENANT, subscription_id=identity, patch=subscription_patch(name="looked at")
+        )
         patched, refused = await asyncio.gather(
             gateway.engine.submit(patch), gateway.engine.submit(stale), return_exceptions=True
         )

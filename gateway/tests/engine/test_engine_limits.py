@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, HANG, Reply, SentRequest
 
@@ -228,7 +229,7 @@ async def _resume_before_live(world: ScriptedWorld, gateway: RunningGateway, eac
     for host in (*BEHIND, "live"):
         world.endpoint(host).answer = note
     resumed = (
-        PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], checked={"status": "active"})
+        PatchSubscription(tenant_id=TENANT, subscription_id=world.ids[host], patch=subscription_patch(status="active"))
         for host in BEHIND
     )
     await gateway.submit(*resumed, world.update("d0"))

@@ -4,6 +4,7 @@ import asyncio
 from random import Random
 
 import pytest
+from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld, types
 from gateway.tests.world.network import BROKEN, REFUSED, Reply, SentRequest
 
@@ -557,7 +558,9 @@ def test_over_crashes_every_failed_one_is_replayed_and_none_twice_but_the_unreco
             if random.random() < 0.3:
                 changes = random.choice([{"ordering": random.choice(["loose", "strict"])}, {"status": "paused"}])
                 ids = world.ids["a"]
-                await gateway.submit(PatchSubscription(tenant_id=TENANT, subscription_id=ids, checked=changes))
+                await gateway.submit(
+                    PatchSubscription(tenant_id=TENANT, subscription_id=ids, patch=subscription_patch(**changes))
+                )
                 await asyncio.sleep(random.choice([0.0, 0.03, 1.0]))
                 await gateway.change("a", status="active")
             await asyncio.sleep(random.choice([0.001, 0.02, 0.5, 12.0]))

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from gateway.tests.bodies import new_document
 
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.command import Command
@@ -64,8 +65,7 @@ class Archive:
         assert not [result for result in published.results if isinstance(result, Exception)]
 
     async def make(self, document: int, versions: int = 1) -> None:
-        checked = {"type": "NDA", "title": "t", "ownerEmail": "o@x", "authorEmail": "a@x"}
-        await self.do(CreateDocument(tenant_id=1, document_id=identity(document), checked=checked, source_app="app"))
+        await self.do(CreateDocument(tenant_id=1, document_id=identity(document), new=new_document(), source_app="app"))
         for _ in range(versions):
             async with self.files.upload() as upload:
                 await upload.write(b"%PDF-")

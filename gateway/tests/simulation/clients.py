@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from gateway.tests.bodies import document_patch, new_document, snapshot, subscription_patch, subscription_request
 from gateway.tests.simulation.history import CallStatus, Change, ClientCall, Resend, Secrets, Skipped, Subscriber
 from gateway.tests.world.process import LINKS
 
@@ -187,7 +188,7 @@ class Clients:
     def _create(self, tenant: int) -> ClientCall:
         document = self.uuid()
         command = CreateDocument(
-            tenant_id=tenant, document_id=document, checked=self._fields(), source_app="simulation",
+            tenant_id=tenant, document_id=document, new=new_document(**self._fields()), source_app="simulation",
             idempotency=self._maybe_key(tenant),
         )  # fmt: skip
         call = ClientCall("create", command, self._marker())
@@ -198,14 +199,17 @@ class Clients:
         etag = self.etags.get(document)
         precondition = frozenset({etag}) if etag is not None and self.random.random() < 0.2 else None
         command = PatchDocument(
-            tenant_id=tenant, document_id=document, checked={"title": self._marker()}, if_match=precondition,
+            tenant_id=tenant, document_id=document, patch=document_patch(title=self._marker()), if_match=precondition,
             idempotency=self._maybe_key(tenant),
         )  # fmt: skip
         return self._follow_etag(ClientCall("patch", command, self._marker()), document)
 
     def _patch_nothing(self, tenant: int, document: str) -> ClientCall:
         command = PatchDocument(
-            tenant_id=tenant, document_id=document, checked={"type": "letter"}, idempotency=self._maybe_key(tenant)
+            tenant_id=tenant,
+            document_id=document,
+            patch=document_patch(type="letter"),
+            idempotency=self._maybe_key(tenant),
         )
         return self._follow_etag(ClientCall("patch nothing", command), document)
 
@@ -214,15 +218,18 @@ class Clients:
             self.documents[tenant].append(document)
         version = self.random.choice((None, self.writes, self.random.randrange(self.writes + 1)))
         command = ImportDocument(
-            tenant_id=tenant, document_id=document, checked={**self._fields(), **_ELSEWHERE}, source_version=version,
-            idempotency=self._maybe_key(tenant),
+            tenant_id=tenant, document_id=document, snapshot=snapshot(**self._fields(), **_ELSEWHERE),
+            source_version=version, idempotency=self._maybe_key(tenant),
         )  # fmt: skip
         return self._follow_etag(ClientCall("import", command, self._marker()), document)
 
     def _poison(self, tenant: int) -> ClientCall:
         """Something that the database itself refuses, and that no check had caught."""
         command = ImportDocument(
-            tenant_id=tenant, document_id=self.uuid(), checked={**self._fields(), **_ELSEWHERE}, source_version=1 << 70
+            tenant_id=tenant,
+            document_id=self.uuid(),
+            snapshot=snapshot(**self._fields(), **_ELSEWHERE),
+            source_version=1 << 70,
         )
         return ClientCall("poison", command, self._marker())
 
@@ -236,7 +243,7 @@ class Clients:
         assert earlier.command.idempotency is not None
         key = earlier.command.idempotency._replace(request_hash=f"another {self.writes}".encode())
         command = PatchDocument(
-            tenant_id=tenant, document_id=document, checked={"title": self._marker()}, idempotency=key
+            tenant_id=tenant, document_id=document, patch=document_patch(title=self._marker()), idempotency=key
         )
         call = ClientCall("reuse", command, self._marker())
         call.must_be_refused = earlier.status is CallStatus.DONE and self.world.wall.now - earlier.first_wall < KEY_KEPT
@@ -293,11 +300,12 @@ class Clients:
         last = world.last(process, tenant)
         subscriber = Subscriber(key, tenant, self.uuid(), world.time.now, last, {**given, "path": "/1", "header": "1"})
         self.subscribers[key] = subscriber
-        checked = {name: value for name, value in given.items() if name not in ("retryDelays", "secret")}
+        changed = {"url": f"https://{key}/1", "headers": {"x-version": "1"}}
+        body = {name: value for name, value in given.items() if name not in ("retryDelays", "secret")} | changed
         command = CreateSubscription(
             tenant_id=tenant,
             subscription_id=subscriber.id,
-            checked={**checked, "url": f"https://{key}/1", "headers": {"x-version": "1"}},
+            new=subscription_request(**body),
             secret=given["secret"],
             retry_delays=given["retryDelays"],
             idempotency=self._key(tenant),
@@ -335,9 +343,9 @@ class Clients:
             assert call.subscription is not None
             call.subscription.void(change)
 
-    def _patch_of(self, subscriber: Subscriber, **checked: Any) -> PatchSubscription:
+    def _patch_of(self, subscriber: Subscriber, **given: Any) -> PatchSubscription:
         return PatchSubscription(
-            tenant_id=subscriber.tenant, subscription_id=subscriber.id, checked=checked,
+            tenant_id=subscriber.tenant, subscription_id=subscriber.id, patch=subscription_patch(**given),
             idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
 

@@ -11,8 +11,10 @@ from random import Random
 from typing import Any, Protocol, TypeVar
 
 import pytest
+from gateway.tests.bodies import document_patch, new_document, snapshot, subscription_patch, subscription_request
 from gateway.tests.store.implementation import Implementation
 from gateway.tests.store.sqlite.implementation import SQLITE
+from msgspec.structs import replace
 
 from signalpost.commands.command import Command, CommandOutcome, Completed, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
@@ -111,8 +113,8 @@ class Shop:
             self.now += SECOND
             await self.do(create(n % documents, title=f"{title}{n}"))
 
-    async def subscribe(self, number: int = 1, **checked: Any) -> Subscription:
-        await self.do(subscribe(number, **checked))
+    async def subscribe(self, number: int = 1, **given: Any) -> Subscription:
+        await self.do(subscribe(number, **given))
         return await self.subscription(number)
 
     async def subscription(self, number: int = 1) -> Subscription:
@@ -194,18 +196,18 @@ class Shop:
 
 
 def create(number: int, *, title: str = "t", tenant: int = TENANT, key: IdempotencyKey | None = None) -> CreateDocument:
-    checked = {"type": "NDA", "title": title, "ownerEmail": "o@x", "authorEmail": "a@x"}
-    return CreateDocument(
-        tenant_id=tenant, document_id=document_id(number), checked=checked, source_app="app", idempotency=key
-    )
+    new = replace(new_document(), title=title)
+    return CreateDocument(tenant_id=tenant, document_id=document_id(number), new=new, source_app="app", idempotency=key)
 
 
 def patch(number: int, title: str, *, if_match: frozenset[str] | None = None) -> PatchDocument:
-    return PatchDocument(tenant_id=TENANT, document_id=document_id(number), checked={"title": title}, if_match=if_match)
+    return PatchDocument(
+        tenant_id=TENANT, document_id=document_id(number), patch=document_patch(title=title), if_match=if_match
+    )
 
 
-def edit(number: int, **checked: Any) -> PatchDocument:
-    return PatchDocument(tenant_id=TENANT, document_id=document_id(number), checked=checked)
+def edit(number: int, **given: Any) -> PatchDocument:
+    return PatchDocument(tenant_id=TENANT, document_id=document_id(number), patch=document_patch(**given))
 
 
 def act(number: int, action: str, *, caller: int | None = None, **said: Any) -> ActOnDocument:
@@ -227,30 +229,28 @@ def delete(number: int) -> DeleteDocument:
 
 
 def put(number: int, source_version: int | None, title: str = "t", **given: Any) -> ImportDocument:
-    checked = {
-        "type": "NDA", "title": title, "ownerEmail": "o@x", "authorEmail": "a@x", "status": "created",
-        "createdAt": "2021-09-02T04:37:56.812919+00:00", "sourceApp": "CRM", **given,
-    }  # fmt: skip
+    said = replace(snapshot(**given), title=title)  # which may be longer than a client's
     return ImportDocument(
-        tenant_id=TENANT, document_id=document_id(number), checked=checked, source_version=source_version
+        tenant_id=TENANT, document_id=document_id(number), snapshot=said, source_version=source_version
     )
 
 
 def subscribe(
-    number: int = 1, *, secret: str = SECRET, key: IdempotencyKey | None = None, **checked: Any
+    number: int = 1, *, secret: str = SECRET, key: IdempotencyKey | None = None, **given: Any
 ) -> CreateSubscription:
     return CreateSubscription(
         tenant_id=TENANT,
         subscription_id=subscription_id(number),
-        checked={"url": "https://example.com/hook", "eventTypes": 7, **checked},
+        new=subscription_request(**given),
         secret=secret,
         retry_delays=(10, 60, 300),
         idempotency=key,
     )
 
 
-def change(number: int = 1, **checked: Any) -> PatchSubscription:
-    return PatchSubscription(tenant_id=TENANT, subscription_id=subscription_id(number), checked=checked)
+def change(number: int = 1, **given: Any) -> PatchSubscription:
+    patch = subscription_patch(**given)
+    return PatchSubscription(tenant_id=TENANT, subscription_id=subscription_id(number), patch=patch)
 
 
 def unsubscribe(number: int = 1) -> DeleteSubscription:

@@ -55,7 +55,7 @@ def test_a_page_of_large_events_has_few_of_them(play: "Play", make: "type[Tools]
     async def scenario(shop: "Shop") -> None:
         for number in range(12):
             command = make.create(number)
-            await shop.do(replace(command, checked=command.checked | {"additionalFacts": facts}))
+            await shop.do(replace(command, new=replace(command.new, additional_facts=facts)))
         pages: list[list[int]] = []
         while page := await shop.store.log.after(1, sum(map(len, pages)), 256):
             pages.append([event.sequence for event in page])

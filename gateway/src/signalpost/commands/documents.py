@@ -1,7 +1,7 @@
 """Commands that create, patch, delete and import documents."""
 
 from enum import Enum, auto
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from signalpost.commands.command import Decision, IdempotencyKey, Reads, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.documents import document
+from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import Document, DocumentRow, Version
 from signalpost.domain.documents.history import Cause, Origin
 from signalpost.domain.documents.version import read_number
@@ -81,25 +82,25 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
 
 
 class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
-    """`document_id` is the id of the new document. `checked` has the fields of `document.NEW`."""
+    """`document_id` is the id of the new document."""
 
-    checked: dict[str, Any]
+    new: NewDocument
     source_app: str
 
     def decide(self, view: View, stamp: Stamp) -> Decision[DocumentCreated]:
-        made = document.created(self.checked, self.document_id, self.source_app, format_timestamp(stamp.at))
+        made = document.created(self.new, self.document_id, self.source_app, format_timestamp(stamp.at))
         row = document.new_row(made, 1, stamp.at)
         return self._changed(row, EventType.CREATED, Cause.CREATE, DocumentCreated(row))
 
 
 class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
-    """`checked` has the fields of `document.PATCH`. A patch that changes nothing makes no event."""
+    """A patch that changes nothing makes no event."""
 
-    checked: dict[str, Any]
+    patch: DocumentPatch
 
     def decide(self, view: View, stamp: Stamp) -> Decision[DocumentPatched]:
         row = self._found(view)
-        patched = document.patched(document.decode(row.body), self.checked)
+        patched = document.patched(document.decode(row.body), self.patch)
         changed = document.next_row(row, patched, stamp.at)
         if changed.body == row.body:
             return Decision(result=DocumentPatched(row))
@@ -124,16 +125,15 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
     """Takes over a whole document from the system that keeps it. The snapshot with the highest `source_version` wins;
     without a `source_version` the last one wins.
 
-    `checked` has the fields of `document.SNAPSHOT`. While the status stays the same, the workflow goes on. A new status
-    begins without a workflow.
+    While the status stays the same, the workflow goes on. A new status begins without a workflow.
     """
 
-    checked: dict[str, Any]
+    snapshot: Snapshot
     source_version: int | None
 
     def decide(self, view: View, stamp: Stamp) -> Decision[DocumentImported]:
         row = self._row(view)
-        snapshot = document.snapshot(self.checked, self.document_id)
+        snapshot = document.snapshot(self.snapshot, self.document_id)
         if row is None:
             check_precondition(self.if_match, None)
             return self._created(document.new_row(snapshot, 1, stamp.at, self.source_version))

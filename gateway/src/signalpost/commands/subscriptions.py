@@ -1,16 +1,18 @@
 """Commands that create, change and delete subscriptions, rotate their secrets and retry their deliveries."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from signalpost.commands.command import Decision, IdempotencyKey, Reads, Retry, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
+from signalpost.domain.body import given
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription import Subscription, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import SECOND
 
 
@@ -63,26 +65,26 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for one that
     names none."""
 
-    checked: dict[str, Any]
+    new: SubscriptionRequest
     secret: str
     retry_delays: tuple[int, ...]
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionCreated]:
-        last = stamp.sequence - 1
+        new, last = self.new, stamp.sequence - 1
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
             number=view.numbers.subscription,
-            name=self.checked.get("name") or self.checked["url"][:512],
-            url=self.checked["url"],
+            name=new.url[:MAX_TEXT_CHARACTERS] if new.name is UNSET else new.name,
+            url=new.url,
             secret=self.secret,
-            headers=self.checked.get("headers", {}),
-            status=self.checked.get("status", "active"),
-            ordering=self.checked.get("ordering", "loose"),
-            rate_limit=self.checked.get("rateLimit"),
-            retry_delays=self.checked.get("retryDelays", self.retry_delays),
+            headers=new.headers,
+            status=new.status,
+            ordering=new.ordering,
+            rate_limit=new.rate_limit,
+            retry_delays=self.retry_delays if new.retry_delays is UNSET else new.retry_delays,
             starts_after=last,
-            filters=((0, self.checked["eventTypes"]),),
+            filters=((0, rules.bits_of(new.event_types)),),
             created_at=stamp.at,
             updated_at=stamp.at,
         )
@@ -90,21 +92,20 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """`checked` has the fields of `subscription.PATCH`. New event types count for later events, everything else at
-    once."""
+    """New event types count for later events, everything else at once."""
 
-    checked: dict[str, Any]
+    patch: SubscriptionPatch
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         last = stamp.sequence - 1
-        changes = {rules.ATTRIBUTES[name]: value for name, value in self.checked.items() if name in rules.ATTRIBUTES}
-        if "eventTypes" in self.checked:
-            changes["filters"] = rules.refiltered(found.filters, last, self.checked["eventTypes"])
-        if found.status == "disabled" and "status" in self.checked:
+        changes = given(self.patch)
+        if "event_types" in changes:
+            changes["filters"] = rules.refiltered(found.filters, last, rules.bits_of(changes.pop("event_types")))
+        if found.status == "disabled" and "status" in changes:
             changes |= {"disabled_at": None, "revived_at": stamp.now}
-        if self.checked.get("skipBacklog"):
-            if found.status == "active" or self.checked.get("status") != "active":
+        if changes.pop("skip_backlog"):
+            if found.status == "active" or changes.get("status") != "active":
                 detail = "The backlog is skipped with a resume only: send it with status active to one that is not."
                 raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
             changes |= {"skip_to": last, "skipped_at": stamp.at}

@@ -4,12 +4,12 @@ import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from signalpost.domain import fields
-from signalpost.domain.fields import Field
+from signalpost.domain.body import Body
+from signalpost.domain.checks import NO_NUL
 
 KEY_RANDOM_BYTES = 32
 OPERATOR_NUMBER = 0
@@ -45,8 +45,8 @@ def hash_key(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
-NEW: Final[dict[str, Field]] = {
-    "name": fields.text(128).described("Who uses it; shown in lists and logs."),
-    "role": fields.one_of(*Role),
-}
-NEW_REQUIRED: Final = ("name", "role")
+class KeyRequest(Body, frozen=True, kw_only=True):
+    name: Annotated[
+        str, Meta(min_length=1, max_length=128, pattern=NO_NUL, description="Who uses it; shown in lists and logs.")
+    ]
+    role: Role

@@ -14,7 +14,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from msgspec import Struct, inspect
+from msgspec import UNSET, Struct, inspect
+from msgspec.structs import asdict
 
 from signalpost.domain import checks
 from signalpost.domain.checks import Bad, Check, Several, pointer
@@ -51,6 +52,11 @@ def read(kind: Any, value: Any, also: Mapping[str, Check] | None = None) -> Any:
         raise Invalid([FieldError("", "wrong_type", "The body must be a JSON object.")]) from None
     except Several as several:
         raise Invalid([FieldError(pointer(*bad.below), bad.code, bad.detail) for bad in several.bads]) from None
+
+
+def given(body: Struct) -> dict[str, Any]:
+    """The members that a body names, by their attributes."""
+    return {attribute: value for attribute, value in asdict(body).items() if value is not UNSET}
 
 
 @cache

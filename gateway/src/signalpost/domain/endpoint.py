@@ -2,13 +2,13 @@
 
 import re
 from ipaddress import IPv6Address
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import idna
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from signalpost.domain import checks, fields
-from signalpost.domain.checks import Bad, Several
+from signalpost.domain.body import read_by
+from signalpost.domain.checks import Bad, Several, plain_text
 from signalpost.domain.errors import Invalid
 from signalpost.domain.request import Target
 
@@ -47,22 +47,28 @@ class Url(Struct, frozen=True):
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
-_URL = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?![^:/?]{{254}}){_LABEL}(\.{_LABEL})*(:({_PORT}))?([/?][!-\"$-~]*)?$"
+_URL = rf'^[Hh][Tt][Tt][Pp][Ss]?://(?![^:/?]{{254}}){_LABEL}(\.{_LABEL})*(:({_PORT}))?([/?][!"$-~]*)?$'
 
 
-@fields.field(
-    type="string",
-    format="uri",
-    pattern=_URL,
-    maxLength=MAX_URL_CHARACTERS,
-    description="An https URL without user name and fragment. International host names and IPv6 addresses are taken "
-    "although the pattern lets none through. Plain http and private addresses only where the operator allows them.",
-)
-def url(value: Any) -> str:
-    """A check for the field: an absolute https URL (http where the operator allows it: that is checked elsewhere)."""
-    text = checks.plain_text(value, MAX_URL_CHARACTERS)
+def _read_url(value: Any) -> str:
+    text = plain_text(value, MAX_URL_CHARACTERS)
     parse_url(text)
     return text
+
+
+EndpointUrl = Annotated[
+    str,
+    Meta(
+        pattern=_URL,
+        max_length=MAX_URL_CHARACTERS,
+        description="An https URL without user name and fragment. International host names and IPv6 addresses are "
+        "taken although the pattern lets none through. Plain http and private addresses only where the operator "
+        "allows them.",
+        extra_json_schema={"format": "uri"},
+        extra=read_by(_read_url),
+    ),
+]
+"""An absolute https URL, or http where the operator allows its target, which is checked elsewhere."""
 
 
 def parse_url(text: str) -> Url:
@@ -114,15 +120,8 @@ def _host(host: str) -> str:
     return host
 
 
-@fields.field(
-    type="object",
-    maxProperties=MAX_HEADERS,
-    propertyNames={"pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"},
-    additionalProperties={"type": "string", "maxLength": MAX_HEADER_BYTES, "pattern": "^([!-~]([ -~]*[!-~])?)?$"},
-    description="Sent with every request; none that the gateway sets itself. Values are write-only.",
-)
-def headers(value: Any) -> dict[str, str]:
-    """A check for the additional headers: names as they were given, none that the gateway sets itself."""
+def _read_headers(value: Any) -> dict[str, str]:
+    """Names as they were given, none that the gateway sets itself."""
     if not isinstance(value, dict):
         raise Bad("wrong_type", "This must be a JSON object of header names and values.")
     bads: list[Bad] = []
@@ -159,3 +158,16 @@ def _check_header(name: str, value: Any) -> None:
             "forbidden_character",
             "A header's value is printable ASCII, without control characters and without spaces at its ends.",
         )
+
+
+Headers = Annotated[
+    dict[
+        Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")],
+        Annotated[str, Meta(max_length=MAX_HEADER_BYTES, pattern="^([!-~]([ -~]*[!-~])?)?$")],
+    ],
+    Meta(
+        max_length=MAX_HEADERS,
+        description="Sent with every request; none that the gateway sets itself. Values are write-only.",
+        extra=read_by(_read_headers),
+    ),
+]

@@ -1,14 +1,16 @@
 """A subscription: who wants which events where, and from which point of the log (C14)."""
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.domain import endpoint, fields
-from signalpost.domain.event import BY_WIRE, EventType
-from signalpost.domain.fields import Field, nullable
+from signalpost.domain.body import Body
+from signalpost.domain.checks import NO_NUL
+from signalpost.domain.endpoint import EndpointUrl, Headers
+from signalpost.domain.event import BY_WIRE, EventType, EventTypeName
+from signalpost.domain.fields import Text
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -56,8 +58,7 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
     @property
     def event_types(self) -> tuple[str, ...]:
-        mask = self.filters[-1][1]
-        return tuple(event_type.wire for event_type in EventType if event_type & mask)
+        return names_of(self.filters[-1][1])
 
     @property
     def attempts(self) -> int:
@@ -97,61 +98,73 @@ def refiltered(filters: Filters, last_sequence: int, mask: int) -> Filters:
     return (*earlier, (last_sequence, mask))
 
 
-# --- What each field may be -------------------------------------------------------------------------------------------
+# --- What clients send ------------------------------------------------------------------------------------------------
 
-
-_event_type_names = fields.each(fields.one_of(*BY_WIRE), least=1, most=10)
-_delays = fields.each(fields.whole_number(1, 86_400), least=0, most=10)
-
-
-@fields.field(**_event_type_names.schema)
-def event_types(value: Any) -> int:
-    """The types as bits."""
-    mask = 0
-    for name in _event_type_names(value):
-        mask |= BY_WIRE[name]
-    return mask
-
-
-@fields.field(**_delays.schema, description="Seconds before each retry.")
-def retry_delays(value: Any) -> tuple[int, ...]:
-    return tuple(_delays(value))
-
-
-secret: Final = fields.text(256, least=8)
 OVERLAP_HOURS: Final = 24
 """How long both secrets sign, unless the caller says otherwise (C21)."""
 MAX_OVERLAP_HOURS: Final = 720
 
-_EDITABLE: Final[dict[str, Field]] = {
-    "name": fields.text(),
-    "url": endpoint.url,
-    "eventTypes": event_types,
-    "headers": endpoint.headers,
-    "ordering": fields.one_of("loose", "strict"),
-    "rateLimit": nullable(
-        fields.whole_number(1, 100_000).described(
-            "Attempts that start in any one second at most; after a pause, up to this many at once."
-        )
+EventTypes = Annotated[tuple[EventTypeName, ...], Meta(min_length=1, max_length=10)]
+RateLimit = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=100_000,
+        description="Attempts that start in any one second at most; after a pause, up to this many at once.",
     ),
-    "retryDelays": retry_delays,
-}
-NEW: Final[dict[str, Field]] = {**_EDITABLE, "secret": secret, "status": fields.one_of("active", "paused")}
-NEW_REQUIRED: Final = ("url", "eventTypes")
-PATCH: Final[dict[str, Field]] = {
-    **_EDITABLE,
-    "status": fields.one_of("active", "paused"),
-    "skipBacklog": fields.truth.described("With a resume: go on at the end of the log."),
-}
-ROTATE: Final[dict[str, Field]] = {
-    "secret": secret,
-    "overlapHours": fields.whole_number(0, MAX_OVERLAP_HOURS).described(
-        "How long both secrets sign; 0 makes the new one the only one at once."
-    ),
-}
+]
+RetryDelays = Annotated[
+    tuple[Annotated[int, Meta(ge=1, le=86_400)], ...],
+    Meta(min_length=0, max_length=10, description="Seconds before each retry."),
+]
+Secret = Annotated[str, Meta(min_length=8, max_length=256, pattern=NO_NUL)]
 
-ATTRIBUTES: Final[Mapping[str, str]] = {
-    "name": "name", "url": "url", "headers": "headers", "status": "status", "ordering": "ordering",
-    "rateLimit": "rate_limit", "retryDelays": "retry_delays", "secret": "secret",
-}  # fmt: skip
-"""From a field on the wire to the attribute that it sets as it is."""
+
+class SubscriptionRequest(Body, frozen=True, kw_only=True):
+    name: Text | UnsetType = UNSET
+    url: EndpointUrl
+    event_types: EventTypes
+    headers: Headers = {}
+    ordering: Ordering = "loose"
+    rate_limit: RateLimit | None = None
+    retry_delays: RetryDelays | UnsetType = UNSET
+    secret: Secret | UnsetType = UNSET
+    status: Literal["active", "paused"] = "active"
+
+
+class SubscriptionPatch(Body, frozen=True, kw_only=True):
+    name: Text | UnsetType = UNSET
+    url: EndpointUrl | UnsetType = UNSET
+    event_types: EventTypes | UnsetType = UNSET
+    headers: Headers | UnsetType = UNSET
+    ordering: Ordering | UnsetType = UNSET
+    rate_limit: RateLimit | None | UnsetType = UNSET
+    retry_delays: RetryDelays | UnsetType = UNSET
+    status: Literal["active", "paused"] | UnsetType = UNSET
+    skip_backlog: Annotated[bool, Meta(description="With a resume: go on at the end of the log.")] = False
+
+
+class SecretRotation(Body, frozen=True, kw_only=True):
+    secret: Secret | UnsetType = UNSET
+    overlap_hours: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=MAX_OVERLAP_HOURS,
+            description="How long both secrets sign; 0 makes the new one the only one at once.",
+        ),
+    ] = OVERLAP_HOURS
+
+
+class SubscriptionTest(Body, frozen=True, kw_only=True):
+    event_type: EventTypeName | UnsetType = UNSET
+
+
+def bits_of(names: Iterable[str]) -> int:
+    """Event types as bits."""
+    return sum(BY_WIRE[name] for name in set(names))
+
+
+def names_of(bits: int) -> tuple[str, ...]:
+    """The inverse of `bits_of`."""
+    return tuple(event_type.wire for event_type in EventType if event_type & bits)

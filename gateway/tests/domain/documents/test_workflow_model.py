@@ -21,9 +21,11 @@ from signalpost.commands.batch import Batch, Rows
 from signalpost.commands.command import Command, CommandOutcome, Completed, Tenant
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, ImportEffect, PatchDocument
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest, workflow_of
-from signalpost.domain import fields
+from signalpost.domain.body import read
 from signalpost.domain.documents import document as documents
 from signalpost.domain.documents import workflow as workflows
+from signalpost.domain.documents.actions import TAKES, RequestedAction, action_of, given_with
+from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import Cause, KeptStep, Origin
 from signalpost.domain.documents.links import Links
@@ -175,10 +177,9 @@ class Cabinet:
         return results
 
     def act(self, action: str, **said: Any) -> ActOnDocument:
-        takes = workflows.TABLE[Action(action)].takes
-        checked = fields.check_object({name: said[name] for name in takes}, takes)
+        requested = read(RequestedAction, {"action": action, **{name: said[name] for name in TAKES[Action(action)]}})
         return ActOnDocument(
-            tenant_id=1, document_id=ID, caller=CALLER, action=Action(action), given=workflows.given(checked)
+            tenant_id=1, document_id=ID, caller=CALLER, action=action_of(requested), given=given_with(requested)
         )  # fmt: skip
 
     @property
@@ -192,14 +193,13 @@ class Cabinet:
 
 
 def create() -> CreateDocument:
-    checked = fields.check_object(NEW, documents.NEW, documents.NEW_REQUIRED)
-    return CreateDocument(tenant_id=1, document_id=ID, checked=checked, source_app="app", caller=CALLER)
+    return CreateDocument(tenant_id=1, document_id=ID, new=read(NewDocument, NEW), source_app="app", caller=CALLER)
 
 
 def put(status: str, title: str = "A") -> ImportDocument:
     body = {**NEW, "title": title, "status": status, "createdAt": "2021-09-02T04:37:56Z", "sourceApp": "app"}
-    checked = fields.check_object(body, documents.SNAPSHOT, documents.SNAPSHOT_REQUIRED)
-    return ImportDocument(tenant_id=1, document_id=ID, checked=checked, source_version=None, caller=CALLER)
+    said = read(Snapshot, body)
+    return ImportDocument(tenant_id=1, document_id=ID, snapshot=said, source_version=None, caller=CALLER)
 
 
 class Life(RuleBasedStateMachine):
@@ -275,7 +275,7 @@ class Life(RuleBasedStateMachine):
     @rule(title=st.sampled_from("AB"))
     def patch(self, title: str) -> None:
         self.changes += title != self.cabinet.document.title
-        self.cabinet.run(PatchDocument(tenant_id=1, document_id=ID, checked={"title": title}, caller=CALLER))
+        self.cabinet.run(PatchDocument(tenant_id=1, document_id=ID, patch=DocumentPatch(title=title), caller=CALLER))
 
     @rule(status=st.sampled_from(STATUSES))
     def imported(self, status: str) -> None:
@@ -293,9 +293,9 @@ class Life(RuleBasedStateMachine):
         self.cabinet.run(DeleteDocument(tenant_id=1, document_id=ID, caller=CALLER))
         assert self.cabinet.row is not None
         assert self.cabinet.row.workflow is None
-        checked = {**put("created").checked}
+        said = put("created").snapshot
         self.cabinet.run(
-            ImportDocument(tenant_id=1, document_id=ID, checked=checked, source_version=self.changes, caller=CALLER)
+            ImportDocument(tenant_id=1, document_id=ID, snapshot=said, source_version=self.changes, caller=CALLER)
         )
         self.paper = Paper()
         self.changes += 2

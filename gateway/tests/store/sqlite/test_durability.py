@@ -34,6 +34,7 @@ import asyncio, json, os, sys
 from pathlib import Path
 from random import Random
 from signalpost.commands.documents import CreateDocument
+from signalpost.domain.documents.bodies import NewDocument
 from signalpost.domain.documents.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import Vault
@@ -41,12 +42,12 @@ from signalpost.store.vault import Vault
 async def main():
     store = SqliteStore(Path(sys.argv[1]), Vault(bytes(32)), Links(b"", ""), repr,
                         lambda: 1_700_000_000_000_000, Random(1).getrandbits, thread_executors(), print)
-    checked = {"type": "NDA", "title": "x" * 400, "ownerEmail": "o@x", "authorEmail": "a@x"}
+    new = NewDocument(type="NDA", title="x" * 400, owner_email="o@x", author_email="a@x")
     async def client(number):
         for n in range(100):
             identity = f"00000000-0000-4000-8000-{number:04d}{n:08d}"
             published = await store.publish([CreateDocument(
-                tenant_id=1, document_id=identity, checked=checked, source_app="app")])
+                tenant_id=1, document_id=identity, new=new, source_app="app")])
             print(published.events[0].sequence, published.events[0].id, flush=True)
             if published.events[0].sequence >= int(sys.argv[2]):
                 os._exit(9)

@@ -1,7 +1,5 @@
 """Documents: create, list, read, patch and delete them, and import snapshots from another system."""
 
-from typing import Any
-
 import msgspec
 
 from signalpost.api.http.response import Response
@@ -9,7 +7,7 @@ from signalpost.api.rendering import document_response, submit
 from signalpost.api.routing.context import (
     LIMIT,
     LIMIT_DEFAULT,
-    Body,
+    RequestBody,
     RequestContext,
     bad_cursor,
     cursor,
@@ -21,12 +19,12 @@ from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, DocumentPage
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain import fields
-from signalpost.domain.checks import Bad
+from signalpost.domain.checks import Bad, Check
 from signalpost.domain.documents import document
+from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.fields import Field
 from signalpost.store.documents import DocumentFilter, DocumentPosition
 
 
@@ -38,7 +36,7 @@ async def create(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
             document_id=context.new_id(),
-            checked=change.fields,
+            new=change.body,
             source_app=context.principal.name,
             idempotency=change.idempotency,
         ),
@@ -78,7 +76,7 @@ async def patch(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
             document_id=document_id_of(context),
-            checked=change.fields,
+            patch=change.body,
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -108,7 +106,7 @@ async def put(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
             document_id=document_id,
-            checked=change.fields,
+            snapshot=change.body,
             source_version=change.query.get("sourceVersion"),
             if_match=context.if_match,
             idempotency=change.idempotency,
@@ -137,12 +135,11 @@ def _import_id(context: RequestContext) -> str:
         raise Invalid([FieldError("externalId", "not_a_uuid", detail)]) from None
 
 
-def _same_as(document_id: str) -> Field:
-    @fields.field(**fields.uuid.schema)
-    def check(value: Any) -> str:
-        if fields.uuid(value) != document_id:
+def _same_as(document_id: str) -> Check:
+    def check(value: str) -> str:
+        if value != document_id:
             raise Bad("mismatch", "This must be the externalId of the path, or be left out.")
-        return document_id
+        return value
 
     return check
 
@@ -159,7 +156,7 @@ ROUTES = (
         summary="Create a document",
         roles=OPERATOR,
         handler=create,
-        body=Body(document.NEW, document.NEW_REQUIRED),
+        body=RequestBody(NewDocument),
         idempotent=True,
         replies={
             201: Reply(
@@ -209,7 +206,7 @@ ROUTES = (
         summary="Change a document (JSON merge patch)",
         roles=OPERATOR,
         handler=patch,
-        body=Body(document.PATCH),
+        body=RequestBody(DocumentPatch),
         conditional=True,
         idempotent=True,
         replies={
@@ -234,7 +231,7 @@ ROUTES = (
                 "The source system's version number of this snapshot. An older one changes nothing."
             )
         },
-        body=Body(document.SNAPSHOT, document.SNAPSHOT_REQUIRED),
+        body=RequestBody(Snapshot),
         conditional=True,
         idempotent=True,
         replies={

@@ -13,20 +13,21 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from signalpost.api.http.body import MAX_BODY_BYTES
 from signalpost.api.http.problems import problem_document
 from signalpost.api.http.response import CONTENT_TYPE, Streamed
 from signalpost.api.rendering import IMPORT_STATUS
-from signalpost.api.routing.context import Body, RequestContext
+from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import ImportedLine
 from signalpost.commands.command import Completed, Repeated
 from signalpost.commands.documents import DocumentImported, ImportEffect, ImportLine
-from signalpost.domain import fields
-from signalpost.domain.documents import document
+from signalpost.domain import body
+from signalpost.domain.documents.bodies import SnapshotLine
 from signalpost.domain.errors import CallerError, OutcomeUnknown, SignalpostError, TooLarge, Unavailable, Unparseable
-from signalpost.domain.fields import check_object
+from signalpost.domain.fields import Uuid
 from signalpost.runtime.logger import log
 
 NDJSON: Final = "application/x-ndjson"
@@ -161,15 +162,14 @@ class _Import:
         try:
             given = await self._given(line)
             self._call.check_key()
-            checked = check_object(given, _LINE, _REQUIRED)
-            external_id = checked["externalId"]
-            source_version = checked.pop("sourceVersion", None)
+            said: SnapshotLine = body.read(SnapshotLine, given)
+            external_id = said.external_id
             command = ImportLine(
                 tenant_id=self._call.tenant_id,
                 caller=self._call.principal.key_id,
                 document_id=external_id,
-                checked=checked,
-                source_version=source_version,
+                snapshot=said,
+                source_version=None if said.source_version is UNSET else said.source_version,
             )
             result = await self._call.services.engine.enqueue(command)
         except (CallerError, Unavailable) as error:
@@ -208,7 +208,7 @@ def _noted(ended: "asyncio.Future[Any]") -> None:
 def _external_id(given: Any) -> str | None:
     """The `externalId` of a refused line, if it has a valid one, so that its sender finds the line again."""
     try:
-        return fields.uuid(given["externalId"])  # type: ignore[no-any-return]
+        return str(body.check_of(Uuid)(given["externalId"]))
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -222,14 +222,7 @@ def _encoded(line: ImportedLine) -> bytes:
     return msgspec.json.encode(line) + b"\n"
 
 
-_LINE: Final = {
-    **document.SNAPSHOT,
-    "sourceVersion": fields.whole_number(0, 2**63 - 1).described(
-        "The source system's version number of this snapshot."
-    ),
-}
-_REQUIRED: Final = (*document.SNAPSHOT_REQUIRED, "externalId")
-_BODY: Final = Body(_LINE, _REQUIRED, optional=True, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
+_BODY: Final = RequestBody(SnapshotLine, optional=True, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
 
 _REPLY: Final = (
     "One line for each line of the request, in order, as they are committed. If the import cannot go on, the last line"

@@ -4,12 +4,11 @@ import msgspec
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import key_shown, submit
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import KeyPage, NewKey
 from signalpost.commands.keys import CreateKey, RevokeKey
-from signalpost.domain import api_key
-from signalpost.domain.api_key import Role, make_key
+from signalpost.domain.api_key import KeyRequest, make_key
 from signalpost.domain.errors import NotFound
 
 
@@ -20,8 +19,8 @@ async def create(context: RequestContext) -> Response:
         CreateKey(
             tenant_id=context.tenant_id,
             key_id=context.new_id(),
-            name=change.fields["name"],
-            role=Role(change.fields["role"]),
+            name=change.body.name,
+            role=change.body.role,
             key=make_key(context.services.secret_bytes),
             idempotency=change.idempotency,
         ),
@@ -52,7 +51,7 @@ ROUTES = (
         summary="Create an API key",
         roles=OPERATOR,
         handler=create,
-        body=Body(api_key.NEW, api_key.NEW_REQUIRED),
+        body=RequestBody(KeyRequest),
         idempotent=True,
         replies={201: Reply("The key, which is shown only this once.", NewKey, ("location",))},
         example=Example({"name": "support desk", "role": "operator"}),

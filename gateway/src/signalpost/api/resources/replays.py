@@ -7,12 +7,11 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import replay_shown, submit
 from signalpost.api.resources import subscriptions
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import ReplayCount, ReplayPage, ShownReplay
 from signalpost.commands.replays import CancelReplay, StartReplay
-from signalpost.domain import fields
-from signalpost.domain.delivery.replay import What
+from signalpost.domain.delivery.replay import ReplayRequest
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
@@ -21,13 +20,13 @@ from signalpost.domain.timestamps import parse_timestamp
 async def start(context: RequestContext) -> Response:
     change = await context.read_change()
     found = await subscriptions.find(context)
-    what: What = change.fields["status"]
-    from_at, to_at = (parse_timestamp(change.fields[name]) for name in ("from", "to"))
+    asked: ReplayRequest = change.body
+    from_at, to_at = parse_timestamp(asked.from_), parse_timestamp(asked.to)
     if to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
     first, last = await _range(context, found, from_at, to_at)
-    count, capped = await context.services.store.replays.count(found, first, last, what)
-    if change.fields.get("dryRun"):
+    count, capped = await context.services.store.replays.count(found, first, last, asked.status)
+    if asked.dry_run:
         return Response(200, msgspec.json.encode(ReplayCount(count=count, count_is_capped=capped)))
     return await submit(
         context.services,
@@ -35,7 +34,7 @@ async def start(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             subscription_id=found.id,
             replay_id=context.new_id(),
-            what=what,
+            what=asked.status,
             from_at=from_at,
             to_at=to_at,
             from_sequence=first,
@@ -103,15 +102,7 @@ ROUTES = (
         summary="Resend the failed events of a time range, or all of them",
         roles=OPERATOR,
         handler=start,
-        body=Body(
-            {
-                "from": fields.timestamp.described("Only events created at this moment or later."),
-                "to": fields.timestamp.described("Only events created before this moment."),
-                "status": fields.one_of("failed", "all"),
-                "dryRun": fields.truth.described("Count the deliveries, and start nothing."),
-            },
-            ("from", "to", "status"),
-        ),
+        body=RequestBody(ReplayRequest),
         idempotent=True,
         replies={
             200: Reply("For `dryRun`: how many deliveries would be queued.", ReplayCount),

@@ -1,13 +1,12 @@
 """Subscriptions: create, list, read, change and delete them, rotate their secrets, and send test events."""
 
-from typing import Any
-
 import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, subscription_response
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes import Subscription as SubscriptionShape
@@ -18,13 +17,18 @@ from signalpost.commands.subscriptions import (
     PromoteSecret,
     RotateSecret,
 )
-from signalpost.domain import endpoint, fields, subscription
-from signalpost.domain.checks import Bad
+from signalpost.domain import endpoint
+from signalpost.domain.checks import Bad, Check
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE
-from signalpost.domain.fields import Field, field
-from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription import (
+    SecretRotation,
+    Subscription,
+    SubscriptionPatch,
+    SubscriptionRequest,
+    SubscriptionTest,
+)
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.sender.addresses import target_refusal
 from signalpost_receiver import make_token
@@ -38,8 +42,8 @@ async def create(context: RequestContext) -> Response:
         CreateSubscription(
             tenant_id=context.tenant_id,
             subscription_id=subscription_id,
-            checked=change.fields,
-            secret=change.fields.get("secret") or make_token(context.services.secret_bytes),
+            new=change.body,
+            secret=_secret(context, change.body.secret),
             retry_delays=context.services.retry_delays,
             idempotency=change.idempotency,
         ),
@@ -68,7 +72,7 @@ async def patch(context: RequestContext) -> Response:
         PatchSubscription(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
-            checked=change.fields,
+            patch=change.body,
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -96,8 +100,8 @@ async def rotate(context: RequestContext) -> Response:
         RotateSecret(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
-            secret=change.fields.get("secret") or make_token(context.services.secret_bytes),
-            overlap_hours=change.fields.get("overlapHours", subscription.OVERLAP_HOURS),
+            secret=_secret(context, change.body.secret),
+            overlap_hours=change.body.overlap_hours,
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -121,10 +125,10 @@ async def promote(context: RequestContext) -> Response:
 
 async def test(context: RequestContext) -> Response:
     context.query()
-    change = await context.fields()
+    wanted: SubscriptionTest = await context.read_body()
     found = await find(context)
-    event_type = BY_WIRE[change.get("eventType", found.event_types[0])]
-    event = sample.event(event_type, context.tenant_id, context.services.clock.wall(), context.services.random_bits)
+    name = found.event_types[0] if wanted.event_type is UNSET else wanted.event_type
+    event = sample.event(BY_WIRE[name], context.tenant_id, context.services.clock.wall(), context.services.random_bits)
     outcome = await context.services.engine.test(found, event)
     result = TestResult(
         event_id=event.id,
@@ -151,19 +155,22 @@ def _subscription_id(context: RequestContext) -> str:
     return context.path_uuid("id", "subscription")
 
 
-def _vetted(context: RequestContext) -> Field:
-    """The check of a URL, which also refuses an address that no attempt would dial. A host name is checked again
-    whenever it is resolved."""
+def _vetted(context: RequestContext) -> Check:
+    """The check that refuses an address that no attempt would dial. A host name is checked again whenever it is
+    resolved."""
 
-    @field(**endpoint.url.schema)
-    def url(value: Any) -> str:
-        text: str = endpoint.url(value)
-        refusal = target_refusal(endpoint.parse_url(text).target, context.services.allow_targets)
+    def check(url: str) -> str:
+        refusal = target_refusal(endpoint.parse_url(url).target, context.services.allow_targets)
         if refusal is not None:
             raise Bad("address_refused", refusal)
-        return text
+        return url
 
-    return url
+    return check
+
+
+def _secret(context: RequestContext, given: str | UnsetType) -> str:
+    """The owner's own, or one that is made now (C20)."""
+    return make_token(context.services.secret_bytes) if given is UNSET else given
 
 
 def _shown(context: RequestContext, found: Subscription) -> Response:
@@ -188,7 +195,7 @@ ROUTES = (
         summary="Create a subscription",
         roles=OPERATOR,
         handler=create,
-        body=Body(subscription.NEW, subscription.NEW_REQUIRED),
+        body=RequestBody(SubscriptionRequest),
         idempotent=True,
         replies={
             201: Reply(
@@ -228,7 +235,7 @@ ROUTES = (
         summary="Change, pause or resume a subscription",
         roles=OPERATOR,
         handler=patch,
-        body=Body(subscription.PATCH),
+        body=RequestBody(SubscriptionPatch),
         conditional=True,
         idempotent=True,
         replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},
@@ -255,7 +262,7 @@ ROUTES = (
         summary="Rotate the secret: the old and the new one both sign until the overlap ends",
         roles=OPERATOR,
         handler=rotate,
-        body=Body(subscription.ROTATE, optional=True),
+        body=RequestBody(SecretRotation, optional=True),
         conditional=True,
         idempotent=True,
         replies={
@@ -286,7 +293,7 @@ ROUTES = (
         summary="Send a sample event now, outside the log",
         roles=OPERATOR,
         handler=test,
-        body=Body({"eventType": fields.one_of(*BY_WIRE)}, optional=True),
+        body=RequestBody(SubscriptionTest, optional=True),
         replies={200: Reply("What the endpoint answered.", TestResult)},
         errors=(NotFound, TooMany),
         example=Example({"eventType": "documentCreated"}),

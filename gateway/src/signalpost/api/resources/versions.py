@@ -1,9 +1,10 @@
 """Versions of documents: upload, list, publish and download them."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from signalpost.api.http.multipart import MEDIA_TYPE, read_form
 from signalpost.api.http.request import Request
@@ -11,20 +12,19 @@ from signalpost.api.http.response import Response, Streamed
 from signalpost.api.rendering import respond, submit
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Body, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import KeptVersion, Number, VersionPage
 from signalpost.commands.documents import check_precondition
 from signalpost.commands.versions import AddVersion, PublishVersion
-from signalpost.domain.checks import Bad
+from signalpost.domain.body import Body, check_of_text, read_by
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import LIFETIME, PATH, Linked
 from signalpost.domain.documents.version import MAX_PART, VersionRow, parse_number, require_live
 from signalpost.domain.documents.version import Number as VersionNumber
 from signalpost.domain.errors import Conflict, LinkRefused, NoSuchRange, NotFound
-from signalpost.domain.fields import Field, field
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 _MAX_FORM_BYTES: Final = MAX_FILE_BYTES + 64 * 1024
@@ -163,17 +163,22 @@ def _shown(context: RequestContext, version: VersionRow) -> KeptVersion:
     )
 
 
-@field(type="string", enum=["true", "false"], default="false", description="Publish it at once.")
-def _truth(value: Any) -> bool:
-    """Reads a truth value of a form, whose values are texts."""
-    if value not in ("true", "false"):
-        raise Bad("not_allowed", "This must be true or false.")
-    return bool(value == "true")
+class VersionForm(Body, frozen=True, kw_only=True):
+    file: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="At most 100 MiB.",
+            extra_json_schema={"format": "binary"},
+            extra=read_by(str),
+        ),
+    ]
+    """Its bytes go where files are kept."""
+    publish: Annotated[Literal["true", "false"], Meta(description="Publish it at once.")] = "false"
 
 
-_FILE = Field(str, {"type": "string", "format": "binary", "minLength": 1, "description": "At most 100 MiB."})
-_TEXTS: Final = {"publish": _truth}
-_BODY: Final = Body({"file": _FILE, **_TEXTS}, ("file",), media_types=(MEDIA_TYPE,))
+_TEXTS: Final = {"publish": check_of_text(bool)}
+_BODY: Final = RequestBody(VersionForm, media_types=(MEDIA_TYPE,))
 _VERSIONS = "/v1/documents/{externalId}/versions"
 _FILE_HEADERS: Final = (
     "etag", "last-modified", "accept-ranges", "content-disposition", "content-security-policy",

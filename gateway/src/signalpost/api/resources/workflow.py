@@ -5,12 +5,13 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of, find_document
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, Choice, RequestContext, cursor, flag, write_cursor
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, flag, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, HistoryEvent, HistoryPage, Participant, Workflow
 from signalpost.api.routing.shapes import HistoryEntry as ShownEntry
 from signalpost.commands.workflow import ActOnDocument, workflow_of
 from signalpost.domain.documents import workflow
+from signalpost.domain.documents.actions import RequestedAction, action_of, given_with
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
@@ -26,8 +27,8 @@ async def act(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
             document_id=document_id_of(context),
-            action=workflow.Action(change.fields["action"]),
-            given=workflow.given(change.fields),
+            action=action_of(change.body),
+            given=given_with(change.body),
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -108,7 +109,7 @@ ROUTES = (
         summary="Act on a document: request a decision, decide, pause, resume or cancel",
         roles=OPERATOR,
         handler=act,
-        body=Choice("action", workflow.TAKES),
+        body=RequestBody(RequestedAction),
         conditional=True,
         idempotent=True,
         replies={

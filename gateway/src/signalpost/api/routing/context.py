@@ -16,10 +16,11 @@ from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import IdempotencyKey
 from signalpost.domain import fields
-from signalpost.domain.checks import Bad
+from signalpost.domain.body import read
+from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import BY_WIRE, event_id
-from signalpost.domain.fields import Field, check_object, field
+from signalpost.domain.fields import Field, field
 from signalpost.domain.timestamps import parse_timestamp
 
 MAX_LIMIT = 250
@@ -28,50 +29,25 @@ MAX_IN_CURSOR = 10**18 - 1
 """Every number of 18 digits fits into the 64 bits of a database."""
 LARGE_BODY_BYTES = 16 * 1024
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
-JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
+MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_TYPES: Final = ("application/json", MERGE_PATCH)
 
 
-class Body(Struct, frozen=True):
-    """What a call takes as its body: a JSON object of these fields, or (NDJSON) one on every line."""
+class RequestBody(Struct, frozen=True):
+    """What a call takes as its body: JSON of a kind, or (NDJSON) such a JSON object on every line."""
 
-    fields: Mapping[str, Field]
-    required: Sequence[str] = ()
+    kind: Any
+    """A struct, or a union of tagged ones."""
     optional: bool = False
-    """It may be left out, as if it were an empty object."""
+    """The body may be left out, as if it were an empty object."""
     media_types: Sequence[str] = JSON_TYPES
-
-    def check(self, value: Any, replaced: Mapping[str, Field]) -> dict[str, Any]:
-        """The fields of a decoded body, some by other checks than its own. Raises Invalid."""
-        return check_object(value, {**self.fields, **replaced} if replaced else self.fields, self.required)
-
-
-class Choice(Struct, frozen=True):
-    """What a call takes as its body: a JSON object that says in one member which others it has, all of them."""
-
-    name: str
-    """That member."""
-    kinds: Mapping[str, Mapping[str, Field]]
-    """The others, by its values."""
-    optional = False
-    media_types = JSON_TYPES
-
-    def kind(self, value: str) -> Mapping[str, Field]:
-        return {self.name: fields.exactly(value), **self.kinds[value]}
-
-    def check(self, value: Any, replaced: Mapping[str, Field]) -> dict[str, Any]:
-        """As Body's."""
-        said = value.get(self.name) if isinstance(value, dict) else None
-        if isinstance(said, str) and said in self.kinds:
-            checks = self.kind(said)
-            return check_object(value, {**checks, **replaced}, checks)
-        known = {name: check for kind in self.kinds.values() for name, check in kind.items()}
-        return check_object(value, {self.name: fields.one_of(*self.kinds), **known, **replaced}, [self.name])
 
 
 class ChangeRequest(NamedTuple):
     """What a call that changes something was given."""
 
-    fields: dict[str, Any]
+    body: Any
+    """Of the route's kind; None where the route takes no body."""
     query: dict[str, Any]
     idempotency: IdempotencyKey | None
 
@@ -84,7 +60,7 @@ class RequestContext:
         principal: Principal,
         tenant_id: int,
         query: Mapping[str, Field],
-        body: Body | Choice | None,
+        body: RequestBody | None,
     ) -> None:
         """`query` and `body` are what its route takes."""
         self.services = services
@@ -214,7 +190,7 @@ class RequestContext:
                 raise Unparseable("incomplete_body", f"Nothing more of the body came for {idle:g} s.") from None
             yield part
 
-    def check_media_type(self, takes: Body | Choice) -> None:
+    def check_media_type(self, takes: RequestBody) -> None:
         """Raises UnsupportedMedia."""
         allowed = takes.media_types
         given = self.request.header(b"content-type")
@@ -224,17 +200,17 @@ class RequestContext:
         if media_type not in allowed:
             raise UnsupportedMedia("wrong_media_type", f"Send `content-type: {allowed[0]}`, not `{media_type[:100]}`.")
 
-    async def fields(self, **replaced: Field) -> dict[str, Any]:
-        """The body's fields, checked. `replaced` are checks that need to know the call. Raises UnsupportedMedia,
-        Unparseable, Invalid, TooLarge."""
+    async def read_body(self, **also: Check) -> Any:
+        """The body, checked. `also` are checks that need to know the call, by the members' names on the wire. Raises
+        UnsupportedMedia, Unparseable, Invalid, TooLarge."""
         takes = self._takes
         if takes is None:
-            return {}
+            return None
         content = await self.body()
         if takes.optional and not content:
-            return {}
+            return read(takes.kind, {})
         self.check_media_type(takes)
-        return takes.check(await self.decoded(content), replaced)
+        return read(takes.kind, await self.decoded(content), also)
 
     async def decoded(self, content: bytes) -> Any:
         """The JSON value of a body, or of a line of one. A large one may take 0.2 s, and all that came at once would
@@ -245,17 +221,17 @@ class RequestContext:
             await asyncio.sleep(0)
             return read_json(content)
 
-    async def read_change(self, **replaced: Field) -> ChangeRequest:
-        """All that a change was asked for with. Raises as `fields` does, and one Invalid for everything that is wrong
-        in the query, the body and the headers."""
+    async def read_change(self, **also: Check) -> ChangeRequest:
+        """All that a change was asked for with. Raises as `read_body` does, and one Invalid for everything that is
+        wrong in the query, the body and the headers."""
         wrong = _Gathered()
         query: dict[str, Any] = {}
-        body: dict[str, Any] = {}
+        body: Any = None
         idempotency: IdempotencyKey | None = None
         with wrong:
             query = self.query()
         with wrong:
-            body = await self.fields(**replaced)
+            body = await self.read_body(**also)
         with wrong:
             idempotency = await self.idempotency()
         if wrong.errors:

@@ -8,7 +8,7 @@ import msgspec
 
 from signalpost import VERSION
 from signalpost.api.http import problems
-from signalpost.api.routing.context import Body, Choice
+from signalpost.api.routing.context import MERGE_PATCH, RequestBody
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.routing.shapes import DELIVERY_STATUSES, Problem
 from signalpost.domain import event, subscription
@@ -26,7 +26,6 @@ from signalpost.domain.errors import (
     Unparseable,
     UnsupportedMedia,
 )
-from signalpost.domain.fields import object_schema
 
 ABOUT = """\
 Signalpost takes documents in, turns every change of one into an event, and POSTs each event, signed, to every
@@ -167,9 +166,10 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _request_body(route: Route, body: Body | Choice) -> dict[str, Any]:
+def _request_body(route: Route, body: RequestBody) -> dict[str, Any]:
     content = {"schema": {"$ref": _REF.format(name=_body_name(route))}, "example": route.example.body}
-    return {"required": not body.optional, "content": dict.fromkeys(body.media_types, content)}
+    offered = [each for each in body.media_types if each != MERGE_PATCH or route.method == "PATCH"]
+    return {"required": not body.optional, "content": dict.fromkeys(offered, content)}
 
 
 def _body_name(route: Route) -> str:
@@ -223,15 +223,33 @@ def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
     }
 
 
-def _body(name: str, body: Body | Choice) -> dict[str, Any]:
+def _body(name: str, body: RequestBody) -> dict[str, Any]:
     """A body's type, with those that it is one of."""
-    if isinstance(body, Body):
-        return {name: object_schema(body.fields, body.required)}
-    kinds = {value: f"{value[0].upper()}{value[1:]}{body.name.capitalize()}" for value in body.kinds}
-    references = {value: _REF.format(name=kind) for value, kind in kinds.items()}
-    discriminator = {"propertyName": body.name, "mapping": references}
-    choice = {"anyOf": [{"$ref": reference} for reference in references.values()], "discriminator": discriminator}
-    return {name: choice, **{kinds[value]: object_schema(body.kind(value), body.kind(value)) for value in kinds}}
+    (schema,), components = msgspec.json.schema_components((body.kind,), ref_template=_REF)
+    if "$ref" in schema:
+        return {name: _without_references(schema, components)}
+    choices = [choice["$ref"].rsplit("/", 1)[1] for choice in schema["anyOf"]]
+    kinds = {each: _without_references(components[each], components) for each in choices}
+    for kind in kinds.values():
+        tag = kind["properties"][schema["discriminator"]["propertyName"]]
+        tag.update(type="string", const=tag.pop("enum")[0])
+    return {name: schema, **kinds}
+
+
+def _without_references(part: Any, components: Mapping[str, Any]) -> Any:
+    """A part of a body's schema that refers to no other: clients know what a body consists of by no name."""
+    if isinstance(part, list):
+        return [_without_references(each, components) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _without_references(components[part["$ref"].rsplit("/", 1)[1]], components)
+    return {key: _without_references(value, components) for key, value in part.items() if not _says_nothing(key, value)}
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    """Whether it is the name of a struct, or a default that only says that a member may be left out."""
+    return (key == "title" and isinstance(value, str)) or (key == "default" and value in (None, {}))
 
 
 def _with_words(part: Any) -> Any:

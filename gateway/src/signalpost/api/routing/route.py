@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
-from signalpost.api.routing.context import Body, Choice, RequestContext
+from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.services import Services
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import Role
@@ -50,7 +50,7 @@ class Route(Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     handler: Callable[[RequestContext], Awaitable[Response | Streamed]]
     query: Mapping[str, Field] = {}
-    body: Body | Choice | None = None
+    body: RequestBody | None = None
     conditional: bool = False
     """It takes `If-Match`."""
     idempotent: bool = False

@@ -10,10 +10,13 @@ writes `cursor` in the transaction that writes the rows of what was fed, so a cr
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
+
+from signalpost.domain.body import Body
+from signalpost.domain.fields import GivenTimestamp
 
 ATTEMPTS = 4
 """How many a replayed delivery has, whatever the subscription's own schedule (C16)."""
@@ -21,6 +24,15 @@ MAX_RUNNING = 10
 """Of one subscription at a time."""
 
 What = Literal["failed", "all"]
+
+
+class ReplayRequest(Body, frozen=True, kw_only=True):
+    from_: Annotated[GivenTimestamp, Meta(description="Only events created at this moment or later.")] = field(
+        name="from"
+    )
+    to: Annotated[GivenTimestamp, Meta(description="Only events created before this moment.")]
+    status: What
+    dry_run: Annotated[bool, Meta(description="Count the deliveries, and start nothing.")] = False
 
 
 class ReplayState(StrEnum):

@@ -1,4 +1,4 @@
-"""What clients send of a document: a new one, a change of one, a whole snapshot of one that another system keeps."""
+"""What clients send to create, change and import documents."""
 
 from typing import Annotated, Final
 
@@ -57,7 +57,7 @@ FactsPatch = Annotated[
 
 
 class NewDocument(Body, frozen=True, kw_only=True):
-    """What `POST /v1/documents` takes."""
+    """A new document."""
 
     type: Text
     title: Text
@@ -70,11 +70,11 @@ class NewDocument(Body, frozen=True, kw_only=True):
     counterparty_name: Text | None = None
     additional_facts: Facts = {}
     source_app: Text | UnsetType = UNSET
-    """Who makes it, where an operator does so for another system."""
+    """The system that makes it, if an operator calls for one; otherwise the name of the API key."""
 
 
 class DocumentPatch(Body, frozen=True, kw_only=True):
-    """A JSON merge patch (RFC 7396): what is absent stays, null takes a value away."""
+    """A JSON merge patch (RFC 7396): an absent member leaves its value, null removes it."""
 
     type: Text | UnsetType = UNSET
     title: Text | UnsetType = UNSET
@@ -89,14 +89,14 @@ class DocumentPatch(Body, frozen=True, kw_only=True):
 
 
 class LinkedVersion(Body, frozen=True, kw_only=True):
-    """A version that another system keeps: its link is passed on as it is (C10)."""
+    """A version that another system keeps. Its link is passed on as it is."""
 
     number: Text
     download_url: Annotated[str, Meta(min_length=1, max_length=_MAX_LINK_CHARACTERS, pattern=NO_NUL)]
 
 
 class Snapshot(Body, frozen=True, kw_only=True):
-    """A whole document (C7) as the system that keeps it says it is."""
+    """A whole document, as the system that keeps it says it is."""
 
     type: Text
     title: Text
@@ -118,9 +118,10 @@ class Snapshot(Body, frozen=True, kw_only=True):
 
 
 class SnapshotLine(Snapshot, frozen=True, kw_only=True):
-    """A snapshot among many: the document that it is of, and the number of its state, are said in it."""
+    """One snapshot of many: it names its document, and may give the version number of this state."""
 
     external_id: Uuid
     source_version: (
-        Annotated[int, Meta(ge=0, le=2**63 - 1, description="The source's own number of this state.")] | UnsetType
+        Annotated[int, Meta(ge=0, le=2**63 - 1, description="The source system's version number of this snapshot.")]
+        | UnsetType
     ) = UNSET

@@ -4,22 +4,18 @@ A document is kept as the very bytes that its events carry, so that what was rea
 the links of the gateway's own versions are put in where it is shown (`links.py`).
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from signalpost.domain import checks, fields
-from signalpost.domain.checks import Bad, Check, Several
+from signalpost.domain.body import given
+from signalpost.domain.documents.bodies import MAX_FACTS, DocumentPatch, LinkedVersion, NewDocument, Snapshot
 from signalpost.domain.documents.version import MAX_ANOTHERS_PART, Number, read_number
-from signalpost.domain.documents.workflow import STATUSES, Status, Workflow
+from signalpost.domain.documents.workflow import Status, Workflow
 from signalpost.domain.errors import FieldError, Invalid, NotFound
-from signalpost.domain.fields import DateOrTimestamp, Field, Timestamp, Uuid, nullable
+from signalpost.domain.fields import DateOrTimestamp, Timestamp, Uuid
 
-MAX_FACTS = 64
-MAX_FACT_NAME_CHARACTERS = 128
-MAX_FACT_VALUE_BYTES = 4096
 MAX_DOCUMENT_BYTES = 1_000_000
 """Room for the envelope within the 1 MiB of C13. The limits on the fields alone do not guarantee it: control
 characters take six bytes each in JSON."""
@@ -82,154 +78,46 @@ def decode(body: bytes) -> Document:
     return _decode(body)
 
 
-# --- What each field may be -------------------------------------------------------------------------------------------
-
-
-def _check_fact_name(name: Any) -> None:
-    try:
-        checks.plain_text(name, MAX_FACT_NAME_CHARACTERS)
-    except Bad as bad:
-        raise Bad(bad.code, f"The fact's name: {bad.detail}") from None
-
-
-_double_or_whole: Check = checks.number(None, None)
-
-
-def _fact(value: Any) -> str | int | float | bool:
-    if isinstance(value, bool):
-        return value
-    if checks.is_number(value):
-        value = _double_or_whole(value)
-        # 64 bits are what every JSON reader that keeps integers apart can hold.
-        if isinstance(value, int) and not -(2**63) <= value < 2**64:
-            raise Bad("out_of_range", "A whole number must fit into 64 bits.")
-        return value  # type: ignore[no-any-return]
-    if not isinstance(value, str):
-        raise Bad("wrong_type", "A fact is a text, a number, or true or false.")
-    checks.plain_text(value, MAX_FACT_VALUE_BYTES, least=0)
-    if len(value.encode()) > MAX_FACT_VALUE_BYTES:
-        raise Bad("wrong_length", f"A fact can have at most {MAX_FACT_VALUE_BYTES} bytes.")
-    return value
-
-
-def _facts(value: Any, *, removable: bool) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Bad("wrong_type", "This must be a JSON object of names and values.")
-    bads: list[Bad] = []
-    checked: dict[str, Any] = {}
-    for name, given in value.items():
-        if len(bads) >= Invalid.MAX_NAMED:
-            break
-        try:
-            _check_fact_name(name)
-            checked[name] = None if given is None and removable else _fact(given)
-        except Bad as bad:
-            bads.append(Bad(bad.code, bad.detail, (name,)))
-    if len(value) > MAX_FACTS and not removable:
-        bads.append(Bad("too_many", f"There can be at most {MAX_FACTS} facts."))
-    if bads:
-        raise Several(bads)
-    return checked
-
-
-_FACT: Final = {
-    "anyOf": [
-        {
-            "type": "string",
-            "maxLength": MAX_FACT_VALUE_BYTES,
-            "pattern": checks.NO_NUL,
-            "description": "At most 4096 bytes in UTF-8.",
-        },
-        {"type": "number", "description": "What is written as a whole number fits into 64 bits."},
-        {"type": "boolean"},
-    ]
-}
-_FACT_NAME: Final = {"minLength": 1, "maxLength": MAX_FACT_NAME_CHARACTERS, "pattern": checks.NO_NUL}
-
-
-@fields.field(type="object", maxProperties=MAX_FACTS, propertyNames=_FACT_NAME, additionalProperties=_FACT)
-def additional_facts(value: Any) -> dict[str, Any]:
-    return _facts(value, removable=False)
-
-
-@fields.field(
-    type=["object", "null"],
-    propertyNames=_FACT_NAME,
-    additionalProperties={"anyOf": [*_FACT["anyOf"], {"type": "null"}]},
-    description="A merge patch: null removes a fact, or all of them.",
-)
-def additional_facts_patch(value: Any) -> dict[str, Any] | None:
-    """A merge patch of the facts: null removes one, or all of them."""
-    return None if value is None else _facts(value, removable=True)
-
-
-_MAX_LINK_CHARACTERS = 4096
-_VERSION: Final = {"number": fields.text(), "downloadUrl": fields.text(_MAX_LINK_CHARACTERS)}
-
-
-@fields.field(**fields.object_schema(_VERSION, _VERSION))
-def version(value: Any) -> Version:
-    """A version that another system keeps: its link is passed on as it is (C10)."""
-    try:
-        checked = fields.check_object(value, _VERSION, required=_VERSION)
-    except Invalid as invalid:
-        raise Several([Bad(e.code, e.detail, fields.tokens(e.pointer)) for e in invalid.errors]) from None
-    return Version(checked["number"], checked["downloadUrl"])
-
-
-_EDITABLE: Final[dict[str, Field]] = {
-    "type": fields.text(),
-    "title": fields.text(),
-    "startDate": nullable(fields.date_or_timestamp),
-    "expiryDate": nullable(fields.date_or_timestamp),
-    "ownerEmail": fields.email,
-    "authorEmail": fields.email,
-    "referenceId": nullable(fields.text()),
-    "contractValue": nullable(fields.money),
-    "counterpartyName": nullable(fields.text()),
-    "additionalFacts": additional_facts,
-}
-NEW: Final[dict[str, Field]] = {**_EDITABLE, "sourceApp": fields.text()}
-"""What `POST /v1/documents` takes."""
-NEW_REQUIRED: Final = ("type", "title", "ownerEmail", "authorEmail")
-PATCH: Final[dict[str, Field]] = {**_EDITABLE, "additionalFacts": additional_facts_patch}
-"""What a merge patch may name."""
-SNAPSHOT: Final[dict[str, Field]] = {
-    **_EDITABLE,
-    "status": fields.one_of(*STATUSES),
-    "createdAt": fields.timestamp,
-    "sourceApp": fields.text(),
-    "executedAt": nullable(fields.timestamp),
-    "externalId": fields.uuid,
-    "latestVersion": nullable(version),
-    "publishedVersion": nullable(version),
-}
-"""What an import takes: all of C7."""
-SNAPSHOT_REQUIRED: Final = ("type", "title", "status", "createdAt", "sourceApp", "ownerEmail", "authorEmail")
-
-ATTRIBUTES: Final[dict[str, str]] = {f.encode_name: f.name for f in msgspec.structs.fields(Document)}
-"""From a name on the wire to the attribute's name."""
-
-
 # --- How one state follows another ------------------------------------------------------------------------------------
 
 
-def created(checked: Mapping[str, Any], external_id: str, source_app: str, now: str) -> Document:
-    """A new document from the checked fields of NEW."""
-    given = {ATTRIBUTES[name]: value for name, value in checked.items()}
-    return Document(**{"source_app": source_app, **given}, status="created", created_at=now, external_id=external_id)
+def created(new: NewDocument, external_id: str, source_app: str, now: str) -> Document:
+    """`source_app` makes it, unless the body says who does."""
+    return Document(
+        **{"source_app": source_app, **given(new)}, status="created", created_at=now, external_id=external_id
+    )
 
 
-def snapshot(checked: Mapping[str, Any], external_id: str) -> Document:
-    """The document that another system says there is, from the checked fields of SNAPSHOT."""
-    given = {ATTRIBUTES[name]: value for name, value in checked.items()}
-    given["external_id"] = external_id
-    return Document(**given)
+def snapshot(said: Snapshot, external_id: str) -> Document:
+    """The document that another system says there is."""
+    return Document(
+        type=said.type,
+        title=said.title,
+        status=said.status,
+        created_at=said.created_at,
+        source_app=said.source_app,
+        start_date=said.start_date,
+        executed_at=said.executed_at,
+        expiry_date=said.expiry_date,
+        external_id=external_id,
+        owner_email=said.owner_email,
+        author_email=said.author_email,
+        reference_id=said.reference_id,
+        contract_value=said.contract_value,
+        latest_version=_anothers(said.latest_version),
+        additional_facts=said.additional_facts,
+        counterparty_name=said.counterparty_name,
+        published_version=_anothers(said.published_version),
+    )
 
 
-def patched(document: Document, checked: Mapping[str, Any]) -> Document:
-    """The document after a JSON merge patch (RFC 7396) whose fields were checked by PATCH. Raises Invalid."""
-    changes = {ATTRIBUTES[name]: value for name, value in checked.items()}
+def _anothers(version: LinkedVersion | None) -> Version | None:
+    return None if version is None else Version(version.number, version.download_url)
+
+
+def patched(document: Document, patch: DocumentPatch) -> Document:
+    """The document after a JSON merge patch (RFC 7396). Raises Invalid."""
+    changes = given(patch)
     if "additional_facts" in changes:
         changes["additional_facts"] = _merged(document.additional_facts, changes["additional_facts"])
     return msgspec.structs.replace(document, **changes)

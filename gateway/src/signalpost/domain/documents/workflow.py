@@ -12,16 +12,13 @@ cancelled, as any.
 
 from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from signalpost.domain import fields
-from signalpost.domain.checks import Bad, Several
 from signalpost.domain.errors import Conflict, FieldError, Invalid
-from signalpost.domain.fields import Field, field
-from signalpost.domain.timestamps import format_timestamp, parse_timestamp
+from signalpost.domain.timestamps import format_timestamp
 
 STATUSES: Final = (
     "created", "awaitingReview", "reviewApproved", "reviewRejected", "awaitingApproval", "approved",
@@ -30,7 +27,6 @@ STATUSES: Final = (
 )  # fmt: skip
 """C12, in the order of the page."""
 Status = Annotated[str, Meta(extra_json_schema={"enum": list(STATUSES)})]
-MAX_PARTICIPANTS = 64
 _MAX_NAMED = 3
 """How many people a sentence names."""
 
@@ -71,66 +67,40 @@ class Rule(Struct, frozen=True):
     sources: tuple[str, ...]
     to: str
     """Of an agreement, once everybody agreed; of `resume`, where nothing else was before."""
-    takes: Mapping[str, Field] = {}
-    """What a client says with it; all of it is required."""
 
-
-def _addresses(value: Any) -> list[str]:
-    addresses: list[str] = _LISTED(value)
-    first: dict[str, int] = {}
-    twice = [at for at, address in enumerate(addresses) if first.setdefault(address.casefold(), at) != at]
-    if twice:
-        raise Several([Bad("duplicate", "This person is named before.", (str(at),)) for at in twice])
-    return addresses
-
-
-_LISTED: Final = fields.each(fields.email, 1, MAX_PARTICIPANTS)
-_PEOPLE: Final = field(**_LISTED.schema, uniqueItems=True)(_addresses).described("E-mail addresses.")
-_BY: Final = fields.email.described("The e-mail address of the one who decides.")
-_REASON: Final = fields.text().described("Why, for people.")
-_UNTIL: Final = fields.timestamp.described("When the request expires by itself.")
 
 _ENDED: Final = ("executed", "cancelled")
-_AGREED: Final = {"by": _BY}
-_REFUSED: Final = {"by": _BY, "reason": _REASON}
 
 TABLE: Final[Mapping[Action, Rule]] = {
     Action.REQUEST_REVIEW: Rule(
         Kind.ASK,
         ("created", "reviewRejected", "approvalRejected", "signatureRejected", "signatureRequestExpired"),
         "awaitingReview",
-        {"reviewers": _PEOPLE},
     ),
-    Action.APPROVE_REVIEW: Rule(Kind.AGREE, ("awaitingReview",), "reviewApproved", _AGREED),
-    Action.REJECT_REVIEW: Rule(Kind.REFUSE, ("awaitingReview",), "reviewRejected", _REFUSED),
+    Action.APPROVE_REVIEW: Rule(Kind.AGREE, ("awaitingReview",), "reviewApproved"),
+    Action.REJECT_REVIEW: Rule(Kind.REFUSE, ("awaitingReview",), "reviewRejected"),
     Action.REQUEST_APPROVAL: Rule(
         Kind.ASK,
         ("created", "reviewApproved", "approvalRejected", "signatureRejected", "signatureRequestExpired"),
         "awaitingApproval",
-        {"approvers": _PEOPLE},
     ),
-    Action.APPROVE: Rule(Kind.AGREE, ("awaitingApproval",), "approved", _AGREED),
-    Action.REJECT_APPROVAL: Rule(Kind.REFUSE, ("awaitingApproval",), "approvalRejected", _REFUSED),
+    Action.APPROVE: Rule(Kind.AGREE, ("awaitingApproval",), "approved"),
+    Action.REJECT_APPROVAL: Rule(Kind.REFUSE, ("awaitingApproval",), "approvalRejected"),
     Action.REQUEST_SIGNATURE: Rule(
         Kind.ASK,
         ("created", "reviewApproved", "approved", "signatureRejected", "signatureRequestExpired"),
         "awaitingSignature",
-        {"signers": _PEOPLE, "expiresAt": _UNTIL},
     ),
-    Action.SIGN: Rule(Kind.AGREE, ("awaitingSignature",), "executed", _AGREED),
-    Action.REJECT_SIGNATURE: Rule(Kind.REFUSE, ("awaitingSignature",), "signatureRejected", _REFUSED),
+    Action.SIGN: Rule(Kind.AGREE, ("awaitingSignature",), "executed"),
+    Action.REJECT_SIGNATURE: Rule(Kind.REFUSE, ("awaitingSignature",), "signatureRejected"),
     Action.PAUSE: Rule(Kind.PAUSE, tuple(s for s in STATUSES if s not in (*_ENDED, "paused")), "paused"),
     Action.RESUME: Rule(Kind.RESUME, ("paused",), "created"),
-    Action.CANCEL: Rule(Kind.MOVE, tuple(s for s in STATUSES if s not in _ENDED), "cancelled", {"reason": _REASON}),
+    Action.CANCEL: Rule(Kind.MOVE, tuple(s for s in STATUSES if s not in _ENDED), "cancelled"),
     Action.EXPIRE: Rule(Kind.EXPIRE, ("awaitingSignature",), "signatureRequestExpired"),
 }
 ASKED_FOR: Final = tuple(action for action in Action if action is not Action.EXPIRE)
 """What clients ask for."""
 ActionName = Annotated[str, Meta(extra_json_schema={"enum": list(ASKED_FOR)})]
-TAKES: Final = {str(action): TABLE[action].takes for action in ASKED_FOR}
-"""What is said with each."""
-PEOPLE: Final = ("reviewers", "approvers", "signers")
-"""Under which names actions say whom they ask."""
 
 
 class Decision(StrEnum):
@@ -189,18 +159,6 @@ class Given(Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
     by: str | None = None
     reason: str | None = None
-
-
-def given(checked: Mapping[str, Any]) -> Given:
-    """From the checked fields of a rule's `takes`."""
-    asked = next((checked[name] for name in PEOPLE if name in checked), ())
-    until = checked.get("expiresAt")
-    return Given(
-        people=tuple(asked),
-        expires_at=None if until is None else parse_timestamp(until),
-        by=checked.get("by"),
-        reason=checked.get("reason"),
-    )
 
 
 def allowed(workflow: Workflow, at: int) -> tuple[Action, ...]:
