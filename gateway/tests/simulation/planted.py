@@ -313,7 +313,7 @@ def _(right: Any) -> Any:
     def update(self: LaneWorker, subscription: Any, now: int) -> None:
         webhook = self.webhook
         right(self, subscription, now)
-        self.webhook = webhook
+        self._webhook = webhook
 
     return update
 

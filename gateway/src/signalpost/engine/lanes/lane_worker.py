@@ -72,7 +72,7 @@ class LaneWorker:
     ) -> None:
         self._bounds = bounds
         self.subscription = subscription
-        self.webhook = Webhook(subscription)
+        self._webhook: Webhook | None = None
         self.slots = slots
         self.concurrency = concurrency.FIRST
         self.turn = Turn.IDLE
@@ -97,6 +97,14 @@ class LaneWorker:
         self._probe: Delivery | None = None
         """The delivery that was sent last, if it probes an endpoint whose breaker is open."""
         self._restore(row)
+
+    @property
+    def webhook(self) -> Webhook:
+        """Makes the requests to the endpoint. It is prepared with the first, since many lanes send nothing soon after
+        a start."""
+        if self._webhook is None:
+            self._webhook = Webhook(self.subscription)
+        return self._webhook
 
     # --- Turns --------------------------------------------------------------------------------------------------------
 
@@ -191,7 +199,7 @@ class LaneWorker:
     def update(self, subscription: Subscription, now: int) -> None:
         """Follow a change of the subscription; it holds for every attempt from now on."""
         before, self.subscription = self.subscription, subscription
-        self.webhook = Webhook(subscription)
+        self._webhook = None
         if before.status == "disabled" != subscription.status:
             self.health = Health(lost=self.health.lost)
         if subscription.url != before.url:
