@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gateway.tests.acceptance.client import until
@@ -84,3 +85,44 @@ def test_a_tail_of_one_state_shows_nothing_else(
 
 def test_a_tail_of_no_subscription_ends_at_once(run: Run) -> None:
     assert "no subscription" in run("deliveries", "tail", "--subscription", "x", code=1).stderr
+
+
+def test_why_says_what_became_of_an_event_at_every_subscription(
+    run: Run, subscription: str, endpoint: Endpoint
+) -> None:
+    endpoint.status = 500
+    document = create(run)
+    event = json_of(run("events", "list", "--document", document, "--json"))[0]["event"]["id"]
+    until(lambda: outcome(run, event, subscription)["status"] == "failed")
+    found = outcome(run, event, subscription)
+    assert found["cause"]["code"] == "given_up"
+    assert found["cause"]["detail"].startswith("It was given up after 2 attempts: status: ")
+    said = run("why", event, subscription).stdout
+    assert found["cause"]["detail"] in said
+    assert subscription in run("deliveries", "get", event).stdout
+    assert json_of(run("deliveries", "get", event, "--json")) == json_of(run("why", event, "--json"))
+    assert "List them: signalpost events list" in run("why", subscription, code=1).stderr
+    assert "List them: signalpost subscriptions list" in run("why", event, event, code=1).stderr
+
+
+def outcome(run: Run, event: str, subscription: str) -> dict[str, Any]:
+    [found] = json_of(run("why", event, subscription, "--json"))
+    assert found["subscriptionId"] == subscription
+    return dict(found)
+
+
+def test_status_shows_what_needs_attention(run: Run, subscription: str) -> None:
+    before = run("status").stdout
+    assert before.startswith("The gateway is ready.\n")
+    run("subscriptions", "pause", subscription)
+    create(run)
+    until(lambda: waiting(run, subscription) == 1)
+    shown = run("status").stdout
+    assert "1 paused" in shown
+    assert subscription in shown
+
+
+def waiting(run: Run, subscription: str) -> int:
+    found = json_of(run("status", "--json"))
+    assert found["gateway"]["status"] == "ready"
+    return next(int(each["waiting"]) for each in found["subscriptions"] if each["subscription"] == subscription)

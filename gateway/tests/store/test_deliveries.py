@@ -172,3 +172,31 @@ def test_what_is_published_while_someone_pages_neither_repeats_nor_hides_anythin
         assert seen == list(range(30, 0, -1))
 
     play(scenario)
+
+
+def test_what_became_of_an_event_agrees_with_the_delivery_and_says_what_it_waits_for(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    """Also where there is no delivery: before the subscription, of another type, or left out."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription, expected = await furnish(shop, make)
+        events = {event.sequence: event for event in await shop.store.log.after(1, 0, 1000)}
+        for sequence, event in events.items():
+            entry = LogEntry(sequence, event.at, event.id, event.type, event.document_id)
+            [found] = await shop.store.deliveries.of_event([subscription], entry)
+            delivery = await shop.store.deliveries.get(subscription, entry)
+            assert found.subscription is subscription
+            assert found.view == (None if delivery is None else delivery[0])
+            assert (found.view is None) == (sequence not in expected)
+            waits = found.view is not None and found.view.status == "pending"
+            assert found.ahead == (max(0, sequence - HEAD - 1) if waits else 0)
+            unsettled = [
+                earlier
+                for earlier, (before, status) in expected.items()
+                if earlier < sequence and before.document_id == event.document_id and status in ("pending", "retrying")
+            ]
+            behind = None if found.behind is None else found.behind.sequence
+            assert behind == (max(unsettled, default=None) if waits else None)
+
+    play(scenario)

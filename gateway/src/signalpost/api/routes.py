@@ -32,4 +32,4 @@ METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.ROUTES
 LINK_ROUTES: tuple[OpenRoute, ...] = versions.LINK_ROUTES
 OPEN_ROUTES = (*LINK_ROUTES, *HEALTH_ROUTES, *METRICS_ROUTES)
 QUIET_ROUTES = frozenset(route.path for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
-"""ChangeRequest for every few seconds, by machines: logged at the level debug."""
+"""Machines ask for these every few seconds, so requests for them are logged at the level debug."""

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from cyclopts import App, Group
 
 from signalpost import VERSION
-from signalpost.cli import deliveries, documents, events, replay, subscriptions
+from signalpost.cli import deliveries, documents, events, replay, status, subscriptions, why
 from signalpost.cli.client import Misuse
 from signalpost.cli.output import complain, misuse, remarks
 from signalpost.domain.errors import SignalpostError, WrongSetting
@@ -60,6 +60,8 @@ app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWH
 for module in (documents, subscriptions, deliveries, replay, events):
     module.app.group = _ANYWHERE
     app.command(module.app)
+app.command(why.why, group=_ANYWHERE)
+app.command(status.status, group=_ANYWHERE)
 for installed in entry_points(group="signalpost.commands"):
     # A command of another distribution. Only its package is imported here, whose docstring is the help.
     package = import_module(installed.module.partition(".")[0])

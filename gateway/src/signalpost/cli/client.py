@@ -97,6 +97,19 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             raise self._no_answer(error) from None
 
+    def readiness(self) -> dict[str, Any]:
+        """What `/health/ready` answers, also where the gateway is not ready. Raises NoAnswer."""
+        try:
+            response = self._request("GET", "/health/ready", None, {})
+            raw = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_answer(error) from None
+        try:
+            found: dict[str, Any] = json.loads(raw)
+        except ValueError:
+            raise self._no_gateway(response.status) from None
+        return found
+
     def exchange_lines(self, path: str, media_type: str, content: bytes) -> Iterator[dict[str, Any]]:
         """POST lines, and yield the answer line by line as it arrives. Raises as `call` does.
 

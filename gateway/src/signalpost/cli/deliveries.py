@@ -9,6 +9,7 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.delivery_tail import DeliveryTail
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, say
+from signalpost.cli.why import why
 
 app = App(name="deliveries", help="Inspect deliveries, follow them live, and resend one.", help_format="markdown")
 
@@ -93,11 +94,23 @@ def tail(
 
 
 @app.command
-def get(subscription: SubscriptionId, event: EventId, /, *, as_json: Json = False) -> None:
-    """Show a delivery with every attempt.
+def get(
+    subscription: Annotated[
+        str, Parameter(name="SUBSCRIPTION", help="The subscription's id. Leave it out to see every subscription.")
+    ],
+    event: Annotated[str | None, Parameter(name="EVENT", help="The event's id.")] = None,
+    /,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show a delivery with every attempt, or what became of an event at every subscription.
 
     Example: signalpost deliveries get 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
+    if event is None:
+        # With one id, that is the event's.
+        why(subscription, as_json=as_json)
+        return
     found = connect().call("GET", path("subscriptions", subscription, "deliveries", event)).content
     if as_json:
         print_json(found)

@@ -66,10 +66,31 @@ class DeliveryPage(Struct, frozen=True):
     """The `below` of the next page, which must have the same filter."""
 
 
+class EventDelivery(Struct, frozen=True):
+    """What is recorded of one event and one subscription, whether or not that has a delivery of it."""
+
+    subscription: Subscription
+    view: DeliveryView | None
+    last_attempt: Attempt | None = None
+    probe_at: int | None = None
+    """When the endpoint's open breaker lets the next attempt through; None while it is closed."""
+    last_error: str | None = None
+    """The endpoint's last failure."""
+    behind: LogEntry | None = None
+    """The earlier event of its document that it waits for."""
+    ahead: int = 0
+    """How many events of the log the subscription has yet to take in before this one."""
+
+
 class DeliveryStore(Protocol):
     async def get(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
         """The delivery of an event to a subscription with its attempts, oldest first, both as of one moment. Returns
         None where the subscription does not get that event."""
+        ...
+
+    async def of_event(self, subscriptions: Sequence[Subscription], entry: LogEntry) -> list[EventDelivery]:
+        """What became of an event at some of its tenant's subscriptions, in their order, all as of one moment. A
+        subscription that was deleted a moment ago is missing."""
         ...
 
     async def page(

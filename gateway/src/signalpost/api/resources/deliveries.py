@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
-from signalpost.api.resources import subscriptions
+from signalpost.api.resources import events, subscriptions
 from signalpost.api.resources.events import find_event
 from signalpost.api.routing.context import (
     LIMIT,
@@ -19,16 +20,25 @@ from signalpost.api.routing.context import (
     write_cursor,
 )
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import DELIVERY_STATUSES, Delivery, DeliveryPage, DeliveryWithAttempts
+from signalpost.api.routing.shapes import (
+    DELIVERY_STATUSES,
+    Delivery,
+    DeliveryCause,
+    DeliveryPage,
+    DeliveryWithAttempts,
+    EventDeliveryPage,
+)
 from signalpost.api.routing.shapes import Attempt as AttemptShape
+from signalpost.api.routing.shapes import EventDelivery as EventDeliveryShape
 from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain import fields
+from signalpost.domain.delivery.explanation import Known, LastAttempt, explain
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView
+from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView, EventDelivery
 from signalpost.store.log import LogEntry
 
 
@@ -46,20 +56,45 @@ async def list_all(context: RequestContext) -> Response:
 
 
 async def _list(context: RequestContext, of: Sequence[Subscription], query: Mapping[str, Any]) -> Response:
-    change = DeliveryFilter(
+    wanted = DeliveryFilter(
         status=query.get("status"),
         types=query.get("eventType", sum(EventType)),
         document_id=query.get("externalId"),
         created_from=query.get("from"),
         created_to=query.get("to"),
     )
+    if (event_id := query.get("eventId")) is not None:
+        event = await events.find_event(context, event_id)
+        if event is None:
+            return Response(200, msgspec.json.encode(DeliveryPage(data=[], next=None)))
+        # No other event of the tenant has its `createdAt` (C5).
+        wanted = replace(
+            wanted,
+            created_from=max(event.at, wanted.created_from or 0),
+            created_to=event.at + 1 if wanted.created_to is None else min(event.at + 1, wanted.created_to),
+        )
     below = DeliveryPosition(*query["cursor"]) if "cursor" in query else None
     page = await context.services.store.deliveries.page(
-        context.tenant_id, of, change, below, query.get("limit", LIMIT_DEFAULT)
+        context.tenant_id, of, wanted, below, query.get("limit", LIMIT_DEFAULT)
     )
     return Response(
         200, msgspec.json.encode(DeliveryPage(data=[*map(_shown, page.data)], next=write_cursor(page.next)))
     )
+
+
+async def list_of_event(context: RequestContext) -> Response:
+    """What became of one event, at the subscriptions that the tenant has now, oldest first."""
+    query = context.query()
+    (after,), limit = query.get("cursor", (0,)), query.get("limit", LIMIT_DEFAULT)
+    event = await events.find(context)
+    of_tenant = context.services.directory.subscriptions(context.tenant_id)
+    page = [each for each in of_tenant if each.number > after][: limit + 1]
+    found = await context.services.store.deliveries.of_event(page[:limit], _entry(event))
+    shown = EventDeliveryPage(
+        data=[_shown_of_event(context, each, event) for each in found],
+        next=write_cursor((page[limit - 1].number,)) if len(page) > limit else None,
+    )
+    return Response(200, msgspec.json.encode(shown))
 
 
 async def read(context: RequestContext) -> Response:
@@ -122,6 +157,32 @@ def _shown(view: DeliveryView) -> Delivery:
     )
 
 
+def _shown_of_event(context: RequestContext, found: EventDelivery, event: Event) -> EventDeliveryShape:
+    view, attempt = found.view, found.last_attempt
+    error = None if attempt is None or attempt.failure is None else f"{attempt.failure}: {attempt.detail}"
+    known = Known(
+        subscription=found.subscription,
+        sequence=event.sequence,
+        event_type=event.type,
+        status=None if view is None else view.status,
+        due=None if view is None else view.due,
+        failed_attempts=0 if view is None else view.attempts,
+        last_attempt=None if attempt is None else LastAttempt(attempt.started_at, error),
+        probe_at=found.probe_at,
+        last_error=found.last_error,
+        behind_event=None if found.behind is None else found.behind.id,
+        ahead=found.ahead,
+    )
+    explanation = explain(known)
+    return EventDeliveryShape(
+        subscription_id=found.subscription.id,
+        subscription_name=found.subscription.name,
+        status=known.status,
+        next_attempt_at=None if known.due is None else format_timestamp(known.due),
+        cause=DeliveryCause(code=explanation.cause, detail=explanation.sentence),
+    )
+
+
 def _shown_attempt(attempt: Attempt) -> AttemptShape:
     return AttemptShape(
         number=attempt.number,
@@ -140,6 +201,7 @@ _OF_SUBSCRIPTION = "/v1/subscriptions/{id}/deliveries"
 _FILTERS = {
     "status": fields.one_of(*DELIVERY_STATUSES),
     "eventType": event_type,
+    "eventId": fields.uuid,
     "externalId": fields.uuid,
     "from": moment.described("Only events created at this moment or later."),
     "to": moment.described("Only events created before this moment."),
@@ -158,6 +220,18 @@ ROUTES = (
         query={"subscriptionId": fields.uuid, **_FILTERS},
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DeliveryPage)},
         example=Example(query={"status": "failed", "limit": "10"}),
+    ),
+    Route(
+        name="list_event_deliveries",
+        method="GET",
+        path="/v1/events/{id}/deliveries",
+        summary="Tell what became of an event at every subscription, and why",
+        roles=OPERATOR,
+        handler=list_of_event,
+        query={"limit": LIMIT, "cursor": cursor()},
+        replies={200: Reply("A page, the oldest subscription first.", EventDeliveryPage)},
+        errors=(NotFound,),
+        example=Example(query={"limit": "10"}),
     ),
     Route(
         name="list_subscription_deliveries",

@@ -32,10 +32,15 @@ async def feed(context: RequestContext) -> Response:
 
 async def read(context: RequestContext) -> Response:
     context.query()
+    return Response(200, msgspec.json.encode(_shown(await find(context))))
+
+
+async def find(context: RequestContext) -> Event:
+    """The event that the path names. Raises NotFound."""
     event = await find_event(context, context.path_uuid("id", "event"))
     if event is None:
         raise NotFound("event_not_found", "There is no event with this id, or it is no longer kept.")
-    return Response(200, msgspec.json.encode(_shown(event)))
+    return event
 
 
 async def find_event(context: RequestContext, event_id: str) -> Event | None:

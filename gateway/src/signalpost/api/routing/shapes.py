@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from signalpost.domain import subscription
 from signalpost.domain.api_key import Role
+from signalpost.domain.delivery.explanation import Cause
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.replay import ReplayState, What
 from signalpost.domain.documents import document
@@ -251,6 +252,30 @@ class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
 
 class DeliveryPage(Shape, frozen=True):
     data: list[Delivery]
+    next: Cursor
+
+
+class DeliveryCause(Shape, frozen=True):
+    """Why an event did or did not reach a subscription."""
+
+    code: Cause
+    detail: Annotated[str, Meta(description="The cause in a sentence for people.")]
+
+
+class EventDelivery(Shape, frozen=True):
+    """What became of an event at one subscription."""
+
+    subscription_id: Uuid
+    subscription_name: str
+    status: Annotated[
+        DeliveryStatus | None, Meta(description="Null where the subscription has no delivery of the event.")
+    ]
+    next_attempt_at: Annotated[Timestamp | None, Meta(description="When it is sent at the earliest, if it waits.")]
+    cause: DeliveryCause
+
+
+class EventDeliveryPage(Shape, frozen=True):
+    data: list[EventDelivery]
     next: Cursor
 
 

@@ -6,15 +6,27 @@ from itertools import islice
 import apsw
 
 from signalpost.domain.subscription import Subscription
-from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPage, DeliveryPosition, DeliveryView
+from signalpost.store.deliveries import (
+    Attempt,
+    DeliveryFilter,
+    DeliveryPage,
+    DeliveryPosition,
+    DeliveryView,
+    EventDelivery,
+)
 from signalpost.store.log import LogEntry
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.delivery_walk import Candidate, Walk, stretch_sizes
 from signalpost.store.sqlite.readers import Readers, reading
-from signalpost.store.sqlite.recorded_lane import recorded_lanes, view_of
+from signalpost.store.sqlite.recorded_lane import RecordedLane, recorded_lanes, view_of
 
 MAX_ATTEMPTS = 1_000
 """How many attempts of a delivery are shown, the newest; only hundreds of retries by hand make more."""
+
+
+MAX_EARLIER = 100
+"""How many earlier events of a document are looked at for the one that holds up a later one."""
 
 
 class SqliteDeliveries:
@@ -31,6 +43,13 @@ class SqliteDeliveries:
             return None
         view = view_of(connection, lane, entry)
         return None if view is None else (view, _attempts(connection, subscription, entry.sequence))
+
+    @reading
+    def of_event(
+        self, connection: apsw.Connection, subscriptions: Sequence[Subscription], entry: LogEntry
+    ) -> list[EventDelivery]:
+        lanes = recorded_lanes(connection, subscriptions)
+        return [_of_event(connection, lanes[each.number], entry) for each in subscriptions if each.number in lanes]
 
     @reading
     def page(
@@ -60,11 +79,45 @@ class SqliteDeliveries:
         return walk.page(found, position)
 
 
-def _attempts(connection: apsw.Connection, subscription: Subscription, sequence: int) -> list[Attempt]:
+def _of_event(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) -> EventDelivery:
+    view = view_of(connection, lane, entry) if lane.asked_for(entry.sequence, entry.type) else None
+    if view is None:
+        return EventDelivery(lane.subscription, None)
+    waits = view.status == "pending"
+    return EventDelivery(
+        lane.subscription,
+        view,
+        last_attempt=next(iter(_attempts(connection, lane.subscription, entry.sequence, 1)), None),
+        probe_at=lane.probe_at,
+        last_error=lane.last_error,
+        behind=_earlier_of_document(connection, lane, entry) if waits else None,
+        ahead=max(0, entry.sequence - lane.head - 1) if waits else 0,
+    )
+
+
+def _earlier_of_document(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) -> LogEntry | None:
+    """The last earlier event of the same document that the lane has taken in and not settled."""
+    earlier = rows(
+        connection,
+        "SELECT sequence, at, id, type FROM event INDEXED BY event_document"
+        " WHERE tenant_id = ? AND document_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
+        (lane.subscription.tenant_id, pack_uuid(entry.document_id), entry.sequence, MAX_EARLIER),
+    )
+    for sequence, at, identity, event_type in earlier:
+        before = LogEntry(sequence, at, unpack_uuid(identity), event_type, entry.document_id)
+        view = view_of(connection, lane, before) if lane.asked_for(sequence, event_type) else None
+        if view is not None and view.status in ("pending", "retrying"):
+            return before
+    return None
+
+
+def _attempts(
+    connection: apsw.Connection, subscription: Subscription, sequence: int, limit: int = MAX_ATTEMPTS
+) -> list[Attempt]:
     found = rows(
         connection,
         "SELECT sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer FROM attempt"
         " WHERE tenant_id = ? AND sequence = ? AND subscription_number = ? ORDER BY started_at DESC LIMIT ?",
-        (subscription.tenant_id, sequence, subscription.number, MAX_ATTEMPTS),
+        (subscription.tenant_id, sequence, subscription.number, limit),
     )
     return [Attempt._make(columns)._replace(counted=bool(columns[5])) for columns in reversed(found)]

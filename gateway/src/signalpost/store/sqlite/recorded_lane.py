@@ -13,6 +13,7 @@ import apsw
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.deliveries import DeliveryStatus, DeliveryView
+from signalpost.store.lanes import Health
 from signalpost.store.log import LogEntry
 from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
 from signalpost.store.sqlite.connections import rows
@@ -44,14 +45,24 @@ class RecordedLane:
         return decode_gaps(self._gaps)
 
     @cached_property
-    def _probe_at(self) -> int | None:
-        return decode_health(self._health).breaker.probe_at
+    def _decoded_health(self) -> Health:
+        return decode_health(self._health)
+
+    @property
+    def probe_at(self) -> int | None:
+        """When the endpoint's open breaker lets the next attempt through; None while it is closed."""
+        return self._decoded_health.breaker.probe_at
+
+    @property
+    def last_error(self) -> str | None:
+        """The endpoint's last failure."""
+        return self._decoded_health.last_error
 
     def due(self, status: DeliveryStatus, retry_due: int) -> int | None:
         """When a delivery of that status may be sent; `retry_due` is its row's time if it is retried."""
         if status == "retrying":
-            return max(retry_due, self._probe_at or 0)
-        return self._probe_at if status == "pending" else None
+            return max(retry_due, self.probe_at or 0)
+        return self.probe_at if status == "pending" else None
 
     def open_between(self, low: int, top: int) -> list[int]:
         return self._open[bisect_left(self._open, low) : bisect_right(self._open, top)]

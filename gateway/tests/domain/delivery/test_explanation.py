@@ -1,0 +1,94 @@
+"""Why an event did not arrive: one cause for each situation, the most telling one first."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from signalpost.domain.delivery.explanation import Cause, Known, LastAttempt, explain
+from signalpost.domain.event import EventType
+from signalpost.domain.subscription import Subscription
+
+SUBSCRIPTION = Subscription(
+    id="00000000-0000-7000-8000-000000000001", tenant_id=1, number=1, name="a", url="https://x.example", secret="s",
+    headers={}, status="active", ordering="loose", rate_limit=None, retry_delays=(10, 60, 300), starts_after=10,
+    filters=((10, EventType.CREATED),), created_at=0, updated_at=0,
+)  # fmt: skip
+FAILED = LastAttempt(1_700_000_000_000_000, "status: The endpoint answered 503.")
+
+
+def known(status: Any, **more: Any) -> Known:
+    given = {"subscription": SUBSCRIPTION, "sequence": 11, "event_type": int(EventType.CREATED), "status": status}
+    return Known(**(given | more))
+
+
+def subscription(**changes: Any) -> Subscription:
+    return replace(SUBSCRIPTION, **changes)
+
+
+@pytest.mark.parametrize(
+    ("situation", "cause", "words"),
+    [
+        (known("delivered", last_attempt=LastAttempt(0, None)), Cause.DELIVERED, "the attempt of 1970-01-01T00:00"),
+        (known("failed", failed_attempts=4, last_attempt=FAILED), Cause.GIVEN_UP, "after 4 attempts: status: The endp"),
+        (known(None, sequence=10), Cause.SUBSCRIBED_LATER, "from sequence 11 on"),
+        (known(None, event_type=int(EventType.DELETED)), Cause.TYPE_NOT_WANTED, "did not ask for documentDeleted"),
+        (known(None), Cause.LEFT_OUT, "skipped its backlog"),
+        (known("pending", subscription=subscription(status="paused")), Cause.PAUSED, "Resume it"),
+        (
+            known("pending", subscription=subscription(status="disabled", disabled_at=0)),
+            Cause.DISABLED,
+            "on 1970-01-01",
+        ),
+        (
+            known("pending", probe_at=0, last_error="timeout: No answer came."),
+            Cause.BREAKER_OPEN,
+            "(timeout: No answer came). The next attempt probes it at 1970-01-01",
+        ),
+        (
+            known("retrying", due=0, failed_attempts=2, last_attempt=FAILED),
+            Cause.RETRY_SCHEDULED,
+            "Attempt 2 failed: status: The endpoint answered 503. The next follows at 1970-01-01",
+        ),
+        (known("pending", behind_event="e1"), Cause.BEHIND_EARLIER, "behind event e1 of the same document"),
+        (known("pending", ahead=3), Cause.IN_QUEUE, "3 events of the log come before it"),
+        (known("pending"), Cause.IN_QUEUE, "being sent now"),
+    ],
+)
+def test_each_situation_has_its_cause(situation: Known, cause: Cause, words: str) -> None:
+    found = explain(situation)
+    assert found.cause is cause
+    assert words in found.sentence
+
+
+def test_what_holds_up_everything_is_told_before_what_holds_up_this_one() -> None:
+    held = known("retrying", subscription=subscription(status="paused"), probe_at=1, due=1, behind_event="e1")
+    assert explain(held).cause is Cause.PAUSED
+    assert explain(replace(held, subscription=SUBSCRIPTION)).cause is Cause.BREAKER_OPEN
+    assert explain(replace(held, subscription=SUBSCRIPTION, probe_at=None)).cause is Cause.RETRY_SCHEDULED
+
+
+def test_what_was_delivered_before_a_pause_was_delivered() -> None:
+    assert explain(known("delivered", subscription=subscription(status="paused"))).cause is Cause.DELIVERED
+
+
+@given(
+    st.sampled_from(["pending", "delivered", "retrying", "failed", None]),
+    st.sampled_from(["active", "paused", "disabled"]),
+    st.none() | st.integers(0, 2**50),
+    st.integers(0, 2**40),
+)
+def test_there_is_always_a_sentence(status: Any, state: Any, time: int | None, count: int) -> None:
+    said = explain(
+        known(
+            status,
+            subscription=subscription(status=state, disabled_at=time),
+            due=time,
+            probe_at=time,
+            ahead=count,
+            failed_attempts=count,
+        )
+    )
+    assert said.sentence.endswith(".")
