@@ -70,7 +70,7 @@ WORDS = {
     Kind.RESUME: "the previous status; {to} if it was imported paused",
     Kind.EXPIRE: "{to}, when `expiresAt` has passed; a paused one shows it once resumed",
 }
-"""Of what becomes of it; elsewhere the status alone."""
+"""How the page describes the outcome of some kinds of actions; for the others it names only the status."""
 
 
 def _document() -> str:

@@ -78,7 +78,7 @@ class Version:
     """One version of a document's file (C9)."""
 
     number: str
-    """Such as `7.1`: text, not a decimal number."""
+    """The version's number, such as `7.1`: a text, not a decimal number."""
     download_url: str
     """Works for 15 minutes from the event's `created_at`, whenever the event arrives (C10)."""
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)

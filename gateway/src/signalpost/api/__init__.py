@@ -1,0 +1,1 @@
+"""The HTTP API: turns requests into commands and reads, and their results into responses."""

@@ -1,0 +1,1 @@
+"""The command `signalpost`. Only `serve`, `db` and `keys --recover` open the store; the rest calls a gateway."""

@@ -25,7 +25,7 @@ FIELDS = {
     "status": "status", "event": "eventId", "subscription": "subscriptionId", "created": "createdAt",
     "type": "eventType", "next attempt": "nextAttemptAt", "document": "externalId",
 }  # fmt: skip
-"""Of a list's columns, by weight."""
+"""The columns of a list, most important first, and the members of a delivery that they show."""
 WIDTHS = {
     "status": 9, "event": 36, "subscription": 36, "created": 20, "type": 15, "next attempt": 20, "document": 36,
 }  # fmt: skip

@@ -1,7 +1,7 @@
-"""Follows deliveries live, of events that come from now on.
+"""Follows the deliveries of future events live.
 
-New ones are listed whenever the log has grown. The unsettled ones among them are looked at again, in turn and a few at
-a time, until they are settled. What is kept is bounded: beyond `MAX_FOLLOWED`, those that wait longest are forgotten.
+New deliveries are listed whenever the log has grown. Unsettled ones are checked again, in turn and a few at a time,
+until they are settled. At most `MAX_FOLLOWED` are followed; beyond that, the ones that wait longest are dropped.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from signalpost.cli.events import newest
 
 MAX_FOLLOWED = 10_000
 LOOKS = 50
-"""So many unsettled ones are looked at again each time."""
+"""Number of unsettled deliveries that are checked again each time."""
 MAX_NEW = 5_000
-"""Of what came since the last time, so many of the newest are shown."""
+"""Maximum number of new deliveries to show each time; the newest are shown."""
 
 Delivery = dict[str, Any]
 
@@ -28,7 +28,7 @@ class DeliveryTail:
         self._unsettled: dict[tuple[str, str], Delivery] = {}
 
     def changes(self) -> Iterator[Delivery]:
-        """The deliveries that changed since the last call, and those that are new, the oldest first."""
+        """The deliveries that changed or appeared since the last call, oldest first."""
         yield from self._changed()
         yield from self._new()
 

@@ -1,0 +1,1 @@
+"""Everything that decides: pure functions and values that take the time and randomness as arguments."""

@@ -1,4 +1,4 @@
-"""An API key: who may call, and what they may do. Only its hash is kept; the key itself is shown once."""
+"""API keys: who may call, and what they may do. Only the hash of a key is stored; the key itself is shown once."""
 
 import hashlib
 from base64 import urlsafe_b64encode
@@ -14,19 +14,19 @@ from signalpost.domain.checks import NO_NUL
 KEY_RANDOM_BYTES = 32
 OPERATOR_NUMBER = 0
 OPERATOR_NAME = "operator"
-"""Of the operator's own key, which is a setting and not stored."""
+"""Name of the operator's own key, which is a setting and not stored."""
 
 
 class Role(StrEnum):
-    """What a key may do: every call says which roles may make it."""
+    """What a key may do. Every route names the roles that may call it."""
 
     OPERATOR = "operator"
-    """Everything, in any tenant."""
+    """May do everything, in any tenant."""
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
     number: int
-    """Its key in the store; 0 before it is stored."""
+    """Primary key in the store; 0 before the key is stored."""
     id: str
     name: str
     role: Role

@@ -44,7 +44,7 @@ class Event(Struct, frozen=True):
     document_id: str
     """The document's external id."""
     body: bytes
-    """What is sent, byte for byte."""
+    """The bytes that every endpoint receives."""
 
 
 def event_id(at: int, random: int) -> str:
@@ -57,7 +57,7 @@ def event_id(at: int, random: int) -> str:
 
 
 def time_of(event_id: str) -> int:
-    """The µs that `event_id` was made with. Of another's UUID, some number."""
+    """The time in µs that `event_id` was made with. For a UUID made elsewhere, an arbitrary number."""
     digits = event_id.replace("-", "")
     return int(digits[:12], 16) * 1000 + -(-(int(digits[13:16], 16) * 1000) // 4096)
 

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 
 class Target(Struct, frozen=True):
-    """Where requests of one endpoint go. Connections are pooled by it."""
+    """Scheme, host and port to which requests of an endpoint go. Connections are pooled by target."""
 
     scheme: str
     """`https`, or `http` where `ALLOW_TARGETS` says so."""

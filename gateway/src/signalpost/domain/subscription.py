@@ -19,17 +19,17 @@ Filters = tuple[tuple[int, int], ...]
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """A subscription as the engine uses it. Secret and header values never leave it but for a request's head."""
+    """A subscription as the engine uses it. Its secrets and header values go nowhere but into the head of a request."""
 
     id: str
     tenant_id: int
     number: int
-    """Its key in the store."""
+    """Primary key in the store."""
     name: str
     url: str
     secret: str
     next_secret: str | None = None
-    """During a rotation: the one that takes the place of `secret` at `promote_at` (C21)."""
+    """During a rotation: the secret that replaces `secret` at `promote_at` (C21)."""
     promote_at: int | None = None
     headers: dict[str, str]
     status: Status
@@ -37,23 +37,23 @@ class Subscription(Struct, frozen=True, kw_only=True):
     rate_limit: int | None
     retry_delays: tuple[int, ...]
     starts_after: int
-    """It gets exactly the events with a higher sequence."""
+    """The subscription gets exactly the events with a higher sequence."""
     filters: Filters
     skip_to: int = 0
-    """Events up to here that were not settled when it resumed with `skipBacklog` are given up."""
+    """Events up to this sequence that were not settled at a resume with `skipBacklog` are given up."""
     skipped_at: int = 0
-    """When it did so last."""
+    """When the subscription was last resumed with `skipBacklog`."""
     disabled_at: int | None = None
-    """When it was disabled, if it is: its endpoint had failed for days."""
+    """When the subscription was disabled because its endpoint had failed for days; None if it is not disabled."""
     revived_at: int = 0
-    """When it was last taken out of that state."""
+    """When the subscription was last resumed after being disabled."""
     created_at: int
     updated_at: int
     version: int = 1
     deleted_at: int | None = None
 
     def __repr__(self) -> str:
-        """What shows a traceback's variables shows no secret."""
+        """Shows no secret, because tools that print a traceback's variables call this."""
         return f"Subscription({self.id}, tenant {self.tenant_id}, {self.status}, version {self.version})"
 
     @property
@@ -66,13 +66,13 @@ class Subscription(Struct, frozen=True, kw_only=True):
         return len(self.retry_delays) + 1
 
     def with_secrets_of(self, now: int) -> "Subscription":
-        """The same, with a rotation whose overlap is over by `now` brought to its end."""
+        """The subscription at `now`: a rotation whose overlap is over by then has ended."""
         if self.promote_at is None or now < self.promote_at:
             return self
         return self.promoted()
 
     def promoted(self) -> "Subscription":
-        """With the new secret, if there is one, as the only one."""
+        """The subscription with only the new secret, if a rotation is in progress."""
         return replace(self, secret=self.next_secret or self.secret, next_secret=None, promote_at=None)
 
     @property
@@ -91,7 +91,7 @@ def wanted(filters: Filters, sequence: int) -> int:
 
 
 def refiltered(filters: Filters, last_sequence: int, mask: int) -> Filters:
-    """The filters with `mask` for every event to come."""
+    """The filters with `mask` for all future events."""
     if filters[-1][1] == mask:
         return filters
     earlier = tuple(pair for pair in filters if pair[0] < last_sequence)
@@ -101,7 +101,7 @@ def refiltered(filters: Filters, last_sequence: int, mask: int) -> Filters:
 # --- What clients send ------------------------------------------------------------------------------------------------
 
 OVERLAP_HOURS: Final = 24
-"""How long both secrets sign, unless the caller says otherwise (C21)."""
+"""Hours during which both secrets sign by default (C21)."""
 MAX_OVERLAP_HOURS: Final = 720
 
 EventTypes = Annotated[tuple[EventTypeName, ...], Meta(min_length=1, max_length=10)]

@@ -1,0 +1,1 @@
+"""Runs the gateway: commits commands, delivers events and maintains the data."""

@@ -1,0 +1,1 @@
+"""Stores the files of versions in a folder or in a bucket."""

@@ -1,11 +1,11 @@
-"""Files in a bucket of S3, or of what speaks as S3 does.
+"""Stores files in a bucket of S3 or of a compatible service.
 
-Where it is and with which credentials follow the variables that every tool for it reads: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and the like; on a machine of AWS the role of that machine.
+The usual variables say where the bucket is and with which credentials to use it: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and so on; on an AWS machine, that machine's role.
 
-An upload is a draft on this machine first, then one PUT: so an object is there whole or not at all, and no parts of one
-that was never finished stay behind where no list shows them. Drafts are in a folder of their own; one of a process that
-is gone is an orphan like an object that nothing points to.
+An upload is first a draft on this machine, then one PUT. So an object exists whole or not at all, and no parts of an
+unfinished upload stay where no list shows them. Drafts have a folder of their own. The draft of a process that is gone
+is an orphan, like an object that nothing points to.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ from signalpost.files.folder import Folder
 from signalpost.runtime.logger import log
 
 DRAFT = ".draft"
-"""Behind the name of the object that one is to be."""
+"""The suffix of a draft's file; the name before it is that of the future object."""
 PUT_TRIES = 3
 CONNECT_SECONDS = 5
 PUT_SECONDS = 60
-"""How long the bucket may take for the next part of an upload, or for its answer."""
+"""Seconds that the bucket may take to accept the next part of an upload, or to answer."""
 CLEARING_UP_SECONDS = 5
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -62,7 +62,7 @@ class Bucket:
         self._executor = executor
 
     async def check(self) -> None:
-        """Whether it is there and open to these credentials. Raises StartError."""
+        """Check that the bucket exists and accepts these credentials. Raises StartError."""
         check_endpoint(os.environ)
         try:
             async for _ in obstore.list(self._objects, chunk_size=1):
@@ -77,7 +77,7 @@ class Bucket:
         return BucketUpload(self._drafts.draft(DRAFT), self)
 
     async def put(self, path: Path, file: StoredFile, filename: str) -> None:
-        """Make a file of this machine an object. Raises FilesUnavailable."""
+        """Upload a file of this machine as an object. Raises FilesUnavailable."""
         headers = {
             "content-type": file.content_type,
             "content-disposition": disposition(filename),
@@ -233,12 +233,13 @@ def _draft(name: str) -> str:
 
 
 def _of(name: str, is_known: Known) -> Known:
-    """Of the object that a draft was to be; nothing points to a draft."""
+    """The name of the object that a draft would become. Nothing points to a draft itself."""
     return lambda _draft: not name.endswith(DRAFT) and is_known(name)
 
 
 class _Put:
-    """One request, a part of the file after the other. It can be cut short: a bucket that hangs holds up no stop."""
+    """One PUT request, which sends the file part by part. It can be aborted, so a hanging bucket cannot delay a
+    shutdown."""
 
     def __init__(self, url: str, path: Path, headers: dict[str, str]) -> None:
         self._url = urlsplit(url)
@@ -267,7 +268,8 @@ class _Put:
             connection.close()
 
     def cut_short(self) -> None:
-        """From another thread. One that is not yet connected sees it once it is."""
+        """Abort the request, from another thread. A request that is still connecting is aborted once it is
+        connected."""
         self._is_cut_short = True
         sock: socket.socket | None = self._connection.sock
         if sock is not None:
@@ -277,9 +279,9 @@ class _Put:
 
 def _unavailable(error: Exception) -> FilesUnavailable:
     log.warning("the bucket of files cannot be used now", error=_first_line(error))
-    return FilesUnavailable("Where files are kept cannot be reached now. Repeat the request later.")
+    return FilesUnavailable("The file storage cannot be reached now. Retry later.")
 
 
 def _first_line(error: Exception) -> str:
-    """What an operator needs of an error; the rest is the inside of a library."""
+    """The first line of an error, which is what an operator needs; the rest describes the library's internals."""
     return str(error).partition("\n")[0].strip()[:300].rstrip(".")

@@ -1,7 +1,7 @@
-"""What a file is, by its content: its sender's word for it counts for nothing.
+"""Detects a file's type from its content, whatever its sender declared.
 
-Documents are of few kinds. Most show at their beginning; what is a ZIP archive or an OLE file shows by the names of its
-parts, which are read with a bound. A text is what has none of the control characters that no text has.
+There are few types of documents. Most are recognised by their first bytes; ZIP archives and OLE files by the names of
+their parts, of which a bounded number is read. A file without control characters is a text.
 """
 
 import codecs
@@ -10,11 +10,11 @@ from struct import Struct as Layout
 from typing import Final, NamedTuple
 
 Read = Callable[[int, int], bytes]
-"""So many bytes of a file from a position on; fewer at its end."""
+"""A function that reads a number of bytes from a position of the file; fewer at its end."""
 
 
 class Kind(NamedTuple):
-    """A kind of file that is recognised."""
+    """A type of file that is recognised."""
 
     content_type: str
     extension: str
@@ -39,7 +39,7 @@ KINDS: Final[dict[str, Kind]] = {
     "jpeg": Kind("image/jpeg", "jpg"),
     "tiff": Kind("image/tiff", "tiff"),
 }
-"""By the names that the setting FILE_KINDS takes."""
+"""The recognised types, by the names that the setting FILE_KINDS takes."""
 EXTENSIONS: Final = {kind.content_type: kind.extension for kind in KINDS.values()}
 
 _SIGNATURES: Final = (
@@ -51,13 +51,13 @@ _SIGNATURES: Final = (
     (b"MM\x00*", "tiff"),
 )
 _MARKUP: Final = (b"<!doctype", b"<html", b"<?xml", b"<svg", b"<script")
-"""What begins so is for a browser, not for a reader, and no document here."""
+"""Beginnings of texts that are meant for browsers. Such a text is not accepted as a document."""
 _NO_TEXT: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r") + b"\x7f"
 _BLOCK: Final = 1024 * 1024
 
 
 def kind_of(read: Read, size: int) -> str | None:
-    """The name in KINDS of a file's kind; None if it is none of them."""
+    """The name of a file's type in KINDS; None if it is not one of them."""
     head = read(0, 64)
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
@@ -90,12 +90,12 @@ def _archived(head: bytes, read: Read, size: int) -> str | None:
 
 
 def _begins(said: bytes, content_type: str) -> bool:
-    """Whether it is this type, and not one whose name goes on."""
+    """Whether the content names exactly this type, and not a longer name that begins with it."""
     return said.startswith(content_type.encode()) and not said[len(content_type) :].startswith((b"-", b"."))
 
 
 def _names(read: Read, size: int) -> Iterator[bytes]:
-    """The names of an archive's parts, as far as its directory is of a size that a document's can have."""
+    """The names of an archive's parts; none if its directory is larger than that of any document."""
     tail = read(max(0, size - _BLOCK // 16), _BLOCK // 16)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END_OF_DIRECTORY.size:
@@ -130,7 +130,8 @@ def _compound(read: Read) -> str | None:
 
 
 def _directory_sectors(read: Read) -> Iterator[bytes]:
-    """Each sector's follower is in a table of sectors; where the tables are, in the header."""
+    """Reads the sectors of an OLE file. A table holds each sector's successor, and the header says where the table
+    is."""
     header = read(0, 512)
     if len(header) < 512:
         return

@@ -1,10 +1,10 @@
-"""A file as it comes in, on this machine's disk.
+"""A draft: an uploaded file while it arrives on this machine's disk.
 
-It is locked from its first moment on until it was released. A lock ends with its process, however that ends: so a draft
-that is not locked and that nothing points to is nobody's.
+A draft is locked from its creation to its release. The lock ends with the process, however that ends. So a draft that
+is neither locked nor pointed to belongs to nobody.
 
-Its work is done piece by piece, by threads. Who is cancelled waits for the piece under way: it is using what the next
-one, which clears up, takes away.
+Threads do its work in pieces. A cancelled caller first waits for the piece in progress, because cleaning up would
+remove what that piece is using.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Draft:
-    """Blocking work runs on the executor, one piece after the other."""
+    """A file being written. Blocking work runs on the executor, one piece after the other."""
 
     def __init__(self, path: Path, executor: Executor) -> None:
         self.path = path
@@ -58,11 +58,11 @@ class Draft:
         return await self._run(self._recognise)
 
     async def sync(self) -> None:
-        """Make it durable, with its name."""
+        """Make the draft and its name durable."""
         await self._run(self._sync)
 
     async def release(self) -> None:
-        """Leave it as it is."""
+        """Release the draft without removing it."""
         await self._run(self._close)
 
     async def discard(self) -> None:
@@ -123,8 +123,8 @@ class Draft:
 
 
 async def done_by(executor: Executor, work: Callable[[], T], cut_short: Callable[[], None] | None = None) -> T:
-    """What comes of work that a thread does. Where the caller is cancelled, that is raised only once it has ended;
-    `cut_short` hastens it. Raises Stopping where the executor takes no more."""
+    """Run blocking work on a thread and return its result. If the caller is cancelled, CancelledError is raised only
+    once the work has ended; `cut_short` hastens that. Raises Stopping if the executor has been shut down."""
     try:
         future = asyncio.get_running_loop().run_in_executor(executor, work)
     except RuntimeError:
@@ -145,8 +145,8 @@ async def done_by(executor: Executor, work: Callable[[], T], cut_short: Callable
 
 @contextmanager
 def claimed(path: Path) -> Iterator[bool]:
-    """Whether no upload to a draft is under way; if so, none will be as long as the block lasts. True as well of what
-    is not there."""
+    """Whether no upload to a draft is in progress. If so, none can begin while the block lasts. Also True for a draft
+    that does not exist."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -163,7 +163,7 @@ def claimed(path: Path) -> Iterator[bool]:
 
 
 def trouble(error: OSError) -> Unavailable:
-    """What a caller is told of an error of the disk."""
+    """The error that a caller gets for an error of the disk."""
     if error.errno in _FULL:
         return DiskNearlyFull()
-    return FilesUnavailable(f"Files cannot be kept or read now ({error.strerror}). Repeat the request later.")
+    return FilesUnavailable(f"Files cannot be stored or read now ({error.strerror}). Retry later.")

@@ -1,4 +1,4 @@
-"""What a file is called where it is saved: its document's title, made harmless. No path here is ever made of it."""
+"""Makes the name under which a download is saved from the document's title. The gateway never uses it as a path."""
 
 import unicodedata
 from typing import Final
@@ -9,12 +9,12 @@ from signalpost.files.content_types import EXTENSIONS
 _FALLBACK: Final = "document"
 _MAX_BYTES: Final = 200
 _FORBIDDEN: Final = frozenset('/\\:*?"<>|%')
-"""What some system gives a meaning to in a file's name, or some browser in a header."""
+"""Characters that have a special meaning in file names on some system, or in headers for some browser."""
 
 
 def filename(title: str, content_type: str) -> str:
-    """The title with the extension of its content's type: no separators, no control or format characters, no dots in
-    front."""
+    """The title with the extension of the content's type, without separators, control or format characters, and leading
+    dots."""
     extension = f".{EXTENSIONS[content_type]}" if content_type in EXTENSIONS else ""
     base = _harmless(unicodedata.normalize("NFC", title))
     if extension and base.lower().endswith(extension):
@@ -24,7 +24,8 @@ def filename(title: str, content_type: str) -> str:
 
 
 def disposition(name: str) -> str:
-    """The value of `content-disposition` (RFC 6266) for a name that `filename` made: to be saved, never to be shown."""
+    """The value of `content-disposition` (RFC 6266) for a name that `filename` made. Browsers save the file and do not
+    show it."""
     if name.isascii():
         return f'attachment; filename="{name}"'
     stem, dot, extension = name.rpartition(".")

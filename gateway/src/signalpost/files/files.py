@@ -1,4 +1,4 @@
-"""Where the files of versions are kept, whatever keeps them.
+"""The interface of file storage, and the life of an uploaded file.
 
 Names are random: no text of a user's ever becomes part of a path. A file is written once and never changed, so what a
 version points to is there or not, whole or damaged, and nothing else.
@@ -17,9 +17,9 @@ from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import Unavailable
 
 NAME_BYTES = 16
-"""Of randomness in a name; written as hexadecimal digits."""
+"""Random bytes in a file's name, which is written in hexadecimal digits."""
 PART_BYTES = 256 * 1024
-"""What is read of a file at a time."""
+"""Bytes that are read from a file at a time."""
 
 _NAME = re.compile(rf"[0-9a-f]{{{NAME_BYTES * 2}}}(\.draft)?")
 Known = Callable[[str], bool]
@@ -27,12 +27,12 @@ Condition = Literal["sound", "missing", "damaged"]
 
 
 def is_name(text: str) -> bool:
-    """Whether it can be one of ours: whatever else is where files are kept, nobody here touches."""
+    """Whether a name has the form of our files. Other files in the same place are never touched."""
     return _NAME.fullmatch(text) is not None
 
 
 class FileLost(Unavailable):
-    """A file is not where it is kept, or is not what was put there."""
+    """A file is missing from the storage, or differs from what was stored."""
 
     code = "file_lost"
 
@@ -44,24 +44,24 @@ class FileLost(Unavailable):
 
 
 class FilesUnavailable(Unavailable):
-    """Where files are kept cannot be reached, or refuses."""
+    """The file storage cannot be reached or refuses the request."""
 
     code = "files_unavailable"
 
 
 class Received(NamedTuple):
-    """What has come in."""
+    """A file that has arrived completely."""
 
     size: int
     sha256: bytes
     kind: str | None
-    """Its name in `content_types.KINDS`, by its content; None of what is not recognised."""
+    """The file's type, as named in `content_types.KINDS`; None if its content is not recognised."""
 
 
 class Upload(Protocol):
-    """A file on its way in. Where the block around it ends without `keep`, nothing of it stays.
+    """An upload in progress. If the block around it ends without `keep`, nothing of it stays.
 
-    Its methods raise DiskNearlyFull and FilesUnavailable."""
+    The methods raise DiskNearlyFull and FilesUnavailable."""
 
     @property
     def name(self) -> str: ...
@@ -75,48 +75,49 @@ class Upload(Protocol):
     async def write(self, part: bytes) -> None: ...
 
     async def received(self) -> Received:
-        """What was written; nothing more may be."""
+        """End the upload and describe the file. Nothing more may be written."""
         ...
 
     async def store(self, file: StoredFile, filename: str) -> None:
-        """Make it durable, to be had as `file` and, where browsers fetch it from there, as `filename`."""
+        """Make the file durable under its name. `filename` is the name that browsers save it under, if they fetch it
+        directly from the storage."""
         ...
 
     def keep(self) -> None:
-        """A version points to it, or may do so."""
+        """Keep the file after the block, because a version points to it or may do so."""
         ...
 
 
 class Files(Protocol):
-    """Raises FileLost for a file that is not there, FilesUnavailable where nothing can be said."""
+    """Check that a file exists. Raises FileLost if it is missing, FilesUnavailable if that cannot be determined."""
 
     def upload(self) -> Upload: ...
 
     def read(self, name: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """The bytes of a file from `start` to before `stop`, in parts."""
+        """Read the bytes of a file from `start` to before `stop`, in parts."""
         ...
 
     async def link(self, name: str, seconds: int) -> str | None:
-        """A URL at which anyone gets the file for so long; None if only the gateway can serve it."""
+        """A URL at which anyone can download the file for some seconds; None if only the gateway can serve it."""
         ...
 
     async def remove(self, name: str) -> None:
-        """Also of what is not there."""
+        """Remove a file. A missing file is no error."""
         ...
 
     async def condition(self, file: StoredFile) -> Condition: ...
 
     def names(self) -> AsyncIterator[str]:
-        """Every file that is kept, and every draft."""
+        """The names of all stored files and all drafts."""
         ...
 
     async def is_orphan(self, name: str, is_known: Known) -> bool:
-        """Whether nothing points to a file, and no upload to it is under way in any process. `is_known` says whether a
-        version points to it; it is asked when no upload can add one any more."""
+        """Whether nothing points to a file and no process is uploading it. `is_known` says whether a version points to
+        the file; it is called when no upload can add such a version any more."""
         ...
 
     async def remove_orphan(self, name: str, is_known: Known) -> bool:
-        """Remove a file if it is an orphan; whether it was one."""
+        """Remove a file if it is an orphan. Returns whether it was one."""
         ...
 
     async def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Files in a folder of this machine."""
+"""Stores files in a folder of this machine."""
 
 import asyncio
 import hashlib
@@ -55,7 +55,7 @@ class FolderUpload:
 
 class Folder:
     def __init__(self, path: Path, executor: Executor, random_bytes: Callable[[int], bytes]) -> None:
-        """`executor` is its own from here on. Makes the folder if need be. Raises StartError."""
+        """Owns `executor` from now on. Creates the folder if it does not exist. Raises StartError."""
         try:
             path.mkdir(mode=0o700, exist_ok=True)
             durable.sync(path.parent)
@@ -66,7 +66,7 @@ class Folder:
         self._random_bytes = random_bytes
 
     def draft(self, suffix: str = "") -> Draft:
-        """A new one, to be begun."""
+        """A new draft, which is not begun yet."""
         return Draft(self._path / (self._random_bytes(NAME_BYTES).hex() + suffix), self._executor)
 
     def upload(self) -> FolderUpload:

@@ -1,11 +1,11 @@
-"""How many clients may be connected, and for how long one may stay without asking for anything.
+"""Limits the number of client connections, and how long one may stay without a request.
 
-A connection *works* from the end of a request's head to the end of its answer, and *waits* for the rest of its life.
-Who waits for too long goes: a client that sends its head slowly, or never, has no more of it than one that is idle.
-When there are as many as there may be, a newcomer takes the place of whoever has waited longest. Some more may be
-connected than may work, so that whoever asks for health gets through to be answered while all others are refused.
+A connection *works* from the end of a request's head to the end of its answer, and *waits* for the rest of its life. A
+connection that waits too long is closed; sending a request's head slowly does not extend the limit. When the number of
+connections is reached, a new one replaces the one that has waited longest. More connections may be open than may work,
+so that health checks are answered while all other requests are refused.
 
-All wait equally long, so `_waiting` is in the order of the deadlines, and one timer watches its first.
+The time limit is the same for all, so `_waiting` is in the order of deadlines, and one timer watches its first entry.
 """
 
 import asyncio
@@ -15,39 +15,39 @@ from signalpost.runtime.logger import log
 
 WAIT_SECONDS = 10.0
 SPARE = 64
-"""So many more may be connected than may work."""
+"""How many connections may be open beyond those that may work."""
 SWEEP_SECONDS = 0.1
-"""The least time between two looks at who is overdue."""
+"""Minimum seconds between two checks for overdue connections."""
 WARNING_SECONDS = 60.0
-"""The least time between two warnings."""
+"""Minimum seconds between two warnings."""
 
 
 class LimitedConnection(Protocol):
-    """A connection, as the crowd knows it."""
+    """What `ConnectionLimits` needs of a connection."""
 
     def overdue(self) -> None:
-        """It has waited for too long. It ends, or begins to wait again."""
+        """The connection has waited too long. It closes, or begins to wait again."""
 
     def abort(self) -> None:
-        """Another one needs its place."""
+        """Close the connection, because a new one needs its place."""
 
 
 class ConnectionLimits:
-    """The connections of one listener. Belongs to the running loop."""
+    """The connections of one listener. Use it on the event loop that created it."""
 
     def __init__(self, max_working: int, wait_seconds: float = WAIT_SECONDS) -> None:
-        """`max_working` may work at once."""
+        """`max_working` is the maximum number of connections that work at the same time."""
         self._max_working = max_working
         self._wait_seconds = wait_seconds
         self._loop = asyncio.get_running_loop()
         self._connections: set[LimitedConnection] = set()
         self._waiting: dict[LimitedConnection, float] = {}
-        """With their deadlines."""
+        """Waiting connections and their deadlines, earliest first."""
         self._timer: asyncio.TimerHandle | None = None
         self._warned = float("-inf")
 
     def enter(self, newcomer: LimitedConnection) -> bool:
-        """Whether there is a place for it. If so, it waits from now on."""
+        """Add a new connection, which waits from now on. Returns False if there is no place for it."""
         if len(self._connections) >= self._max_working + SPARE:
             self._warn()
             longest = next(iter(self._waiting), None)
@@ -60,14 +60,14 @@ class ConnectionLimits:
         return True
 
     def wait(self, connection: LimitedConnection) -> None:
-        """No request is on it."""
+        """The connection has no request any more, and waits."""
         self._waiting.pop(connection, None)
         self._waiting[connection] = self._loop.time() + self._wait_seconds
         if self._timer is None:
             self._timer = self._loop.call_later(self._wait_seconds, self._sweep)
 
     def work(self, connection: LimitedConnection) -> bool:
-        """A request is on it. Whether there are no more of them than there may be."""
+        """The connection has a request. Returns False if more connections work than may."""
         self._waiting.pop(connection, None)
         if len(self._connections) - len(self._waiting) <= self._max_working:
             return True
@@ -79,7 +79,7 @@ class ConnectionLimits:
         self._connections.discard(connection)
 
     def _sweep(self) -> None:
-        """Tell who is overdue, and look again when the next will be."""
+        """Notify overdue connections, and schedule the next check."""
         self._timer = None
         now = self._loop.time()
         overdue = []

@@ -1,8 +1,9 @@
-"""One request and its answer as ASGI has them: what the application receives and sends, on one connection.
+"""One request and its answer, as the application receives and sends them through ASGI.
 
-The body comes in as the client sends it (`take`) and is *whole*, *broken* off, or still to come. The answer begins,
-goes on, and is *over* when it is complete or when the client is gone, whichever is first; what the application sends
-then goes nowhere. Both are independent: an import is answered while it comes in, a request without a key before it did.
+The body arrives as the client sends it (`take`); it is *whole*, *broken* off, or still arriving. The answer begins,
+continues, and is *over* when it is complete or when the client is gone, whichever comes first; what the application
+sends after that is dropped. Both are independent: an import is answered while it arrives, and a request without a key
+before its body has arrived.
 """
 
 import asyncio
@@ -21,18 +22,18 @@ _BODILESS = frozenset((204, 304))
 
 
 class ResponseWriter(Protocol):
-    """The connection, as an exchange knows it."""
+    """What an exchange needs of its connection."""
 
     flowing: asyncio.Event
-    """Set while the client takes what is written."""
+    """Set while the client reads fast enough for more to be written."""
 
     def write(self, data: bytes) -> None: ...
 
     def read_on(self) -> None:
-        """The application has taken what was there of the body."""
+        """The application has read all of the body that had arrived."""
 
     def is_persistent(self) -> bool:
-        """Whether it stays open for another request, as far as it knows."""
+        """Whether the connection stays open for another request, as far as it knows."""
 
     def answered(self) -> None:
         """The answer is complete."""
@@ -50,7 +51,7 @@ class Exchange:
         *,
         expects_continue: bool = False,
     ) -> None:
-        """`default_headers` go with every answer."""
+        """`default_headers` are added to every answer."""
         self._writer = writer
         self._scope = scope
         self._default_headers = default_headers
@@ -58,26 +59,26 @@ class Exchange:
         self._news = asyncio.Event()
         self._body = bytearray()
         self.whole = False
-        """The whole request came."""
+        """The whole body has arrived."""
         self._broken = False
-        """No more of it will come."""
+        """The rest of the body will not arrive."""
         self.over = False
-        """The answer is complete, or nobody is there to have it."""
+        """The answer is complete, or the client is gone."""
         self._head: bytes | None = None
-        """Of the answer, while it waits for the body that goes with it."""
+        """The answer's head, held back until the first part of its body, so that both are one write."""
         self._begun = self._chunked = self._silent = False
         self._left: int | None = None
-        """How much is still to be sent of an answer that says its length."""
+        """Bytes that are still to be sent of an answer with a content-length."""
 
     @property
     def held_bytes(self) -> int:
-        """How much of the body waits for the application."""
+        """Bytes of the body that the application has not read yet."""
         return len(self._body)
 
-    # --- What the front tells -----------------------------------------------------------------------------------------
+    # --- Called by the connection -------------------------------------------------------------------------------------
 
     def take(self, body: bytes) -> None:
-        """Some of the body."""
+        """A part of the body has arrived."""
         if not self.over:
             self._body += body
             self._news.set()
@@ -87,7 +88,7 @@ class Exchange:
         self._news.set()
 
     def break_off(self) -> None:
-        """The rest of the body will not come, or makes no sense; an answer can still be sent."""
+        """The rest of the body will not arrive, or is malformed. An answer can still be sent."""
         self._broken = True
         self._news.set()
 
@@ -96,7 +97,7 @@ class Exchange:
         self.over = True
         self._news.set()
 
-    # --- What the application does ------------------------------------------------------------------------------------
+    # --- Called by the application ------------------------------------------------------------------------------------
 
     async def run(self, app: App) -> None:
         try:

@@ -1,5 +1,4 @@
-"""What a client's bytes meet first: `signalpost serve`'s own side of HTTP/1.1, between uvicorn's server and the
-application.
+"""The server side of HTTP/1.1 for `signalpost serve`, between uvicorn's server and the application.
 
 A connection is in one of these states:
 
@@ -8,15 +7,14 @@ A connection is in one of these states:
     answering    the whole request came; what the client sends now is held, and then not read, until the answer is out
     leaving      its last answer is out; what the client still sends is thrown away, so that it can read that answer
 
-Requests are read one at a time, so a flood of them in one packet costs no more than its bytes. As with answers (see
-`sender/response_reader.py`) two readers share the work. This one is the authority on where a head ends and how long it
-gets;
-httptools (llhttp, strict) on whether the bytes are HTTP and where the body ends. It gets each head whole, and of the
-body no byte beyond the length that the head says, and they must agree: else a byte could be body to one and the next
-request to the other. Trailers are read and dropped.
+Requests are read one at a time, so many requests in one packet cost no more than their bytes. As with answers (see
+`sender/response_reader.py`), two parsers share the work. This module is the authority on where a head ends and how long
+it may be; httptools (llhttp, strict) on whether the bytes are HTTP and where the body ends. It gets each head whole,
+and no byte of the body beyond the length that the head declares. Both must agree, or one could take a byte for the body
+and the other for the next request. Trailers are read and dropped.
 
-What cannot be taken is a request too: the application is given the refusal (`REFUSAL` in its scope), answers it as it
-answers everything, and the connection leaves.
+A request that is refused here is still given to the application, with the error as `REFUSAL` in its scope. So the
+application answers it like any other, and the connection then leaves.
 
 `connection_limits.py` says which connections may stay and how long one may wait. While a body arrives, the
 application's own limits hold. A client that does not read its answer is ended by `overdue`, or by the kernel
@@ -40,10 +38,10 @@ from signalpost.listener.request_head import END, RequestHead, fault_of_beginnin
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, App, Scope
 
 BODY_HELD_BYTES = 64 * 1024
-"""So much of a body is held for an application that does not ask for it; then the client has to wait."""
+"""Bytes of a body that are held for an application that does not read them; then the client has to wait."""
 MIN_TAKEN_BYTES = 64 * 1024
 TAKING_WAITS = 6
-"""A client takes so much of its answers, at least, in so many times the wait that it has for a request: in a minute."""
+"""A client must read at least `MIN_TAKEN_BYTES` of its answers in this many waits for a request: in a minute."""
 UNKNOWN_METHOD = "?"
 
 
@@ -55,8 +53,8 @@ def server_config(
     stop_seconds: float,
     wait_seconds: float = WAIT_SECONDS,
 ) -> uvicorn.Config:
-    """How uvicorn serves an application behind this front. Belongs to the running loop. The paths in `always_answered`
-    get an answer even where `max_connections` requests are being worked on."""
+    """The configuration with which uvicorn serves an application through this protocol, on the running event loop. The
+    paths in `always_answered` are answered even while `max_connections` requests are in progress."""
     connection = partial(HttpConnection, ConnectionLimits(max_connections, wait_seconds), always_answered)
     return uvicorn.Config(
         app,
@@ -66,13 +64,13 @@ def server_config(
         access_log=False,
         log_config=None,
         server_header=False,
-        proxy_headers=False,  # nothing here depends on where a client is, so nobody is believed about it
+        proxy_headers=False,  # nothing depends on a client's address, so no proxy is trusted about it
         timeout_graceful_shutdown=stop_seconds,  # type: ignore[arg-type] # it may be a fraction
     )
 
 
 class HttpConnection(asyncio.Protocol):
-    """One connection."""
+    """The asyncio protocol of one client's connection."""
 
     def __init__(
         self,
@@ -83,7 +81,7 @@ class HttpConnection(asyncio.Protocol):
         server_state: ServerState,
         **_unused: object,
     ) -> None:
-        """Made by uvicorn's server for every connection."""
+        """Called by uvicorn's server for every new connection."""
         self._limits = limits
         self._always_answered = always_answered
         self._app: App = config.loaded_app
@@ -92,19 +90,19 @@ class HttpConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._unread = bytearray()
         self._searched = 0
-        """Up to here no head ends in what is unread."""
+        """The position in the unread bytes up to which no head ends."""
         self._left: int | None = 0
-        """How much of the body is still to come; None if it comes in chunks."""
+        """Bytes of the body that have not arrived yet; None for a chunked body."""
         self._head_read = self._message_read = False
-        """What the parser has seen of the request."""
+        """How far the parser has read the request."""
         self._persistent = True
         self._leaving = self._stopping = self._ended = self._paused = False
         self._written = self._taken = self._waits = 0
-        """Bytes of answers; how many of them the client had taken some waits ago."""
+        """Bytes of answers written in all, and how many of them the client had read some periods ago."""
         self.flowing = asyncio.Event()
         self.flowing.set()
 
-    # --- What the server and the network tell -------------------------------------------------------------------------
+    # --- Called by the server and the network -------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -127,7 +125,7 @@ class HttpConnection(asyncio.Protocol):
             self._go_on()
 
     def eof_received(self) -> bool:
-        """The client sends no more; whether it may still have an answer."""
+        """The client sends no more. Returns whether it may still receive an answer."""
         self._ended = True
         if self._exchange is None:
             return False
@@ -146,12 +144,12 @@ class HttpConnection(asyncio.Protocol):
         self._go_on()
 
     def shutdown(self) -> None:
-        """The server stops: the request under way may be answered."""
+        """The server stops. The request in progress may still be answered."""
         self._stopping, self._persistent = True, False
         if self._exchange is None:
             self._transport.close()
 
-    # --- What the crowd tells -----------------------------------------------------------------------------------------
+    # --- Called by the connection limits ------------------------------------------------------------------------------
 
     def overdue(self) -> None:
         """See `LimitedConnection`."""
@@ -175,11 +173,11 @@ class HttpConnection(asyncio.Protocol):
     # --- Requests -----------------------------------------------------------------------------------------------------
 
     def _go_on(self) -> None:
-        """Take what can be taken of what is unread."""
+        """Process the unread bytes as far as possible."""
         while self._unread and not self._leaving:
             exchange = self._exchange
             if exchange is None:
-                # Whoever does not take answers gets no more of them.
+                # A client that does not read its answers gets no further ones.
                 if not self.flowing.is_set() or not self._take_head():
                     break
             elif exchange.whole:
@@ -189,7 +187,7 @@ class HttpConnection(asyncio.Protocol):
         self._regulate()
 
     def _take_head(self) -> bool:
-        """Give the next request to the application. False while its head is not whole."""
+        """Give the next request to the application. Returns False while its head is incomplete."""
         head: RequestHead | None = None
         try:
             raw = self._next_head()
@@ -209,7 +207,7 @@ class HttpConnection(asyncio.Protocol):
         return True
 
     def _next_head(self) -> bytes | None:
-        """Raises Unparseable, HeadTooLarge where none will come."""
+        """The next complete head, or None. Raises Unparseable or HeadTooLarge if there cannot be one."""
         unread = self._unread
         while unread.startswith(b"\r\n"):
             del unread[:2]
@@ -225,7 +223,7 @@ class HttpConnection(asyncio.Protocol):
         return head
 
     def _parse(self, head: RequestHead, raw: bytes) -> None:
-        """Have the parser agree. Raises Unparseable."""
+        """Check that the parser agrees on the head. Raises Unparseable."""
         self._head_read = self._message_read = False
         try:
             self._parser.feed_data(raw)
@@ -257,7 +255,7 @@ class HttpConnection(asyncio.Protocol):
             exchange.end_body()
 
     def _refuse(self, refusal: CallerError | Unavailable, head: RequestHead | None) -> None:
-        """Have the application say why; nothing after that is read."""
+        """Let the application answer with the error. Nothing is read after that."""
         self._persistent = False
         self._leaving = True
         scope = self._scope(head or _UNKNOWN)
@@ -290,7 +288,7 @@ class HttpConnection(asyncio.Protocol):
             "server": None,
         }
 
-    # --- What an exchange tells ---------------------------------------------------------------------------------------
+    # --- Called by the exchange ---------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         """See `ResponseWriter`."""
@@ -330,7 +328,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.write_eof()
 
     def _regulate(self) -> None:
-        """Read from the client while there is somewhere to put it."""
+        """Resume or pause reading from the client, as there is room for its bytes."""
         exchange = self._exchange
         if self._leaving:
             pause = False
@@ -347,7 +345,7 @@ class HttpConnection(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    # --- What the parser tells ----------------------------------------------------------------------------------------
+    # --- Called by the parser -----------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         if self._message_read:

@@ -1,9 +1,9 @@
-"""Reads the head of a request, and refuses what two servers could read differently. Pure: bytes in, a value or a
-problem out.
+"""Parses the head of a request, and refuses what two servers could understand differently. Pure: bytes in, a value or
+an error out.
 
-The parser behind it (llhttp, strict) decides what HTTP is. This decides what of it is taken: one way to say where a
-body ends, one value for each header that decides anything, a path and not an address. What a proxy in front may have
-understood otherwise is never guessed.
+The parser behind it (llhttp, strict) decides what is HTTP. This module decides what is accepted: one way to say where a
+body ends, one value for each header that matters, a path and not a whole URL. It never guesses what a proxy in front
+may have understood.
 """
 
 import re
@@ -24,19 +24,19 @@ _ONCE = frozenset(
     (b"authorization", b"content-length", b"content-type", b"expect", b"host", b"idempotency-key", b"if-match",
      b"signalpost-tenant", b"transfer-encoding")
 )  # fmt: skip
-"""Headers that mean something here: the first of two would decide here, the last perhaps elsewhere."""
+"""Headers that matter here. If one came twice, the first would count here and perhaps the last elsewhere."""
 
 
 class RequestHead(Struct, frozen=True):
     method: str
     path: bytes
-    """As it was sent."""
+    """The path as it was sent, with its percent-encoding."""
     query: bytes
     http_1_1: bool
     headers: list[tuple[bytes, bytes]]
     """Names in lower case."""
     length: int | None
-    """Of the body in bytes; None if it comes in chunks."""
+    """The body's length in bytes; None for a chunked body."""
     expects_continue: bool
 
 

@@ -1,4 +1,4 @@
-"""What a power cut leaves of a file: what was synced of its content, and its name once its folder was synced."""
+"""Makes files survive a power cut: content survives once it was synced, a name once its folder was synced."""
 
 import os
 from pathlib import Path
@@ -14,6 +14,6 @@ def sync(path: Path) -> None:
 
 
 def rename(draft: Path, path: Path) -> None:
-    """Give a file another name in its folder, for good. What is in it must be durable."""
+    """Rename a file within its folder, durably. Its content must be durable already."""
     draft.rename(path)
     sync(path.parent)

@@ -1,9 +1,9 @@
-"""What Python's garbage collector costs a process that is a gateway and nothing else."""
+"""Tunes Python's garbage collector for a process that is a gateway and nothing else."""
 
 import gc
 
 AFTER = 10_000
-"""Objects made and not ended, after which it looks at the youngest: a millisecond or two."""
+"""The number of new objects after which the youngest generation is collected, which takes a millisecond or two."""
 
 
 def tune_garbage_collector() -> None:

@@ -1,5 +1,5 @@
-"""The log for people. It goes where structlog was told to send it, by the command line or by a program that embeds the
-gateway; what goes wrong there costs the line, and never what the line is about."""
+"""The log for people. The command line, or a program that embeds the gateway, tells structlog where to send it. A line
+that cannot be written is lost, and never disturbs the work that it is about."""
 
 from contextlib import suppress
 from typing import Final
@@ -8,7 +8,7 @@ import structlog
 
 
 class Logger:
-    """As structlog's, but that nothing raises."""
+    """A structlog logger whose methods never raise."""
 
     def __init__(self) -> None:
         self._to = structlog.get_logger()
@@ -26,7 +26,7 @@ class Logger:
         self._write("error", event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
-        """An error, with the traceback of what is being handled."""
+        """Log an error with the traceback of the exception that is being handled."""
         self._write("exception", event, fields)
 
     def critical(self, event: str, **fields: object) -> None:

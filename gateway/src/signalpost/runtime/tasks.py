@@ -1,4 +1,4 @@
-"""Work that goes on beside everything else."""
+"""Runs work in the background of the event loop."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,13 +8,13 @@ from signalpost.runtime.logger import log
 
 
 class Tasks:
-    """Runs coroutines until they end or are all cancelled. (The loop itself holds its tasks only weakly.)"""
+    """Runs coroutines until they end or all are cancelled. Holds them, because the event loop does so only weakly."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """An error that it ends with is logged."""
+        """Start a coroutine. If it ends with an error, the error is logged."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -26,4 +26,4 @@ class Tasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a task of the engine ended with an error", exc_info=error)
+            log.error("a background task ended with an error", exc_info=error)

@@ -1,0 +1,1 @@
+"""The HTTP client: guards addresses, resolves names, pools connections, keeps a deadline per attempt."""

@@ -1,17 +1,16 @@
-"""Which addresses may be called, and what the operator allows beside them.
+"""Guards against deliveries to private addresses (SSRF), except those that the operator allows.
 
-Whoever creates a subscription chooses a host name, and with it, through a name server of their own, any
-address: those of this machine, of the operator's network, of a cloud's metadata service. So a name is never
-judged, only the addresses it has at the moment of dialling, all of them: one that is refused refuses the
-host, since a mixed answer is how such a check is slipped past. The sender then dials one of the very
-addresses that were judged.
+The creator of a subscription chooses a host name, and with a name server of their own any address behind it: one of
+this machine, of the operator's network, of a cloud's metadata service. So the guard never judges a name, only the
+addresses that it has at the moment of dialling. All of them must pass, because a mixed answer is how such checks are
+bypassed. The sender then dials one of the very addresses that passed.
 
-Public is what is listed as public, not what is absent from a list: for IPv6 only 2000::/3 (what is routed
-today) counts, less the blocks in it that are reserved or embed an IPv4 address. `ipaddress.is_global` alone
-is not enough: it takes multicast, NAT64, IPv4-compatible and site-local addresses for global.
+An address is public if it is listed as public, not if it is absent from a list. For IPv6 that is only 2000::/3 (the
+range that is routed today), less the blocks in it that are reserved or embed an IPv4 address. `ipaddress.is_global`
+alone is not enough: it takes multicast, NAT64, IPv4-compatible and site-local addresses for global.
 
-`ALLOW_TARGETS` opens exact doors: `scheme://host:port` (that host name, whatever it resolves to) or
-`scheme://network:port` (any host that resolves into it). Without one, only https to public addresses is
+`ALLOW_TARGETS` makes exact exceptions: `scheme://host:port` (that host name, whatever it resolves to) or
+`scheme://network:port` (any host that resolves into the network). Without one, only https to public addresses is
 possible, to any port.
 """
 
@@ -84,7 +83,7 @@ class AllowedTarget(Struct, frozen=True):
     port: int
 
     def names(self, target: Target) -> bool:
-        """Whether it is a host entry for exactly this target."""
+        """Whether this is a host entry for exactly this target."""
         return self.host is not None and (self.scheme, self.host, self.port) == (
             target.scheme,
             target.host,
@@ -92,7 +91,7 @@ class AllowedTarget(Struct, frozen=True):
         )
 
     def holds(self, target: Target, address: Address) -> bool:
-        """Whether it is a network entry that lets this target be reached at this address."""
+        """Whether this is a network entry that allows this target at this address."""
         return (
             self.network is not None
             and (self.scheme, self.port) == (target.scheme, target.port)
@@ -102,8 +101,8 @@ class AllowedTarget(Struct, frozen=True):
 
 
 def parse_allow_targets(text: str) -> tuple[AllowedTarget, ...]:
-    """Read `ALLOW_TARGETS`: entries `scheme://host-or-CIDR:port`, separated by commas; IPv6 in brackets, as
-    `http://[fd00::/8]:80`. Raises ValueError that names the entry."""
+    """Parse `ALLOW_TARGETS`: entries `scheme://host-or-CIDR:port`, separated by commas; IPv6 in brackets, such as
+    `http://[fd00::/8]:80`. Raises ValueError, which names the entry."""
     return tuple(_parse_entry(entry.strip()) for entry in text.split(",") if entry.strip())
 
 
@@ -129,7 +128,7 @@ def _parse_entry(entry: str) -> AllowedTarget:
 
 
 def refusal(address: Address) -> str | None:
-    """Why this address is not called, in a sentence; None for a public unicast address."""
+    """A sentence why this address is refused; None for a public unicast address."""
     address = _unmapped(address)
     if isinstance(address, IPv4Address):
         for net4, why in _REFUSED_V4:
@@ -155,8 +154,8 @@ def literal(host: str) -> Address | None:
 
 
 def target_refusal(target: Target, allowed: Iterable[AllowedTarget] = ()) -> str | None:
-    """Why this target can never be called, as far as it shows without asking a name server; for the moment a
-    subscription is made. None says that its addresses decide, at each dialling."""
+    """A sentence why this target can never be dialled, as far as that is known without resolving it. Used when a
+    subscription is created. None means that the addresses decide, at each dialling."""
     allowed = tuple(allowed)
     address = literal(target.host)
     if address is not None:
@@ -178,7 +177,7 @@ def target_refusal(target: Target, allowed: Iterable[AllowedTarget] = ()) -> str
 
 
 def addresses_refusal(target: Target, addresses: Sequence[Address], allowed: Sequence[AllowedTarget]) -> str | None:
-    """Why a target with these addresses is not dialled; None if every one of them may be."""
+    """A sentence why a target with these addresses is refused; None if every one of them may be dialled."""
     if any(entry.names(target) for entry in allowed):
         return None
     for address in map(_unmapped, addresses):
@@ -200,6 +199,5 @@ def _unmapped(address: Address) -> Address:
 
 
 def _ends_in_number(host: str) -> bool:
-    """Whether resolvers may read this host as an IPv4 address in some spelling: decimal, octal,
-    hexadecimal, short."""
+    """Whether resolvers may take this host for an IPv4 address in some spelling: decimal, octal, hexadecimal, short."""
     return _NUMBER.fullmatch(host.rsplit(".", 1)[-1]) is not None

@@ -41,7 +41,7 @@ class Stage(StrEnum):
 
 
 class Attempt:
-    """One request on its way. The sender ends it; whoever ends it first wins."""
+    """One attempt in progress. The first call that ends it decides its outcome."""
 
     __slots__ = ("connection", "deadline", "dialling", "done", "request", "stage", "started", "started_at")
 
@@ -64,23 +64,23 @@ class Attempt:
 
 
 class Owner(Protocol):
-    """What a connection tells its sender."""
+    """The callbacks of a connection to its sender."""
 
     def opened(self, connection: "Connection") -> None:
-        """It exists."""
+        """The connection was established."""
 
     def idled(self, connection: "Connection") -> None:
-        """It can take another attempt."""
+        """The connection is idle and can take another attempt."""
 
     def lost(self, connection: "Connection") -> None:
-        """It is gone; there will be no more word from it."""
+        """The connection is gone. No callback follows."""
 
     def ended(self, attempt: Attempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
-        """An attempt ended on it."""
+        """An attempt ended on the connection."""
 
     def unanswered(self, attempt: Attempt) -> None:
-        """It had served before, and was closed without one byte of an answer to this attempt: most likely
-        the endpoint closed it, idle, while the request was on its way."""
+        """A connection that had served before was closed without one byte of an answer to this attempt. Most likely
+        the endpoint closed it as idle while the request was on its way."""
 
 
 class Connection(asyncio.Protocol):
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
         opened_at: float,
         handshake: Handshake | None = None,
     ) -> None:
-        """`handshake`: how TLS was agreed on, where it was."""
+        """`handshake` describes the TLS handshake, if there was one."""
         self._owner = owner
         self._handshake = handshake
         self._socket = raw
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
         self.opened_at = opened_at
         self.idle_since = opened_at
         self.served = 0
-        """How many answers it brought."""
+        """The number of answers that arrived on this connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -134,13 +134,13 @@ class Connection(asyncio.Protocol):
         self.run(first)
 
     def is_fit(self) -> bool:
-        """Whether an idle connection can be used: alive, and nothing unread on it. What is unread was said
-        before the request and answers nothing, or is the end."""
+        """Whether an idle connection can be used: it is alive and nothing on it is unread. Unread bytes arrived before
+        the request and cannot be its answer, or are the end of the connection."""
         transport = self._transport
         return transport is not None and not transport.is_closing() and not self._poll.poll(0)
 
     def run(self, attempt: Attempt) -> None:
-        """Write the request and wait for its answer. Tells nothing before it returns."""
+        """Write the request and wait for its answer. Makes no callback before it returns."""
         transport = self._transport
         assert transport is not None
         assert self._attempt is None
@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol):
             self._owner.ended(attempt, *_loss(exc, self.answer), self.answer)
 
     def abandon(self) -> None:
-        """The sender has ended the attempt: an answer that still comes is nobody's."""
+        """The sender has ended the attempt. An answer that still arrives is dropped."""
         self._attempt = None
         self.abort()
 
@@ -194,17 +194,17 @@ class Connection(asyncio.Protocol):
             self._socket.detach()
 
     def close(self) -> None:
-        """End an idle connection politely."""
+        """Close an idle connection, with TLS's closing message."""
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
-        """End it at once, whatever is still unwritten or unread."""
+        """Close the connection at once, whatever is still unwritten or unread."""
         if self._transport is not None:
             self._transport.abort()
 
     def _finish(self, attempt: Attempt, failure: Failure | None, detail: str) -> None:
-        """The answer is over."""
+        """Handle the end of an answer."""
         self._attempt = attempt.connection = None
         self.served += 1
         if self._handshake is not None:

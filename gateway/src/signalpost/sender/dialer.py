@@ -1,4 +1,4 @@
-"""From a target to a connection: its name's addresses, the guard, TCP, TLS. Each step's failure has its name.
+"""Connects to a target: resolves its name, guards the addresses, opens TCP, then TLS. Each step has its own failure.
 
 The address that is dialled is one of those that were judged, as a number: no second look-up can change it in
 between. The certificate is checked against the target's host name (or against the address, where the target
@@ -25,11 +25,11 @@ from signalpost.sender.resolver import Names
 from signalpost.sender.tls_sessions import Sessions
 
 MAX_ADDRESSES = 8
-"""How many of a host's addresses are tried."""
+"""Maximum number of a host's addresses to try."""
 
 
 class DialFailed(Exception):
-    """No connection: why, and a sentence about it."""
+    """No connection could be made. Carries the failure's class and a sentence about it."""
 
     def __init__(self, failure: Failure, detail: str) -> None:
         super().__init__(detail)
@@ -38,7 +38,7 @@ class DialFailed(Exception):
 
 
 class Dialler:
-    """Opens connections to targets."""
+    """Opens connections to targets, one TCP connection attempt after the other."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class Dialler:
         self._clock = clock
 
     async def run_on_new_connection(self, attempt: Attempt, owner: Owner) -> None:
-        """Open a connection that starts with this attempt. Raises DialFailed. Notes in the attempt how far
-        it has come."""
+        """Open a connection that starts with this attempt. Records in the attempt how far it has come. Raises
+        DialFailed."""
         target = attempt.request.target
         attempt.stage = Stage.RESOLVING
         addresses = await self._vetted(target)
@@ -67,12 +67,12 @@ class Dialler:
         await self._secure(raw, attempt, owner)
 
     async def _vetted(self, target: Target) -> Sequence[Address]:
-        """The target's addresses, if every one of them may be called."""
+        """The target's addresses, if every one of them may be dialled. Raises DialFailed."""
         if why := target_refusal(target, self._allowed):
             raise DialFailed(Failure.ADDRESS_REFUSED, why)
         address = literal(target.host)
         if address is not None:
-            return (address,)  # What can be refused about it has been, just now.
+            return (address,)  # The checks above have covered everything that can be refused about an address.
         try:
             found = await self._names.addresses(target.host, target.port)
             addresses = list(dict.fromkeys(ip_address(text) for text in found))
@@ -142,8 +142,8 @@ def _give_up(connection: Connection, owner: Owner) -> None:
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Trusts the system's authorities, and those in `ca_file` beside them. Takes 10 ms: one is shared by
-    all connections."""
+    """A TLS context that trusts the system's authorities and those in `ca_file`. Building it takes 10 ms, so all
+    connections share one."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
@@ -153,8 +153,8 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _interleaved(addresses: Sequence[Address]) -> list[Address]:
-    """The families in turn, each in the resolver's order: if one family leads nowhere, the second try is
-    the other."""
+    """The addresses of both families in turn, each in the resolver's order: if one family leads nowhere, the second
+    attempt uses the other."""
     first = [address for address in addresses if address.version == addresses[0].version]
     second = [address for address in addresses if address.version != addresses[0].version]
     return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]
@@ -171,7 +171,7 @@ def _connect_failure(error: OSError) -> DialFailed:
         case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
             detail = "The endpoint's address cannot be reached from here."
         case errno.EMFILE | errno.ENFILE | errno.ENOBUFS | errno.ENOMEM:
-            detail = "The gateway has no room for another connection."
+            detail = "The gateway cannot open another connection: it is out of memory or file descriptors."
         case errno.ECONNRESET:
             return _reset()  # Something accepted it first.
         case _:

@@ -1,9 +1,9 @@
-"""Host names to addresses: one look-up per name at a time, kept for a few seconds, on threads of their own.
+"""Resolves host names: one look-up per name at a time, on threads of its own, with results cached for a few seconds.
 
-A system's resolver blocks its thread for as long as a name server likes. Such a thread is nobody else's here
-(no file or database work waits behind it), their number is bounded, and a name holds one of them at most:
-every attempt that needs the name waits for the same look-up. A look-up is never cut, only left by those who
-waited for it; their own deadlines end them. Failures are not kept.
+The system's resolver blocks its thread for as long as the name server takes. These threads do nothing else, so no file
+or database work waits behind them. Their number is bounded, and a name uses at most one of them: every attempt that
+needs the name waits for the same look-up. A look-up is never aborted; attempts stop waiting for it at their own
+deadlines. Failures are not cached.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text; OSError if it has none."""
 
 MAX_LOOKUPS = 1_000
-"""Names waited for at once; more are refused, so that a name server that is down leaves no endless queue
-behind."""
+"""Maximum number of names being resolved or queued. More are refused, so that a name server that is down cannot leave
+an endless queue."""
 
 
 class Names:
-    """A resolver's answers, shared."""
+    """Caches a resolver's answers, and shares look-ups in progress."""
 
     def __init__(
         self, resolve: Resolve, kept_seconds: float, clock: Callable[[], float], *, limit: int = MAX_LOOKUPS
@@ -35,7 +35,7 @@ class Names:
         self._known: dict[str, tuple[float, Sequence[str]]] = {}
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
-        """Raises OSError where there is none."""
+        """The addresses of a host. Raises OSError if there are none."""
         known = self._known.get(host)
         if known is not None and self._clock() < known[0]:
             return known[1]
@@ -65,7 +65,7 @@ class Names:
 
     def _keep(self, host: str, found: Sequence[str]) -> None:
         now = self._clock()
-        # All are kept equally long, so the oldest entries are those to forget.
+        # All entries are kept equally long, so the oldest are the first to drop.
         for name in [name for name, (until, _) in self._known.items() if until <= now]:
             del self._known[name]
         if self._kept_seconds > 0:
@@ -79,11 +79,11 @@ class Names:
 
 
 class SystemResolver:
-    """The operating system's resolver on daemon threads, at most `threads` at once: one that hangs holds
-    up neither the end of the process nor, while threads are left, anyone else."""
+    """The operating system's resolver on at most `threads` daemon threads. A look-up that hangs delays neither the end
+    of the process nor, while threads are left, any other look-up."""
 
     def __init__(self, threads: int = 32, look_up: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
-        """`look_up` is the system's, which blocks."""
+        """`look_up` is the system's blocking function."""
         self._look_up = look_up
         self._free = threads
         self._waiting: deque[asyncio.Future[None]] = deque()

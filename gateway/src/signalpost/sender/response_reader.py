@@ -1,4 +1,4 @@
-"""Reads one HTTP/1.1 answer from pieces as they come, within caps. Pure: bytes in, a verdict out.
+"""Parses HTTP/1.1 answers from pieces as they arrive, within limits. Pure: bytes in, a verdict out.
 
 An answer goes through three states: its head (interim 1xx heads are read and forgotten before the final one),
 its body, and over. Two readers share the work. This one is the authority on where a head ends and how long
@@ -20,16 +20,16 @@ from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure
 MAX_HEADERS = 128
 MAX_LINE_BYTES = 8 * 1024
 MAX_HEADS_BYTES = 32 * 1024
-"""All heads of one answer together, the interim ones included."""
+"""Maximum bytes of all heads of one answer together, interim ones included."""
 MAX_BODY_BYTES = 64 * 1024
-"""As sent: the chunks' own framing and trailers count, so that no amount of framing gets around the cap."""
+"""Maximum bytes of a body on the wire. Chunk framing and trailers count, so that they cannot get around the cap."""
 
 _END = b"\r\n\r\n"
 _START = b"HTTP/1."
 
 
 class AnswerReader:
-    """The answers of one connection, one after another."""
+    """Reads the answers of one connection, one after another."""
 
     __slots__ = (
         "_body_bytes",
@@ -50,12 +50,12 @@ class AnswerReader:
     )
 
     began: bool
-    """Whether any byte came."""
+    """Whether any byte has arrived."""
     status: int | None
-    """Of the final head, once it is complete."""
+    """The status code of the final head, once that is complete."""
     kept: bytes
     fault: str | None
-    """Why this is not an answer that can be understood: a sentence."""
+    """A sentence why the bytes are not an answer that can be understood; None if they are."""
     reusable: bool
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class AnswerReader:
         self._heads_bytes = self._body_bytes = self._payload_bytes = 0
 
     def feed(self, data: bytes) -> bool:
-        """Take the next bytes; True once the answer is over."""
+        """Read the next bytes. Returns True once the answer is over."""
         self.began = True
         if self.status is None:
             rest = self._feed_heads(data)
@@ -83,11 +83,11 @@ class AnswerReader:
         return True
 
     def end(self) -> bool:
-        """The connection ended in good order; True if that completes the answer."""
+        """The connection ended in good order. Returns True if that completes the answer."""
         return self.status is not None and (self._complete or not _is_delimited(self._head))
 
     def verdict(self) -> tuple[Failure | None, str]:
-        """What an answer that is over means, and a sentence about it."""
+        """The failure that an answer means once it is over, and a sentence about it; no failure if it was a success."""
         status = self.status
         if self.fault is not None or status is None:
             return Failure.PROTOCOL, self.fault or ""
@@ -101,14 +101,14 @@ class AnswerReader:
         return Failure.STATUS, f"The endpoint answered {status}."
 
     def retry_after(self) -> str | None:
-        """The `retry-after` header, where the status gives it the meaning of a delay."""
+        """The `retry-after` header, if the status (429 or 503) makes it a delay."""
         if self.status not in (429, 503):
             return None
         values = _header(self._head, b"retry-after")
         return values[0].decode("latin-1") if values else None
 
     def _feed_heads(self, data: bytes) -> bytes | None:
-        """Read heads up to the final one. What follows it, or None where it has not come yet or is faulty."""
+        """Read heads up to the final one. Returns the bytes after it, or None if it is incomplete or faulty."""
         if self._held:
             data = self._held + data
         while True:
@@ -133,7 +133,7 @@ class AnswerReader:
             self._complete = self._head_read = False
 
     def _hold(self, data: bytes) -> None:
-        """Keep an incomplete head for later, as far as it can still become one."""
+        """Keep an incomplete head for later, if it can still become a valid one."""
         if not data.startswith(_START[: len(data)]):
             self.fault = "The endpoint's answer is not HTTP/1.1."
         elif self._heads_bytes + len(data) > MAX_HEADS_BYTES:
@@ -172,8 +172,8 @@ class AnswerReader:
         return self._body_bytes >= MAX_BODY_BYTES
 
     def _is_exact(self) -> bool:
-        """Whether nothing came behind a complete body. The parser tells of everything but line ends: it takes them for
-        the empty lines that may precede another answer."""
+        """Whether nothing arrived after a complete body. The parser reports everything except line ends, which it takes
+        for the empty lines that may precede another answer."""
         if self._body_bytes == self._payload_bytes:
             return True
         chunked = bool(_header(self._head, b"transfer-encoding"))
@@ -226,7 +226,7 @@ def _header(head: bytes, name: bytes) -> list[bytes]:
 
 
 def _is_delimited(head: bytes) -> bool:
-    """Whether a body says where it ends, so that a connection which ends before has cut it short."""
+    """Whether the body declares its end, so that a connection that ends earlier has truncated it."""
     codings = b",".join(_header(head, b"transfer-encoding"))
     if codings:
         return codings.rsplit(b",", 1)[-1].strip().lower() == b"chunked"

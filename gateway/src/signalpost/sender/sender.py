@@ -1,4 +1,4 @@
-"""The real transport: every attempt's deadline, the pool of connections, and what ends an attempt.
+"""The real transport: keeps every attempt's deadline, pools connections, and ends attempts.
 
 An attempt is in `_running` from `send` until it is ended; ending takes it out, tells `done`, and happens
 once, whoever comes first: its connection (an answer, a loss), its dialling (no connection), the sweep (the
@@ -33,30 +33,30 @@ from signalpost.sender.response_reader import AnswerReader
 from signalpost.sender.tls_sessions import Sessions
 
 SWEEP_SECONDS = 0.02
-"""The least time between two looks at the deadlines, and so how late an attempt may be cut."""
+"""Minimum seconds between two checks of the deadlines, and so the maximum by which an attempt may exceed its own."""
 
 HANGUP_SECONDS = 1.5
-"""How long `close` waits for connections to say goodbye."""
+"""Seconds that `close` waits for connections to close in good order."""
 
 
 class SenderSettings(Struct, frozen=True, kw_only=True):
-    """What an operator may want otherwise; times in seconds."""
+    """Settings of the sender; times in seconds."""
 
     attempt_timeout: float = 5.0
     """From the start of name resolution to the end of the answer (C15)."""
     connect_timeout: float = 2.0
-    """For one of a host's addresses."""
+    """Time limit for a TCP connection to one of a host's addresses."""
     allow_targets: tuple[AllowedTarget, ...] = ()
     ca_file: Path | None = None
-    """Authorities trusted beside the system's (PEM)."""
+    """PEM file of authorities that are trusted besides the system's."""
     idle_seconds: float = 60.0
-    """How long a connection is kept without a use."""
+    """How long an idle connection is kept."""
     age_seconds: float = 300.0
-    """How long it is used at all, so that a host that moved is followed."""
+    """How long a connection is used at all, so that the gateway follows a host to a new address."""
     idle_connections: int = 4_000
-    """How many are kept without a use; each takes a descriptor."""
+    """Maximum number of idle connections; each takes a file descriptor."""
     names_kept_seconds: float = 5.0
-    """How long a host's addresses are remembered."""
+    """How long a host's addresses are cached."""
 
 
 class Sender:
@@ -149,7 +149,7 @@ class Sender:
             log.exception("an attempt's callback raised")
 
     def _cut(self, attempt: Attempt, failure: Failure, detail: str) -> None:
-        """End an attempt from outside, with all it holds."""
+        """End an attempt from outside, and drop all that it holds."""
         connection, dialling = attempt.connection, attempt.dialling
         answer = None
         if dialling is not None:
@@ -161,7 +161,7 @@ class Sender:
         self._end(attempt, failure, detail, answer)
 
     def _sweep(self) -> None:
-        """Cut what is overdue, and look again when the next will be."""
+        """End overdue attempts, and schedule the next check."""
         self._sweep_timer = None
         now = self._clock()
         overdue = []
@@ -247,7 +247,7 @@ class Sender:
         connection.close()
 
     def _sweep_idle(self) -> None:
-        """Drop what was idle for too long, and look again when the next will have been."""
+        """Close connections that were idle for too long, and schedule the next check."""
         self._idle_timer = None
         now = self._clock()
         expired = []

@@ -1,13 +1,13 @@
-"""TLS sessions that a new connection may go on with, so that it need not look at certificates again.
+"""TLS sessions that a new connection resumes, so that it need not check certificates again.
 
-A session is what a whole handshake leaves: keys that the same server alone can go on with, once its certificate was
-found good for the host. So it is offered to no other target than the one it was made with, for `KEPT_SECONDS` and not
-beyond the certificate's own end, and it is thrown away by a handshake that fails. A server that does not want it does a
-whole handshake, whose session takes its place. Losing them costs handshakes, nothing else.
+A session is the result of a full handshake: keys with which only the same server can continue, after its certificate
+was verified for the host. So it is offered to no target but its own, for `KEPT_SECONDS` and not beyond the
+certificate's end, and a handshake that fails discards it. A server that does not accept it makes a full handshake,
+whose session replaces it. Losing sessions costs handshakes and nothing else.
 
-One session is offered again and again. TLS would rather have a new one for each connection, so that no observer sees
-that two are from the same client; a gateway that calls the same endpoint has no such secret. And Python copies a
-session by writing and parsing it: to take a new one each time costs a third of what it saves.
+One session is offered many times. TLS recommends a new one for each connection, so that no observer sees that two come
+from the same client; a gateway that calls the same endpoint has no such secret. And Python copies a session by
+serialising and parsing it, so that a new one each time would cost a third of what resuming saves.
 """
 
 import ssl
@@ -19,7 +19,7 @@ from signalpost.domain.request import Target
 
 KEPT_SECONDS = 3_600.0
 MAX_SESSIONS = 1_000
-"""Some 19 KB each."""
+"""Maximum number of sessions to keep, some 19 KB each."""
 
 
 class _Kept(Struct, frozen=True):
@@ -29,15 +29,15 @@ class _Kept(Struct, frozen=True):
 
 class Sessions:
     def __init__(self, context: ssl.SSLContext, now: Callable[[], float], most: int = MAX_SESSIONS) -> None:
-        """`now` is the wall clock in seconds, which certificates are valid by."""
+        """`now` returns the wall clock's time in seconds, by which certificates expire."""
         self._context = context
         self._now = now
         self._most = most
         self._kept: dict[Target, _Kept] = {}
-        """The first made comes first."""
+        """Sessions by target, oldest first."""
 
     def handshake(self, target: Target) -> "Handshake":
-        """For one new connection to this target."""
+        """A stand-in for the TLS context, for one new connection to this target."""
         kept = self._kept.get(target)
         if kept is not None and kept.until <= self._now():
             del self._kept[target]
@@ -48,7 +48,7 @@ class Sessions:
         self._kept.pop(target, None)
 
     def keep(self, target: Target, tls: ssl.SSLObject) -> None:
-        """Keep what a whole handshake left."""
+        """Keep the session of a full handshake."""
         session, certificate = tls.session, tls.getpeercert()
         if session is None or not session.has_ticket or not certificate:
             return
@@ -60,8 +60,8 @@ class Sessions:
 
 
 class Handshake:
-    """Stands for the context while one connection is made: an event loop has no argument for a session, and asks a
-    context for nothing but `wrap_bio`."""
+    """Stands in for the TLS context while one connection is made. Event loops have no argument for a session, and call
+    no method of a context but `wrap_bio`."""
 
     def __init__(
         self, sessions: Sessions, context: ssl.SSLContext, target: Target, session: ssl.SSLSession | None
@@ -83,6 +83,6 @@ class Handshake:
         return self._tls
 
     def served(self) -> None:
-        """The first answer came: by now the server has said what to go on with."""
+        """The first answer has arrived, so the server has sent the session to resume. Keep it."""
         if self._tls is not None and not self._tls.session_reused:
             self._sessions.keep(self._target, self._tls)

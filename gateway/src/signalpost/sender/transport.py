@@ -1,4 +1,4 @@
-"""The seam between the engine and the network: what a transport is asked, and how it answers.
+"""The interface between the engine and the network.
 
 The gateway passes the real sender (`sender.py`); a simulation passes a network of its own.
 """
@@ -12,8 +12,9 @@ from signalpost.domain.request import Request
 
 class Transport(Protocol):
     def send(self, request: Request, done: Callable[[Outcome], None]) -> None:
-        """Make one attempt; call `done` exactly once, within the attempt's time, from the event loop, never before
+        """Make one attempt. Calls `done` exactly once, within the attempt's time, from the event loop, and never before
         `send` returns. Raises nothing."""
 
     async def close(self, grace: float) -> None:
-        """Let running attempts end for `grace` seconds, interrupt the rest (`Failure.INTERRUPTED`), close all."""
+        """Wait up to `grace` seconds for running attempts, interrupt the rest (`Failure.INTERRUPTED`), close
+        everything."""

@@ -1,0 +1,1 @@
+"""The interface of what is stored, for any database."""

@@ -1,9 +1,9 @@
-"""What was done to a document: who did what, when, with which event.
+"""The history of a document: who did what, when, with which event.
 
-The log tells most of it. Beside every event stands its `Origin`: how it came about and whose API key asked for it. That
-is all there is to tell of a creation, a change, an import and a deletion, and they cost no row more. A `Step` is what
-an event does not tell: an action of the workflow with its people and reasons, whether or not it made an event. It stays
-as long as its document; of a deleted one, as long as the event of the deletion.
+Most of it is in the log. Every event has an `Origin`: how it came about and which API key asked for it. That is the
+whole history of a creation, a change, an import or a deletion, and costs no row of its own. A `Step` is what an event
+does not say: an action of the workflow with its people and reasons, whether or not it made an event. Steps stay as long
+as their document; those of a deleted one as long as the event of its deletion.
 """
 
 from enum import IntEnum
@@ -16,13 +16,13 @@ class Cause(IntEnum):
     """How an event came about. The values are part of the schema."""
 
     UNKNOWN = 0
-    """Of events that were made before this was kept."""
+    """The event was made before its cause was stored."""
     CREATE = 1
     UPDATE = 2
     IMPORT = 3
     DELETE = 4
     STEP = 5
-    """By something that its step tells of."""
+    """The step of the event says how it came about."""
     UPLOAD = 6
     PUBLISH = 7
 
@@ -30,35 +30,35 @@ class Cause(IntEnum):
 class Origin(NamedTuple):
     cause: Cause
     caller: int | None
-    """The number of the API key that asked for it; None where nobody did, or it is not known."""
+    """Number of the API key that asked for the change; None if no key did, or it is not known."""
 
 
 UNKNOWN = Origin(Cause.UNKNOWN, None)
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was done, with what only it knows. Names are part of the schema."""
+    """An action on a document, with what only the step records. Member names are part of the schema."""
 
     action: str
     status: str
-    """The document's after it."""
+    """The document's status after the step."""
     by: str | None = None
     """The person who decided."""
     reason: str | None = None
     participants: tuple[str, ...] = ()
-    """Who was asked to decide."""
+    """E-mail addresses of the people who were asked to decide."""
     expires_at: int | None = None
     version: str | None = None
     """The number of the version that was uploaded or published."""
 
 
 class KeptStep(Struct, frozen=True):
-    """A step in its place in the history of a document."""
+    """A step with its place in the history of a document."""
 
     tenant_id: int
     document_id: str
     sequence: int
-    """Of its event; of a step without one, of the last event in the log before it."""
+    """Sequence of the step's event; for a step without one, of the last event in the log before it."""
     at: int
     event_id: str | None
     caller: int | None
@@ -70,4 +70,4 @@ class HistoryPosition(NamedTuple):
 
     sequence: int
     number: int
-    """Of steps without an event behind the same one; 0 for what made an event."""
+    """Counts steps without an event that follow the same event; 0 for a step that made an event."""

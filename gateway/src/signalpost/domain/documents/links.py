@@ -1,10 +1,11 @@
-"""Download links of the gateway's own (C10): what they are made of, and which are good.
+"""Makes and reads the gateway's own download links (C10).
 
 A link ends in a token: tenant, document, version and the microsecond at which it expires, with an HMAC-SHA256 over
-them. So it says all by itself, for exactly as long as it should, wherever the file is kept; nothing is stored for it.
+them. The token alone proves what may be downloaded and until when, wherever the file is stored; nothing is stored for a
+link.
 
-A document is kept without links: where one of the gateway's own versions stands, its `downloadUrl` is empty, which no
-other can be. They are put in when an event is built or an answer given, fresh from that moment.
+Documents are stored without links: the `downloadUrl` of one of the gateway's own versions is empty, which no other can
+be. Fresh links are put in when an event is built or an answer is given.
 """
 
 import hmac
@@ -22,9 +23,9 @@ LIFETIME: Final = 15 * 60 * SECOND
 PATH: Final = "/files/"
 _FORMAT = 1
 _LAYOUT = Layout(">BQI16sII")
-"""With the digest behind it a multiple of three bytes: base64 without padding or bits that say nothing."""
+"""Layout of a token's content. Together with the digest it is a multiple of three bytes, so base64 needs no padding."""
 _OF_DOCUMENT, _OF_NUMBER = Layout(">BQI16s"), Layout(">II")
-"""Its two halves: a document's links share the first."""
+"""The two halves of `_LAYOUT`. All links of a document made at one moment share the first."""
 _DIGEST_BYTES, _BLOCK_BYTES = 32, 64
 _TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{(_LAYOUT.size + _DIGEST_BYTES) // 3 * 4}}}")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -36,7 +37,7 @@ _OWN = re.compile(rb'([0-9]+)\.([0-9]+)","downloadUrl":"(?=")')
 
 
 class Linked(NamedTuple):
-    """What a link leads to."""
+    """What a link gives access to, and until when (µs since the epoch)."""
 
     tenant_id: int
     document_id: str
@@ -46,8 +47,8 @@ class Linked(NamedTuple):
 
 class Links:
     def __init__(self, key: bytes, public_url: str) -> None:
-        """`key`, of at most 64 bytes, signs and serves for nothing else; `public_url` is where the gateway is reached
-        from outside."""
+        """`key`, of at most 64 bytes, signs links and nothing else. `public_url` is where clients reach the
+        gateway."""
         padded = key.ljust(_BLOCK_BYTES, b"\0")
         self._inner = sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = sha256(bytes(byte ^ 0x5C for byte in padded))
@@ -61,7 +62,7 @@ class Links:
         return self._prefix + self._token(of_document + _OF_NUMBER.pack(*linked.number)).decode()
 
     def read(self, token: str) -> Linked | None:
-        """What a token was made for, in its time or not; None for one that was not made here."""
+        """What a token gives access to, expired or not; None if the token was not made with this key."""
         if not _TOKEN.fullmatch(token):
             return None
         raw = urlsafe_b64decode(token)
@@ -74,12 +75,12 @@ class Links:
         return Linked(tenant_id, document_id, Number(major, minor), expires_at)
 
     def leads_to(self, url: str, tenant_id: int, document_id: str, number: Number) -> bool:
-        """Whether it is a link of the gateway's own to this version, in its time or not."""
+        """Whether a URL is one of the gateway's own links to this version, expired or not."""
         linked = self.read(url.removeprefix(self._prefix)) if url.startswith(self._prefix) else None
         return linked is not None and linked[:3] == (tenant_id, document_id, number)
 
     def put_into(self, document: bytes, tenant_id: int, document_id: str, at: int) -> bytes:
-        """A document as it is kept, with links that are fresh at `at`."""
+        """A stored document's JSON with links that are made at `at`."""
         if _NO_LINK not in document:
             return document
         shown, shown_at, linked = self._last
@@ -110,7 +111,7 @@ class Links:
         return b2a_base64(said + self._digest(said), newline=False).translate(_URL_SAFE)
 
     def _digest(self, said: bytes) -> bytes:
-        """HMAC-SHA256 through copied states: a third of what the library's takes."""
+        """HMAC-SHA256 through copied hash states, which takes a third of the time of the library's."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(said)
         outer.update(inner.digest())

@@ -1,4 +1,4 @@
-"""A sample event, for trying an endpoint: as real ones look, and in no log."""
+"""Sample events for testing an endpoint. They look like real events and are in no log."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.timestamps import format_timestamp
 
 SEQUENCE = 0
-"""No event of a log has it."""
+"""The sequence of sample events, which no event of a log has."""
 
 
 def event(event_type: EventType, tenant_id: int, now: int, random_bits: Callable[[int], int]) -> Event:

@@ -1,8 +1,8 @@
-"""Versions of a document's text: how they are numbered (C9), and what is kept of each.
+"""Versions of a document: how they are numbered (C9), and what is stored of each.
 
-A draft gets the next number below its publication's: `0.1`, `0.2`, … at first, `N.1`, `N.2`, … after `N.0`. Publishing
-makes a version of its own, `N.0`, of the draft's file: so a number stands for the same bytes for ever, and a link to it
-for the same file. Numbers of a document go on after its deletion, should it be imported again.
+Drafts are numbered `0.1`, `0.2`, … at first, and `N.1`, `N.2`, … after the publication `N.0`. Publishing creates a
+version of its own, `N.0`, with the draft's file. So a number stands for the same bytes for ever, and a link to it for
+the same file. Numbering continues after a document was deleted, in case it is imported again.
 """
 
 import re
@@ -15,11 +15,11 @@ from signalpost.domain.errors import NotFound
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})")
 MAX_PART = 2**31 - 1
 MAX_ANOTHERS_PART = 10**9
-"""Of a number that another system gave: with more, ours could not go on after it."""
+"""Maximum for a part of a number that another system gave. With more, our own numbers could not continue after it."""
 
 
 class Number(NamedTuple):
-    """A version's number; they compare as they follow one another."""
+    """A version's number. Numbers compare in the order of versions."""
 
     major: int
     minor: int
@@ -33,14 +33,14 @@ class Number(NamedTuple):
 
 
 def read_number(text: str, most: int = MAX_PART) -> Number | None:
-    """The number that a text is the one way to write; None if it is none, or has a part above `most`."""
+    """The number that a text is the canonical form of; None for any other text, or if a part exceeds `most`."""
     match = _NUMBER.fullmatch(text)
     number = Number(int(match[1]), int(match[2])) if match else None
     return number if number is not None and max(number) <= most and number > (0, 0) else None
 
 
 def parse_number(text: str) -> Number:
-    """The number that someone asks for a version by. Raises NotFound for one that none can have."""
+    """The number in a request. Raises NotFound if no version can have it."""
     number = read_number(text)
     if number is None:
         raise _no_version()
@@ -56,18 +56,18 @@ def next_published(last: Number | None) -> Number:
 
 
 class StoredFile(Struct, frozen=True):
-    """A file that is durable where files are kept."""
+    """A file that is durable in the file storage."""
 
     name: str
-    """32 random hexadecimal digits: all that a path is ever made of."""
+    """32 random hexadecimal digits. Paths are made of nothing else."""
     size: int
     sha256: bytes
     content_type: str
-    """Of its content, whatever its sender called it."""
+    """Content type, detected from the content whatever the uploader declared."""
 
 
 class KeptVersion(Struct, frozen=True):
-    """A version as a person finds it, and its file."""
+    """A version's file, with the names by which people find the version."""
 
     tenant: str
     external_id: str
@@ -83,15 +83,15 @@ class VersionRow(Struct, frozen=True, kw_only=True):
     file: StoredFile
     created_at: int
     created_by: str
-    """The name of the API key that it came with."""
+    """Name of the API key that uploaded the version."""
     published_as: Number | None = None
-    """Of a draft: the version that its publication made."""
+    """For a draft: the version that it was published as."""
     deleted_at: int | None = None
-    """When its document was deleted: its file is taken away some time later."""
+    """When the document was deleted. The file is removed some time later."""
 
 
 def require_live(row: VersionRow | None) -> VersionRow:
-    """A version that the gateway keeps of a document that is there. Raises NotFound."""
+    """The row of a version whose document is not deleted. Raises NotFound."""
     if row is None or row.deleted_at is not None:
         raise _no_version()
     return row

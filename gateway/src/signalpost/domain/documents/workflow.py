@@ -1,13 +1,13 @@
-"""The life of a document: which action may follow which status, who has a say in it, and what comes of it.
+"""The workflow of a document: which action is allowed in which status, who may decide, and which status follows.
 
-`TABLE` is the whole of it; the functions below only read it. An action asks people to decide (`ASK`), is the decision
-of one of them (`AGREE`, `REFUSE`), or moves the document by itself. The last of the asked to agree moves it on; the
-first to refuse moves it back. A signature request *expires* at its time, also while the document is paused: that shows
-when it is resumed.
+`TABLE` defines all of it; the functions below only read it. An action asks people to decide (`ASK`), is the decision of
+one of them (`AGREE`, `REFUSE`), or moves the document by itself. When the last person has agreed, the document moves
+on; the first refusal moves it back. A signature request *expires* at its time. If the document is paused then, that
+shows when it is resumed.
 
-A status that came by import has no known participants: whoever decides then settles it alone, since the system that
-asked them is the one that knows them. Statuses that nothing here leads to (`signedByClient`, `other`) can be paused and
-cancelled, as any.
+A status that was imported has no known participants. Anyone's decision then settles it, since only the system that
+asked the participants knows them. Statuses that nothing here leads to (`signedByClient`, `other`) can be paused and
+cancelled like any other.
 """
 
 from collections.abc import Mapping
@@ -28,11 +28,11 @@ STATUSES: Final = (
 """C12, in the order of the page."""
 Status = Annotated[str, Meta(extra_json_schema={"enum": list(STATUSES)})]
 _MAX_NAMED = 3
-"""How many people a sentence names."""
+"""Maximum number of people that an error message names."""
 
 
 class Action(StrEnum):
-    """What moves a document, by the names of the API."""
+    """What can be done to a document, under the API's names."""
 
     REQUEST_REVIEW = "requestReview"
     APPROVE_REVIEW = "approveReview"
@@ -47,7 +47,7 @@ class Action(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     EXPIRE = "expire"
-    """Nobody asks for it: the time of a signature request has come."""
+    """The deadline of a signature request has passed. Clients cannot ask for this."""
 
 
 class Kind(Enum):
@@ -61,12 +61,12 @@ class Kind(Enum):
 
 
 class Rule(Struct, frozen=True):
-    """What the table says of an action."""
+    """A row of the table: what an action does."""
 
     kind: Kind
     sources: tuple[str, ...]
     to: str
-    """Of an agreement, once everybody agreed; of `resume`, where nothing else was before."""
+    """The status that follows. For AGREE: once everybody has agreed; for RESUME: if the status before is unknown."""
 
 
 _ENDED: Final = ("executed", "cancelled")
@@ -99,19 +99,19 @@ TABLE: Final[Mapping[Action, Rule]] = {
     Action.EXPIRE: Rule(Kind.EXPIRE, ("awaitingSignature",), "signatureRequestExpired"),
 }
 ASKED_FOR: Final = tuple(action for action in Action if action is not Action.EXPIRE)
-"""What clients ask for."""
+"""The actions that clients may ask for."""
 ActionName = Annotated[str, Meta(extra_json_schema={"enum": list(ASKED_FOR)})]
 
 
 class Decision(StrEnum):
-    """Part of the API and of the schema."""
+    """A participant's decision. The values are part of the API and of the schema."""
 
     AGREED = "agreed"
     REFUSED = "refused"
 
 
 class Participant(Struct, frozen=True):
-    """Someone who was asked to decide, and the decision. Names are part of the schema."""
+    """A person who was asked to decide, and the decision. Member names are part of the schema."""
 
     email: str
     decision: Decision | None = None
@@ -119,41 +119,41 @@ class Participant(Struct, frozen=True):
     reason: str | None = None
 
     def is_named(self, email: str) -> bool:
-        """Mail systems in use do not tell upper from lower case."""
+        """Whether this is the participant's address. Upper and lower case are the same, as in mail systems in use."""
         return self.email.casefold() == email.casefold()
 
 
 class Workflow(Struct, frozen=True):
-    """Where a document is in its life. Names are part of the schema."""
+    """A document's place in its workflow. Member names are part of the schema."""
 
     status: str
     participants: tuple[Participant, ...] = ()
-    """Who was asked last."""
+    """The people who were asked most recently."""
     expires_at: int | None = None
-    """While a signature request waits, also of a paused document."""
+    """When the signature request in progress expires, also while the document is paused."""
     status_before: str | None = None
-    """Of a paused document, unless it was imported so."""
+    """For a paused document: the status before the pause, unless it was imported as paused."""
 
     @property
     def awaited(self) -> tuple[str, ...]:
-        """Those who have not decided yet, while the document waits for them; nobody where they are not known."""
+        """The participants who have not decided yet, while the document waits for them; empty if they are unknown."""
         if not any(self.status in rule.sources for rule in TABLE.values() if rule.kind is Kind.AGREE):
             return ()
         return tuple(participant.email for participant in self.participants if participant.decision is None)
 
     @property
     def leads_back_to(self) -> str | None:
-        """Of a paused document: the status that it is resumed to."""
+        """For a paused document: the status that `resume` restores."""
         rule = TABLE[Action.RESUME]
         return self.status_before or rule.to if self.status in rule.sources else None
 
     def is_due(self, at: int) -> bool:
-        """Whether its signature request must expire."""
+        """Whether the signature request must expire by `at`."""
         return self.expires_at is not None and self.expires_at <= at
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """What came with an action."""
+    """What a client gave with an action."""
 
     people: tuple[str, ...] = ()
     expires_at: int | None = None
@@ -162,7 +162,7 @@ class Given(Struct, frozen=True, kw_only=True):
 
 
 def allowed(workflow: Workflow, at: int) -> tuple[Action, ...]:
-    """What clients may ask for now. Once the time of a signature request has come, nobody decides on it any more."""
+    """The actions that clients may ask for now. From its deadline on, a signature request takes no decision."""
     decided_too_late = (Kind.AGREE, Kind.REFUSE) if workflow.is_due(at) else ()
     return tuple(
         action

@@ -1,0 +1,1 @@
+"""The lanes that this process owns: reads the log, dispatches attempts, records results, feeds replays."""
