@@ -1,14 +1,21 @@
 """The description of the API for programs and for people: valid, complete, in one piece, and the served one."""
 
+import asyncio
+import json
 import re
 from collections import Counter
 from html import escape
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import quickjs
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from signalpost.api.app import Api
+from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.docs_page import render
 from signalpost.api.routing.openapi import describe
@@ -64,6 +71,55 @@ def nested(part: Any) -> list[dict[str, Any]]:
     if isinstance(part, dict):
         return [part, *(found for below in part.values() for found in nested(below))]
     return [found for below in part for found in nested(below)] if isinstance(part, list) else []
+
+
+def test_every_pattern_is_one_of_javascript(description: dict[str, Any]) -> None:
+    """JSON Schema means ECMA-262, with the flag u: a tool in a browser compiles each as it loads the description."""
+    engine = quickjs.Context()
+    patterns = {schema["pattern"] for schema in nested(description) if isinstance(schema.get("pattern"), str)}
+    assert len(patterns) > 10
+    for pattern in patterns:
+        engine.eval(f"new RegExp({json.dumps(pattern)}, 'u')")
+
+
+def test_every_example_is_valid_by_the_schema_beside_it(description: dict[str, Any]) -> None:
+    beside = [part for part in nested(description) if "example" in part and "schema" in part]
+    assert len(beside) > 10
+    for part in beside:
+        whole = {**part["schema"], "components": description["components"]}
+        problems = OAS31Validator(whole, format_checker=OAS31Validator.FORMAT_CHECKER).iter_errors(part["example"])
+        assert [(part["example"], problem.message) for problem in problems] == []
+
+
+def test_creations_do_not_offer_a_merge_patch(description: dict[str, Any]) -> None:
+    offers = {
+        method
+        for calls in description["paths"].values()
+        for method, call in calls.items()
+        if "application/merge-patch+json" in call.get("requestBody", {}).get("content", ())
+    }
+    assert offers == {"patch"}
+
+
+@pytest.mark.parametrize(("root_path", "server"), [("", "/"), ("/webhooks", "/webhooks")])
+def test_the_server_is_where_the_api_is_mounted(root_path: str, server: str) -> None:
+    services: Any = SimpleNamespace(requests=RequestCounts())
+    api = Api(services, ROUTES, OPEN_ROUTES)
+    scope = {
+        "type": "http", "method": "GET", "path": f"{root_path}/openapi.json", "root_path": root_path,
+        "query_string": b"", "headers": [],
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    asyncio.run(api(scope, receive, send))
+    assert sent[0]["status"] == 200
+    assert json.loads(sent[1]["body"])["servers"] == [{"url": server}]
 
 
 # --- /docs ------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -60,8 +60,9 @@ class Api:
         for open_route in open_routes:
             handlers[open_route.path] = {"GET": partial(open_route.handler, services)}
         if routes:
-            for path, page in _descriptions(routes, open_routes).items():
-                handlers[path] = {"GET": partial(_show, page)}
+            described = describe(routes, open_routes)
+            handlers["/openapi.json"] = {"GET": partial(_show_description, described)}
+            handlers["/docs"] = {"GET": partial(_show, _docs_page(described))}
         for of_path in handlers.values():
             if "GET" in of_path:
                 of_path["HEAD"] = of_path["GET"]
@@ -161,14 +162,16 @@ class Api:
         )
 
 
-def _descriptions(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[str, Response]:
-    """The description of the API, for programs and for people, by path."""
-    described = describe(routes, open_routes)
-    page_headers = ((CONTENT_TYPE, "text/html; charset=utf-8"), ("content-security-policy", _DOCS_POLICY))
-    return {
-        "/openapi.json": Response(200, msgspec.json.encode(described), (_ALWAYS_CURRENT,)),
-        "/docs": Response(200, render(described).encode(), (*page_headers, _ALWAYS_CURRENT)),
-    }
+def _docs_page(described: Mapping[str, Any]) -> Response:
+    """The description of the API for people."""
+    headers = ((CONTENT_TYPE, "text/html; charset=utf-8"), ("content-security-policy", _DOCS_POLICY), _ALWAYS_CURRENT)
+    return Response(200, render(described).encode(), headers)
+
+
+async def _show_description(described: Mapping[str, Any], request: Request) -> Response:
+    """The description of the API for programs, which says where the API is mounted."""
+    servers = [{"url": request.root_path or "/"}]
+    return Response(200, msgspec.json.encode({**described, "servers": servers}), (_ALWAYS_CURRENT,))
 
 
 async def _show(page: Response, _request: Request) -> Response:

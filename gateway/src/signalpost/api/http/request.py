@@ -51,9 +51,15 @@ class Request:
         return self._scope.get("raw_path") or b""
 
     @property
+    def root_path(self) -> str:
+        """The path under which a program has mounted the API; empty where it has not."""
+        path: str = self._scope.get("root_path", "")
+        return path
+
+    @property
     def own_path(self) -> str:
         """The path below the one under which a program has mounted the API."""
-        return self.path.removeprefix(self._scope.get("root_path", ""))
+        return self.path.removeprefix(self.root_path)
 
     @property
     def query_string(self) -> bytes:

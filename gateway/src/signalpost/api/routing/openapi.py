@@ -146,7 +146,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         if "description" in field.schema:
             parameter["description"] = field.schema["description"]
         if name in route.example.query:
-            parameter["example"] = route.example.query[name]
+            written = route.example.query[name]
+            parameter["example"] = field.check(written) if schema["type"] in ("integer", "boolean") else written
         found.append(parameter)
     found += [_IF_MATCH] if route.conditional else []
     found += [_IDEMPOTENCY_KEY] if route.idempotent else []
