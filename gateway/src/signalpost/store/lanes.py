@@ -15,13 +15,13 @@ from signalpost.store.replays import Fed, Feed
 
 
 class Health(Struct, frozen=True):
-    """How an endpoint does; kept with its lane so that a restart knows it."""
+    """How an endpoint does. It is kept with the lane, so that a restart knows it."""
 
     breaker: Breaker = CLOSED
     last_error: str | None = None
     """The class of its last failure and the sentence about it."""
     lost: int = 0
-    """Events that the retention took before they were delivered."""
+    """How many events the retention removed before they were delivered."""
 
 
 class LaneWanted(NamedTuple):
@@ -77,6 +77,8 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
 
 
 class LaneFlushed(Struct, frozen=True):
+    """What a lane asked for with its record."""
+
     looked_up: dict[int, Row] = {}
     parked: tuple[Row, ...] = ()
     horizon: int | None = None

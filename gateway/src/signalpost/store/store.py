@@ -1,7 +1,8 @@
 """What the engine and the API need of a store, whatever database is behind it.
 
-Writes go through `publish` (commands) and `record` (lanes) only; each is durable when it returns. Reads see every
-write that returned before they began.
+Commands are written by `publish`, which changes many nouns in one transaction, and lanes by `lanes.record`. Besides
+these only the retention and `versions.forget` write, and they only remove. A write is durable when it returns. Reads
+see every write that returned before they began.
 """
 
 from collections.abc import Sequence
@@ -53,7 +54,7 @@ class StoreSize(NamedTuple):
 
 
 class Store(Protocol):
-    """Raises Unavailable where the database cannot answer now."""
+    """Everything that is kept, by noun. Every method raises Unavailable where the database cannot answer now."""
 
     @property
     def documents(self) -> DocumentStore: ...

@@ -14,7 +14,7 @@ _NONCE_BYTES = 12
 
 
 def derive_key(master_key: bytes, purpose: str) -> bytes:
-    """Another key of 32 bytes, for one purpose: it tells nothing of the master key, nor of those for other purposes."""
+    """A key of 32 bytes for one purpose. It tells nothing of the master key or of the keys for other purposes."""
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"signalpost {purpose}".encode()).derive(master_key)
 
 

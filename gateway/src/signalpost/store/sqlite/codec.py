@@ -24,7 +24,7 @@ def unpack_uuid(packed: bytes) -> str:
 
 
 def pack_number(number: Number | None) -> int | None:
-    """Of a version: sorts as numbers follow one another."""
+    """A version's number as an integer that sorts as numbers follow one another."""
     return None if number is None else number.major << 32 | number.minor
 
 
@@ -33,7 +33,8 @@ def unpack_number(packed: int | None) -> Number | None:
 
 
 def pack_sequences(ascending: Iterable[int]) -> bytes:
-    """Differences as little-endian base-128 numbers: one or two bytes for each of a busy lane's open ones."""
+    """The differences of sequences as little-endian base-128 numbers: one or two bytes for each open sequence of a busy
+    lane."""
     packed = bytearray()
     previous = 0
     for sequence in ascending:
@@ -65,7 +66,7 @@ def unpack_sequences(packed: bytes) -> list[int]:
 
 
 def list_numbers(numbers: Iterable[int]) -> str:
-    """For `json_each`."""
+    """Numbers as JSON, for `json_each`."""
     return _encode([*map(int, numbers)]).decode()
 
 
@@ -151,7 +152,7 @@ def unpack_key(columns: KeyColumns) -> ApiKey:
 
 
 def pack_workflow(workflow: Workflow | None) -> tuple[bytes | None, int | None]:
-    """With the time by which it is found."""
+    """The columns `workflow` and `expires_at`; documents are found by the latter."""
     return (None, None) if workflow is None else (_encode(workflow), workflow.expires_at)
 
 

@@ -46,7 +46,7 @@ def make_private(path: Path) -> None:
 
 
 def is_shortage(error: apsw.Error) -> bool:
-    """Whether there was no room: for the database or the WAL, or (an I/O error to SQLite) for the WAL's index."""
+    """Whether there was no room for the database, its WAL, or the WAL's index, which SQLite calls an I/O error."""
     return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
 
 
@@ -68,5 +68,5 @@ def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> lis
 
 
 def rows_of_many(connection: apsw.Connection, statement: str, bindings: Iterable[Any]) -> list[Any]:
-    """`rows` for each of the bindings, one after the other."""
+    """Every row of a statement that is run once for each of the bindings, in their order."""
     return connection.executemany(statement, bindings).fetchall()

@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
 
 class _Stretch(NamedTuple):
     candidates: Iterable[Candidate]
-    """Newest first."""
+    """Candidates, newest first."""
     types: Mapping[int, int]
     """The types of events by sequence. An event that is missing here is not asked for."""
     reached: DeliveryPosition | None
@@ -169,7 +169,10 @@ class Walk:
     # --- What they are made of ----------------------------------------------------------------------------------------
 
     def _opened(self, top: int, most: int) -> tuple[set[Candidate], int]:
-        """The open ones from `top` down, at most so many of a lane, and down to where these are all."""
+        """Open deliveries from `top` down, at most `most` of each lane.
+
+        Also returns the lowest sequence down to which these are all that there are.
+        """
         low = self._low
         found: set[Candidate] = set()
         for number, lane in self._lanes.items():
@@ -183,8 +186,11 @@ class Walk:
     def _events(
         self, low: int, top: int, size: int, most: int | None = None
     ) -> tuple[dict[int, int], DeliveryPosition | None]:
-        """Types of the events that may match, newest first, from `top` down: at most `most` (but one) of at most `size`
-        that are looked at. And how far that is: None for down to `low`."""
+        """The types of events that may match, by sequence, newest first, from `top` down to `low`.
+
+        At most `size` events are looked at, and `most` of them returned (at least one). Also returns how far down that
+        was, or None if it was down to `low`.
+        """
         most = size if most is None else max(1, most)
         if self._asked.document_id is None:
             lowest = max(low, top - size + 1)
@@ -220,13 +226,13 @@ class Walk:
     def _rows(
         self, state: State, low: int, below: DeliveryPosition, most: int
     ) -> tuple[list[Candidate], DeliveryPosition | None]:
-        """Exception rows of a state, and where they were cut off."""
+        """Exception rows of a state, and where they were cut off, if they were."""
         return self._candidates("state = ? AND sequence >= ?", (state, low), below, most)
 
     def _rows_of(
         self, sequences: Iterable[int], states: Iterable[State], below: DeliveryPosition, most: int
     ) -> tuple[list[Candidate], DeliveryPosition | None]:
-        """Exception rows of some events, and where they were cut off."""
+        """Exception rows of some events, and where they were cut off, if they were."""
         condition = "state IN (SELECT value FROM json_each(?)) AND sequence IN (SELECT value FROM json_each(?))"
         return self._candidates(condition, (list_numbers(states), list_numbers(sequences)), below, most)
 

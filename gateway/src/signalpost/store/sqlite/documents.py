@@ -140,7 +140,7 @@ def _by_log(
 
 
 def _narrowest(wanted: DocumentFilter) -> tuple[str, str, tuple[str, ...]]:
-    """The index to go through, its condition and that one's value."""
+    """The narrowest index for a filter, the condition that goes with it, and the condition's values."""
     for column, index in (
         ("reference_id", "document_reference"),
         ("owner_email", "document_owner"),
@@ -173,7 +173,8 @@ def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[Docum
 def write(
     connection: apsw.Connection, before: Mapping[DocumentKey, DocumentRow], after: Mapping[DocumentKey, DocumentRow]
 ) -> None:
-    """Rewrites no index where what lists filter by and the workflow stay as they were, as in most changes."""
+    """Write documents. Where what lists filter by and the workflow stay as they were, as in most changes, no index is
+    written."""
     changed = {key: row for key, row in after.items() if key not in before or _moved(before[key], row)}
     connection.executemany(
         f"INSERT INTO document (tenant_id, {_COLUMNS}, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608

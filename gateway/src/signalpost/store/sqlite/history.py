@@ -127,8 +127,8 @@ def write(connection: apsw.Connection, steps: Sequence[KeptStep]) -> None:
 
 
 def prune(connection: apsw.Connection, tenant_id: int, end: int) -> None:
-    """Remove the steps of documents that were deleted by an event below `end`; to be called before that event itself is
-    removed."""
+    """Remove the steps of documents that were deleted by an event below `end`. This has to happen before that event
+    itself is removed."""
     connection.execute(
         "DELETE FROM step WHERE number IN (SELECT s.number FROM event e CROSS JOIN step s"
         " ON s.tenant_id = e.tenant_id AND s.document_id = e.document_id AND s.sequence <= e.sequence"

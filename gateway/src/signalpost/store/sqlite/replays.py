@@ -23,9 +23,9 @@ from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.states import FAILED, RUNNING
 
 MAX_FED = 256
-"""Deliveries that a lane is given at a time."""
+"""How many deliveries a lane is given at a time."""
 MAX_FEED_SCANNED = 10_000
-"""Entries of the log that one transaction looks through, for all lanes that it records."""
+"""How many entries of the log one transaction looks through, for all lanes that it records together."""
 MAX_COUNTED = 100_000
 
 Gaps = Sequence[Sequence[int]]
@@ -147,12 +147,12 @@ def _unpack(columns: tuple[Any, ...]) -> Replay:
 
 
 class _Part(NamedTuple):
-    """A stretch of a range."""
+    """A stretch of a replay's range in which the same deliveries count."""
 
     first: int
     last: int
     types: int
-    """The types, as bits, of which an event without a row was delivered; 0 for none."""
+    """An event of one of these types (as bits) that has no row was delivered; 0 if there are none."""
 
 
 def _parts(what: What, first: int, last: int, filters: Filters, gaps: Gaps) -> Iterator[_Part]:
@@ -183,7 +183,8 @@ _ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
 
 
 def feed(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, Fed]:
-    """The next part of what each lane replays. One that comes when enough was looked through gets none this time."""
+    """The next part of what each lane replays. Once MAX_FEED_SCANNED entries were looked through, the remaining lanes
+    get nothing this time."""
     fed: dict[int, Fed] = {}
     scan = MAX_FEED_SCANNED
     for flush in flushes:
@@ -193,7 +194,7 @@ def feed(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int,
 
 
 def _feed(connection: apsw.Connection, flush: LaneFlush, asked: Feed, scan: int) -> tuple[Fed, int]:
-    """What is fed, and how many entries may still be looked through."""
+    """Returns what the lane gets, and how many entries may still be looked through."""
     number, cursor = flush.subscription_number, asked.replay.cursor
     candidates: list[Candidate] = []
     for part in _parts(asked.replay.what, cursor + 1, asked.up_to, asked.filters, flush.gaps):

@@ -31,8 +31,8 @@ class SqliteRetention:
 
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
-    """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows; those
-    of deletions with the steps of their documents."""
+    """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows.
+    With an event of a deletion go the steps of its document."""
     oldest, last = rows(connection, "SELECT floor, last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0]
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:

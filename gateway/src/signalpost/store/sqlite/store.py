@@ -65,7 +65,7 @@ class SqliteStore:
         vfs: str | None = None,
         max_scanned: int = MAX_SCANNED,
     ) -> None:
-        """Opens the database, and makes or migrates it. `render` makes the answers that are kept for repeats. Raises
+        """Open the database, made or upgraded if need be. `render` makes the answers that are kept for repeats. Raises
         StartError."""
         check_version()
         self._path = path
@@ -122,7 +122,7 @@ class SqliteStore:
         return Batch(rows, self._now(), self._random_bits, self._links, self._render)
 
     async def _publish_half(self, commands: Sequence[Command[Any]]) -> Published:
-        """What one half comes to is no answer to the other."""
+        """Publish one half of a batch. Where it is not committed, that says nothing of the other half."""
         try:
             return await self.publish(commands)
         except Unavailable as unavailable:

@@ -55,7 +55,7 @@ class SqliteVersions:
 
 
 def read(connection: apsw.Connection, keys: Iterable[VersionKey]) -> dict[VersionKey, VersionRow]:
-    """The versions with these keys, as far as there are any."""
+    """The versions with these keys. A key without a version is missing."""
     found = rows_of_many(
         connection,
         f"SELECT tenant_id, {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",  # noqa: S608

@@ -28,7 +28,7 @@ from signalpost.store.sqlite.connections import is_shortage
 CHECKPOINT_AFTER = 1_000
 START_OVER_AFTER = 8_000
 SHORT_PASS = 2_000
-"""Pages of 4 KiB that the writer copies back itself in a few milliseconds."""
+"""How many pages of 4 KiB the writer copies back itself, in a few milliseconds."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class Writer:
         return await future
 
     async def close(self) -> None:
-        """Finish what was asked, and copy the WAL back: SQLite does that as the last connection closes."""
+        """Finish what was asked, and let SQLite copy the WAL back, which it does as the last connection closes."""
         self._closed = True
         while (task := self._draining or self._checkpointing) is not None:
             await asyncio.wait([task])
@@ -129,7 +129,8 @@ class Writer:
         return results
 
     def _break(self, error: BaseException) -> None:
-        """On whichever thread met it, so that nothing is answered in between."""
+        """Refuse everything from now on. This runs on the thread that met the error, so that nothing is answered in
+        between."""
         if not self._broken:
             self._broken = True
             self._on_broken(error)
@@ -172,7 +173,7 @@ class Writer:
             self._copied_pages = copied
 
     def _start_over_if_needed(self) -> None:
-        """On the writer's thread: make the pass after which the next write begins the WAL anew."""
+        """Copy the rest of the WAL back, on the writer's thread, so that the next write begins the WAL anew."""
         if self._wal_pages >= START_OVER_AFTER and self._wal_pages - self._copied_pages <= SHORT_PASS:
             self._copy_back(self._connection)
 
