@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from gateway.tests.bodies import document_patch, new_document, snapshot, subscription_patch, subscription_request
-from gateway.tests.simulation.history import CallStatus, Change, ClientCall, Resend, Secrets, Skipped, Subscriber
+from gateway.tests.simulation.history import CallStatus, Change, ClientCall, Entry, Resend, Secrets, Skipped, Subscriber
 from gateway.tests.world.process import LINKS
 
 from signalpost.api.rendering import respond
@@ -274,7 +274,7 @@ class Clients:
             act = random.choices(
                 [self._refilter, self._pause, self._resume, self._retry, self._replay, self._rotate, self._promote,
                  self._reorder, self._limit, self._move, self._redelay, self._cancel, self._try, self._remove],
-                [4, 2, 4, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0.3],
+                [4, 2, 4, 6, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0.3],
             )[0]  # fmt: skip
             await act(process, subscriber)
 
@@ -468,15 +468,32 @@ class Clients:
     # --- Again --------------------------------------------------------------------------------------------------------
 
     async def _retry(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
-        entries = self.world.entries[subscriber.tenant]
-        if not entries:
+        """Retry one event by hand; some owners click a second or a third time while the first attempt is in flight."""
+        entry = self._to_retry(subscriber)
+        if entry is None:
             return
-        entry = self.random.choice(entries[-40:])
-        command = RetryDelivery(
-            tenant_id=subscriber.tenant, subscription_id=subscriber.id, sequence=entry.sequence, event_type=entry.type,
-            event_document_id=entry.document_id, idempotency=self._key(subscriber.tenant),
-        )  # fmt: skip
-        await self._again(process, subscriber, f"retry #{entry.sequence} of", command, entry.sequence, entry.sequence)
+        for _ in range(self.random.choice((1, 1, 2, 3))):
+            command = RetryDelivery(
+                tenant_id=subscriber.tenant, subscription_id=subscriber.id, sequence=entry.sequence,
+                event_type=entry.type, event_document_id=entry.document_id, idempotency=self._key(subscriber.tenant),
+            )  # fmt: skip
+            kind = f"retry #{entry.sequence} of"
+            await self._resend(process, subscriber, kind, command, entry.sequence, entry.sequence)
+            await asyncio.sleep(self.random.uniform(0.0, 0.06))
+
+    def _to_retry(self, subscriber: Subscriber) -> Entry | None:
+        """An event to retry by hand: one that is in flight, or waits for its retry, or was given up, or any one."""
+        entries = self.world.entries[subscriber.tenant]
+        seen = [delivery for delivery in self.world.deliveries.values() if delivery.subscriber is subscriber]
+        kinds = (
+            [delivery for delivery in seen if delivery.in_flight],
+            [delivery for delivery in seen if not delivery.in_flight and not delivery.is_over],
+            [delivery for delivery in seen if delivery.is_given_up],
+        )
+        chosen = self.random.choice((*kinds, None))
+        if chosen:
+            return self.world.entry(subscriber.tenant, self.random.choice(chosen).sequence)
+        return self.random.choice(entries[-40:]) if entries else None
 
     async def _replay(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
@@ -493,11 +510,11 @@ class Clients:
             to_at=self.world.wall.now, from_sequence=first, to_sequence=last, count=count, count_is_capped=capped,
             idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
-        await self._again(
+        await self._resend(
             process, subscriber, f"replay {what} #{first} to {last} of", command, first, last, identity, what
         )
 
-    async def _again(
+    async def _resend(
         self,
         process: "SimulatedProcess",
         subscriber: Subscriber,

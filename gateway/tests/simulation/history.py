@@ -267,6 +267,7 @@ class Delivery:
         "extra",
         "failures",
         "in_flight",
+        "may_be_extra",
         "rerun_failures",
         "reruns",
         "sends",
@@ -289,9 +290,10 @@ class Delivery:
         """The same numbers for the run that somebody asked for; None while there is none."""
         self.reruns = 0
         """How many such runs began."""
+        self.may_be_extra: set[SentRequest] = set()
+        """The attempts that may be extra ones, which somebody asked for: a failure of one need not count."""
         self.extra: set[SentRequest] = set()
-        """The requests that may be retries by hand of a delivery that waits for its own retry: a failure of one need
-        not count."""
+        """Those of them that surely are, because it was not their time: a failure of one does not count."""
 
     @property
     def may_be_given_up(self) -> bool:
@@ -352,7 +354,10 @@ class Delivery:
                 self.rerun_failures = self._counted(self.rerun_failures or {0}, sent)
             else:
                 self.failures = self._counted(self.failures, sent)
-                self.ends.setdefault(sent.attempt, []).append(sent)
+                if sent not in self.extra:
+                    self.ends.setdefault(sent.attempt, []).append(sent)
 
     def _counted(self, failures: set[int], sent: SentRequest) -> set[int]:
-        return {count + 1 for count in failures} | (failures if sent in self.extra else set())
+        if sent in self.extra:
+            return failures
+        return {count + 1 for count in failures} | (failures if sent in self.may_be_extra else set())

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from signalpost.commands.batch import Batch
 from signalpost.destinations.webhook import Webhook
 from signalpost.domain.delivery import breaker, concurrency, retry
-from signalpost.domain.delivery.delivery import Input, State, Verdict
+from signalpost.domain.delivery.delivery import Delivery, Input, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.outcome import Failure
@@ -30,6 +30,7 @@ from signalpost.domain.delivery.send_order import SendOrder
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.committer import Committer
+from signalpost.engine.lanes import dispatcher
 from signalpost.engine.lanes import lanes as owned_lanes
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_state import Progress, Recording
@@ -366,6 +367,17 @@ def _(right: Any) -> Any:
     return done
 
 
+@fault("counts a failed extra attempt, and forgets the schedule", dispatcher, "decide")
+def _(right: Any) -> Any:
+    def decide(delivery: Delivery, *rest: Any) -> Verdict:
+        resume_at, delivery.resume_at = delivery.resume_at, None
+        verdict: Verdict = right(delivery, *rest)
+        delivery.resume_at = resume_at
+        return verdict
+
+    return decide
+
+
 @fault("forgets a timer where another one is set", Dispatcher, "_wake_at")
 def _(right: Any) -> Any:
     def wake_at(self: Dispatcher, lane: Any, at: int) -> None:
@@ -472,6 +484,11 @@ def _(right: Any) -> Any:
         def write_progress(_connection: Any, _fed: Any) -> None: ...
 
     return Replays
+
+
+@fault("believes a row as recorded that changed since", Lane, "_row_now")
+def _(_right: Any) -> Any:
+    return lambda _self, _sequence, recorded: recorded
 
 
 # --- Finding them -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,9 @@
-"""At most four counted attempts, each at its time (C16); nothing is sent after a success but on demand; and after a
-crash only what was sent and not yet recorded is sent again, under the same number."""
+"""No more attempts are counted than scheduled, and each is made at its time (C16).
+
+After a success nothing is sent unless somebody asks for it. After a crash only that is sent again, under the same
+number, which was sent and not recorded yet. An attempt that is made before its time is an extra one, for which somebody
+asked by hand: a failure of it does not count, and the schedule goes on as if it had not been made.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -37,19 +41,19 @@ class Attempts(Checker):
             self.fail(f"{sent}: {delivery.failures} counted attempts have failed: {delivery.sends}")
         elif sent.attempt > subscriber.budget_most:
             self.fail(f"{sent}: there are {subscriber.budget_most}")
-        hurried = self._note_extra(delivery, sent)
-        if sent.attempt > 1 and not hurried and sent.at < self._earliest(delivery, sent) - EARLY:
-            self.fail(f"{sent}: not before {self._earliest(delivery, sent):.6f}: {delivery.sends}")
+        if self._may_be_by_hand(delivery, sent):
+            delivery.may_be_extra.add(sent)
+        if sent.attempt > 1 and sent.at < self._earliest(delivery, sent) - EARLY:
+            if sent not in delivery.may_be_extra:
+                self.fail(f"{sent}: not before {self._earliest(delivery, sent):.6f}: {delivery.sends}")
+            delivery.extra.add(sent)
 
-    def _note_extra(self, delivery: Delivery, sent: SentRequest) -> bool:
-        """Whether a retry by hand may have brought it."""
-        may_be_extra = any(
+    def _may_be_by_hand(self, delivery: Delivery, sent: SentRequest) -> bool:
+        """Whether somebody asked for a retry of it before, so that this may be the one."""
+        return any(
             resend.what == "retry" and resend.first == sent.sequence and resend.at <= sent.at
             for resend in delivery.subscriber.resends
         )
-        if may_be_extra:
-            delivery.extra.add(sent)
-        return may_be_extra
 
     def _earliest(self, delivery: Delivery, sent: SentRequest) -> float:
         """When the attempt may be made: after the delay since the one before ended, or what its answer asked for."""
@@ -84,7 +88,8 @@ class Attempts(Checker):
         abandoned = sent.sequence <= subscriber.skipped_to or (entry is not None and not self.world.is_kept(entry))
         if not delivery.is_over and not abandoned:
             self.fail(f"{sent}: it was not settled: {delivery.sends}")
-        self._note_extra(delivery, sent)
+        if self._may_be_by_hand(delivery, sent):
+            delivery.may_be_extra.add(sent)
 
     def started(self, process: "SimulatedProcess") -> None:
         """What ended long before the last process did, on a disk that worked, was recorded."""

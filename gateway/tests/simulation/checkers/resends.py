@@ -1,5 +1,8 @@
-"""What a person asked to be sent again is sent again: a retry that was accepted, and everything that a replay is about,
-unless a later order gave it up."""
+"""What somebody asked to have sent again is sent again, unless a later order gave it up.
+
+A retry by hand that was accepted is followed by an attempt that started after it was asked for; only if an attempt was
+in flight then, and delivered, is it not needed any more. A replay sends everything that it is about.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -26,7 +29,7 @@ class Resends(Checker):
 
     async def _check(self, process: "SimulatedProcess", subscriber: Subscriber, resend: Resend) -> None:
         if resend.replay_id is None:
-            self._check_sent(subscriber, resend, resend.first)
+            self._check_retry(subscriber, resend)
             return
         found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
         replay = None if found is None else await process.store.replays.get(found, resend.replay_id)
@@ -43,11 +46,25 @@ class Resends(Checker):
             entry = self.world.entries[subscriber.tenant][sequence - 1]
             is_about_it = resend.what == "all" or sequence in resend.failed
             if is_about_it and subscriber.wants(sequence, entry.type):
-                self._check_sent(subscriber, resend, sequence)
+                self._check_replayed(subscriber, resend, sequence)
 
-    def _check_sent(self, subscriber: Subscriber, resend: Resend, sequence: int) -> None:
-        if sequence <= subscriber.skipped_to or sequence < self.world.floor[subscriber.tenant]:
-            return
+    def _check_retry(self, subscriber: Subscriber, resend: Resend) -> None:
+        delivery = self.world.delivery(subscriber, resend.first)
+        is_carried_out = any(
+            sent.at >= resend.at or (sent.is_delivered and sent.ended_at >= resend.at) for sent in delivery.sends
+        )
+        if not is_carried_out and not self._may_be_gone(subscriber, resend.first):
+            self.fail(f"{resend.call} was asked for at {resend.at:.3f} and accepted, and not made: {delivery}")
+
+    def _check_replayed(self, subscriber: Subscriber, resend: Resend, sequence: int) -> None:
+        """A replay leaves alone what is in flight when it gets there."""
         delivery = self.world.delivery(subscriber, sequence)
-        if not any(sent.at >= resend.at or sent.ended_at >= resend.at or sent.is_cut for sent in delivery.sends):
-            self.fail(f"{resend.call} was accepted at {resend.at:.3f}, and #{sequence} not sent: {delivery}")
+        is_sent = any(sent.at >= resend.at or sent.ended_at >= resend.at or sent.is_cut for sent in delivery.sends)
+        if not is_sent and not self._may_be_gone(subscriber, sequence):
+            self.fail(
+                f"{resend.call} was asked for at {resend.at:.3f} and accepted, and #{sequence} not sent: {delivery}"
+            )
+
+    def _may_be_gone(self, subscriber: Subscriber, sequence: int) -> bool:
+        """Whether its owner may have skipped it, or the retention may have taken it."""
+        return sequence <= subscriber.skipped_to or sequence < self.world.floor[subscriber.tenant]

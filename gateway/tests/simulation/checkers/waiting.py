@@ -1,10 +1,14 @@
-"""No endpoint with work waits because of others: one that has nothing under way and something that may be sent gets its
-turn at once, and one that answers well and at once gets its events at once, whatever the others do."""
+"""No endpoint waits because of others, and nothing waits that somebody asked to have now.
+
+An endpoint that has nothing in flight and something that may be sent gets its turn at once. One that answers well gets
+its events at once, whatever the others do. A retry by hand is made as soon as nothing is in flight to its endpoint, and
+so is what is ready after a resume: where the breaker is open, they are the probe (C16).
+"""
 
 from typing import TYPE_CHECKING
 
 from gateway.tests.simulation.checkers import Checker
-from gateway.tests.simulation.history import ClientCall, Subscriber
+from gateway.tests.simulation.history import CallStatus, ClientCall, Resend, Subscriber
 from gateway.tests.simulation.plan import SMALL
 from gateway.tests.simulation.receivers import well
 from gateway.tests.world.network import SentRequest
@@ -16,26 +20,38 @@ if TYPE_CHECKING:
     from gateway.tests.simulation.seeded_world import SeededWorld
 
 MAX_IDLE = 2.0
-"""Seconds that an endpoint may be idle while there is something for it: what reading and recording take, and more."""
+"""The seconds that an endpoint may be idle while there is something for it: reading and recording take less."""
 MAX_REFILL = 0.3
-"""Seconds that it takes a lane to get the next few retries: its turn to be recorded, and a slow commit or two."""
+"""The seconds in which a lane gets its next few retries: its turn to be recorded, and a slow commit or two."""
 BREAKER_FROM = 20
-"""Failures in a row after which an endpoint may be left alone for minutes."""
+"""The failures in a row after which the breaker may be open."""
 
 
 class _Endpoint:
-    """What is seen of one."""
+    """What was seen of one endpoint. Times are seconds of virtual time."""
 
     def __init__(self, at: float) -> None:
         self.quiet_since = at
-        """Since then nothing was changed that could hold it back."""
+        """Since when nothing was changed that could hold it back."""
         self.idle_since = at
+        """Since when nothing is in flight, if nothing is."""
         self.in_flight = 0
         self.failures = 0
-        """In a row."""
-        self.failures_most = 0
-        """The most that there ever were."""
+        """How many attempts in a row have failed."""
+        self.max_failures = 0
+        """The most that ever did."""
+        self.failed_start = 0.0
+        """When the latest attempt started that failed."""
+        self.woken_at = float("-inf")
+        """When its owner asked for a resume, after which an open breaker probes at once."""
         self.held_until = 0.0
+        self.retries: dict[int, float] = {}
+        """The retries by hand that were accepted and are not made yet: when each was, by sequence."""
+
+    @property
+    def may_be_left_alone(self) -> bool:
+        """Whether its breaker may be open and waiting for the time of its next probe."""
+        return self.failures >= BREAKER_FROM and self.failed_start >= self.woken_at
 
 
 class Waiting(Checker):
@@ -54,18 +70,43 @@ class Waiting(Checker):
         for endpoint in self._endpoints.values():
             endpoint.quiet_since = endpoint.idle_since = now
             endpoint.in_flight = 0
+            endpoint.woken_at = float("-inf")  # it may not have been recorded
             # The success that ended them may not have been recorded.
-            endpoint.failures = endpoint.failures_most
+            endpoint.failures = endpoint.max_failures
 
     def answered(self, call: ClientCall) -> None:
-        if call.subscription is not None:
-            self._of(call.subscription.key).quiet_since = self.world.time.now
+        subscriber = call.subscription
+        if subscriber is None:
+            return
+        endpoint = self._of(subscriber.key)
+        endpoint.quiet_since = self.world.time.now
+        if call.status is CallStatus.DONE:
+            if _was_resumed(call, subscriber):
+                endpoint.woken_at = call.first_at
+            if call.kind.startswith("skip"):
+                endpoint.retries.clear()
+            for resend in subscriber.resends:
+                if resend.call is call and resend.what == "retry":
+                    self._note_retry(endpoint, subscriber, resend)
+
+    def _note_retry(self, endpoint: _Endpoint, subscriber: Subscriber, resend: Resend) -> None:
+        """Expect a retry by hand to be made now, unless it was already. An event that was never sent has its turn."""
+        sends = self.world.delivery(subscriber, resend.first).sends
+        if sends and all(sent.at < resend.at for sent in sends):
+            endpoint.retries[resend.first] = self.world.time.now
 
     def sent(self, sent: SentRequest) -> None:
         if sent.is_test:
             return
         endpoint = self._of(sent.host)
-        if not sent.is_replay and self._is_free(sent, endpoint):
+        accepted_at = endpoint.retries.pop(sent.sequence, None)
+        if accepted_at is not None and self._is_free(sent):
+            since = max(accepted_at, endpoint.quiet_since, endpoint.held_until, endpoint.idle_since)
+            if endpoint.in_flight == 0 and sent.at - since > MAX_IDLE + self._shares_slots():
+                self.fail(
+                    f"{sent}: a retry by hand was accepted at {accepted_at:.3f}, and nothing sent since {since:.3f}"
+                )
+        if not sent.is_replay and not endpoint.may_be_left_alone and self._is_free(sent):
             ready = self._ready_at(self.world.subscriber(sent.host), sent)
             since = max(ready, endpoint.quiet_since, endpoint.held_until)
             idle, shares = sent.at - max(since, endpoint.idle_since), self._shares_slots()
@@ -79,19 +120,18 @@ class Waiting(Checker):
         endpoint.in_flight += 1
 
     def _shares_slots(self) -> float:
-        """Seconds until those that take long have let everybody have his turn: half of the slots are theirs."""
+        """How many seconds it takes until every slow endpoint has had its turn: they share half of the slots."""
         limits = self.world.plan.limits
         rounds = 4 * len(self.world.receivers) / (min(limits.process, limits.tenant) / 2)
         return 0.0 if rounds < 1 else 6.0 * rounds
 
-    def _is_free(self, sent: SentRequest, endpoint: _Endpoint) -> bool:
-        """Whether nothing that may take its time holds the endpoint back."""
+    def _is_free(self, sent: SentRequest) -> bool:
+        """Whether nothing that may take its time holds its endpoint back, except for the breaker."""
         subscriber, crash_plan = self.world.subscriber(sent.host), self.world.process.crash_plan
         if self.world.clock_lag and self.world.plan.bounds is SMALL:
             return False  # a few retries that are an hour late hold up a lane that keeps few
         return (
-            endpoint.failures < BREAKER_FROM
-            and crash_plan.stalls == 0
+            crash_plan.stalls == 0
             and crash_plan.full is None
             and crash_plan.unreadable is None
             and subscriber.rate_limit.at(sent.at) == [None]
@@ -99,7 +139,7 @@ class Waiting(Checker):
         )
 
     def _ready_at(self, subscriber: Subscriber, sent: SentRequest) -> float:
-        """By when it could have been sent, as far as it alone is concerned."""
+        """When it was surely ready to be sent, as far as it alone is concerned."""
         if sent.attempt > 1:
             delays = max((max(each, default=300) for each in subscriber.retry_delays.ever()), default=300)
             if all(each == (10, 60, 300) for each in subscriber.retry_delays.ever()):
@@ -126,19 +166,32 @@ class Waiting(Checker):
         return MAX_REFILL * retried / SMALL.retries_loaded
 
     def ended(self, sent: SentRequest) -> None:
-        if sent.is_test:
-            return
         endpoint = self._of(sent.host)
+        if sent.is_test:
+            if sent.is_delivered and self.world.subscriber(sent.host).path.surely(sent.path, sent.ended_at):
+                self._note_success(endpoint, sent)
+            return
         endpoint.in_flight -= 1
         endpoint.idle_since = sent.ended_at
         assert sent.outcome is not None
         if sent.is_delivered:
-            if endpoint.failures >= BREAKER_FROM:
-                endpoint.quiet_since = sent.ended_at
-            endpoint.failures = 0
+            self._note_success(endpoint, sent)
+            endpoint.retries.pop(sent.sequence, None)
         elif sent.outcome.failure is not Failure.INTERRUPTED:
             endpoint.failures += 1
-            endpoint.failures_most = max(endpoint.failures_most, endpoint.failures)
+            endpoint.failed_start = max(endpoint.failed_start, sent.at)
+            endpoint.max_failures = max(endpoint.max_failures, endpoint.failures)
             endpoint.quiet_since = sent.ended_at
         if sent.outcome.retry_after is not None:
             endpoint.held_until = max(endpoint.held_until, sent.ended_at + sent.asked_for + 1)
+
+    def _note_success(self, endpoint: _Endpoint, sent: SentRequest) -> None:
+        if endpoint.failures >= BREAKER_FROM:
+            endpoint.quiet_since = sent.ended_at
+        endpoint.failures = 0
+
+
+def _was_resumed(call: ClientCall, subscriber: Subscriber) -> bool:
+    """Whether a call that was answered 2xx surely resumed a paused subscription."""
+    changes = subscriber.status.changes
+    return "resume" in call.kind and len(changes) > 1 and changes[-2].value == "paused"
