@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 from msgspec import structs
 
+from signalpost.api.rendering import document_shown
 from signalpost.api.resources.uploads import add_version, received_file, within_limit
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import Document
@@ -30,13 +31,11 @@ from signalpost.domain.checks import Bad
 from signalpost.domain.documents import bodies, document
 from signalpost.domain.documents.actions import RequestedAction, action_of, given_with
 from signalpost.domain.documents.bodies import DocumentPatch, Snapshot
-from signalpost.domain.documents.document import DocumentRow, Version
-from signalpost.domain.documents.links import LIFETIME, Linked
+from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import parse_number
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import event_id
 from signalpost.domain.fields import Uuid
-from signalpost.domain.timestamps import format_timestamp
 
 Fact = str | int | float | bool
 
@@ -111,7 +110,7 @@ class Documents:
     async def read(self, external_id: str) -> Document:
         """Raises NotFound."""
         row = await self._row(_uuid(external_id))
-        return self._shown(row, self._services.clock.wall())
+        return document_shown(row, self._services.links, self._tenant_id, self._services.clock.wall())
 
     async def patch(self, external_id: str, **changes: Unpack[DocumentChanges]) -> Document:
         """Changes attributes of a document, and returns it as it is now. Raises NotFound."""
@@ -187,26 +186,10 @@ class Documents:
         self, command: Command[DocumentCreated | DocumentPatched | DocumentImported | ActionTaken]
     ) -> Document:
         completed = await self._submit(command)
-        return self._shown(completed.result.row, completed.at)
+        return document_shown(completed.result.row, self._services.links, self._tenant_id, completed.at)
 
     async def _submit(self, command: Command[Result]) -> Completed[Result]:
         return _completed(await self._services.engine.submit(command))
-
-    def _shown(self, row: DocumentRow, at: int) -> Document:
-        """A document as the API shows it. Its links are valid from `at` on."""
-        kept = document.decode(row.body)
-        shown = structs.asdict(kept) | {
-            "latest_version": self._linked(kept.latest_version, row.external_id, at),
-            "published_version": self._linked(kept.published_version, row.external_id, at),
-        }
-        return Document(**shown, updated_at=format_timestamp(row.updated_at))
-
-    def _linked(self, version: Version | None, document_id: str, at: int) -> Version | None:
-        if version is None or not version.is_own:
-            return version
-        number = parse_number(version.number)
-        link = self._services.links.link(Linked(self._tenant_id, document_id, number, at + LIFETIME))
-        return Version(version.number, link)
 
 
 _NAMES = {each.name: each.encode_name for each in structs.fields(document.Document)} | {"expires_at": "expiresAt"}

@@ -2,15 +2,20 @@
 
 from typing import get_args
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import Rendered, kept_answers, respond
+from signalpost.api.rendering import Rendered, document_response, document_shown, kept_answers, respond
+from signalpost.api.routing import shapes
 from signalpost.commands.command import Completed, Repeated
 from signalpost.commands.documents import DocumentDeleted
 from signalpost.commands.workflow import NothingExpired
-from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.document import Document, DocumentRow, Version, new_row, own_version
 from signalpost.domain.documents.links import Links
+from signalpost.domain.documents.version import Number
 
 LINKS = Links(b"", "")
 ROW = DocumentRow("d24c0644-1d31-47fa-960e-b0cc8b4f136c", 2, 0, None, b"", deleted_at=0)
@@ -40,6 +45,26 @@ def test_a_call_with_a_key_is_answered_with_what_is_kept() -> None:
     done = Completed(result=DocumentDeleted(ROW), tenant_id=1, at=0, event_id=EVENT, answer=KEPT)
     without = Completed(result=DocumentDeleted(ROW), tenant_id=1, at=0, event_id=EVENT, answer=None)
     assert respond(done, LINKS) == respond(without, LINKS) == Response(204, b"", (("signalpost-event", EVENT),))
+
+
+@given(st.sampled_from([None, "own", "foreign"]), st.sampled_from([None, "own", "foreign"]))
+def test_a_program_that_embeds_the_gateway_gets_what_a_client_is_shown(
+    latest: str | None, published: str | None
+) -> None:
+    """C7, C10"""
+    versions = {
+        None: None,
+        "own": own_version(Number(2, 0)),
+        "foreign": Version("7.1", "https://elsewhere.example.com/7.1"),
+    }
+    kept = Document(
+        type="NDA", title="ü", status="created", created_at="2021-09-02T04:37:56.812919+00:00", source_app="CRM",
+        external_id=ROW.external_id, owner_email="o@example.com", author_email="a@example.com",
+        latest_version=versions[latest], published_version=versions[published], additional_facts={"a": 1.5},
+    )  # fmt: skip
+    row = new_row(kept, 3, 1_700_000_000_000_000)
+    body = document_response(row, LINKS, 1, 5).body
+    assert msgspec.json.decode(body, type=shapes.Document) == document_shown(row, LINKS, 1, 5)
 
 
 def test_what_no_call_can_come_to_has_no_response() -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes import Key, NewKey, ShownReplay, SubscriptionShown
+from signalpost.api.routing.shapes import Document, Key, NewKey, ShownReplay, SubscriptionShown
 from signalpost.commands.command import Command, Completed, Repeated
 from signalpost.commands.documents import (
     DocumentCreated,
@@ -34,8 +34,10 @@ from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.replay import Replay
-from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.links import Links
+from signalpost.domain.documents import document
+from signalpost.domain.documents.document import DocumentRow, Version
+from signalpost.domain.documents.links import LIFETIME, Linked, Links
+from signalpost.domain.documents.version import parse_number
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost_receiver import standard_secret
@@ -147,6 +149,23 @@ def document_response(
     shown = links.put_into(row.body, tenant_id, row.external_id, at)
     body = b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
     return Response(status, body, (("etag", row.etag), *headers))
+
+
+def document_shown(row: DocumentRow, links: Links, tenant_id: int, at: int) -> Document:
+    """What `document_response` shows, as an object."""
+
+    def linked(version: Version | None) -> Version | None:
+        if version is None or not version.is_own:
+            return version
+        number = parse_number(version.number)
+        return Version(version.number, links.link(Linked(tenant_id, row.external_id, number, at + LIFETIME)))
+
+    kept = document.decode(row.body)
+    shown = asdict(kept) | {
+        "latest_version": linked(kept.latest_version),
+        "published_version": linked(kept.published_version),
+    }
+    return Document(**shown, updated_at=format_timestamp(row.updated_at))
 
 
 def subscription_response(subscription: Subscription) -> Response:
