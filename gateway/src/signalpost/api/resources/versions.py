@@ -173,7 +173,7 @@ class VersionForm(Body, frozen=True, kw_only=True):
             extra=read_by(str),
         ),
     ]
-    """Its bytes go where files are kept."""
+    """The file. Its bytes are streamed to the file storage and are not part of this value."""
     publish: Annotated[Literal["true", "false"], Meta(description="Publish it at once.")] = "false"
 
 

@@ -57,7 +57,7 @@ FactsPatch = Annotated[
 
 
 class NewDocument(Body, frozen=True, kw_only=True):
-    """A new document."""
+    """What `POST /v1/documents` takes."""
 
     type: Text
     title: Text
