@@ -200,7 +200,7 @@ def test_a_retry_by_hand_waits_for_the_probe_that_is_under_way_and_no_longer_c16
 
 
 @pytest.mark.parametrize("sequence", [DELIVERED, GIVEN_UP, DUE, NOT_DUE, NEVER_SENT])
-@pytest.mark.parametrize("turns", [0, 5, 10, 15, 20, 25, 30, 40])
+@pytest.mark.parametrize("turns", [0, 5, 10, 15, 20, 25, 30, 35])
 def test_a_retry_by_hand_goes_out_now_also_after_a_crash_c16(
     troubled: ScriptedWorld, sequence: int, turns: int
 ) -> None:
