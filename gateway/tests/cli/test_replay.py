@@ -38,6 +38,18 @@ def test_what_failed_is_counted_sent_again_and_waited_for(run: Run, subscription
     assert "state           finished\n" in run("replay", "get", subscription, made["id"]).stdout
 
 
+def test_what_waits_is_left_out_unless_it_is_asked_for(run: Run, subscription: str, endpoint: Endpoint) -> None:
+    run("subscriptions", "update", subscription, "--retry-delays", "3600")
+    endpoint.status = 500
+    create(run)
+    until(lambda: json_of(run("deliveries", "list", subscription, "--status", "retrying", "--json")))
+    endpoint.status = 200
+    assert "1 that wait for their retry are left out: --waiting" in run("replay", subscription, *AGO, "--failed").stdout
+    made = json_of(run("replay", subscription, *AGO, "--waiting", "--wait", "--json"))
+    assert (made["status"], made["queued"], made["count"]) == ("waiting", 1, 1)
+    until(lambda: json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json")))
+
+
 @pytest.mark.usefixtures("failed")
 def test_every_subscription_that_has_any_is_replayed(run: Run, subscription: str, endpoint: Endpoint) -> None:
     idle = json_of(run("subscriptions", "create", endpoint.url, "--json"))["id"]
@@ -101,8 +113,8 @@ def test_a_subscription_that_takes_no_more_is_left_out_and_named(run: Run, pause
 
 
 def test_what_is_not_there_or_wrong_is_said(run: Run, subscription: str, document: str) -> None:
-    assert "--failed, or --all" in run("replay", *AGO, code=2).stderr
-    assert "--failed, or --all" in run("replay", *AGO, "--failed", "--all", code=2).stderr
+    assert "--failed, --waiting, or --all" in run("replay", *AGO, code=2).stderr
+    assert "--failed, --waiting, or --all" in run("replay", *AGO, "--failed", "--all", code=2).stderr
     assert "--since" in run("replay", "--failed", code=2).stderr
     assert "signalpost subscriptions list" in run("replay", document, *AGO, "--failed", code=1).stderr
     assert "signalpost replay list" in run("replay", "get", subscription, document, code=1).stderr

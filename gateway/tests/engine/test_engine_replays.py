@@ -61,6 +61,36 @@ def test_what_failed_is_sent_again_and_marked_with_four_attempts_each(world: Scr
     }
 
 
+@pytest.mark.parametrize("kept", [1_000, 2])
+def test_what_waits_for_its_retry_is_sent_now_and_goes_on_with_its_schedule(world: ScriptedWorld, kept: int) -> None:
+    """C16: the attempt counts as the one that was due later. Also where most of them are in the store alone."""
+    world.bounds = Bounds(retries_kept=kept, retries_loaded=kept + 1, replays_below=3)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", retryDelays=(36_000, 36_000))
+        world.endpoint("a").answers(BROKEN)
+        await gateway.create(*(f"d{number}" for number in range(12)))
+        await gateway.until(lambda: len(world.endpoint("a").calls) == 12)
+        await gateway.until_recorded()
+        world.endpoint("a").answer = lambda call: BROKEN if call.sequence == 5 else Reply()
+        replay_id = await gateway.replay("a", "waiting")
+        assert (await gateway.replay_of("a", replay_id)).count == 12
+        await asyncio.sleep(60)
+        done = await gateway.replay_of("a", replay_id)
+        assert (done.state, done.queued) == (ReplayState.FINISHED, 12)
+        assert sorted(call.sequence for call in world.endpoint("a").calls[12:]) == [*range(1, 13)]
+        assert {call.attempt for call in world.endpoint("a").calls[12:]} == {2}
+        assert replayed(world) == []
+        await gateway.until_recorded()
+        assert {s: (r.state, r.failed_attempts, r.run) for s, r in world.deliveries("a").items()} == {
+            5: (State.AWAITING_RETRY, 2, 0)
+        }
+        await asyncio.sleep(50_000)
+        assert world.endpoint("a").calls[-1].attempt == 3
+
+    world.run(scenario)
+
+
 def test_a_replay_that_waits_while_retries_are_in_the_store_alone_begins_once_they_are_done(
     world: ScriptedWorld,
 ) -> None:

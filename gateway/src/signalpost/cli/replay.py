@@ -13,7 +13,7 @@ from signalpost.domain.timestamps import format_timestamp
 
 app = App(
     name="replay",
-    usage="Usage: signalpost replay [SUBSCRIPTION] --since MOMENT --failed|--all [OPTIONS]",
+    usage="Usage: signalpost replay [SUBSCRIPTION] --since MOMENT --failed|--waiting|--all [OPTIONS]",
     help_format="markdown",
 )
 
@@ -37,6 +37,9 @@ def replay(
     since: Annotated[Moment, Parameter(help=f"Events from this moment on: {WAYS}.")],
     until: Annotated[Moment | None, Parameter(help="Events before this moment; up to now if left out.")] = None,
     failed: Annotated[bool, Parameter(negative="", show_default=False, help="Resend what was given up.")] = False,
+    waiting: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Send what waits for its retry now.")
+    ] = False,
     all_: Annotated[
         bool, Parameter(name="--all", negative="", show_default=False, help="Resend what was delivered, too.")
     ] = False,
@@ -44,18 +47,20 @@ def replay(
     wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Resend what failed, or everything, from a span of time.
+    """Resend what failed or waits, or everything, from a span of time.
 
-    Each delivery gets a full budget of attempts. A replay queues them little by little, and can be cancelled meanwhile.
+    Each delivery that failed or was delivered gets a full budget of attempts. One that waits for its retry gets its
+    next attempt now. A replay queues them little by little, and can be cancelled meanwhile.
 
     Example: signalpost replay --since 2h --failed --dry-run
     """
-    if failed == all_:
-        raise Misuse("Say what to send again: --failed, or --all for delivered ones too.")
+    asked = [status for status, is_asked in (("failed", failed), ("waiting", waiting), ("all", all_)) if is_asked]
+    if len(asked) != 1:
+        raise Misuse("Say what to send: --failed, --waiting, or --all for failed and delivered ones.")
     body: dict[str, object] = {
         "from": since,
         "to": until or format_timestamp(now()),
-        "status": "all" if all_ else "failed",
+        "status": asked[0],
     }
     client = connect(OPTIONS)
     if subscription is not None:
@@ -69,6 +74,8 @@ def replay(
         print_json(made if subscription is None else made[0])
     else:
         _show(made, dry_run)
+        if asked[0] != "waiting" and (left_out := _left_out(client, subscription, body)):
+            say(f"{left_out:,} that wait for their retry are left out: --waiting sends them now.")
     if refused:
         raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
 
@@ -145,6 +152,13 @@ def _replay_all(client: Client, body: dict[str, object], dry_run: bool) -> tuple
         if found["count"]:
             made.append(found)
     return made, refused
+
+
+def _left_out(client: Client, subscription: str | None, body: dict[str, object]) -> int:
+    """How many deliveries of the span wait for their retry."""
+    question = {**body, "status": "waiting", "dryRun": True}
+    made = [_replay(client, subscription, question)] if subscription else _replay_all(client, question, True)[0]  # noqa: FBT003
+    return sum(int(each["count"]) for each in made)
 
 
 def _waited(client: Client, made: list[Replay]) -> list[Replay]:

@@ -284,6 +284,25 @@ class Lane:
         self._begin_run(sequence, document_id, row, max_attempts, now)
         return True
 
+    @property
+    def has_room_for_early_retries(self) -> bool:
+        """Whether a replay of what waits may bring more: not while what it brought before is not sent."""
+        return self.ready < self._bounds.replays_below
+
+    def retry_early(self, sequence: int, row: Row | None, now: int) -> bool:
+        """A replay of what waits: make the next attempt of a delivery that awaits its retry now instead of at its time.
+        `row` as for `retry_by_hand`. Tells whether that changed anything."""
+        row = self._row_now(sequence, row)
+        delivery = self.retry_queue.get(sequence)
+        if delivery is None and row is not None and row.state is State.AWAITING_RETRY:
+            delivery = self._restore_retry(row)
+        if delivery is None or delivery.state is not State.AWAITING_RETRY or delivery.due <= now:
+            return False
+        delivery.advance(Input.RETRY_NOW)
+        delivery.due = now
+        self._schedule(delivery)
+        return True
+
     def _begin_run(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> None:
         """Send a failed or (without a row) settled delivery once more, from now on."""
         state, run = (State.SETTLED, 1) if row is None else (row.state, row.run + 1)

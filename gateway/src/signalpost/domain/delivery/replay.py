@@ -4,8 +4,10 @@
        └────cancel──▶ CANCELLED       nothing more is fed; what was, is sent
 
 It has no deliveries of its own. It *feeds* its subscription's lane, oldest first and a part at a time: each failed (or,
-if `all` is asked for, settled) delivery of the range begins a new run. `cursor` says how far it came. The lane's owner
-writes `cursor` in the transaction that writes the rows of what was fed, so a crash repeats no part and leaves none out.
+if `all` is asked for, settled) delivery of the range begins a new run. A replay of what is `waiting` begins none: the
+next attempt of each delivery that awaits its retry is made now, and counts as if its time had come. `cursor` says how
+far it came. The lane's owner writes `cursor` in the transaction that writes the rows of what was fed, so a crash
+repeats no part and leaves none out.
 """
 
 from collections.abc import Mapping
@@ -23,7 +25,9 @@ ATTEMPTS = 4
 MAX_RUNNING = 10
 """Of one subscription at a time."""
 
-What = Literal["failed", "all"]
+What = Literal["failed", "waiting", "all"]
+"""What is sent again: deliveries that were given up; those that await a retry, now instead of at its time; those that
+were given up or delivered."""
 
 
 class ReplayRequest(Body, frozen=True, kw_only=True):

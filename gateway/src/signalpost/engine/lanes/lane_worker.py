@@ -352,7 +352,8 @@ class LaneWorker:
         replay = self.replay_feeder.next
         if replay is None or self.hold is not NOT_HELD or self.subscription.status != "active":
             return None
-        if not self.lane.has_room_for_replays:
+        lane = self.lane
+        if not (lane.has_room_for_early_retries if replay.what == "waiting" else lane.has_room_for_replays):
             return None
         return Feed(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
 

@@ -36,7 +36,10 @@ class ReplayFeeder:
         number = asked.replay.number
         if number not in self._running:
             return
-        queued = sum(lane.replay(*candidate, ATTEMPTS, steady) for candidate in fed.candidates)
+        if asked.replay.what == "waiting":
+            queued = sum(lane.retry_early(sequence, row, steady) for sequence, _, row in fed.candidates)
+        else:
+            queued = sum(lane.replay(*candidate, ATTEMPTS, steady) for candidate in fed.candidates)
         replay = asked.replay.fed(fed.cursor, queued, asked.up_to, wall)
         self._further[number] = self._running[number] = replay
         self.follow(replay)

@@ -1,8 +1,9 @@
 """Replays: what people and lanes read of them, and what lanes write.
 
-What a replay may feed: of what has a row the failed, and if `all` is asked for, also what has none and was settled. So
-its range is cut into parts. In a gap, which no lane ever took in, and where no type was wanted, only rows count, and
-these are found through their index. Elsewhere the log is looked through, a bounded number of entries at a time.
+What a replay may feed: of what has a row the failed (or what awaits its retry, if that is asked for), and if `all` is
+asked for, also what has none and was settled. So its range is cut into parts. In a gap, which no lane ever took in, and
+where no type was wanted, only rows count, and these are found through their index. Elsewhere the log is looked through,
+a bounded number of entries at a time.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -75,8 +76,8 @@ class SqliteReplays:
                 bindings = (number, subscription.tenant_id, part.first, last, part.types, limit)
             else:
                 last = part.last
-                statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED})"  # noqa: S608
-                bindings = (number, part.first, last, limit)
+                statement = f"SELECT count(*) FROM (SELECT 1 {_IN_STATE})"  # noqa: S608
+                bindings = (number, _state_of(what), part.first, last, limit)
             count += rows(connection, statement, bindings)[0][0]
             capped = last < part.last or count > MAX_COUNTED
             if capped:
@@ -158,7 +159,7 @@ class _Part(NamedTuple):
 def _parts(what: What, first: int, last: int, filters: Filters, gaps: Gaps) -> Iterator[_Part]:
     if first > last:
         return
-    if what == "failed":
+    if what != "all":
         yield _Part(first, last, 0)
         return
     edges = {after + 1 for after, _ in filters} | {edge for gap in gaps for edge in (gap[0], gap[1] + 1)}
@@ -168,10 +169,15 @@ def _parts(what: What, first: int, last: int, filters: Filters, gaps: Gaps) -> I
         yield _Part(start, following - 1, 0 if skipped else wanted(filters, start))
 
 
-_FAILED = (
-    # Left to itself SQLite walks all rows of the range, parked ones included.
+def _state_of(what: What) -> State:
+    """The state of the exception rows that a replay is about."""
+    return State.AWAITING_RETRY if what == "waiting" else State.FAILED
+
+
+_IN_STATE = (
+    # Left to itself SQLite walks all rows of the range, whatever their state.
     "FROM delivery d INDEXED BY delivery_state"
-    f" WHERE d.subscription_number = ? AND d.state = {FAILED} AND d.sequence BETWEEN ? AND ?"
+    " WHERE d.subscription_number = ? AND d.state = ? AND d.sequence BETWEEN ? AND ?"
     " ORDER BY d.sequence LIMIT ?"
 )
 _FAILED_OR_SETTLED = (
@@ -207,8 +213,8 @@ def _feed(connection: apsw.Connection, flush: LaneFlush, asked: Feed, scan: int)
             found = rows(connection, statement, (number, flush.tenant_id, part.first, last, part.types, limit))
         else:
             last = part.last
-            statement = f"SELECT d.sequence, d.document_id, {_ROW} {_FAILED}"
-            found = rows(connection, statement, (number, part.first, last, limit))
+            statement = f"SELECT d.sequence, d.document_id, {_ROW} {_IN_STATE}"
+            found = rows(connection, statement, (number, _state_of(asked.replay.what), part.first, last, limit))
         cursor = found[-1][0] if len(found) == limit else last
         scan -= cursor - part.first + 1 if part.types else len(found)
         candidates += [_candidate(*columns) for columns in found if columns[0] not in flush.open]
