@@ -69,7 +69,8 @@ class DoomedWriter(Writer):
 
 class DoomedLanes(SqliteLanes):
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        doom.pass_by("start-up")
+        for _ in wanted:
+            doom.pass_by("start-up")
         return await super().load(wanted)
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
