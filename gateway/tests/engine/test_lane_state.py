@@ -10,7 +10,7 @@ from signalpost.domain.delivery.slots import DEFAULTS, EndpointSlots, process_sl
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.lanes.lane_state import HOLDS, PROGRESS, RECORDING, TURNS, Hold, Progress, Recording, Turn
 from signalpost.engine.lanes.lane_worker import LaneWorker
-from signalpost.store.lanes import Health, LaneRow
+from signalpost.store.lanes import Health, LaneFlushed, LaneRow
 
 Table = Mapping[IntEnum, Mapping[IntEnum, IntEnum]]
 ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=Health(), rows=(), horizon=None)
@@ -84,7 +84,7 @@ def test_what_changes_while_a_lane_is_written_waits_for_the_next_write(worker: L
     assert not worker.note_change()
     flush = worker.begin_write()
     assert worker.note_change()
-    worker.end_write(flush, applied=True)
+    worker.end_write(flush, LaneFlushed())
     assert worker.recording is Recording.DIRTY
     assert worker.version == ROW.version + 1
 
@@ -92,7 +92,7 @@ def test_what_changes_while_a_lane_is_written_waits_for_the_next_write(worker: L
 def test_a_write_that_another_owner_came_before_leaves_the_version(worker: LaneWorker) -> None:
     worker.note_change()
     flush = worker.begin_write()
-    worker.end_write(flush, applied=False)
+    worker.end_write(flush, None)
     assert (worker.is_recorded, worker.version, worker.recorded_head) == (True, ROW.version, ROW.head)
 
 

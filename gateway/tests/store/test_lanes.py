@@ -1,12 +1,13 @@
 """The contract of a store: lanes are recorded by their owner alone, and loaded as they were recorded."""
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import Attempt
@@ -281,3 +282,52 @@ def test_lanes_of_many_subscriptions_are_recorded_together(play: "Play", make: "
             assert len(lane.rows) == lane.version == (subscription.number + 1) % 2
 
     play(scenario)
+
+
+# --- How many rows there are ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_lane_knows_how_many_rows_it_has_whatever_is_written_and_removed(
+    play: "Play", make: "type[Tools]", row: RowOf, seed: int
+) -> None:
+    """Rows that come, go and change; a backlog that is given up; what the retention removes; a write that is fenced."""
+    random = Random(seed)
+
+    async def scenario(shop: "Shop") -> None:
+        lanes = [await shop.subscribe(1), await shop.subscribe(2)]
+        await shop.fill(60)
+        versions, floor = [0, 0], 1
+        known: list[dict[int, State]] = [{}, {}]
+        choices = [State.AWAITING_RETRY, State.AWAITING_RETRY, State.BLOCKED, State.FAILED, None]
+        for _ in range(40):
+            lane = random.randrange(2)
+            states = known[lane]
+            written = {sequence: random.choice(choices) for sequence in random.sample(range(floor, 61), 8)}
+            abandoned_to = random.choice([0, 0, 0, random.randint(floor, 60)])
+            rows = {s: None if state is None else row(s, state) for s, state in written.items()}
+            given = make.flush(lanes[lane], versions[lane], 60, rows=rows, abandoned_to=abandoned_to)
+            if random.random() < 0.1:
+                fenced = make.flush(lanes[lane], versions[lane] + 7, 60, rows=rows, abandoned_to=60)
+                assert await shop.record(fenced) == {}
+            recorded = await shop.record(given)
+            versions[lane] += 1
+            states |= {s: State.FAILED for s, state in states.items() if s <= abandoned_to}
+            states |= {s: state for s, state in written.items() if state is not None}
+            for sequence in [s for s, state in written.items() if state is None]:
+                states.pop(sequence, None)
+            assert recorded[lanes[lane].number].counts == counts_of(states)
+            if random.random() < 0.1:
+                floor = random.randint(floor, 50)
+                while await shop.store.retention.prune_log(1, floor, 7):
+                    pass
+                known = [{s: state for s, state in each.items() if s >= floor} for each in known]
+            for subscription, each in zip(lanes, known, strict=True):
+                assert (await shop.lane(subscription)).counts == counts_of(each)
+
+    play(scenario)
+
+
+def counts_of(states: dict[int, State]) -> RowCounts:
+    found = list(states.values())
+    return RowCounts(*(found.count(state) for state in (State.AWAITING_RETRY, State.BLOCKED, State.FAILED)))

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from signalpost.commands.command import Retry
 from signalpost.domain.delivery.breaker import CLOSED, Breaker
-from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import Attempt
@@ -44,6 +44,8 @@ class LaneRow(Struct, frozen=True):
     """All blocked rows, and the parked ones that are due before `horizon`."""
     horizon: int | None
     """The due time from which on there are parked rows in the store alone; None if there are none."""
+    counts: RowCounts = RowCounts()
+    """How many exception rows the lane has, those that its object does not keep in memory included."""
     unskipped: bool = False
     """Whether something up to the subscription's `skip_to` is in its first run and waits."""
     retries: tuple[Retry, ...] = ()
@@ -77,8 +79,10 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
 
 
 class LaneFlushed(Struct, frozen=True):
-    """What a lane asked for with its record."""
+    """What a record left, and what the lane asked for with it."""
 
+    counts: RowCounts = RowCounts()
+    """How many exception rows the lane has now."""
     looked_up: dict[int, Row] = {}
     parked: tuple[Row, ...] = ()
     horizon: int | None = None

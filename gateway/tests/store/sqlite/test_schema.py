@@ -8,6 +8,7 @@ import apsw
 import pytest
 
 from signalpost.domain.errors import StartError
+from signalpost.store.sqlite import schema
 from signalpost.store.sqlite.connections import connect
 from signalpost.store.sqlite.schema import migrate
 
@@ -103,6 +104,22 @@ def test_lists_find_what_a_database_had_before_it_had_lists(database: Path) -> N
     ]
     kept = connection.execute("SELECT * FROM delivery ORDER BY subscription_number").fetchall()
     assert kept == [(tenant, *row) for tenant, row in zip((1, 2, 2), rows, strict=True)]
+    connection.close()
+
+
+def test_an_earlier_database_gets_exact_counts_of_its_rows(database: Path) -> None:
+    """Migration 8"""
+    connection = connect(database)
+    migrate(connection, 0, schema.MIGRATIONS[:7])
+    connection.executemany("INSERT INTO lane VALUES (?, 3, 90, x'', x'', x'')", [(1,), (2,), (3,)])
+    rows = [(1, 1), (1, 1), (1, 2), (1, 3), (3, 3), (3, 3)]
+    connection.executemany(
+        "INSERT INTO delivery VALUES (1, ?, ?, x'', ?, 0, 1, 4, 0, NULL)",
+        [(number, sequence, state) for sequence, (number, state) in enumerate(rows, 1)],
+    )
+    connection.execute(schema.MIGRATIONS[7].script)
+    counts = "SELECT subscription_number, awaiting_retry, blocked, failed FROM lane ORDER BY 1"
+    assert connection.execute(counts).fetchall() == [(1, 2, 1, 1), (2, 0, 0, 0), (3, 0, 0, 2)]
     connection.close()
 
 

@@ -107,6 +107,13 @@ def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
         "Deliveries that wait for a retry, as far as they are in memory.",
         overview.parked,
     )
+    yield _gauges(
+        "signalpost_deliveries_waiting",
+        "Deliveries that are being sent, or wait for that, for a retry or behind others.",
+        "status",
+        {status: overview.waiting[status] for status in STATUSES},
+    )
+    yield _gauge("signalpost_deliveries_failed", "Deliveries that were given up and are kept.", overview.failed)
     subscriptions = {state: overview.subscriptions[state] for state in STATES}
     yield _gauges("signalpost_subscriptions", "Subscriptions by health.", "state", subscriptions)
     lag = {status: overview.lag[status] for status in STATUSES}

@@ -156,6 +156,10 @@ class Health(Shape, frozen=True):
         Meta(description="While the breaker is open: when the next attempt is made, if nobody asks for one."),
     ]
     lag: Annotated[int, Meta(description="Events of the log not yet delivered, given up or waiting for a retry.")]
+    waiting: Annotated[
+        int, Meta(description="Deliveries that are being sent, or wait for that, for a retry or behind others.")
+    ]
+    failed: Annotated[int, Meta(description="Deliveries that were given up; a retry or a replay sends them again.")]
     oldest_due_at: Timestamp | None
     lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
     disabled_at: Annotated[

@@ -29,6 +29,14 @@ class Row(NamedTuple):
         )  # fmt: skip
 
 
+class RowCounts(NamedTuple):
+    """How many exception rows a lane has, by their states."""
+
+    awaiting_retry: int = 0
+    blocked: int = 0
+    failed: int = 0
+
+
 def row_of(delivery: Delivery) -> Row:
     return Row(
         delivery.sequence, delivery.document_id, STORED_AS[delivery.state], delivery.due, delivery.failed_attempts,

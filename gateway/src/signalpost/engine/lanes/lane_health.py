@@ -21,6 +21,10 @@ class Overview:
         """How many events lanes have yet to settle, by the status of the subscription: events of a paused one wait on
         purpose."""
         self.lag_most: dict[str, int] = dict.fromkeys(STATUSES, 0)
+        self.waiting: Counter[str] = Counter()
+        """Deliveries that are taken in and neither delivered nor given up, by the subscription's status."""
+        self.failed = 0
+        """Deliveries that were given up, and are kept."""
         self.parked = 0
         """How many deliveries await a retry in memory; the store may have more."""
         self.pending: dict[int, int] = {}
@@ -32,6 +36,8 @@ class Overview:
         lane, status = worker.lane, worker.subscription.status
         self.subscriptions[_state(worker)] += 1
         self.parked += len(lane.retry_queue)
+        self.waiting[status] += worker.waiting
+        self.failed += worker.recorded_counts.failed
         lag = worker.lag(last)
         if lag == 0:
             return
@@ -64,6 +70,8 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> d
         "breaker": "open" if breaker.is_open else "closed",
         "nextProbeAt": None if breaker.probe_at is None else format_timestamp(breaker.probe_at),
         "lag": worker.lag(last),
+        "waiting": worker.waiting,
+        "failed": worker.recorded_counts.failed,
         "oldestDueAt": None if due is None else format_timestamp(due),
         "lost": worker.health.lost,
         "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),

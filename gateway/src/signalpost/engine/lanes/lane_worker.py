@@ -48,7 +48,7 @@ from signalpost.engine.lanes.lane_state import (
 )
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.deliveries import Attempt
-from signalpost.store.lanes import Health, LaneFlush, LaneRow, LaneWanted
+from signalpost.store.lanes import Health, LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.replays import Feed
 
 MAX_UNRECORDED = 1_000
@@ -171,6 +171,7 @@ class LaneWorker:
         """Take up the lane, its retries by hand and its running replays as the store has them."""
         self.version = row.version
         self.recorded_head = row.head
+        self.recorded_counts = row.counts
         self.health = row.health
         self.lane = Lane(row.head, strict=self.subscription.ordering == "strict", bounds=self._bounds)
         self.lane.gaps = list(row.gaps)
@@ -230,6 +231,14 @@ class LaneWorker:
     def unread(self, last: int) -> int:
         """How many events up to `last`, the log's end, it has not looked at."""
         return 0 if self.progress is CAUGHT_UP else max(0, last - self.lane.head)
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries are taken in and neither delivered nor given up. Where some are rows in the store alone,
+        those that await a retry are counted as they were last recorded."""
+        retries = self.lane.retry_queue
+        awaiting_retry = len(retries) if retries.horizon is None else self.recorded_counts.awaiting_retry
+        return len(self.lane.open) + self.lane.blocked + awaiting_retry
 
     def may_send_at(self, now: int) -> int:
         """When the next delivery may be sent: at once if that is `now` or earlier; not before something ends or changes
@@ -339,12 +348,13 @@ class LaneWorker:
             feed=self._feed(),
         )
 
-    def end_write(self, flush: LaneFlush, *, applied: bool) -> None:
-        """Note that a write has ended. It was not `applied` if the lane's row is at another version."""
+    def end_write(self, flush: LaneFlush, flushed: LaneFlushed | None) -> None:
+        """Note that a write has ended: with None if the lane's row is at another version, so nothing was written."""
         self.recording = RECORDING[self.recording][RecordingInput.WRITTEN]
         self.unrecorded -= len(flush.attempts)
-        if applied:
+        if flushed is not None:
             self.version += 1
+            self.recorded_counts = flushed.counts
             self.recorded_head = flush.head
 
     def _feed(self) -> Feed | None:

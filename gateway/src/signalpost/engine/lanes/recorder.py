@@ -79,7 +79,7 @@ class Recorder:
         recorded = await self._until_recorded([flush for _, flush in flushes])
         for worker, flush in flushes:
             flushed = recorded.get(flush.subscription_number)
-            worker.end_write(flush, applied=flushed is not None)
+            worker.end_write(flush, flushed)
             self._on_recorded(worker, len(flush.attempts))
             if flushed is None:
                 self._on_fenced(worker)

@@ -63,10 +63,18 @@ class Retention:
             floor = await self._store.log.sequence_at(tenant_id, now - self._kept)
             half = await self._store.log.sequence_at(tenant_id, now - self._kept // 2)
             await self._tell_lanes(tenant_id, floor, half)
-            while await self._store.retention.prune_log(tenant_id, floor, BATCH):
+            removed = 0
+            while batch := await self._store.retention.prune_log(tenant_id, floor, BATCH):
+                removed += batch
                 await asyncio.sleep(PAUSE)
+            if removed:
+                await self._count_anew(tenant_id)
         while await self._store.retention.prune_leftovers(now, now - self._kept, BATCH) >= BATCH:
             await asyncio.sleep(PAUSE)
+
+    async def _count_anew(self, tenant_id: int) -> None:
+        """Let lanes learn, with a record, how many of their rows the retention has left."""
+        await self._lanes.record([worker for worker in self._lanes.of_tenant(tenant_id) if any(worker.recorded_counts)])
 
     async def _tell_lanes(self, tenant_id: int, floor: int, half: int) -> None:
         """Have lanes give up what they would lose below `floor`, and record how far they have come: after a crash, what

@@ -6,6 +6,7 @@ import apsw
 import msgspec
 
 from signalpost.commands.command import Retry
+from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
 from signalpost.store.lanes import Health, LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.sqlite import record as recording
@@ -14,6 +15,7 @@ from signalpost.store.sqlite.codec import list_numbers, unpack_sequences, unpack
 from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, parked_rows, unpack_row
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 
@@ -56,12 +58,12 @@ def _lane(
     number = subscription.number
     found = rows(
         connection,
-        "SELECT version, head, open, gaps, health FROM lane WHERE subscription_number = ?",
+        f"SELECT version, head, open, gaps, health, {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ?",  # noqa: S608
         (number,),
     )
     if not found:
         return None
-    version, head, packed, gaps, health = found[0]
+    version, head, packed, gaps, health, *counts = found[0]
     blocked = rows(
         connection,
         f"SELECT {ROW_COLUMNS} FROM delivery WHERE subscription_number = ? AND state = {BLOCKED} ORDER BY sequence",  # noqa: S608
@@ -76,6 +78,7 @@ def _lane(
         health=decode_health(health),
         rows=(*waiting, *(unpack_row(*columns) for columns in blocked)),
         horizon=horizon,
+        counts=RowCounts(*counts),
         unskipped=_is_unskipped(connection, subscription),
         retries=retries,
         replays=replays.running(connection, number),

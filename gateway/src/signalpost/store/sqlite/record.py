@@ -1,17 +1,19 @@
 """How lanes are recorded. A write applies only to the version of the lane that its owner knew, and moves it on by one.
 So an owner that was replaced writes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 import msgspec
 from msgspec.structs import replace
 
+from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.store.lanes import LaneFlush, LaneFlushed
-from signalpost.store.sqlite import replays
+from signalpost.store.sqlite import replays, row_counts
 from signalpost.store.sqlite.codec import pack_sequences, pack_uuid
 from signalpost.store.sqlite.connections import rows, rows_of_many
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, parked_rows, unpack_row
+from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import FAILED, WAITING
 
 _encode = msgspec.json.Encoder().encode
@@ -19,9 +21,11 @@ _encode = msgspec.json.Encoder().encode
 
 def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
     """Record, set-wise, each lane that is still at the version its owner knew, and answer what it asks."""
-    ours = _still_theirs(connection, flushes)
-    _move_on(connection, ours)
-    _write_deliveries(connection, ours)
+    counts_before = _counts_of_unmoved(connection, flushes)
+    ours = [flush for flush in flushes if flush.subscription_number in counts_before]
+    changes = _write_deliveries(connection, ours)
+    counts = {number: row_counts.after(before, number, changes) for number, before in counts_before.items()}
+    _move_on(connection, ours, counts)
     connection.executemany(
         "INSERT OR REPLACE INTO attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run,"
         " counted, status, failure, detail, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -31,32 +35,36 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[in
         "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
     )
     replays.write_progress(connection, [replay for flush in ours for replay in flush.replays])
-    recorded = {flush.subscription_number: _look(connection, flush) for flush in ours}
+    recorded = {
+        flush.subscription_number: _look(connection, flush, counts[flush.subscription_number]) for flush in ours
+    }
     for number, fed in replays.feed(connection, ours).items():
         recorded[number] = replace(recorded[number], fed=fed)
     return recorded
 
 
-def _still_theirs(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> list[LaneFlush]:
-    versions = dict(
-        rows_of_many(
-            connection,
-            "SELECT subscription_number, version FROM lane WHERE subscription_number = ?",
-            [(flush.subscription_number,) for flush in flushes],
-        )
+def _counts_of_unmoved(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, RowCounts]:
+    """The row counts, by subscription, of each lane that is still at the version its owner knew."""
+    known = {flush.subscription_number: flush.version for flush in flushes}
+    found = rows_of_many(
+        connection,
+        f"SELECT subscription_number, version, {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ?",  # noqa: S608
+        [(number,) for number in known],
     )
-    return [flush for flush in flushes if versions.get(flush.subscription_number) == flush.version]
+    return {number: RowCounts(*counts) for number, version, *counts in found if known[number] == version}
 
 
-def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
+def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush], counts: Mapping[int, RowCounts]) -> None:
     connection.executemany(
-        "UPDATE lane SET version = version + 1, head = ?, open = ?, gaps = ?, health = ? WHERE subscription_number = ?",
+        "UPDATE lane SET version = version + 1, head = ?, open = ?, gaps = ?, health = ?,"
+        " awaiting_retry = ?, blocked = ?, failed = ? WHERE subscription_number = ?",
         [
             (
                 flush.head,
                 pack_sequences(flush.open),
                 _encode(flush.gaps),
                 _encode(flush.health),
+                *counts[flush.subscription_number],
                 flush.subscription_number,
             )
             for flush in flushes
@@ -64,12 +72,16 @@ def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
     )
 
 
-def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
+def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> row_counts.Changes:
+    """Write the exception rows. Returns how many there are more of each state."""
+    abandoning = [flush for flush in flushes if flush.abandoned_to]
+    changes = row_counts.changes_by_abandoning(connection, abandoning)
     connection.executemany(
         f"UPDATE delivery SET state = {FAILED}"  # noqa: S608
         f" WHERE subscription_number = ? AND sequence <= ? AND state IN {WAITING}",
-        [(flush.subscription_number, flush.abandoned_to) for flush in flushes if flush.abandoned_to],
+        [(flush.subscription_number, flush.abandoned_to) for flush in abandoning],
     )
+    changes.update(row_counts.changes_by_rows(connection, flushes))
     changed = [(flush, sequence, row) for flush in flushes for sequence, row in flush.rows.items()]
     connection.executemany(
         "DELETE FROM delivery WHERE subscription_number = ? AND sequence = ?",
@@ -85,11 +97,12 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
             if row is not None
         ],
     )
+    return changes
 
 
-def _look(connection: apsw.Connection, flush: LaneFlush) -> LaneFlushed:
+def _look(connection: apsw.Connection, flush: LaneFlush, counts: RowCounts) -> LaneFlushed:
     if not flush.look_up and not flush.refill:
-        return LaneFlushed()
+        return LaneFlushed(counts)
     number = flush.subscription_number
     looked_up = {}
     for sequence in flush.look_up:
@@ -101,4 +114,4 @@ def _look(connection: apsw.Connection, flush: LaneFlush) -> LaneFlushed:
         if found:
             looked_up[sequence] = unpack_row(*found[0])
     parked, horizon = parked_rows(connection, number, flush.refill) if flush.refill else ((), None)
-    return LaneFlushed(looked_up, parked, horizon)
+    return LaneFlushed(counts, looked_up, parked, horizon)

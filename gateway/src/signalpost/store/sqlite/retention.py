@@ -4,7 +4,7 @@ import apsw
 import msgspec
 from msgspec.structs import replace
 
-from signalpost.store.sqlite import history
+from signalpost.store.sqlite import history, row_counts
 from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.lanes import decode_health
@@ -48,6 +48,7 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
     connection.execute("UPDATE tenant SET floor = ? WHERE id = ?", (end, tenant_id))
     connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
+    row_counts.forget_below(connection, tenant_id, end)
     connection.execute(
         "DELETE FROM delivery INDEXED BY delivery_tenant_state"  # noqa: S608
         f" WHERE tenant_id = ? AND state IN {ANY} AND sequence < ?",
