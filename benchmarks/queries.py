@@ -24,7 +24,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import DeliveryFilter
 from signalpost.store.documents import DocumentFilter
-from signalpost.store.log import LogEntry
+from signalpost.store.log import LogRow
 from signalpost.store.sqlite import retention
 from signalpost.store.sqlite.codec import (
     SUBSCRIPTION_COLUMNS,
@@ -341,7 +341,7 @@ def _subscription_queries(store: Store) -> list[Query]:
 
 async def _single_queries(store: Store, subscriptions: list[Subscription], size: Size) -> list[Query]:
     [middle] = await store.log.events(TENANT, [size.events // 2])
-    entry = LogEntry(middle.sequence, middle.at, middle.id, middle.type, middle.document_id)
+    entry = LogRow(middle.sequence, middle.at, middle.id, middle.type, middle.document_id)
 
     async def event(_below: Any) -> tuple[int, Any]:
         return await store.log.by_id(TENANT, middle.id) is not None, None

@@ -8,7 +8,7 @@ from typing import TypeVar
 from signalpost.domain.delivery import delivery, replay
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.documents.actions import TAKES
-from signalpost.domain.documents.workflow import ASKED_FOR, STATUSES, TABLE, Action, Kind, Rule, Workflow, allowed
+from signalpost.domain.documents.workflow import ASKED_FOR, STATUSES, TABLE, Action, Rule, RuleKind, Workflow, allowed
 from signalpost.engine.lanes import lane_state
 
 States = TypeVar("States", bound=Enum)
@@ -66,9 +66,9 @@ def _lane() -> str:
 # --- A document -------------------------------------------------------------------------------------------------------
 
 WORDS = {
-    Kind.AGREE: "{to}, once everybody has agreed",
-    Kind.RESUME: "the previous status; {to} if it was imported paused",
-    Kind.EXPIRE: "{to}, when `expiresAt` has passed; a paused one shows it once resumed",
+    RuleKind.AGREE: "{to}, once everybody has agreed",
+    RuleKind.RESUME: "the previous status; {to} if it was imported paused",
+    RuleKind.EXPIRE: "{to}, when `expiresAt` has passed; a paused one shows it once resumed",
 }
 """How the page describes the outcome of some kinds of actions; for the others it names only the status."""
 

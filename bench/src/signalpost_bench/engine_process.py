@@ -30,7 +30,7 @@ LINK = "https://signalpost.example.com/files/" + "x" * 92
 """As long as a download link of the gateway's own."""
 
 
-class EngineProcess:
+class EmbeddedEngine:
     """One gateway on a data directory, with documents and subscriptions made for the run."""
 
     async def open(
@@ -320,7 +320,7 @@ class EngineProcess:
 if __name__ == "__main__":
     # Its answers go to stdout, where nothing else may be written; nobody reads what the engine logs of bad endpoints.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    process = EngineProcess()
+    process = EmbeddedEngine()
     handlers = """
         open publish publish_at_once trickle resume add_live add_paused add_active add_well change_one
         change_each_at_rate create_at_rate catch_up ask_to_sign expire remove_old removal_seconds oldest threads close

@@ -18,7 +18,7 @@ from signalpost_bench.workload import Workload, at_rate
 CLIENTS = 64
 
 
-class Client(asyncio.Protocol):
+class HttpClient(asyncio.Protocol):
     """One kept-alive connection: a request at a time, over httptools."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Load:
         self._workload = msgspec.convert(workload, Workload)
         self._head = f"host: 127.0.0.1:{port}\r\nauthorization: Bearer {key}\r\n"
         loop = asyncio.get_running_loop()
-        self._clients = [(await loop.create_connection(Client, "127.0.0.1", port))[1] for _ in range(CLIENTS)]
+        self._clients = [(await loop.create_connection(HttpClient, "127.0.0.1", port))[1] for _ in range(CLIENTS)]
         self._documents: list[str] = []
         self._changes = 0
 
@@ -74,7 +74,7 @@ class Load:
         left = iter(range(self._workload.documents))
         body = self._workload.new_document()
 
-        async def make(client: Client) -> None:
+        async def make(client: HttpClient) -> None:
             for _ in left:
                 status, answer = await client.send(self._request("POST", "/v1/documents", body))
                 _expect(status, 201, answer)
@@ -94,7 +94,7 @@ class Load:
     async def _change_each(self, left: Iterator[int]) -> dict[str, int]:
         began, changes = time.monotonic_ns(), self._changes
 
-        async def change(client: Client) -> None:
+        async def change(client: HttpClient) -> None:
             for _ in left:
                 status, answer = await client.send(self._next_change("a change"))
                 _expect(status, 200, answer)
@@ -105,11 +105,11 @@ class Load:
     async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
         """Change documents at a steady rate; what each change was called, and when it was due."""
         sent: list[tuple[str, int]] = []
-        free = asyncio.Queue[Client]()
+        free = asyncio.Queue[HttpClient]()
         for client in self._clients:
             free.put_nowait(client)
 
-        async def change(client: Client, request: bytes) -> None:
+        async def change(client: HttpClient, request: bytes) -> None:
             status, answer = await client.send(request)
             free.put_nowait(client)
             _expect(status, 200, answer)

@@ -84,7 +84,7 @@ class _Client(asyncio.Protocol):
         self._transport.close()
 
 
-class _Tenant:
+class _TenantClients:
     """Clients of a tenant, and its documents."""
 
     def __init__(self, tenant: str, head: str, workload: Workload) -> None:
@@ -177,7 +177,7 @@ class Flood:
         self._port = port
         load = msgspec.convert(workload, Workload)
         head = f"host: 127.0.0.1:{port}\r\nauthorization: Bearer {key}\r\n"
-        self._tenants = {tenant: _Tenant(tenant, head, load) for tenant in tenants}
+        self._tenants = {tenant: _TenantClients(tenant, head, load) for tenant in tenants}
         each = max(1, load.documents // len(tenants))
         clients = await self._connect(len(tenants))
         prepared = zip(tenants, clients, strict=True)

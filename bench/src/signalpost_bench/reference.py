@@ -15,7 +15,7 @@ from signalpost_bench.child_process import answer_questions
 CONNECTIONS = 128
 
 
-class _Connection(asyncio.Protocol):
+class _ReferenceConnection(asyncio.Protocol):
     def __init__(self, request: bytes, left: list[int], done: asyncio.Future[None]) -> None:
         self._request = request
         self._left = left
@@ -50,7 +50,11 @@ async def run(port: int, requests: int, payload: int, certificate: str | None) -
     left, done = [requests, requests], loop.create_future()
     context = None if certificate is None else ssl.create_default_context(cafile=certificate)
     connections = [
-        (await loop.create_connection(lambda: _Connection(request, left, done), "127.0.0.1", port, ssl=context))[1]
+        (
+            await loop.create_connection(
+                lambda: _ReferenceConnection(request, left, done), "127.0.0.1", port, ssl=context
+            )
+        )[1]
         for _ in range(CONNECTIONS)
     ]
     cpu, began = _cpu(), time.perf_counter()

@@ -38,20 +38,20 @@ class Got(NamedTuple):
     body: bytes
 
 
-class _Document(msgspec.Struct):
+class _SentDocument(msgspec.Struct):
     externalId: str  # noqa: N815 - the name on the wire
     referenceId: str | None  # noqa: N815
 
 
-class _Data(msgspec.Struct):
-    document: _Document
+class _SentData(msgspec.Struct):
+    document: _SentDocument
 
 
-class _Event(msgspec.Struct):
-    data: _Data
+class _SentEvent(msgspec.Struct):
+    data: _SentData
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode = msgspec.json.Decoder(_SentEvent).decode
 
 
 class Book:
@@ -123,7 +123,7 @@ def _header(head: bytes, name: bytes) -> bytes:
     return head[begin:end] if end >= 0 else head[begin:]
 
 
-class _Connection(asyncio.Protocol):
+class _SinkConnection(asyncio.Protocol):
     def __init__(self, book: Book, flaky: FlakyEndpoints, answer: bytes) -> None:
         self._book = book
         self._flaky = flaky
@@ -201,7 +201,7 @@ class Sink:
         answer = ANSWER if kept == "alive" else LAST_ANSWER
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: _Connection(self._book, self._flaky, answer), "127.0.0.1", 0, ssl=context, backlog=4096
+            lambda: _SinkConnection(self._book, self._flaky, answer), "127.0.0.1", 0, ssl=context, backlog=4096
         )
         self._servers.append(server)
         port: int = server.sockets[0].getsockname()[1]

@@ -17,7 +17,7 @@ from signalpost.commands.command import Command
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.runtime.asgi import App, Receive, Scope, Send
 from signalpost.sender import dialer
-from signalpost.sender.connection import Attempt, Connection
+from signalpost.sender.connection import Connection, RunningAttempt
 from signalpost.store import open as opening
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.sqlite import store
@@ -104,11 +104,11 @@ class _UnderWay:
 
 
 class DoomedConnection(Connection):
-    def run(self, attempt: Attempt) -> None:
+    def run(self, attempt: RunningAttempt) -> None:
         super().run(attempt)
         doom.pass_by("after a request is written")
 
-    def _finish(self, attempt: Attempt, failure: Failure | None, detail: str) -> None:
+    def _finish(self, attempt: RunningAttempt, failure: Failure | None, detail: str) -> None:
         doom.pass_by("after an answer is read")
         super()._finish(attempt, failure, detail)
 

@@ -22,7 +22,7 @@ from signalpost.commands.subscriptions import (
     PromoteSecret,
     RotateSecret,
 )
-from signalpost.destinations.webhook import Kind, Webhook
+from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.documents import sample
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict
@@ -78,7 +78,7 @@ class Shop:
         self.do(PatchSubscription(tenant_id=1, subscription_id=ID, patch=subscription_patch(**given)))
 
     def headers(self, at: int, event: Event = EVENT) -> dict[str, str]:
-        head = Webhook(self.found).prepare(event, 1, Kind.DELIVERY, at).head.decode("ascii")
+        head = Webhook(self.found).prepare(event, 1, RequestKind.DELIVERY, at).head.decode("ascii")
         assert head.endswith("\r\n\r\n")
         lines = [line.partition(": ")[::2] for line in head.split("\r\n")[1:-2]]
         assert len(dict(lines)) == len(lines), "a header is there twice"

@@ -32,7 +32,7 @@ from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
-from signalpost.store.deliveries import Attempt
+from signalpost.store.deliveries import AttemptRow
 from signalpost.store.sqlite.codec import unpack_sequences
 from signalpost.store.sqlite.log import SqliteLog
 
@@ -246,7 +246,7 @@ class RunningGateway(Process):
             events += page
         return events
 
-    def attempts(self, host: str, sequence: int) -> list[Attempt]:
+    def attempts(self, host: str, sequence: int) -> list[AttemptRow]:
         return self.world.attempts(host, sequence)
 
 
@@ -386,12 +386,12 @@ class ScriptedWorld(World[RunningGateway]):
         statement = "SELECT sequence, state, due, charged, run FROM delivery WHERE subscription_number = ?"
         return {row[0]: DeliveryColumns(*row) for row in self.query(statement, self._number(host))}
 
-    def attempts(self, host: str, sequence: int) -> list[Attempt]:
+    def attempts(self, host: str, sequence: int) -> list[AttemptRow]:
         statement = (
             "SELECT sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer"
             " FROM attempt WHERE subscription_number = ? AND sequence = ? ORDER BY started_at"
         )
-        return [Attempt(*row) for row in self.query(statement, self._number(host), sequence)]
+        return [AttemptRow(*row) for row in self.query(statement, self._number(host), sequence)]
 
     # --- Processes ----------------------------------------------------------------------------------------------------
 

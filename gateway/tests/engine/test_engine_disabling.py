@@ -12,7 +12,7 @@ from signalpost.commands.subscriptions import DisableSubscription, PatchSubscrip
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.errors import Conflict, PreconditionFailed
 from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost.store.lanes import Health
+from signalpost.store.lanes import EndpointHealth
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -24,7 +24,9 @@ def _fail_for(world: ScriptedWorld, days: float) -> int:
     at = world.wall.at(world.time.now)
     since = at - round(days * DAY)
     breaker = Breaker(failures=500, failing_since=since, probe_at=at + 30 * SECOND, wait=300 * SECOND)
-    world.query("UPDATE lane SET health = ?", msgspec.json.encode(Health(breaker, "status: 503 Service Unavailable.")))
+    world.query(
+        "UPDATE lane SET health = ?", msgspec.json.encode(EndpointHealth(breaker, "status: 503 Service Unavailable."))
+    )
     return since
 
 

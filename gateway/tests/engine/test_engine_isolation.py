@@ -12,7 +12,7 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.concurrency import DOUBLES_EVERY
 from signalpost.domain.delivery.slots import DEFAULTS
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.lanes import Health
+from signalpost.store.lanes import EndpointHealth
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -146,7 +146,7 @@ def test_a_thousand_endpoints_that_come_back_begin_with_one_each_and_double_ever
     def open_every_breaker() -> None:
         at = world.wall.at(world.time.now)
         breaker = Breaker(failures=20, failing_since=at - 60 * SECOND, probe_at=at + 5 * SECOND, wait=10 * SECOND)
-        health = msgspec.json.encode(Health(breaker, "status: 503"))
+        health = msgspec.json.encode(EndpointHealth(breaker, "status: 503"))
         world.query("UPDATE lane SET head = 0, open = x'', health = ?", health)
 
     def answer(call: SentRequest) -> Reply:

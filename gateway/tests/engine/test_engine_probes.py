@@ -14,7 +14,7 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.store.deliveries import DeliveryFilter
-from signalpost.store.lanes import Health
+from signalpost.store.lanes import EndpointHealth
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -47,7 +47,7 @@ def open_breaker(world: ScriptedWorld) -> None:
     breaker = Breaker(
         failures=50, failing_since=at - 600 * SECOND, probe_at=at + WAIT * SECOND, wait=WAIT * SECOND
     )  # fmt: skip
-    world.query("UPDATE lane SET health = ?", msgspec.json.encode(Health(breaker, "status: 500")))
+    world.query("UPDATE lane SET health = ?", msgspec.json.encode(EndpointHealth(breaker, "status: 500")))
 
 
 async def begin(gateway: RunningGateway) -> None:

@@ -7,7 +7,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
-from signalpost.store.replays import Candidate, Fed, Feed
+from signalpost.store.replays import Candidate, Fed, ReplayPart
 
 STEADY, WALL = 5, 7
 
@@ -19,8 +19,8 @@ def replay(number: int) -> Replay:
     )  # fmt: skip
 
 
-def asked(given: Replay) -> Feed:
-    return Feed(given, 9, ((0, 7),))
+def asked(given: Replay) -> ReplayPart:
+    return ReplayPart(given, 9, ((0, 7),))
 
 
 def found(cursor: int, *sequences: int) -> Fed:

@@ -10,10 +10,10 @@ from signalpost.domain.delivery.slots import DEFAULTS, EndpointSlots, process_sl
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.lanes.lane_state import HOLDS, PROGRESS, RECORDING, TURNS, Hold, Progress, Recording, Turn
 from signalpost.engine.lanes.lane_worker import LaneWorker
-from signalpost.store.lanes import Health, LaneFlushed, LaneRow
+from signalpost.store.lanes import EndpointHealth, LaneFlushed, LaneRow
 
 Table = Mapping[IntEnum, Mapping[IntEnum, IntEnum]]
-ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=Health(), rows=(), horizon=None)
+ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=EndpointHealth(), rows=(), horizon=None)
 
 
 @pytest.mark.parametrize("table", [TURNS, PROGRESS, RECORDING, HOLDS], ids=["turn", "progress", "recording", "hold"])

@@ -12,7 +12,7 @@ import uvloop
 from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.request import Request
+from signalpost.domain.request import OutgoingRequest
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost.sender.resolver import Resolve
 from signalpost.sender.sender import Sender, SenderSettings
@@ -43,7 +43,7 @@ class Client:
         self.sender = sender
         self._told: list[int] = []
 
-    def start(self, request: Request, within: float | None = None) -> "asyncio.Future[Outcome]":
+    def start(self, request: OutgoingRequest, within: float | None = None) -> "asyncio.Future[Outcome]":
         """`within`: it is to end before a timer of so many seconds, set now, has its turn. However slow the machine is,
         it is so for both."""
         loop = asyncio.get_running_loop()
@@ -66,7 +66,7 @@ class Client:
         assert self._told[number] == 0, "told from inside send()"
         return outcome
 
-    async def attempt(self, request: Request, within: float | None = None) -> Outcome:
+    async def attempt(self, request: OutgoingRequest, within: float | None = None) -> Outcome:
         await asyncio.sleep(0)  # a loop's own clock may stand still for as long as one of its turns takes
         async with asyncio.timeout(PATIENCE):
             return await self.start(request, within)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from signalpost.domain.request import Request, Target
+from signalpost.domain.request import OutgoingRequest, Target
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -175,12 +175,12 @@ class Endpoint:
     def target(self, host: str | None = None) -> Target:
         return Target("http" if self._tls is None else "https", host or self._host, self.port)
 
-    def request(self, body: bytes = b"{}", *, host: str | None = None, nonce: str = "") -> Request:
+    def request(self, body: bytes = b"{}", *, host: str | None = None, nonce: str = "") -> OutgoingRequest:
         head = (
             f"POST /hook HTTP/1.1\r\nhost: {host or self._host}:{self.port}\r\n"
             f"nonce: {nonce}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
-        return Request(self.target(host), head.encode(), body)
+        return OutgoingRequest(self.target(host), head.encode(), body)
 
     @property
     def open(self) -> int:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import h11
 
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure
-from signalpost.domain.request import Request, Target
-from signalpost.sender.connection import Attempt, Connection
+from signalpost.domain.request import OutgoingRequest, Target
+from signalpost.sender.connection import Connection, RunningAttempt
 from signalpost.sender.response_reader import MAX_BODY_BYTES, MAX_HEADS_BYTES, AnswerReader
 
 NEXT = b"HTTP/1.1 202 Next\r\ncontent-length: 8\r\n\r\nthe next"
@@ -73,18 +73,18 @@ class Witness:
         assert connection.answer.reusable
         self.idle += 1
 
-    def unanswered(self, attempt: Attempt) -> None:
+    def unanswered(self, attempt: RunningAttempt) -> None:
         raise AssertionError("nothing is sent again from a fresh connection")
 
-    def ended(self, attempt: Attempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
+    def ended(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
         assert (failure is None) == (detail == "")
         assert detail == "" or detail.endswith(".")
         assert len(answer.kept) <= ANSWER_KEPT_BYTES
         self.ends.append(End(failure, answer.status, answer.kept, answer.retry_after(), detail))
 
 
-def attempt() -> Attempt:
-    return Attempt(Request(Target("http", "h", 1), b"", b""), lambda _: None, 0.0, 0, 0.0)
+def attempt() -> RunningAttempt:
+    return RunningAttempt(OutgoingRequest(Target("http", "h", 1), b"", b""), lambda _: None, 0.0, 0, 0.0)
 
 
 def exchange(pieces: Iterable[bytes], loss: Exception | None) -> Witness:

@@ -16,7 +16,7 @@ from gateway.tests.patience import PATIENCE
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.request import Request, Target
+from signalpost.domain.request import OutgoingRequest, Target
 
 if TYPE_CHECKING:
     from gateway.tests.sender.conftest import Client, Run, Sending
@@ -31,7 +31,7 @@ LATEST = TIMEOUT + 0.1
 """50 ms are meant."""
 
 
-async def cut_in_time(client: "Client", request: Request, status: int | None = None) -> Outcome:
+async def cut_in_time(client: "Client", request: OutgoingRequest, status: int | None = None) -> Outcome:
     outcome = await client.attempt(request, within=LATEST)
     assert_cut(outcome, status)
     return outcome
@@ -227,7 +227,7 @@ def test_a_connection_that_is_never_made_is_cut_at_the_deadline(
     run: "Run", serve: Serve, sending: "Sending", unaccepting: int
 ) -> None:
     async def scenario() -> None:
-        request = Request(Target("http", "127.0.0.1", unaccepting), b"POST / HTTP/1.1\r\n\r\n", b"")
+        request = OutgoingRequest(Target("http", "127.0.0.1", unaccepting), b"POST / HTTP/1.1\r\n\r\n", b"")
         async with sending(allow=f"http://127.0.0.1:{unaccepting}", attempt_timeout=TIMEOUT) as client:
             outcome = await cut_in_time(client, request)
             assert outcome.detail == f"No connection was made within {TIMEOUT:g} s."

@@ -17,7 +17,7 @@ from gateway.tests.patience import PATIENCE
 from structlog.testing import capture_logs
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.request import Request, Target
+from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.resolver import Names, SystemResolver
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def server_context(authority: trustme.CA, *identities: str, **options: object) -
     return context
 
 
-def post(scheme: str, host: str, port: int) -> Request:
-    return Request(Target(scheme, host, port), b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", b"")
+def post(scheme: str, host: str, port: int) -> OutgoingRequest:
+    return OutgoingRequest(Target(scheme, host, port), b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", b"")
 
 
 # Names

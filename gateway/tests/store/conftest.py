@@ -29,13 +29,13 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import Action, Given
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView
+from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryView
 from signalpost.store.documents import DocumentFilter, DocumentPosition, Expiry
-from signalpost.store.history import HistoryEntry
-from signalpost.store.lanes import Health, LaneFlush, LaneFlushed, LaneRow, LaneWanted
-from signalpost.store.log import LogEntry
+from signalpost.store.history import HistoryRow
+from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.log import LogRow
 from signalpost.store.open import open_store
-from signalpost.store.replays import Feed
+from signalpost.store.replays import ReplayPart
 from signalpost.store.store import MAX_SCANNED, Published, Store
 from signalpost.store.vault import Vault
 
@@ -149,15 +149,15 @@ class Shop:
             below = page.next
         raise AssertionError("paging does not end")
 
-    async def attempts(self, subscription: Subscription, sequence: int) -> list[Attempt]:
+    async def attempts(self, subscription: Subscription, sequence: int) -> list[AttemptRow]:
         """Also of an event that is not kept any more."""
-        found = await self.store.deliveries.get(subscription, LogEntry(sequence, self.now, "", 7, ""))
+        found = await self.store.deliveries.get(subscription, LogRow(sequence, self.now, "", 7, ""))
         assert found is not None
         return found[1]
 
-    async def history(self, number: int, limit: int = 250, tenant: int = TENANT) -> list[HistoryEntry]:
+    async def history(self, number: int, limit: int = 250, tenant: int = TENANT) -> list[HistoryRow]:
         """Every page to the end."""
-        found: list[HistoryEntry] = []
+        found: list[HistoryRow] = []
         below: HistoryPosition | None = None
         for _ in range(10_000):
             page = await self.store.history.page(tenant, document_id(number), below, limit)
@@ -291,15 +291,15 @@ def flush(
     *,
     open: Sequence[int] = (),  # noqa: A002
     rows: Sequence[Row] | dict[int, Row | None] = (),
-    attempts: Sequence[Attempt] = (),
+    attempts: Sequence[AttemptRow] = (),
     gaps: tuple[tuple[int, int], ...] = (),
     abandoned_to: int = 0,
-    health: Health | None = None,
+    health: EndpointHealth | None = None,
     retries_done: tuple[int, ...] = (),
     look_up: tuple[int, ...] = (),
     refill: int = 0,
     replays: tuple[Replay, ...] = (),
-    feed: Feed | None = None,
+    feed: ReplayPart | None = None,
 ) -> LaneFlush:
     return LaneFlush(
         tenant_id=subscription.tenant_id,
@@ -308,7 +308,7 @@ def flush(
         head=head,
         open=tuple(open),
         gaps=gaps,
-        health=health or Health(),
+        health=health or EndpointHealth(),
         rows=rows if isinstance(rows, dict) else {row.sequence: row for row in rows},
         abandoned_to=abandoned_to,
         attempts=attempts,

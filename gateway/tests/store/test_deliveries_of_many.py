@@ -12,7 +12,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition
+from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -230,7 +230,7 @@ def test_of_more_attempts_than_anyone_reads_the_newest_are_shown(play: "Play", m
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
         await shop.fill(1)
-        tries = [Attempt(1, at, 1, 1, at, True, 500, "status", "", b"") for at in range(1, 1_101)]
+        tries = [AttemptRow(1, at, 1, 1, at, True, 500, "status", "", b"") for at in range(1, 1_101)]
         await shop.record(make.flush(subscription, 0, 1, attempts=tries))
         shown = await shop.attempts(subscription, 1)
         assert [attempt.started_at for attempt in shown] == list(range(101, 1_101))

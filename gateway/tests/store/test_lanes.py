@@ -10,8 +10,8 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import Attempt
-from signalpost.store.lanes import Health, LaneWanted
+from signalpost.store.deliveries import AttemptRow
+from signalpost.store.lanes import EndpointHealth, LaneWanted
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 DUE = 1_700_000_000 * SECOND
 
 
-def attempt(sequence: int, started_at: int, **other: object) -> Attempt:
-    base = Attempt(sequence, started_at, 1500, 1, 0, True, 503, Failure.STATUS, "503", b"\x00answer")
+def attempt(sequence: int, started_at: int, **other: object) -> AttemptRow:
+    base = AttemptRow(sequence, started_at, 1500, 1, 0, True, 503, Failure.STATUS, "503", b"\x00answer")
     return base._replace(**other)  # type: ignore[arg-type]
 
 
@@ -42,7 +42,7 @@ def test_a_lane_is_loaded_as_it_was_recorded(play: "Play", make: "type[Tools]", 
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
         await shop.fill(300)
-        health = Health(Breaker(3, DUE, DUE + 1, 10), "status: 503", 7)
+        health = EndpointHealth(Breaker(3, DUE, DUE + 1, 10), "status: 503", 7)
         rows = [
             row(2),
             row(4, State.BLOCKED),

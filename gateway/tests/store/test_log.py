@@ -13,7 +13,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.errors import NotFound
 from signalpost.domain.event import Event, EventType, event_id
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import Attempt
+from signalpost.store.deliveries import AttemptRow
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -186,7 +186,7 @@ def test_of_events_with_many_attempts_fewer_are_pruned_at_once(play: "Play", mak
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
         await shop.fill(4)
-        attempts = [Attempt(s, at, 1, 1, 0, True, 200, None, "", b"") for s in (1, 2, 3, 4) for at in range(90)]
+        attempts = [AttemptRow(s, at, 1, 1, 0, True, 200, None, "", b"") for s in (1, 2, 3, 4) for at in range(90)]
         await shop.record(make.flush(subscription, 0, 4, attempts=attempts))
         removed = []
         while count := await shop.store.retention.prune_log(1, 5, 10):
@@ -204,7 +204,7 @@ def test_pruning_takes_attempts_and_rows_with_it_and_those_of_no_other_tenant(
         subscription = await shop.subscribe()
         await shop.fill(6)
         rows = [Row(s, make.document_id(1), State.FAILED, 0, 4, 4, 0, None) for s in (2, 5)]
-        attempts = [Attempt(s, 1, 1, 1, 0, True, 200, None, "", b"") for s in (2, 5)]
+        attempts = [AttemptRow(s, 1, 1, 1, 0, True, 200, None, "", b"") for s in (2, 5)]
         await shop.record(make.flush(subscription, 0, 6, rows=rows, attempts=attempts))
         await shop.store.retention.prune_log(1, 5, 100)
         assert [view.entry.sequence for view in await shop.listed(subscription)] == [6, 5]

@@ -10,7 +10,7 @@ from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.replays import Candidate, Fed, Feed
+from signalpost.store.replays import Candidate, Fed, ReplayPart
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -31,7 +31,7 @@ async def fed(
 ) -> Fed:
     """What a write that asks for more of a replay gets."""
     head = given.pop("head", 10)
-    feed = Feed(replay, min(replay.to_sequence, head), subscription.filters)
+    feed = ReplayPart(replay, min(replay.to_sequence, head), subscription.filters)
     flushed = (await shop.record(make.flush(subscription, version, head, feed=feed, **given)))[subscription.number]
     assert flushed.fed is not None
     return flushed.fed
@@ -266,7 +266,7 @@ def test_many_lanes_that_replay_all_have_what_they_ask_for_in_one_write(play: "P
         await shop.fill(9)
         replays = [await started(shop, make, n, number=n, what="all", to_sequence=9) for n in range(1, 6)]
         flushes = [
-            make.flush(s, 0, 9, feed=Feed(replay, 9, s.filters))
+            make.flush(s, 0, 9, feed=ReplayPart(replay, 9, s.filters))
             for s, replay in zip(subscriptions, replays, strict=True)
         ]
         recorded = await shop.record(*flushes)

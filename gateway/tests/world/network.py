@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from gateway.tests.world.virtual_time import WallClock
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.request import Request
+from signalpost.domain.request import OutgoingRequest
 from signalpost.domain.timestamps import SECOND
 
 ATTEMPT_TIMEOUT = 5.0
@@ -51,7 +51,7 @@ class SentRequest:
         "outcome", "path", "process", "sequence", "wall",
     )  # fmt: skip
 
-    def __init__(self, request: Request, process: int, at: float, wall: int) -> None:
+    def __init__(self, request: OutgoingRequest, process: int, at: float, wall: int) -> None:
         start, *lines = request.head.decode("ascii").split("\r\n")
         headers: dict[str, str] = {}
         for line in lines:
@@ -145,7 +145,7 @@ class Network:
         self.max_in_flight = 0
         """The most requests that were under way at a time."""
 
-    def send(self, request: Request, done: Callable[[Outcome], None]) -> None:
+    def send(self, request: OutgoingRequest, done: Callable[[Outcome], None]) -> None:
         if self._is_cut:
             return
         assert not self._is_closed, "the engine sends after it closed its transport"

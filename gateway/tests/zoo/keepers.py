@@ -15,7 +15,7 @@ import trustme
 from gateway.tests.sender.endpoint import Endpoint, Peer, Script, Turns
 from gateway.tests.zoo.behaviours import BEHAVIOURS, Behaviour, Times
 
-from signalpost.domain.request import Request, Target
+from signalpost.domain.request import OutgoingRequest, Target
 
 HOST = "localhost"
 
@@ -52,10 +52,10 @@ class Zoo:
         self.close()
 
 
-def request_to(behaviour: Behaviour, port: int, nonce: int) -> Request:
+def request_to(behaviour: Behaviour, port: int, nonce: int) -> OutgoingRequest:
     body = behaviour.body
     head = f"POST / HTTP/1.1\r\nhost: {HOST}\r\nnonce: {nonce}\r\ncontent-length: {len(body)}\r\n\r\n"
-    return Request(Target("https" if behaviour.secure else "http", HOST, port), head.encode(), body)
+    return OutgoingRequest(Target("https" if behaviour.secure else "http", HOST, port), head.encode(), body)
 
 
 def allowed(ports: Mapping[str, int]) -> str:

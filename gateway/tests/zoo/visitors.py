@@ -17,7 +17,7 @@ from gateway.tests.zoo.keepers import HOST, allowed, request_to
 from rich.console import Console
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.request import Request, Target
+from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost.sender.sender import Sender, SenderSettings
 
@@ -123,7 +123,7 @@ async def ask_for_echoes(count: int, port: int, console: Console) -> Watch:
         for nonce in numbers:
             body = EARLY_BODY if nonce % 500 == 0 else b"{}"
             head = f"POST / HTTP/1.1\r\nhost: x\r\nnonce: {nonce}\r\ncontent-length: {len(body)}\r\n\r\n"
-            outcome = await attempt(sender, Request(Target("http", HOST, port), head.encode(), body))
+            outcome = await attempt(sender, OutgoingRequest(Target("http", HOST, port), head.encode(), body))
             watch.note("echo", ends, nonce, outcome)
             if outcome.failure is None and not _NONCE.search(outcome.answer):
                 watch.faults.append(f"request {nonce} was delivered without its own answer")
@@ -155,7 +155,7 @@ async def sending(allow: str, ca_file: Path | None, timeout: float = TIMEOUT) ->
         await sender.close(0)
 
 
-async def attempt(sender: Sender, request: Request) -> Outcome:
+async def attempt(sender: Sender, request: OutgoingRequest) -> Outcome:
     told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
     sender.send(request, told.set_result)  # a second result would raise
     return await told

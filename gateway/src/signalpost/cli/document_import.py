@@ -21,14 +21,14 @@ MEDIA_TYPE = "application/x-ndjson"
 Show = Callable[[dict[str, Any]], None]
 
 
-class Line(NamedTuple):
+class AnswerLine(NamedTuple):
     number: int
     content: bytes
     size: int
     """Bytes that the line takes in the file."""
 
 
-class Batch(NamedTuple):
+class LineBatch(NamedTuple):
     numbers: list[int]
     content: bytes
     size: int
@@ -69,7 +69,7 @@ class Tally:
         )
 
 
-def read_lines(file: BinaryIO) -> Iterator[Line]:
+def read_lines(file: BinaryIO) -> Iterator[AnswerLine]:
     """The lines of a file. A line that is too long to import is cut."""
     number = 0
     while content := file.readline(MAX_LINE):
@@ -77,11 +77,11 @@ def read_lines(file: BinaryIO) -> Iterator[Line]:
         size, piece = len(content), content
         while not piece.endswith(b"\n") and (piece := file.readline(MAX_LINE)):
             size += len(piece)
-        yield Line(number, content.strip(b" \t\r\n"), size)
+        yield AnswerLine(number, content.strip(b" \t\r\n"), size)
 
 
 def import_lines(
-    client: Client, lines: Iterable[Line], tally: Tally, show: Show, advance: Callable[[int], None]
+    client: Client, lines: Iterable[AnswerLine], tally: Tally, show: Show, advance: Callable[[int], None]
 ) -> None:
     """Import all lines. `show` is called with every answer, which has the line's number in the file; `advance` with
     the number of bytes of the file that were processed. Raises CommandError if the gateway cannot go on."""
@@ -98,13 +98,13 @@ def import_lines(
         advance(batch.size)
 
 
-def _batches(lines: Iterable[Line]) -> Iterator[Batch]:
+def _batches(lines: Iterable[AnswerLine]) -> Iterator[LineBatch]:
     numbers: list[int] = []
     contents: list[bytes] = []
     length = size = 0
     for line in lines:
         if numbers and (len(numbers) == BATCH_LINES or length + len(line.content) > BATCH_BYTES):
-            yield Batch(numbers, b"\n".join(contents), size)
+            yield LineBatch(numbers, b"\n".join(contents), size)
             numbers, contents, length, size = [], [], 0, 0
         size += line.size
         if line.content:
@@ -112,10 +112,10 @@ def _batches(lines: Iterable[Line]) -> Iterator[Batch]:
             contents.append(line.content)
             length += len(line.content) + 1
     if numbers:
-        yield Batch(numbers, b"\n".join(contents), size)
+        yield LineBatch(numbers, b"\n".join(contents), size)
 
 
-def _answers(client: Client, batch: Batch) -> Iterator[dict[str, Any]]:
+def _answers(client: Client, batch: LineBatch) -> Iterator[dict[str, Any]]:
     answered = 0
     for answer in client.exchange_lines(path("documents", "import"), MEDIA_TYPE, batch.content):
         yield {**answer, "line": batch.numbers[answered]}

@@ -16,7 +16,7 @@ from signalpost.cli.client import Client, CommandError, Misuse, connect, path, r
 from signalpost.cli.document_files import download as fetch_file
 from signalpost.cli.document_files import newest
 from signalpost.cli.document_files import upload as send_file
-from signalpost.cli.document_import import MAX_LINE, Line, Tally, import_lines, read_lines
+from signalpost.cli.document_import import MAX_LINE, AnswerLine, Tally, import_lines, read_lines
 from signalpost.cli.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
@@ -244,7 +244,7 @@ def import_(
 def _import_lines(
     client: Client,
     file: BinaryIO,
-    lines: Iterator[Line],
+    lines: Iterator[AnswerLine],
     as_json: bool,  # noqa: FBT001 - the command's own option
 ) -> None:
     def show(answer: dict[str, Any]) -> None:

@@ -33,18 +33,22 @@ def _print_subscriptions(subscriptions: list[dict[str, Any]]) -> None:
     if subscriptions:
         say(", ".join(f"{counts[state]} {state}" for state in WORST_FIRST if counts[state]) + ".")
         say("")
-    rows = [_shown(each) for each in subscriptions if each["health"]["state"] != "healthy" or each["health"]["lag"]]
+    rows = [_shown(each) for each in subscriptions if _needs_attention(each["health"])]
     print_table(
-        ("subscription", "state", "waiting", "next probe", "name", "failing since", "last error"),
+        ("subscription", "state", "waiting", "failed", "next probe", "name", "failing since", "last error"),
         [tuple(row.values()) for row in rows],
         "No subscription needs attention." if subscriptions else "There are no subscriptions.",
         cut=("last error",),
     )
 
 
-def _rank(subscription: dict[str, Any]) -> tuple[int, int]:
+def _needs_attention(health: dict[str, Any]) -> bool:
+    return bool(health["state"] != "healthy" or health["failed"])
+
+
+def _rank(subscription: dict[str, Any]) -> tuple[int, int, int]:
     health = subscription["health"]
-    return WORST_FIRST.index(health["state"]), -health["lag"]
+    return WORST_FIRST.index(health["state"]), -health["failed"], -health["waiting"]
 
 
 def _shown(subscription: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +56,8 @@ def _shown(subscription: dict[str, Any]) -> dict[str, Any]:
     return {
         "subscription": subscription["id"],
         "state": health["state"],
-        "waiting": health["lag"],
+        "waiting": health["waiting"],
+        "failed": health["failed"],
         "nextProbeAt": health["nextProbeAt"],
         "name": subscription["name"],
         "failingSince": health["failingSince"],

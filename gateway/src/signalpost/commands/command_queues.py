@@ -39,7 +39,7 @@ MAX_BACKGROUND_OF_TENANT: Final = 256
 RETRY_AFTER: Final = 1
 
 
-class _Tenant(Generic[Item]):
+class _TenantQueues(Generic[Item]):
     def __init__(self) -> None:
         self.queues: tuple[deque[Item], deque[Item], deque[Item]] = (deque(), deque(), deque())
         """What waits, by queue."""
@@ -62,7 +62,7 @@ class _Tenant(Generic[Item]):
 
 class CommandQueues(Generic[Item]):
     def __init__(self) -> None:
-        self._tenants: dict[int, _Tenant[Item]] = {}
+        self._tenants: dict[int, _TenantQueues[Item]] = {}
         """The tenants that have something waiting; the first one has the next turn."""
         self._waiting = [0, 0, 0]
         """How many commands of all tenants wait, by queue."""
@@ -83,7 +83,7 @@ class CommandQueues(Generic[Item]):
     def add(self, tenant_id: int, queue: Queue, item: Item) -> None:
         tenant = self._tenants.get(tenant_id)
         if tenant is None:
-            tenant = self._tenants[tenant_id] = _Tenant()
+            tenant = self._tenants[tenant_id] = _TenantQueues()
         tenant.queues[queue].append(item)
         tenant.waiting += 1
         self._waiting[queue] += 1

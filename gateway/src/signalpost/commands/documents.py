@@ -11,7 +11,7 @@ from signalpost.commands.command_queues import Queue
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import Document, DocumentRow, Version
-from signalpost.domain.documents.history import Cause, Origin
+from signalpost.domain.documents.history import ChangeCause, Origin
 from signalpost.domain.documents.version import read_number
 from signalpost.domain.errors import Conflict, PreconditionFailed
 from signalpost.domain.event import EventType
@@ -74,7 +74,7 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
         check_precondition(self.if_match, row.etag)
         return row
 
-    def _changed(self, row: DocumentRow, event: EventType, cause: Cause, result: R) -> Decision[R]:
+    def _changed(self, row: DocumentRow, event: EventType, cause: ChangeCause, result: R) -> Decision[R]:
         """The decision to keep a new row and to make an event of it."""
         return Decision(
             result=result, document=row, event=event, event_document=row.body, origin=Origin(cause, self.caller)
@@ -90,7 +90,7 @@ class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[DocumentCreated]:
         made = document.created(self.new, self.document_id, self.source_app, format_timestamp(stamp.at))
         row = document.new_row(made, 1, stamp.at)
-        return self._changed(row, EventType.CREATED, Cause.CREATE, DocumentCreated(row))
+        return self._changed(row, EventType.CREATED, ChangeCause.CREATE, DocumentCreated(row))
 
 
 class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
         changed = document.next_row(row, patched, stamp.at)
         if changed.body == row.body:
             return Decision(result=DocumentPatched(row))
-        return self._changed(changed, EventType.UPDATED, Cause.UPDATE, DocumentPatched(changed))
+        return self._changed(changed, EventType.UPDATED, ChangeCause.UPDATE, DocumentPatched(changed))
 
 
 class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
@@ -117,7 +117,7 @@ class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
             document=gone,
             event=EventType.DELETED,
             event_document=last,
-            origin=Origin(Cause.DELETE, self.caller),
+            origin=Origin(ChangeCause.DELETE, self.caller),
         )
 
 
@@ -152,10 +152,12 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
         if changed.body == row.body:
             result = DocumentImported(known, ImportEffect.UNCHANGED)
             return Decision(result=result, document=known if known != row else None)
-        return self._changed(changed, EventType.UPDATED, Cause.IMPORT, DocumentImported(changed, ImportEffect.UPDATED))
+        return self._changed(
+            changed, EventType.UPDATED, ChangeCause.IMPORT, DocumentImported(changed, ImportEffect.UPDATED)
+        )
 
     def _created(self, row: DocumentRow) -> Decision[DocumentImported]:
-        return self._changed(row, EventType.CREATED, Cause.IMPORT, DocumentImported(row, ImportEffect.CREATED))
+        return self._changed(row, EventType.CREATED, ChangeCause.IMPORT, DocumentImported(row, ImportEffect.CREATED))
 
     def _with_own_versions(self, view: View, before: Document, snapshot: Document) -> Document:
         """The snapshot with the versions that the gateway keeps. The source does not know them: it names no version, or

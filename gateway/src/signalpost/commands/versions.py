@@ -7,7 +7,7 @@ from signalpost.commands.command import Decision, Reads, Stamp, View
 from signalpost.commands.documents import DocumentCommand
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.history import Cause, Origin
+from signalpost.domain.documents.history import ChangeCause, Origin
 from signalpost.domain.documents.version import Number, StoredFile, VersionRow, next_draft, next_published, require_live
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import EventType
@@ -38,7 +38,7 @@ class AddVersion(DocumentCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             created_by=self.by,
         )
-        return _made(self, row, shown, stamp, Cause.UPLOAD, made)
+        return _made(self, row, shown, stamp, ChangeCause.UPLOAD, made)
 
 
 class PublishVersion(DocumentCommand, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ class PublishVersion(DocumentCommand, frozen=True, kw_only=True):
         shown = document.decode(row.body)
         number = next_published(document.last_number(shown, row.last_number))
         made = replace(draft, number=number, created_at=stamp.at, created_by=self.by)
-        return _made(self, row, shown, stamp, Cause.PUBLISH, made, replace(draft, published_as=number))
+        return _made(self, row, shown, stamp, ChangeCause.PUBLISH, made, replace(draft, published_as=number))
 
 
 def _made(
@@ -68,7 +68,7 @@ def _made(
     row: DocumentRow,
     shown: document.Document,
     stamp: Stamp,
-    cause: Cause,
+    cause: ChangeCause,
     made: VersionRow,
     *changed: VersionRow,
 ) -> Decision[VersionCreated]:

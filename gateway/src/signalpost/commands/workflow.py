@@ -8,7 +8,7 @@ from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import DocumentCommand
 from signalpost.domain.documents import document, workflow
 from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.history import Cause, Origin, Step
+from signalpost.domain.documents.history import ChangeCause, Origin, Step
 from signalpost.domain.documents.workflow import Action, Given, Workflow
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
@@ -33,13 +33,13 @@ class _StepOfWorkflow(DocumentCommand, frozen=True, kw_only=True):
             return Decision(
                 result=ActionTaken(kept),
                 document=kept,
-                origin=Origin(Cause.STEP, self.caller),
+                origin=Origin(ChangeCause.STEP, self.caller),
                 step=step,
             )
         executed_at = format_timestamp(stamp.at) if moved.status == "executed" else before.executed_at
         after = replace(before, status=moved.status, executed_at=executed_at)
         changed = document.next_row(row, after, stamp.at, moved)
-        return replace(self._changed(changed, EventType.UPDATED, Cause.STEP, ActionTaken(changed)), step=step)
+        return replace(self._changed(changed, EventType.UPDATED, ChangeCause.STEP, ActionTaken(changed)), step=step)
 
 
 class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):

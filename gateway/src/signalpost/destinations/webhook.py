@@ -5,13 +5,13 @@ from enum import StrEnum
 from signalpost import VERSION
 from signalpost.domain import endpoint
 from signalpost.domain.event import Event
-from signalpost.domain.request import Request
+from signalpost.domain.request import OutgoingRequest
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost_receiver import sign
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """What a request is for: its value is the header line that says so (C18)."""
 
     DELIVERY = ""
@@ -38,7 +38,7 @@ class Webhook:
         ]
         self._start = "\r\n".join(lines)
 
-    def prepare(self, event: Event, attempt: int, kind: Kind, now: int) -> Request:
+    def prepare(self, event: Event, attempt: int, kind: RequestKind, now: int) -> OutgoingRequest:
         """The request of one attempt: `attempt` is 1, 2, … in its run, `now` the wall clock in µs."""
         body, timestamp = event.body, now // SECOND
         head = (
@@ -51,7 +51,7 @@ class Webhook:
             f"{sign.ATTEMPT}: {attempt}\r\n"
             f"{kind}\r\n"
         )
-        return Request(self.target, head.encode("ascii"), body)
+        return OutgoingRequest(self.target, head.encode("ascii"), body)
 
     def _signatures(self, event: Event, timestamp: int, now: int) -> str:
         """While a rotation's overlap lasts the old secret keeps the page's header (C21)."""

@@ -13,7 +13,7 @@ class Target(Struct, frozen=True):
     port: int
 
 
-class Request(Struct, frozen=True):
+class OutgoingRequest(Struct, frozen=True):
     """One POST, ready to be written as it is."""
 
     target: Target

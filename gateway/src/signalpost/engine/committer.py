@@ -20,7 +20,7 @@ from signalpost.store.store import Published, Store
 MAX_BATCH = 256
 
 
-class _Waiting(NamedTuple):
+class _WaitingCommand(NamedTuple):
     command: Command[Any]
     outcome: asyncio.Future[CommandOutcome[Any]]
     number: int
@@ -32,7 +32,7 @@ class Committer:
         self._store = store
         self._counts = counts
         self._on_published = on_published
-        self._queues: CommandQueues[_Waiting] = CommandQueues()
+        self._queues: CommandQueues[_WaitingCommand] = CommandQueues()
         self._arrived = 0
         self._background = asyncio.Semaphore(MAX_WAITING[Queue.BACKGROUND])
         self._background_of: dict[int, asyncio.Semaphore] = {}
@@ -66,7 +66,7 @@ class Committer:
             self._left(command)
             raise Stopping
         outcome: asyncio.Future[CommandOutcome[Result]] = asyncio.get_running_loop().create_future()
-        self._queues.add(command.tenant_id, command.queue, _Waiting(command, outcome, self._arrived))
+        self._queues.add(command.tenant_id, command.queue, _WaitingCommand(command, outcome, self._arrived))
         self._arrived += 1
         if self._running is None:
             self._running = asyncio.create_task(self._run())
@@ -106,7 +106,7 @@ class Committer:
         finally:
             self._running = None
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, batch: list[_WaitingCommand]) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:

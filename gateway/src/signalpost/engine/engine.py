@@ -9,7 +9,7 @@ from random import Random
 
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.commands.command_queues import Queue
-from signalpost.destinations.webhook import Kind, Webhook
+from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
@@ -109,7 +109,7 @@ class Engine:
         endpoint: it closes its breaker (C16). Raises TooMany."""
         if self._tests >= MAX_TESTS:
             raise TooMany("too_many_tests", f"{MAX_TESTS} tests are under way: repeat it in a moment.", retry_after=5)
-        request = Webhook(subscription).prepare(event, 1, Kind.TEST, self._clock.wall())
+        request = Webhook(subscription).prepare(event, 1, RequestKind.TEST, self._clock.wall())
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def done(ended: Outcome) -> None:

@@ -13,7 +13,7 @@ Read = Callable[[int, int], bytes]
 """A function that reads a number of bytes from a position of the file; fewer at its end."""
 
 
-class Kind(NamedTuple):
+class FileKind(NamedTuple):
     """A type of file that is recognised."""
 
     content_type: str
@@ -22,22 +22,22 @@ class Kind(NamedTuple):
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPEN = "application/vnd.oasis.opendocument"
-KINDS: Final[dict[str, Kind]] = {
-    "pdf": Kind("application/pdf", "pdf"),
-    "docx": Kind(f"{_OFFICE}.wordprocessingml.document", "docx"),
-    "xlsx": Kind(f"{_OFFICE}.spreadsheetml.sheet", "xlsx"),
-    "pptx": Kind(f"{_OFFICE}.presentationml.presentation", "pptx"),
-    "odt": Kind(f"{_OPEN}.text", "odt"),
-    "ods": Kind(f"{_OPEN}.spreadsheet", "ods"),
-    "odp": Kind(f"{_OPEN}.presentation", "odp"),
-    "doc": Kind("application/msword", "doc"),
-    "xls": Kind("application/vnd.ms-excel", "xls"),
-    "ppt": Kind("application/vnd.ms-powerpoint", "ppt"),
-    "rtf": Kind("application/rtf", "rtf"),
-    "txt": Kind("text/plain; charset=utf-8", "txt"),
-    "png": Kind("image/png", "png"),
-    "jpeg": Kind("image/jpeg", "jpg"),
-    "tiff": Kind("image/tiff", "tiff"),
+KINDS: Final[dict[str, FileKind]] = {
+    "pdf": FileKind("application/pdf", "pdf"),
+    "docx": FileKind(f"{_OFFICE}.wordprocessingml.document", "docx"),
+    "xlsx": FileKind(f"{_OFFICE}.spreadsheetml.sheet", "xlsx"),
+    "pptx": FileKind(f"{_OFFICE}.presentationml.presentation", "pptx"),
+    "odt": FileKind(f"{_OPEN}.text", "odt"),
+    "ods": FileKind(f"{_OPEN}.spreadsheet", "ods"),
+    "odp": FileKind(f"{_OPEN}.presentation", "odp"),
+    "doc": FileKind("application/msword", "doc"),
+    "xls": FileKind("application/vnd.ms-excel", "xls"),
+    "ppt": FileKind("application/vnd.ms-powerpoint", "ppt"),
+    "rtf": FileKind("application/rtf", "rtf"),
+    "txt": FileKind("text/plain; charset=utf-8", "txt"),
+    "png": FileKind("image/png", "png"),
+    "jpeg": FileKind("image/jpeg", "jpg"),
+    "tiff": FileKind("image/tiff", "tiff"),
 }
 """The recognised types, by the names that the setting FILE_KINDS takes."""
 EXTENSIONS: Final = {kind.content_type: kind.extension for kind in KINDS.values()}

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Protocol, cast
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.request import Request
+from signalpost.domain.request import OutgoingRequest
 from signalpost.sender.response_reader import AnswerReader
 from signalpost.sender.tls_sessions import Handshake
 
@@ -40,14 +40,14 @@ class Stage(StrEnum):
     ANSWERING = "The answer was not complete"
 
 
-class Attempt:
+class RunningAttempt:
     """One attempt in progress. The first call that ends it decides its outcome."""
 
     __slots__ = ("connection", "deadline", "dialling", "done", "request", "stage", "started", "started_at")
 
     def __init__(
         self,
-        request: Request,
+        request: OutgoingRequest,
         done: Callable[[Outcome], None],
         started: float,
         started_at: int,
@@ -75,10 +75,10 @@ class Owner(Protocol):
     def lost(self, connection: "Connection") -> None:
         """The connection is gone. No callback follows."""
 
-    def ended(self, attempt: Attempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
+    def ended(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
         """An attempt ended on the connection."""
 
-    def unanswered(self, attempt: Attempt) -> None:
+    def unanswered(self, attempt: RunningAttempt) -> None:
         """A connection that had served before was closed without one byte of an answer to this attempt. Most likely
         the endpoint closed it as idle while the request was on its way."""
 
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
         self,
         owner: Owner,
         raw: socket.socket,
-        first: Attempt,
+        first: RunningAttempt,
         opened_at: float,
         handshake: Handshake | None = None,
     ) -> None:
@@ -115,8 +115,8 @@ class Connection(asyncio.Protocol):
         self._socket = raw
         self._poll = select.poll()
         self._transport: asyncio.Transport | None = None
-        self._attempt: Attempt | None = None
-        self._first: Attempt | None = first
+        self._attempt: RunningAttempt | None = None
+        self._first: RunningAttempt | None = first
         self.answer = AnswerReader()
         self.target = first.request.target
         self.opened_at = opened_at
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         return transport is not None and not transport.is_closing() and not self._poll.poll(0)
 
-    def run(self, attempt: Attempt) -> None:
+    def run(self, attempt: RunningAttempt) -> None:
         """Write the request and wait for its answer. Makes no callback before it returns."""
         transport = self._transport
         assert transport is not None
@@ -203,7 +203,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _finish(self, attempt: Attempt, failure: Failure | None, detail: str) -> None:
+    def _finish(self, attempt: RunningAttempt, failure: Failure | None, detail: str) -> None:
         """Handle the end of an answer."""
         self._attempt = attempt.connection = None
         self.served += 1

@@ -20,7 +20,7 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.request import Target
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Address, AllowedTarget, addresses_refusal, literal, target_refusal
-from signalpost.sender.connection import Attempt, Connection, Owner, Stage
+from signalpost.sender.connection import Connection, Owner, RunningAttempt, Stage
 from signalpost.sender.resolver import Names
 from signalpost.sender.tls_sessions import Sessions
 
@@ -55,7 +55,7 @@ class Dialler:
         self._connect_timeout = connect_timeout
         self._clock = clock
 
-    async def run_on_new_connection(self, attempt: Attempt, owner: Owner) -> None:
+    async def run_on_new_connection(self, attempt: RunningAttempt, owner: Owner) -> None:
         """Open a connection that starts with this attempt. Records in the attempt how far it has come. Raises
         DialFailed."""
         target = attempt.request.target
@@ -112,7 +112,7 @@ class Dialler:
             raise
         return raw
 
-    async def _secure(self, raw: socket.socket, attempt: Attempt, owner: Owner) -> None:
+    async def _secure(self, raw: socket.socket, attempt: RunningAttempt, owner: Owner) -> None:
         target = attempt.request.target
         handshake = self._sessions.handshake(target) if target.scheme == "https" else None
         connection = Connection(owner, raw, attempt, self._clock(), handshake)

@@ -22,11 +22,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.request import Request, Target
+from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import AllowedTarget
-from signalpost.sender.connection import Attempt, Connection, Stage
+from signalpost.sender.connection import Connection, RunningAttempt, Stage
 from signalpost.sender.dialer import DialFailed, Dialler, tls_context
 from signalpost.sender.resolver import Names, Resolve, SystemResolver
 from signalpost.sender.response_reader import AnswerReader
@@ -85,7 +85,7 @@ class Sender:
             connect_timeout=settings.connect_timeout,
             clock=clock,
         )
-        self._running: dict[Attempt, None] = {}
+        self._running: dict[RunningAttempt, None] = {}
         self._open: set[Connection] = set()
         self._pools: dict[Target, list[Connection]] = {}
         self._idle: dict[Connection, None] = {}
@@ -97,11 +97,11 @@ class Sender:
 
     # Attempts
 
-    def send(self, request: Request, done: Callable[[Outcome], None]) -> None:
+    def send(self, request: OutgoingRequest, done: Callable[[Outcome], None]) -> None:
         """See `Transport.send`."""
         started = self._clock()
         timeout = self._settings.attempt_timeout
-        attempt = Attempt(request, done, started, self._wall(), started + timeout)
+        attempt = RunningAttempt(request, done, started, self._wall(), started + timeout)
         self._running[attempt] = None
         if self._closing:
             self._loop.call_soon(self._end, attempt, Failure.INTERRUPTED, _CUT)
@@ -114,17 +114,19 @@ class Sender:
         else:
             connection.run(attempt)
 
-    def ended(self, attempt: Attempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
+    def ended(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
         """See `Owner`."""
         self._end(attempt, failure, detail, answer)
 
-    def unanswered(self, attempt: Attempt) -> None:
+    def unanswered(self, attempt: RunningAttempt) -> None:
         """See `Owner`."""
         # At most once: the connection it gets now has served nobody before.
         if attempt in self._running:
             self._dial(attempt)
 
-    def _end(self, attempt: Attempt, failure: Failure | None, detail: str, answer: AnswerReader | None = None) -> None:
+    def _end(
+        self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader | None = None
+    ) -> None:
         if attempt not in self._running:
             return
         del self._running[attempt]
@@ -148,7 +150,7 @@ class Sender:
         except Exception:
             log.exception("an attempt's callback raised")
 
-    def _cut(self, attempt: Attempt, failure: Failure, detail: str) -> None:
+    def _cut(self, attempt: RunningAttempt, failure: Failure, detail: str) -> None:
         """End an attempt from outside, and drop all that it holds."""
         connection, dialling = attempt.connection, attempt.dialling
         answer = None
@@ -178,14 +180,14 @@ class Sender:
 
     # New connections
 
-    def _dial(self, attempt: Attempt) -> None:
+    def _dial(self, attempt: RunningAttempt) -> None:
         dialling = self._loop.create_task(self._run_on_new_connection(attempt))
         attempt.dialling = dialling
         # The loop itself holds its tasks only weakly.
         self._diallings.add(dialling)
         dialling.add_done_callback(self._diallings.discard)
 
-    async def _run_on_new_connection(self, attempt: Attempt) -> None:
+    async def _run_on_new_connection(self, attempt: RunningAttempt) -> None:
         try:
             await self._dialler.run_on_new_connection(attempt, self)
             attempt.dialling = None

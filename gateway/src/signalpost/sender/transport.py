@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.request import Request
+from signalpost.domain.request import OutgoingRequest
 
 
 class Transport(Protocol):
-    def send(self, request: Request, done: Callable[[Outcome], None]) -> None:
+    def send(self, request: OutgoingRequest, done: Callable[[Outcome], None]) -> None:
         """Make one attempt. Calls `done` exactly once, within the attempt's time, from the event loop, and never before
         `send` returns. Raises nothing."""
 

@@ -6,12 +6,12 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from signalpost.domain.subscription import Subscription
-from signalpost.store.log import LogEntry
+from signalpost.store.log import LogRow
 
 DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
 
 
-class Attempt(NamedTuple):
+class AttemptRow(NamedTuple):
     """One attempt, kept for people to read: nothing depends on it."""
 
     sequence: int
@@ -51,7 +51,7 @@ class DeliveryView(Struct, frozen=True):
     """A delivery as a reader sees it."""
 
     subscription_id: str
-    entry: LogEntry
+    entry: LogRow
     status: DeliveryStatus
     due: int | None
     """When it may be sent: its retry's time or, where the endpoint's breaker is open, that of the next probe if that is
@@ -60,35 +60,35 @@ class DeliveryView(Struct, frozen=True):
     """The counted failures of its current run; 0 once it is settled."""
 
 
-class DeliveryPage(Struct, frozen=True):
+class DeliveryViews(Struct, frozen=True):
     data: tuple[DeliveryView, ...]
     next: DeliveryPosition | None = None
     """The `below` of the next page, which must have the same filter."""
 
 
-class EventDelivery(Struct, frozen=True):
+class EventAtSubscription(Struct, frozen=True):
     """What is recorded of one event and one subscription, whether or not that has a delivery of it."""
 
     subscription: Subscription
     view: DeliveryView | None
-    last_attempt: Attempt | None = None
+    last_attempt: AttemptRow | None = None
     probe_at: int | None = None
     """When the endpoint's open breaker lets the next attempt through; None while it is closed."""
     last_error: str | None = None
     """The endpoint's last failure."""
-    behind: LogEntry | None = None
+    behind: LogRow | None = None
     """The earlier event of its document that it waits for."""
     ahead: int = 0
     """How many events of the log the subscription has yet to take in before this one."""
 
 
 class DeliveryStore(Protocol):
-    async def get(self, subscription: Subscription, entry: LogEntry) -> tuple[DeliveryView, list[Attempt]] | None:
+    async def get(self, subscription: Subscription, entry: LogRow) -> tuple[DeliveryView, list[AttemptRow]] | None:
         """The delivery of an event to a subscription with its attempts, oldest first, both as of one moment. Returns
         None where the subscription does not get that event."""
         ...
 
-    async def of_event(self, subscriptions: Sequence[Subscription], entry: LogEntry) -> list[EventDelivery]:
+    async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> list[EventAtSubscription]:
         """What became of an event at some of its tenant's subscriptions, in their order, all as of one moment. A
         subscription that was deleted a moment ago is missing."""
         ...
@@ -100,7 +100,7 @@ class DeliveryStore(Protocol):
         wanted: DeliveryFilter,
         below: DeliveryPosition | None,
         limit: int,
-    ) -> DeliveryPage:
+    ) -> DeliveryViews:
         """Deliveries to some of a tenant's subscriptions, newest first. A page may be short or empty and still have a
         next one, because it looks through a bounded part of the log."""
         ...

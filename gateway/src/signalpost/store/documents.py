@@ -28,7 +28,7 @@ class DocumentPosition(NamedTuple):
     """With `updated_after`, the page lists documents whose last change was before this time."""
 
 
-class DocumentPage(Struct, frozen=True):
+class DocumentRows(Struct, frozen=True):
     data: tuple[DocumentRow, ...]
     next: DocumentPosition | None = None
     """The `below` of the next page, which must have the same filter."""
@@ -51,7 +51,7 @@ class DocumentStore(Protocol):
 
     async def page(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
-    ) -> DocumentPage:
+    ) -> DocumentRows:
         """Documents that are not deleted. The last created comes first; with `updated_after`, the last changed comes
         first as far back as the log is kept. A page may be short or empty and still have a next one, because it looks
         through a bounded number of documents."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 from signalpost.domain.documents.history import HistoryPosition, Step
 
 
-class HistoryEntry(Struct, frozen=True):
+class HistoryRow(Struct, frozen=True):
     """One thing that was done to a document."""
 
     position: HistoryPosition
@@ -24,7 +24,7 @@ class HistoryEntry(Struct, frozen=True):
 class HistoryStore(Protocol):
     async def page(
         self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
-    ) -> list[HistoryEntry] | None:
+    ) -> list[HistoryRow] | None:
         """What was done to a document, newest first, also where it was deleted. Returns None if there never was such a
         document. The position of the last entry is the `below` of the next page."""
         ...

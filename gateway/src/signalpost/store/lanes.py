@@ -10,11 +10,11 @@ from signalpost.domain.delivery.breaker import CLOSED, Breaker
 from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.subscription import Subscription
-from signalpost.store.deliveries import Attempt
-from signalpost.store.replays import Fed, Feed
+from signalpost.store.deliveries import AttemptRow
+from signalpost.store.replays import Fed, ReplayPart
 
 
-class Health(Struct, frozen=True):
+class EndpointHealth(Struct, frozen=True):
     """How an endpoint does. It is kept with the lane, so that a restart knows it."""
 
     breaker: Breaker = CLOSED
@@ -39,7 +39,7 @@ class LaneRow(Struct, frozen=True):
     open: tuple[tuple[int, str], ...]
     """The sequence and document of each."""
     gaps: tuple[tuple[int, int], ...]
-    health: Health
+    health: EndpointHealth
     rows: tuple[Row, ...]
     """All blocked rows, and the parked ones that are due before `horizon`."""
     horizon: int | None
@@ -64,10 +64,10 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
     head: int
     open: tuple[int, ...]
     gaps: tuple[tuple[int, int], ...]
-    health: Health
+    health: EndpointHealth
     rows: dict[int, Row | None]
     abandoned_to: int
-    attempts: Sequence[Attempt]
+    attempts: Sequence[AttemptRow]
     retries_done: tuple[int, ...]
     replays: tuple[Replay, ...]
     """The replays that have come further, as they stand once these rows are written."""
@@ -75,7 +75,7 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
     """Sequences whose rows are wanted."""
     refill: int
     """How many of the parked rows that are due first are wanted; 0 for none."""
-    feed: Feed | None
+    feed: ReplayPart | None
 
 
 class LaneFlushed(Struct, frozen=True):

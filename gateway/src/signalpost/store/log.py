@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from signalpost.domain.event import Event
 
 
-class LogEntry(NamedTuple):
+class LogRow(NamedTuple):
     """An event without its body."""
 
     sequence: int

@@ -9,7 +9,7 @@ from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
 
 
-class Feed(Struct, frozen=True):
+class ReplayPart(Struct, frozen=True):
     """The next part of a replay, which a lane has room for."""
 
     replay: Replay

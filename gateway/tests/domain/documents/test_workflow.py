@@ -25,8 +25,8 @@ from signalpost.domain.documents.workflow import (
     Action,
     Decision,
     Given,
-    Kind,
     Participant,
+    RuleKind,
     Workflow,
     act,
     allowed,
@@ -122,7 +122,9 @@ def test_the_first_to_refuse_moves_it_back_and_says_why() -> None:
     assert refused.participants[1] == Participant("b@x", Decision.REFUSED, NOW, "too long")
 
 
-@pytest.mark.parametrize("action", [action for action, rule in TABLE.items() if rule.kind in (Kind.AGREE, Kind.REFUSE)])
+@pytest.mark.parametrize(
+    "action", [action for action, rule in TABLE.items() if rule.kind in (RuleKind.AGREE, RuleKind.REFUSE)]
+)
 @pytest.mark.parametrize(("who", "code"), [("c@x", "not_a_participant"), ("a@x", "already_decided")])
 def test_who_was_not_asked_or_has_decided_has_no_say(action: Action, who: str, code: str) -> None:
     [status] = TABLE[action].sources

@@ -27,7 +27,7 @@ from signalpost.domain.documents import workflow as workflows
 from signalpost.domain.documents.actions import TAKES, RequestedAction, action_of, given_with
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.history import Cause, KeptStep, Origin
+from signalpost.domain.documents.history import ChangeCause, KeptStep, Origin
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import STATUSES, Action
 from signalpost.domain.errors import CallerError, Invalid
@@ -376,7 +376,7 @@ class Life(RuleBasedStateMachine):
         of_steps = {
             event.sequence: event
             for event, origin in zip(self.cabinet.events, self.cabinet.origins, strict=True)
-            if origin.cause is Cause.STEP
+            if origin.cause is ChangeCause.STEP
         }
         assert told.keys() == of_steps.keys()
         for sequence, kept in told.items():
@@ -385,7 +385,7 @@ class Life(RuleBasedStateMachine):
             assert kept.step.status == json.loads(event.body)["data"]["document"]["status"]
         for kept in self.cabinet.steps:
             assert kept.caller == (None if kept.step.action == "expire" else CALLER)
-        assert all(origin.cause is not Cause.UNKNOWN for origin in self.cabinet.origins)
+        assert all(origin.cause is not ChangeCause.UNKNOWN for origin in self.cabinet.origins)
 
 
 Life.TestCase.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)

@@ -16,8 +16,8 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
-from signalpost.store.lanes import Health, LaneFlush
-from signalpost.store.replays import Feed
+from signalpost.store.lanes import EndpointHealth, LaneFlush
+from signalpost.store.replays import ReplayPart
 from signalpost.store.sqlite import record, replays
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connections import connect
@@ -53,9 +53,9 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
     connection.close()
 
 
-def flush(number: int, *, rows: list[Row] | None = None, feed: Feed | None = None) -> LaneFlush:
+def flush(number: int, *, rows: list[Row] | None = None, feed: ReplayPart | None = None) -> LaneFlush:
     return LaneFlush(
-        tenant_id=1, subscription_number=number, version=0, head=EVENTS, open=(), gaps=(), health=Health(),
+        tenant_id=1, subscription_number=number, version=0, head=EVENTS, open=(), gaps=(), health=EndpointHealth(),
         rows={row.sequence: row for row in rows or []}, abandoned_to=0, attempts=(), retries_done=(), replays=(),
         look_up=(), refill=0, feed=feed,
     )  # fmt: skip
@@ -67,7 +67,7 @@ def asking(number: int, what: What, filters: Filters) -> LaneFlush:
         number=number, id="", tenant_id=1, subscription_number=number, what=what, from_at=0, to_at=0, from_sequence=1,
         to_sequence=EVENTS, count=0, count_is_capped=False, created_at=0, cursor=EVENTS // 4,
     )  # fmt: skip
-    return flush(number, feed=Feed(replay, EVENTS, filters))
+    return flush(number, feed=ReplayPart(replay, EVENTS, filters))
 
 
 def steps(connection: apsw.Connection, work: Callable[[], T]) -> tuple[T, int]:

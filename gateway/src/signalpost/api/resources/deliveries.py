@@ -22,14 +22,14 @@ from signalpost.api.routing.context import (
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import (
     DELIVERY_STATUSES,
+    Attempt,
     Delivery,
     DeliveryCause,
     DeliveryPage,
     DeliveryWithAttempts,
+    EventDelivery,
     EventDeliveryPage,
 )
-from signalpost.api.routing.shapes import Attempt as AttemptShape
-from signalpost.api.routing.shapes import EventDelivery as EventDeliveryShape
 from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain import fields
 from signalpost.domain.delivery.explanation import Known, LastAttempt, explain
@@ -38,8 +38,8 @@ from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.deliveries import Attempt, DeliveryFilter, DeliveryPosition, DeliveryView, EventDelivery
-from signalpost.store.log import LogEntry
+from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryView, EventAtSubscription
+from signalpost.store.log import LogRow
 
 
 async def list_of_subscription(context: RequestContext) -> Response:
@@ -139,8 +139,8 @@ def _not_found() -> NotFound:
     return NotFound("delivery_not_found", "This subscription has no delivery of that event, or it is no longer kept.")
 
 
-def _entry(event: Event) -> LogEntry:
-    return LogEntry(event.sequence, event.at, event.id, event.type, event.document_id)
+def _entry(event: Event) -> LogRow:
+    return LogRow(event.sequence, event.at, event.id, event.type, event.document_id)
 
 
 def _shown(view: DeliveryView) -> Delivery:
@@ -157,7 +157,7 @@ def _shown(view: DeliveryView) -> Delivery:
     )
 
 
-def _shown_of_event(context: RequestContext, found: EventDelivery, event: Event) -> EventDeliveryShape:
+def _shown_of_event(context: RequestContext, found: EventAtSubscription, event: Event) -> EventDelivery:
     view, attempt = found.view, found.last_attempt
     error = None if attempt is None or attempt.failure is None else f"{attempt.failure}: {attempt.detail}"
     known = Known(
@@ -174,7 +174,7 @@ def _shown_of_event(context: RequestContext, found: EventDelivery, event: Event)
         ahead=found.ahead,
     )
     explanation = explain(known)
-    return EventDeliveryShape(
+    return EventDelivery(
         subscription_id=found.subscription.id,
         subscription_name=found.subscription.name,
         status=known.status,
@@ -183,8 +183,8 @@ def _shown_of_event(context: RequestContext, found: EventDelivery, event: Event)
     )
 
 
-def _shown_attempt(attempt: Attempt) -> AttemptShape:
-    return AttemptShape(
+def _shown_attempt(attempt: AttemptRow) -> Attempt:
+    return Attempt(
         number=attempt.number,
         run=attempt.run,
         counted=attempt.counted,

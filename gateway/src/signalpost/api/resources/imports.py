@@ -42,7 +42,7 @@ class Line(NamedTuple):
     """None if the line is longer than a body may be."""
 
 
-class _Waiting(NamedTuple):
+class _WaitingLine(NamedTuple):
     number: int
     places: int
     external_id: str | None
@@ -98,7 +98,7 @@ class _Import:
         self._call = context
         self._lines = lines
         self._places = asyncio.Semaphore(PLACES)
-        self._waiting: deque[_Waiting | None] = deque()
+        self._waiting: deque[_WaitingLine | None] = deque()
         """Lines without an answer, oldest first; None after the last line."""
         self._came = asyncio.Event()
         """Set when something was added to `_waiting`."""
@@ -128,7 +128,7 @@ class _Import:
             for waiting in filter(None, self._waiting):
                 waiting.result.add_done_callback(_noted)
 
-    async def _answered(self) -> list[_Waiting]:
+    async def _answered(self) -> list[_WaitingLine]:
         """Waits for the result of the oldest line. Returns it with the lines after it that have a result by then;
         nothing after the last line."""
         while not self._waiting:
@@ -154,7 +154,7 @@ class _Import:
             self._waiting.append(None)
             self._came.set()
 
-    async def _begun(self, line: Line, places: int) -> _Waiting:
+    async def _begun(self, line: Line, places: int) -> _WaitingLine:
         """Hands a line to the committer. If the line is wrong, its result is there at once."""
         given: Any = None
         external_id: str | None
@@ -176,14 +176,14 @@ class _Import:
             external_id = _external_id(given)
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
-        return _Waiting(line.number, places, external_id, result)
+        return _WaitingLine(line.number, places, external_id, result)
 
     async def _given(self, line: Line) -> Any:
         if line.content is None:
             raise TooLarge("line_too_large", f"A line can have at most {MAX_BODY_BYTES} bytes.")
         return await self._call.decoded(line.content)
 
-    def _answer(self, waiting: _Waiting) -> bytes:
+    def _answer(self, waiting: _WaitingLine) -> bytes:
         number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
         try:
             outcome = waiting.result.result()

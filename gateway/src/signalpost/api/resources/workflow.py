@@ -7,8 +7,7 @@ from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, flag, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import Document, HistoryEvent, HistoryPage, Participant, Workflow
-from signalpost.api.routing.shapes import HistoryEntry as ShownEntry
+from signalpost.api.routing.shapes import Document, HistoryEntry, HistoryEvent, HistoryPage, Participant, Workflow
 from signalpost.commands.workflow import ActOnDocument, workflow_of
 from signalpost.domain.documents import workflow
 from signalpost.domain.documents.actions import RequestedAction, action_of, given_with
@@ -16,7 +15,7 @@ from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.history import HistoryEntry
+from signalpost.store.history import HistoryRow
 
 
 async def act(context: RequestContext) -> Response:
@@ -71,12 +70,12 @@ def _participant(participant: workflow.Participant) -> Participant:
     )
 
 
-def _entry(entry: HistoryEntry) -> ShownEntry:
+def _entry(entry: HistoryRow) -> HistoryEntry:
     event = None
     if entry.event_id is not None and entry.event_type is not None:
         event_type = EventType(entry.event_type)
         event = HistoryEvent(id=entry.event_id, type=event_type.wire, sequence=entry.position.sequence)
-    return ShownEntry(
+    return HistoryEntry(
         at=format_timestamp(entry.at),
         action=entry.step.action,
         key=entry.caller,

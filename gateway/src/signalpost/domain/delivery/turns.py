@@ -21,7 +21,7 @@ IN_A_ROW = 4
 Lane = TypeVar("Lane")
 
 
-class _Tenant(Generic[Lane]):
+class _TenantTurns(Generic[Lane]):
     __slots__ = ("_in_a_row", "behind", "credit", "in_ring", "live", "without_slot")
 
     def __init__(self) -> None:
@@ -49,10 +49,10 @@ class Turns(Generic[Lane]):
     def __init__(self, is_behind: Callable[[Lane], bool] = lambda _: False) -> None:
         """`is_behind` is asked as a lane becomes ready."""
         self._is_behind = is_behind
-        self._tenants: dict[int, _Tenant[Lane]] = {}
-        self._ring: deque[_Tenant[Lane]] = deque()
+        self._tenants: dict[int, _TenantTurns[Lane]] = {}
+        self._ring: deque[_TenantTurns[Lane]] = deque()
         """Tenants with lanes that are ready; one that has none any more leaves when it comes to the front."""
-        self._without_slot: deque[_Tenant[Lane]] = deque()
+        self._without_slot: deque[_TenantTurns[Lane]] = deque()
         """Tenants with lanes that wait for a slot."""
         self.ready = 0
         """Lanes that wait for their turn."""
@@ -101,13 +101,13 @@ class Turns(Generic[Lane]):
                 self._without_slot.append(tenant)
         return given
 
-    def _tenant(self, tenant_id: int) -> _Tenant[Lane]:
+    def _tenant(self, tenant_id: int) -> _TenantTurns[Lane]:
         tenant = self._tenants.get(tenant_id)
         if tenant is None:
-            tenant = self._tenants[tenant_id] = _Tenant()
+            tenant = self._tenants[tenant_id] = _TenantTurns()
         return tenant
 
-    def _ready(self, tenant: _Tenant[Lane], lane: Lane) -> None:
+    def _ready(self, tenant: _TenantTurns[Lane], lane: Lane) -> None:
         (tenant.behind if self._is_behind(lane) else tenant.live).append(lane)
         self.ready += 1
         if not tenant.in_ring:

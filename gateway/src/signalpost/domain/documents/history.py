@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 
-class Cause(IntEnum):
+class ChangeCause(IntEnum):
     """How an event came about. The values are part of the schema."""
 
     UNKNOWN = 0
@@ -28,12 +28,12 @@ class Cause(IntEnum):
 
 
 class Origin(NamedTuple):
-    cause: Cause
+    cause: ChangeCause
     caller: int | None
     """Number of the API key that asked for the change; None if no key did, or it is not known."""
 
 
-UNKNOWN = Origin(Cause.UNKNOWN, None)
+UNKNOWN = Origin(ChangeCause.UNKNOWN, None)
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):

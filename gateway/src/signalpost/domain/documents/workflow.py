@@ -50,7 +50,7 @@ class Action(StrEnum):
     """The deadline of a signature request has passed. Clients cannot ask for this."""
 
 
-class Kind(Enum):
+class RuleKind(Enum):
     ASK = auto()
     AGREE = auto()
     REFUSE = auto()
@@ -63,7 +63,7 @@ class Kind(Enum):
 class Rule(Struct, frozen=True):
     """A row of the table: what an action does."""
 
-    kind: Kind
+    kind: RuleKind
     sources: tuple[str, ...]
     to: str
     """The status that follows. For AGREE: once everybody has agreed; for RESUME: if the status before is unknown."""
@@ -73,30 +73,30 @@ _ENDED: Final = ("executed", "cancelled")
 
 TABLE: Final[Mapping[Action, Rule]] = {
     Action.REQUEST_REVIEW: Rule(
-        Kind.ASK,
+        RuleKind.ASK,
         ("created", "reviewRejected", "approvalRejected", "signatureRejected", "signatureRequestExpired"),
         "awaitingReview",
     ),
-    Action.APPROVE_REVIEW: Rule(Kind.AGREE, ("awaitingReview",), "reviewApproved"),
-    Action.REJECT_REVIEW: Rule(Kind.REFUSE, ("awaitingReview",), "reviewRejected"),
+    Action.APPROVE_REVIEW: Rule(RuleKind.AGREE, ("awaitingReview",), "reviewApproved"),
+    Action.REJECT_REVIEW: Rule(RuleKind.REFUSE, ("awaitingReview",), "reviewRejected"),
     Action.REQUEST_APPROVAL: Rule(
-        Kind.ASK,
+        RuleKind.ASK,
         ("created", "reviewApproved", "approvalRejected", "signatureRejected", "signatureRequestExpired"),
         "awaitingApproval",
     ),
-    Action.APPROVE: Rule(Kind.AGREE, ("awaitingApproval",), "approved"),
-    Action.REJECT_APPROVAL: Rule(Kind.REFUSE, ("awaitingApproval",), "approvalRejected"),
+    Action.APPROVE: Rule(RuleKind.AGREE, ("awaitingApproval",), "approved"),
+    Action.REJECT_APPROVAL: Rule(RuleKind.REFUSE, ("awaitingApproval",), "approvalRejected"),
     Action.REQUEST_SIGNATURE: Rule(
-        Kind.ASK,
+        RuleKind.ASK,
         ("created", "reviewApproved", "approved", "signatureRejected", "signatureRequestExpired"),
         "awaitingSignature",
     ),
-    Action.SIGN: Rule(Kind.AGREE, ("awaitingSignature",), "executed"),
-    Action.REJECT_SIGNATURE: Rule(Kind.REFUSE, ("awaitingSignature",), "signatureRejected"),
-    Action.PAUSE: Rule(Kind.PAUSE, tuple(s for s in STATUSES if s not in (*_ENDED, "paused")), "paused"),
-    Action.RESUME: Rule(Kind.RESUME, ("paused",), "created"),
-    Action.CANCEL: Rule(Kind.MOVE, tuple(s for s in STATUSES if s not in _ENDED), "cancelled"),
-    Action.EXPIRE: Rule(Kind.EXPIRE, ("awaitingSignature",), "signatureRequestExpired"),
+    Action.SIGN: Rule(RuleKind.AGREE, ("awaitingSignature",), "executed"),
+    Action.REJECT_SIGNATURE: Rule(RuleKind.REFUSE, ("awaitingSignature",), "signatureRejected"),
+    Action.PAUSE: Rule(RuleKind.PAUSE, tuple(s for s in STATUSES if s not in (*_ENDED, "paused")), "paused"),
+    Action.RESUME: Rule(RuleKind.RESUME, ("paused",), "created"),
+    Action.CANCEL: Rule(RuleKind.MOVE, tuple(s for s in STATUSES if s not in _ENDED), "cancelled"),
+    Action.EXPIRE: Rule(RuleKind.EXPIRE, ("awaitingSignature",), "signatureRequestExpired"),
 }
 ASKED_FOR: Final = tuple(action for action in Action if action is not Action.EXPIRE)
 """The actions that clients may ask for."""
@@ -137,7 +137,7 @@ class Workflow(Struct, frozen=True):
     @property
     def awaited(self) -> tuple[str, ...]:
         """The participants who have not decided yet, while the document waits for them; empty if they are unknown."""
-        if not any(self.status in rule.sources for rule in TABLE.values() if rule.kind is Kind.AGREE):
+        if not any(self.status in rule.sources for rule in TABLE.values() if rule.kind is RuleKind.AGREE):
             return ()
         return tuple(participant.email for participant in self.participants if participant.decision is None)
 
@@ -163,7 +163,7 @@ class Given(Struct, frozen=True, kw_only=True):
 
 def allowed(workflow: Workflow, at: int) -> tuple[Action, ...]:
     """The actions that clients may ask for now. From its deadline on, a signature request takes no decision."""
-    decided_too_late = (Kind.AGREE, Kind.REFUSE) if workflow.is_due(at) else ()
+    decided_too_late = (RuleKind.AGREE, RuleKind.REFUSE) if workflow.is_due(at) else ()
     return tuple(
         action
         for action in ASKED_FOR
@@ -177,19 +177,19 @@ def act(workflow: Workflow, action: Action, given: Given, at: int) -> Workflow:
     if action not in possible:
         raise _not_allowed(workflow, action, possible, at)
     match rule.kind:
-        case Kind.ASK:
+        case RuleKind.ASK:
             if given.expires_at is not None and given.expires_at <= at:
                 detail = f"This must be later than now, {format_timestamp(at)}."
                 raise Invalid([FieldError("/expiresAt", "not_in_the_future", detail)])
             return Workflow(rule.to, tuple(map(Participant, given.people)), given.expires_at)
-        case Kind.AGREE:
+        case RuleKind.AGREE:
             decided = _decided(workflow, given, Decision.AGREED, possible, at)
             return decided if decided.awaited else _settled(decided, rule.to)
-        case Kind.REFUSE:
+        case RuleKind.REFUSE:
             return _settled(_decided(workflow, given, Decision.REFUSED, possible, at), rule.to)
-        case Kind.PAUSE:
+        case RuleKind.PAUSE:
             return replace(workflow, status=rule.to, status_before=workflow.status)
-        case Kind.RESUME:
+        case RuleKind.RESUME:
             resumed = replace(workflow, status=workflow.leads_back_to or rule.to, status_before=None)
             return expired(resumed, at) or resumed
     return _settled(workflow, rule.to)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from signalpost.destinations.webhook import Kind
+from signalpost.destinations.webhook import RequestKind
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide
 from signalpost.domain.delivery.outcome import Outcome
@@ -32,7 +32,7 @@ from signalpost.engine.lanes.log_reader import LogReader
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.sender.transport import Transport
-from signalpost.store.deliveries import Attempt
+from signalpost.store.deliveries import AttemptRow
 from signalpost.store.store import Store
 
 MAX_UNRECORDED = 10_000
@@ -287,7 +287,7 @@ class Dispatcher:
         if worker.subscription.rate_limit is not None:
             worker.rate_limit.start(self._clock.steady())
         number = delivery.failed_attempts + 1
-        kind = Kind.REPLAY if delivery.run > 0 else Kind.DELIVERY
+        kind = RequestKind.REPLAY if delivery.run > 0 else RequestKind.DELIVERY
         request = worker.webhook.prepare(event, number, kind, self._clock.wall())
         self._transport.send(request, partial(self._done, worker, worker.subscription.url, delivery, event.id))
 
@@ -353,14 +353,14 @@ class Dispatcher:
             return None
         return retry.parse_retry_after(outcome.retry_after, self._clock.wall())
 
-    def _note_attempt(self, worker: LaneWorker, attempt: Attempt, outcome: Outcome) -> None:
+    def _note_attempt(self, worker: LaneWorker, attempt: AttemptRow, outcome: Outcome) -> None:
         self._counts.count_attempt(outcome)
         worker.attempts.append(attempt)
         worker.unrecorded += 1
         self.unrecorded += 1
 
 
-def _log_failure(worker: LaneWorker, attempt: Attempt, delivery: Delivery, event_id: str) -> None:
+def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, event_id: str) -> None:
     log.info(
         "attempt failed",
         event_id=event_id,
@@ -373,9 +373,9 @@ def _log_failure(worker: LaneWorker, attempt: Attempt, delivery: Delivery, event
     )
 
 
-def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome) -> Attempt:
+def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome) -> AttemptRow:
     """The row that people read of an attempt. It must be made before the delivery is settled."""
-    return Attempt(
+    return AttemptRow(
         sequence=delivery.sequence,
         started_at=outcome.started_at,
         elapsed_us=outcome.elapsed_us,

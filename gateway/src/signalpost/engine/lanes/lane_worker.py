@@ -47,9 +47,9 @@ from signalpost.engine.lanes.lane_state import (
     TurnInput,
 )
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
-from signalpost.store.deliveries import Attempt
-from signalpost.store.lanes import Health, LaneFlush, LaneFlushed, LaneRow, LaneWanted
-from signalpost.store.replays import Feed
+from signalpost.store.deliveries import AttemptRow
+from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.replays import ReplayPart
 
 MAX_UNRECORDED = 1_000
 PARKED_LOADED_STRICT = 1_000_000
@@ -89,7 +89,7 @@ class LaneWorker:
         """Retries by hand, by sequence, that were asked for while an attempt was in flight and are acted upon once it
         has ended. The store keeps their rows until then, so a restart brings them again."""
         self.retries_done: list[int]
-        self.attempts: list[Attempt]
+        self.attempts: list[AttemptRow]
         self.unrecorded = 0
         """How many attempts ended and are not recorded yet. A crash repeats them, and what is in flight."""
         self.rate_limit = RateLimit()
@@ -202,9 +202,9 @@ class LaneWorker:
         before, self.subscription = self.subscription, subscription
         self._webhook = None
         if before.status == "disabled" != subscription.status:
-            self.health = Health(lost=self.health.lost)
+            self.health = EndpointHealth(lost=self.health.lost)
         if subscription.url != before.url:
-            self.health = Health(lost=self.health.lost)
+            self.health = EndpointHealth(lost=self.health.lost)
             self.concurrency = concurrency.FIRST
             self.slots.regard(slow=self.concurrency.is_slow)
             self._hold_until = 0
@@ -293,7 +293,7 @@ class LaneWorker:
         elif outcome.failure is not Failure.INTERRUPTED:
             follow = breaker.after_failed_probe if delivery is self._probe else breaker.after_failure
             state = follow(self.health.breaker, now, jitter)
-            self.health = Health(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
+            self.health = EndpointHealth(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
             if retry_after is not None:
                 self._hold_until = max(self._hold_until, now + retry_after * SECOND)
 
@@ -303,10 +303,10 @@ class LaneWorker:
         if self.health.breaker.failures:
             if self.health.breaker.is_open:
                 self.concurrency = concurrency.beginning_low(self.concurrency, now)
-            self.health = Health(breaker.after_success(self.health.breaker), None, self.health.lost)
+            self.health = EndpointHealth(breaker.after_success(self.health.breaker), None, self.health.lost)
 
     def note_lost(self, count: int) -> None:
-        self.health = Health(self.health.breaker, self.health.last_error, self.health.lost + count)
+        self.health = EndpointHealth(self.health.breaker, self.health.last_error, self.health.lost + count)
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 
@@ -357,7 +357,7 @@ class LaneWorker:
             self.recorded_counts = flushed.counts
             self.recorded_head = flush.head
 
-    def _feed(self) -> Feed | None:
+    def _feed(self) -> ReplayPart | None:
         """The next part of a replay, if there is one and room for it."""
         replay = self.replay_feeder.next
         if replay is None or self.hold is not NOT_HELD or self.subscription.status != "active":
@@ -365,7 +365,7 @@ class LaneWorker:
         lane = self.lane
         if not (lane.has_room_for_early_retries if replay.what == "waiting" else lane.has_room_for_replays):
             return None
-        return Feed(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
+        return ReplayPart(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
 
 
 def wanted_lane(subscription: Subscription, bounds: Bounds) -> LaneWanted:

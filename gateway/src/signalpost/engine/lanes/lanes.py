@@ -31,7 +31,7 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
-from signalpost.store.lanes import Health, LaneRow
+from signalpost.store.lanes import EndpointHealth, LaneRow
 from signalpost.store.store import Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
@@ -273,5 +273,5 @@ class Lanes:
 
 def _new_lane(subscription: Subscription) -> LaneRow:
     return LaneRow(
-        version=0, head=subscription.starts_after, open=(), gaps=(), health=Health(), rows=(), horizon=None
+        version=0, head=subscription.starts_after, open=(), gaps=(), health=EndpointHealth(), rows=(), horizon=None
     )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import ATTEMPTS, Replay, ReplayState
-from signalpost.store.replays import Fed, Feed
+from signalpost.store.replays import Fed, ReplayPart
 
 
 class ReplayFeeder:
@@ -31,7 +31,7 @@ class ReplayFeeder:
         else:
             self._running.pop(replay.number, None)
 
-    def queue(self, lane: Lane, asked: Feed, fed: Fed, steady: int, wall: int) -> None:
+    def queue(self, lane: Lane, asked: ReplayPart, fed: Fed, steady: int, wall: int) -> None:
         """Hand what was found to the lane, unless the replay was cancelled meanwhile."""
         number = asked.replay.number
         if number not in self._running:

@@ -7,17 +7,17 @@ import apsw
 
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import (
-    Attempt,
+    AttemptRow,
     DeliveryFilter,
-    DeliveryPage,
     DeliveryPosition,
     DeliveryView,
-    EventDelivery,
+    DeliveryViews,
+    EventAtSubscription,
 )
-from signalpost.store.log import LogEntry
+from signalpost.store.log import LogRow
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connections import rows
-from signalpost.store.sqlite.delivery_walk import Candidate, Walk, stretch_sizes
+from signalpost.store.sqlite.delivery_walk import ListedDelivery, Walk, stretch_sizes
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.recorded_lane import RecordedLane, recorded_lanes, view_of
 
@@ -36,8 +36,8 @@ class SqliteDeliveries:
 
     @reading
     def get(
-        self, connection: apsw.Connection, subscription: Subscription, entry: LogEntry
-    ) -> tuple[DeliveryView, list[Attempt]] | None:
+        self, connection: apsw.Connection, subscription: Subscription, entry: LogRow
+    ) -> tuple[DeliveryView, list[AttemptRow]] | None:
         lane = recorded_lanes(connection, [subscription]).get(subscription.number)
         if lane is None or not lane.asked_for(entry.sequence, entry.type):
             return None
@@ -46,8 +46,8 @@ class SqliteDeliveries:
 
     @reading
     def of_event(
-        self, connection: apsw.Connection, subscriptions: Sequence[Subscription], entry: LogEntry
-    ) -> list[EventDelivery]:
+        self, connection: apsw.Connection, subscriptions: Sequence[Subscription], entry: LogRow
+    ) -> list[EventAtSubscription]:
         lanes = recorded_lanes(connection, subscriptions)
         return [_of_event(connection, lanes[each.number], entry) for each in subscriptions if each.number in lanes]
 
@@ -60,13 +60,13 @@ class SqliteDeliveries:
         wanted: DeliveryFilter,
         below: DeliveryPosition | None,
         limit: int,
-    ) -> DeliveryPage:
+    ) -> DeliveryViews:
         lanes = recorded_lanes(connection, subscriptions)
         if not lanes:
-            return DeliveryPage(())
+            return DeliveryViews(())
         walk = Walk(connection, tenant_id, lanes, wanted)
         position: DeliveryPosition | None = walk.start(below)
-        found: list[Candidate] = []
+        found: list[ListedDelivery] = []
         for size in stretch_sizes(limit, self._max_scanned):
             if position is None:
                 break
@@ -79,12 +79,12 @@ class SqliteDeliveries:
         return walk.page(found, position)
 
 
-def _of_event(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) -> EventDelivery:
+def _of_event(connection: apsw.Connection, lane: RecordedLane, entry: LogRow) -> EventAtSubscription:
     view = view_of(connection, lane, entry) if lane.asked_for(entry.sequence, entry.type) else None
     if view is None:
-        return EventDelivery(lane.subscription, None)
+        return EventAtSubscription(lane.subscription, None)
     waits = view.status == "pending"
-    return EventDelivery(
+    return EventAtSubscription(
         lane.subscription,
         view,
         last_attempt=next(iter(_attempts(connection, lane.subscription, entry.sequence, 1)), None),
@@ -95,7 +95,7 @@ def _of_event(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) 
     )
 
 
-def _earlier_of_document(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) -> LogEntry | None:
+def _earlier_of_document(connection: apsw.Connection, lane: RecordedLane, entry: LogRow) -> LogRow | None:
     """The last earlier event of the same document that the lane has taken in and not settled."""
     earlier = rows(
         connection,
@@ -104,7 +104,7 @@ def _earlier_of_document(connection: apsw.Connection, lane: RecordedLane, entry:
         (lane.subscription.tenant_id, pack_uuid(entry.document_id), entry.sequence, MAX_EARLIER),
     )
     for sequence, at, identity, event_type in earlier:
-        before = LogEntry(sequence, at, unpack_uuid(identity), event_type, entry.document_id)
+        before = LogRow(sequence, at, unpack_uuid(identity), event_type, entry.document_id)
         view = view_of(connection, lane, before) if lane.asked_for(sequence, event_type) else None
         if view is not None and view.status in ("pending", "retrying"):
             return before
@@ -113,11 +113,11 @@ def _earlier_of_document(connection: apsw.Connection, lane: RecordedLane, entry:
 
 def _attempts(
     connection: apsw.Connection, subscription: Subscription, sequence: int, limit: int = MAX_ATTEMPTS
-) -> list[Attempt]:
+) -> list[AttemptRow]:
     found = rows(
         connection,
         "SELECT sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer FROM attempt"
         " WHERE tenant_id = ? AND sequence = ? AND subscription_number = ? ORDER BY started_at DESC LIMIT ?",
         (subscription.tenant_id, sequence, subscription.number, limit),
     )
-    return [Attempt._make(columns)._replace(counted=bool(columns[5])) for columns in reversed(found)]
+    return [AttemptRow._make(columns)._replace(counted=bool(columns[5])) for columns in reversed(found)]

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import apsw
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.store.deliveries import DeliveryFilter, DeliveryPage, DeliveryPosition
-from signalpost.store.log import LogEntry
+from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition, DeliveryViews
+from signalpost.store.log import LogRow
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connections import rows
@@ -30,7 +30,7 @@ from signalpost.store.sqlite.recorded_lane import STATUS, RecordedLane, view_of
 _BOTTOM = DeliveryPosition(0, 0)
 
 
-class Candidate(NamedTuple):
+class ListedDelivery(NamedTuple):
     sequence: int
     subscription_number: int
     state: int | None
@@ -38,7 +38,7 @@ class Candidate(NamedTuple):
 
 
 class _Stretch(NamedTuple):
-    candidates: Iterable[Candidate]
+    candidates: Iterable[ListedDelivery]
     """Candidates, newest first."""
     types: Mapping[int, int]
     """The types of events by sequence. An event that is missing here is not asked for."""
@@ -97,7 +97,7 @@ class Walk:
             case None:
                 return self._derived(below, top, size)
 
-    def matches(self, candidate: Candidate, types: Mapping[int, int]) -> bool:
+    def matches(self, candidate: ListedDelivery, types: Mapping[int, int]) -> bool:
         sequence, number, state = candidate
         lane = self._lanes.get(number)
         if lane is None or not lane.asked_for(sequence, types.get(sequence, 0)):
@@ -105,13 +105,13 @@ class Walk:
         status = lane.status(sequence, state)
         return status is not None and self._asked.status in (None, status)
 
-    def page(self, found: Sequence[Candidate], reached: DeliveryPosition | None) -> DeliveryPage:
+    def page(self, found: Sequence[ListedDelivery], reached: DeliveryPosition | None) -> DeliveryViews:
         events = _entries(self._connection, self._tenant_id, {candidate.sequence for candidate in found})
         views = (
             view_of(self._connection, self._lanes[candidate.subscription_number], events[candidate.sequence])
             for candidate in found
         )
-        return DeliveryPage(tuple(view for view in views if view is not None), reached)
+        return DeliveryViews(tuple(view for view in views if view is not None), reached)
 
     # --- Stretches ----------------------------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ class Walk:
         states = {(sequence, number): state for sequence, number, state in exceptions}
         reached = cut or reached
         candidates = (
-            Candidate(sequence, number, states.get((sequence, number)))
+            ListedDelivery(sequence, number, states.get((sequence, number)))
             for sequence in types
             for number in self._lanes
             if (reached or _BOTTOM) <= (sequence, number) < below
@@ -159,7 +159,7 @@ class Walk:
         blocked, cut = self._rows_of(types, (State.BLOCKED,), below, size)
         lowest = min(types, default=top)
         opened = {
-            Candidate(sequence, number, None)
+            ListedDelivery(sequence, number, None)
             for number, lane in self._lanes.items()
             for sequence in types.keys() & lane.open_between(lowest, top)
         }
@@ -168,19 +168,19 @@ class Walk:
 
     # --- What they are made of ----------------------------------------------------------------------------------------
 
-    def _opened(self, top: int, most: int) -> tuple[set[Candidate], int]:
+    def _opened(self, top: int, most: int) -> tuple[set[ListedDelivery], int]:
         """Open deliveries from `top` down, at most `most` of each lane.
 
         Also returns the lowest sequence down to which these are all that there are.
         """
         low = self._low
-        found: set[Candidate] = set()
+        found: set[ListedDelivery] = set()
         for number, lane in self._lanes.items():
             opened = lane.open_between(low, top)
             if len(opened) > most:
                 opened = opened[-most:]
                 low = opened[0]
-            found.update(Candidate(sequence, number, None) for sequence in opened)
+            found.update(ListedDelivery(sequence, number, None) for sequence in opened)
         return found, low
 
     def _events(
@@ -213,7 +213,7 @@ class Walk:
             return dict(found[:most]), DeliveryPosition(found[most - 1][0], 0)
         return dict(found), DeliveryPosition(looked_at[-1][0], 0) if len(looked_at) == size else None
 
-    def _types_of(self, candidates: Iterable[Candidate]) -> dict[int, int]:
+    def _types_of(self, candidates: Iterable[ListedDelivery]) -> dict[int, int]:
         return dict(
             rows(
                 self._connection,
@@ -225,23 +225,23 @@ class Walk:
 
     def _rows(
         self, state: State, low: int, below: DeliveryPosition, most: int
-    ) -> tuple[list[Candidate], DeliveryPosition | None]:
+    ) -> tuple[list[ListedDelivery], DeliveryPosition | None]:
         """Exception rows of a state, and where they were cut off, if they were."""
         return self._candidates("state = ? AND sequence >= ?", (state, low), below, most)
 
     def _rows_of(
         self, sequences: Iterable[int], states: Iterable[State], below: DeliveryPosition, most: int
-    ) -> tuple[list[Candidate], DeliveryPosition | None]:
+    ) -> tuple[list[ListedDelivery], DeliveryPosition | None]:
         """Exception rows of some events, and where they were cut off, if they were."""
         condition = "state IN (SELECT value FROM json_each(?)) AND sequence IN (SELECT value FROM json_each(?))"
         return self._candidates(condition, (list_numbers(states), list_numbers(sequences)), below, most)
 
     def _candidates(
         self, condition: str, bindings: tuple[object, ...], below: DeliveryPosition, most: int
-    ) -> tuple[list[Candidate], DeliveryPosition | None]:
+    ) -> tuple[list[ListedDelivery], DeliveryPosition | None]:
         source, value = self._under
         found = [
-            Candidate._make(columns)
+            ListedDelivery._make(columns)
             for columns in rows(
                 self._connection,
                 f"SELECT sequence, subscription_number, state FROM {source} AND {condition}"  # noqa: S608
@@ -255,24 +255,26 @@ class Walk:
         ) == most else None
 
 
-def _unread(lanes: Iterable[RecordedLane], sequences: Iterable[int]) -> Iterator[Candidate]:
+def _unread(lanes: Iterable[RecordedLane], sequences: Iterable[int]) -> Iterator[ListedDelivery]:
     return (
-        Candidate(sequence, lane.subscription.number, None)
+        ListedDelivery(sequence, lane.subscription.number, None)
         for sequence in sequences
         for lane in lanes
         if sequence > lane.head
     )
 
 
-def _between(found: Iterable[Candidate], below: DeliveryPosition, reached: DeliveryPosition | None) -> list[Candidate]:
+def _between(
+    found: Iterable[ListedDelivery], below: DeliveryPosition, reached: DeliveryPosition | None
+) -> list[ListedDelivery]:
     return sorted((each for each in found if (reached or _BOTTOM) <= each[:2] < below), key=_place, reverse=True)
 
 
-def _place(candidate: Candidate) -> tuple[int, int]:
+def _place(candidate: ListedDelivery) -> tuple[int, int]:
     return candidate[:2]
 
 
-def _entries(connection: apsw.Connection, tenant_id: int, sequences: Iterable[int]) -> dict[int, LogEntry]:
+def _entries(connection: apsw.Connection, tenant_id: int, sequences: Iterable[int]) -> dict[int, LogRow]:
     found = rows(
         connection,
         "SELECT sequence, at, id, type, document_id FROM event"
@@ -280,6 +282,6 @@ def _entries(connection: apsw.Connection, tenant_id: int, sequences: Iterable[in
         (tenant_id, list_numbers(sequences)),
     )
     return {
-        sequence: LogEntry(sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document_id))
+        sequence: LogRow(sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document_id))
         for sequence, at, identity, event_type, document_id in found
     }

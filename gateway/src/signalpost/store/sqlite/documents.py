@@ -15,7 +15,7 @@ import apsw
 
 from signalpost.commands.command import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
-from signalpost.store.documents import DocumentFilter, DocumentPage, DocumentPosition, Expiry
+from signalpost.store.documents import DocumentFilter, DocumentPosition, DocumentRows, Expiry
 from signalpost.store.sqlite import codec, log
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
 from signalpost.store.sqlite.connections import rows, rows_of_many
@@ -56,7 +56,7 @@ class SqliteDocuments:
         wanted: DocumentFilter,
         below: DocumentPosition | None,
         limit: int,
-    ) -> DocumentPage:
+    ) -> DocumentRows:
         by_log = wanted.updated_after is not None and wanted.reference_id is None and wanted.owner_email is None
         if below is None:
             below = DocumentPosition(0 if by_log else _UNBOUNDED, log.last_at(connection, tenant_id) + 1)
@@ -75,7 +75,7 @@ def _by_creation(
     below: DocumentPosition,
     limit: int,
     max_scanned: int,
-) -> DocumentPage:
+) -> DocumentRows:
     index, condition, value = _narrowest(wanted)
     most = max(1, max_scanned // 2)  # each may cost a page of the table
     source = f"FROM document d INDEXED BY {index} WHERE tenant_id = ? AND {condition} AND deleted_at IS NULL"
@@ -85,7 +85,7 @@ def _by_creation(
         (tenant_id, *value, below.number, most),
     )[0]
     if not looked_at:
-        return DocumentPage(())
+        return DocumentRows(())
     matching, values = _matching(wanted)
     if wanted.updated_after is not None:
         matching, values = (
@@ -104,8 +104,8 @@ def _by_creation(
     )
     data = tuple(_row(*columns[1:]) for columns in found)
     if len(data) == limit:
-        return DocumentPage(data, below._replace(number=found[-1][0]))
-    return DocumentPage(data, below._replace(number=lowest) if looked_at == most else None)
+        return DocumentRows(data, below._replace(number=found[-1][0]))
+    return DocumentRows(data, below._replace(number=lowest) if looked_at == most else None)
 
 
 def _by_log(
@@ -115,7 +115,7 @@ def _by_log(
     changed_before: int,
     limit: int,
     max_scanned: int,
-) -> DocumentPage:
+) -> DocumentRows:
     assert wanted.updated_after is not None
     low = log.sequence_at(connection, tenant_id, wanted.updated_after + 1)
     high = log.sequence_at(connection, tenant_id, changed_before)
@@ -131,12 +131,12 @@ def _by_log(
     )
     data = tuple(_row(*each) for each in found)
     if len(data) == limit:
-        return DocumentPage(data, DocumentPosition(0, data[-1].updated_at))
+        return DocumentRows(data, DocumentPosition(0, data[-1].updated_at))
     reached = log.at_of(connection, tenant_id, first) if first < high else changed_before
     if first > low:
-        return DocumentPage(data, DocumentPosition(0, reached))
+        return DocumentRows(data, DocumentPosition(0, reached))
     pruned = 1 < low == log.floor(connection, tenant_id) and wanted.updated_after + 1 < reached
-    return DocumentPage(data, DocumentPosition(_UNBOUNDED, reached) if pruned else None)
+    return DocumentRows(data, DocumentPosition(_UNBOUNDED, reached) if pruned else None)
 
 
 def _narrowest(wanted: DocumentFilter) -> tuple[str, str, tuple[str, ...]]:

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
-from signalpost.domain.documents.history import Cause, HistoryPosition, KeptStep, Step
+from signalpost.domain.documents.history import ChangeCause, HistoryPosition, KeptStep, Step
 from signalpost.domain.event import EventType
-from signalpost.store.history import HistoryEntry
+from signalpost.store.history import HistoryRow
 from signalpost.store.sqlite.codec import pack_step, pack_uuid, unpack_step, unpack_uuid
 from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.readers import Readers, reading
@@ -51,7 +51,7 @@ class SqliteHistory:
         document_id: str,
         below: HistoryPosition | None,
         limit: int,
-    ) -> list[HistoryEntry] | None:
+    ) -> list[HistoryRow] | None:
         key, below = (tenant_id, pack_uuid(document_id)), below or _NEWEST
         if not rows(connection, "SELECT 1 FROM document WHERE tenant_id = ? AND external_id = ?", key):
             return None
@@ -62,7 +62,7 @@ class SqliteHistory:
 
 def _events(
     connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
-) -> Iterable[HistoryEntry]:
+) -> Iterable[HistoryRow]:
     events = rows(
         connection,
         "SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, k.name, e.body"
@@ -71,17 +71,17 @@ def _events(
         (*key, below.sequence + (below.number > 0), limit),
     )
     for sequence, at, event_id, event_type, cause, caller, name, body in events:
-        action = Cause(cause).name.lower() if cause != Cause.UNKNOWN else _BY_TYPE[event_type]
+        action = ChangeCause(cause).name.lower() if cause != ChangeCause.UNKNOWN else _BY_TYPE[event_type]
         document = _decode_event(body).data.document
-        latest = document.latest_version if cause in (Cause.UPLOAD, Cause.PUBLISH) else None
+        latest = document.latest_version if cause in (ChangeCause.UPLOAD, ChangeCause.PUBLISH) else None
         step = Step(action=action, status=document.status, version=None if latest is None else latest.number)
         position = HistoryPosition(sequence, 0)
-        yield HistoryEntry(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step)
+        yield HistoryRow(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step)
 
 
 def _steps(
     connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
-) -> Iterable[HistoryEntry]:
+) -> Iterable[HistoryRow]:
     steps = rows(
         connection,
         "SELECT s.number, s.sequence, s.at, s.event_id, s.caller, k.name, s.step FROM step s INDEXED BY step_document"
@@ -92,7 +92,7 @@ def _steps(
     )
     for number, sequence, at, event_id, caller, name, step in steps:
         made = event_id is not None
-        yield HistoryEntry(
+        yield HistoryRow(
             HistoryPosition(sequence, 0 if made else number),
             at,
             unpack_uuid(event_id) if made else None,

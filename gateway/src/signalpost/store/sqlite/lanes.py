@@ -8,7 +8,7 @@ import msgspec
 from signalpost.commands.command import Retry
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.store.lanes import Health, LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import list_numbers, unpack_sequences, unpack_uuid
@@ -19,7 +19,7 @@ from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 
-decode_health = msgspec.json.Decoder(Health).decode
+decode_health = msgspec.json.Decoder(EndpointHealth).decode
 _decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 

@@ -23,7 +23,7 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
-from signalpost.store.lanes import Health
+from signalpost.store.lanes import EndpointHealth
 from signalpost.store.sqlite import codec, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connections import rows, rows_of_many
@@ -31,7 +31,7 @@ from signalpost.store.store import Published
 from signalpost.store.vault import Vault
 
 _EMPTY = msgspec.json.encode([])
-_HEALTHY = msgspec.json.encode(Health())
+_HEALTHY = msgspec.json.encode(EndpointHealth())
 
 
 def publish(

@@ -13,8 +13,8 @@ import apsw
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.deliveries import DeliveryStatus, DeliveryView
-from signalpost.store.lanes import Health
-from signalpost.store.log import LogEntry
+from signalpost.store.lanes import EndpointHealth
+from signalpost.store.log import LogRow
 from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
 from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.lanes import decode_health
@@ -45,7 +45,7 @@ class RecordedLane:
         return decode_gaps(self._gaps)
 
     @cached_property
-    def _decoded_health(self) -> Health:
+    def _decoded_health(self) -> EndpointHealth:
         return decode_health(self._health)
 
     @property
@@ -98,7 +98,7 @@ def recorded_lanes(connection: apsw.Connection, subscriptions: Sequence[Subscrip
     return {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
 
 
-def view_of(connection: apsw.Connection, lane: RecordedLane, entry: LogEntry) -> DeliveryView | None:
+def view_of(connection: apsw.Connection, lane: RecordedLane, entry: LogRow) -> DeliveryView | None:
     found = rows(
         connection,
         "SELECT state, due, charged FROM delivery WHERE subscription_number = ? AND sequence = ?",

@@ -17,7 +17,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, ReplayState, What
 from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.lanes import LaneFlush
-from signalpost.store.replays import Candidate, Fed, Feed
+from signalpost.store.replays import Candidate, Fed, ReplayPart
 from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.connections import rows
 from signalpost.store.sqlite.readers import Readers, reading
@@ -199,7 +199,7 @@ def feed(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int,
     return fed
 
 
-def _feed(connection: apsw.Connection, flush: LaneFlush, asked: Feed, scan: int) -> tuple[Fed, int]:
+def _feed(connection: apsw.Connection, flush: LaneFlush, asked: ReplayPart, scan: int) -> tuple[Fed, int]:
     """Returns what the lane gets, and how many entries may still be looked through."""
     number, cursor = flush.subscription_number, asked.replay.cursor
     candidates: list[Candidate] = []
