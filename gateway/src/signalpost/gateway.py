@@ -126,8 +126,6 @@ class Gateway:
         master_key: bytes = settings.master_key or _secret_from_file(directory, "master_key", _new_master_key)
         self.operator_key = settings.operator_key or _secret_from_file(directory, "operator_key", _new_operator_key)
         links_url = settings.public_url or self._own_url()
-        if settings.public_url is None:
-            log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=links_url)
         links = Links(derive_key(master_key, "download links"), links_url)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
@@ -169,6 +167,8 @@ class Gateway:
             warnings=() if settings.public_url else (_links_warning(links_url),),
         )
         self.app, self.metrics_app = self._build_apps()
+        if settings.public_url is None:
+            log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=links_url)
 
     def _build_engine(self, store: Store, disk_executor: Executor, chance: random.Random) -> Engine:
         settings, clock, directory = self._settings, self._clock, self._settings.data_dir

@@ -180,7 +180,8 @@ def test_kills_at_any_moment_of_uploads_leave_no_orphan_that_a_scrub_does_not_fi
         left = place.names(gateway)
         found = place.scrub(gateway, "--remove-orphans")
         assert (found["missing"], found["damaged"]) == ([], [])
-        assert len(left) == found["files"] + len(found["orphans"]), "every file is a version's or an orphan"
+        # A bucket may still take in an upload whose gateway is gone: the scrub counts it, and it was not listed before.
+        assert len(left) <= found["files"] + len(found["orphans"]), "every file is a version's or an orphan"
         assert found["removed"] == len(found["orphans"])
         assert place.names(gateway) == left - set(found["orphans"])
         gateway.start()

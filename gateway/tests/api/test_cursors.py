@@ -47,7 +47,9 @@ def paths(world: "World") -> dict[str, str]:
     form = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\na text\r\n--b--\r\n'
     headers = {"content-type": "multipart/form-data; boundary=b"}
     world.send("POST", f"/v1/documents/{document}/versions", form, headers).ok(201)
-    return {route.name: route.path.format(externalId=document, id=subscription) for route in LISTS}
+    event = world.get("/v1/events?limit=1").ok()["data"][0]["event"]["id"]
+    ids = {route.name: event if "/events/" in route.path else subscription for route in LISTS}
+    return {route.name: route.path.format(externalId=document, id=ids[route.name]) for route in LISTS}
 
 
 def parameters(route: Route) -> st.SearchStrategy[dict[str, str]]:

@@ -116,13 +116,13 @@ def test_status_shows_what_needs_attention(run: Run, subscription: str) -> None:
     assert before.startswith("The gateway is ready.\n")
     run("subscriptions", "pause", subscription)
     create(run)
-    until(lambda: waiting(run, subscription) == 1)
+    until(lambda: behind(run, subscription) == 1)
     shown = run("status").stdout
     assert "1 paused" in shown
     assert subscription in shown
 
 
-def waiting(run: Run, subscription: str) -> int:
+def behind(run: Run, subscription: str) -> int:
     found = json_of(run("status", "--json"))
     assert found["gateway"]["status"] == "ready"
-    return next(int(each["waiting"]) for each in found["subscriptions"] if each["subscription"] == subscription)
+    return next(int(each["behind"]) for each in found["subscriptions"] if each["subscription"] == subscription)

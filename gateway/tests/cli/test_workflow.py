@@ -63,7 +63,7 @@ def test_a_deadline_is_said_as_a_time_from_now(run: Run, document: str) -> None:
     asked = run("documents", "act", document, "requestSignature", "--signer", "a@x", "--expires-at", "14d").stdout
     until = format_timestamp((int(time.time()) + 14 * 86_400) * SECOND)[:10]
     assert f"expires      {until[:8]}" in asked
-    assert "in what time" in run("documents", "act", document, "x", "--expires-at", "soon", code=2).stderr
+    assert "Give a time from now" in run("documents", "act", document, "x", "--expires-at", "soon", code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_an_attempt_that_outlasts_the_grace_is_cut(run: "Run", serve: Serve, sen
         async with sending(endpoint, allow=allow, resolve=resolve) as client:
             waiting = endpoint.request()
             resolving = endpoint.request(host="hooks.example")
-            started = [client.start(request, within=0.5) for request in (waiting, resolving) * 3]
+            started = [client.start(request, within=4.0) for request in (waiting, resolving) * 3]
             await client.sender.close(0.1)
             for outcome in started:
                 assert outcome.done()

@@ -178,14 +178,14 @@ def _(right: Any) -> Any:
     return restore
 
 
-@fault("does not check a lane's version", record, "_still_theirs")
+@fault("does not check a lane's version", record, "_counts_of_unmoved")
 def _(right: Any) -> Any:
-    def still_theirs(connection: Any, flushes: Any) -> list[Any]:
+    def counts_of_all(connection: Any, flushes: Any) -> Any:
         versions = dict(connection.execute("SELECT subscription_number, version FROM lane").fetchall())
         known = [flush for flush in flushes if flush.subscription_number in versions]
-        return list(right(connection, [replace(each, version=versions[each.subscription_number]) for each in known]))
+        return right(connection, [replace(each, version=versions[each.subscription_number]) for each in known])
 
-    return still_theirs
+    return counts_of_all
 
 
 @fault("records a failed attempt once too often", Lane, "settle")

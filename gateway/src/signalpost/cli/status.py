@@ -35,7 +35,7 @@ def _print_subscriptions(subscriptions: list[dict[str, Any]]) -> None:
         say("")
     rows = [_shown(each) for each in subscriptions if _needs_attention(each["health"])]
     print_table(
-        ("subscription", "state", "waiting", "failed", "next probe", "name", "failing since", "last error"),
+        ("subscription", "state", "behind", "waiting", "failed", "next probe", "name", "failing since", "last error"),
         [tuple(row.values()) for row in rows],
         "No subscription needs attention." if subscriptions else "There are no subscriptions.",
         cut=("last error",),
@@ -48,7 +48,7 @@ def _needs_attention(health: dict[str, Any]) -> bool:
 
 def _rank(subscription: dict[str, Any]) -> tuple[int, int, int]:
     health = subscription["health"]
-    return WORST_FIRST.index(health["state"]), -health["failed"], -health["waiting"]
+    return WORST_FIRST.index(health["state"]), -health["failed"], -health["lag"]
 
 
 def _shown(subscription: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +56,7 @@ def _shown(subscription: dict[str, Any]) -> dict[str, Any]:
     return {
         "subscription": subscription["id"],
         "state": health["state"],
+        "behind": health["lag"],
         "waiting": health["waiting"],
         "failed": health["failed"],
         "nextProbeAt": health["nextProbeAt"],

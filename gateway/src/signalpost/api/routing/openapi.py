@@ -13,6 +13,7 @@ from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRou
 from signalpost.api.routing.shapes import DELIVERY_STATUSES, Problem
 from signalpost.domain import event, subscription
 from signalpost.domain.api_key import Role
+from signalpost.domain.delivery import replay
 from signalpost.domain.documents import workflow
 from signalpost.domain.errors import (
     CallerError,
@@ -39,6 +40,7 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "DeliveryStatus": DELIVERY_STATUSES,
     "SubscriptionStatus": get_args(subscription.Status),
     "Ordering": get_args(subscription.Ordering),
+    "ReplayStatus": get_args(replay.What),
     "Role": tuple(Role),
 }
 """Lists of words that stand in many places, under the name of the type that clients make of them."""
