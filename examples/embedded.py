@@ -13,7 +13,8 @@ from signalpost.settings import Settings
 
 
 async def main(data_dir: Path) -> None:
-    async with Gateway(Settings(data_dir=data_dir)) as gateway:
+    settings = Settings(data_dir=data_dir, public_url="http://127.0.0.1:8080")  # download links begin with it
+    async with Gateway(settings) as gateway:
         contract = await gateway.documents.create(
             type="NDA", title="Mutual NDA", owner_email="owner@example.com", author_email="author@example.com"
         )
