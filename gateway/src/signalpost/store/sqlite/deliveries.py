@@ -96,7 +96,9 @@ def _of_event(connection: apsw.Connection, lane: RecordedLane, entry: LogRow) ->
 
 
 def _earlier_of_document(connection: apsw.Connection, lane: RecordedLane, entry: LogRow) -> LogRow | None:
-    """The last earlier event of the same document that the lane has taken in and not settled."""
+    """The last earlier event of the same document that holds this one back: one that is not settled, or, in strict
+    order alone, one that waits for its retry (C17)."""
+    holding = ("pending", "retrying") if lane.subscription.ordering == "strict" else ("pending",)
     earlier = rows(
         connection,
         "SELECT sequence, at, id, type FROM event INDEXED BY event_document"
@@ -106,7 +108,7 @@ def _earlier_of_document(connection: apsw.Connection, lane: RecordedLane, entry:
     for sequence, at, identity, event_type in earlier:
         before = LogRow(sequence, at, unpack_uuid(identity), event_type, entry.document_id)
         view = view_of(connection, lane, before) if lane.asked_for(sequence, event_type) else None
-        if view is not None and view.status in ("pending", "retrying"):
+        if view is not None and view.status in holding:
             return before
     return None
 
