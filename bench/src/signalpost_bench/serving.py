@@ -38,15 +38,15 @@ class GatewayProcess:
             stdout=subprocess.DEVNULL,
             stderr=self._log,
         )
-        os.sched_setaffinity(self._process.pid, {core})
         try:
+            os.sched_setaffinity(self._process.pid, {core})
             self.port = self._wait_until_ready()
-        except BaseException:
+            self.start_seconds = (time.monotonic_ns() - self.began) / 1e9
+            self.key = (folder / "operator-key").read_text().strip()
+            self.monitor = ResourceMonitor(self._process.pid, folder)
+        except BaseException:  # whoever tells the bench to stop may do it at any of these steps
             self._stop()
             raise
-        self.start_seconds = (time.monotonic_ns() - self.began) / 1e9
-        self.key = (folder / "operator-key").read_text().strip()
-        self.monitor = ResourceMonitor(self._process.pid, folder)
 
     def _wait_until_ready(self) -> int:
         address = self._folder / "address"
@@ -90,5 +90,7 @@ class GatewayProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.monitor.stop()
-        self._stop()
+        try:
+            self.monitor.stop()
+        finally:
+            self._stop()
