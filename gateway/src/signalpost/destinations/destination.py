@@ -1,0 +1,312 @@
+"""What a kind of destination is: the class that others derive from to deliver events to a vendor's API.
+
+A kind says in two structs what a connection and a subscription of it hold. Its methods say which call an event becomes,
+and what the vendor's reply means. They are pure: they do no I/O, read no clock and remember nothing, so the same event
+makes the same call on each attempt. The engine does the rest. It asks whether the subscription wants the event, waits,
+gets tokens, fills in the placeholders, makes every call through the guarded sender, strikes secrets from what it keeps,
+and repeats, waits or gives up as the ruling says.
+
+    event ──prepare──▶ Call ──the engine sends it──▶ Reply ──classify──▶ Ruling
+                  └──▶ Skip                                    ▲           │
+                                                               └── Then ◀──┘   at most MAX_FOLLOW_UPS times
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from signalpost.domain.body import Body
+
+API: Final = 1
+"""The version of this interface. A kind that was written for another is left out at the start."""
+MAX_FOLLOW_UPS: Final = 2
+"""How many calls may follow the first of an attempt."""
+MAX_REPLY_BYTES: Final = 64 * 1024
+DAY: Final = 24 * 3600
+
+# --- What a kind is given ---------------------------------------------------------------------------------------------
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """One event on its way to one subscription."""
+
+    event: Mapping[str, Any]
+    """The event as webhooks receive it: `id`, `type`, `createdAt`, `data` (C1)."""
+    before: Mapping[str, Any]
+    """The former values of the attributes that the event changed; empty for a creation."""
+    made: Mapping[str, str]
+    """What the last delivery for this document to this subscription said it made; empty if there was none."""
+    key: str
+    """The same on each attempt to deliver this event to this subscription, and nowhere else: 32 hexadecimal digits."""
+    slot: str
+    """The same for all events of this document to this subscription, and nowhere else: 32 hexadecimal digits."""
+    attempt: int
+    """1, 2, … in this run."""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The document as it was at the event (C7)."""
+        document: Mapping[str, Any] = self.event["data"]["document"]
+        return document
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """What a vendor answered."""
+
+    status: int
+    headers: Mapping[str, str] = {}
+    """By names in lower case; the last of those that came twice."""
+    body: bytes = b""
+    """The first `MAX_REPLY_BYTES`."""
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON, or {} if it is none."""
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return {}
+
+    def at(self, *path: str | int) -> Any:
+        """The value at a path of names and indexes in the JSON body, or None if there is none."""
+        value = self.json
+        for step in path:
+            if isinstance(value, dict) and isinstance(step, str):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+
+# --- What a kind answers ----------------------------------------------------------------------------------------------
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One request to a vendor. The engine adds the authorisation, the length and its own user agent."""
+
+    url: str
+    """Its origin must be one of the connection's `origins`."""
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    json: Any | UnsetType = UNSET
+    """The body, as a value that becomes JSON; without it there is none."""
+    form: Mapping[str, str] | UnsetType = UNSET
+    """The body, as fields of a form."""
+    headers: Mapping[str, str] = {}
+    authorised: bool = True
+    """Whether it carries what `access` says."""
+
+
+class Skip(Struct, frozen=True):
+    """There is nothing to send for this event, which settles the delivery."""
+
+    why: str
+    """A sentence for people, which is shown with the delivery."""
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """The vendor did what was asked."""
+
+    detail: str = ""
+    made: Mapping[str, str] | UnsetType = UNSET
+    """What to remember for the document's next events: an id, a link. Without it, what was remembered stays."""
+
+
+class Retry(Struct, frozen=True):
+    """A failure that a later attempt may mend; it counts as the webhook's failures do (C16)."""
+
+    detail: str
+    after: float | None = None
+    """Seconds that the vendor asked to wait."""
+
+
+class Throttle(Struct, frozen=True):
+    """The vendor wants fewer calls: everything of this connection waits, and nothing is counted."""
+
+    detail: str
+    after: float = 60.0
+    """Seconds; a day at most."""
+
+
+class Reject(Struct, frozen=True):
+    """The vendor refuses this event, and would again: it fails at once and can be replayed once the cause is mended."""
+
+    code: str
+    """The vendor's name for the cause, such as `invalid_blocks`. Ten with one code in a row disable the subscription."""
+    detail: str
+
+
+class Reauthorise(Struct, frozen=True):
+    """The vendor no longer takes the authorisation. With a token that can be renewed, the delivery waits for the next
+    token; otherwise the subscriptions of the connection are disabled until a person mends it."""
+
+    detail: str
+
+
+class Then(Struct, frozen=True):
+    """The attempt goes on with another call."""
+
+    call: Call
+
+
+Ruling: TypeAlias = Done | Retry | Throttle | Reject | Reauthorise | Then
+"""What a reply means."""
+
+# --- How a kind is let in ---------------------------------------------------------------------------------------------
+
+
+class Fixed(Struct, frozen=True):
+    """The same header on every call, for as long as the connection says so."""
+
+    authorization: str
+    """The value of the header `authorization`, such as `Bearer xoxb-…`."""
+
+    def __repr__(self) -> str:
+        return "Fixed(…)"
+
+
+class Grant(Struct, frozen=True, kw_only=True):
+    """A token is asked for at `url` with a form, and renewed in time (RFC 6749, 4.4; RFC 7523)."""
+
+    url: str
+    form: Mapping[str, str]
+    """The fields, `grant_type` among them."""
+    basic: tuple[str, str] | None = None
+    """Client id and secret, if they go into the header."""
+    claims: Mapping[str, Any] | None = None
+    """What a signed assertion says; the engine adds `iat` and `exp`, signs it and adds it as the field `assertion`."""
+    signing_key: str | None = None
+    """The private RSA key in PEM that signs the claims."""
+
+    def __repr__(self) -> str:
+        return f"Grant({self.url}, …)"
+
+
+class Consent(Struct, frozen=True, kw_only=True):
+    """A person lets the gateway in at `authorize_url` (RFC 6749, 4.1, with PKCE). What comes of it is kept with the
+    connection and renewed at `token_url` with its refresh token, which the vendor may replace each time."""
+
+    authorize_url: str
+    token_url: str
+    client_id: str
+    client_secret: str
+    scopes: tuple[str, ...]
+    more: Mapping[str, str] = {}
+    """Further parameters of the authorisation request."""
+
+    def __repr__(self) -> str:
+        return f"Consent({self.authorize_url}, …)"
+
+
+Access: TypeAlias = Fixed | Grant | Consent | None
+"""What lets calls in; None if nothing is needed, or the URL alone does."""
+
+# --- Presets ----------------------------------------------------------------------------------------------------------
+
+
+class Input(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A blank of a preset that a person fills in."""
+
+    name: str
+    title: str
+    description: str
+    pointer: str
+    """Where in the preset's body its value goes, as a JSON pointer."""
+    example: Any
+    default: Any | UnsetType = UNSET
+
+
+class Preset(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A recipe: a subscription in which two or three blanks are left to fill in."""
+
+    name: str
+    """Unique among all kinds; such as `slack-executed`."""
+    title: str
+    about: str
+    body: Mapping[str, Any]
+    """`eventTypes`, `when`, `after` and `config` of the subscription."""
+    inputs: Sequence[Input]
+
+
+# --- The kind ---------------------------------------------------------------------------------------------------------
+
+C = TypeVar("C", bound=Body)
+F = TypeVar("F", bound=Body)
+
+
+class Destination(Generic[C, F]):
+    """A kind of destination. `C` is what a connection of this kind holds, `F` what a subscription of it says."""
+
+    kind: ClassVar[str]
+    """Its name on the wire: small letters, digits and underscores."""
+    title: ClassVar[str]
+    """Its name for people."""
+    api: ClassVar[int] = API
+    """The version of this interface that it was written for."""
+    seconds: ClassVar[float] = 5.0
+    """How long one call may take."""
+    rate: ClassVar[tuple[int, float]] = (50, 1.0)
+    """At most so many calls in so many seconds, of all subscriptions of one connection."""
+    strict: ClassVar[bool] = False
+    """Whether a document's events must keep their order even through retries."""
+    latest_wins: ClassVar[bool] = False
+    """Whether a replay leaves out an event where a later one of its document was wanted too."""
+    presets: ClassVar[Sequence[Preset]] = ()
+
+    connection: type[C]
+    """The struct of what a connection holds: addresses, accounts, secrets."""
+    config: type[F]
+    """The struct of what a subscription says. Members with placeholders reach `prepare` filled in."""
+
+    def check(self, connection: C, config: F) -> None:
+        """Refuse what is right by itself but does not go together. Raises `Bad` or `Several`, whose paths begin at
+        the config."""
+
+    def origins(self, connection: C) -> tuple[str, ...]:
+        """The origins that calls may go to, such as `https://slack.com`: checked when a connection is saved, and on
+        every call."""
+        raise NotImplementedError
+
+    def access(self, connection: C) -> Access:
+        """What lets calls in."""
+        return None
+
+    def prepare(self, connection: C, config: F, context: Context) -> Call | Skip:
+        """The call that an event becomes."""
+        raise NotImplementedError
+
+    def classify(self, connection: C, config: F, context: Context, call: Call, reply: Reply) -> Ruling:
+        """What the reply to a call means."""
+        return by_status(reply)
+
+    def probe(self, connection: C) -> Call | None:
+        """A call that shows that a connection works and changes nothing; None if the vendor has none."""
+        return None
+
+    def escape(self, text: str) -> str:
+        """A text as it must stand in this vendor's markup; it is applied to what placeholders bring."""
+        return text
+
+
+def by_status(reply: Reply) -> Ruling:
+    """What a reply means where only its status counts."""
+    status = reply.status
+    if 200 <= status < 300:
+        return Done()
+    detail = f"The vendor answered {status}."
+    if status == 429:
+        return Throttle(detail, retry_after(reply) or 60.0)
+    if status == 401:
+        return Reauthorise(detail)
+    if status >= 500 or status in (408, 425):
+        return Retry(detail, retry_after(reply))
+    return Reject(str(status), detail)
+
+
+def retry_after(reply: Reply) -> float | None:
+    """The seconds of the header `retry-after`; None if there is none, or it is not a number from 0 to a day."""
+    text = reply.headers.get("retry-after", "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= 6 and int(text) <= DAY else None

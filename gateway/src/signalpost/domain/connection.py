@@ -1,0 +1,59 @@
+"""A connection: how the gateway is let in at a vendor, shared by the subscriptions that go there.
+
+One owner holds what a vendor gave: a refresh token that is replaced with each use would be lost if two held it. What a
+client said (`config`) and what the vendor gave (`granted`) change apart: a new token moves `grant_version` alone, so it
+invalidates nobody's ETag.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+State = Literal["ready", "needs_consent", "broken"]
+"""`needs_consent`: a person has to let the gateway in first. `broken`: the vendor lets it in no more, see `reason`."""
+
+
+class Granted(Struct, frozen=True, kw_only=True):
+    """What a vendor gave after a person's consent."""
+
+    refresh_token: str
+    access_token: str = ""
+    expires_at: int = 0
+    """When the access token ends, µs."""
+    account: Mapping[str, str] = {}
+    """What the vendor said of the account, such as the organisation's id."""
+
+    def __repr__(self) -> str:
+        return "Granted(…)"
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """A connection as the engine uses it. Its config and what was granted are sealed in the store."""
+
+    id: str
+    tenant_id: int
+    number: int
+    """Primary key in the store."""
+    kind: str
+    name: str
+    config: Mapping[str, Any]
+    """The members of the kind's connection struct, as JSON, secrets among them."""
+    granted: Granted | None = None
+    grant_version: int = 0
+    """Rises with every change of `granted`, which is written only by whoever read the version before."""
+    state: State = "ready"
+    reason: str | None = None
+    """A sentence for people: why it is not ready."""
+    version: int = 1
+    created_at: int
+    updated_at: int
+    deleted_at: int | None = None
+
+    def __repr__(self) -> str:
+        """Shows no secret, because tools that print a traceback's variables call this."""
+        return f"Connection({self.id}, tenant {self.tenant_id}, {self.kind}, {self.state}, version {self.version})"
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.version}"'
