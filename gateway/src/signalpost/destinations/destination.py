@@ -57,7 +57,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 
     status: int
     headers: Mapping[str, str] = {}
-    """By names in lower case; the last of those that came twice."""
+    """The headers by names in lower case; of one that came twice, the last."""
     body: bytes = b""
     """The first `MAX_REPLY_BYTES`."""
 
@@ -89,7 +89,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """One request to a vendor. The engine adds the authorisation, the length and its own user agent."""
 
     url: str
-    """Its origin must be one of the connection's `origins`."""
+    """The address; its origin must be one of the connection's `origins`."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     json: Any | UnsetType = UNSET
     """The body, as a value that becomes JSON; without it there is none."""
@@ -135,7 +135,7 @@ class Reject(Struct, frozen=True):
     """The vendor refuses this event, and would again: it fails at once and can be replayed once the cause is mended."""
 
     code: str
-    """The vendor's name for the cause, such as `invalid_blocks`. Ten with one code in a row disable the subscription."""
+    """The vendor's name for the cause, such as `invalid_blocks`. Ten in a row with one disable a subscription."""
     detail: str
 
 
@@ -241,9 +241,9 @@ class Destination(Generic[C, F]):
     """A kind of destination. `C` is what a connection of this kind holds, `F` what a subscription of it says."""
 
     kind: ClassVar[str]
-    """Its name on the wire: small letters, digits and underscores."""
+    """The name on the wire: small letters, digits and underscores."""
     title: ClassVar[str]
-    """Its name for people."""
+    """The name for people."""
     api: ClassVar[int] = API
     """The version of this interface that it was written for."""
     seconds: ClassVar[float] = 5.0
