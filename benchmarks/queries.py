@@ -163,18 +163,18 @@ def _subscriptions(_chance: random.Random, size: Size) -> Rows:
     return f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", each()  # noqa: S608
 
 
-NOTHING, FULL_OF_FAILED, FAR_BEHIND, FULL_OF_PARKED, STUCK_BELOW = 1, 2, 3, 4, 5
+NOTHING, FULL_OF_FAILED, FAR_BEHIND, FULL_OF_RETRIES, STUCK_BELOW = 1, 2, 3, 4, 5
 """Subscriptions by what is the matter with them. STUCK_BELOW has one open and one blocked at the log's beginning."""
 
 
 def _exceptions(chance: random.Random, size: Size) -> Rows:
-    """A quarter of them failed ones of one subscription, a quarter parked ones of another, half anybody's."""
+    """A quarter of them failed ones of one subscription, a quarter of another await a retry, half anybody's."""
     per_lane = size.exceptions // 4
     common = size.exceptions - 2 * per_lane
     others = range(6, size.subscriptions + 1)
 
     def each() -> Iterator[tuple[Any, ...]]:
-        for number, state in ((FULL_OF_FAILED, 3), (FULL_OF_PARKED, 1)):
+        for number, state in ((FULL_OF_FAILED, 3), (FULL_OF_RETRIES, 1)):
             for n in _shown(range(per_lane), "exceptions of one"):
                 yield _exception(number, 1 + n * (size.events // per_lane), state)
         per_other = max(1, common // len(others))
@@ -296,7 +296,7 @@ def _delivery_queries(store: Store, subscriptions: list[Subscription], size: Siz
         "… of one": [by_number[100]],
         "… of one with nothing": [by_number[NOTHING]],
         "… of one full of failed": [by_number[FULL_OF_FAILED]],
-        "… of one full of parked": [by_number[FULL_OF_PARKED]],
+        "… of one full of retries": [by_number[FULL_OF_RETRIES]],
         "… of one far behind": [by_number[FAR_BEHIND]],
         "… of one stuck below": [by_number[STUCK_BELOW]],
     }
@@ -489,7 +489,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--attempts", type=int, default=5_000_000)
-    parser.add_argument("--exceptions", type=int, default=1_000_000, help="failed or parked deliveries")
+    parser.add_argument("--exceptions", type=int, default=1_000_000, help="deliveries that failed or await a retry")
     parser.add_argument("--documents", type=int, default=250_000)
     parser.add_argument("--subscriptions", type=int, default=1_000)
     where = parser.add_mutually_exclusive_group()

@@ -138,14 +138,14 @@ def test_a_retry_by_hand_that_fails_leaves_the_schedule_as_it_was(api: Client, e
 
     api.retry(subscription, event["id"])
 
-    parked = api.until_delivery(subscription, event["id"], "retrying", attempts=2)
-    assert parked["nextAttemptAt"] == planned
-    assert [(attempt["number"], attempt["counted"]) for attempt in parked["attempts"]] == [(1, True), (2, False)]
+    waiting = api.until_delivery(subscription, event["id"], "retrying", attempts=2)
+    assert waiting["nextAttemptAt"] == planned
+    assert [(attempt["number"], attempt["counted"]) for attempt in waiting["attempts"]] == [(1, True), (2, False)]
     assert len(hook.requests) == 2
 
 
 @pytest.mark.slow
-def test_a_retry_by_hand_of_a_parked_event_that_succeeds_ends_its_schedule(api: Client, endpoint: Endpoints) -> None:
+def test_a_retry_by_hand_of_a_waiting_event_that_succeeds_ends_its_schedule(api: Client, endpoint: Endpoints) -> None:
     hook = endpoint(first(FAIL))
     subscription = api.subscribe(hook.url, retryDelays=[3600])
     (event,) = api.events_of(api.create())
@@ -165,7 +165,9 @@ def test_a_retry_by_hand_is_refused_where_there_is_no_such_delivery(api: Client,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["kill", "stop"])
-def test_a_parked_event_is_sent_at_its_time_after_a_restart(gateways: Gateways, endpoint: Endpoints, end: str) -> None:
+def test_an_event_that_awaits_a_retry_is_sent_at_its_time_after_a_restart(
+    gateways: Gateways, endpoint: Endpoints, end: str
+) -> None:
     """C16: not early, and with the number that it would have had. How late it may be, the engine's tests say."""
     gateway = gateways()
     soon, late = endpoint(first(FAIL)), endpoint(first(FAIL))

@@ -122,16 +122,16 @@ def test_what_waits_for_its_retry_is_held_by_a_pause_and_sent_after_the_resume(
     api.until_delivery(subscription, event["id"], "retrying")
     api.change_subscription(subscription, status="paused")
     # On a slow machine the first retry was under way before the pause.
-    parked = until(
+    waiting = until(
         lambda: (
             (found := api.delivery(subscription, event["id"]))["status"] == "retrying"
             and len(found["attempts"]) == len(hook.requests)
             and found
         )
     )
-    made = len(parked["attempts"])
+    made = len(waiting["attempts"])
     hook.answer = always(OK)
-    time.sleep(max(0, seconds(parked["nextAttemptAt"]) - time.time()))
+    time.sleep(max(0, seconds(waiting["nextAttemptAt"]) - time.time()))
     quiet(hook)
     assert len(hook.requests) == made
     api.change_subscription(subscription, status="active")

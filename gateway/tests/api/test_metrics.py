@@ -85,7 +85,7 @@ def busy(make_world: Callable[..., "World"], url: str) -> "World":
     assert world.send("DELETE", made[1]).status == 204
     world.refuses("POST", "/v1/documents", {}, at=("/type", "/title", "/ownerEmail", "/authorEmail"))
     world.wait_until(lambda: scrape(world).value("signalpost_attempts_total", outcome="delivered") == 5)
-    # Of a document whose first event is parked the later ones are sent all the same (C17).
+    # Of a document whose first event awaits a retry the later ones are sent all the same (C17).
     world.wait_until(lambda: scrape(world).value("signalpost_attempts_total", outcome="status") == 5)
     world.wait_until(lambda: scrape(world).value("signalpost_attempts_unrecorded") == 0)
     assert [world.get(f"/v1/subscriptions/{each['id']}").ok()["health"]["lag"] for each in (well, failing, paused)] == [
@@ -151,7 +151,7 @@ def test_it_says_how_subscriptions_and_their_lanes_stand(busy: "World") -> None:
     assert metrics.value("signalpost_lag_events", status="active") == 0
     assert metrics.value("signalpost_lag_events", status="paused") == 5
     assert metrics.value("signalpost_lag_most_events", status="paused") == 5
-    assert metrics.value("signalpost_parked_deliveries") == 5
+    assert metrics.value("signalpost_deliveries_awaiting_retry") == 5
     assert metrics.value("signalpost_oldest_pending_seconds") == 0, "what is paused waits on purpose"
     assert metrics.value("signalpost_accepting") == 1
     for nothing in ("attempts_in_flight", "attempts_unrecorded", "commands_waiting", "recording_failing"):

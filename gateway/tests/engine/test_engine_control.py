@@ -73,7 +73,7 @@ def test_a_resume_may_skip_the_backlog(world: ScriptedWorld, crash_before_record
     async def first(gateway: RunningGateway) -> None:
         await gateway.subscribe("a", delays=(30, 30))
         world.endpoint("a").answers(BROKEN)
-        await gateway.create("x", "y")  # parked
+        await gateway.create("x", "y")  # awaits a retry
         await asyncio.sleep(1)
         await gateway.change("a", status="paused")
         await gateway.create(*(f"d{number}" for number in range(50)))
@@ -198,7 +198,7 @@ def test_a_delete_drops_what_waits_and_what_flies(world: ScriptedWorld) -> None:
     world.run(scenario)
 
 
-@pytest.mark.parametrize("state", ["open", "parked"])
+@pytest.mark.parametrize("state", ["open", "awaiting retry"])
 def test_what_waits_for_its_event_to_be_read_does_not_go_out_after_a_pause(world: ScriptedWorld, state: str) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("a")

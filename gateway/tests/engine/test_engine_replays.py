@@ -355,7 +355,7 @@ def test_a_stop_leaves_the_rest_of_a_replay_to_the_next_start(world: ScriptedWor
 
 
 class Watched:
-    """The most that a lane had parked and blocked, at every call."""
+    """The most that a lane had awaiting a retry and blocked, at every call."""
 
     def __init__(self, world: ScriptedWorld, gateway: RunningGateway) -> None:
         self.most = 0

@@ -193,7 +193,7 @@ def test_a_step_of_the_wall_clock_neither_stalls_nor_fires_retries_c16(world: Sc
 # --- By hand ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_retry_by_hand_of_a_parked_one_is_extra_and_its_schedule_stays(world: ScriptedWorld) -> None:
+def test_a_retry_by_hand_of_one_that_awaits_a_retry_is_extra_and_its_schedule_stays(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("a")
         world.endpoint("a").answers(BROKEN)
@@ -402,11 +402,11 @@ def test_a_retry_by_hand_survives_a_crash_before_its_attempt(world: ScriptedWorl
     assert world.query("SELECT * FROM retry") == []
 
 
-def test_a_retry_by_hand_reaches_a_delivery_that_is_parked_beyond_memory(world: ScriptedWorld) -> None:
+def test_a_retry_by_hand_reaches_a_delivery_whose_retry_is_in_the_store_alone(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await _park_many(world, gateway, 4_500)
         asked_at = gateway.loop.time()
-        # The later it was parked the surer it is in the store alone.
+        # The later it failed the surer it is in the store alone.
         late = max(world.deliveries("a").values(), key=lambda row: row.due)
         await gateway.retry("a", late.sequence)
         await asyncio.sleep(5)
@@ -418,7 +418,7 @@ def test_a_retry_by_hand_reaches_a_delivery_that_is_parked_beyond_memory(world: 
     world.run(scenario)
 
 
-def test_more_parked_deliveries_than_memory_keeps_are_all_retried_in_time_c16(world: ScriptedWorld) -> None:
+def test_more_deliveries_awaiting_a_retry_than_memory_keeps_are_all_retried_in_time_c16(world: ScriptedWorld) -> None:
     many = 5_000
 
     async def scenario(gateway: RunningGateway) -> None:
@@ -434,7 +434,7 @@ def test_more_parked_deliveries_than_memory_keeps_are_all_retried_in_time_c16(wo
     assert world.deliveries("a") == {}
 
 
-def test_more_parked_deliveries_than_memory_keeps_survive_a_crash_c16(world: ScriptedWorld) -> None:
+def test_more_deliveries_awaiting_a_retry_than_memory_keeps_survive_a_crash_c16(world: ScriptedWorld) -> None:
     many = 2_500
 
     async def first(gateway: RunningGateway) -> None:

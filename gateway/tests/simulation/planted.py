@@ -165,7 +165,7 @@ def _(right: Any) -> Any:
     return take
 
 
-@fault("loses what is parked in a restart", lanes, "parked_rows")
+@fault("loses what awaits a retry in a restart", lanes, "rows_awaiting_retry")
 def _(_right: Any) -> Any:
     return lambda *_: ((), None)
 

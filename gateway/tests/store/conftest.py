@@ -123,8 +123,8 @@ class Shop:
 
     # --- Lanes --------------------------------------------------------------------------------------------------------
 
-    async def lane(self, subscription: Subscription, parked: int = 1000) -> LaneRow:
-        loaded = await self.store.lanes.load([LaneWanted(subscription, parked)])
+    async def lane(self, subscription: Subscription, retries_loaded: int = 1000) -> LaneRow:
+        loaded = await self.store.lanes.load([LaneWanted(subscription, retries_loaded)])
         return loaded[subscription.number]
 
     async def record(self, *flushes: LaneFlush) -> dict[int, LaneFlushed]:

@@ -195,14 +195,14 @@ def test_a_lane_looks_up_rows_as_they_are_after_its_write(play: "Play", make: "t
         )
         flushed = (await shop.record(write))[subscription.number]
         assert flushed.looked_up == {2: row(2, State.FAILED), 3: row(3, failed_attempts=3), 4: row(4)}
-        assert (flushed.parked, flushed.horizon) == ((), None)
+        assert (flushed.awaiting_retry, flushed.horizon) == ((), None)
 
     play(scenario)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 12, 13, 100])
 @pytest.mark.parametrize("load", [True, False], ids=["load", "refill"])
-def test_parked_rows_come_in_the_order_of_their_times_and_the_horizon_tells_of_the_rest(
+def test_rows_that_await_a_retry_come_in_the_order_of_their_times_and_the_horizon_tells_of_the_rest(
     play: "Play", make: "type[Tools]", row: RowOf, limit: int, load: bool
 ) -> None:
     """Rows of one moment come together; a row that is left is never due before the horizon."""
@@ -216,29 +216,31 @@ def test_parked_rows_come_in_the_order_of_their_times_and_the_horizon_tells_of_t
         flushed = (await shop.record(make.flush(subscription, 0, 20, rows=[*rows, *others], refill=limit)))[1]
         lane = await shop.lane(subscription, limit)
         assert others[0] in lane.rows
-        parked = [found for found in lane.rows if found.state is State.AWAITING_RETRY] if load else list(flushed.parked)
+        waiting = (
+            [found for found in lane.rows if found.state is State.AWAITING_RETRY]
+            if load
+            else list(flushed.awaiting_retry)
+        )
         horizon = lane.horizon if load else flushed.horizon
-        assert len(set(parked)) == len(parked) > 0
-        left = set(rows) - set(parked)
+        assert len(set(waiting)) == len(waiting) > 0
+        left = set(rows) - set(waiting)
         if horizon is None:
             assert not left
         else:
-            assert all(found.due < horizon for found in parked)
-            assert all(waiting.due >= horizon for waiting in left)
+            assert all(found.due < horizon for found in waiting)
+            assert all(found.due >= horizon for found in left)
 
     play(scenario)
 
 
-def test_parked_rows_that_are_due_late_are_counted_below_a_sequence(
-    play: "Play", make: "type[Tools]", row: RowOf
-) -> None:
+def test_retries_that_are_due_late_are_counted_below_a_sequence(play: "Play", make: "type[Tools]", row: RowOf) -> None:
     async def scenario(shop: "Shop") -> None:
         subscription, other = await shop.subscribe(), await shop.subscribe(2)
         await shop.fill(10)
         rows = [*(row(n, due=DUE + n) for n in range(1, 8)), row(8, State.FAILED, due=DUE + 8)]
         await shop.record(make.flush(subscription, 0, 10, rows=rows))
         await shop.record(make.flush(other, 0, 10, rows=[row(1, due=DUE + 9)]))
-        count = shop.store.lanes.count_parked
+        count = shop.store.lanes.count_awaiting_retry
         assert await count(subscription, below=100, due_from=0) == 7
         assert await count(subscription, below=6, due_from=0) == 5
         assert await count(subscription, below=6, due_from=DUE + 4) == 2
@@ -247,7 +249,7 @@ def test_parked_rows_that_are_due_late_are_counted_below_a_sequence(
     play(scenario)
 
 
-def test_thousands_of_parked_rows_are_brought_in_by_refills_without_loss_or_repetition(
+def test_thousands_of_rows_that_await_a_retry_are_brought_in_by_refills_without_loss_or_repetition(
     play: "Play", make: "type[Tools]", row: RowOf
 ) -> None:
     async def scenario(shop: "Shop") -> None:
@@ -259,8 +261,8 @@ def test_thousands_of_parked_rows_are_brought_in_by_refills_without_loss_or_repe
         gone: dict[int, Row | None] = {}
         for version in range(1, 200):
             flushed = (await shop.record(make.flush(subscription, version, 1, rows=gone, refill=64)))[1]
-            seen += [found.sequence for found in flushed.parked]
-            gone = {found.sequence: None for found in flushed.parked}
+            seen += [found.sequence for found in flushed.awaiting_retry]
+            gone = {found.sequence: None for found in flushed.awaiting_retry}
             if flushed.horizon is None:
                 break
         assert sorted(seen) == list(range(1, 1001))

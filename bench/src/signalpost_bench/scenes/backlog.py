@@ -1,4 +1,4 @@
-"""Whether what lies in the database slows anybody down: a long log behind a paused subscription, parked and failed
+"""Whether what lies in the database slows anybody down: a long log behind a paused subscription, waiting and failed
 deliveries by the hundred thousand."""
 
 from collections.abc import Iterator
@@ -28,7 +28,10 @@ def backlog(harness: Harness, size: Size, earlier: Rows) -> Rows:
         with harness.engine(harness.workload, folder=folder) as engine:
             beside = published(harness, engine, size.events)
         cold = _start(harness, folder)
-    lies = {"events behind": float(size.backlog), "parked or failed": float(aged_database.exceptions_of(size.backlog))}
+    lies = {
+        "events behind": float(size.backlog),
+        "awaiting retry or failed": float(aged_database.exceptions_of(size.backlog)),
+    }
     return {
         BESIDE: replace(beside, ratio=(beside.rate or 0) / (earlier[ENGINE].rate or 1), more=beside.more | lies),
         COLD: cold,

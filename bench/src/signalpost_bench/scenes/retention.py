@@ -13,7 +13,7 @@ BESIDE = "live lane, while the retention removes what is too old"
 
 
 def retention(harness: Harness, size: Size, _: Rows) -> Rows:
-    """All of a used database is older than the retention: events, an attempt for each, parked and failed deliveries."""
+    """Everything in a used database is older than the retention: events, an attempt of each, retries and failures."""
     with harness.folder() as made:
         folder = made / "old"
         aged_database.build_database(folder, size.backlog, harness.workload, age_us=2 * aged_database.MONTH_US)

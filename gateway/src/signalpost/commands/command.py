@@ -56,7 +56,7 @@ class IdempotencyKey(NamedTuple):
 
 
 class Retry(Struct, frozen=True):
-    """A request to send a delivery again that a lane has settled, parked or given up."""
+    """A request to send a delivery again that a lane has settled, given up, or keeps until its retry."""
 
     number: int
     subscription_number: int

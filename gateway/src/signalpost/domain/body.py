@@ -211,7 +211,7 @@ _SCALARS: Mapping[type[inspect.Type], tuple[type, ...]] = {
     inspect.FloatType: (int, float, Decimal),
     inspect.BoolType: (bool,),
 }
-"""As what a decoded value of each comes."""
+"""The Python types as which JSON values of each kind are decoded."""
 _JSON: Rules = {
     inspect.StrType: lambda kind: checks.text(*_bounds(kind), kind.pattern),
     inspect.IntType: lambda kind: checks.whole_number(kind.ge, kind.le),

@@ -7,7 +7,11 @@ from signalpost.domain.api_key import ApiKey
 
 
 class AccessStore(Protocol):
-    async def tenants(self) -> list[Tenant]: ...
+    """Tenants and API keys as they are kept. Commands change them."""
+
+    async def tenants(self) -> list[Tenant]:
+        """Every tenant, with the last event of its log."""
+        ...
 
     async def keys(self) -> list[ApiKey]:
         """Every API key that is not revoked."""

@@ -12,6 +12,8 @@ from signalpost.domain.documents.version import KeptVersion
 
 
 class Pruned(Struct, frozen=True):
+    """What `Database.prune` removed."""
+
     removed: dict[str, int]
     """How many rows were removed, by table."""
     lost: dict[str, int]
@@ -58,7 +60,9 @@ class Database(Protocol):
     claimed. Every method raises StartError where the database cannot be used.
     """
 
-    def exists(self) -> bool: ...
+    def exists(self) -> bool:
+        """Whether a gateway has been started on it."""
+        ...
 
     def claim(self) -> AbstractContextManager[None]:
         """Keep every other process from running a gateway on it. Raises StartError where one already does."""
@@ -94,10 +98,14 @@ class Database(Protocol):
         """Add an API key, which gets the next free number."""
         ...
 
-    def space(self) -> Space: ...
-
-    def sizes(self) -> list[PartSize]:
-        """Its tables and indexes, the largest first."""
+    def space(self) -> Space:
+        """How large it is on disk, and how much of that is unused."""
         ...
 
-    def files(self) -> AbstractContextManager[FileRegister]: ...
+    def sizes(self) -> list[PartSize]:
+        """The sizes of all tables and indexes, the largest first."""
+        ...
+
+    def files(self) -> AbstractContextManager[FileRegister]:
+        """Read which files its versions point to, as of one moment."""
+        ...

@@ -61,6 +61,8 @@ class DeliveryView(Struct, frozen=True):
 
 
 class DeliveryViews(Struct, frozen=True):
+    """One page of a list of deliveries."""
+
     data: tuple[DeliveryView, ...]
     next: DeliveryPosition | None = None
     """The `below` of the next page, which must have the same filter."""
@@ -83,6 +85,8 @@ class EventAtSubscription(Struct, frozen=True):
 
 
 class DeliveryStore(Protocol):
+    """Deliveries as they were last recorded. Lanes record them; nothing here changes one."""
+
     async def get(self, subscription: Subscription, entry: LogRow) -> tuple[DeliveryView, list[AttemptRow]] | None:
         """The delivery of an event to a subscription with its attempts, oldest first, both as of one moment. Returns
         None where the subscription does not get that event."""

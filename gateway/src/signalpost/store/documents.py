@@ -29,6 +29,8 @@ class DocumentPosition(NamedTuple):
 
 
 class DocumentRows(Struct, frozen=True):
+    """One page of a list of documents."""
+
     data: tuple[DocumentRow, ...]
     next: DocumentPosition | None = None
     """The `below` of the next page, which must have the same filter."""
@@ -45,6 +47,8 @@ class Expiry(NamedTuple):
 
 
 class DocumentStore(Protocol):
+    """Every tenant's documents. Commands change them."""
+
     async def get(self, tenant_id: int, external_id: str) -> DocumentRow | None:
         """The document, or its tombstone; None if there never was one."""
         ...

@@ -22,6 +22,8 @@ class HistoryRow(Struct, frozen=True):
 
 
 class HistoryStore(Protocol):
+    """What was done to documents, for people to read: no command reads it."""
+
     async def page(
         self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
     ) -> list[HistoryRow] | None:

@@ -25,10 +25,10 @@ class EndpointHealth(Struct, frozen=True):
 
 
 class LaneWanted(NamedTuple):
-    """A lane to load, with at most so many of its parked rows."""
+    """A lane to load, with at most `retries_loaded` of the rows that await a retry."""
 
     subscription: Subscription
-    parked: int
+    retries_loaded: int
 
 
 class LaneRow(Struct, frozen=True):
@@ -41,9 +41,9 @@ class LaneRow(Struct, frozen=True):
     gaps: tuple[tuple[int, int], ...]
     health: EndpointHealth
     rows: tuple[Row, ...]
-    """All blocked rows, and the parked ones that are due before `horizon`."""
+    """All blocked rows, and those that await a retry due before `horizon`."""
     horizon: int | None
-    """The due time from which on there are parked rows in the store alone; None if there are none."""
+    """The due time from which on rows that await a retry are in the store alone; None if there are none."""
     counts: RowCounts = RowCounts()
     """How many exception rows the lane has, those that its object does not keep in memory included."""
     unskipped: bool = False
@@ -74,7 +74,7 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
     look_up: tuple[int, ...]
     """Sequences whose rows are wanted."""
     refill: int
-    """How many of the parked rows that are due first are wanted; 0 for none."""
+    """How many rows that await a retry are wanted, the first due first; 0 for none."""
     feed: ReplayPart | None
 
 
@@ -84,19 +84,21 @@ class LaneFlushed(Struct, frozen=True):
     counts: RowCounts = RowCounts()
     """How many exception rows the lane has now."""
     looked_up: dict[int, Row] = {}
-    parked: tuple[Row, ...] = ()
+    awaiting_retry: tuple[Row, ...] = ()
     horizon: int | None = None
     fed: Fed | None = None
     """The answer to `feed`."""
 
 
 class LaneStore(Protocol):
+    """The only place where the state of deliveries is written. A lane has one owner, which loads and records it."""
+
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         """Lanes as of one moment, by subscription number. The lane of a deleted subscription is missing."""
         ...
 
-    async def count_parked(self, subscription: Subscription, below: int, due_from: int) -> int:
-        """How many recorded deliveries with a lower sequence than `below` are parked until `due_from` (µs) or later."""
+    async def count_awaiting_retry(self, subscription: Subscription, below: int, due_from: int) -> int:
+        """How many recorded deliveries below a sequence await a retry that is due at `due_from` (µs) or later."""
         ...
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:

@@ -11,7 +11,7 @@ class LogRow(NamedTuple):
 
     sequence: int
     at: int
-    """Its `createdAt`, in microseconds since the epoch."""
+    """The event's `createdAt`, in microseconds since the epoch."""
     id: str
     type: int
     """An `EventType`'s value."""
@@ -19,7 +19,7 @@ class LogRow(NamedTuple):
 
 
 class LogStore(Protocol):
-    """Sequences without a gap, from the floor to the tenant's last one."""
+    """A tenant's events. Their sequences have no gap from the floor to the last one."""
 
     async def after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
         """The events that follow a sequence. There are fewer than `limit` where they are large, and none only at the
@@ -30,7 +30,9 @@ class LogStore(Protocol):
         """The events with these sequences, in the order given. One that the retention removed is missing."""
         ...
 
-    async def by_id(self, tenant_id: int, event_id: str) -> Event | None: ...
+    async def by_id(self, tenant_id: int, event_id: str) -> Event | None:
+        """The event with an id; None where the tenant never had one, or the retention removed it."""
+        ...
 
     async def feed(
         self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int

@@ -37,7 +37,11 @@ class Fed(Struct, frozen=True):
 
 
 class ReplayStore(Protocol):
-    async def get(self, subscription: Subscription, replay_id: str) -> Replay | None: ...
+    """Replays as they were last recorded, with the lanes that they feed."""
+
+    async def get(self, subscription: Subscription, replay_id: str) -> Replay | None:
+        """A replay of a subscription; None where it has none of that id, or the retention removed it."""
+        ...
 
     async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
         """A subscription's replays, newest first. The number of the last one is the `below` of the next page."""

@@ -4,6 +4,8 @@ from typing import Protocol
 
 
 class RetentionStore(Protocol):
+    """Removes old rows. Each call is one transaction, so a crash between two of them leaves nothing half removed."""
+
     async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
         """Remove at most `limit` events below `floor`, oldest first, with their attempts and exception rows.
 

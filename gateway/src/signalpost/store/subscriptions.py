@@ -6,6 +6,8 @@ from signalpost.domain.subscription import Subscription
 
 
 class SubscriptionStore(Protocol):
+    """Every tenant's subscriptions, with their secrets. Commands change them."""
+
     async def live(self) -> list[Subscription]:
         """Every subscription of every tenant that is not deleted, oldest first.
 

@@ -19,6 +19,8 @@ def derive_key(master_key: bytes, purpose: str) -> bytes:
 
 
 class Vault:
+    """Seals and opens secrets with one master key. Raises StartError where that key has the wrong length."""
+
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != KEY_BYTES:
             raise StartError(f"MASTER_KEY must be {KEY_BYTES} bytes, as base64; it has {len(master_key)}.")

@@ -8,6 +8,8 @@ from signalpost.domain.documents.version import Number, VersionRow
 
 
 class VersionStore(Protocol):
+    """What is known of documents' versions. Commands add them."""
+
     async def get(self, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
         """A version, also one of a deleted document until `forget` removes it."""
         ...

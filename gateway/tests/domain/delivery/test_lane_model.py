@@ -22,7 +22,7 @@ from signalpost.domain.timestamps import SECOND
 
 BOUNDS = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, replays_below=3)
 LOADED = 3
-"""How many parked rows a load or a refill brings."""
+"""How many rows that await a retry a load or a refill brings."""
 DELAYS = (2, 1, 3)
 VERDICTS = {
     "delivered": Outcome(),
@@ -74,7 +74,7 @@ class Store:
             else:
                 self.rows[sequence] = changed
 
-    def parked(self, limit: int) -> tuple[list[Row], int | None]:
+    def awaiting_retry(self, limit: int) -> tuple[list[Row], int | None]:
         """Those that are due first, and from when on there are more."""
         rows = sorted((row for row in self.rows.values() if row.state is State.AWAITING_RETRY), key=lambda row: row.due)
         if len(rows) < limit:
@@ -225,7 +225,7 @@ class World:
         self.check_store(snapshot, head)
         rows = {sequence: self.store.rows.get(sequence) for sequence in asked}
         if wants_refill:
-            self.lane.refill(*self.store.parked(LOADED))
+            self.lane.refill(*self.store.awaiting_retry(LOADED))
         for sequence in asked:
             document, attempts = self.log[sequence] or "", len(DELAYS) + 1
             taken_care_of = self.lane.retry_by_hand(sequence, document, rows[sequence], attempts, self.now)
@@ -282,10 +282,10 @@ class World:
             )
         self.lane = Lane(store.head, strict=strict, bounds=BOUNDS)
         self.lane.gaps = list(store.gaps)
-        parked, horizon = store.parked(10**6 if strict else LOADED)
+        waiting, horizon = store.awaiting_retry(10**6 if strict else LOADED)
         blocked = [row for row in store.rows.values() if row.state is State.BLOCKED]
         self.lane.restore(
-            [(sequence, self.log[sequence] or "") for sequence in store.open], [*parked, *blocked], horizon
+            [(sequence, self.log[sequence] or "") for sequence in store.open], [*waiting, *blocked], horizon
         )
         self.note_promotions()
 

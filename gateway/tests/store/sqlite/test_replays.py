@@ -34,7 +34,7 @@ RARE: Filters = ((0, 1),)
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
-    """A log: at subscription 1 every other event failed; to 2 all were delivered; at 3 all are parked but a few."""
+    """A log: at subscription 1 every other event failed; to 2 all were delivered; at 3 all await a retry but a few."""
     path: Path = tmp_path_factory.mktemp("replays") / "signalpost.db"
     connection = connect(path)
     migrate(connection, 0)
@@ -47,8 +47,10 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
         for number in (1, 2, 3):
             connection.execute("INSERT INTO lane VALUES (?, 0, 0, x'', x'', x'', 0, 0, 0)", (number,))
         rows = [Row(s, unpack_uuid(ids[s]), State.FAILED, 0, 4, 4, 0, None) for s in range(1, EVENTS + 1)]
-        parked = [row if row.sequence % 1_000 == 0 else row._replace(state=State.AWAITING_RETRY) for row in rows]
-        record.record(connection, [flush(1, rows=rows[::2]), flush(2), flush(3, rows=parked)])
+        awaiting_retry = [
+            row if row.sequence % 1_000 == 0 else row._replace(state=State.AWAITING_RETRY) for row in rows
+        ]
+        record.record(connection, [flush(1, rows=rows[::2]), flush(2), flush(3, rows=awaiting_retry)])
     yield connection
     connection.close()
 

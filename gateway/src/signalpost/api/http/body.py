@@ -20,9 +20,10 @@ from signalpost.domain.errors import FieldError, Invalid, Unparseable
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 100
 MAX_DIGITS = 4300
-"""Of a whole number: what Python turns into one by default."""
+"""The most digits of a whole number: as many as Python reads by default."""
 MAX_PLACES_CHARACTERS = 64 * 1024
-"""Of the places that one problem names: the same long name is in those of all that is below it."""
+"""The total length of the places that one problem names. Without a bound a long name would be repeated for everything
+below it."""
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]', re.DOTALL)
 
 

@@ -75,7 +75,7 @@ class Downloads:
         if span is None:
             return checked(self._files.read(file.name, 0, file.size), file)
         if file.name not in self._sound and await self._files.condition(file) != "sound":
-            log.error("a file is lost", file=file.name)
+            log.error("a file is missing", file=file.name)
             raise FileLost
         self._sound.pop(file.name, None)
         self._sound[file.name] = None

@@ -117,10 +117,10 @@ class _Import:
                     self._places.release()
             await reading
         except Unparseable as error:
-            log.info("an import broke off", request=request_id, line=following, why=error.detail)
+            log.info("an import ended early", request=request_id, line=following, why=error.detail)
             yield _refused(following, None, problem_document(error, request_id))
         except asyncio.CancelledError:
-            log.info("an import was cut by a stop", request=request_id, line=following)
+            log.info("an import was ended by the shutdown", request=request_id, line=following)
             stopped = OutcomeUnknown("Signalpost is stopping. Send this line and those after it again.")
             yield _refused(following, None, problem_document(stopped, request_id))
         finally:

@@ -103,9 +103,9 @@ def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
     yield _gauge("signalpost_disk_free_bytes", "Free disk space at the data directory.", engine.disk.free)
     yield _gauge("signalpost_log_cache_bytes", "Memory that caches recent events of the log.", lanes.cached_bytes)
     yield _gauge(
-        "signalpost_parked_deliveries",
+        "signalpost_deliveries_awaiting_retry",
         "Deliveries that wait for a retry, as far as they are in memory.",
-        overview.parked,
+        overview.awaiting_retry,
     )
     yield _gauges(
         "signalpost_deliveries_waiting",

@@ -47,7 +47,7 @@ class ChangeRequest(NamedTuple):
     """What a call that changes something was given."""
 
     body: Any
-    """Of the route's kind; None where the route takes no body."""
+    """The checked body, an instance of the route's `RequestBody`; None where the route takes no body."""
     query: dict[str, Any]
     idempotency: IdempotencyKey | None
 
@@ -143,7 +143,7 @@ class RequestContext:
 
     @property
     def content_length(self) -> int:
-        """As far as the client says so; otherwise 0."""
+        """How many bytes of body the client announced; 0 where it announced none."""
         length = self.request.header(b"content-length") or ""
         return int(length) if length.isdigit() else 0
 

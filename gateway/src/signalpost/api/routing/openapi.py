@@ -201,7 +201,7 @@ def _problem(status: int, title: str) -> dict[str, Any]:
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    """Those that an answer has: always, unless they say otherwise."""
+    """The headers of an answer. A header is described as always present unless its entry says otherwise."""
     return {name: {"required": True, **RESPONSE_HEADERS[name]} for name in (*names, "request-id")}
 
 

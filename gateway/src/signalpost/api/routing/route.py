@@ -25,13 +25,13 @@ class Reply(Struct, frozen=True):
     body: Any = None
     """The type of what it carries; None for nothing."""
     headers: Sequence[str] = ()
-    """Of `RESPONSE_HEADERS`."""
+    """Names of `RESPONSE_HEADERS` that the answer carries."""
     media_type: str = JSON
     example: Any = None
 
 
 class Binary:
-    """Of a reply: bytes, and no JSON."""
+    """The body of a reply that is bytes and no JSON."""
 
 
 class Example(Struct, frozen=True):
@@ -52,9 +52,9 @@ class Route(Struct, frozen=True, kw_only=True):
     query: Mapping[str, Field] = {}
     body: RequestBody | None = None
     conditional: bool = False
-    """It takes `If-Match`."""
+    """Whether it takes `If-Match`."""
     idempotent: bool = False
-    """It takes `Idempotency-Key`."""
+    """Whether it takes `Idempotency-Key`."""
     replies: Mapping[int, Reply]
     errors: Sequence[type[CallerError]] = ()
     """What may go wrong beside what the other entries imply."""

@@ -138,7 +138,7 @@ class Delivery(Struct, eq=False, gc=False):
 
     @property
     def is_retry(self) -> bool:
-        """It has an exception row, rather than a number in the lane's `open` list."""
+        """Whether it has an exception row; otherwise its sequence is in the lane's `open` list."""
         return self.max_attempts > 0
 
 

@@ -22,7 +22,7 @@ class DocumentQueue(Struct, eq=False, gc=False):
     """A heap by sequence: those that are open, and those whose retry is due."""
     in_flight: Delivery | None = None
     listed: bool = False
-    """It is in its lane's `SendOrder`."""
+    """Whether it is in its lane's `SendOrder`."""
     blocked: deque[int] | None = None
     holding_back: set[int] | None = None
     """Sequences of deliveries that await their retry and hold later ones back (strict order)."""

@@ -23,7 +23,7 @@ from signalpost.domain.fields import GivenTimestamp
 ATTEMPTS = 4
 """How many a replayed delivery has, whatever the subscription's own schedule (C16)."""
 MAX_RUNNING = 10
-"""Of one subscription at a time."""
+"""How many replays of one subscription may run at a time."""
 
 What = Literal["failed", "waiting", "all"]
 """What is sent again: deliveries that were given up; those that await a retry, now instead of at its time; those that
@@ -65,7 +65,7 @@ TRANSITIONS: Mapping[ReplayState, Mapping[ReplayInput, ReplayState]] = {
 
 class Replay(Struct, frozen=True, kw_only=True):
     number: int
-    """Its key in the store."""
+    """The replay's key in the store."""
     id: str
     tenant_id: int
     subscription_number: int

@@ -10,7 +10,7 @@ from signalpost.domain.delivery.delivery import Delivery, Input, State
 
 
 class RetryQueue(dict[int, Delivery]):
-    """By sequence."""
+    """The deliveries by sequence, and which of them is due first."""
 
     def __init__(self, kept: int) -> None:
         """`kept`: how many stay here where the others are left to the store."""
@@ -50,8 +50,8 @@ class RetryQueue(dict[int, Delivery]):
 
     @property
     def wants_refill(self) -> bool:
-        """Those here are used up and there are more in the store. Those that are due and wait for their turn are rows
-        that a refill would read again, so it is worth while only once few are left of them."""
+        """Whether to read more from the store: there are some, none here awaits its retry any more, and few of the due
+        ones are left. A refill would read the rows of those again."""
         return self.horizon is not None and self._first_due is None and len(self) <= self._kept // 4
 
     @property

@@ -46,7 +46,7 @@ class Slots:
         self.most = most
         self.above = above
         self.chain: tuple[Slots, ...] = (self, *(above.chain if above is not None else ()))
-        """These and all above: a slot of one is a slot of each."""
+        """The slots themselves and all above them. Who takes a slot of one takes a slot of each."""
         self.held = 0
 
     @property

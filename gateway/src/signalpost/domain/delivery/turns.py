@@ -1,4 +1,5 @@
-"""Whose turn it is: deficit round robin between tenants; within each, lanes that keep up before those that are behind.
+"""The order in which lanes get turns: deficit round robin between tenants, and within a tenant first the lanes that
+keep up, then those that are behind.
 
 A tenant spends credit: what its lanes' turns cost, known only after each. Its lanes have turns until that is spent;
 then it goes to the end of the ring, with `QUANTUM` more for the next time. What it spent too much it owes. So over any

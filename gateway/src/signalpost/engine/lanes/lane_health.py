@@ -25,17 +25,17 @@ class Overview:
         """Deliveries that are taken in and neither delivered nor given up, by the subscription's status."""
         self.failed = 0
         """Deliveries that were given up, and are kept."""
-        self.parked = 0
+        self.awaiting_retry = 0
         """How many deliveries await a retry in memory; the store may have more."""
         self.pending: dict[int, int] = {}
-        """By tenant the lowest sequence that an active lane has not settled and that does not await a retry."""
+        """The lowest sequence of each tenant that an active lane has not settled and that does not await a retry."""
         for worker in workers:
             self._add(worker, last.get(worker.subscription.tenant_id, 0))
 
     def _add(self, worker: LaneWorker, last: int) -> None:
         lane, status = worker.lane, worker.subscription.status
         self.subscriptions[_state(worker)] += 1
-        self.parked += len(lane.retry_queue)
+        self.awaiting_retry += len(lane.retry_queue)
         self.waiting[status] += worker.waiting
         self.failed += worker.recorded_counts.failed
         lag = worker.lag(last)

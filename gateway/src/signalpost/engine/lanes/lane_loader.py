@@ -60,4 +60,4 @@ class LaneLoader:
 
 def _note_unread(worker: LaneWorker, error: Exception) -> None:
     say = log.warning if isinstance(error, SignalpostError) else log.exception
-    say("a lane could not be loaded; it is tried again", subscription=worker.subscription.id, error=str(error))
+    say("a lane could not be loaded; trying again", subscription=worker.subscription.id, error=str(error))

@@ -17,10 +17,10 @@ from enum import IntEnum
 
 class Turn(IntEnum):
     IDLE = 0
-    """It has nothing to do until something happens, or it has its turn right now."""
+    """The lane has nothing to do until something happens, or it has its turn right now."""
     QUEUED = 1
     WAITING_FOR_SLOT = 2
-    """It has something to send, and no slot is free for it."""
+    """The lane has something to send, and no slot is free for it."""
 
 
 class TurnInput(IntEnum):
@@ -43,7 +43,7 @@ class Progress(IntEnum):
     READING = 1
     """The store reads a page of the log for it."""
     CAUGHT_UP = 2
-    """It has looked at all there is. It sleeps: only an event that it wants wakes it."""
+    """The lane has looked at all there is. It sleeps: only an event that it wants wakes it."""
 
 
 class ProgressInput(IntEnum):
@@ -63,10 +63,10 @@ PROGRESS: Mapping[Progress, Mapping[ProgressInput, Progress]] = {
 class Recording(IntEnum):
     CLEAN = 0
     DIRTY = 1
-    """It has something to record, or to ask of the store with a record."""
+    """The lane has something to record, or to ask of the store with a record."""
     WRITING = 2
     WRITING_AND_DIRTY = 3
-    """It changed since the write began, which does not contain that."""
+    """The lane changed after the write began, so that the write does not contain the change."""
 
 
 class RecordingInput(IntEnum):

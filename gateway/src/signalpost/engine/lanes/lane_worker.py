@@ -52,7 +52,7 @@ from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneR
 from signalpost.store.replays import ReplayPart
 
 MAX_UNRECORDED = 1_000
-PARKED_LOADED_STRICT = 1_000_000
+RETRIES_LOADED_STRICT = 1_000_000
 NEVER = 1 << 62
 """The time of a send that has to wait until something else happens."""
 
@@ -344,7 +344,7 @@ class LaneWorker:
             retries_done=tuple(retries_done),
             replays=self.replay_feeder.changes(),
             look_up=tuple(retry.sequence for retry in self.retries.values()),
-            refill=wanted_lane(self.subscription, self._bounds).parked if wants_refill else 0,
+            refill=wanted_lane(self.subscription, self._bounds).retries_loaded if wants_refill else 0,
             feed=self._feed(),
         )
 
@@ -371,5 +371,5 @@ class LaneWorker:
 def wanted_lane(subscription: Subscription, bounds: Bounds) -> LaneWanted:
     """What to ask the store for: a lane, with as many deliveries that await a retry as it takes at a time."""
     return LaneWanted(
-        subscription, PARKED_LOADED_STRICT if subscription.ordering == "strict" else bounds.retries_loaded
+        subscription, RETRIES_LOADED_STRICT if subscription.ordering == "strict" else bounds.retries_loaded
     )

@@ -101,6 +101,6 @@ class LogReader:
 
 def _note_unread(error: Exception) -> None:
     if isinstance(error, SignalpostError):
-        log.warning("the log could not be read; it is tried again", error=str(error))
+        log.warning("the log could not be read; trying again", error=str(error))
     else:
-        log.exception("the log could not be read; it is tried again")
+        log.exception("the log could not be read; trying again")

@@ -61,7 +61,9 @@ class Recorder:
         while (writing := self._writing) is not None:
             await asyncio.wait([writing])
             if (error := writing.exception()) is not None:
-                log.error("the last deliveries could not be recorded: they will be repeated", error=str(error))
+                log.error(
+                    "the last deliveries could not be recorded; the next start sends them again", error=str(error)
+                )
 
     async def _write(self) -> None:
         try:
@@ -88,7 +90,9 @@ class Recorder:
                 self._answer(worker, flush, flushed)
             except Exception:
                 # A defect of ours in one lane: the store is right, and the other lanes' records must go on.
-                log.exception("a lane lost its way and is loaded again", subscription=worker.subscription.id)
+                log.exception(
+                    "a lane could not follow its own record; loading it again", subscription=worker.subscription.id
+                )
                 self._on_fenced(worker)
 
     async def _until_recorded(self, flushes: list[LaneFlush]) -> dict[int, LaneFlushed]:
@@ -100,11 +104,11 @@ class Recorder:
             except Exception as error:
                 if self.failing_since is None:
                     self.failing_since = self._clock.steady()
-                    log.error("deliveries cannot be recorded; it is tried again", error=str(error))
+                    log.error("deliveries cannot be recorded; trying again", error=str(error))
                 if self._closing:
                     raise
                 if not isinstance(error, SignalpostError):
-                    log.exception("recording failed")
+                    log.exception("recording failed with an unexpected error")
                 await asyncio.sleep(REPEAT_AFTER)
             else:
                 self.failing_since = None
@@ -114,7 +118,7 @@ class Recorder:
     def _answer(self, worker: LaneWorker, flush: LaneFlush, flushed: LaneFlushed) -> None:
         """Give the lane what it asked to read with its write."""
         if flush.refill:
-            worker.lane.refill(flushed.parked, flushed.horizon)
+            worker.lane.refill(flushed.awaiting_retry, flushed.horizon)
             if worker.replay_feeder.next is not None:
                 self.changed(worker)  # a replay that waited for this may have room now
         if flush.feed is not None and flushed.fed is not None:

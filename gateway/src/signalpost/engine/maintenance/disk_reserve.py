@@ -54,7 +54,7 @@ class DiskReserve:
         try:
             self.free = await asyncio.get_running_loop().run_in_executor(self._executor, self._free_bytes)
         except OSError as error:
-            log.warning("the disk's free space cannot be read; it is tried again", error=str(error))
+            log.warning("the disk's free space cannot be read; trying again", error=str(error))
             return
         was_kept, self.is_kept = self.is_kept, self.free >= self._reserve
         if was_kept and not self.is_kept:

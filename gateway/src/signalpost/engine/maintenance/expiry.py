@@ -67,11 +67,11 @@ class Expiries:
             upcoming = await self._expire_due()
         except SignalpostError as error:
             if not self._failing:
-                log.warning("signature requests cannot expire now; it is tried again", error=str(error))
+                log.warning("signature requests cannot expire now; trying again", error=str(error))
             self._failing = True
             return AGAIN_AFTER
         except Exception:
-            log.exception("signature requests cannot expire now; it is tried again")
+            log.exception("signature requests cannot expire now; trying again")
             return AGAIN_AFTER
         self._failing = False
         if upcoming is None:

@@ -28,9 +28,9 @@ class FileRetention:
             try:
                 await self.pass_once()
             except SignalpostError as error:
-                log.warning("files of deleted documents stay for now; it goes on later", error=str(error))
+                log.warning("files of deleted documents could not be removed; trying again later", error=str(error))
             except Exception:
-                log.exception("files of deleted documents stay for now; it goes on later")
+                log.exception("files of deleted documents could not be removed; trying again later")
 
     async def pass_once(self) -> None:
         """Remove the file before its row, so that a pass that stops half-way leaves no file without a row."""

@@ -46,9 +46,9 @@ class Retention:
             try:
                 await self.pass_once()
             except SignalpostError as error:
-                log.warning("the retention pass stopped; it goes on later", error=str(error))
+                log.warning("the retention pass failed; trying again later", error=str(error))
             except Exception:
-                log.exception("the retention pass stopped; it goes on later")
+                log.exception("the retention pass failed; trying again later")
             await asyncio.sleep(EVERY)
 
     async def pass_once(self) -> None:
@@ -56,7 +56,7 @@ class Retention:
         now = passed(self._clock)
         if self._clock.wall() - now > DAY:
             log.warning(
-                "the clock was set ahead: what is old is told by the time before that, until a restart",
+                "the clock was set ahead; until a restart the retention goes by the time before that",
                 hours=(self._clock.wall() - now) // (3600 * SECOND),
             )
         for tenant_id in self._directory.tenant_ids:
@@ -91,16 +91,18 @@ class Retention:
             lost = worker.lane.abandon(floor - 1) + alone
             worker.note_lost(lost)
             log.error(
-                "the retention removes what was not delivered",
+                "the retention removes events that were not delivered",
                 subscription=worker.subscription.id,
                 lost=lost,
             )
             return True
         if worker.lane.is_behind(half) or await self._left_in_store(worker, half):
-            log.warning("a subscription is behind by half of the retention", subscription=worker.subscription.id)
+            log.warning("a subscription is behind by half of the retention time", subscription=worker.subscription.id)
         return False
 
     async def _left_in_store(self, worker: LaneWorker, floor: int) -> int:
         """Deliveries below `floor` that wait for their retry and that the lane does not keep in memory."""
         horizon = worker.lane.retry_queue.horizon
-        return 0 if horizon is None else await self._store.lanes.count_parked(worker.subscription, floor, horizon)
+        return (
+            0 if horizon is None else await self._store.lanes.count_awaiting_retry(worker.subscription, floor, horizon)
+        )

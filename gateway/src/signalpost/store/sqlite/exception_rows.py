@@ -1,4 +1,4 @@
-"""Exception rows: the deliveries that are parked, blocked or failed."""
+"""Exception rows: the deliveries that await a retry, are blocked or failed."""
 
 import apsw
 
@@ -11,8 +11,9 @@ from signalpost.store.sqlite.states import AWAITING_RETRY
 ROW_COLUMNS = "sequence, document_id, state, due, charged, budget, run, resume_at"
 
 
-def parked_rows(connection: apsw.Connection, number: int, limit: int) -> tuple[tuple[Row, ...], int | None]:
-    """The parked rows that are due first, and the due time from which on there are others, or None if these are all."""
+def rows_awaiting_retry(connection: apsw.Connection, number: int, limit: int) -> tuple[tuple[Row, ...], int | None]:
+    """The rows that await a retry, the first due first, and the due time from which on there are others: None if there
+    are none."""
     found = rows(
         connection,
         f"SELECT {ROW_COLUMNS} FROM delivery"  # noqa: S608

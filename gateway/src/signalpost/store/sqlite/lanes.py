@@ -13,7 +13,7 @@ from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import list_numbers, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.connections import rows
-from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, parked_rows, unpack_row
+from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
@@ -33,14 +33,16 @@ class SqliteLanes:
         numbers = [each.subscription.number for each in wanted]
         retries = _retries(connection, numbers)
         loaded: dict[int, LaneRow] = {}
-        for subscription, parked in wanted:
-            row = _lane(connection, subscription, parked, tuple(retries.get(subscription.number, ())))
+        for subscription, retries_loaded in wanted:
+            row = _lane(connection, subscription, retries_loaded, tuple(retries.get(subscription.number, ())))
             if row is not None:
                 loaded[subscription.number] = row
         return loaded
 
     @reading
-    def count_parked(self, connection: apsw.Connection, subscription: Subscription, below: int, due_from: int) -> int:
+    def count_awaiting_retry(
+        self, connection: apsw.Connection, subscription: Subscription, below: int, due_from: int
+    ) -> int:
         statement = (
             "SELECT count(*) FROM delivery INDEXED BY delivery_state"  # noqa: S608
             f" WHERE subscription_number = ? AND state = {AWAITING_RETRY} AND sequence < ? AND due >= ?"
@@ -53,7 +55,7 @@ class SqliteLanes:
 
 
 def _lane(
-    connection: apsw.Connection, subscription: Subscription, parked: int, retries: tuple[Retry, ...]
+    connection: apsw.Connection, subscription: Subscription, retries_loaded: int, retries: tuple[Retry, ...]
 ) -> LaneRow | None:
     number = subscription.number
     found = rows(
@@ -69,7 +71,7 @@ def _lane(
         f"SELECT {ROW_COLUMNS} FROM delivery WHERE subscription_number = ? AND state = {BLOCKED} ORDER BY sequence",  # noqa: S608
         (number,),
     )
-    waiting, horizon = parked_rows(connection, number, parked)
+    waiting, horizon = rows_awaiting_retry(connection, number, retries_loaded)
     return LaneRow(
         version=version,
         head=head,

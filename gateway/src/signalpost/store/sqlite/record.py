@@ -12,7 +12,7 @@ from signalpost.store.lanes import LaneFlush, LaneFlushed
 from signalpost.store.sqlite import replays, row_counts
 from signalpost.store.sqlite.codec import pack_sequences, pack_uuid
 from signalpost.store.sqlite.connections import rows, rows_of_many
-from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, parked_rows, unpack_row
+from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import FAILED, WAITING
 
@@ -113,5 +113,5 @@ def _look(connection: apsw.Connection, flush: LaneFlush, counts: RowCounts) -> L
         )
         if found:
             looked_up[sequence] = unpack_row(*found[0])
-    parked, horizon = parked_rows(connection, number, flush.refill) if flush.refill else ((), None)
-    return LaneFlushed(counts, looked_up, parked, horizon)
+    awaiting_retry, horizon = rows_awaiting_retry(connection, number, flush.refill) if flush.refill else ((), None)
+    return LaneFlushed(counts, looked_up, awaiting_retry, horizon)

@@ -16,7 +16,7 @@ from signalpost.store.sqlite.connections import rows, rows_of_many
 from signalpost.store.sqlite.states import ANY, WAITING
 
 ROW_COUNT_COLUMNS = "awaiting_retry, blocked, failed"
-"""Of a lane: how many exception rows it has in each state."""
+"""The columns of a lane's row that say how many exception rows it has in each state."""
 Changes = Counter[tuple[int, int]]
 """How many rows more (or less) there are, by the number of the subscription and the state."""
 

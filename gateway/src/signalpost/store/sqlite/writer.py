@@ -81,7 +81,9 @@ class Writer:
         try:
             await loop.run_in_executor(self._executor, self._connection.close)
         except apsw.Error as error:
-            log.warning("the WAL could not be copied back; the next start does it", error=str(error))
+            log.warning(
+                "the write-ahead log could not be copied into the database; the next start does it", error=str(error)
+            )
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -166,7 +168,7 @@ class Writer:
         except apsw.Error as error:
             if not self._checkpoints_fail:
                 self._checkpoints_fail = True
-                log.warning("the WAL cannot be copied back; it is tried again", error=str(error))
+                log.warning("the write-ahead log cannot be copied into the database; trying again", error=str(error))
             return
         self._checkpoints_fail = False
         if pages >= 0:
