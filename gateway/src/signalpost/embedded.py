@@ -192,6 +192,7 @@ class Documents:
         return _completed(await self._services.engine.submit(command))
 
 
+_check_uuid = body.check_of(Uuid)
 _NAMES = {each.name: each.encode_name for each in structs.fields(document.Document)} | {"expires_at": "expiresAt"}
 
 
@@ -202,7 +203,7 @@ def _on_the_wire(given: Any) -> dict[str, Any]:
 
 def _uuid(external_id: str) -> str:
     try:
-        return str(body.check_of(Uuid)(external_id))
+        return str(_check_uuid(external_id))
     except Bad as bad:
         raise Invalid([FieldError("externalId", bad.code, bad.detail)]) from None
 

@@ -34,10 +34,8 @@ from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.replay import Replay
-from signalpost.domain.documents import document
-from signalpost.domain.documents.document import DocumentRow, Version
-from signalpost.domain.documents.links import LIFETIME, Linked, Links
-from signalpost.domain.documents.version import parse_number
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.links import Links
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost_receiver import standard_secret
@@ -48,6 +46,7 @@ IMPORT_STATUS: Final = {ImportEffect.CREATED: 201, ImportEffect.UPDATED: 200, Im
 _REPLAYED: Final = ("idempotent-replayed", "true")
 _encode = msgspec.json.Encoder().encode
 _encode_answer = msgspec.msgpack.Encoder().encode
+_decode_document = msgspec.json.Decoder(Document).decode
 _decode_answer = msgspec.msgpack.Decoder(Response).decode
 
 Rendered = (
@@ -145,27 +144,18 @@ def _subscription(result: SubscriptionCreated | SubscriptionChanged | SecretRota
 def document_response(
     row: DocumentRow, links: Links, tenant_id: int, at: int, status: int = 200, *headers: Header
 ) -> Response:
-    """The attributes of C7, with links that are fresh at `at`, and `updatedAt`."""
-    shown = links.put_into(row.body, tenant_id, row.external_id, at)
-    body = b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
-    return Response(status, body, (("etag", row.etag), *headers))
+    return Response(status, _shown(row, links, tenant_id, at), (("etag", row.etag), *headers))
 
 
 def document_shown(row: DocumentRow, links: Links, tenant_id: int, at: int) -> Document:
     """What `document_response` shows, as an object."""
+    return _decode_document(_shown(row, links, tenant_id, at))
 
-    def linked(version: Version | None) -> Version | None:
-        if version is None or not version.is_own:
-            return version
-        number = parse_number(version.number)
-        return Version(version.number, links.link(Linked(tenant_id, row.external_id, number, at + LIFETIME)))
 
-    kept = document.decode(row.body)
-    shown = asdict(kept) | {
-        "latest_version": linked(kept.latest_version),
-        "published_version": linked(kept.published_version),
-    }
-    return Document(**shown, updated_at=format_timestamp(row.updated_at))
+def _shown(row: DocumentRow, links: Links, tenant_id: int, at: int) -> bytes:
+    """The attributes of C7, with links that are fresh at `at`, and `updatedAt`."""
+    shown = links.put_into(row.body, tenant_id, row.external_id, at)
+    return b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
 
 
 def subscription_response(subscription: Subscription) -> Response:

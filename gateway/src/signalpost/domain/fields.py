@@ -128,8 +128,12 @@ def _money(value: Any) -> float:
     amount = float(value) if isinstance(value, Decimal) else value
     if not -MAX_MONEY <= amount <= MAX_MONEY:
         raise Bad("out_of_range", "This must lie between -10^13 and 10^13.")
-    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
-    if exact.quantize(_CENT) != exact:
+    if isinstance(value, Decimal):
+        has_cents = value.quantize(_CENT) == value
+    else:
+        # `repr` gives the fewest digits that mean this very double, so these are the decimals that somebody wrote.
+        has_cents = isinstance(value, int) or float(f"{value:.2f}") == value
+    if not has_cents:
         raise Bad("too_many_decimals", "This can have at most two decimals.")
     return amount + 0.0
 

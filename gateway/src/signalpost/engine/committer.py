@@ -50,18 +50,20 @@ class Committer:
         self._queues.check(tenant_id, queue, most)
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
-        """Waits until the command is committed. Raises CallerError if it is refused, Unavailable if it could not be
-        committed, and what `enqueue` raises."""
-        return await (await self.enqueue(command))
+        """Waits until a command, which is not a background one, is committed. Raises CallerError if it is refused,
+        TooMany if too many are waiting, Unavailable if it could not be committed."""
+        assert command.queue is not Queue.BACKGROUND
+        self._queues.check(command.tenant_id, command.queue)
+        return await self._add(command)
 
     async def enqueue(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
-        """Adds a command to its queue, and returns the future of its outcome. A background command waits here until
-        there is room for it. For every other command this raises TooMany if too many are waiting. Raises Unavailable
-        when the gateway is stopping."""
-        if command.queue is Queue.BACKGROUND:
-            await self._wait_for_room(command.tenant_id)
-        else:
-            self._queues.check(command.tenant_id, command.queue)
+        """Waits until there is room for a background command, and returns the future of its outcome. Raises
+        Unavailable when the gateway is stopping."""
+        assert command.queue is Queue.BACKGROUND
+        await self._wait_for_room(command.tenant_id)
+        return self._add(command)
+
+    def _add(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
         if self._closed:
             self._left(command)
             raise Stopping

@@ -85,18 +85,19 @@ class Engine:
         await self.lanes.close(grace)
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
-        """See `Committer.submit`. Raises DiskNearlyFull as `enqueue` does."""
+        """See `Committer.submit`. What may make an event is refused with DiskNearlyFull while the disk is nearly
+        full."""
         try:
-            return await (await self.enqueue(command))
+            if command.queue is not Queue.CONTROL:
+                self.disk.check()
+            return await self._committer.submit(command)
         except DiskNearlyFull:
             await self.disk.look()
             raise
 
     async def enqueue(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
-        """See `Committer.enqueue`. What may make an event is refused with DiskNearlyFull while the disk is nearly
-        full."""
-        if command.queue is not Queue.CONTROL:
-            self.disk.check()
+        """See `Committer.enqueue`. Raises DiskNearlyFull while the disk is nearly full."""
+        self.disk.check()
         return await self._committer.enqueue(command)
 
     def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
