@@ -33,7 +33,7 @@ class Figures(NamedTuple):
 
 
 Rounds = dict[str, list[Figures]]
-"""By scene."""
+"""The figures of every round, by scene."""
 
 
 def main() -> None:

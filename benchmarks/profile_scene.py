@@ -42,7 +42,7 @@ def record(scene: str, options: list[str], raw: Path) -> None:
 
 
 def stacks(raw: Path) -> Counter[Stack]:
-    """Those of the measured process, from its thread on; of each line of code only the function."""
+    """The stacks of the measured process, each from its thread on, with functions instead of lines."""
     found: Counter[Stack] = Counter()
     for line in raw.read_text().splitlines():
         whole, _, count = line.rpartition(" ")

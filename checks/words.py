@@ -1,14 +1,11 @@
 """Finds docstrings that a reader would stumble over. `make check` runs it.
 
-`python checks/words.py PATH …` lists everything that it finds below some folders. It knows three faults:
+`python checks/words.py PATH …` looks below some folders alone. There are three faults:
 
 - A docstring begins in the middle of a sentence ("Of a file None.", "Those that run."), or is one word long. Whoever
   reads it in an editor's tooltip has no line before it to complete it with.
 - A docstring says nothing but the name of what it documents.
 - A public name has no docstring in a module that others build against (`INTERFACES`).
-
-Places that are not clean yet are listed in `NOT_YET_CLEAN`. The list only shrinks: an entry without findings is a
-finding itself.
 """
 
 import ast
@@ -32,13 +29,6 @@ INTERFACES = (
     "gateway/src/signalpost/store/*.py",
 )
 """The modules that others build against: every public name in them has a docstring."""
-
-NOT_YET_CLEAN = (
-    "bench",
-    "benchmarks",
-    "gateway/tests",
-)
-"""Folders and modules whose findings do not fail the check yet. Clean one, then take it off this list."""
 
 FRAGMENT_OPENINGS = frozenset(
     "Also And As But By It Its Nor Of Or So Such Than That Then These They Those Whose".split()
@@ -168,29 +158,10 @@ def check_tree(root: Path, folders: Iterable[str]) -> list[Finding]:
     return found
 
 
-def ratchet(found: list[Finding], not_yet_clean: Iterable[str]) -> list[Finding]:
-    """The findings that count now: those outside `not_yet_clean`, and entries of it that have become clean."""
-    counted, excused = [], set()
-    for finding in found:
-        place = next((place for place in not_yet_clean if f"{finding.path}/".startswith(f"{place}/")), None)
-        if place is None:
-            counted.append(finding)
-        else:
-            excused.add(place)
-    counted += (
-        Finding("checks/words.py", 1, f'{place} is clean now: take "{place}" off NOT_YET_CLEAN')
-        for place in not_yet_clean
-        if place not in excused
-    )
-    return counted
-
-
 def main(arguments: list[str]) -> int:
-    """Check the whole project, or everything that is wrong below the given paths."""
-    if arguments:
-        found = check_tree(ROOT, [Path(path).resolve().relative_to(ROOT).as_posix() for path in arguments])
-    else:
-        found = ratchet(check_tree(ROOT, SOURCES), NOT_YET_CLEAN)
+    """Check the whole project, or what is below the given paths. Returns the command's exit code."""
+    folders = [Path(path).resolve().relative_to(ROOT).as_posix() for path in arguments] or SOURCES
+    found = check_tree(ROOT, folders)
     for finding in sorted(found):
         print(finding)
     return 1 if found else 0

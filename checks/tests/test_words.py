@@ -1,9 +1,9 @@
-"""What counts as a docstring that a reader would stumble over, and how the list of folders to be cleaned shrinks."""
+"""What counts as a docstring that a reader would stumble over."""
 
 from pathlib import Path
 
 import pytest
-from checks.words import Finding, check_source, check_tree, fault, ratchet
+from checks.words import check_source, check_tree, fault
 
 
 @pytest.mark.parametrize(
@@ -118,17 +118,6 @@ class Lane:
 def test_a_module_is_known_by_the_name_of_its_folder_where_it_is_a_package() -> None:
     found = list(check_source("a/store/__init__.py", '"""The store."""', is_interface=False))
     assert [finding.message.split(";")[0] for finding in found] == ["the docstring only repeats the name `store`"]
-
-
-def test_findings_in_a_folder_that_is_not_yet_clean_do_not_count() -> None:
-    finding = Finding("bench/src/load.py", 3, "a message")
-    assert ratchet([finding], ["bench"]) == []
-    assert ratchet([finding], []) == [finding]
-
-
-def test_a_folder_that_became_clean_has_to_leave_the_list() -> None:
-    [finding] = ratchet([], ["bench"])
-    assert 'take "bench" off' in finding.message
 
 
 def test_a_tree_is_looked_through_from_its_root(tmp_path: Path) -> None:

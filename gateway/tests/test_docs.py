@@ -60,7 +60,7 @@ def test_every_decision_says_when_it_was_made_and_whether_it_holds() -> None:
 
 @pytest.mark.slow
 def test_the_readme_leads_to_a_first_verified_event(tmp_path: Path) -> None:
-    """Its commands as they are pasted, but for the ports and the data directory."""
+    """The README's commands run as they are pasted, but for the ports and the data directory."""
     serve, receive, subscribe_and_create = _readme_commands(
         tmp_path, gateway_port=_free_port(), receiver_port=_free_port()
     )

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 State = Literal["up", "down", "flapping"]
 FLAP_SECONDS = 2.0
-"""So long they are up, and so long they are down; each has its own phase."""
+"""How long an endpoint is up, and then down; each has its own phase."""
 STEP_SECONDS = 2.0
 """In each step after its first answer an endpoint may have twice as many requests at once as in the one before."""
 
@@ -19,7 +19,7 @@ class Seen(Struct, frozen=True):
     wasted: int
     """Requests that came while their endpoint was down."""
     most: list[int]
-    """Of any endpoint at once, by the step since its first answer."""
+    """The most requests that any endpoint had at once, in each step since its first answer."""
     beyond: int
     """Requests that came while their endpoint had as many as it may."""
     last: float

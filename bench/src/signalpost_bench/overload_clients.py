@@ -20,7 +20,7 @@ from signalpost_bench.workload import SECRET, Workload
 
 TICK_SECONDS = 0.002
 ENDED_SECONDS = 30.0
-"""So long the last answers may take."""
+"""How long the last answers may take."""
 _END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length: "
 _RETRY_AFTER = b"\r\nretry-after: "

@@ -32,7 +32,7 @@ class _Counted(NamedTuple):
 
     at: int
     ran: int
-    """By the loop's thread."""
+    """How long the loop's thread ran."""
     queued: dict[int, int]
     """For a core, by the number of each thread."""
     collected: int

@@ -27,7 +27,7 @@ class ResourceMonitor:
         self._process = Path(f"/proc/{pid}")
         self._folder = folder
         self.wal_most = 0
-        """Bytes."""
+        """The largest size of the write-ahead log so far, in bytes."""
         self.resident: list[tuple[float, int]] = []
         """Seconds of the monotonic clock, and bytes."""
         self._stopped = threading.Event()

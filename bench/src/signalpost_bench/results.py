@@ -16,7 +16,7 @@ class Stall(Struct, frozen=True, kw_only=True):
     collected_ms: float
     """Python's garbage collector ran, on whichever thread."""
     no_core_ms: float
-    """It could have run and had no core: another process, or another thread of this one, had it."""
+    """The thread could have run and had no core: another process, or another thread of this one, had it."""
     most_no_core_ms: float
     """The same of the thread that waited longest for one: if it held the interpreter's lock, the loop waited for it."""
     at_s: float
@@ -68,7 +68,7 @@ def longest(stalls: Iterable[Stall]) -> tuple[Stall, ...]:
 
 
 def longest_ms(stalls: Sequence[Stall]) -> float:
-    """Of what `longest` gave; 0 if there was none."""
+    """The length of the longest stall; 0 if there was none."""
     return stalls[0].ms if stalls else 0.0
 
 
@@ -76,16 +76,16 @@ MIN_P99_MS = 100.0
 P99_OF_LEAST = 500
 """A 99th percentile of fewer arrivals says nothing, and is not judged."""
 _WORST = ("worst_ms", "memory_mb", "wal_mb")
-"""Of these the greatest of all runs counts."""
+"""Figures of which the greatest of all runs counts."""
 
 
 class Size(Struct, frozen=True):
     """How long a scene goes on."""
 
     seconds: float
-    """Of a steady scene."""
+    """How long a steady scene lasts."""
     events: int
-    """Of a scene that is as fast as it can."""
+    """How many events a scene makes that goes as fast as it can."""
     backlog: int
     """Events that lie in the database that the scene `backlog` builds."""
 

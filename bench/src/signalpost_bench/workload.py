@@ -8,9 +8,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 SECRET = "whsec_" + "c2lnbmFscG9zdCBiZW5jaG1hcmsgc2VjcmV0ISEhISE="
-"""Of every subscription of a run: the sink verifies with it."""
+"""The secret of every subscription of a run: the sink verifies with it."""
 MASTER_KEY = bytes(32)
-"""Of every database of a run."""
+"""The master key of every database of a run."""
 MIN_PAYLOAD = 700
 """Bytes of the smallest event that the workload makes."""
 
@@ -27,7 +27,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     """Over all tenants; each change is of the one that was changed longest ago."""
     ordering: str = "loose"
     versions: Literal["none", "imported", "own"] = "none"
-    """Of each document, a latest and a published one: kept by another system, or by the gateway."""
+    """Who keeps the latest and the published version of each document: another system, or the gateway."""
 
     def wants(self, number: int) -> str:
         """What the subscription of a tenant with this number, from 0, wants."""
@@ -48,7 +48,7 @@ class Workload(Struct, frozen=True, kw_only=True):
 
 
 async def at_rate(rate: int, seconds: float) -> AsyncIterator[tuple[str, int]]:
-    """As many changes as come in that time, each when it is due: what it is called, and when that was.
+    """Yields changes at a rate for a time, each when it is due: its name, and when it was due.
 
     What is measured counts from the moment a change was due: one that stalls must not make the load wait for it unseen.
     """

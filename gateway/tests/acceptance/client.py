@@ -15,7 +15,7 @@ DOCUMENT = {"type": "NDA", "title": "A title", "ownerEmail": "owner@example.com"
 class Reply(NamedTuple):
     status: int
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """The headers, by lower-case name."""
     body: bytes
 
     def json(self) -> Any:

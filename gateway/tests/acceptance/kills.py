@@ -81,7 +81,7 @@ class UnderLoad:
         """Attempts that were made twice, as a kill came between."""
 
     def note_kill(self) -> None:
-        """It has just ended."""
+        """Remember that the gateway has just been killed."""
         self.kills.append(Kill(time.monotonic(), recorded_in(self.gateway.data_dir)))
 
     def check(self) -> str:

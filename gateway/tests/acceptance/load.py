@@ -124,7 +124,7 @@ class Writer:
 
 
 def writers(client: Callable[[], Client], count: int, seed: int, pause: float, keyed: float = 0.5) -> list[Writer]:
-    """So many, at work."""
+    """A number of writers, already at work."""
     return [Writer(client(), number, seed, pause, keyed) for number in range(count)]
 
 

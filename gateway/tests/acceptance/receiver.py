@@ -49,9 +49,9 @@ class Received(NamedTuple):
     arrived: float
     """When all of it was there."""
     start: str
-    """Its first line."""
+    """The request line."""
     headers: dict[str, str]
-    """By lower-case name."""
+    """The headers, by lower-case name."""
     header_lines: tuple[str, ...]
     body: bytes
     connection: int
@@ -145,7 +145,7 @@ def always(answer: Answer) -> Answers:
 
 
 def first(*answers: Answer, then: Answer = OK) -> Answers:
-    """These answers to the first requests of each event, then another."""
+    """Gives the first requests of each event these answers, and all later ones another."""
     seen: dict[str, int] = {}
 
     def answer(request: Received) -> Answer:

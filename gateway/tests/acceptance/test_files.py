@@ -42,7 +42,7 @@ class Place:
         self.flags = {} if url is None else {"files_url": url}
 
     def names(self, gateway: GatewayProcess) -> set[str]:
-        """Of files, and of drafts of objects."""
+        """The names of files, and of drafts of objects."""
         folder = gateway.data_dir / ("drafts" if self._url else "files")
         return {file.name for file in folder.iterdir()} | set(self._objects())
 
@@ -52,7 +52,7 @@ class Place:
                 yield from (each["path"] for each in some)
 
     def scrub(self, gateway: GatewayProcess, *arguments: str) -> Any:
-        """By the command, as an operator does it."""
+        """Run the command, as an operator does."""
         own = {f"SIGNALPOST_{name.upper()}": value for name, value in self.flags.items()}
         done = subprocess.run(
             [COMMAND, "db", "scrub", "--data-dir", gateway.data_dir, "--json", *arguments],
@@ -158,7 +158,7 @@ def test_memory_stays_the_same_while_100_mib_come_and_go(gateways: Gateways, pla
 def test_kills_at_any_moment_of_uploads_leave_no_orphan_that_a_scrub_does_not_find(
     gateways: Gateways, place: Place
 ) -> None:
-    """And lose no file that was answered for."""
+    """No file is lost whose upload was answered."""
     gateway = gateways(**place.flags)
     chance = random.Random(7)
     documents = [gateway.api.create()["externalId"] for _ in range(4)]

@@ -112,7 +112,7 @@ def test_a_stop_while_lines_are_under_way_says_from_where_to_repeat(
 def test_what_was_answered_is_there_after_the_end_whatever_ended_it(
     gateways: Callable[..., GatewayProcess], *, kill: bool
 ) -> None:
-    """And the same lines once more complete what was not answered: nothing twice."""
+    """The same lines once more import the rest, and nothing twice."""
     gateway = gateways()
     count = 20_000
     answered: list[Any] = []

@@ -108,7 +108,7 @@ def test_retry_after_on_another_status_changes_nothing(api: Client, endpoint: En
 
 @pytest.mark.slow
 def test_a_retry_by_hand_sends_one_attempt_more_of_the_same_event(api: Client, endpoint: Endpoints) -> None:
-    """Of a failed one; its failure cancels nothing, and it can be asked for again; of a delivered one as well."""
+    """A failed delivery can be retried, again after that failed too, and so can a delivered one."""
     hook = endpoint(always(FAIL))
     subscription = api.subscribe(hook.url, retryDelays=[])
     (event,) = api.events_of(api.create())

@@ -100,7 +100,7 @@ def test_without_an_overlap_the_new_secret_is_the_only_one_at_once(api: Client, 
 
 
 def test_a_receiver_that_changes_its_secret_in_the_overlap_refuses_nothing(api: Client, endpoint: Endpoints) -> None:
-    """It knows the old one, then both, then the new one; some deliveries need a retry meanwhile."""
+    """The receiver knows the old secret, then both, then the new one; some deliveries need a retry meanwhile."""
     hook = endpoint(first(FAIL, then=FAIL._replace(status=200)))
     old = api.subscribe(hook.url)
     requests = [next_request(api, hook)]
@@ -143,7 +143,7 @@ def test_a_restart_in_the_middle_goes_on_with_both(
 def test_no_secret_of_a_rotation_is_in_the_database_or_the_logs(
     gateways: Callable[..., GatewayProcess], endpoint: Endpoints
 ) -> None:
-    """Also not of one that an Idempotency-Key has repeated."""
+    """A rotation that was repeated with its Idempotency-Key leaves none either."""
     hook = endpoint()
     gateway = gateways(log_level="debug")
     api = gateway.api

@@ -123,7 +123,7 @@ def test_an_endpoint_that_takes_too_long_is_told_as_such(
 
 
 def tells_a_failure(api: Client, hook: Endpoint, error: str, status: int | None) -> Any:
-    """And once: a sample is not repeated."""
+    """The sample is sent once and never repeated."""
     subscription = api.subscribe(hook.url)
     result = api.ask("POST", path(subscription))
     assert (result["delivered"], result["error"], result["statusCode"]) == (False, error, status)

@@ -27,7 +27,7 @@ def quiet(*endpoints: Endpoint, seconds: float = 0.3) -> None:
 def test_a_subscription_gets_exactly_the_events_above_its_starts_after(
     gateways: Callable[..., GatewayProcess], endpoint: Endpoints
 ) -> None:
-    """Also when it is made while several clients write."""
+    """Several clients write while the subscription is made."""
     gateway = gateways()
     callers = writers(lambda: gateway.client(keep=True), 6, seed=1, pause=0.003)
     made: list[tuple[Endpoint, Any]] = []
@@ -56,7 +56,7 @@ def test_a_subscription_gets_exactly_the_events_above_its_starts_after(
 
 
 def test_a_paused_subscription_gets_nothing_and_catches_up_when_it_is_resumed(api: Client, endpoint: Endpoints) -> None:
-    """It loses nothing, and the order of each document is kept."""
+    """Nothing is lost, and the order of each document is kept."""
     hook = endpoint()
     subscription = api.subscribe(hook.url)
     made = api.create(title="0")
@@ -143,7 +143,7 @@ def test_what_waits_for_its_retry_is_held_by_a_pause_and_sent_after_the_resume(
 
 @pytest.mark.slow
 def test_url_and_headers_are_those_of_the_moment_of_sending(api: Client, endpoint: Endpoints) -> None:
-    """Also for what waits for its retry."""
+    """A retry uses them too, not those of the attempt before."""
     old, new = endpoint(always(FAIL)), endpoint()
     subscription = api.subscribe(old.url, retryDelays=[3600], headers={"x-version": "old", "x-gone": "yes"})
     (event,) = api.events_of(api.create())

@@ -124,7 +124,7 @@ def check_history(contract: Contract, events: list[Any]) -> None:
 
 
 def test_a_signature_request_expires_while_the_gateway_is_down(gateways: Gateways, endpoint: Endpoints) -> None:
-    """And one that is paused shows it once it is resumed."""
+    """The expiry of a paused request shows once it is resumed."""
     gateway = gateways()
     hook = endpoint()
     gateway.api.subscribe(hook.url, eventTypes=["documentUpdated"])

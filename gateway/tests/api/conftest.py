@@ -209,7 +209,7 @@ class World(Client):
         return int(found[1])
 
     def links(self, public_url: str) -> Links:
-        """Those that the gateway makes, with its key."""
+        """Links as the gateway makes them, signed with its key."""
         master_key = base64.b64decode((self.settings.data_dir / "master-key").read_text())
         return Links(derive_key(master_key, "download links"), public_url)
 
@@ -279,8 +279,8 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     def maker(
         *, idle_seconds: float = IDLE_SECONDS, wait_seconds: float = 3600, clock: Clock | None = None, **settings: Any
     ) -> World:
-        """It waits an hour for a request: a test that takes long between two finds its connection again. An attempt
-        has more time than a slow machine needs."""
+        """A world waits an hour for a request, so that a test that takes long between two finds its connection again.
+        An attempt has more time than a slow machine needs."""
         given = {"data_dir": tmp_path_factory.mktemp("data"), "attempt_timeout": ATTEMPT_TIMEOUT, **settings}
         made.append(World(Settings(**given), idle_seconds, wait_seconds, clock))
         return made[-1]

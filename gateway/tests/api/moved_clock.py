@@ -11,7 +11,7 @@ class MovedClock:
         self.now = self._system.wall()
 
     def move(self, by: int) -> None:
-        """By so many µs."""
+        """Set the clock ahead by some microseconds."""
         self.now += by
 
     def wall(self) -> int:

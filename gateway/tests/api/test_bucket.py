@@ -147,7 +147,7 @@ def test_nothing_of_an_upload_stays_on_the_gateway_s_disk(archive: Archive) -> N
 
 
 def test_a_scrub_finds_what_is_missing_damaged_and_nobody_s(archive: Archive) -> None:
-    """By the command, in a process of its own, beside the gateway."""
+    """The scrub runs as a command, in a process of its own, beside the gateway."""
     for _ in range(2):
         archive.upload().ok(201)
     data_dir = archive.world.settings.data_dir

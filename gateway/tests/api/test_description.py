@@ -57,7 +57,7 @@ def test_every_named_type_is_used_and_every_used_one_is_there(description: dict[
 
 
 def test_no_list_of_words_that_has_a_name_is_spelled_out_again(description: dict[str, Any]) -> None:
-    """Or a generated client has one type for each place."""
+    """A generated client would otherwise have one type for each place."""
     lists = Counter(words for schema in nested(description) if len(words := frozenset(schema.get("enum", ()))) > 2)
     assert [set(words) for words, times in lists.items() if times > 1] == []
 

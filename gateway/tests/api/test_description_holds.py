@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
-"""Of each call, and of workflows."""
+"""How many examples are made up for each call, and of workflows."""
 NOTHING_LISTENS = "http://127.0.0.1:9/"
 SUBSCRIBES = (SubscriptionRequest, SubscriptionPatch)
 BODIES = {route.name: route.body for route in ROUTES if route.body is not None}
@@ -113,7 +113,7 @@ def one_line(_context: SerializationContext, value: Any) -> bytes:
 
 @schemathesis.deserializer(*LINES)
 def its_answer(_context: DeserializationContext, response: Response) -> Any:
-    """Of no line, one that says nothing."""
+    """Stand in for an NDJSON answer, which schemathesis cannot decode, with something that says nothing."""
     return json.loads(response.content or b'{"line": 0, "status": 200, "externalId": null}')
 
 
@@ -151,7 +151,7 @@ class Things:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.tokens: set[str] = set()
-        """Of links that work."""
+        """The tokens of links that work."""
         self.watching = world.create_subscription(url=NOTHING_LISTENS, status="active")["id"]
         self.events = self._events()
 
@@ -235,7 +235,7 @@ def keep_harmless(case: Case[Any]) -> None:
 
 
 def make_known(case: Case[Any], things: Things) -> None:
-    """Of tenants, versions, cursors and keys for one request a schema knows the form alone: give such as there are."""
+    """Put existing tenants, versions, cursors and keys into a request, of which a schema knows the form alone."""
     assert case.meta is not None
     things.world.close()  # the server has done so if the request before took long to make
     if not case.meta.is_negative_at(ParameterLocation.HEADER):

@@ -433,7 +433,7 @@ def test_a_client_that_waits_to_be_asked_for_its_body_is_asked_only_if_it_is_wan
 
 
 def test_a_client_of_http_1_0_is_not_asked_for_its_body(world: "World") -> None:
-    """It would take `100 Continue` for the answer (RFC 9110, 10.1.1)."""
+    """An old client would take `100 Continue` for the answer (RFC 9110, 10.1.1)."""
     old = creation(world, "expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
     head, end, body = old.partition(b"\r\n\r\n")
     with connected(world) as connection:

@@ -328,7 +328,7 @@ def test_a_client_that_sends_slowly_but_steadily_is_not_cut_off(make_world: Call
 
 
 def test_a_client_that_does_not_read_is_not_read_from(world: "World") -> None:
-    """So the gateway holds no more than its window, however much is sent."""
+    """The gateway holds no more than its window, however much is sent."""
     refused = (b"{}" + b" " * 2045 + b"\n") * 32
     with stream(world, receive_buffer=4096) as talk:
         talk.raw.settimeout(2)

@@ -67,7 +67,7 @@ def test_no_two_keys_are_the_same(world: "World") -> None:
 
 
 def test_only_a_hash_of_it_is_kept(make_world: Callable[..., "World"]) -> None:
-    """Also where an Idempotency-Key has the answer kept."""
+    """The answer that is kept for an Idempotency-Key has no key in it either."""
     world = make_world()
     made, repeated = make(world), make(world, **{"idempotency-key": "k"})
     assert ask(world, made).status == ask(world, repeated).status == 200
@@ -197,7 +197,7 @@ def test_a_single_key_cannot_be_read_or_changed(world: "World") -> None:
 
 
 def test_a_repeat_shows_the_same_key_and_makes_no_other(make_world: Callable[..., "World"]) -> None:
-    """Also after a restart: the first answer may have been lost."""
+    """A restart changes nothing about that: the first answer may have been lost."""
     world = make_world()
     key = {"idempotency-key": "make-it-once"}
     made = make(world, **key)
@@ -230,7 +230,7 @@ def test_a_repeat_does_not_bring_a_revoked_key_back(world: "World") -> None:
 
 
 def test_an_idempotency_key_counts_for_the_api_key_that_it_came_with(world: "World") -> None:
-    """Also for that of the settings; and a key made later has nothing from one that was revoked."""
+    """The settings' key has its own ones too, and a new key gets no answers of a revoked one."""
     key = str(uuid.uuid4())
     first, second = make(world), make(world)
     bodies = [{**world.document, "title": title} for title in ("one", "two", "three", "four")]

@@ -25,7 +25,7 @@ MOST = share(command_queues.MAX_WAITING[Queue.DOCUMENT], 0)
 
 
 class Flood:
-    """As many documents as may wait, and some more that are refused and come again, while the database stands still."""
+    """Fills the queue of documents while the database stands still, with some more that are refused and come again."""
 
     def __init__(self, world: "World") -> None:
         self.world = world

@@ -383,7 +383,7 @@ def test_bytes_that_are_hardly_http_are_refused_and_the_server_goes_on(world: "W
     "host", [b"[", b"]", b"[::1", b"a b", b"a/b?c#d", b"\\", b"a:99999999", b"a:b", b"@", b"", b"\xff", b"%00"]
 )
 def test_whatever_host_is_named_the_answer_is_a_whole_one(world: "World", host: bytes) -> None:
-    """Also in error answers and in the log."""
+    """Error answers and log lines are whole ones too."""
     good = world.raw(GET.replace(b"KEY", world.key.encode()) + b"host: " + host + b"\r\n\r\n")
     bad = world.raw(GET.replace(b"events", b"event") + b"host: " + host + b"\r\n\r\n")
     assert good.startswith(b"HTTP/1.1 200 ")

@@ -14,7 +14,7 @@ LATER = "2099-01-31T12:00:00Z"
 
 @pytest.fixture
 def path(world: "World") -> str:
-    """Of a document of the test's own."""
+    """The path of a document that the test has for itself."""
     return f"/v1/documents/{world.create_document()['externalId']}"
 
 

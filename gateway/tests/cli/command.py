@@ -37,7 +37,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """That of the tests, without a gateway in it, and without the width of the terminal that shows the tests."""
+    """The environment of the tests, but without a gateway's settings and the width of the terminal."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALPOST_", "COLUMNS"))}
     return kept | {"TERM": "xterm-256color"} | more
 

@@ -24,7 +24,7 @@ def endpoint(endpoint_of_module: Endpoint) -> Endpoint:
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory, endpoint_of_module: Endpoint) -> Iterator[Path]:
-    """That of a running gateway, which tries each event twice."""
+    """The data directory of a running gateway, which tries each event twice."""
     folder = tmp_path_factory.mktemp("gateway") / "data"
     targets = f"{NOWHERE},{endpoint_of_module.url}"
     with command.gateway(folder, "--allow-targets", targets, "--retry-delays", "1") as process:

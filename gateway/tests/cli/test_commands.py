@@ -165,7 +165,7 @@ def test_what_is_a_command_by_itself_does_so_too(name: str) -> None:
 
 
 def _help(*command: str) -> str:
-    """As `--help` shows it, in one process for all."""
+    """What `--help` prints, without starting a process for each command."""
     shown = StringIO()
     app.help_print(command, console=Console(file=shown, width=200))
     return shown.getvalue()

@@ -123,7 +123,7 @@ def test_a_failing_endpoint_does_not(run: Run, subscription: str, endpoint: Endp
 
 
 def test_a_disabled_subscription_is_loud_with_the_reason_and_what_to_do(tmp_path: Path) -> None:
-    """It takes days to become so: its row is made to say so."""
+    """A subscription becomes so after days: here its row is made to say so."""
     run = partial(command.run, SIGNALPOST_DATA_DIR=str(tmp_path / "data"))
     with command.gateway(tmp_path / "data", "--allow-targets", NOWHERE):
         subscription = json_of(run("subscriptions", "create", NOWHERE, "--name", "Theirs", "--json"))["id"]

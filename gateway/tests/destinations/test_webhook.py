@@ -104,7 +104,7 @@ def standard_of(headers: dict[str, str], secret: str) -> str:
 
 
 def signs_with(headers: dict[str, str], old: str, new: str | None = None) -> None:
-    """These and no others."""
+    """Assert that headers are signed with these secrets and no others."""
     assert fits(headers, old)
     expected = [standard_of(headers, old)]
     if new is None:

@@ -20,7 +20,7 @@ pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 HOSTS = ("plain", "strict", "picky", "limited", "flaky")
 CRASHES = 5
-"""Of each world."""
+"""How often each world crashes."""
 
 
 class Auditor:

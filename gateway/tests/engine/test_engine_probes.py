@@ -59,7 +59,7 @@ async def begin(gateway: RunningGateway) -> None:
 
 
 def calls_of(gateway: RunningGateway) -> list[SentRequest]:
-    """Those of the process that runs."""
+    """The calls that the running process made."""
     return [call for call in gateway.world.endpoint("a").calls if call.process == gateway.number]
 
 
@@ -340,7 +340,7 @@ def test_a_resume_that_succeeds_closes_the_breaker_c16(troubled: ScriptedWorld) 
 
 
 def test_a_probe_that_was_under_way_at_the_resume_does_not_put_the_next_off_c16(troubled: ScriptedWorld) -> None:
-    """It says nothing of the endpoint since."""
+    """The old probe says nothing of the endpoint after the resume."""
 
     async def scenario(gateway: RunningGateway) -> None:
         await begin(gateway)

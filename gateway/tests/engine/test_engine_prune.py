@@ -92,7 +92,7 @@ def test_a_lane_that_had_them_wait_for_a_retry_says_how_many_it_lost(world: Scri
 
 
 def test_a_lane_that_had_them_on_their_way_says_how_many_it_lost(world: ScriptedWorld) -> None:
-    """It took them in, and a crash came before they were answered."""
+    """The lane took them in, and a crash came before they were answered."""
 
     def first_alone(call: SentRequest) -> Reply:
         return Reply() if call.sequence == 1 else HANG

@@ -627,7 +627,7 @@ def _answers(random: Random) -> Reply:
 
 
 def test_the_time_at_which_a_replay_was_found_is_when_it_is_due(world: ScriptedWorld) -> None:
-    """It waits for nothing but its turn."""
+    """A replayed delivery waits for nothing but its turn."""
 
     async def scenario(gateway: RunningGateway) -> None:
         await given_up(gateway, "x")

@@ -280,7 +280,7 @@ def test_a_retry_by_hand_of_a_pending_one_does_nothing(world: ScriptedWorld) -> 
 def test_a_retry_by_hand_during_an_attempt_that_fails_is_made_right_after_it_c16(
     world: ScriptedWorld, kind: str, times: int
 ) -> None:
-    """It was answered 202. However often it is asked for meanwhile, one attempt follows."""
+    """The request was answered 202. However often it is repeated meanwhile, one attempt follows."""
     under_way = {"first": 1, "retry": 2, "last": 3, "extra": 3}[kind]
 
     async def scenario(gateway: RunningGateway) -> None:

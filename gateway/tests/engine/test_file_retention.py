@@ -46,7 +46,7 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         self.now = START
         self.ahead = 0
-        """By how much the wall clock was set ahead."""
+        """How far the wall clock was set ahead."""
         self.store = SqliteStore(
             folder / "signalpost.db", Vault(bytes(32)), LINKS, kept_answers(LINKS), self.wall, Random(1).getrandbits,
             thread_executors(), print,

@@ -30,7 +30,7 @@ class Cabinet:
     def __init__(self, files: Files, folder: Path) -> None:
         self.files = files
         self.folder = folder
-        """Of files, or of drafts of objects."""
+        """Where files are, or drafts of objects."""
 
     async def upload(self, content: bytes) -> StoredFile:
         """One that is kept."""

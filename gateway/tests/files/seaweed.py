@@ -73,7 +73,7 @@ class Seaweed:
         self._log.close()
 
     def make_bucket(self, name: str) -> None:
-        """It is made by its first object."""
+        """Put a first object into a bucket, which makes it."""
         store = S3Store(
             name, access_key_id=KEY, secret_access_key=SECRET, region=REGION, endpoint=self.endpoint,
             client_options={"allow_http": True},

@@ -195,7 +195,7 @@ class Held(ThreadPoolExecutor):
 
 
 PIECES = 5
-"""Of an upload: begin, write twice, look at it, make it durable."""
+"""The steps of an upload: begin, write twice, look at it, make it durable."""
 
 
 @pytest.mark.parametrize("piece", range(PIECES))
@@ -253,7 +253,7 @@ async def upload_in_two(cabinet: Cabinet) -> None:
 
 
 def open_files() -> set[str]:
-    """Those in a cabinet's folder that this process has open."""
+    """The files in a cabinet's folder that this process has open."""
     return {path for each in Path("/proc/self/fd").iterdir() if "/files/" in (path := os.path.realpath(each))}
 
 

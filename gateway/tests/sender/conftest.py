@@ -101,7 +101,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 @pytest.fixture
 def turns() -> "Turns":
-    """Those of the loop on which a sender is under test."""
+    """Counts the turns of the loop on which a sender is under test."""
     made: Turns = _module.Turns()
     return made
 

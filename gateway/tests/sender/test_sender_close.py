@@ -29,7 +29,7 @@ def silent(peer: "Peer") -> None:
 
 
 def test_a_running_attempt_may_end_within_the_grace(run: "Run", serve: Serve, sending: "Sending") -> None:
-    """And then nothing more is waited for."""
+    """The close ends with the attempt and waits for nothing more."""
 
     def script(peer: "Peer") -> None:
         peer.read_request()

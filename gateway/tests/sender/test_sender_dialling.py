@@ -500,7 +500,7 @@ def test_a_kept_tls_connection_that_dies_is_replaced(
 def test_a_connection_that_is_not_made_is_closed_by_nobody_but_the_loop(
     run: "Run", serve: Serve, sending: "Sending", authority: trustme.CA, ca_file: Path
 ) -> None:
-    """Its descriptor's number is soon another's: to close it twice would cut that one off, or have the loop refuse it.
+    """The descriptor's number is soon another's: to close it twice would cut that one off, or have the loop refuse it.
     What Python closes by itself it warns of, and warnings are errors here."""
 
     def reset(peer: "Peer") -> None:

@@ -26,7 +26,7 @@ class Whole(NamedTuple):
     status: int
     body: bytes
     until_the_end: bool
-    """It is complete when the connection ends."""
+    """Whether the body is complete when the connection ends."""
 
 
 names = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).map(lambda name: f"X-{name}")

@@ -53,7 +53,7 @@ class Coverage:
 
 
 def _lines_of(file: str) -> set[int]:
-    """Those of its functions that do something."""
+    """The lines of a module's functions that do something."""
     found: set[int] = set()
     module = compile(Path(file).read_text(), file, "exec")
     for code in _codes(module):

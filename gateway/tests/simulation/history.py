@@ -53,7 +53,7 @@ class ClientCall:
         self.first_at = 0.0
         self.first_wall = 0
         self.answered_at = float("inf")
-        """By when it has taken place if it did, in seconds of virtual time."""
+        """The time by which the call has taken place if it did, in seconds of virtual time."""
         self.status = CallStatus.WAITS
         self.may_have_happened = False
         """Whether one of its tries ended without a word on that."""
@@ -165,7 +165,7 @@ class Subscriber:
         self.tenant = tenant
         self.id = identity
         self.starts_from = last
-        """It surely gets nothing up to this sequence. Once the owner was told `starts_after`, that one is exact."""
+        """The subscription surely gets nothing up to this sequence; exact once the owner was told `starts_after`."""
         self.starts_after: int | None = None
         self.secrets = Timeline(Secrets(given["secret"]), at)
         self.filters = Timeline(int(given["eventTypes"]), -1)
@@ -293,7 +293,7 @@ class Delivery:
         self.may_be_extra: set[SentRequest] = set()
         """The attempts that may be extra ones, which somebody asked for: a failure of one need not count."""
         self.extra: set[SentRequest] = set()
-        """Those of them that surely are, because it was not their time: a failure of one does not count."""
+        """The attempts that surely are extra ones, because it was not their time: a failure of one does not count."""
 
     @property
     def may_be_given_up(self) -> bool:

@@ -2,7 +2,7 @@
 
 PARTS = 4
 SEEDS = 40
-"""Of each part."""
+"""How many seeds each part runs."""
 
 
 def part(number: int) -> range:

@@ -60,10 +60,10 @@ class SeededWorld(World[SimulatedProcess]):
         self.clients = Clients(self)
         self.calls: list[ClientCall] = []
         self.clock_slack = 0
-        """By how much the wall clock was set forward in all, µs. A process that starts later may make a retry too early
-        by as much."""
+        """How far the wall clock was set forward in all, µs. A process that starts later may make a retry too early by
+        as much."""
         self.clock_lag = 0
-        """By how much it was set back in all, seconds: a retry may be late by as much."""
+        """How far the wall clock was set back in all, seconds: a retry may be late by as much."""
         self.unrecorded: list[tuple[Delivery, SentRequest]] = []
         """The requests of earlier processes that the current one knows nothing of."""
         self.process: SimulatedProcess

@@ -108,7 +108,7 @@ class Shop:
         return result
 
     async def fill(self, count: int, documents: int = 5, title: str = "t") -> None:
-        """So many events of a few documents, a second apart."""
+        """Add events of a few documents, a second apart."""
         for n in range(count):
             self.now += SECOND
             await self.do(create(n % documents, title=f"{title}{n}"))
@@ -150,7 +150,7 @@ class Shop:
         raise AssertionError("paging does not end")
 
     async def attempts(self, subscription: Subscription, sequence: int) -> list[AttemptRow]:
-        """Also of an event that is not kept any more."""
+        """The recorded attempts of an event, whether or not the event itself is still kept."""
         found = await self.store.deliveries.get(subscription, LogRow(sequence, self.now, "", 7, ""))
         assert found is not None
         return found[1]

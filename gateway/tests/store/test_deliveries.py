@@ -177,7 +177,7 @@ def test_what_is_published_while_someone_pages_neither_repeats_nor_hides_anythin
 def test_what_became_of_an_event_agrees_with_the_delivery_and_says_what_it_waits_for(
     play: "Play", make: "type[Tools]"
 ) -> None:
-    """Also where there is no delivery: before the subscription, of another type, or left out. In loose order nothing
+    """Some events have no delivery: made before the subscription, of another type, or left out. In loose order nothing
     waits behind a retry (C17)."""
 
     async def scenario(shop: "Shop") -> None:

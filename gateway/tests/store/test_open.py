@@ -10,7 +10,7 @@ from signalpost.store.open import default_url, find_database, sqlite_file
 
 @pytest.mark.parametrize("folder", ["data", "/var/lib/data", "a b/50%/?x#y", "Vertr\udce4ge", "ä"])
 def test_the_url_of_a_folder_leads_to_a_file_in_it(folder: str) -> None:
-    """Also where its name has what is special in a URL, or is no UTF-8."""
+    """The folder's name may have what is special in a URL, or be no UTF-8."""
     assert sqlite_file(default_url(Path(folder))).parent == Path(folder)
 
 

@@ -109,7 +109,7 @@ def test_versions_of_a_deleted_document_are_listed_no_more_and_known_until_they_
 
 
 def test_a_document_that_is_imported_again_has_its_new_versions_alone(play: "Play", make: "type[Tools]") -> None:
-    """Also where all of it comes in one batch."""
+    """Both imports may come in one batch."""
 
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.put(1, 1), add(1, 1), make.delete(1), make.put(1, 2), add(1, 2))

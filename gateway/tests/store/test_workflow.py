@@ -35,7 +35,7 @@ async def ask_for_signature(shop: "Shop", make: "type[Tools]", number: int, expi
 def test_signature_requests_are_found_by_the_time_at_which_they_expire(
     play: "Play", make: "type[Tools]", limit: int
 ) -> None:
-    """Also those of the same time, and after a restart."""
+    """Some share their time, and a restart changes nothing."""
 
     async def scenario(shop: "Shop") -> None:
         times = {number: shop.now + Random(number).randrange(1, 5) * HOUR for number in range(1, 9)}
@@ -236,7 +236,7 @@ def test_what_no_event_tells_stays_as_long_as_its_document(play: "Play", make: "
 def test_the_history_of_a_deleted_document_goes_with_the_event_of_its_deletion(
     play: "Play", make: "type[Tools]"
 ) -> None:
-    """And of one that came again what was done since stays."""
+    """Where the document came again, what was done since stays."""
 
     async def scenario(shop: "Shop") -> None:
         await shop.publish(

@@ -139,7 +139,7 @@ class WallClock:
     def __init__(self, time: VirtualTime) -> None:
         self._time = time
         self.offset = 0
-        """By how much it was set forward in all, µs; negative where it was set back."""
+        """How far the clock was set forward in all, µs; negative where it was set back."""
 
     @property
     def now(self) -> int:

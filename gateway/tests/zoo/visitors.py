@@ -24,7 +24,7 @@ from signalpost.sender.sender import Sender, SenderSettings
 TIMEOUT = 5.0
 LONGEST = 5.5
 MARGIN = 0.1
-"""Those that are just in time answer after 4.9 s, those that are just too late after 5.1 s."""
+"""How far from five seconds an answer is that is just in time (4.9 s) or just too late (5.1 s)."""
 MAX_GROWTH_MB = 64.0
 PAUSE = 0.2
 """Seconds between two attempts of the same place, so that the slow have their share."""
@@ -64,7 +64,7 @@ class Watch:
 
 
 async def visit(seconds: float, at_once: int, ports: dict[str, int], ca_file: Path, console: Console) -> Watch:
-    """So many attempts at once, on every behaviour in turn."""
+    """Make attempts on every behaviour in turn, `at_once` of them at a time."""
     watch, numbers = Watch(), iter(range(1, 1 << 60))
     end = time.monotonic() + seconds
 
@@ -113,7 +113,7 @@ async def visit(seconds: float, at_once: int, ports: dict[str, int], ca_file: Pa
 
 
 async def ask_for_echoes(count: int, port: int, console: Console) -> Watch:
-    """So many requests on kept connections to a receiver that mixes stray bytes into its answers."""
+    """Make requests on kept connections to a receiver that mixes stray bytes into its answers."""
     watch, numbers = Watch(), iter(range(1, count + 1))
     # A stray beginning may meet the next request on its way: then that fails. It must never be taken for its answer.
     ends = frozenset((None, Failure.STATUS, Failure.PROTOCOL, Failure.RESET))

@@ -37,9 +37,9 @@ class Scene(Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     """Scenes that are run before it."""
     in_table: bool = True
-    """It is measured where no scene is asked for."""
+    """Whether it is measured where no scene is asked for."""
     of_many_tenants: bool = False
-    """It can spread its load over many tenants."""
+    """Whether it can spread its load over many tenants."""
 
 
 SCENES: Mapping[str, Scene] = {

@@ -14,7 +14,7 @@ OF_MANY_TENANTS = f"{MANY:,} endpoints of {TENANTS} tenants, against 1"
 
 
 def endpoints(harness: Harness, size: Size, _: Rows) -> Rows:
-    """Of each tenant's as many want the events that are made as the fan-out says: one."""
+    """Many endpoints a tenant, of which as many as the fan-out says, one, want the events that are made."""
     one = _published(harness, size, 1, 1)
     rows = {
         OF_ONE_TENANT: _published(harness, size, MANY, 1),

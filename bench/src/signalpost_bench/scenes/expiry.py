@@ -6,7 +6,7 @@ from signalpost_bench.scenes.catch_up import LIVE, MAX_SECONDS, live_lane
 from signalpost_bench.workload import SECRET
 
 ASKED_A_SECOND = 2_000
-"""So many are asked for even where the machine is slow."""
+"""How many expiries are asked for, however slow the machine is."""
 LEAST_SECONDS = 3.0
 ALONE = "live lane, nothing expires"
 BESIDE = "live lane, while every document's signature request expires"

@@ -1,4 +1,4 @@
-"""As fast as it can: the reference client, and the engine alone."""
+"""Events as fast as they can be sent: by the reference client, and by the engine alone."""
 
 from collections.abc import Mapping
 from typing import Any

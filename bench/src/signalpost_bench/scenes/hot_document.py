@@ -20,7 +20,7 @@ ORDERS = ("loose", "strict")
 
 
 def hot_document(harness: Harness, size: Size, _: Rows) -> Rows:
-    """Of the first tenant's endpoints one is dead and one is well; both want the document. Then the dead one is up."""
+    """Two endpoints want the same document, one of them dead. Then the dead one comes up."""
     return {
         f"{ordering}: {title}": row
         for ordering in ORDERS

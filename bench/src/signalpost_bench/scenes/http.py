@@ -1,4 +1,4 @@
-"""As fast as it can, through the HTTP API."""
+"""Events as fast as they can be made through the HTTP API."""
 
 from msgspec.structs import replace
 

@@ -21,7 +21,7 @@ AT_PEAK = 64
 """Clients that together have the API do all it can."""
 TIMES = 5
 CLIENTS = 960
-"""Of those that a gateway has at work unless it is told otherwise, nearly all."""
+"""Connections of the flood: nearly as many as a gateway serves at once by default."""
 FLOODS = 0.7
 """The share of the clients, and of what they ask for, that one tenant has."""
 MODEST_CLIENTS = 4
@@ -29,7 +29,7 @@ MODEST_RATE = 25
 MIN_TAKEN = 0.8
 MAX_OPERATOR_MS = 1_000.0
 JUDGED_SECONDS = 5.0
-"""Of a shorter run only the answers are judged, not the times."""
+"""A shorter run is judged by its answers alone, not by its times."""
 PEAK = "the HTTP API's peak, 64 clients of 8 tenants"
 OVER = f"{TIMES} times that asked for, by {CLIENTS} clients, against the peak"
 OF_MODEST = "in it, the tenant that asks for little"

@@ -17,7 +17,7 @@ BEHIND = 100
 ANSWER_SECONDS = 0.02
 FIRST_PROBE_US = 3_000_000
 WAIT_US = 2_000_000
-"""Of each breaker: shorter than it would be, so that all come back within a second, and soon."""
+"""When each breaker probes: sooner than it would, so that all endpoints come back soon and within a second."""
 BACK_SECONDS = 60.0
 """Within so long one of them has probed again."""
 RATE = 100

@@ -1,4 +1,4 @@
-"""Those that are well, beside whatever holds up others: an endpoint of the tenant that has it, and one of another."""
+"""Two healthy endpoints, measured beside whatever holds up others: one of the same tenant, and one of another."""
 
 from collections.abc import Mapping
 

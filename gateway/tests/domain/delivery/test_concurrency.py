@@ -121,5 +121,5 @@ def test_one_slow_answer_among_fast_ones_makes_it_not_slow_but_several_do() -> N
 
 
 def test_what_fails_at_once_is_not_slow() -> None:
-    """It holds no slot for long."""
+    """An attempt that fails at once holds no slot for long."""
     assert not follow(FIRST, [Outcome(failure=Failure.CONNECT, elapsed_us=500)] * 3).is_slow

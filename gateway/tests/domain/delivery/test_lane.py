@@ -149,7 +149,7 @@ def test_a_replay_that_is_ready_lets_no_later_event_overtake_in_strict_order() -
 
 
 def test_first_attempts_and_retries_take_turns() -> None:
-    """So neither can starve the other."""
+    """Neither can starve the other."""
     given = lane(*"abcdefgh")
     for _ in range(4):
         given.settle(send(given), failed(1), 4)
@@ -381,7 +381,7 @@ def test_those_due_last_are_left_to_the_store_and_come_back_with_a_refill() -> N
 
 
 def test_one_that_fails_while_a_refill_is_read_is_not_forgotten() -> None:
-    """It waits beyond the old horizon, so it is in its row alone, and that is not recorded when the refill is read."""
+    """The delivery waits beyond the old horizon, so it is in its row alone, which the refill was read without."""
     given = Lane(2, strict=False)
     given.restore([(2, "b")], [awaiting(1, "a", due=10)], horizon=11)
     given.make_due_ready(10)
@@ -556,7 +556,7 @@ def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
 
 
 def test_what_changed_since_the_record_is_what_counts_for_a_replay() -> None:
-    """It awaited its retry in the store, and given up before the answer came."""
+    """The delivery awaited its retry in the store, and was given up before the answer came."""
     given = Lane(1, strict=False)
     given.restore([], [awaiting(1, "a", due=10)], None)
     given.make_due_ready(10)

@@ -75,7 +75,7 @@ class Store:
                 self.rows[sequence] = changed
 
     def awaiting_retry(self, limit: int) -> tuple[list[Row], int | None]:
-        """Those that are due first, and from when on there are more."""
+        """The rows that are due first, and from when on there are more."""
         rows = sorted((row for row in self.rows.values() if row.state is State.AWAITING_RETRY), key=lambda row: row.due)
         if len(rows) < limit:
             return rows, None
@@ -99,7 +99,7 @@ class World:
         self.asked: list[int] = []
         """Retries by hand that are to be looked up."""
         self.held: list[int] = []
-        """Those that wait for the end of an attempt."""
+        """Retries by hand that wait for the end of an attempt."""
         self.replay_from = 0
         """The next sequence of a replay of all; 0 if none runs."""
         self.write: tuple[Changes, bool, list[int], range, dict[int, Known], int] | None = None
@@ -298,8 +298,8 @@ class World:
         return {s: known for s, known in self.known.items() if known.document == document and known.state in states}
 
     def sendable(self) -> set[int]:
-        """Of each document the lowest that is ready, unless one flies, or in strict order an earlier one waits: then
-        the lowest of its replays, which wait for nothing."""
+        """The lowest ready sequence of each document that has nothing in flight. Where in strict order an earlier one
+        waits, it is the lowest of its replays, which wait for nothing."""
         found = set()
         for document in {known.document for known in self.known.values()}:
             if self.of(document, State.IN_FLIGHT):

@@ -1,4 +1,4 @@
-"""A rate limit."""
+"""How many requests a rate limit lets through, and when."""
 
 from itertools import pairwise
 

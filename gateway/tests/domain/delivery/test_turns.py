@@ -1,4 +1,4 @@
-"""Whose turn it is."""
+"""In which order lanes get turns."""
 
 from collections import Counter, deque
 
@@ -12,7 +12,7 @@ COSTS = st.integers(1, MAX_COST)
 
 
 def serve(turns: Turns[tuple[int, int]], costs: dict[tuple[int, int], int], times: int) -> list[tuple[int, int]]:
-    """So many turns of lanes (tenant, number), each of which always has more to do."""
+    """Give turns to lanes (tenant, number), each of which always has more to do; returns their order."""
     served = []
     for _ in range(times):
         lane = turns.next()

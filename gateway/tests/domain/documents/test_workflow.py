@@ -231,7 +231,7 @@ def test_a_signature_request_expires_at_its_time_and_not_before() -> None:
 
 @pytest.mark.parametrize("action", [Action.SIGN, Action.REJECT_SIGNATURE])
 def test_from_its_time_on_nobody_decides_any_more(action: Action) -> None:
-    """Also where the gateway was down then, and the request has not expired yet."""
+    """The gateway may have been down then, so that the request has not expired yet."""
     assert action in allowed(SIGNING, LATER - 1)
     with pytest.raises(Conflict) as refused:
         act(SIGNING, action, by("a@x", "why"), LATER)

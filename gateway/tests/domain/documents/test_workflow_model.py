@@ -138,7 +138,7 @@ class Paper:
                 self.status = "signatureRequestExpired"
 
     def replaced(self, status: str) -> None:
-        """By import."""
+        """An import gave the document a status."""
         if status != self.status:
             self.status, self.undecided, self.deadline, self.interrupted = status, None, None, None
 
@@ -159,7 +159,7 @@ class Cabinet:
         self._random = Random(1)
 
     def run(self, *commands: Command[Any]) -> list[CommandOutcome[Any] | CallerError]:
-        """As one batch."""
+        """Run commands as one batch."""
         known = {} if self.row is None else {(1, ID): self.row}
         rows = Rows(tenants={1: self.tenant}, documents=known)
         batch = Batch(rows, self.now, self._random.getrandbits, LINKS, kept_answers(LINKS))
@@ -239,7 +239,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.waits_for() is not None)
     @rule()
     def all_agree(self) -> None:
-        """So that long ways are walked as well."""
+        """Everybody decides, so that long ways are walked as well."""
         [action] = [action for action, what in AGREEING.items() if what == self.waits_for()]
         for by in sorted(self.paper.undecided or PEOPLE[:1]):
             self.act(action, by=by)

@@ -51,7 +51,7 @@ class Order(Checker):
         done[key] = max(reached, sent.sequence - 1)
 
     def _earlier(self, subscriber: Subscriber, entry: Entry, after: int) -> list[Entry]:
-        """Those of its document before it that the subscription surely waits for."""
+        """The earlier events of its document that the subscription surely waits for."""
         first = max(after, subscriber.skipped_to)
         return [
             each

@@ -143,7 +143,7 @@ class Disk(apsw.VFS):
     def __init__(self) -> None:
         self.failure: int | None = None
         self.full_after: int | None = None
-        """So many syncs of a WAL later the disk is full."""
+        """After how many more syncs of a WAL the disk is full."""
         self.operation = ""
         """What fails: read, write, sync, or (empty) the last two."""
         self.only = ""

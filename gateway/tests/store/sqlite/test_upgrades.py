@@ -26,7 +26,7 @@ def added(number: int, script: str = "", *, breaks_before: int | None = None) ->
 
 
 NOTE = added(NEWEST + 1, "CREATE TABLE note (x INTEGER) STRICT;", breaks_before=NEWEST)
-"""It leaves everything that this version uses as it was."""
+"""A migration that leaves everything that this version uses as it was."""
 THIS = MIGRATIONS
 """This version."""
 NEXT = (*THIS, NOTE)
@@ -139,7 +139,7 @@ def test_an_upgrade_over_several_versions_keeps_one_copy(database: Path, copy: P
 
 
 def test_an_upgrade_that_fails_leaves_the_database_as_it_was(database: Path) -> None:
-    """Also what the migrations before the failing one did: the old version can be started again at once."""
+    """What the migrations before the failing one did is undone too: the old version can start again at once."""
     start(database, THIS)
     mark(database, "before")
     with pytest.raises(StartError, match=r"nothing was changed"):
