@@ -154,7 +154,7 @@ def document_shown(row: DocumentRow, links: Links, tenant_id: int, at: int) -> D
 
 def _shown(row: DocumentRow, links: Links, tenant_id: int, at: int) -> bytes:
     """The attributes of C7, with links that are fresh at `at`, and `updatedAt`."""
-    shown = links.put_into(row.body, tenant_id, row.external_id, at)
+    shown = links.put_into(row.body, row, tenant_id, at)
     return b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
 
 

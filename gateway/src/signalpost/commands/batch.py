@@ -155,7 +155,7 @@ class Batch:
         sequence = tenant.last_sequence
         if decision.event is not None and made is not None:
             sequence = stamp.sequence
-            self._append(tenant, stamp, decision.event, made, document.external_id, decision)
+            self._append(tenant, stamp, decision.event, made, document, decision)
         if decision.step is not None:
             caller = decision.origin.caller
             step = KeptStep(tenant.id, document.external_id, sequence, stamp.at, made, caller, decision.step)
@@ -168,11 +168,11 @@ class Batch:
                 self.versions.put(key, replace(version, deleted_at=tombstone.deleted_at))
 
     def _append(
-        self, tenant: Tenant, stamp: Stamp, kind: EventType, identity: str, document_id: str, decision: Decision[Any]
+        self, tenant: Tenant, stamp: Stamp, kind: EventType, identity: str, row: DocumentRow, decision: Decision[Any]
     ) -> None:
-        shown = self.links.put_into(decision.event_document, tenant.id, document_id, stamp.at)
+        shown = self.links.put_into(decision.event_document, row, tenant.id, stamp.at)
         body = build(kind, stamp.at, identity, shown)
-        self.events.append(Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), document_id, body))
+        self.events.append(Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), row.external_id, body))
         self.origins.append(decision.origin)
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))
 

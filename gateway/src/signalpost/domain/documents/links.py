@@ -16,6 +16,7 @@ from hashlib import sha256
 from struct import Struct as Layout
 from typing import Final, NamedTuple
 
+from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import Number
 from signalpost.domain.timestamps import SECOND
 
@@ -79,13 +80,14 @@ class Links:
         linked = self.read(url.removeprefix(self._prefix)) if url.startswith(self._prefix) else None
         return linked is not None and linked[:3] == (tenant_id, document_id, number)
 
-    def put_into(self, document: bytes, tenant_id: int, document_id: str, at: int) -> bytes:
-        """A stored document's JSON with links that are made at `at`."""
-        if _NO_LINK not in document:
+    def put_into(self, document: bytes, row: DocumentRow, tenant_id: int, at: int) -> bytes:
+        """The JSON of a document, which is kept as `row`, with links that are made at `at`."""
+        # To look through the JSON takes as long as the rest of a small change, so the row is asked first.
+        if row.last_number is None or _NO_LINK not in document:
             return document
         shown, shown_at, linked = self._last
         if shown is not document or shown_at != at:
-            linked = self._put_into(document, tenant_id, document_id, at)
+            linked = self._put_into(document, tenant_id, row.external_id, at)
             self._last = (document, at, linked)
         return linked
 
