@@ -44,6 +44,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """The same for all events of this document to this subscription, and nowhere else: 32 hexadecimal digits."""
     attempt: int
     """1, 2, … in this run."""
+    account: Mapping[str, str] = {}
+    """What `discovered` kept of the vendor's account; empty where no person gave a consent."""
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -285,6 +287,20 @@ class Destination(Generic[C, F]):
     def probe(self, connection: C) -> Call | None:
         """A call that shows that a connection works and changes nothing; None if the vendor has none."""
         return None
+
+    def probed(self, connection: C, reply: Reply) -> Ruling:
+        """What the reply to `probe` means."""
+        return by_status(reply)
+
+    def discover(self, connection: C) -> Call | None:
+        """A call that is made once after a person's consent, to learn for which account it is; None if nothing needs
+        to be known."""
+        return None
+
+    def discovered(self, connection: C, reply: Reply) -> Mapping[str, str]:
+        """What to keep of the reply to `discover`, as `Context.account`. Raises ValueError with a sentence for people
+        if the consent is for no account that will do."""
+        return {}
 
     def escape(self, text: str) -> str:
         """A text as it must stand in this vendor's markup; it is applied to what placeholders bring."""

@@ -130,7 +130,8 @@ def _read_headers(value: Any) -> dict[str, str]:
         if len(bads) >= Invalid.MAX_NAMED:
             break
         try:
-            _check_header(name, given)
+            check_header_name(name)
+            _check_header_value(given)
             if name.lower() in seen:
                 raise Bad("duplicate", "This header is given twice; header names ignore case.")
             seen.add(name.lower())
@@ -143,12 +144,17 @@ def _read_headers(value: Any) -> dict[str, str]:
     return dict(value)
 
 
-def _check_header(name: str, value: Any) -> None:
+def check_header_name(name: str) -> str:
+    """Let a name through that a header can have and that the gateway does not set itself. Raises Bad."""
     lowered = name.lower().replace("_", "-")  # many frameworks, as CGI, know no difference
     if not _HEADER_NAME.fullmatch(name) or len(name) > MAX_HEADER_NAME_CHARACTERS:
         raise Bad("bad_header_name", "A header's name is letters, digits and !#$%&'*+.^_`|~- only.")
     if lowered in _RESERVED or lowered.startswith(_RESERVED_PREFIXES):
         raise Bad("reserved_header", "The gateway sets this header itself.")
+    return name
+
+
+def _check_header_value(value: Any) -> None:
     if not isinstance(value, str):
         raise Bad("wrong_type", "A header's value must be a text.")
     if len(value) > MAX_HEADER_BYTES:

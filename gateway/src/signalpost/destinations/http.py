@@ -1,0 +1,241 @@
+"""Any service with an HTTP API: a fixed origin, a method, a path, headers and JSON, filled in with the document.
+
+For services that have no kind of their own. A 2xx means done; 429 waits, 408, 425 and 5xx are tried again, and any
+other answer refuses the event for good. Each call carries an `idempotency-key`, the same on every attempt, for services
+that know it.
+"""
+
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from msgspec import UNSET, Meta, UnsetType
+
+from signalpost.destinations import recipes
+from signalpost.destinations.destination import Access, Call, Context, Destination, Fixed, Grant, Skip
+from signalpost.destinations.fields import JsonTemplate, PathTemplate, Private, SecretText, Template, secret
+from signalpost.destinations.members import Origin, basic_authorization, origin_of
+from signalpost.domain.body import Body, checked_by
+from signalpost.domain.checks import Bad, Several
+from signalpost.domain.endpoint import MAX_HEADER_NAME_CHARACTERS, MAX_HEADERS, EndpointUrl, check_header_name
+
+Method = Literal["POST", "PUT", "PATCH", "DELETE"]
+HeaderName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_HEADER_NAME_CHARACTERS,
+        pattern="^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+        extra=checked_by(check_header_name),
+    ),
+]
+_VISIBLE: Final = "".join(chr(code) for code in range(0x21, 0x7F))
+_IN_PATHS: Final = _VISIBLE.replace("#", "")
+_OWN_HEADERS: Final = ("authorization", "idempotency-key")
+
+# --- Ways to sign in --------------------------------------------------------------------------------------------------
+
+
+class Nothing(Body, frozen=True, kw_only=True, tag_field="with", tag="nothing"):
+    """The service lets anyone in, or only the path is secret."""
+
+
+class Bearer(Private, frozen=True, kw_only=True, tag_field="with", tag="bearer"):
+    """A fixed token in the header `authorization`."""
+
+    token: Annotated[
+        SecretText, secret("Token", "What follows “Bearer” in the header.", "eyJhbGciOi"), Meta(pattern="^[!-~]+$")
+    ]
+
+
+class Basic(Private, frozen=True, kw_only=True, tag_field="with", tag="basic"):
+    """A user's name and password in the header `authorization`."""
+
+    username: Annotated[
+        str,
+        Meta(
+            title="User name",
+            description="It cannot contain a colon.",
+            examples=["signalpost"],
+            min_length=1,
+            max_length=256,
+            pattern="^[^:\\u0000-\\u001f]+$",
+        ),
+    ]
+    password: Annotated[SecretText, secret("Password", "Or what the service takes for one.", "k3y")]
+
+
+class ApiKey(Private, frozen=True, kw_only=True, tag_field="with", tag="apiKey"):
+    """A key in a header of the service's own, such as `x-api-key`."""
+
+    header: Annotated[
+        HeaderName, Meta(title="Header", description="The header that carries the key.", examples=["x-api-key"])
+    ]
+    key: Annotated[SecretText, secret("Key", "The header's value.", "3f9ac1"), Meta(pattern="^[!-~]+$")]
+
+
+class ClientCredentials(Private, frozen=True, kw_only=True, tag_field="with", tag="clientCredentials"):
+    """Tokens that the service gives for a client's id and secret (OAuth 2, client credentials)."""
+
+    token_url: Annotated[
+        EndpointUrl,
+        Meta(
+            title="Token URL",
+            description="Where tokens are asked for.",
+            examples=["https://login.example.com/oauth2/token"],
+        ),
+    ]
+    client_id: Annotated[
+        str,
+        Meta(
+            title="Client id",
+            description="As the service shows it.",
+            examples=["signalpost"],
+            min_length=1,
+            max_length=512,
+        ),
+    ]
+    client_secret: Annotated[SecretText, secret("Client secret", "As the service shows it, once.", "s3cr3t")]
+    scope: Annotated[
+        str,
+        Meta(
+            title="Scope",
+            description="What the tokens shall be good for, if the service wants to be told.",
+            examples=["contracts.write"],
+            max_length=1024,
+        ),
+    ] = ""
+    credentials_in: Annotated[
+        Literal["header", "form"],
+        Meta(
+            title="Credentials in",
+            description="Whether id and secret go in the header `authorization` or as fields of the form.",
+            examples=["header"],
+        ),
+    ] = "header"
+
+
+class HttpConnection(Body, frozen=True, kw_only=True):
+    """A service, and how the gateway is let in there."""
+
+    origin: Annotated[
+        Origin,
+        Meta(
+            title="Address",
+            description="Scheme and host of the service. Calls of this connection go nowhere else.",
+            examples=["https://api.example.com"],
+        ),
+    ]
+    sign_in: Annotated[
+        Nothing | Bearer | Basic | ApiKey | ClientCredentials,
+        Meta(
+            title="Signs in with",
+            description="How the service knows the gateway.",
+            examples=[{"with": "bearer", "token": "eyJhbGciOi"}],
+        ),
+    ]
+
+
+class HttpConfig(Body, frozen=True, kw_only=True):
+    """The request that an event becomes."""
+
+    method: Annotated[Method, Meta(title="Method", description="The HTTP method.", examples=["POST"])] = "POST"
+    path: Annotated[
+        PathTemplate,
+        Meta(
+            title="Path",
+            description="Where the request goes, from the / on, with a query if there is one. What placeholders bring "
+            "is percent-encoded.",
+            examples=["/contracts/{{ document.externalId }}"],
+            min_length=1,
+        ),
+    ]
+    headers: Annotated[
+        dict[HeaderName, Template],
+        Meta(
+            title="Headers",
+            description="Further headers. No secrets: those belong to the connection.",
+            examples=[{"x-source": "signalpost"}],
+            max_length=MAX_HEADERS,
+        ),
+    ] = {}
+    json: Annotated[
+        JsonTemplate | UnsetType,
+        Meta(
+            title="Body",
+            description="The JSON to send. Without it the event goes as webhooks receive it; a DELETE has no body.",
+            examples=[{"name": "{{ document.title }}", "value": "{{ document.contractValue }}"}],
+        ),
+    ] = UNSET
+
+
+class Http(Destination[HttpConnection, HttpConfig]):
+    """Makes one request of each event."""
+
+    kind = "http"
+    title = "HTTP service"
+    seconds = 15.0
+    connection = HttpConnection
+    config = HttpConfig
+    presets = recipes.HTTP
+
+    def check(self, connection: HttpConnection, config: HttpConfig) -> None:
+        """The path stays on the origin, no header is one that the gateway sets, and a DELETE has no body."""
+        bads: list[Bad] = []
+        if not config.path.startswith("/") or config.path.startswith("//"):
+            bads.append(Bad("bad_path", "This must begin with one /.", ("path",)))
+        reserved = {*_OWN_HEADERS, connection.sign_in.header.lower() if isinstance(connection.sign_in, ApiKey) else ""}
+        bads += [
+            Bad("reserved_header", "The connection or the gateway sets this header.", ("headers", name))
+            for name in config.headers
+            if name.lower() in reserved
+        ]
+        if config.method == "DELETE" and config.json is not UNSET:
+            bads.append(Bad("not_allowed", "A DELETE has no body.", ("json",)))
+        if bads:
+            raise Several(bads)
+
+    def origins(self, connection: HttpConnection) -> tuple[str, ...]:
+        """The service's, and where its tokens come from."""
+        if isinstance(connection.sign_in, ClientCredentials):
+            return tuple(dict.fromkeys((connection.origin, origin_of(connection.sign_in.token_url))))
+        return (connection.origin,)
+
+    def access(self, connection: HttpConnection) -> Access:
+        """An API key is no authorisation in HTTP's sense: `prepare` adds it."""
+        match connection.sign_in:
+            case Bearer(token=token):
+                return Fixed(f"Bearer {token}")
+            case Basic(username=username, password=password):
+                return Fixed(basic_authorization(username, password))
+            case ClientCredentials() as client:
+                return _grant(client)
+        return None
+
+    def prepare(self, connection: HttpConnection, config: HttpConfig, context: Context) -> Call | Skip:
+        """The request."""
+        headers = {name: _header_value(value) for name, value in config.headers.items()}
+        headers["idempotency-key"] = context.key
+        if isinstance(connection.sign_in, ApiKey):
+            headers[connection.sign_in.header] = connection.sign_in.key
+        body: Any = context.event if config.json is UNSET else config.json
+        return Call(
+            method=config.method,
+            url=connection.origin + quote(config.path, safe=_IN_PATHS),
+            json=UNSET if config.method == "DELETE" else body,
+            headers=headers,
+        )
+
+
+def _grant(client: ClientCredentials) -> Grant:
+    form = {"grant_type": "client_credentials"}
+    if client.scope:
+        form["scope"] = client.scope
+    if client.credentials_in == "header":
+        return Grant(url=client.token_url, form=form, basic=(client.client_id, client.client_secret))
+    form |= {"client_id": client.client_id, "client_secret": client.client_secret}
+    return Grant(url=client.token_url, form=form)
+
+
+def _header_value(value: str) -> str:
+    """What a header can carry: everything but printable ASCII is percent-encoded, so no line can end in it."""
+    return quote(value.strip(), safe=f" {_VISIBLE}")

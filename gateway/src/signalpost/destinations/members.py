@@ -1,0 +1,65 @@
+"""Members that connections of several kinds have: addresses, and what stands in for a vendor's own."""
+
+import base64
+from typing import Annotated, Any, Final
+
+from msgspec import UNSET, Meta, UnsetType
+
+from signalpost.domain.body import read_by
+from signalpost.domain.checks import Bad, plain_text
+from signalpost.domain.endpoint import parse_url
+
+MAX_ORIGIN_CHARACTERS: Final = 300
+MAX_DETAIL_CHARACTERS: Final = 500
+
+
+def origin_of(url: str) -> str:
+    """The origin of an absolute URL, such as `https://slack.com`. Raises Bad if it is none."""
+    parsed = parse_url(url)
+    return f"{parsed.target.scheme}://{parsed.authority}"
+
+
+def _read_origin(value: Any) -> str:
+    text = plain_text(value, MAX_ORIGIN_CHARACTERS)
+    parsed = parse_url(text)
+    if parsed.path != "/":
+        raise Bad("bad_url", f"Leave out what follows the host: {origin_of(text)} is all that belongs here.")
+    return origin_of(text)
+
+
+Origin = Annotated[
+    str,
+    Meta(
+        max_length=MAX_ORIGIN_CHARACTERS,
+        pattern="^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+/?$",
+        extra_json_schema={"format": "uri"},
+        extra=read_by(_read_origin),
+    ),
+]
+"""Scheme, host and, if it is not the scheme's own, port. Plain http and private addresses are taken only where the
+operator allows them, which is checked when a connection is saved."""
+
+StandIn = Annotated[
+    Origin | UnsetType,
+    Meta(
+        title="Stand-in",
+        description="For a proxy or a test: an origin that is called in place of every one of the vendor's own.",
+        examples=["https://proxy.example.com"],
+    ),
+]
+
+
+def or_stand_in(origin: str, stand_in: str | UnsetType) -> str:
+    """The vendor's origin, unless another stands in for it."""
+    return origin if stand_in is UNSET else stand_in
+
+
+def basic_authorization(name: str, password: str) -> str:
+    """The value of the header `authorization` for a name and a password (RFC 7617), in UTF-8."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def shortened(text: str) -> str:
+    """A vendor's words at a length at which people read them, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_DETAIL_CHARACTERS else f"{line[: MAX_DETAIL_CHARACTERS - 1]}…"

@@ -1,0 +1,132 @@
+"""The presets of the built-in kinds: subscriptions in which two or three blanks are left to fill in."""
+
+from typing import Any, Final
+
+from signalpost.destinations.destination import Input, Preset
+
+CREATED: Final = "documentCreated"
+UPDATED: Final = "documentUpdated"
+DELETED: Final = "documentDeleted"
+
+
+def _becomes(status: str) -> dict[str, Any]:
+    return {"field": "document.status", "changedTo": status}
+
+
+def _is_known(field: str) -> dict[str, Any]:
+    return {"field": f"document.{field}", "exists": True}
+
+
+def _message(text: str) -> Input:
+    return Input(
+        name="text",
+        title="Message",
+        description="In Slack's markup; placeholders bring in the document.",
+        pointer="/config/text",
+        example="*{{ document.title }}* is signed.",
+        default=text,
+    )
+
+
+_CHANNEL: Final = Input(
+    name="channel",
+    title="Channel",
+    description="With a bot: the channel to post to. Leave it empty for the connection's own, and with a webhook.",
+    pointer="/config/channel",
+    example="#contracts",
+    default=None,
+)
+
+
+def _slack(name: str, title: str, about: str, text: str, **body: Any) -> Preset:
+    config = {"text": text, "channel": None, **body.pop("config", {})}
+    inputs = (*body.pop("inputs", ()), _message(text), _CHANNEL)
+    return Preset(name=name, title=title, about=about, body={**body, "config": config}, inputs=inputs)
+
+
+SLACK: Final = (
+    _slack(
+        "slack-executed",
+        "Signed contract → message",
+        "Tells a channel when a document is signed by everyone.",
+        ':white_check_mark: *{{ document.title }}* with {{ document.counterpartyName | default: "nobody else" }} is '
+        "signed.",
+        eventTypes=[UPDATED],
+        when=_becomes("executed"),
+    ),
+    _slack(
+        "slack-refused",
+        "Rejected or expired → message",
+        "Tells a channel when a review, an approval or a signature was refused, or the time to sign ran out.",
+        ":warning: *{{ document.title }}* is now {{ document.status }}; it was {{ before.status }}.",
+        eventTypes=[UPDATED],
+        when={
+            "any": [
+                _becomes("reviewRejected"),
+                _becomes("approvalRejected"),
+                _becomes("signatureRejected"),
+                _becomes("signatureRequestExpired"),
+            ]
+        },
+    ),
+    _slack(
+        "slack-approval-waits",
+        "Approval waits → nudge",
+        "Reminds a channel of a document that still waits for its approval three days later.",
+        ":hourglass: *{{ document.title }}* still waits for its approval.",
+        eventTypes=[UPDATED],
+        when=_becomes("awaitingApproval"),
+        after={"seconds": 259_200, "if": {"field": "document.status", "is": "awaitingApproval"}},
+        inputs=(
+            Input(
+                name="seconds",
+                title="After",
+                description="Seconds from the request for approval to the nudge: 259200 are three days.",
+                pointer="/after/seconds",
+                example=86_400,
+                default=259_200,
+            ),
+        ),
+    ),
+    _slack(
+        "slack-deleted",
+        "Deletion → message",
+        "Tells a channel when a document is deleted, and how far it had come.",
+        ':wastebasket: *{{ document.title }}* was deleted; it was {{ before.status | default: "in no status" }}.',
+        eventTypes=[DELETED],
+    ),
+    _slack(
+        "slack-thread",
+        "One thread a document",
+        "Keeps all that happens to a document in one thread. Needs a bot.",
+        "*{{ document.title }}*: {{ document.status }}",
+        eventTypes=[CREATED, UPDATED, DELETED],
+        config={"oneThreadPerDocument": True},
+    ),
+)
+
+HTTP: Final = (
+    Preset(
+        name="http-everything",
+        title="Every event → a service",
+        about="Sends every event as webhooks receive it to a service that wants another way of signing in.",
+        body={"eventTypes": [CREATED, UPDATED, DELETED], "config": {"method": "POST", "path": "/"}},
+        inputs=(
+            Input(
+                name="path",
+                title="Path",
+                description="Where the events go, from the / on.",
+                pointer="/config/path",
+                example="/events",
+            ),
+            Input(
+                name="method",
+                title="Method",
+                description="The HTTP method.",
+                pointer="/config/method",
+                example="PUT",
+                default="POST",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,127 @@
+"""The kinds of destinations that this process knows: the built-in ones, and those that other distributions add.
+
+A distribution adds a kind through the entry point group `signalpost.destinations`, whose entries are classes that
+derive from `Destination`. A class that cannot be used is left out and logged, and everything else runs: it cannot be
+imported, was written for another version of the interface, has a name that is taken, or has structs that make no check.
+Subscriptions of a kind that is not there wait, and lose nothing.
+
+Kinds are code that the operator installed, and run in the gateway's own process: what they raise is caught, what they
+do is not prevented.
+"""
+
+import re
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final, TypeAlias
+
+from signalpost.destinations.destination import API, Destination
+from signalpost.destinations.http import Http
+from signalpost.destinations.slack import Slack
+from signalpost.domain.body import Body, check_of
+from signalpost.domain.checks import Bad, Several, pointer
+from signalpost.domain.errors import FieldError, Invalid
+from signalpost.runtime.logger import log
+
+GROUP: Final = "signalpost.destinations"
+WEBHOOK: Final = "webhook"
+"""The kind of every subscription that names no other; it needs no connection."""
+BUILT_IN: Final[tuple[type[Destination[Any, Any]], ...]] = (Slack, Http)
+
+AnyDestination: TypeAlias = Destination[Any, Any]
+
+_is_name = re.compile(r"[a-z][a-z0-9_]{0,39}").fullmatch
+
+
+class Unusable(Exception):
+    """A kind cannot be used. The message says why."""
+
+
+class Destinations:
+    """The kinds by their names, and what a client may send for each."""
+
+    def __init__(self, kinds: Iterable[AnyDestination]) -> None:
+        self.kinds: Mapping[str, AnyDestination] = {kind.kind: kind for kind in kinds}
+
+    @classmethod
+    def installed(cls, entries: Iterable[EntryPoint] | None = None) -> "Destinations":
+        """The built-in kinds, and those of the given entry points: of all installed distributions by default."""
+        found = {kind.kind: kind() for kind in BUILT_IN}
+        for entry in sorted(entry_points(group=GROUP) if entries is None else entries, key=lambda each: each.name):
+            try:
+                kind = _usable(entry, found)
+            except Unusable as reason:
+                log.error("destination_left_out", destination=entry.name, value=entry.value, reason=str(reason))
+            except Exception:
+                log.exception("destination_left_out", destination=entry.name, value=entry.value, reason="It failed.")
+            else:
+                found[kind.kind] = kind
+        return cls(found.values())
+
+    def kind(self, name: str) -> AnyDestination | None:
+        """The kind of that name; None if it is not installed here, or is the webhook."""
+        return self.kinds.get(name)
+
+    def read_connection(self, kind: str, config: Any) -> Body:
+        """What a connection of a kind holds, from its JSON. Raises Invalid, with pointers below `/config`."""
+        found = self._known(kind)
+        with _naming(kind):
+            return _struct(found.connection, config)
+
+    def read_config(self, kind: str, config: Any, connection: Body) -> Body:
+        """What a subscription of a kind says, from its JSON, together with what its connection holds. Raises Invalid,
+        with pointers below `/config`."""
+        found = self._known(kind)
+        with _naming(kind):
+            struct = _struct(found.config, config)
+            found.check(connection, struct)
+            return struct
+
+    def _known(self, kind: str) -> AnyDestination:
+        found = self.kinds.get(kind)
+        if found is None:
+            known = ", ".join(self.kinds)
+            raise Invalid(
+                [FieldError("/kind", "unknown_kind", f"This is no kind that is installed here. Known: {known}.")]
+            )
+        return found
+
+
+def _usable(entry: EntryPoint, found: Mapping[str, AnyDestination]) -> AnyDestination:
+    """The kind of an entry point. Raises Unusable, or whatever its code raises."""
+    kind = entry.load()
+    if not (isinstance(kind, type) and issubclass(kind, Destination)):
+        raise Unusable("It is no class that derives from Destination.")
+    if kind.api != API:
+        raise Unusable(f"It was written for version {kind.api} of the interface; this gateway has version {API}.")
+    if not _is_name(kind.kind):
+        raise Unusable("Its name must be small letters, digits and underscores, and begin with a letter.")
+    if kind.kind in found or kind.kind == WEBHOOK:
+        raise Unusable(f"There is a kind named {kind.kind} already.")
+    taken = {preset.name for other in found.values() for preset in other.presets}
+    if doubles := sorted(preset.name for preset in kind.presets if preset.name in taken):
+        raise Unusable(f"There is a preset named {doubles[0]} already.")
+    for struct in (kind.connection, kind.config):
+        if not issubclass(struct, Body):
+            raise Unusable(f"{struct.__name__} does not derive from Body.")
+        check_of(struct)
+    return kind()
+
+
+def _struct(kind: type[Body], value: Any) -> Body:
+    struct: Body = check_of(kind)(value)
+    return struct
+
+
+@contextmanager
+def _naming(kind: str) -> Generator[None, None, None]:
+    """Raises what is wrong with a config as Invalid; also where the kind's own code fails on it."""
+    try:
+        yield
+    except (Bad, Several) as bad:
+        bads = bad.under("config")
+        raise Invalid([FieldError(pointer(*each.below), each.code, each.detail) for each in bads]) from None
+    except Exception:
+        log.exception("destination_failed", destination=kind, method="check")
+        detail = f"The destination {kind} failed to check this; the gateway's operator finds the cause in its log."
+        raise Invalid([FieldError("/config", "destination_failed", detail)]) from None

@@ -1,0 +1,100 @@
+"""Which kinds of destinations are known, and what is let in for each."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+from gateway.tests.destinations.kinds import KINDS, members, pointers
+from structlog.testing import capture_logs
+
+from signalpost.destinations.registry import BUILT_IN, GROUP, Destinations
+
+MODULE = "gateway.tests.destinations.plugins"
+
+
+def entry(name: str) -> EntryPoint:
+    return EntryPoint(name=name, value=f"{MODULE}:{name}", group=GROUP)
+
+
+def test_a_kind_of_another_distribution_stands_beside_the_built_in_ones() -> None:
+    found = Destinations.installed([entry("Pigeon")])
+    assert set(found.kinds) == {kind.kind for kind in BUILT_IN} | {"pigeon"}
+    assert found.kind("pigeon") is not None
+
+
+def test_a_kind_that_is_not_installed_is_none_and_the_webhook_is_none_of_them() -> None:
+    assert KINDS.kind("pigeon") is None
+    assert KINDS.kind("webhook") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("OldPigeon", "version 0"),
+        ("FalseSlack", "named slack already"),
+        ("FalseWebhook", "named webhook already"),
+        ("Loud", "small letters"),
+        ("Plain", "does not derive from Body"),
+        ("Unchecked", "failed"),
+        ("Breaking", "failed"),
+        ("no_class", "no class"),
+        ("missing", "failed"),
+    ],
+)
+def test_a_kind_that_cannot_be_used_is_left_out_and_logged_and_the_rest_runs(name: str, reason: str) -> None:
+    with capture_logs() as lines:
+        found = Destinations.installed([entry(name), entry("Pigeon")])
+    assert set(found.kinds) == {kind.kind for kind in BUILT_IN} | {"pigeon"}
+    assert type(found.kind("slack")) in BUILT_IN
+    [line] = lines
+    assert line["event"] == "destination_left_out"
+    assert line["destination"] == name
+    assert reason in line["reason"]
+
+
+def test_a_module_that_cannot_be_imported_is_left_out() -> None:
+    with capture_logs() as lines:
+        found = Destinations.installed([EntryPoint(name="gone", value="no_such_module:Kind", group=GROUP)])
+    assert set(found.kinds) == {kind.kind for kind in BUILT_IN}
+    assert lines[0]["event"] == "destination_left_out"
+
+
+def test_two_kinds_of_one_name_leave_the_first() -> None:
+    twins = [EntryPoint(name=name, value=f"{MODULE}:Pigeon", group=GROUP) for name in ("b", "a")]
+    with capture_logs() as lines:
+        found = Destinations.installed(twins)
+    assert "pigeon" in found.kinds
+    assert [line["destination"] for line in lines] == ["b"]
+
+
+def test_an_unknown_kind_is_named_by_its_pointer() -> None:
+    assert pointers(lambda: KINDS.read_connection("pigeon", {})) == {"/kind": "unknown_kind"}
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 1, True])
+def test_a_config_that_is_no_object_is_named_by_its_pointer(value: object) -> None:
+    for kind in KINDS.kinds:
+        assert pointers(lambda kind=kind: KINDS.read_connection(kind, value)) == {"/config": "wrong_type"}
+
+
+def test_a_check_that_fails_is_refused_and_tells_the_client_nothing_of_its_failure() -> None:
+    found = Destinations.installed([entry("Clumsy")])
+    connection = found.read_connection("clumsy", {})
+    with capture_logs() as lines:
+        assert pointers(lambda: found.read_config("clumsy", {}, connection)) == {"/config": "destination_failed"}
+    assert lines[0]["event"] == "destination_failed"
+
+
+@pytest.mark.parametrize("kind", KINDS.kinds.values(), ids=lambda kind: kind.kind)
+def test_every_member_has_a_title_a_description_and_an_example(kind: object) -> None:
+    for struct in (kind.connection, kind.config):  # type: ignore[attr-defined]
+        for place, schema in members(struct):
+            assert {"title", "description", "examples"} <= schema.keys(), place
+
+
+def test_the_names_of_presets_are_unique_and_their_inputs_are_in_their_bodies() -> None:
+    presets = [preset for kind in KINDS.kinds.values() for preset in kind.presets]
+    assert len({preset.name for preset in presets}) == len(presets)
+    for preset in presets:
+        assert 2 <= len(preset.inputs) <= 3, preset.name
+        for blank in preset.inputs:
+            assert blank.pointer.startswith(("/config/", "/after/", "/when/")), blank.pointer
