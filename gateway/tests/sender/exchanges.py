@@ -11,7 +11,7 @@ import h11
 
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure
 from signalpost.domain.request import OutgoingRequest, Target
-from signalpost.sender.connection import Connection, RunningAttempt
+from signalpost.sender.connection import Connection, RunningAttempt, TimeLimit
 from signalpost.sender.response_reader import MAX_BODY_BYTES, MAX_HEADS_BYTES, AnswerReader
 
 NEXT = b"HTTP/1.1 202 Next\r\ncontent-length: 8\r\n\r\nthe next"
@@ -84,7 +84,7 @@ class Witness:
 
 
 def attempt() -> RunningAttempt:
-    return RunningAttempt(OutgoingRequest(Target("http", "h", 1), b"", b""), lambda _: None, 0.0, 0, 0.0)
+    return RunningAttempt(OutgoingRequest(Target("http", "h", 1), b"", b""), lambda _: None, 0.0, 0, TimeLimit(5.0))
 
 
 def exchange(pieces: Iterable[bytes], loss: Exception | None) -> Witness:

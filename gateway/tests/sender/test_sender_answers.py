@@ -55,6 +55,15 @@ def test_a_2xx_is_a_success_and_its_body_is_kept_up_to_the_limit() -> None:
     assert read(answer(202, long)).kept == long[:ANSWER_KEPT_BYTES]
 
 
+def test_a_reader_that_is_told_to_keeps_all_of_the_body_that_it_reads_and_the_head() -> None:
+    reader = AnswerReader()
+    reader.begin(MAX_BODY_BYTES)
+    long = bytes(range(256)) * 300
+    assert reader.feed(answer(200, long, ["X-Seen: yes"]))
+    assert reader.kept == long[:MAX_BODY_BYTES]
+    assert reader.head.startswith(b"HTTP/1.1 200 Word\r\nX-Seen: yes\r\n")
+
+
 def test_an_answer_is_not_over_before_its_body_is_complete() -> None:
     assert not read(answer(200, b"ok")[:-1]).over
     assert not read(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r").over

@@ -106,6 +106,23 @@ def test_a_slow_answer_is_cut_at_the_deadline(run: "Run", serve: Serve, sending:
     run(scenario())
 
 
+def test_a_request_may_have_a_time_of_its_own(run: "Run", serve: Serve, sending: "Sending") -> None:
+    """Whichever was sent first, each attempt is cut when its own time is over."""
+    endpoint = serve(silent)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            usual = client.start(endpoint.request())
+            await cut_in_time(client, replace(endpoint.request(), seconds=TIMEOUT))
+            assert not usual.done()
+        async with sending(endpoint, attempt_timeout=TIMEOUT) as client:
+            longer = client.start(replace(endpoint.request(), seconds=PATIENCE))
+            await cut_in_time(client, endpoint.request())
+            assert not longer.done()
+
+    run(scenario())
+
+
 def test_a_flood_of_interim_answers_ends_before_the_deadline(run: "Run", serve: Serve, sending: "Sending") -> None:
     def script(peer: "Peer") -> None:
         peer.read_request()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outcome
 
@@ -87,6 +88,30 @@ def test_a_gzip_body_is_kept_as_it_came(ask: Callable[..., Outcome]) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(bomb)
     outcome = ask(head + bomb)
     assert (outcome.failure, outcome.answer) == (None, bomb[:ANSWER_KEPT_BYTES])
+
+
+def test_only_a_request_that_asks_for_it_gets_the_answers_head_and_all_that_was_read_of_its_body(
+    run: "Run", serve: "Callable[..., Endpoint]", sending: "Sending"
+) -> None:
+    body = b"b" * 10_000
+    head = b"HTTP/1.1 409 Conflict\r\ncontent-length: 10000\r\nx-limit: 7\r\n\r\n"
+
+    def script(peer: "Peer") -> None:
+        while True:
+            peer.read_request()
+            peer.send(head + body)
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            for keeps in (False, True, False):  # on one connection
+                outcome = await client.attempt(replace(endpoint.request(), keeps=keeps))
+                kept = (head, body) if keeps else (b"", body[:ANSWER_KEPT_BYTES])
+                assert (outcome.status, outcome.head, outcome.answer) == (409, *kept)
+
+    run(scenario())
+    assert endpoint.connections == 1
 
 
 def test_an_answer_that_ends_with_the_connection_delivers(ask: Callable[..., Outcome]) -> None:

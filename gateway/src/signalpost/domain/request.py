@@ -1,4 +1,4 @@
-"""One POST, ready to be written: what a destination prepares and a transport sends."""
+"""One request, ready to be written: what a destination prepares and a transport sends."""
 
 from msgspec import Struct
 
@@ -14,9 +14,13 @@ class Target(Struct, frozen=True):
 
 
 class OutgoingRequest(Struct, frozen=True):
-    """One POST, ready to be written as it is."""
+    """One request, ready to be written as it is."""
 
     target: Target
     head: bytes
     """Request line and headers with the empty line that ends them."""
     body: bytes
+    keeps: bool = False
+    """Whether the head of the answer is wanted, and its body as far as it is read, for more than people to look at."""
+    seconds: float | None = None
+    """How long the attempt may take; None for as long as any (C15)."""

@@ -20,7 +20,7 @@ from typing import Protocol, cast
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest
-from signalpost.sender.response_reader import AnswerReader
+from signalpost.sender.response_reader import MAX_BODY_BYTES, AnswerReader
 from signalpost.sender.tls_sessions import Handshake
 
 _ONE_WRITE_BYTES = 64 * 1024
@@ -40,10 +40,22 @@ class Stage(StrEnum):
     ANSWERING = "The answer was not complete"
 
 
+class TimeLimit:
+    """Attempts in progress that may take equally long, and so in the order of their deadlines. One timer watches the
+    first."""
+
+    __slots__ = ("running", "seconds", "timer")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.running: dict[RunningAttempt, None] = {}
+        self.timer: asyncio.TimerHandle | None = None
+
+
 class RunningAttempt:
     """One attempt in progress. The first call that ends it decides its outcome."""
 
-    __slots__ = ("connection", "deadline", "dialling", "done", "request", "stage", "started", "started_at")
+    __slots__ = ("connection", "dialling", "done", "limit", "request", "stage", "started", "started_at")
 
     def __init__(
         self,
@@ -51,13 +63,13 @@ class RunningAttempt:
         done: Callable[[Outcome], None],
         started: float,
         started_at: int,
-        deadline: float,
+        limit: TimeLimit,
     ) -> None:
         self.request = request
+        self.limit = limit
         self.done = done
         self.started = started
         self.started_at = started_at
-        self.deadline = deadline
         self.stage = Stage.WAITING
         self.connection: Connection | None = None
         self.dialling: asyncio.Task[None] | None = None
@@ -147,8 +159,11 @@ class Connection(asyncio.Protocol):
         self._attempt = attempt
         attempt.connection = self
         attempt.stage = Stage.WAITING
-        self.answer.begin()
         request = attempt.request
+        if request.keeps:
+            self.answer.begin(MAX_BODY_BYTES)
+        else:
+            self.answer.begin()
         if len(request.body) < _ONE_WRITE_BYTES:
             transport.write(request.head + request.body)
         else:

@@ -39,6 +39,7 @@ class AnswerReader:
         "_heads_bytes",
         "_held",
         "_keep_alive",
+        "_kept_bytes",
         "_parser",
         "_payload_bytes",
         "_tail",
@@ -54,6 +55,7 @@ class AnswerReader:
     status: int | None
     """The status code of the final head, once that is complete."""
     kept: bytes
+    """The first bytes of the body, as many as `begin` was told to keep."""
     fault: str | None
     """A sentence why the bytes are not an answer that can be understood; None if they are."""
     reusable: bool
@@ -62,8 +64,9 @@ class AnswerReader:
         self._parser = httptools.HttpResponseParser(self)
         self.begin()
 
-    def begin(self) -> None:
+    def begin(self, kept_bytes: int = ANSWER_KEPT_BYTES) -> None:
         """Expect a new answer. Only on a fresh reader, or after one that was `reusable`."""
+        self._kept_bytes = kept_bytes
         self.began = self.reusable = self._complete = self._head_read = self._keep_alive = False
         self.status = self.fault = None
         self.kept = self._held = self._head = self._tail = b""
@@ -106,6 +109,11 @@ class AnswerReader:
             return None
         values = _header(self._head, b"retry-after")
         return values[0].decode("latin-1") if values else None
+
+    @property
+    def head(self) -> bytes:
+        """The final head, once that is complete."""
+        return self._head
 
     def _feed_heads(self, data: bytes) -> bytes | None:
         """Read heads up to the final one. Returns the bytes after it, or None if it is incomplete or faulty."""
@@ -194,7 +202,7 @@ class AnswerReader:
 
     def on_body(self, body: bytes) -> None:
         self._payload_bytes += len(body)
-        room = ANSWER_KEPT_BYTES - len(self.kept)
+        room = self._kept_bytes - len(self.kept)
         if room > 0:
             self.kept += body[:room]
 

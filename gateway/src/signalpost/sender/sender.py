@@ -1,15 +1,16 @@
 """The real transport: keeps every attempt's deadline, pools connections, and ends attempts.
 
-An attempt is in `_running` from `send` until it is ended; ending takes it out, tells `done`, and happens
-once, whoever comes first: its connection (an answer, a loss), its dialling (no connection), the sweep (the
-deadline), or `close` (cut). Whatever it held then, a connection or a dialling, is dropped with it unless the
-answer left the connection fit to keep.
+An attempt is running, under its time limit, from `send` until it is ended; ending takes it out, tells `done`, and
+happens once, whoever comes first: its connection (an answer, a loss), its dialling (no connection), the sweep (the
+deadline), or `close` (cut). Whatever it held then, a connection or a dialling, is dropped with it unless the answer
+left the connection fit to keep.
 
 A connection is `_open` from its making to its loss; while idle it is also in the pool of its target (last in,
 first out, so that the few needed stay warm and the rest grow old) and in `_idle`, oldest first. Both are
 plain memory: a pool that is lost costs handshakes.
 
-The timeout is the same for all, so `_running` is in the order of deadlines, and one timer watches its first.
+Most attempts have the same time; a request that names another is kept apart with its likes (`TimeLimit`), so that in
+each lot the attempts are in the order of their deadlines, and one timer watches the first.
 Sending on a pooled connection makes no task, no timer and no future; only a new connection takes a task.
 """
 
@@ -26,7 +27,7 @@ from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import AllowedTarget
-from signalpost.sender.connection import Connection, RunningAttempt, Stage
+from signalpost.sender.connection import Connection, RunningAttempt, Stage, TimeLimit
 from signalpost.sender.dialer import DialFailed, Dialler, tls_context
 from signalpost.sender.resolver import Names, Resolve, SystemResolver
 from signalpost.sender.response_reader import AnswerReader
@@ -43,7 +44,7 @@ class SenderSettings(Struct, frozen=True, kw_only=True):
     """Settings of the sender; times in seconds."""
 
     attempt_timeout: float = 5.0
-    """From the start of name resolution to the end of the answer (C15)."""
+    """From the start of name resolution to the end of the answer (C15), unless the request names another time."""
     connect_timeout: float = 2.0
     """Time limit for a TCP connection to one of a host's addresses."""
     allow_targets: tuple[AllowedTarget, ...] = ()
@@ -85,12 +86,13 @@ class Sender:
             connect_timeout=settings.connect_timeout,
             clock=clock,
         )
-        self._running: dict[RunningAttempt, None] = {}
+        self._usual_limit = TimeLimit(settings.attempt_timeout)
+        self._limits = {settings.attempt_timeout: self._usual_limit}
+        """The time limits by their seconds. Requests name few different ones: each kind of destination has one."""
         self._open: set[Connection] = set()
         self._pools: dict[Target, list[Connection]] = {}
         self._idle: dict[Connection, None] = {}
         self._diallings: set[asyncio.Task[None]] = set()
-        self._sweep_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._drained = asyncio.Event()
@@ -100,19 +102,25 @@ class Sender:
     def send(self, request: OutgoingRequest, done: Callable[[Outcome], None]) -> None:
         """See `Transport.send`."""
         started = self._clock()
-        timeout = self._settings.attempt_timeout
-        attempt = RunningAttempt(request, done, started, self._wall(), started + timeout)
-        self._running[attempt] = None
+        limit = self._usual_limit if request.seconds is None else self._limit(request.seconds)
+        attempt = RunningAttempt(request, done, started, self._wall(), limit)
+        limit.running[attempt] = None
         if self._closing:
             self._loop.call_soon(self._end, attempt, Failure.INTERRUPTED, _CUT)
             return
-        if self._sweep_timer is None:
-            self._sweep_timer = self._loop.call_later(timeout, self._sweep)
+        if limit.timer is None:
+            limit.timer = self._loop.call_later(limit.seconds, self._sweep, limit)
         connection = self._take_idle(request.target, started)
         if connection is None:
             self._dial(attempt)
         else:
             connection.run(attempt)
+
+    def _limit(self, seconds: float) -> TimeLimit:
+        limit = self._limits.get(seconds)
+        if limit is None:
+            limit = self._limits[seconds] = TimeLimit(seconds)
+        return limit
 
     def ended(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
         """See `Owner`."""
@@ -121,15 +129,16 @@ class Sender:
     def unanswered(self, attempt: RunningAttempt) -> None:
         """See `Owner`."""
         # At most once: the connection it gets now has served nobody before.
-        if attempt in self._running:
+        if attempt in attempt.limit.running:
             self._dial(attempt)
 
     def _end(
         self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader | None = None
     ) -> None:
-        if attempt not in self._running:
+        running = attempt.limit.running
+        if attempt not in running:
             return
-        del self._running[attempt]
+        del running[attempt]
         elapsed_us = int((self._clock() - attempt.started) * 1e6)
         if answer is None:
             outcome = Outcome(failure=failure, detail=detail, started_at=attempt.started_at, elapsed_us=elapsed_us)
@@ -140,10 +149,11 @@ class Sender:
                 detail=detail,
                 retry_after=answer.retry_after(),
                 answer=answer.kept,
+                head=answer.head if attempt.request.keeps else b"",
                 started_at=attempt.started_at,
                 elapsed_us=elapsed_us,
             )
-        if self._closing and not self._running:
+        if self._closing and not self._is_running:
             self._drained.set()
         try:
             attempt.done(outcome)
@@ -162,21 +172,26 @@ class Sender:
             connection.abandon()
         self._end(attempt, failure, detail, answer)
 
-    def _sweep(self) -> None:
+    @property
+    def _is_running(self) -> bool:
+        return any(limit.running for limit in self._limits.values())
+
+    def _sweep(self, limit: TimeLimit) -> None:
         """End overdue attempts, and schedule the next check."""
-        self._sweep_timer = None
+        limit.timer = None
         now = self._clock()
         overdue = []
-        for attempt in self._running:
-            if attempt.deadline > now:
-                self._sweep_timer = self._loop.call_later(max(attempt.deadline - now, SWEEP_SECONDS), self._sweep)
+        for attempt in limit.running:
+            left = attempt.started + limit.seconds - now
+            if left > 0:
+                limit.timer = self._loop.call_later(max(left, SWEEP_SECONDS), self._sweep, limit)
                 break
             overdue.append(attempt)
         for attempt in overdue:
             stage = attempt.stage
             if attempt.connection is not None and attempt.connection.answer.began:
                 stage = Stage.ANSWERING
-            self._cut(attempt, Failure.TIMEOUT, f"{stage} within {self._settings.attempt_timeout:g} s.")
+            self._cut(attempt, Failure.TIMEOUT, f"{stage} within {limit.seconds:g} s.")
 
     # New connections
 
@@ -269,13 +284,13 @@ class Sender:
         self._closing = True
         for connection in list(self._idle):
             self._drop_idle(connection)
-        if self._running:
+        if self._is_running:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._drained.wait(), grace)
         # What their callbacks send now is not among them: `send` ends it.
-        for attempt in list(self._running):
+        for attempt in [attempt for limit in self._limits.values() for attempt in limit.running]:
             self._cut(attempt, Failure.INTERRUPTED, _CUT)
-        for timer in (self._sweep_timer, self._idle_timer):
+        for timer in (*(limit.timer for limit in self._limits.values()), self._idle_timer):
             if timer is not None:
                 timer.cancel()
         await asyncio.gather(*self._diallings, return_exceptions=True)

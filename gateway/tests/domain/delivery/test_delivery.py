@@ -12,11 +12,11 @@ from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State, Verdict, decide
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Lane
-from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
 from signalpost.domain.timestamps import SECOND
 
 NOW = 1_700_000_000 * SECOND
-FAILURES = [failure for failure in Failure if failure is not Failure.INTERRUPTED]
+FAILURES = [failure for failure in Failure if failure not in UNCOUNTED | {Failure.REJECTED}]
 JITTERS = st.floats(0, 1, exclude_max=True)
 DELAYS = st.lists(st.integers(1, 86_400), max_size=10).map(tuple)
 
@@ -113,6 +113,55 @@ def test_an_attempt_cut_short_does_not_count(delivery: Delivery, expected: Input
     assert after(delivery, Failure.INTERRUPTED) == Verdict(expected)
 
 
+@pytest.mark.parametrize(
+    ("delivery", "expected"), [(fresh(), Input.INTERRUPTED), (awaiting(3), Input.RETRY_INTERRUPTED)]
+)
+def test_a_delivery_whose_token_died_is_as_it_was_before(delivery: Delivery, expected: Input) -> None:
+    assert after(delivery, Failure.UNAUTHORISED) == Verdict(expected)
+
+
+@pytest.mark.parametrize("delivery", [fresh(), awaiting(3), awaiting(0, 1, run=1), awaiting(1, resume_at=NOW)])
+def test_a_delivery_for_which_there_is_nothing_to_send_is_settled(delivery: Delivery) -> None:
+    assert after(delivery, Failure.SKIPPED) == Verdict(Input.SKIP, counted=False)
+
+
+@pytest.mark.parametrize("delivery", [fresh(), awaiting(1), awaiting(0, 4, run=1), awaiting(1, resume_at=NOW + 7)])
+def test_an_event_that_a_vendor_refuses_is_given_up_at_once(delivery: Delivery) -> None:
+    assert after(delivery, Failure.REJECTED) == Verdict(Input.GIVE_UP, counted=True)
+
+
+@given(st.integers(0, 3), st.integers(0, 86_400), JITTERS)
+def test_a_throttled_delivery_waits_exactly_as_long_as_it_was_told_and_nothing_counts(
+    failed_attempts: int, seconds: int, jitter: float
+) -> None:
+    delivery = awaiting(failed_attempts) if failed_attempts else fresh()
+    outcome = Outcome(failure=Failure.THROTTLED, wait=seconds)
+    verdict = decide(delivery, outcome, retry.DELAYS, NOW, jitter, None)
+    assert verdict == Verdict(Input.WAIT, counted=False, due=NOW + seconds * SECOND)
+
+
+def test_a_throttled_extra_attempt_by_hand_leaves_a_later_schedule_as_it_was() -> None:
+    outcome = Outcome(failure=Failure.THROTTLED, wait=60)
+    later = awaiting(2, resume_at=NOW + 300 * SECOND)
+    assert decide(later, outcome, retry.DELAYS, NOW, 0.0, None).due == NOW + 300 * SECOND
+    assert decide(awaiting(2, resume_at=NOW), outcome, retry.DELAYS, NOW, 0.0, None).due == NOW + 60 * SECOND
+
+
+def test_a_delivery_that_waited_still_has_all_of_its_attempts() -> None:
+    lane = Lane(0, strict=False)
+    lane.take(1, "d")
+    first = lane.next_delivery()
+    assert first is not None
+    lane.settle(first, Verdict(Input.WAIT, due=1000), 4)
+    lane.make_due_ready(999)
+    assert lane.next_delivery() is None
+    lane.make_due_ready(1000)
+    again = lane.next_delivery()
+    assert again is not None
+    assert (again.failed_attempts, again.max_attempts, again.run) == (0, 4, 0)
+    assert after(again, Failure.STATUS) == Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND)
+
+
 def test_an_extra_attempt_by_hand_that_fails_leaves_the_schedule_as_it_was() -> None:
     verdict = after(awaiting(2, resume_at=NOW + 7), Failure.TIMEOUT)
     assert verdict == Verdict(Input.FAIL, counted=False, due=NOW + 7)
@@ -146,7 +195,7 @@ def test_every_verdict_may_follow_a_flight(
 ) -> None:
     verdict = after(awaiting(failed_attempts, max_attempts), failure, delays, jitter, asked)
     assert verdict.input in TRANSITIONS[State.IN_FLIGHT]
-    assert (verdict.due >= NOW) == (verdict.input is Input.FAIL)
+    assert (verdict.due >= NOW) == (verdict.input in (Input.FAIL, Input.WAIT))
 
 
 # --- The table --------------------------------------------------------------------------------------------------------
@@ -167,7 +216,9 @@ EXPECTED = {
     (State.RETRY_READY, Input.RETRY_NOW): State.RETRY_READY,
     (State.RETRY_READY, Input.GIVE_UP): State.FAILED,
     (State.IN_FLIGHT, Input.DELIVERED): State.SETTLED,
+    (State.IN_FLIGHT, Input.SKIP): State.SETTLED,
     (State.IN_FLIGHT, Input.FAIL): State.AWAITING_RETRY,
+    (State.IN_FLIGHT, Input.WAIT): State.AWAITING_RETRY,
     (State.IN_FLIGHT, Input.GIVE_UP): State.FAILED,
     (State.IN_FLIGHT, Input.INTERRUPTED): State.OPEN,
     (State.IN_FLIGHT, Input.RETRY_INTERRUPTED): State.RETRY_READY,
@@ -236,7 +287,7 @@ class Walk:
         self.state()
         lane = self.lane
         match given_input:
-            case Input.SKIP:
+            case Input.SKIP if self.flying is None:
                 lane.skip(1)
             case Input.TAKE:
                 lane.take(1, "d")

@@ -18,6 +18,8 @@ SUBSCRIPTION = Subscription(
 )  # fmt: skip
 FAILED = LastAttempt(1_700_000_000_000_000, "status: The endpoint answered 503.")
 
+UNMET = LastAttempt(0, "skipped: Not sent: document.status is 'approved'.", "Not sent: document.status is 'approved'.")
+
 
 def known(status: Any, **more: Any) -> Known:
     given = {"subscription": SUBSCRIPTION, "sequence": 11, "event_type": int(EventType.CREATED), "status": status}
@@ -32,6 +34,7 @@ def subscription(**changes: Any) -> Subscription:
     ("situation", "cause", "words"),
     [
         (known("delivered", last_attempt=LastAttempt(0, None)), Cause.DELIVERED, "the attempt of 1970-01-01T00:00"),
+        (known("skipped", last_attempt=UNMET), Cause.SKIPPED, "Not sent: document.status is 'approved'."),
         (known("failed", failed_attempts=4, last_attempt=FAILED), Cause.GIVEN_UP, "after 4 attempts: status: The endp"),
         (known(None, sequence=10), Cause.SUBSCRIBED_LATER, "from sequence 11 on"),
         (known(None, event_type=int(EventType.DELETED)), Cause.TYPE_NOT_WANTED, "did not ask for documentDeleted"),
@@ -52,6 +55,7 @@ def subscription(**changes: Any) -> Subscription:
             Cause.RETRY_SCHEDULED,
             "Attempt 2 failed: status: The endpoint answered 503. The next follows at 1970-01-01",
         ),
+        (known("retrying", due=0), Cause.DELAYED, "It was not sent yet: its first attempt follows at 1970-01-01"),
         (known("pending", behind_event="e1"), Cause.BEHIND_EARLIER, "behind event e1 of the same document"),
         (known("pending", ahead=3), Cause.IN_QUEUE, "3 events of the log come before it"),
         (known("pending"), Cause.IN_QUEUE, "being sent now"),
@@ -64,7 +68,8 @@ def test_each_situation_has_its_cause(situation: Known, cause: Cause, words: str
 
 
 def test_what_holds_up_everything_is_told_before_what_holds_up_this_one() -> None:
-    held = known("retrying", subscription=subscription(status="paused"), probe_at=1, due=1, behind_event="e1")
+    paused = subscription(status="paused")
+    held = known("retrying", subscription=paused, probe_at=1, due=1, behind_event="e1", last_attempt=FAILED)
     assert explain(held).cause is Cause.PAUSED
     assert explain(replace(held, subscription=SUBSCRIPTION)).cause is Cause.BREAKER_OPEN
     assert explain(replace(held, subscription=SUBSCRIPTION, probe_at=None)).cause is Cause.RETRY_SCHEDULED
@@ -75,7 +80,7 @@ def test_what_was_delivered_before_a_pause_was_delivered() -> None:
 
 
 @given(
-    st.sampled_from(["pending", "delivered", "retrying", "failed", None]),
+    st.sampled_from(["pending", "delivered", "skipped", "retrying", "failed", None]),
     st.sampled_from(["active", "paused", "disabled"]),
     st.none() | st.integers(0, 2**50),
     st.integers(0, 2**40),

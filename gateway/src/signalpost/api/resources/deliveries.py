@@ -167,7 +167,7 @@ def _shown_of_event(context: RequestContext, found: EventAtSubscription, event: 
         status=None if view is None else view.status,
         due=None if view is None else view.due,
         failed_attempts=0 if view is None else view.attempts,
-        last_attempt=None if attempt is None else LastAttempt(attempt.started_at, error),
+        last_attempt=None if attempt is None else LastAttempt(attempt.started_at, error, attempt.detail),
         probe_at=found.probe_at,
         last_error=found.last_error,
         behind_event=None if found.behind is None else found.behind.id,

@@ -6,7 +6,7 @@ endpoints that come back together do not fall under what waited for them.
 
 from msgspec import Struct
 
-from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
 from signalpost.domain.timestamps import SECOND
 
 FAST = 1 * SECOND
@@ -35,7 +35,7 @@ FIRST = Concurrency()
 
 def after(before: Concurrency, outcome: Outcome, now: int, most: int) -> Concurrency:
     """Follow one more outcome: one more after a fast answer, half after none came."""
-    if outcome.failure is Failure.INTERRUPTED:
+    if outcome.failure in UNCOUNTED:
         return before
     limit, low_at = before.limit, before.low_at
     typical = before.typical + (outcome.elapsed_us - before.typical >> _SMOOTHING)

@@ -4,7 +4,9 @@
        │ └──block─▶ BLOCKED ─promote─▶ OPEN      behind others of its document
        └────take──▶ OPEN ─send─▶ IN_FLIGHT
     IN_FLIGHT ─delivered─▶ SETTLED
+       ├─skip────▶ SETTLED          there was nothing to send
        ├─fail────▶ AWAITING_RETRY ─come_due─▶ RETRY_READY ─send─▶ IN_FLIGHT
+       ├─wait────▶ AWAITING_RETRY   too early: nothing failed
        ├─give_up─▶ FAILED
        └─interrupted─▶ OPEN or RETRY_READY, as it was before it was sent
     FAILED, SETTLED ─new_run─▶ AWAITING_RETRY       a retry by hand or a replay: a new run with its own attempts
@@ -25,7 +27,8 @@ from enum import IntEnum
 from msgspec import Struct
 
 from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
+from signalpost.domain.timestamps import SECOND
 
 
 class State(IntEnum):
@@ -57,6 +60,8 @@ class Input(IntEnum):
     """The same, of a delivery that was RETRY_READY."""
     RETRY_NOW = 11
     NEW_RUN = 12
+    WAIT = 13
+    """Not to be sent before a moment: the subscription delays the delivery, or a vendor wants fewer calls."""
 
 
 TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
@@ -79,7 +84,9 @@ TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
     },
     State.IN_FLIGHT: {
         Input.DELIVERED: State.SETTLED,
+        Input.SKIP: State.SETTLED,
         Input.FAIL: State.AWAITING_RETRY,
+        Input.WAIT: State.AWAITING_RETRY,
         Input.GIVE_UP: State.FAILED,
         Input.INTERRUPTED: State.OPEN,
         Input.RETRY_INTERRUPTED: State.RETRY_READY,
@@ -149,10 +156,12 @@ class Verdict(Struct, frozen=True):
     counted: bool = False
     """Whether the attempt counts (C16)."""
     due: int = 0
-    """When it may be sent again, µs, with `Input.FAIL`."""
+    """When it may be sent again, µs, with `Input.FAIL` and `Input.WAIT`."""
 
 
 _SETTLED = Verdict(Input.DELIVERED, counted=True)
+_SKIPPED = Verdict(Input.SKIP)
+_GIVEN_UP = Verdict(Input.GIVE_UP, counted=True)
 
 
 def decide(
@@ -168,15 +177,38 @@ def decide(
     `now` is the end of the attempt, `jitter` a random number in [0, 1), `retry_after` the seconds that the endpoint
     asked for.
     """
-    if outcome.failure is None:
+    failure = outcome.failure
+    if failure is None:
         return _SETTLED
-    if outcome.failure is Failure.INTERRUPTED:
-        return Verdict(Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED)
+    if failure in UNCOUNTED:
+        return _uncounted(delivery, outcome, now)
+    if failure is Failure.REJECTED:
+        return _GIVEN_UP
     if delivery.resume_at is not None:
         return Verdict(Input.FAIL, due=max(delivery.resume_at, now))
     failures = delivery.failed_attempts + 1
     if failures >= (delivery.max_attempts or len(delays) + 1):
-        return Verdict(Input.GIVE_UP, counted=True)
+        return _GIVEN_UP
     # A run that has more attempts than the schedule has delays (the schedule was changed since) repeats the last delay.
     seconds = (delays or retry.DELAYS)[min(failures, len(delays)) - 1]
     return Verdict(Input.FAIL, counted=True, due=now + retry.delay(seconds, jitter, retry_after))
+
+
+def _uncounted(delivery: Delivery, outcome: Outcome, now: int) -> Verdict:
+    match outcome.failure:
+        case Failure.SKIPPED:
+            return _SKIPPED
+        case Failure.THROTTLED:
+            return waits_until(delivery, now + outcome.wait * SECOND)
+        case _:
+            return taken_back(delivery)
+
+
+def taken_back(delivery: Delivery) -> Verdict:
+    """A delivery that was not sent, or of which nobody knows, is as it was before."""
+    return Verdict(Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED)
+
+
+def waits_until(delivery: Delivery, due: int) -> Verdict:
+    """A delivery that may not be sent before a moment waits until then, or for its schedule if that is later."""
+    return Verdict(Input.WAIT, due=max(due, delivery.resume_at or 0))

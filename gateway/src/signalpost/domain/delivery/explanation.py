@@ -14,13 +14,14 @@ from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import format_timestamp
 
-Status = Literal["pending", "delivered", "retrying", "failed"]
+Status = Literal["pending", "delivered", "skipped", "retrying", "failed"]
 
 
 class Cause(StrEnum):
     """A closed list. Each value is shown as it is in the API."""
 
     DELIVERED = "delivered"
+    SKIPPED = "skipped"
     GIVEN_UP = "given_up"
     SUBSCRIBED_LATER = "subscribed_later"
     TYPE_NOT_WANTED = "type_not_wanted"
@@ -28,6 +29,7 @@ class Cause(StrEnum):
     PAUSED = "paused"
     DISABLED = "disabled"
     BREAKER_OPEN = "breaker_open"
+    DELAYED = "delayed"
     RETRY_SCHEDULED = "retry_scheduled"
     BEHIND_EARLIER = "behind_earlier"
     IN_QUEUE = "in_queue"
@@ -40,6 +42,8 @@ class LastAttempt(Struct, frozen=True):
     """When it began, µs since the epoch."""
     error: str | None
     """What failed, such as "status: 503"; None if nothing did."""
+    detail: str = ""
+    """The sentence that was noted with it."""
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -74,6 +78,10 @@ def explain(known: Known) -> Explanation:
     if known.status == "delivered":
         at = "" if known.last_attempt is None else f" by the attempt of {format_timestamp(known.last_attempt.at)}"
         return Explanation(Cause.DELIVERED, f"It was delivered{at}.")
+    if known.status == "skipped":
+        return Explanation(
+            Cause.SKIPPED, "Nothing was sent." if known.last_attempt is None else known.last_attempt.detail
+        )
     if known.status == "failed":
         return _given_up(known)
     if known.status is None:
@@ -121,6 +129,8 @@ def _held_up(known: Known) -> Explanation | None:
 def _waits(known: Known) -> Explanation:
     if known.status == "retrying":
         at = "soon" if known.due is None else f"at {format_timestamp(known.due)}"
+        if known.last_attempt is None:
+            return Explanation(Cause.DELAYED, f"It was not sent yet: its first attempt follows {at}.")
         failed = f"Attempt {known.failed_attempts} failed" if known.failed_attempts else "An attempt failed"
         return Explanation(Cause.RETRY_SCHEDULED, f"{failed}{_last_error(known)}. The next follows {at}.")
     if known.behind_event is not None:

@@ -9,7 +9,7 @@ ANSWER_KEPT_BYTES = 1024
 
 
 class Failure(StrEnum):
-    """Why an attempt failed: a closed list. Each value is shown as it is in the API, logs and metrics."""
+    """Why an attempt did not deliver: a closed list. Each value is shown as it is in the API, logs and metrics."""
 
     DNS = "dns"
     """The host name has no address, or the name server did not answer."""
@@ -38,6 +38,23 @@ class Failure(StrEnum):
     INTERRUPTED = "cut"
     """Signalpost cut the attempt short to shut down; it does not count (C16)."""
 
+    # The following come from kinds of destinations other than the signed webhook.
+    SKIPPED = "skipped"
+    """There was nothing to send: the subscription's conditions are not met, or its kind makes nothing of the event.
+    That settles the delivery."""
+    REJECTED = "rejected"
+    """The vendor refuses this event, and would again: the delivery is given up at once. The vendor is well."""
+    THROTTLED = "throttled"
+    """The vendor wants fewer calls. The delivery waits for as long as it was told, and the attempt does not count."""
+    UNAUTHORISED = "unauthorised"
+    """The vendor no longer takes the token. The delivery waits for another, and the attempt does not count."""
+    CONNECTOR = "connector"
+    """The kind of destination failed by itself: it raised an error, or what it wants is not possible."""
+
+
+UNCOUNTED = frozenset({Failure.INTERRUPTED, Failure.SKIPPED, Failure.THROTTLED, Failure.UNAUTHORISED})
+"""Attempts that ended so do not count (C16), and say nothing of how well an endpoint is."""
+
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """One attempt's result. It delivered exactly if `failure` is None."""
@@ -49,8 +66,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """One sentence for people: what was seen, never a secret or a header's value."""
     retry_after: str | None = None
     """The answer's `retry-after` header as it came, on 429 and 503 only."""
+    wait: int = 0
+    """Seconds that a vendor wants to be left alone for, with `Failure.THROTTLED` only."""
     answer: bytes = b""
-    """The first `ANSWER_KEPT_BYTES` of the answer's body."""
+    """The first `ANSWER_KEPT_BYTES` of the answer's body; all that was read of it if the request asked to keep it."""
+    head: bytes = b""
+    """The answer's status line and headers, if the request asked to keep them."""
     started_at: int = 0
     """Wall clock at the start of name resolution, µs since the epoch."""
     elapsed_us: int = 0

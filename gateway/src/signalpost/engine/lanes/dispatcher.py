@@ -19,8 +19,8 @@ from random import Random
 
 from signalpost.destinations.webhook import RequestKind
 from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide
-from signalpost.domain.delivery.outcome import Outcome
+from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide, taken_back
+from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, process_slots, tenant_slots
 from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.event import Event
@@ -305,8 +305,7 @@ class Dispatcher:
     def _take_back(self, worker: LaneWorker, delivery: Delivery) -> None:
         """Settle a delivery that was not sent: since it was chosen, the lane was paused, deleted or held."""
         self._free_slot(worker)
-        back = Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED
-        worker.settle(delivery, Verdict(back))
+        worker.settle(delivery, taken_back(delivery))
         self.give_turn(worker)
 
     def _give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:
@@ -336,7 +335,7 @@ class Dispatcher:
             worker.note_outcome(delivery, outcome, now, jitter, wait)
         self._on_change(worker)
         self.give_turn(worker)
-        if outcome.failure is not None:
+        if outcome.failure is not None and outcome.failure is not Failure.SKIPPED:
             self._on_failure(worker)
             _log_failure(worker, attempt, delivery, event_id)
         if worker.health.breaker.is_open != breaker_was_open:

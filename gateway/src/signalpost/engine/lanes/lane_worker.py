@@ -26,7 +26,7 @@ from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.delivery import Delivery, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Bounds, Lane
-from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
 from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.delivery.slots import EndpointSlots
 from signalpost.domain.event import Event
@@ -285,12 +285,12 @@ class LaneWorker:
     def note_outcome(
         self, delivery: Delivery, outcome: Outcome, now: int, jitter: float, retry_after: int | None
     ) -> None:
-        """Let breaker, concurrency and holds follow one more outcome."""
+        """Let breaker, concurrency and holds follow one more outcome. A vendor that refuses an event is well."""
         self.concurrency = concurrency.after(self.concurrency, outcome, now, self.slots.most)
         self.slots.regard(slow=self.concurrency.is_slow)
-        if outcome.failure is None:
+        if outcome.failure is None or outcome.failure is Failure.REJECTED:
             self.note_success(now)
-        elif outcome.failure is not Failure.INTERRUPTED:
+        elif outcome.failure not in UNCOUNTED:
             follow = breaker.after_failed_probe if delivery is self._probe else breaker.after_failure
             state = follow(self.health.breaker, now, jitter)
             self.health = EndpointHealth(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
