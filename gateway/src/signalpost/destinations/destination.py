@@ -18,6 +18,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from signalpost.domain.body import Body
+from signalpost.domain.names import Subject
 
 API: Final = 1
 """The version of this interface. A kind that was written for another is left out at the start."""
@@ -29,15 +30,9 @@ DAY: Final = 24 * 3600
 # --- What a kind is given ---------------------------------------------------------------------------------------------
 
 
-class Context(Struct, frozen=True, kw_only=True):
-    """One event on its way to one subscription."""
+class Context(Subject, frozen=True, kw_only=True):
+    """One event on its way to one subscription: what conditions and placeholders look at, and what identifies it."""
 
-    event: Mapping[str, Any]
-    """The event as webhooks receive it: `id`, `type`, `createdAt`, `data` (C1)."""
-    before: Mapping[str, Any]
-    """The former values of the attributes that the event changed; empty for a creation."""
-    made: Mapping[str, str]
-    """What the last delivery for this document to this subscription said it made; empty if there was none."""
     key: str
     """The same on each attempt to deliver this event to this subscription, and nowhere else: 32 hexadecimal digits."""
     slot: str
@@ -46,12 +41,6 @@ class Context(Struct, frozen=True, kw_only=True):
     """1, 2, … in this run."""
     account: Mapping[str, str] = {}
     """What `discovered` kept of the vendor's account; empty where no person gave a consent."""
-
-    @property
-    def document(self) -> Mapping[str, Any]:
-        """The document as it was at the event (C7)."""
-        document: Mapping[str, Any] = self.event["data"]["document"]
-        return document
 
 
 class Reply(Struct, frozen=True, kw_only=True):
