@@ -33,7 +33,7 @@ from signalpost.store.sqlite.codec import (
     pack_uuid,
     unpack_uuid,
 )
-from signalpost.store.sqlite.connections import connect, rows
+from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import Store

@@ -14,7 +14,7 @@ from gateway.tests.world.process import Machine, Options, Process
 
 from signalpost.domain.event import Event
 from signalpost.store.sqlite.codec import unpack_uuid
-from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.connect import connect
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.seeded_world import SeededWorld

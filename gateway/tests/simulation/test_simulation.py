@@ -14,7 +14,7 @@ from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.disk import VFS, Disk
 from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
-from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.connect import connect
 
 RUNNER = (sys.executable, "-m", "gateway.tests.simulation.runner")
 

@@ -5,7 +5,7 @@ opens it again on what it kept.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol, TypeVar
@@ -300,6 +300,7 @@ def flush(
     refill: int = 0,
     replays: tuple[Replay, ...] = (),
     feed: ReplayPart | None = None,
+    made: Mapping[str, Mapping[str, str]] | None = None,
 ) -> LaneFlush:
     return LaneFlush(
         tenant_id=subscription.tenant_id,
@@ -317,6 +318,7 @@ def flush(
         refill=refill,
         replays=replays,
         feed=feed,
+        made=made or {},
     )
 
 

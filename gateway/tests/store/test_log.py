@@ -5,6 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import json
 from msgspec.structs import replace
 
 from signalpost.commands.command import Command
@@ -261,5 +262,47 @@ def test_types_are_kept_as_bits(play: "Play", make: "type[Tools]") -> None:
             EventType.UPDATED,
             EventType.DELETED,
         ]
+
+    play(scenario)
+
+
+# --- What an event changed --------------------------------------------------------------------------------------------
+
+
+def test_an_event_keeps_what_its_document_was_before(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        published = await shop.publish(
+            make.create(0, title="first"),
+            make.edit(0, title="second", referenceId="R", additionalFacts={"cost centre": "42"}),
+            make.edit(0, contractValue=12.5, additionalFacts={"cost centre": None}),
+            make.act(0, "cancel", reason="r"),
+            make.delete(0),
+            make.put(0, 2),
+            make.put(0, 3, title="third"),
+        )
+        expected = [
+            {},
+            {"title": "first", "referenceId": None, "additionalFacts": {}},
+            {"contractValue": None, "additionalFacts": {"cost centre": "42"}},
+            {"status": "created"},
+            {"status": "cancelled"},
+            {},
+            {"title": "t"},
+        ]
+        assert [json.decode(event.before or b"{}") for event in published.events] == expected
+        await shop.reopen()
+        assert await shop.store.log.after(1, 0, 10) == list(published.events)
+        assert await shop.store.log.events(1, [5, 2]) == [published.events[4], published.events[1]]
+        assert await shop.store.log.by_id(1, published.events[3].id) == published.events[3]
+
+    play(scenario)
+
+
+def test_what_a_document_was_is_in_no_body(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.create(0, title="former title"), make.patch(0, "second"))
+        [_, updated] = await shop.store.log.after(1, 0, 10)
+        assert b"former title" in updated.before
+        assert b"former title" not in updated.body
 
     play(scenario)

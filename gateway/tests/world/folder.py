@@ -8,7 +8,7 @@ from types import TracebackType
 
 from gateway.tests.world.disk import Image
 
-from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.schema import migrate
 
 

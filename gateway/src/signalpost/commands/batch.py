@@ -16,6 +16,7 @@ from signalpost.commands.command import (
     AnswerKey,
     Command,
     Completed,
+    ConnectionKey,
     Decision,
     DocumentKey,
     IdempotencyKey,
@@ -31,8 +32,9 @@ from signalpost.commands.command import (
 )
 from signalpost.commands.overlay import Overlay
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay, ReplayState
-from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.document import DocumentRow, former_values
 from signalpost.domain.documents.history import KeptStep, Origin
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import VersionRow
@@ -61,6 +63,8 @@ class Rows(Struct, frozen=True, kw_only=True):
     documents: Mapping[DocumentKey, DocumentRow] = {}
     versions: Mapping[VersionKey, VersionRow] = {}
     subscriptions: Mapping[SubscriptionKey, Subscription] = {}
+    """Every subscription that a command names, and all of a connection whose subscriptions it asks for."""
+    connections: Mapping[ConnectionKey, Connection] = {}
     keys: Mapping[str, ApiKey] = {}
     replays: Mapping[ReplayKey, Replay] = {}
     """Every replay that a command names, and with it all of the same subscription that are running."""
@@ -79,6 +83,7 @@ class Batch:
         self.documents = Overlay(rows.documents)
         self.versions = Overlay(rows.versions)
         self.subscriptions = Overlay(rows.subscriptions)
+        self.connections = Overlay(rows.connections)
         self.keys = Overlay(rows.keys)
         self.replays = Overlay(rows.replays)
         self.answers = Overlay(rows.answers)
@@ -95,6 +100,14 @@ class Batch:
             replay.subscription_number == subscription_number and replay.state is ReplayState.RUNNING
             for _, replay in self.replays.items()
         )
+
+    def subscriptions_of(self, connection: ConnectionKey) -> list[Subscription]:
+        tenant_id, connection_id = connection
+        return [
+            subscription
+            for key, subscription in self.subscriptions.items()
+            if key[0] == tenant_id and subscription.connection_id == connection_id and subscription.deleted_at is None
+        ]
 
     def run(self, command: Command[Result]) -> Completed[Result] | Repeated:
         """Decide one command and keep what it changes. Raises CallerError if it is refused."""
@@ -133,7 +146,10 @@ class Batch:
             self._apply_document(tenant, stamp, decision, decision.document, made)
         for version in decision.versions:
             self.versions.put((tenant.id, version.document_id, version.number), version)
-        if (subscription := decision.subscription) is not None:
+        if (connection := decision.connection) is not None:
+            self.connections.put((connection.tenant_id, connection.id), connection)
+            self._given_out(connection=connection.number)
+        for subscription in decision.subscriptions:
             self.subscriptions.put((subscription.tenant_id, subscription.id), subscription)
             self._given_out(subscription=subscription.number)
         if (retry := decision.retry) is not None:
@@ -149,13 +165,15 @@ class Batch:
     def _apply_document(
         self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], document: DocumentRow, made: str | None
     ) -> None:
+        old = self.documents.get((tenant.id, document.external_id))
         self.documents.put((tenant.id, document.external_id), document)
         if document.deleted_at is not None:
             self._bury(tenant.id, document)
         sequence = tenant.last_sequence
         if decision.event is not None and made is not None:
             sequence = stamp.sequence
-            self._append(tenant, stamp, decision.event, made, document, decision)
+            was = b"" if old is None else old.body
+            self._append(tenant, stamp, decision.event, made, document, was, decision)
         if decision.step is not None:
             caller = decision.origin.caller
             step = KeptStep(tenant.id, document.external_id, sequence, stamp.at, made, caller, decision.step)
@@ -168,11 +186,22 @@ class Batch:
                 self.versions.put(key, replace(version, deleted_at=tombstone.deleted_at))
 
     def _append(
-        self, tenant: Tenant, stamp: Stamp, kind: EventType, identity: str, row: DocumentRow, decision: Decision[Any]
+        self,
+        tenant: Tenant,
+        stamp: Stamp,
+        kind: EventType,
+        identity: str,
+        row: DocumentRow,
+        was: bytes,
+        decision: Decision[Any],
     ) -> None:
+        """`was` is the document before the event; empty where there was none, or it was deleted."""
         shown = self.links.put_into(decision.event_document, row, tenant.id, stamp.at)
         body = build(kind, stamp.at, identity, shown)
-        self.events.append(Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), row.external_id, body))
+        before = former_values(was, decision.event_document) if was else b""
+        self.events.append(
+            Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), row.external_id, body, before)
+        )
         self.origins.append(decision.origin)
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))
 

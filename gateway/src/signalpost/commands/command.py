@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import UNKNOWN, Origin, Step
@@ -30,6 +31,8 @@ DocumentKey = tuple[int, str]
 VersionKey = tuple[int, str, Number]
 """Tenant, document and number."""
 SubscriptionKey = tuple[int, str]
+"""Tenant and id."""
+ConnectionKey = tuple[int, str]
 """Tenant and id."""
 ReplayKey = tuple[int, str]
 """The subscription's number, and the replay's id."""
@@ -78,6 +81,7 @@ class Numbers(NamedTuple):
     """The number that the next new row of each kind gets: its key in the store."""
 
     subscription: int = 1
+    connection: int = 1
     retry: int = 1
     key: int = 1
     replay: int = 1
@@ -96,7 +100,8 @@ class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
     step: Step | None = None
     """An entry of the document's history that its events do not show."""
     versions: tuple[VersionRow, ...] = ()
-    subscription: Subscription | None = None
+    subscriptions: tuple[Subscription, ...] = ()
+    connection: Connection | None = None
     retry: Retry | None = None
     key: ApiKey | None = None
     replay: Replay | None = None
@@ -131,6 +136,9 @@ class Reads(Struct, frozen=True, kw_only=True):
     document: DocumentKey | None = None
     version: VersionKey | None = None
     subscription: SubscriptionKey | None = None
+    connection: ConnectionKey | None = None
+    subscriptions_of: ConnectionKey | None = None
+    """A connection of which all subscriptions are read."""
     replay: str | None = None
     """The id of a replay of that subscription; all of its replays that run are read too."""
     key: str | None = None
@@ -156,11 +164,17 @@ class View(Protocol):
     @property
     def subscriptions(self) -> Lookup[SubscriptionKey, Subscription]: ...
     @property
+    def connections(self) -> Lookup[ConnectionKey, Connection]: ...
+    @property
     def keys(self) -> Lookup[str, ApiKey]: ...
     @property
     def replays(self) -> Lookup[ReplayKey, Replay]: ...
 
     def running_replays(self, subscription_number: int) -> int: ...
+
+    def subscriptions_of(self, connection: ConnectionKey) -> list[Subscription]:
+        """Those that are not deleted."""
+        ...
 
 
 class Command(Protocol[Result]):

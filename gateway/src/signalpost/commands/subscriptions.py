@@ -1,6 +1,7 @@
 """Commands that create, change and delete subscriptions, rotate their secrets and retry their deliveries."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from signalpost.domain import subscription as rules
 from signalpost.domain.body import given
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.subscription import Subscription, SubscriptionPatch, SubscriptionRequest
+from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import SECOND
 
 
@@ -88,7 +89,60 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             updated_at=stamp.at,
         )
-        return Decision(result=SubscriptionCreated(made), subscription=made)
+        return Decision(result=SubscriptionCreated(made), subscriptions=(made,))
+
+
+class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True):
+    """As `CreateSubscription`, of a kind other than the webhook. `config`, `when` and `after` were checked by whoever
+    knows the kind; `url` is the first origin of the connection."""
+
+    kind: str
+    connection_id: str
+    url: str
+    name: str
+    config: Mapping[str, Any]
+    when: Mapping[str, Any] | None = None
+    after: Delay | None = None
+    event_types: tuple[str, ...]
+    status: Literal["active", "paused"] = "active"
+    ordering: Ordering = "loose"
+    rate_limit: int | None = None
+    retry_delays: tuple[int, ...]
+
+    @property
+    def reads(self) -> Reads:
+        connection = (self.tenant_id, self.connection_id)
+        return Reads(subscription=(self.tenant_id, self.subscription_id), connection=connection)
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionCreated]:
+        connection = view.connections.get((self.tenant_id, self.connection_id))
+        if connection is None or connection.deleted_at is not None or connection.kind != self.kind:
+            detail = f"There is no connection of the kind {self.kind} with this id."
+            raise Invalid([FieldError("/connection", "not_found", detail)])
+        last = stamp.sequence - 1
+        made = Subscription(
+            id=self.subscription_id,
+            tenant_id=self.tenant_id,
+            number=view.numbers.subscription,
+            name=self.name,
+            kind=self.kind,
+            connection_id=self.connection_id,
+            config=self.config,
+            when=self.when,
+            after=self.after,
+            url=self.url,
+            secret="",
+            headers={},
+            status=self.status,
+            ordering=self.ordering,
+            rate_limit=self.rate_limit,
+            retry_delays=self.retry_delays,
+            starts_after=last,
+            filters=((0, rules.bits_of(self.event_types)),),
+            created_at=stamp.at,
+            updated_at=stamp.at,
+        )
+        return Decision(result=SubscriptionCreated(made), subscriptions=(made,))
 
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -103,7 +157,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         if "event_types" in changes:
             changes["filters"] = rules.refiltered(found.filters, last, rules.bits_of(changes.pop("event_types")))
         if found.status == "disabled" and "status" in changes:
-            changes |= {"disabled_at": None, "revived_at": stamp.now}
+            changes |= {"disabled_at": None, "disabled_because": None, "revived_at": stamp.now}
         if changes.pop("skip_backlog"):
             if found.status == "active" or changes.get("status") != "active":
                 detail = "The backlog is skipped with a resume only: send it with status active to one that is not."
@@ -113,17 +167,20 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         if patched == found:
             return Decision(result=SubscriptionChanged(found))
         patched = _moved_on(patched, stamp.at)
-        return Decision(result=SubscriptionChanged(patched), subscription=patched)
+        return Decision(result=SubscriptionChanged(patched), subscriptions=(patched,))
 
 
 class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """The gateway disables a subscription whose endpoint has failed for days. Nothing is lost: its lane stays where it
-    is. `if_match` names the state that was judged, so a change that a client made meanwhile wins."""
+    """The gateway disables a subscription, for the reason that is given or because its endpoint has failed for days.
+    Nothing is lost: its lane stays where it is. `if_match` names the state that was judged, so a change that a client
+    made meanwhile wins."""
+
+    because: str | None = None
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
-        disabled = _moved_on(replace(found, status="disabled", disabled_at=stamp.at), stamp.at)
-        return Decision(result=SubscriptionChanged(disabled), subscription=disabled)
+        disabled = found.disabled(stamp.at, self.because)
+        return Decision(result=SubscriptionChanged(disabled), subscriptions=(disabled,))
 
 
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -132,7 +189,7 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         gone = replace(
             found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
         )
-        return Decision(result=SubscriptionDeleted(gone), subscription=gone)
+        return Decision(result=SubscriptionDeleted(gone), subscriptions=(gone,))
 
 
 class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
@@ -153,7 +210,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
             overlap = self.overlap_hours * 3600 * SECOND
             changed = replace(found, next_secret=self.secret, promote_at=stamp.now + overlap)
         rotated = _moved_on(changed, stamp.at)
-        return Decision(result=SecretRotated(rotated, self.secret), subscription=rotated)
+        return Decision(result=SecretRotated(rotated, self.secret), subscriptions=(rotated,))
 
 
 class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
@@ -164,7 +221,7 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
         if found.next_secret is None:
             raise Conflict("no_rotation", "No rotation is under way: there is no new secret to promote.")
         promoted = _moved_on(found.promoted(), stamp.at)
-        return Decision(result=SubscriptionChanged(promoted), subscription=promoted)
+        return Decision(result=SubscriptionChanged(promoted), subscriptions=(promoted,))
 
 
 class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):

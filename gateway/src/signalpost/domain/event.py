@@ -45,6 +45,9 @@ class Event(Struct, frozen=True):
     """The document's external id."""
     body: bytes
     """The bytes that every endpoint receives."""
+    before: bytes = b""
+    """The former values of the attributes that it changed, as a JSON object; empty where it changed none. Conditions
+    and placeholders ask for them; they are sent to nobody."""
 
 
 def event_id(at: int, random: int) -> str:

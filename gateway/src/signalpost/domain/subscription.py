@@ -1,7 +1,7 @@
 """A subscription: who wants which events where, and from which point of the log (C14)."""
 
-from collections.abc import Iterable
-from typing import Annotated, Final, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
@@ -18,6 +18,18 @@ Filters = tuple[tuple[int, int], ...]
 """Pairs of (sequence, types as bits): the types that count for events above that sequence, ascending."""
 
 
+WEBHOOK: Final = "webhook"
+"""The kind of a subscription that names none: the event itself is sent, signed."""
+
+
+class Delay(Struct, frozen=True, rename={"condition": "if"}):
+    """How long after its event a delivery waits before it is sent."""
+
+    seconds: int
+    condition: Mapping[str, Any] | None = None
+    """What must then still be so of the document's newest state, as conditions say it."""
+
+
 class Subscription(Struct, frozen=True, kw_only=True):
     """A subscription as the engine uses it. Its secrets and header values go nowhere but into the head of a request."""
 
@@ -26,8 +38,19 @@ class Subscription(Struct, frozen=True, kw_only=True):
     number: int
     """Primary key in the store."""
     name: str
+    kind: str = WEBHOOK
+    """The kind of destination that it sends to."""
+    connection_id: str | None = None
+    """What lets it in there; None for a webhook."""
+    config: Mapping[str, Any] = {}
+    """The members of the kind's struct of what a subscription says, as JSON; none of them is a secret."""
+    when: Mapping[str, Any] | None = None
+    """The condition that an event must meet to be sent, as JSON; None if every event of its types is."""
+    after: Delay | None = None
     url: str
+    """Of a kind other than the webhook: the first origin of its connection."""
     secret: str
+    """Empty for a kind other than the webhook."""
     next_secret: str | None = None
     """During a rotation: the secret that replaces `secret` at `promote_at` (C21)."""
     promote_at: int | None = None
@@ -44,7 +67,9 @@ class Subscription(Struct, frozen=True, kw_only=True):
     skipped_at: int = 0
     """When the subscription was last resumed with `skipBacklog`."""
     disabled_at: int | None = None
-    """When the subscription was disabled because its endpoint had failed for days; None if it is not disabled."""
+    """When the gateway disabled the subscription; None if it is not disabled."""
+    disabled_because: str | None = None
+    """A sentence for people about that; None if its endpoint had failed for days."""
     revived_at: int = 0
     """When the subscription was last resumed after being disabled."""
     created_at: int
@@ -74,6 +99,17 @@ class Subscription(Struct, frozen=True, kw_only=True):
     def promoted(self) -> "Subscription":
         """The subscription with only the new secret, if a rotation is in progress."""
         return replace(self, secret=self.next_secret or self.secret, next_secret=None, promote_at=None)
+
+    def disabled(self, now: int, because: str | None) -> "Subscription":
+        """The subscription, disabled by the gateway."""
+        return replace(
+            self,
+            status="disabled",
+            disabled_at=now,
+            disabled_because=because,
+            version=self.version + 1,
+            updated_at=now,
+        )
 
     @property
     def etag(self) -> str:

@@ -1,5 +1,5 @@
-"""The directory holds what every node knows, whichever lanes it owns: tenants, API keys that are not revoked, and
-subscriptions that are not deleted, as they were last committed.
+"""The directory holds what every node knows, whichever lanes it owns, as it was last committed: tenants, API keys that
+are not revoked, subscriptions and connections that are not deleted.
 
 It is loaded at the start and follows every commit. Nothing but a restart reads it from the store again.
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.connection import Connection
 from signalpost.domain.subscription import Subscription
 from signalpost.store.store import Published
 
@@ -18,16 +19,26 @@ class Directory:
         self._keys: dict[bytes, ApiKey] = {}
         self._subscriptions: dict[int, dict[str, Subscription]] = {}
         """Subscriptions by tenant and id, in the order of creation."""
+        self._connections: dict[tuple[int, str], Connection] = {}
+        """Connections by tenant and id."""
 
-    def load(self, tenants: Iterable[Tenant], keys: Iterable[ApiKey], subscriptions: Iterable[Subscription]) -> None:
+    def load(
+        self,
+        tenants: Iterable[Tenant],
+        keys: Iterable[ApiKey],
+        subscriptions: Iterable[Subscription],
+        connections: Iterable[Connection],
+    ) -> None:
         self._tenants = {tenant.name: tenant.id for tenant in tenants}
         self._follow_keys(keys)
         self._follow_subscriptions(subscriptions)
+        self._follow_connections(connections)
 
     def follow(self, published: Published) -> None:
         """Take up what a commit changed."""
         self._follow_keys(published.keys)
         self._follow_subscriptions(published.subscriptions)
+        self._follow_connections(published.connections)
 
     @property
     def tenant_ids(self) -> tuple[int, ...]:
@@ -48,6 +59,10 @@ class Directory:
         """All of a tenant's subscriptions that are not deleted, oldest first."""
         return list(self._subscriptions.get(tenant_id, {}).values())
 
+    def connection(self, tenant_id: int, connection_id: str) -> Connection | None:
+        """The connection with this id; None if there is none or it was deleted."""
+        return self._connections.get((tenant_id, connection_id))
+
     def _follow_keys(self, keys: Iterable[ApiKey]) -> None:
         for key in keys:
             if key.revoked_at is None:
@@ -62,3 +77,10 @@ class Directory:
                 of_tenant[subscription.id] = subscription
             else:
                 of_tenant.pop(subscription.id, None)
+
+    def _follow_connections(self, connections: Iterable[Connection]) -> None:
+        for connection in connections:
+            if connection.deleted_at is None:
+                self._connections[connection.tenant_id, connection.id] = connection
+            else:
+                self._connections.pop((connection.tenant_id, connection.id), None)

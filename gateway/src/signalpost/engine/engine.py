@@ -72,7 +72,8 @@ class Engine:
         """Take up every lane where the store says it was."""
         await self.disk.look()
         tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
-        self.directory.load(tenants, await self._store.access.keys(), subscriptions)
+        keys, connections = await self._store.access.keys(), await self._store.connections.live()
+        self.directory.load(tenants, keys, subscriptions, connections)
         await self.lanes.start(tenants, subscriptions)
         self._tasks.start(self._retention.run())
         self._tasks.start(self._expiries.run())

@@ -1,12 +1,16 @@
 """Deliveries as people read them: of one event to one subscription, or a list of many."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from signalpost.domain.subscription import Subscription
 from signalpost.store.log import LogRow
+
+SKIPPED: Final = "skipped"
+"""As what an attempt's `failure` is kept that found nothing to send: the condition was not met, or the kind of
+destination had nothing to do. It settles the delivery."""
 
 DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
 

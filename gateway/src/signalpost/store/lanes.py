@@ -1,6 +1,6 @@
 """Lanes: what their owner loads and records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -69,6 +69,8 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
     abandoned_to: int
     attempts: Sequence[AttemptRow]
     retries_done: tuple[int, ...]
+    made: Mapping[str, Mapping[str, str]] = {}
+    """What deliveries made, by document; an empty mapping forgets what was kept for one."""
     replays: tuple[Replay, ...]
     """The replays that have come further, as they stand once these rows are written."""
     look_up: tuple[int, ...]

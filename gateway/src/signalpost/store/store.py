@@ -12,10 +12,12 @@ from msgspec import Struct
 
 from signalpost.commands.command import Command, CommandOutcome, Retry
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store.access import AccessStore
+from signalpost.store.connections import ConnectionStore
 from signalpost.store.deliveries import DeliveryStore
 from signalpost.store.documents import DocumentStore
 from signalpost.store.history import HistoryStore
@@ -38,6 +40,7 @@ class Published(Struct, frozen=True):
     other Exception is a defect that this command alone ran into."""
     events: tuple[Event, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
+    connections: tuple[Connection, ...] = ()
     retries: tuple[Retry, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     replays: tuple[Replay, ...] = ()
@@ -74,6 +77,11 @@ class Store(Protocol):
     @property
     def subscriptions(self) -> SubscriptionStore:
         """Which events are sent where, and with which secret."""
+        ...
+
+    @property
+    def connections(self) -> ConnectionStore:
+        """How the gateway is let in at vendors, and what was made there."""
         ...
 
     @property

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.schema import migrate

@@ -20,7 +20,7 @@ from signalpost.store.lanes import EndpointHealth, LaneFlush
 from signalpost.store.replays import ReplayPart
 from signalpost.store.sqlite import record, replays
 from signalpost.store.sqlite.codec import unpack_uuid
-from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.replays import SqliteReplays
 from signalpost.store.sqlite.schema import migrate

@@ -9,8 +9,10 @@ import pytest
 
 from signalpost.domain.errors import StartError
 from signalpost.store.sqlite import schema
-from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.codec import SUBSCRIPTION_COLUMNS, unpack_subscription, unpack_uuid
+from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.schema import migrate
+from signalpost.store.vault import Vault
 
 MIGRATIONS = sorted((Path(connect.__code__.co_filename).parent / "migrations").glob("*.sql"))
 
@@ -120,6 +122,30 @@ def test_an_earlier_database_gets_exact_counts_of_its_rows(database: Path) -> No
     connection.execute(schema.MIGRATIONS[7].script)
     counts = "SELECT subscription_number, awaiting_retry, blocked, failed FROM lane ORDER BY 1"
     assert connection.execute(counts).fetchall() == [(1, 2, 1, 1), (2, 0, 0, 0), (3, 0, 0, 2)]
+    connection.close()
+
+
+def test_a_database_from_before_connectors_works_on(database: Path) -> None:
+    """Migration 9: events of before are known to have changed nothing, and subscriptions are webhooks."""
+    vault = Vault(bytes(32))
+    connection = connect(database)
+    migrate(connection, 0, schema.MIGRATIONS[:8])
+    connection.execute(
+        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (1, 1, 5, ?, 2, ?, ?)",
+        (bytes(16), bytes(16), b"{}"),
+    )
+    config = (
+        b'{"name":"n","url":"https://example.com/","status":"active","ordering":"loose","rate_limit":null,'
+        b'"retry_delays":[10],"starts_after":0,"filters":[[0,7]],"skip_to":0,"created_at":1,"updated_at":1}'
+    )
+    sealed = vault.seal(b'{"secret":"12345678","headers":{}}', f"subscription {unpack_uuid(bytes(16))}")
+    connection.execute("INSERT INTO subscription VALUES (1, ?, 1, 1, NULL, ?, ?)", (bytes(16), config, sealed))
+    migrate(connection, 0)
+    assert connection.execute("SELECT before FROM event").fetchall() == [(None,)]
+    columns = connection.execute(f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription").get
+    found = unpack_subscription(columns, vault)
+    assert (found.kind, found.connection_id, found.when, found.after) == ("webhook", None, None, None)
+    assert (found.secret, found.disabled_because) == ("12345678", None)
     connection.close()
 
 

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite.connections import connect
+from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.schema import MIGRATIONS, Migration, migrate
@@ -173,7 +173,7 @@ def test_where_the_disk_is_full_after_all_nothing_is_changed(database: Path) -> 
         import resource, signal, sys
         from pathlib import Path
         from signalpost.domain.errors import StartError
-        from signalpost.store.sqlite.connections import connect
+        from signalpost.store.sqlite.connect import connect
         from signalpost.store.sqlite.schema import MIGRATIONS, Migration, migrate
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         more = Migration(MIGRATIONS[-1].number + 1, "more", "", 1)

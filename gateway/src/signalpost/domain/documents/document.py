@@ -62,6 +62,7 @@ def own_version(number: Number) -> Version:
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def encode(document: Document) -> bytes:
@@ -145,6 +146,14 @@ def _merged(facts: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, An
         detail = f"There can be at most {MAX_FACTS} facts; this would make {len(merged)}."
         raise Invalid([FieldError("/additionalFacts", "too_many", detail)])
     return merged
+
+
+def former_values(before: bytes, after: bytes) -> bytes:
+    """The attributes that a document had otherwise, as a JSON object with their former values; empty where there are
+    none. `before` and `after` are what `encode` made of its states."""
+    old, new = _members(before), _members(after)
+    former = {name: value for name, value in old.items() if value != new[name]}
+    return _encode(former) if former else b""
 
 
 def deleted(document: Document) -> Document:

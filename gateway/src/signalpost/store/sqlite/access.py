@@ -5,7 +5,7 @@ import apsw
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.store.sqlite.codec import KEY_COLUMNS, unpack_key
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 
 _VALID_KEYS = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NULL"  # noqa: S608

@@ -5,7 +5,7 @@ from pathlib import Path
 import apsw
 
 from signalpost.domain.errors import StartError
-from signalpost.store.sqlite.connections import connect, rows
+from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.schema import applied_migrations
 
 _INVARIANTS = {

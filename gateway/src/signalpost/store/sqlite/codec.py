@@ -1,16 +1,18 @@
 """How values are laid out in SQLite's columns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.connection import Connection, Granted, State
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
 from signalpost.domain.documents.workflow import Workflow
-from signalpost.domain.subscription import Filters, Ordering, Status, Subscription
+from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.store.vault import Vault
 
 
@@ -86,6 +88,11 @@ class _Config(Struct, frozen=True):
     disabled_at: int | None = None
     revived_at: int = 0
     skipped_at: int = 0
+    kind: str = WEBHOOK
+    config: Mapping[str, Any] = {}
+    when: Mapping[str, Any] | None = None
+    after: Delay | None = None
+    disabled_because: str | None = None
 
 
 class _Sealed(Struct, frozen=True):
@@ -98,8 +105,8 @@ _encode = msgspec.json.Encoder().encode
 _decode_config = msgspec.json.Decoder(_Config).decode
 _decode_sealed = msgspec.json.Decoder(_Sealed).decode
 
-SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, config, sealed"
-SubscriptionColumns = tuple[int, bytes, int, int, int | None, bytes, bytes]
+SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, connection_id, config, sealed"
+SubscriptionColumns = tuple[int, bytes, int, int, int | None, bytes | None, bytes, bytes]
 
 
 def pack_subscription(subscription: Subscription, vault: Vault) -> SubscriptionColumns:
@@ -111,13 +118,14 @@ def pack_subscription(subscription: Subscription, vault: Vault) -> SubscriptionC
         subscription.tenant_id,
         subscription.version,
         subscription.deleted_at,
+        None if subscription.connection_id is None else pack_uuid(subscription.connection_id),
         _encode(config),
         vault.seal(_encode(sealed), f"subscription {subscription.id}"),
     )
 
 
 def unpack_subscription(columns: SubscriptionColumns, vault: Vault) -> Subscription:
-    number, packed_id, tenant_id, version, deleted_at, config, sealed = columns
+    number, packed_id, tenant_id, version, deleted_at, connection_id, config, sealed = columns
     identity = unpack_uuid(packed_id)
     return Subscription(
         id=identity,
@@ -125,8 +133,62 @@ def unpack_subscription(columns: SubscriptionColumns, vault: Vault) -> Subscript
         number=number,
         version=version,
         deleted_at=deleted_at,
+        connection_id=None if connection_id is None else unpack_uuid(connection_id),
         **msgspec.structs.asdict(_decode_config(config)),
         **msgspec.structs.asdict(_decode_sealed(vault.open(sealed, f"subscription {identity}"))),
+    )
+
+
+CONNECTION_COLUMNS = (
+    "number, id, tenant_id, version, deleted_at, kind, name, state, reason, created_at, updated_at, config, granted,"
+    " grant_version"
+)
+ConnectionColumns = tuple[
+    int, bytes, int, int, int | None, str, str, State, str | None, int, int, bytes, bytes | None, int
+]
+_decode_members = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_granted = msgspec.json.Decoder(Granted).decode
+
+
+def pack_connection(connection: Connection, vault: Vault) -> ConnectionColumns:
+    granted = connection.granted
+    return (
+        connection.number,
+        pack_uuid(connection.id),
+        connection.tenant_id,
+        connection.version,
+        connection.deleted_at,
+        connection.kind,
+        connection.name,
+        connection.state,
+        connection.reason,
+        connection.created_at,
+        connection.updated_at,
+        vault.seal(_encode(connection.config), f"connection {connection.id}"),
+        None if granted is None else vault.seal(_encode(granted), f"grant {connection.id}"),
+        connection.grant_version,
+    )
+
+
+def unpack_connection(columns: ConnectionColumns, vault: Vault) -> Connection:
+    number, packed_id, tenant_id, version, deleted_at, kind, name, state, reason, created_at, updated_at = columns[:11]
+    config, granted, grant_version = columns[11:]
+    identity = unpack_uuid(packed_id)
+    return Connection(
+        number=number,
+        id=identity,
+        tenant_id=tenant_id,
+        version=version,
+        deleted_at=deleted_at,
+        kind=kind,
+        name=name,
+        state=state,
+        reason=reason,
+        created_at=created_at,
+        updated_at=updated_at,
+        config=_decode_members(vault.open(config, f"connection {identity}")),
+        granted=None if granted is None else _decode_granted(vault.open(granted, f"grant {identity}")),
+        grant_version=grant_version,
     )
 
 

@@ -1,72 +1,90 @@
-"""Connections to a database file, and how statements are run on them."""
+"""Connections to vendors, sealed by the vault, and what was made through them."""
 
-import contextlib
-import os
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import apsw
+import msgspec
 
-from signalpost.domain.errors import StartError
+from signalpost.commands.command import ConnectionKey
+from signalpost.domain.connection import Connection
+from signalpost.domain.event import EventType
+from signalpost.store.sqlite.codec import CONNECTION_COLUMNS, pack_connection, pack_uuid, unpack_connection
+from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.vault import Vault
 
-SAFE_SINCE = (3, 51, 3)
-"""Earlier versions can corrupt a database when a WAL is reset while another connection checkpoints."""
-WAL_KEPT_BYTES = 64 * 1024 * 1024
-"""What the WAL file may keep on disk once it was written back."""
-
-
-def connect(path: Path, *, read_only: bool = False, vfs: str | None = None) -> apsw.Connection:
-    """A connection for one thread at a time."""
-    if not read_only:
-        make_private(path)
-    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    try:
-        connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
-        connection.set_busy_timeout(5_000)
-        if not read_only:
-            if connection.readonly("main"):
-                raise StartError(f"The database {path} cannot be written: this user may only read it.")
-            connection.pragma("journal_mode", "wal")
-            connection.pragma("synchronous", "full")
-            connection.pragma("wal_autocheckpoint", 0)
-            connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
-        connection.pragma("cache_size", -32_000)
-        connection.pragma("temp_store", "memory")
-    except apsw.Error as error:
-        raise StartError(f"The database {path} cannot be opened: {reason(error)}.") from None
-    return connection
+_encode = msgspec.json.Encoder().encode
+_decode_made = msgspec.json.Decoder(dict[str, str]).decode
 
 
-def make_private(path: Path) -> None:
-    """Make an empty file that its owner alone reads, if there is none: SQLite would let all read what it makes, and it
-    gives a WAL the mode of its database. Whatever is wrong with the path, SQLite will say."""
-    with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+class SqliteConnections:
+    def __init__(self, readers: Readers, vault: Vault) -> None:
+        self._readers = readers
+        self._vault = vault
 
+    @reading
+    def live(self, connection: apsw.Connection) -> list[Connection]:
+        statement = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE deleted_at IS NULL ORDER BY number"  # noqa: S608
+        return [unpack_connection(columns, self._vault) for columns in rows(connection, statement)]
 
-def is_shortage(error: apsw.Error) -> bool:
-    """Whether there was no room for the database, its WAL, or the WAL's index, which SQLite calls an I/O error."""
-    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
-
-
-def reason(error: apsw.Error) -> str:
-    return "there is no room on its disk" if is_shortage(error) else str(error)
-
-
-def check_version() -> None:
-    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-    if version < SAFE_SINCE:
-        raise StartError(
-            f"SQLite {apsw.sqlite_lib_version()} can corrupt a WAL database: install apsw 3.51.3 or newer."
+    @reading
+    def page(self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int) -> list[Connection]:
+        statement = (
+            f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE tenant_id = ? AND number < ?"  # noqa: S608
+            " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
         )
+        found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
+        return [unpack_connection(columns, self._vault) for columns in found]
+
+    @reading
+    def made(
+        self, connection: apsw.Connection, subscription_number: int, document_ids: Sequence[str]
+    ) -> dict[str, dict[str, str]]:
+        statement = "SELECT made FROM made WHERE subscription_number = ? AND document_id = ?"
+        return {
+            document_id: _decode_made(made)
+            for document_id in document_ids
+            for (made,) in rows(connection, statement, (subscription_number, pack_uuid(document_id)))
+        }
 
 
-def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> list[Any]:
-    """Every row of a statement, read to the end: no read cursor outlives a call, so none holds the WAL back."""
-    return connection.execute(statement, bindings).fetchall()
+def read(connection: apsw.Connection, keys: Iterable[ConnectionKey], vault: Vault) -> dict[ConnectionKey, Connection]:
+    statement = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE tenant_id = ? AND id = ?"  # noqa: S608
+    return {
+        (tenant_id, connection_id): unpack_connection(columns, vault)
+        for tenant_id, connection_id in keys
+        for columns in rows(connection, statement, (tenant_id, pack_uuid(connection_id)))
+    }
 
 
-def rows_of_many(connection: apsw.Connection, statement: str, bindings: Iterable[Any]) -> list[Any]:
-    """Every row of a statement that is run once for each of the bindings, in their order."""
-    return connection.executemany(statement, bindings).fetchall()
+def write(connection: apsw.Connection, changed: Iterable[Connection], vault: Vault) -> None:
+    connection.executemany(
+        f"INSERT INTO connection ({CONNECTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (number) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at,"
+        " name = excluded.name, state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at,"
+        " config = excluded.config, granted = excluded.granted, grant_version = excluded.grant_version",
+        [pack_connection(each, vault) for each in changed],
+    )
+
+
+def write_made(connection: apsw.Connection, subscription_number: int, made: Mapping[str, Mapping[str, str]]) -> None:
+    """Keep what deliveries made, by document. Where that is an empty mapping, what was kept before is forgotten."""
+    for document_id, what in made.items():
+        key = (subscription_number, pack_uuid(document_id))
+        if what:
+            connection.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?)", (*key, _encode(what)))
+        else:
+            connection.execute("DELETE FROM made WHERE subscription_number = ? AND document_id = ?", key)
+
+
+def forget_made(connection: apsw.Connection, tenant_id: int, end: int) -> None:
+    """Remove what was made for documents that were deleted by an event below `end`, and are not there again. This has
+    to happen before that event itself is removed."""
+    connection.execute(
+        "DELETE FROM made WHERE (subscription_number, document_id) IN ("
+        "SELECT m.subscription_number, m.document_id FROM event e CROSS JOIN made m ON m.document_id = e.document_id"
+        " JOIN subscription s ON s.number = m.subscription_number AND s.tenant_id = e.tenant_id"
+        " JOIN document d ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id"
+        " WHERE e.tenant_id = ? AND e.sequence < ? AND e.type = ? AND d.deleted_at IS NOT NULL)",
+        (tenant_id, end, EventType.DELETED),
+    )

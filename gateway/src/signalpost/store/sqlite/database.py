@@ -14,14 +14,14 @@ from signalpost.store.database import PartSize, Pruned, Space
 from signalpost.store.sqlite import log, retention
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.codec import KEY_COLUMNS, pack_key
-from signalpost.store.sqlite.connections import connect, rows
+from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of
 from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.folder_lock import FolderLock
 from signalpost.store.sqlite.schema import connect_current
 
 PRUNED_AT_ONCE = 1_000
-_PRUNED = ("event", "step", "attempt", "delivery", "idempotency", "subscription")
+_PRUNED = ("event", "step", "attempt", "delivery", "made", "idempotency", "subscription", "connection")
 
 
 class SqliteDatabase:

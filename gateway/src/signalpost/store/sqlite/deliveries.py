@@ -16,7 +16,7 @@ from signalpost.store.deliveries import (
 )
 from signalpost.store.log import LogRow
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.delivery_walk import ListedDelivery, Walk, stretch_sizes
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.recorded_lane import RecordedLane, recorded_lanes, view_of

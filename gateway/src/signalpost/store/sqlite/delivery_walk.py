@@ -24,7 +24,7 @@ from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition, Delive
 from signalpost.store.log import LogRow
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.recorded_lane import STATUS, RecordedLane, view_of
 
 _BOTTOM = DeliveryPosition(0, 0)

@@ -18,7 +18,7 @@ from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.store.documents import DocumentFilter, DocumentPosition, DocumentRows, Expiry
 from signalpost.store.sqlite import codec, log
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
-from signalpost.store.sqlite.connections import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.readers import Readers, reading
 
 _UNBOUNDED = 2**62

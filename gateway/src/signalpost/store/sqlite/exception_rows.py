@@ -5,7 +5,7 @@ import apsw
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.store.sqlite.codec import unpack_uuid
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.states import AWAITING_RETRY
 
 ROW_COLUMNS = "sequence, document_id, state, due, charged, budget, run, resume_at"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from signalpost.domain.documents.version import KeptVersion, StoredFile
 from signalpost.store.sqlite.codec import unpack_number, unpack_uuid
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.schema import connect_current
 
 

@@ -11,7 +11,7 @@ from signalpost.domain.documents.history import ChangeCause, HistoryPosition, Ke
 from signalpost.domain.event import EventType
 from signalpost.store.history import HistoryRow
 from signalpost.store.sqlite.codec import pack_step, pack_uuid, unpack_step, unpack_uuid
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 
 _NEWEST = HistoryPosition(2**62, 0)

@@ -12,7 +12,7 @@ from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneR
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import list_numbers, unpack_sequences, unpack_uuid
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS

@@ -9,13 +9,13 @@ import apsw
 
 from signalpost.domain.event import Event, time_of
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connections import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.readers import Readers, reading
 
 PAGE_BYTES = 4 * 1024 * 1024
 """A page of the log ends once its bodies have this size; each of them may have 1 MiB."""
 
-_EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body"
+_EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before"
 
 
 class SqliteLog:
@@ -144,6 +144,13 @@ def _events(connection: apsw.Connection, tenant_id: int, sequences: Sequence[int
 
 
 def _event(
-    tenant_id: int, sequence: int, at: int, identity: bytes, event_type: int, document: bytes, body: bytes
+    tenant_id: int,
+    sequence: int,
+    at: int,
+    identity: bytes,
+    event_type: int,
+    document: bytes,
+    body: bytes,
+    before: bytes | None,
 ) -> Event:
-    return Event(tenant_id, sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document), body)
+    return Event(tenant_id, sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document), body, before or b"")

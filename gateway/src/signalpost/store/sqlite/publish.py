@@ -11,6 +11,7 @@ from signalpost.commands.command import (
     AnswerKey,
     Command,
     CommandOutcome,
+    ConnectionKey,
     Numbers,
     Reads,
     ReplayKey,
@@ -24,9 +25,9 @@ from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.sqlite import codec, documents, history, replays, versions
+from signalpost.store.sqlite import codec, connections, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
-from signalpost.store.sqlite.connections import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.store import Published
 from signalpost.store.vault import Vault
 
@@ -45,6 +46,7 @@ def publish(
         results,
         events=tuple(batch.events),
         subscriptions=tuple(batch.subscriptions.changed.values()),
+        connections=tuple(batch.connections.changed.values()),
         retries=tuple(batch.retries),
         keys=tuple(batch.keys.changed.values()),
         replays=tuple(batch.replays.changed.values()),
@@ -72,11 +74,15 @@ def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception
 def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault) -> Rows:
     reads = [command.reads for command in commands]
     subscriptions = _subscriptions(connection, {r.subscription for r in reads if r.subscription is not None}, vault)
+    subscriptions |= _subscriptions_of(
+        connection, {r.subscriptions_of for r in reads if r.subscriptions_of is not None}, vault
+    )
     return Rows(
         tenants=_tenants(connection, {command.tenant_id for command in commands}),
         documents=documents.read(connection, {r.document for r in reads if r.document is not None}),
         versions=versions.read(connection, {r.version for r in reads if r.version is not None}),
         subscriptions=subscriptions,
+        connections=connections.read(connection, {r.connection for r in reads if r.connection is not None}, vault),
         keys=_api_keys(connection, {r.key for r in reads if r.key is not None}),
         replays=_replays(connection, reads, subscriptions),
         answers=_stored_answers(connection, commands, vault),
@@ -99,6 +105,21 @@ def _subscriptions(
         for columns in rows(connection, statement, (tenant_id, pack_uuid(subscription_id))):
             found[tenant_id, subscription_id] = codec.unpack_subscription(columns, vault)
     return found
+
+
+def _subscriptions_of(
+    connection: apsw.Connection, keys: Iterable[ConnectionKey], vault: Vault
+) -> dict[SubscriptionKey, Subscription]:
+    statement = (
+        f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription INDEXED BY subscription_connection"  # noqa: S608
+        " WHERE connection_id = ? AND deleted_at IS NULL AND tenant_id = ?"
+    )
+    found = [
+        codec.unpack_subscription(columns, vault)
+        for tenant_id, connection_id in keys
+        for columns in rows(connection, statement, (pack_uuid(connection_id), tenant_id))
+    ]
+    return {(subscription.tenant_id, subscription.id): subscription for subscription in found}
 
 
 def _replays(
@@ -139,7 +160,9 @@ def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiK
 def _numbers(connection: apsw.Connection, reads: Iterable[Reads]) -> Numbers:
     if all(each.document is not None for each in reads):
         return Numbers()  # a change of a document takes none
-    return Numbers(*(_next(connection, table) for table in ("subscription", "retry", "api_key", "replay")))
+    return Numbers(
+        *(_next(connection, table) for table in ("subscription", "connection", "retry", "api_key", "replay"))
+    )
 
 
 def _next(connection: apsw.Connection, table: str) -> int:
@@ -157,6 +180,7 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     _write_log(connection, batch)
     _write_answers(connection, batch.answers.changed, vault)
     _write_subscriptions(connection, batch.subscriptions.changed.values(), vault)
+    connections.write(connection, batch.connections.changed.values(), vault)
     _write_retries(connection, batch.retries)
     connection.executemany(
         f"INSERT INTO api_key ({codec.KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -168,10 +192,20 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
 
 def _write_log(connection: apsw.Connection, batch: Batch) -> None:
     connection.executemany(
-        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body, cause, caller)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body, before, cause, caller)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (e.tenant_id, e.sequence, e.at, pack_uuid(e.id), e.type, pack_uuid(e.document_id), e.body, *origin)
+            (
+                e.tenant_id,
+                e.sequence,
+                e.at,
+                pack_uuid(e.id),
+                e.type,
+                pack_uuid(e.document_id),
+                e.body,
+                e.before or None,
+                *origin,
+            )
             for e, origin in zip(batch.events, batch.origins, strict=True)
         ],
     )
@@ -203,9 +237,9 @@ def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> Non
 def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault) -> None:
     for subscription in changed:
         connection.execute(
-            f"INSERT INTO subscription ({codec.SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-            " ON CONFLICT (number) DO UPDATE SET"
-            " version = excluded.version, deleted_at = excluded.deleted_at, config = excluded.config,"
+            f"INSERT INTO subscription ({codec.SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+            " ON CONFLICT (number) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at,"
+            " connection_id = excluded.connection_id, config = excluded.config,"
             " sealed = excluded.sealed",
             codec.pack_subscription(subscription, vault),
         )

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.store.lanes import LaneFlush, LaneFlushed
-from signalpost.store.sqlite import replays, row_counts
+from signalpost.store.sqlite import connections, replays, row_counts
 from signalpost.store.sqlite.codec import pack_sequences, pack_uuid
-from signalpost.store.sqlite.connections import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import FAILED, WAITING
@@ -31,6 +31,8 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[in
         " counted, status, failure, detail, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(flush.tenant_id, a.sequence, flush.subscription_number, *a[1:]) for flush in ours for a in flush.attempts],
     )
+    for flush in ours:
+        connections.write_made(connection, flush.subscription_number, flush.made)
     connection.executemany(
         "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
     )

@@ -16,7 +16,7 @@ from signalpost.store.deliveries import DeliveryStatus, DeliveryView
 from signalpost.store.lanes import EndpointHealth
 from signalpost.store.log import LogRow
 from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.lanes import decode_health
 
 STATUS: dict[State, DeliveryStatus] = {

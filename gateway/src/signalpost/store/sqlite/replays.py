@@ -19,7 +19,7 @@ from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.lanes import LaneFlush
 from signalpost.store.replays import Candidate, Fed, ReplayPart
 from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequences, unpack_uuid
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.states import FAILED, RUNNING
 

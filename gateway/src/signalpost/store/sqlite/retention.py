@@ -4,9 +4,9 @@ import apsw
 import msgspec
 from msgspec.structs import replace
 
-from signalpost.store.sqlite import history, row_counts
+from signalpost.store.sqlite import connections, history, row_counts
 from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.lanes import decode_health
 from signalpost.store.sqlite.states import ANY, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
@@ -32,7 +32,7 @@ class SqliteRetention:
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
     """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows.
-    With an event of a deletion go the steps of its document."""
+    With an event of a deletion go the steps of its document, and what was made for it."""
     oldest, last = rows(connection, "SELECT floor, last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0]
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:
@@ -45,6 +45,7 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
     if crowded:
         end = max(oldest + 1, crowded[0][0])
     history.prune(connection, tenant_id, end)
+    connections.forget_made(connection, tenant_id, end)
     connection.execute("UPDATE tenant SET floor = ? WHERE id = ?", (end, tenant_id))
     connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
@@ -109,7 +110,9 @@ def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limi
             [(number, s) for (s,) in left],
         )
         removed += len(left)
-        if not left:
+        made = _remove_made(connection, number, limit)
+        removed += made
+        if not left and not made:
             connection.execute("DELETE FROM retry WHERE subscription_number = ?", (number,))
             connection.execute("DELETE FROM replay WHERE subscription_number = ?", (number,))
             # The highest stays, so that its number is never given to another one.
@@ -118,4 +121,26 @@ def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limi
             removed += connection.changes()
         if removed >= limit:
             break
-    return removed
+    return removed + _remove_connections(connection, limit)
+
+
+def _remove_made(connection: apsw.Connection, subscription_number: int, limit: int) -> int:
+    """What deliveries of a deleted subscription made."""
+    left = rows(
+        connection, "SELECT document_id FROM made WHERE subscription_number = ? LIMIT ?", (subscription_number, limit)
+    )
+    connection.executemany(
+        "DELETE FROM made WHERE subscription_number = ? AND document_id = ?",
+        [(subscription_number, document_id) for (document_id,) in left],
+    )
+    return len(left)
+
+
+def _remove_connections(connection: apsw.Connection, limit: int) -> int:
+    """Deleted connections. The highest stays, so that its number is never given to another one."""
+    connection.execute(
+        "DELETE FROM connection WHERE number IN (SELECT number FROM connection WHERE deleted_at IS NOT NULL"
+        " AND number < (SELECT max(number) FROM connection) LIMIT ?)",
+        (limit,),
+    )
+    return connection.changes()

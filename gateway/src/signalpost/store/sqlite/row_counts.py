@@ -12,7 +12,7 @@ import apsw
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.store.lanes import LaneFlush
-from signalpost.store.sqlite.connections import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.states import ANY, WAITING
 
 ROW_COUNT_COLUMNS = "awaiting_retry, blocked, failed"

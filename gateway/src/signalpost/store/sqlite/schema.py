@@ -22,7 +22,7 @@ import apsw
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
-from signalpost.store.sqlite.connections import connect, reason, rows
+from signalpost.store.sqlite.connect import connect, reason, rows
 from signalpost.store.sqlite.copies import copy, draft_of
 
 

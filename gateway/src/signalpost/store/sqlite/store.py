@@ -16,7 +16,8 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
-from signalpost.store.sqlite.connections import check_version, connect
+from signalpost.store.sqlite.connect import check_version, connect
+from signalpost.store.sqlite.connections import SqliteConnections
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
 from signalpost.store.sqlite.history import SqliteHistory
@@ -84,6 +85,7 @@ class SqliteStore:
         self.versions = SqliteVersions(self.readers, self.writer)
         self.history = SqliteHistory(self.readers)
         self.subscriptions = SqliteSubscriptions(self.readers, vault)
+        self.connections = SqliteConnections(self.readers, vault)
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
         self.access = SqliteAccess(self.readers)
         self.log = SqliteLog(self.readers, max_scanned)

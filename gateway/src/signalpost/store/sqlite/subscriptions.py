@@ -4,7 +4,7 @@ import apsw
 
 from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite.codec import SUBSCRIPTION_COLUMNS, unpack_subscription
-from signalpost.store.sqlite.connections import rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.vault import Vault
 

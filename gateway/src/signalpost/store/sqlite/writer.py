@@ -23,7 +23,7 @@ import apsw
 
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.store.sqlite.connections import is_shortage
+from signalpost.store.sqlite.connect import is_shortage
 
 CHECKPOINT_AFTER = 1_000
 START_OVER_AFTER = 8_000

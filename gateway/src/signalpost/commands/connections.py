@@ -1,0 +1,203 @@
+"""Commands that create, change and delete connections, and keep what vendors granted.
+
+Whether a config is right is asked of its kind before a command is made of it; here is decided what depends on what is
+kept. Two rules follow from a connection's having one owner:
+
+- Whatever a vendor granted is kept only by whoever read the `grant_version` before. Two that renew the same token
+  cannot both win, and the loser reads what the winner kept.
+- A connection cannot go while subscriptions use it, and a connection that breaks disables them in the same commit.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from signalpost.commands.command import ConnectionKey, Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command_queues import Queue
+from signalpost.commands.documents import check_precondition
+from signalpost.domain.connection import Connection, Granted, State
+from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
+
+
+class ConnectionCreated(Struct, frozen=True):
+    connection: Connection
+
+
+class ConnectionChanged(Struct, frozen=True):
+    """`connection` is what it is after the command, also if nothing changed."""
+
+    connection: Connection
+
+
+class ConnectionDeleted(Struct, frozen=True):
+    connection: Connection
+
+
+class ConnectionCommand(Struct, frozen=True, kw_only=True):
+    queue: ClassVar[Queue] = Queue.CONTROL
+    tenant_id: int
+    connection_id: str
+    idempotency: IdempotencyKey | None = None
+    if_match: frozenset[str] | None = None
+
+    @property
+    def _key(self) -> ConnectionKey:
+        return (self.tenant_id, self.connection_id)
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(connection=self._key)
+
+    def _found(self, view: View) -> Connection:
+        found = require_connection(view.connections.get(self._key))
+        check_precondition(self.if_match, found.etag)
+        return found
+
+
+class _CommandWithSubscriptions(ConnectionCommand, frozen=True, kw_only=True):
+    """A change that concerns the subscriptions of the connection too."""
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(connection=self._key, subscriptions_of=self._key)
+
+
+class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
+    """`connection_id` is the id of the new connection, `config` what its kind has checked."""
+
+    kind: str
+    name: str
+    config: Mapping[str, Any]
+    needs_consent: bool
+    """Whether a person has to let the gateway in at the vendor."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionCreated]:
+        made = Connection(
+            id=self.connection_id,
+            tenant_id=self.tenant_id,
+            number=view.numbers.connection,
+            kind=self.kind,
+            name=self.name,
+            config=self.config,
+            state="needs_consent" if self.needs_consent else "ready",
+            created_at=stamp.at,
+            updated_at=stamp.at,
+        )
+        return Decision(result=ConnectionCreated(made), connection=made)
+
+
+class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
+    """A new config, which its kind has checked, is tried anew even where the connection was broken. `url` is the first
+    origin that it leads to, which the connection's subscriptions show."""
+
+    name: str | UnsetType = UNSET
+    config: Mapping[str, Any] | UnsetType = UNSET
+    url: str
+    needs_consent: bool
+    """Whether a person has to let the gateway in at the vendor, according to the new config."""
+    of_version: int
+    """The version that the new config was made from."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+        found = self._found(view)
+        if found.version != self.of_version:
+            detail = "It was changed by another call at the same moment: repeat yours."
+            raise PreconditionFailed("precondition_failed", detail)
+        changed = found if self.name is UNSET else replace(found, name=self.name)
+        if self.config is not UNSET and self.config != found.config:
+            state: State = "needs_consent" if self.needs_consent and found.granted is None else "ready"
+            changed = replace(changed, config=self.config, state=state, reason=None)
+        if changed == found:
+            return Decision(result=ConnectionChanged(found))
+        changed = _moved_on(changed, stamp.at)
+        moved = tuple(
+            replace(each, url=self.url, version=each.version + 1, updated_at=stamp.at)
+            for each in view.subscriptions_of(self._key)
+            if each.url != self.url
+        )
+        return Decision(result=ConnectionChanged(changed), connection=changed, subscriptions=moved)
+
+
+class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
+    """What was sealed goes at once."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionDeleted]:
+        found = self._found(view)
+        used_by = [each.id for each in view.subscriptions_of(self._key)]
+        if used_by:
+            detail = f"{len(used_by)} of your subscriptions use it: delete these first."
+            raise Conflict("connection_in_use", detail, subscriptions=used_by[:100])
+        gone = _moved_on(replace(found, config={}, granted=None, deleted_at=stamp.at), stamp.at)
+        return Decision(result=ConnectionDeleted(gone), connection=gone)
+
+
+class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
+    """Keeps what a vendor granted, at a person's consent or in exchange for a refresh token. Raises Conflict if
+    someone kept another since `of_grant_version` was read."""
+
+    granted: Granted
+    of_grant_version: int
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+        found = self._found(view)
+        if found.grant_version != self.of_grant_version:
+            raise Conflict("grant_moved_on", "Another grant was kept for this connection meanwhile.")
+        kept = replace(found, granted=self.granted, grant_version=found.grant_version + 1)
+        if found.state != "ready":
+            kept = _moved_on(replace(kept, state="ready", reason=None), stamp.at)
+        return Decision(result=ConnectionChanged(kept), connection=kept)
+
+
+class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
+    """Forgets what the vendor granted: a person has to let the gateway in again."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+        found = self._found(view)
+        if found.granted is None:
+            raise Conflict("not_connected", "Nobody has let the gateway in with this connection.")
+        cut = replace(found, granted=None, grant_version=found.grant_version + 1, state="needs_consent", reason=None)
+        cut = _moved_on(cut, stamp.at)
+        return Decision(result=ConnectionChanged(cut), connection=cut)
+
+
+class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
+    """The vendor lets the gateway in no more. The connection's subscriptions are disabled with the reason; nothing is
+    lost, since their lanes stay where they are. `if_match` and `of_grant_version` name the state that was judged, so
+    whatever mended it meanwhile wins."""
+
+    reason: str
+    of_grant_version: int
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+        found = self._found(view)
+        if found.grant_version != self.of_grant_version:
+            raise Conflict("grant_moved_on", "Another grant was kept for this connection meanwhile.")
+        broken = _moved_on(replace(found, state="broken", reason=self.reason), stamp.at)
+        disabled = tuple(
+            each.disabled(stamp.at, self.reason) for each in view.subscriptions_of(self._key) if each.status == "active"
+        )
+        return Decision(result=ConnectionChanged(broken), connection=broken, subscriptions=disabled)
+
+
+class MendConnection(ConnectionCommand, frozen=True, kw_only=True):
+    """A call has shown that a connection that was broken works."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+        found = self._found(view)
+        if found.state != "broken":
+            return Decision(result=ConnectionChanged(found))
+        mended = _moved_on(replace(found, state="ready", reason=None), stamp.at)
+        return Decision(result=ConnectionChanged(mended), connection=mended)
+
+
+def require_connection(found: Connection | None) -> Connection:
+    """The connection, if there is one. Raises NotFound."""
+    if found is None or found.deleted_at is not None:
+        raise NotFound("connection_not_found", "There is no connection with this id.")
+    return found
+
+
+def _moved_on(changed: Connection, now: int) -> Connection:
+    return replace(changed, version=changed.version + 1, updated_at=now)
