@@ -173,7 +173,7 @@ class View(Protocol):
     def running_replays(self, subscription_number: int) -> int: ...
 
     def subscriptions_of(self, connection: ConnectionKey) -> list[Subscription]:
-        """Those that are not deleted."""
+        """The subscriptions of a connection that are not deleted."""
         ...
 
 

@@ -93,7 +93,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """As `CreateSubscription`, of a kind other than the webhook. `config`, `when` and `after` were checked by whoever
+    """Creates a subscription of a kind other than the webhook; see `CreateSubscription`. `config`, `when` and `after` were checked by whoever
     knows the kind; `url` is the first origin of the connection."""
 
     kind: str

@@ -48,9 +48,9 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """The condition that an event must meet to be sent, as JSON; None if every event of its types is."""
     after: Delay | None = None
     url: str
-    """Of a kind other than the webhook: the first origin of its connection."""
+    """The endpoint of a webhook; for any other kind, the first origin of the connection."""
     secret: str
-    """Empty for a kind other than the webhook."""
+    """A webhook's; empty for any other kind."""
     next_secret: str | None = None
     """During a rotation: the secret that replaces `secret` at `promote_at` (C21)."""
     promote_at: int | None = None

@@ -9,7 +9,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.log import LogRow
 
 SKIPPED: Final = "skipped"
-"""As what an attempt's `failure` is kept that found nothing to send: the condition was not met, or the kind of
+"""The `failure` that is kept of an attempt that found nothing to send: the condition was not met, or the kind of
 destination had nothing to do. It settles the delivery."""
 
 DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
