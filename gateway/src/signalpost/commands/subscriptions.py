@@ -93,8 +93,8 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """Creates a subscription of a kind other than the webhook; see `CreateSubscription`. `config`, `when` and `after` were checked by whoever
-    knows the kind; `url` is the first origin of the connection."""
+    """Creates a subscription of a kind other than the webhook; see `CreateSubscription`. Whoever knows the kind has
+    checked `config`, `when` and `after`. `url` is the first origin of the connection."""
 
     kind: str
     connection_id: str
