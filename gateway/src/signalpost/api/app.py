@@ -5,19 +5,16 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Final, NamedTuple
 
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed, send_response
+from signalpost.api.http.response import Response, Streamed, send_response
 from signalpost.api.rendering import EVENT_HEADER
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.docs_page import render
-from signalpost.api.routing.openapi import describe
+from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OpenRoute, Route
 from signalpost.api.routing.services import Services
@@ -31,12 +28,6 @@ NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
-_ALWAYS_CURRENT = ("cache-control", "no-cache")
-"""For what may change with the next version of the program."""
-_DOCS_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""The page is one piece: it loads nothing, least of all from elsewhere."""
 
 Handler = Callable[[Request], Awaitable[Response | Streamed]]
 
@@ -60,9 +51,9 @@ class Api:
         for open_route in open_routes:
             handlers[open_route.path] = {"GET": partial(open_route.handler, services)}
         if routes:
-            described = describe(routes, open_routes)
-            handlers["/openapi.json"] = {"GET": partial(_show_description, described)}
-            handlers["/docs"] = {"GET": partial(_show, _docs_page(described))}
+            description = Description(routes, open_routes)
+            handlers["/openapi.json"] = {"GET": description.show_openapi}
+            handlers["/docs"] = {"GET": description.show_page}
         for of_path in handlers.values():
             if "GET" in of_path:
                 of_path["HEAD"] = of_path["GET"]
@@ -160,22 +151,6 @@ class Api:
             tenant=request.tenant,
             event_id=dict(response.headers).get(EVENT_HEADER),
         )
-
-
-def _docs_page(described: Mapping[str, Any]) -> Response:
-    """The description of the API for people."""
-    headers = ((CONTENT_TYPE, "text/html; charset=utf-8"), ("content-security-policy", _DOCS_POLICY), _ALWAYS_CURRENT)
-    return Response(200, render(described).encode(), headers)
-
-
-async def _show_description(described: Mapping[str, Any], request: Request) -> Response:
-    """The description of the API for programs, which says where the API is mounted."""
-    servers = [{"url": request.root_path or "/"}]
-    return Response(200, msgspec.json.encode({**described, "servers": servers}), (_ALWAYS_CURRENT,))
-
-
-async def _show(page: Response, _request: Request) -> Response:
-    return page
 
 
 def _ms(seconds: float) -> float:
