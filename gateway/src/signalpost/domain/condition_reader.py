@@ -298,16 +298,7 @@ def _fact(value: Any) -> tuple[Callable[[Any], Any], Any]:
 def _checked(value: Any) -> Any:
     """The condition as it is kept and shown: its JSON. Raises Bad or Several."""
     read_condition(value)
-    return _kept(value)
-
-
-def _kept(value: Any) -> Any:
-    """JSON with doubles for the exact numbers that a request is read with; what was checked is four levels deep."""
-    if isinstance(value, dict):
-        return {name: _kept(member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_kept(member) for member in value]
-    return float(value) if isinstance(value, Decimal) else value
+    return values.kept(value)
 
 
 When = Annotated[

@@ -92,6 +92,15 @@ def rounded(value: float) -> Decimal:
     return Decimal(repr(value)).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
+def kept(value: Any) -> Any:
+    """Checked JSON as it is kept: with doubles for the exact numbers that a request is read with."""
+    if isinstance(value, dict):
+        return {name: kept(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [kept(member) for member in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def shown(value: Any) -> str:
     """A value as a sentence for people shows it."""
     if is_empty(value):
