@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from signalpost.destinations import recipes
 from signalpost.destinations.destination import Access, Call, Context, Destination, Fixed, Grant, Skip
 from signalpost.destinations.fields import JsonTemplate, PathTemplate, Private, SecretText, Template, secret
-from signalpost.destinations.members import Origin, basic_authorization, origin_of
+from signalpost.destinations.members import ClientId, Origin, basic_authorization, origin_of
 from signalpost.domain.body import Body, checked_by
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import MAX_HEADER_NAME_CHARACTERS, MAX_HEADERS, EndpointUrl, check_header_name
@@ -84,16 +84,7 @@ class ClientCredentials(Private, frozen=True, kw_only=True, tag_field="with", ta
             examples=["https://login.example.com/oauth2/token"],
         ),
     ]
-    client_id: Annotated[
-        str,
-        Meta(
-            title="Client id",
-            description="As the service shows it.",
-            examples=["signalpost"],
-            min_length=1,
-            max_length=512,
-        ),
-    ]
+    client_id: ClientId
     client_secret: Annotated[SecretText, secret("Client secret", "As the service shows it, once.", "s3cr3t")]
     scope: Annotated[
         str,

@@ -11,6 +11,20 @@ from signalpost.domain.endpoint import parse_url
 
 MAX_ORIGIN_CHARACTERS: Final = 300
 MAX_DETAIL_CHARACTERS: Final = 500
+JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+"""The `grant_type` that exchanges a signed assertion for a token (RFC 7523)."""
+
+ClientId = Annotated[
+    str,
+    Meta(
+        title="Client id",
+        description="The id of the app that you registered with the vendor, who may call it a consumer key.",
+        examples=["3MVG9lKcPoNINVBIPJjdw1J9LLM82HnFVVX19KY1uA5mu0"],
+        min_length=1,
+        max_length=512,
+        pattern="^[!-~]+$",
+    ),
+]
 
 
 def origin_of(url: str) -> str:

@@ -105,6 +105,157 @@ SLACK: Final = (
     ),
 )
 
+
+def _salesforce(what: str, record: str, field: str, value: str) -> Preset:
+    return Preset(
+        name=f"salesforce-executed-{what}",
+        title=f"Signed contract → {what}",
+        about=f"Changes the {what} whose id the document has as its reference once everyone has signed. Makes none.",
+        body={
+            "eventTypes": [UPDATED],
+            "when": {"all": [_becomes("executed"), _is_known("referenceId")]},
+            "config": {
+                "object": record,
+                "matchField": "Id",
+                "matchValue": "{{ document.referenceId }}",
+                "fields": {field: value},
+            },
+        },
+        inputs=(
+            Input(
+                name="value",
+                title=field,
+                description=f"What the {what} is set to: a value that your organisation has.",
+                pointer=f"/config/fields/{field}",
+                example=value,
+                default=value,
+            ),
+            Input(
+                name="matchField",
+                title="Found by",
+                description="Id, or the external id field that has the document's reference.",
+                pointer="/config/matchField",
+                example="Contract_Number__c",
+                default="Id",
+            ),
+            Input(
+                name="matchValue",
+                title="Has the value",
+                description="What that field has in the record of a document.",
+                pointer="/config/matchValue",
+                example="{{ document.externalId }}",
+                default="{{ document.referenceId }}",
+            ),
+        ),
+    )
+
+
+SALESFORCE: Final = (
+    _salesforce("lead", "Lead", "Status", "Working - Contacted"),
+    _salesforce("opportunity", "Opportunity", "StageName", "Closed Won"),
+)
+
+GOOGLE_CALENDAR: Final = (
+    Preset(
+        name="google-calendar-expiry",
+        title="Expiry date → reminder",
+        about="Keeps a reminder 30 days before a contract ends. It moves with the date, and goes when the document is "
+        "cancelled or deleted.",
+        body={
+            "eventTypes": [CREATED, UPDATED, DELETED],
+            "config": {
+                "calendarId": "primary",
+                "summary": "{{ document.title }} ends on {{ document.expiryDate | date }}",
+                "description": 'With {{ document.counterpartyName | default: "nobody else" }}. '
+                "Owner: {{ document.ownerEmail }}",
+                "start": "{{ document.expiryDate | days: -30 | date }}",
+                "removeWhen": ["cancelled"],
+            },
+        },
+        inputs=(
+            Input(
+                name="calendarId",
+                title="Calendar",
+                description="From the calendar's settings, “Integrate calendar”.",
+                pointer="/config/calendarId",
+                example="c_0123456789abcdef@group.calendar.google.com",
+            ),
+            Input(
+                name="start",
+                title="When",
+                description="30 days ahead; write another number for another time.",
+                pointer="/config/start",
+                example="{{ document.expiryDate | days: -90 | date }}",
+                default="{{ document.expiryDate | days: -30 | date }}",
+            ),
+            Input(
+                name="summary",
+                title="Title",
+                description="The entry's title.",
+                pointer="/config/summary",
+                example="Renew {{ document.title }}?",
+                default="{{ document.title }} ends on {{ document.expiryDate | date }}",
+            ),
+        ),
+    ),
+)
+
+XERO_BILL: Final = (
+    Preset(
+        name="xero-bill-executed",
+        title="Signed contract → draft bill",
+        about="Makes a draft bill of a contract with a value once everyone has signed.",
+        body={
+            "eventTypes": [UPDATED],
+            "when": {
+                "all": [
+                    _becomes("executed"),
+                    {"field": "document.contractValue", "above": 0},
+                    _is_known("counterpartyName"),
+                ]
+            },
+            "config": {
+                "contact": "{{ document.counterpartyName }}",
+                "number": "{{ document.externalId }}",
+                "due": "{{ document.executedAt | days: 30 | date }}",
+                "amountsAre": "Exclusive",
+                "lines": [
+                    {
+                        "description": "{{ document.title }}",
+                        "unitAmount": "{{ document.contractValue }}",
+                        "accountCode": "400",
+                    }
+                ],
+            },
+        },
+        inputs=(
+            Input(
+                name="accountCode",
+                title="Account",
+                description="The code of the account, from the chart of accounts.",
+                pointer="/config/lines/0/accountCode",
+                example="429",
+            ),
+            Input(
+                name="due",
+                title="Due",
+                description="When the bill is to be paid.",
+                pointer="/config/due",
+                example="{{ document.executedAt | days: 14 | date }}",
+                default="{{ document.executedAt | days: 30 | date }}",
+            ),
+            Input(
+                name="amountsAre",
+                title="Amounts are",
+                description="Exclusive of tax, Inclusive, or NoTax.",
+                pointer="/config/amountsAre",
+                example="Inclusive",
+                default="Exclusive",
+            ),
+        ),
+    ),
+)
+
 HTTP: Final = (
     Preset(
         name="http-everything",

@@ -16,8 +16,11 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, TypeAlias
 
 from signalpost.destinations.destination import API, Destination
+from signalpost.destinations.google_calendar import GoogleCalendar
 from signalpost.destinations.http import Http
+from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
+from signalpost.destinations.xero_bill import XeroBill
 from signalpost.domain.body import Body, check_of
 from signalpost.domain.checks import Bad, Several, pointer
 from signalpost.domain.errors import FieldError, Invalid
@@ -26,7 +29,7 @@ from signalpost.runtime.logger import log
 GROUP: Final = "signalpost.destinations"
 WEBHOOK: Final = "webhook"
 """The kind of every subscription that names no other; it needs no connection."""
-BUILT_IN: Final[tuple[type[Destination[Any, Any]], ...]] = (Slack, Http)
+BUILT_IN: Final[tuple[type[Destination[Any, Any]], ...]] = (Slack, Salesforce, GoogleCalendar, XeroBill, Http)
 
 AnyDestination: TypeAlias = Destination[Any, Any]
 

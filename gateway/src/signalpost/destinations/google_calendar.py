@@ -1,0 +1,296 @@
+"""Google Calendar: one entry for a document, which moves with its date and goes with the document.
+
+**The entry's id is ours.** It is made of the subscription and the document, so nothing has to be remembered to find
+the entry again, and a call that is repeated changes the same entry.
+
+**PATCH, on 404 POST, on 409 PATCH.** An entry is changed if it is there and made otherwise. A deleted entry stays under
+its id as `cancelled`: a PATCH may not find it and an insert finds the id taken, so a second PATCH, which confirms it,
+brings it back.
+
+**When it goes.** The entry is deleted when the document is, when its status is one of `removeWhen`, and when the
+document no longer has the date.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from msgspec import UNSET, Meta
+
+from signalpost.destinations import recipes
+from signalpost.destinations.destination import (
+    Access,
+    Call,
+    Consent,
+    Context,
+    Destination,
+    Done,
+    Grant,
+    Reject,
+    Reply,
+    Retry,
+    Ruling,
+    Skip,
+    Then,
+    Throttle,
+    by_status,
+    retry_after,
+)
+from signalpost.destinations.fields import Private, SecretText, Template, secret
+from signalpost.destinations.members import JWT_BEARER, ClientId, StandIn, or_stand_in, shortened
+from signalpost.domain.body import Body
+from signalpost.domain.documents.workflow import STATUSES, Status
+from signalpost.domain.fields import Email
+
+API_ORIGIN: Final = "https://www.googleapis.com"
+TOKEN_ORIGIN: Final = "https://oauth2.googleapis.com"  # noqa: S105 - an address, not a token
+CONSENT_ORIGIN: Final = "https://accounts.google.com"
+SCOPE: Final = "https://www.googleapis.com/auth/calendar.events"
+_TOO_FAST: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
+_GONE: Final = (404, 410)
+
+
+class ServiceAccount(Private, frozen=True, kw_only=True, tag_field="with", tag="serviceAccount"):
+    """An account for programs, with which calendars are shared as with a person."""
+
+    client_email: Annotated[
+        Email,
+        Meta(
+            title="Service account",
+            description="The member client_email of the key file. Share the calendar with this address.",
+            examples=["signalpost@example.iam.gserviceaccount.com"],
+        ),
+    ]
+    private_key: Annotated[
+        SecretText,
+        secret("Private key", "The member private_key of the key file.", "-----BEGIN PRIVATE KEY-----…"),
+    ]
+
+
+class User(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
+    """A person who lets the gateway in to the calendars that this person may change."""
+
+    client_id: ClientId
+    client_secret: Annotated[
+        SecretText, secret("Client secret", "From the Google Cloud console, “Credentials”.", "GOCSPX-0123456789abcdef")
+    ]
+
+
+class GoogleConnection(Body, frozen=True, kw_only=True):
+    """An account of Google."""
+
+    sign_in: Annotated[
+        ServiceAccount | User,
+        Meta(
+            title="Signs in with",
+            description="A service account, or a person's consent.",
+            examples=[{"with": "consent", "clientId": "1.apps.googleusercontent.com", "clientSecret": "GOCSPX-0"}],
+        ),
+    ]
+    stand_in: StandIn = UNSET
+
+
+class GoogleCalendarConfig(Body, frozen=True, kw_only=True):
+    """What stands in which calendar, and when."""
+
+    calendar_id: Annotated[
+        str,
+        Meta(
+            title="Calendar",
+            description="From the calendar's settings, “Integrate calendar”; primary is the account's own.",
+            examples=["c_0123456789abcdef@group.calendar.google.com"],
+            min_length=1,
+            max_length=256,
+            pattern=r"^[^\s/]+$",
+        ),
+    ]
+    summary: Annotated[
+        Template,
+        Meta(title="Title", description="The entry's title.", examples=["{{ document.title }} ends in 30 days"]),
+    ]
+    description: Annotated[
+        Template,
+        Meta(title="Text", description="The text of the entry.", examples=["Owner: {{ document.ownerEmail }}"]),
+    ] = ""
+    start: Annotated[
+        Template,
+        Meta(
+            title="When",
+            description="A date makes an entry for the whole day, a timestamp one at that time.",
+            examples=["{{ document.expiryDate | days: -30 | date }}"],
+        ),
+    ]
+    last_day: Annotated[
+        Template,
+        Meta(
+            title="Last day",
+            description="Of an entry of several days: the last of them. Left empty it lasts one day.",
+            examples=["{{ document.expiryDate | date }}"],
+        ),
+    ] = ""
+    minutes: Annotated[
+        int,
+        Meta(title="Minutes", description="How long an entry at a time lasts.", examples=[30], ge=1, le=1440),
+    ] = 30
+    remove_when: Annotated[
+        tuple[Status, ...],
+        Meta(
+            title="Goes when",
+            description="The statuses in which the document needs no entry. It goes with the document in any case.",
+            examples=[["cancelled"]],
+            max_length=len(STATUSES),
+        ),
+    ] = ("cancelled",)
+
+
+class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
+    """Keeps one entry for each document."""
+
+    kind = "google_calendar"
+    title = "Google Calendar"
+    seconds = 10.0
+    rate = (5, 1.0)
+    latest_wins = True
+    connection = GoogleConnection
+    config = GoogleCalendarConfig
+    presets = recipes.GOOGLE_CALENDAR
+
+    def origins(self, connection: GoogleConnection) -> tuple[str, ...]:
+        """Google's API, and where its tokens come from."""
+        both = (API_ORIGIN, TOKEN_ORIGIN)
+        return tuple(dict.fromkeys(or_stand_in(origin, connection.stand_in) for origin in both))
+
+    def access(self, connection: GoogleConnection) -> Access:
+        """A token for a signed assertion, or from a person's consent."""
+        sign_in = connection.sign_in
+        token_url = f"{or_stand_in(TOKEN_ORIGIN, connection.stand_in)}/token"
+        if isinstance(sign_in, User):
+            return Consent(
+                authorize_url=f"{or_stand_in(CONSENT_ORIGIN, connection.stand_in)}/o/oauth2/v2/auth",
+                token_url=token_url,
+                client_id=sign_in.client_id,
+                client_secret=sign_in.client_secret,
+                scopes=(SCOPE,),
+                more={"access_type": "offline", "prompt": "consent"},  # else there is no refresh token
+            )
+        return Grant(
+            url=token_url,
+            form={"grant_type": JWT_BEARER},
+            claims={"iss": sign_in.client_email, "scope": SCOPE, "aud": f"{TOKEN_ORIGIN}/token"},
+            signing_key=sign_in.private_key,
+        )
+
+    def prepare(self, connection: GoogleConnection, config: GoogleCalendarConfig, context: Context) -> Call | Skip:
+        """The change of the entry, or its removal."""
+        entry = f"{_entries(connection, config)}/{_entry_id(context)}"
+        is_over = context.event["type"] == "documentDeleted" or context.document["status"] in config.remove_when
+        if not is_over and config.start.strip():
+            times = _times(config)
+            if isinstance(times, Skip):
+                return times
+            return Call(method="PATCH", url=entry, json=_body(config, times))
+        if not is_over and not context.made:
+            return Skip("The document has no date for an entry, and had none.")
+        if context.event["type"] == "documentCreated":
+            return Skip("The document was made in a status that needs no entry.")
+        return Call(method="DELETE", url=entry)
+
+    def classify(
+        self,
+        connection: GoogleConnection,
+        config: GoogleCalendarConfig,
+        context: Context,
+        call: Call,
+        reply: Reply,
+    ) -> Ruling:
+        """What Google's answer means, and which call follows."""
+        if call.method == "DELETE":
+            if reply.status in _GONE:
+                return Done(detail="There was no entry.", made={})
+            return Done(detail="The entry is deleted.", made={}) if 200 <= reply.status < 300 else _refusal(reply)
+        if 200 <= reply.status < 300:
+            link = reply.at("htmlLink")
+            return Done(made={"id": _entry_id(context), "url": link if isinstance(link, str) else ""})
+        if call.method == "PATCH" and reply.status in _GONE:
+            body = {"id": _entry_id(context), **_without_nulls(call.json)}
+            return Then(Call(url=_entries(connection, config), json=body))
+        if call.method == "POST" and reply.status == 409:
+            entry = f"{_entries(connection, config)}/{_entry_id(context)}"
+            times = _times(config)
+            if not isinstance(times, Skip):
+                return Then(Call(method="PATCH", url=entry, json=_body(config, times)))
+        return _refusal(reply)
+
+    def probe(self, connection: GoogleConnection) -> Call | None:
+        """Lists one entry of the account's own calendar, which the scope allows."""
+        return Call(method="GET", url=f"{_api(connection)}/calendars/primary/events?maxResults=1")
+
+
+def _api(connection: GoogleConnection) -> str:
+    return f"{or_stand_in(API_ORIGIN, connection.stand_in)}/calendar/v3"
+
+
+def _entries(connection: GoogleConnection, config: GoogleCalendarConfig) -> str:
+    return f"{_api(connection)}/calendars/{quote(config.calendar_id, safe='')}/events"
+
+
+def _entry_id(context: Context) -> str:
+    """Google takes the letters a to v and digits: hexadecimal ones do, and so does what stands before them."""
+    return f"sp{context.slot}"
+
+
+def _body(config: GoogleCalendarConfig, times: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+    start, end = times
+    return {
+        "summary": config.summary,
+        "description": config.description,
+        "start": start,
+        "end": end,
+        "status": "confirmed",
+    }
+
+
+def _times(config: GoogleCalendarConfig) -> tuple[dict[str, Any], dict[str, Any]] | Skip:
+    """Start and end. A PATCH must name what the other form of time leaves empty, or an entry would have both."""
+    start, last = config.start.strip(), config.last_day.strip()
+    try:
+        if len(start) == len("2026-01-31"):
+            first = date.fromisoformat(start)
+            after_last = max(first, date.fromisoformat(last) if last else first) + timedelta(days=1)
+            return _whole_day(first), _whole_day(after_last)  # Google's end is the first day after
+        at = datetime.fromisoformat(start)
+        return _moment(at), _moment(at + timedelta(minutes=config.minutes))
+    except (ValueError, OverflowError):
+        return Skip(f"There is no date or timestamp in {start!r} and {last!r}.")
+
+
+def _whole_day(day: date) -> dict[str, Any]:
+    return {"date": day.isoformat(), "dateTime": None, "timeZone": None}
+
+
+def _moment(at: datetime) -> dict[str, Any]:
+    return {"date": None, "dateTime": at.isoformat(), "timeZone": None}
+
+
+def _without_nulls(body: Any) -> dict[str, Any]:
+    """What an insert says: it has nothing to empty."""
+    if not isinstance(body, dict):
+        return {}
+    return {
+        name: {part: each for part, each in value.items() if each is not None} if isinstance(value, dict) else value
+        for name, value in body.items()
+    }
+
+
+def _refusal(reply: Reply) -> Ruling:
+    """Errors come as `{"error": {"message": …, "errors": [{"reason": …}]}}`."""
+    reason, message = reply.at("error", "errors", 0, "reason"), reply.at("error", "message")
+    if not isinstance(reason, str):
+        return by_status(reply)
+    detail = shortened(f"{reason}: {message}")
+    if reason in _TOO_FAST:
+        return Throttle(detail, retry_after(reply) or 60.0)
+    if reason == "backendError":
+        return Retry(detail, retry_after(reply))
+    ruling = by_status(reply)
+    return Reject(reason, detail) if isinstance(ruling, Reject) else ruling

@@ -1,0 +1,395 @@
+"""Xero: a draft bill for a document, which a person then approves and pays.
+
+Payments have no draft in Xero; a bill that is a draft is the step before, and moves no money.
+
+**No bill twice.** Every attempt first looks whether Xero has a bill of this number, and makes one only if not. The
+call that makes it carries an `Idempotency-Key` of the event, for an attempt whose answer was lost while Xero was still
+at work. What a delivery made is remembered, so later events of the document make no second bill.
+
+Xero takes 60 calls a minute, 5 at once, and some thousands a day; past the day's limit it asks to wait for hours.
+"""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from msgspec import UNSET, Meta
+
+from signalpost.destinations import recipes
+from signalpost.destinations.destination import (
+    Access,
+    Call,
+    Consent,
+    Context,
+    Destination,
+    Done,
+    Grant,
+    Reject,
+    Reply,
+    Ruling,
+    Skip,
+    Then,
+    Throttle,
+    by_status,
+)
+from signalpost.destinations.fields import Private, SecretText, Template, Value, secret
+from signalpost.destinations.members import ClientId, StandIn, or_stand_in, shortened
+from signalpost.domain.body import Body
+from signalpost.domain.fields import Text
+
+API_ORIGIN: Final = "https://api.xero.com"
+TOKEN_ORIGIN: Final = "https://identity.xero.com"  # noqa: S105 - an address, not a token
+CONSENT_ORIGIN: Final = "https://login.xero.com"
+SCOPES: Final = "accounting.invoices accounting.contacts"
+MAX_LINES: Final = 20
+_VOID: Final = ("DELETED", "VOIDED")
+
+Scopes = Annotated[
+    str,
+    Meta(
+        title="Scopes",
+        description="As the app has them. Apps from before March 2026 have accounting.transactions in place of "
+        "accounting.invoices.",
+        examples=[SCOPES],
+        max_length=512,
+        pattern="^[a-z._ ]+$",
+    ),
+]
+TaxType = Annotated[str, Meta(min_length=1, max_length=50, pattern="^[A-Z0-9_]+$")]
+ClientSecret = Annotated[
+    SecretText,
+    secret("Client secret", "From the app's page “Configuration”, shown once.", "hJ0Tn5vPq2xY8cLd"),
+]
+
+
+class CustomConnection(Private, frozen=True, kw_only=True, tag_field="with", tag="customConnection"):
+    """A custom connection: an app for one organisation, authorised once in Xero."""
+
+    client_id: ClientId
+    client_secret: ClientSecret
+    scopes: Scopes = SCOPES
+
+
+class User(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
+    """A person who lets the gateway in to an organisation. Needs no paid app."""
+
+    client_id: ClientId
+    client_secret: ClientSecret
+    scopes: Scopes = SCOPES
+    organisation: Annotated[
+        Text | None,
+        Meta(
+            title="Organisation",
+            description="Its name in Xero, if the person lets the gateway in to more than one.",
+            examples=["Demo Company (AU)"],
+        ),
+    ] = None
+
+
+class XeroConnection(Body, frozen=True, kw_only=True):
+    """An organisation in Xero."""
+
+    sign_in: Annotated[
+        CustomConnection | User,
+        Meta(
+            title="Signs in with",
+            description="A custom connection, or a person's consent.",
+            examples=[{"with": "customConnection", "clientId": "0123ABCD", "clientSecret": "hJ0Tn5vPq2xY8cLd"}],
+        ),
+    ]
+    stand_in: StandIn = UNSET
+
+
+class Line(Body, frozen=True, kw_only=True):
+    """One line of a bill."""
+
+    description: Annotated[
+        Template, Meta(title="Description", description="What is paid for.", examples=["{{ document.title }}"])
+    ]
+    quantity: Annotated[
+        Value,
+        Meta(title="Quantity", description="How many; a number.", examples=[1, "{{ document.additionalFacts.seats }}"]),
+    ] = 1
+    unit_amount: Annotated[
+        Value,
+        Meta(title="Amount", description="The price of one; a number.", examples=["{{ document.contractValue }}"]),
+    ]
+    account_code: Annotated[
+        str,
+        Meta(
+            title="Account",
+            description="The code of the account, from the chart of accounts.",
+            examples=["400"],
+            min_length=1,
+            max_length=10,
+        ),
+    ]
+    tax_type: Annotated[
+        TaxType | None,
+        Meta(
+            title="Tax rate",
+            description="The tax type's name in the API, such as INPUT; null for the account's own.",
+            examples=["INPUT", None],
+        ),
+    ] = None
+
+
+class XeroBillConfig(Body, frozen=True, kw_only=True):
+    """The draft bill that an event becomes."""
+
+    contact: Annotated[
+        Template,
+        Meta(
+            title="Supplier",
+            description="The contact's name; Xero makes a contact if it has none of this name.",
+            examples=["{{ document.counterpartyName }}"],
+        ),
+    ]
+    number: Annotated[
+        Template,
+        Meta(
+            title="Number",
+            description="The bill's number, by which a bill that is there already is found again.",
+            examples=["{{ document.externalId }}"],
+        ),
+    ] = "{{ document.externalId }}"
+    day: Annotated[
+        Template,
+        Meta(
+            title="Date",
+            description="The bill's date; left empty, the day on which it is made.",
+            examples=["{{ document.executedAt | date }}"],
+        ),
+    ] = ""
+    due: Annotated[
+        Template,
+        Meta(
+            title="Due",
+            description="When it is to be paid.",
+            examples=["{{ document.executedAt | days: 30 | date }}"],
+        ),
+    ]
+    currency: Annotated[
+        Template,
+        Meta(
+            title="Currency",
+            description="A code of three letters that the organisation has; left empty, its own currency.",
+            examples=["{{ document.additionalFacts.currency }}"],
+        ),
+    ] = ""
+    amounts_are: Annotated[
+        Literal["Exclusive", "Inclusive", "NoTax"],
+        Meta(title="Amounts are", description="Without tax, with tax, or free of it.", examples=["Exclusive"]),
+    ] = "Exclusive"
+    lines: Annotated[
+        tuple[Line, ...],
+        Meta(
+            title="Lines",
+            description="What is paid for.",
+            examples=[[{"description": "{{ document.title }}", "unitAmount": 100, "accountCode": "400"}]],
+            min_length=1,
+            max_length=MAX_LINES,
+        ),
+    ]
+
+
+class XeroBill(Destination[XeroConnection, XeroBillConfig]):
+    """Makes one draft bill for each document."""
+
+    kind = "xero_bill"
+    title = "Xero draft bill"
+    seconds = 15.0
+    rate = (50, 60.0)
+    connection = XeroConnection
+    config = XeroBillConfig
+    presets = recipes.XERO_BILL
+
+    def origins(self, connection: XeroConnection) -> tuple[str, ...]:
+        """Xero's API, and where its tokens come from."""
+        both = (API_ORIGIN, TOKEN_ORIGIN)
+        return tuple(dict.fromkeys(or_stand_in(origin, connection.stand_in) for origin in both))
+
+    def access(self, connection: XeroConnection) -> Access:
+        """A custom connection's token, or one from a person's consent, whose refresh token is replaced at each use."""
+        sign_in = connection.sign_in
+        token_url = f"{or_stand_in(TOKEN_ORIGIN, connection.stand_in)}/connect/token"
+        if isinstance(sign_in, CustomConnection):
+            form = {"grant_type": "client_credentials", "scope": sign_in.scopes}
+            return Grant(url=token_url, form=form, basic=(sign_in.client_id, sign_in.client_secret))
+        return Consent(
+            authorize_url=f"{or_stand_in(CONSENT_ORIGIN, connection.stand_in)}/identity/connect/authorize",
+            token_url=token_url,
+            client_id=sign_in.client_id,
+            client_secret=sign_in.client_secret,
+            scopes=("offline_access", *sign_in.scopes.split()),
+        )
+
+    def discover(self, connection: XeroConnection) -> Call | None:
+        """Asks to which organisations a person let the gateway in."""
+        if isinstance(connection.sign_in, User):
+            return Call(method="GET", url=f"{or_stand_in(API_ORIGIN, connection.stand_in)}/connections")
+        return None
+
+    def discovered(self, connection: XeroConnection, reply: Reply) -> dict[str, str]:
+        """The id of the organisation that the connection names, or of the only one."""
+        listed = reply.json if isinstance(reply.json, list) else []
+        found = {
+            str(each.get("tenantName")): str(each["tenantId"])
+            for each in listed
+            if isinstance(each, dict) and "tenantId" in each
+        }
+        wanted = connection.sign_in.organisation if isinstance(connection.sign_in, User) else None
+        names = ", ".join(found)
+        if wanted is not None and wanted not in found:
+            raise ValueError(f"The consent is not for {wanted}. It is for: {names or 'no organisation'}.")
+        if wanted is None and len(found) != 1:
+            raise ValueError(f"Name the organisation in the connection. The consent is for: {names or 'none'}.")
+        name = wanted or names
+        return {"organisation": name, "organisationId": found[name]}
+
+    def prepare(self, connection: XeroConnection, config: XeroBillConfig, context: Context) -> Call | Skip:
+        """The question whether there is a bill of this number."""
+        if "id" in context.made:
+            return Skip("There is a bill for this document already.")
+        bill = _bill(config)
+        if isinstance(bill, Skip):
+            return bill
+        numbers = quote(bill["InvoiceNumber"], safe="")
+        return Call(
+            method="GET",
+            url=f"{_invoices(connection)}?InvoiceNumbers={numbers}",
+            headers=_headers(context),
+        )
+
+    def classify(
+        self, connection: XeroConnection, config: XeroBillConfig, context: Context, call: Call, reply: Reply
+    ) -> Ruling:
+        """What Xero's answer means, and whether a bill is to be made."""
+        if reply.status != 200:
+            return _refusal(reply)
+        bill = _bill(config)
+        listed = reply.at("Invoices")
+        if isinstance(bill, Skip) or not isinstance(listed, list):
+            return Reject("NO_INVOICES", "Xero's answer has no invoices in it.")
+        if call.method == "GET":
+            there = [each for each in listed if _is_that(each, bill["InvoiceNumber"])]
+            if there:
+                return _done(there[0], "There is a bill of this number already.")
+            headers = {**_headers(context), "idempotency-key": context.key}
+            return Then(Call(method="PUT", url=_invoices(connection), json={"Invoices": [bill]}, headers=headers))
+        invoice = listed[0] if listed and isinstance(listed[0], dict) else {}
+        if invoice.get("HasErrors") or invoice.get("ValidationErrors"):
+            return Reject("ValidationException", _messages(invoice))
+        return _done(invoice, "")
+
+    def probe(self, connection: XeroConnection) -> Call | None:
+        """Lists one invoice, which the scope of bills allows."""
+        return Call(
+            method="GET", url=f"{_invoices(connection)}?page=1&pageSize=1", headers={"accept": "application/json"}
+        )
+
+
+def _invoices(connection: XeroConnection) -> str:
+    return f"{or_stand_in(API_ORIGIN, connection.stand_in)}/api.xro/2.0/Invoices"
+
+
+def _headers(context: Context) -> dict[str, str]:
+    """A custom connection is for one organisation; a person's consent must be told for which."""
+    organisation = context.account.get("organisationId")
+    return {"accept": "application/json"} | ({} if organisation is None else {"xero-tenant-id": organisation})
+
+
+def _bill(config: XeroBillConfig) -> dict[str, Any] | Skip:
+    """The bill in Xero's words, or why none can be made of this document."""
+    contact, number = config.contact.strip(), config.number.strip()
+    if not contact or not number:
+        return Skip("The document has no supplier or no number for a bill.")
+    lines = [_line(line) for line in config.lines]
+    if any(line is None for line in lines):
+        return Skip("A quantity or an amount of the bill is no number.")
+    days = {"Date": config.day.strip(), "DueDate": config.due.strip()}
+    if not all(_is_day(day) for day in days.values() if day):
+        return Skip("The date or the due date of the bill is no date.")
+    bill = {
+        "Type": "ACCPAY",
+        "Status": "DRAFT",
+        "Contact": {"Name": contact},
+        "InvoiceNumber": number,
+        "LineAmountTypes": config.amounts_are,
+        "LineItems": lines,
+        **days,
+        "CurrencyCode": config.currency.strip().upper(),
+    }
+    return {name: value for name, value in bill.items() if value != ""}
+
+
+def _line(line: Line) -> dict[str, Any] | None:
+    quantity, amount = _number(line.quantity), _number(line.unit_amount)
+    if quantity is None or amount is None:
+        return None
+    said = {
+        "Description": line.description,
+        "Quantity": quantity,
+        "UnitAmount": amount,
+        "AccountCode": line.account_code,
+        "TaxType": line.tax_type,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return float(number) if number.is_finite() else None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return len(text) == len("2026-01-31") and date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
+def _is_that(invoice: Any, number: str) -> bool:
+    """Bills that were deleted keep their number; and customers' invoices have numbers of their own."""
+    return (
+        isinstance(invoice, dict)
+        and invoice.get("InvoiceNumber") == number
+        and invoice.get("Type") == "ACCPAY"
+        and invoice.get("Status") not in _VOID
+    )
+
+
+def _done(invoice: Any, detail: str) -> Ruling:
+    bill_id = invoice.get("InvoiceID")
+    if not isinstance(bill_id, str):
+        return Reject("NO_INVOICE_ID", "Xero's answer does not say which bill it is.")
+    url = f"https://go.xero.com/AccountsPayable/View.aspx?InvoiceID={quote(bill_id)}"
+    return Done(detail=detail, made={"id": bill_id, "url": url})
+
+
+def _messages(element: Any) -> str:
+    errors = element.get("ValidationErrors") if isinstance(element, dict) else None
+    listed = errors if isinstance(errors, list) else []
+    messages = [str(each.get("Message")) for each in listed if isinstance(each, dict)]
+    return shortened("; ".join(messages) or "Xero found the bill invalid and did not say why.")
+
+
+def _refusal(reply: Reply) -> Ruling:
+    """Errors come as `{"Type": …, "Message": …, "Elements": [{"ValidationErrors": [{"Message": …}]}]}`."""
+    ruling = by_status(reply)
+    if isinstance(ruling, Throttle):
+        limit = reply.headers.get("x-rate-limit-problem", "rate")
+        return Throttle(shortened(f"Xero's {limit} limit is reached."), ruling.after)
+    if reply.status == 403:
+        return Reject("403", "Xero does not let this app in to the organisation, or not with these scopes.")
+    kind = reply.at("Type")
+    if not isinstance(ruling, Reject) or not isinstance(kind, str):
+        return ruling
+    element = reply.at("Elements", 0)
+    return Reject(kind, _messages(element) if element else shortened(f"{kind}: {reply.at('Message')}"))
