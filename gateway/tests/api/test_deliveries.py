@@ -16,7 +16,7 @@ from signalpost.sender.addresses import parse_allow_targets
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
-SHAPE = {"eventId", "sequence", "eventType", "externalId", "createdAt", "status", "nextAttemptAt"}
+SHAPE = {"eventId", "sequence", "eventType", "externalId", "createdAt", "status", "nextAttemptAt", "cause"}
 ATTEMPT = {"number", "startedAt", "durationMs", "statusCode", "error", "answer"}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 BINARY = b"\xff\xfe\x00\x1b[31m\r\n<script>alert(1)</script>\xc3"
@@ -269,6 +269,63 @@ def test_pages_go_from_the_newest_to_the_oldest_without_gap_or_repeat(
         cursor = f"&cursor={page['next']}"
         world.create_document()  # what comes meanwhile moves nothing
     assert found == list(range(first + 9, first - 1, -1))
+
+
+# --- One event, at every subscription ---------------------------------------------------------------------------------
+
+
+def causes(world: "World", query: str) -> dict[str, tuple[str | None, str]]:
+    """The status and the cause of each delivery that a page lists, by its subscription's path."""
+    return {
+        f"/v1/subscriptions/{each['subscriptionId']}": (each["status"], each["cause"]["code"])
+        for each in world.get(f"/v1/deliveries{query}").ok()["data"]
+    }
+
+
+def test_an_event_is_listed_at_every_subscription_with_the_cause_also_where_it_has_no_delivery(
+    world: "World", subscribe: Subscribe
+) -> None:
+    paused, other = subscribe("/200/ok", status="paused"), subscribe("/200/ok", eventTypes=["documentDeleted"])
+    failing = subscribe("/500/ok", retryDelays=[])
+    made = world.create_document()
+    once(world, failing, "failed")
+    later = subscribe("/200/ok")
+    event = world.events(world.last() - 1)[0]["event"]["id"]
+    expected = {
+        paused: ("pending", "paused"), other: (None, "type_not_wanted"), failing: ("failed", "given_up"),
+        later: (None, "subscribed_later"),
+    }  # fmt: skip
+    assert causes(world, f"?eventId={event}") == expected
+    assert causes(world, f"?eventId={event}&status=failed") == {failing: expected[failing]}
+    assert causes(world, f"?eventId={event}&subscriptionId={paused.split('/')[-1]}") == {paused: expected[paused]}
+    assert causes(world, f"?eventId={event}&externalId={made['externalId']}") == expected
+    for nothing in (
+        "&eventType=documentDeleted",
+        f"&externalId={event}",
+        "&to=2000-01-01T00:00:00Z",
+        "&from=2100-01-01T00:00:00Z",
+    ):
+        assert causes(world, f"?eventId={event}{nothing}") == {}, nothing
+    assert causes(world, f"?eventId={made['externalId']}") == {}
+    # Lists without an event, and single reads, name the cause as well.
+    assert causes(world, f"?subscriptionId={failing.split('/')[-1]}") == {failing: expected[failing]}
+    assert once(world, failing, "failed")["cause"]["detail"].startswith("It was given up after 1 attempt: status: ")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_the_subscriptions_of_an_event_come_in_pages(world: "World", subscribe: Subscribe, limit: int) -> None:
+    made = [subscribe("/200/ok", status="paused") for _ in range(3)]
+    world.create_document()
+    event = world.events(world.last() - 1)[0]["event"]["id"]
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = world.get(f"/v1/deliveries?eventId={event}&limit={limit}{cursor}").ok()
+        found += [f"/v1/subscriptions/{each['subscriptionId']}" for each in page["data"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert found == made[::-1]
 
 
 # --- One attempt more -------------------------------------------------------------------------------------------------

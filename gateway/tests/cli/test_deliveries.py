@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def test_a_failing_delivery_is_found_explained_and_retried(run: Run, subscriptio
     event = delivery["eventId"]
     assert (delivery["externalId"], delivery["subscriptionId"]) == (document, subscription)
     shown = run("deliveries", "get", subscription, event).stdout
-    assert "status          failed\n" in shown
+    assert re.search(r"^status +failed$", shown, re.MULTILINE)
     assert shown.count("  500     ") == 2, "both attempts"
     endpoint.status = 200
     assert run("deliveries", "retry", subscription, event).stdout == (
@@ -99,10 +100,21 @@ def test_why_says_what_became_of_an_event_at_every_subscription(
     assert found["cause"]["detail"].startswith("It was given up after 2 attempts: status: ")
     said = run("why", event, subscription).stdout
     assert found["cause"]["detail"] in said
-    assert subscription in run("deliveries", "get", event).stdout
+    assert f"{subscription}  failed  " in run("deliveries", "get", event).stdout
     assert json_of(run("deliveries", "get", event, "--json")) == json_of(run("why", event, "--json"))
     assert "List them: signalpost events list" in run("why", subscription, code=1).stderr
     assert "List them: signalpost subscriptions list" in run("why", event, event, code=1).stderr
+
+
+def test_why_also_says_why_a_subscription_has_no_delivery(run: Run, document: str, subscription: str) -> None:
+    event = json_of(run("events", "list", "--document", document, "--json"))[0]["event"]["id"]
+    run("subscriptions", "update", subscription, "--event-type", "documentDeleted")
+    later = create(run)
+    missed = json_of(run("events", "list", "--document", later, "--json"))[0]["event"]["id"]
+    found = outcome(run, missed, subscription)
+    assert (found["status"], found["cause"]["code"]) == (None, "type_not_wanted")
+    assert outcome(run, event, subscription)["cause"]["code"] == "subscribed_later"
+    assert f"{subscription}  no delivery  " in run("why", event).stdout
 
 
 def outcome(run: Run, event: str, subscription: str) -> dict[str, Any]:

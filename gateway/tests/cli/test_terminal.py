@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gateway.tests.cli.command import ESCAPES, SIGNALPOST, Run, at_terminal, create, environment
+from gateway.tests.cli.command import ESCAPES, SIGNALPOST, Run, at_terminal, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.output import fitted
+from signalpost.cli.output import Layout, fitted
 
 slow = pytest.mark.slow
 
@@ -30,6 +30,25 @@ def test_a_table_is_cut_and_left_out_as_far_as_a_terminal_needs(room: int | None
 
 def test_a_narrow_column_takes_the_place_that_a_wide_one_could_not() -> None:
     assert fitted(("id", "other id", "status"), (36, 36, 8), (), 60) == {0: 36, 2: 8}
+
+
+def test_what_the_next_command_needs_goes_onto_a_second_line_of_a_narrow_terminal() -> None:
+    columns, widths = ("status", "event", "subscription", "created", "document"), (9, 36, 36, 20, 36)
+    assert Layout(columns, widths, (), ("subscription",), 200).left_out == []
+    assert Layout(columns, widths, (), ("subscription",), 80).left_out == ["document"]
+    assert Layout(columns, widths, (), (), 80).left_out == ["subscription", "document"]
+
+
+@slow
+def test_a_list_of_deliveries_shows_whole_ids_of_event_and_subscription_at_80_columns(
+    run: Run, subscription: str, document: str, data_dir: Path
+) -> None:
+    [delivery] = json_of(run("deliveries", "list", "--document", document, "--json"))
+    shown = at_terminal(80, "deliveries", "list", "--document", document, SIGNALPOST_DATA_DIR=str(data_dir))
+    lines = [ESCAPES.sub("", line) for line in shown.splitlines()]
+    assert lines[2].split()[1] == delivery["eventId"]
+    assert lines[3].split()[0] == delivery["subscriptionId"] == subscription
+    assert not [line for line in lines if len(line) > 80 and not line.startswith("(")], shown
 
 
 @slow

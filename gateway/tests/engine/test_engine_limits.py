@@ -8,9 +8,11 @@ from gateway.tests.engine.scripted_world import TENANT, RunningGateway, Scripted
 from gateway.tests.world.network import BROKEN, HANG, Reply, SentRequest
 
 from signalpost.commands.subscriptions import PatchSubscription
+from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.slots import DEFAULTS
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes import dispatcher, lane_worker
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -407,5 +409,34 @@ def test_a_retry_and_new_events_take_turns(world: ScriptedWorld) -> None:
         assert 20 <= len(calls) <= 40
         retries = sum(call.attempt == 2 for call in calls)
         assert 0.4 < retries / len(calls) < 0.6
+
+    world.run(scenario)
+
+
+def test_what_memory_alone_knows_of_a_delivery_is_told_to_whoever_asks_why_it_is_not_there(
+    world: ScriptedWorld,
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        def held_up(host: str, sequence: int, name: str) -> HeldUp:
+            return gateway.engine.lanes.held_up(gateway.of(host), sequence, world.uuid(name))
+
+        await gateway.subscribe("hangs")
+        await gateway.subscribe("limited", rateLimit=1)
+        await gateway.subscribe("busy")
+        world.endpoint("hangs").answers(HANG)
+        world.endpoint("busy").answers(Reply(status=429, retry_after="100"))
+        await gateway.create("x", "y")
+        await asyncio.sleep(0.5)
+        now = gateway.clock.steady()
+        assert held_up("hangs", 1, "x") == HeldUp(in_flight=True)
+        assert not held_up("hangs", 3, "x").in_flight
+        limited = held_up("limited", 2, "y").rate_limited_until
+        assert limited is not None
+        assert now < limited <= now + SECOND
+        asked = held_up("busy", 2, "y").asked_to_wait_until
+        assert asked is not None
+        assert now + 99 * SECOND < asked <= now + 101 * SECOND
+        await asyncio.sleep(102)
+        assert held_up("limited", 2, "y") == HeldUp()
 
     world.run(scenario)

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import connect, path
 from signalpost.cli.delivery_tail import DeliveryTail
 from signalpost.cli.moments import WAYS, Moment
-from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, say
+from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, say, without_fractions
 from signalpost.cli.why import why
 
 app = App(name="deliveries", help="Inspect deliveries, follow them live, and resend one.", help_format="markdown")
@@ -29,6 +29,8 @@ FIELDS = {
 WIDTHS = {
     "status": 9, "event": 36, "subscription": 36, "created": 20, "type": 15, "next attempt": 20, "document": 36,
 }  # fmt: skip
+NEEDED = ("event", "subscription")
+"""The columns that `deliveries get` and `deliveries retry` are given."""
 POLL = 0.5
 
 
@@ -60,6 +62,7 @@ def list_(
         columns,
         [[delivery[FIELDS[column]] for column in columns] for delivery in found],
         "No such deliveries." if any(query.values()) else "No deliveries.",
+        keep=NEEDED,
     )
 
 
@@ -81,7 +84,7 @@ def tail(
         client.call("GET", path("subscriptions", subscription))
     tail = DeliveryTail(client, subscription)
     columns = _columns(subscription)
-    lines = None if as_json else Lines({column: WIDTHS[column] for column in columns})
+    lines = None if as_json else Lines({column: WIDTHS[column] for column in columns}, NEEDED)
     while True:
         for delivery in tail.changes():
             if status is not None and delivery["status"] != status:
@@ -116,7 +119,8 @@ def get(
         print_json(found)
         return
     attempts: list[dict[str, Any]] = found.pop("attempts")
-    print_facts(found)
+    cause = found.pop("cause")
+    print_facts({**found, "why": without_fractions(cause["detail"])})
     say("")
     print_table(
         ("attempt", "run", "started", "ms", "status", "error", "detail or answer"),

@@ -44,7 +44,7 @@ class DeliveryTail:
                 continue
             del found["attempts"]
             self._follow(found)
-            if found != before:
+            if _state(found) != _state(before):
                 yield found
 
     def _new(self) -> Iterator[Delivery]:
@@ -68,3 +68,7 @@ class DeliveryTail:
         self._unsettled[delivery["subscriptionId"], delivery["eventId"]] = delivery
         if len(self._unsettled) > MAX_FOLLOWED:
             del self._unsettled[next(iter(self._unsettled))]
+
+
+def _state(delivery: Delivery) -> tuple[object, object]:
+    return delivery["status"], delivery["nextAttemptAt"]

@@ -29,8 +29,9 @@ _STYLES = {
     "reviewRejected": "red", "approvalRejected": "red", "signatureRejected": "red",
 }  # fmt: skip
 
-_FRACTION = re.compile(r"(?<=\d\d:\d\d:\d\d)\.\d{6}\+00:00$")
+_FRACTION = re.compile(r"(?<=\d\d:\d\d:\d\d)\.\d{6}\+00:00")
 """The part of a timestamp that people need not see; `--json` shows it."""
+_TIMESTAMP = re.compile(r"[-\d]+T[:.\d]+\+00:00")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and characters that change the direction of a text."""
 _CUT_TO = 16
@@ -61,37 +62,67 @@ def print_json(value: object) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str, cut: Collection[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    nothing: str,
+    cut: Collection[str] = (),
+    keep: Collection[str] = (),
 ) -> None:
     """Print a table, or the sentence `nothing` if it has no rows.
 
     Columns come in order of importance. On a narrow terminal the columns in `cut` are made narrower, and columns that
-    still do not fit beside those before them are left out.
+    still do not fit beside those before them are left out, or put on a second line if one in `keep` is among them.
     """
     cells = [[cell(value) for value in row] for row in rows]
     if not cells:
         say(nothing)
         return
     widths = [max(len(name), *(row[at].cell_len for row in cells)) for at, name in enumerate(columns)]
-    shown = fitted(columns, widths, cut, _room())
-    _print_line([Text(name, style="bold") for name in columns], shown)
+    layout = Layout(columns, widths, cut, keep, _room())
+    layout.print([Text(name, style="bold") for name in columns])
     for row in cells:
-        _print_line(row, shown)
-    if left_out := [name for at, name in enumerate(columns) if at not in shown]:
-        remark(f"(Use a wider terminal or --json to see {', '.join(left_out)}.)")
+        layout.print(row)
+    if layout.left_out:
+        remark(f"(Use a wider terminal or --json to see {', '.join(layout.left_out)}.)")
 
 
 class Lines:
     """A table that prints each row as soon as it is known."""
 
-    def __init__(self, columns: Mapping[str, int]) -> None:
-        """`columns` maps names to widths, in order of importance as for `print_table`."""
-        self._names = tuple(columns)
-        self._shown = fitted(self._names, tuple(columns.values()), (), _room())
-        _print_line([Text(name, style="bold") for name in self._names], self._shown)
+    def __init__(self, columns: Mapping[str, int], keep: Collection[str] = ()) -> None:
+        """`columns` maps names to widths, in order of importance as for `print_table`; `keep` as there."""
+        self._layout = Layout(tuple(columns), tuple(columns.values()), (), keep, _room())
+        self._layout.print([Text(name, style="bold") for name in columns])
 
     def print(self, row: Sequence[object]) -> None:
-        _print_line([cell(value) for value in row], self._shown)
+        self._layout.print([cell(value) for value in row])
+
+
+class Layout:
+    """Which columns of a table are on the line of a row, and which on a second one below it."""
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        widths: Sequence[int],
+        cut: Collection[str],
+        keep: Collection[str],
+        room: int | None,
+    ) -> None:
+        """`room` is how many characters a line has (None: no limit)."""
+        self._first = fitted(columns, widths, cut, room)
+        self._second: dict[int, int] = {}
+        self._indent = self._first[0] + _GAP
+        left = [at for at in range(len(columns)) if at not in self._first]
+        if room is not None and any(columns[at] in keep for at in left):
+            below = fitted([columns[at] for at in left], [widths[at] for at in left], cut, room - self._indent)
+            self._second = {left[at]: width for at, width in below.items()}
+        self.left_out = [columns[at] for at in left if at not in self._second]
+
+    def print(self, row: Sequence[Text]) -> None:
+        _print_line(row, self._first)
+        if self._second:
+            _print_line(row, self._second, self._indent)
 
 
 def fitted(columns: Sequence[str], widths: Sequence[int], cut: Collection[str], room: int | None) -> dict[int, int]:
@@ -116,8 +147,8 @@ def _room() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _print_line(cells: Sequence[Text], shown: Mapping[int, int]) -> None:
-    line = Text()
+def _print_line(cells: Sequence[Text], shown: Mapping[int, int], indent: int = 0) -> None:
+    line = Text(" " * indent)
     for at, width in shown.items():
         fits = cells[at].copy()
         fits.truncate(width, overflow="ellipsis", pad=True)
@@ -140,6 +171,11 @@ def _flat(facts: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             yield from ((f"{name}.{below}", each) for below, each in _flat(value))
         else:
             yield name, value
+
+
+def print_line(*values: object) -> None:
+    """Print values beside each other."""
+    console.print(Text(" " * _GAP).join(cell(value) for value in values))
 
 
 def say(sentence: str) -> None:
@@ -193,8 +229,14 @@ def cell(value: object) -> Text:
         return Text("yes" if value else "no")
     if isinstance(value, list | tuple):
         return Text(_seen(", ".join(str(part) for part in value)))
-    text = _FRACTION.sub("Z", _seen(str(value)))
+    text = str(value)
+    text = without_fractions(text) if _TIMESTAMP.fullmatch(text) else _seen(text)
     return Text(text, style=_STYLES.get(text, ""))
+
+
+def without_fractions(text: str) -> str:
+    """The text with every timestamp in it as people read it."""
+    return _FRACTION.sub("Z", _seen(text))
 
 
 def _seen(text: str) -> str:

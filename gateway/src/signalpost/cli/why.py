@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from signalpost.cli.client import Client, CommandError, connect, path
-from signalpost.cli.output import Json, print_facts, print_json, print_table
+from signalpost.cli.output import Json, print_facts, print_json, print_line, say, without_fractions
 
 MAX_SUBSCRIPTIONS = 100_000
 
@@ -40,30 +40,26 @@ def why(
 
 def outcomes(client: Client, event: str) -> list[dict[str, Any]]:
     """What became of an event at every subscription of the tenant."""
-    return list(client.pages(path("events", event, "deliveries"), {}, MAX_SUBSCRIPTIONS))
+    found = list(client.pages(path("deliveries"), {"eventId": event}, MAX_SUBSCRIPTIONS))
+    if not found:
+        client.call("GET", path("events", event))  # tells that there is no such event
+    return found
 
 
 def print_outcomes(found: list[dict[str, Any]]) -> None:
-    """Print a line for each subscription."""
-    print_table(
-        ("subscription", "status", "why", "name", "next attempt"),
-        [
-            (
-                each["subscriptionId"], each["status"], each["cause"]["detail"], each["subscriptionName"],
-                each["nextAttemptAt"],
-            )
-            for each in found
-        ],
-        "There are no subscriptions.",
-        cut=("why",),
-    )  # fmt: skip
+    """Print two lines for each subscription: what became of the event there, and why."""
+    if not found:
+        say("There are no subscriptions.")
+    for each in found:
+        print_line(each["subscriptionId"], each["status"] or "no delivery", each["subscriptionName"])
+        say(f"  {without_fractions(each['cause']['detail'])}")
 
 
 def _facts(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "subscription": found["subscriptionId"],
         "name": found["subscriptionName"],
-        "status": found["status"],
-        "why": found["cause"]["detail"],
+        "status": found["status"] or "no delivery",
+        "why": without_fractions(found["cause"]["detail"]),
         "next attempt": found["nextAttemptAt"],
     }

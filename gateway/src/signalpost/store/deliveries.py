@@ -62,6 +62,19 @@ class DeliveryView(Struct, frozen=True):
     later. None where nothing is to be waited for."""
     attempts: int
     """The counted failures of its current run; 0 once it is settled."""
+    max_attempts: int = 0
+    """How many counted failures its run may have; 0 where it has no exception row."""
+    last_attempt: AttemptRow | None = None
+    probe_at: int | None = None
+    """When the endpoint's open breaker lets the next attempt through; None while it is closed."""
+    last_error: str | None = None
+    """The endpoint's last failure, whatever it was sent."""
+    retry_asked: bool = False
+    """Whether somebody asked for a retry by hand that the lane has yet to act upon."""
+    behind: LogRow | None = None
+    """The earlier event of its document that it waits for, if it is pending."""
+    ahead: int = 0
+    """How many events of the log the subscription has yet to take in before this one, if it is pending."""
 
 
 class DeliveryViews(Struct, frozen=True):
@@ -72,22 +85,6 @@ class DeliveryViews(Struct, frozen=True):
     """The `below` of the next page, which must have the same filter."""
 
 
-class EventAtSubscription(Struct, frozen=True):
-    """What is recorded of one event and one subscription, whether or not that has a delivery of it."""
-
-    subscription: Subscription
-    view: DeliveryView | None
-    last_attempt: AttemptRow | None = None
-    probe_at: int | None = None
-    """When the endpoint's open breaker lets the next attempt through; None while it is closed."""
-    last_error: str | None = None
-    """The endpoint's last failure."""
-    behind: LogRow | None = None
-    """The earlier event of its document that it waits for."""
-    ahead: int = 0
-    """How many events of the log the subscription has yet to take in before this one."""
-
-
 class DeliveryStore(Protocol):
     """Deliveries as they were last recorded. Lanes record them; nothing here changes one."""
 
@@ -96,9 +93,9 @@ class DeliveryStore(Protocol):
         None where the subscription does not get that event."""
         ...
 
-    async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> list[EventAtSubscription]:
-        """What became of an event at some of its tenant's subscriptions, in their order, all as of one moment. A
-        subscription that was deleted a moment ago is missing."""
+    async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> dict[str, DeliveryView | None]:
+        """What became of an event at some of its tenant's subscriptions, by their ids, all as of one moment: None where
+        one has no delivery of it. A subscription that was deleted a moment ago is missing."""
         ...
 
     async def page(

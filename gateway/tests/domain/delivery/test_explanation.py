@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from signalpost.domain.delivery.explanation import Cause, Known, LastAttempt, explain
+from signalpost.domain.delivery.explanation import Cause, HeldUp, Known, LastAttempt, explain
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Subscription
 
@@ -30,35 +30,71 @@ def subscription(**changes: Any) -> Subscription:
     return replace(SUBSCRIPTION, **changes)
 
 
+SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
+
+
 @pytest.mark.parametrize(
     ("situation", "cause", "words"),
     [
-        (known("delivered", last_attempt=LastAttempt(0, None)), Cause.DELIVERED, "the attempt of 1970-01-01T00:00"),
+        (known(None, event_type=int(EventType.DELETED)), Cause.TYPE_NOT_WANTED, "not subscribed to documentDeleted"),
+        (known(None, sequence=10), Cause.SUBSCRIBED_LATER, "before the subscription, which begins at sequence 11"),
+        (known(None, subscription=SKIPPED), Cause.BACKLOG_SKIPPED, "given up at 1970-01-01T00:00:01"),
+        (known(None), Cause.REMOVED, "The retention"),
+        (known("retrying", failed_attempts=1, held_up=HeldUp(in_flight=True)), Cause.SENDING, "Attempt 2 is under way"),
+        (
+            known("delivered", last_attempt=LastAttempt(0, None, "", 2)),
+            Cause.DELIVERED,
+            "by attempt 2 at 1970-01-01T00:00",
+        ),
+        (
+            known("failed", failed_attempts=4, max_attempts=4, last_attempt=FAILED),
+            Cause.GIVEN_UP,
+            "after 4 attempts: status: The endp",
+        ),
+        (
+            known("failed", failed_attempts=1, max_attempts=4, subscription=SKIPPED, last_attempt=FAILED),
+            Cause.BACKLOG_SKIPPED,
+            "its backlog skipped",
+        ),
+        (
+            known("failed", failed_attempts=4, max_attempts=4, subscription=SKIPPED, last_attempt=FAILED),
+            Cause.GIVEN_UP,
+            "after 4 attempts",
+        ),
+        (known("failed"), Cause.REMOVED, "The retention"),
         (known("skipped", last_attempt=UNMET), Cause.SKIPPED, "Not sent: document.status is 'approved'."),
-        (known("failed", failed_attempts=4, last_attempt=FAILED), Cause.GIVEN_UP, "after 4 attempts: status: The endp"),
-        (known(None, sequence=10), Cause.SUBSCRIBED_LATER, "from sequence 11 on"),
-        (known(None, event_type=int(EventType.DELETED)), Cause.TYPE_NOT_WANTED, "did not ask for documentDeleted"),
-        (known(None), Cause.LEFT_OUT, "skipped its backlog"),
         (known("pending", subscription=subscription(status="paused")), Cause.PAUSED, "Resume it"),
         (
             known("pending", subscription=subscription(status="disabled", disabled_at=0)),
             Cause.DISABLED,
-            "on 1970-01-01",
+            "at 1970-01-01",
         ),
+        (known("delivered", retry_asked=True), Cause.RETRY_BY_HAND, "is sent next"),
         (
             known("pending", probe_at=0, last_error="timeout: No answer came."),
             Cause.BREAKER_OPEN,
-            "(timeout: No answer came). The next attempt probes it at 1970-01-01",
+            "(timeout: No answer came). It is probed next at 1970-01-01",
         ),
         (
             known("retrying", due=0, failed_attempts=2, last_attempt=FAILED),
             Cause.RETRY_SCHEDULED,
-            "Attempt 2 failed: status: The endpoint answered 503. The next follows at 1970-01-01",
+            "Attempt 2 failed: status: The endpoint answered 503. The next attempt follows at 1970-01-01",
+        ),
+        (
+            known("retrying", due=0, last_attempt=FAILED, held_up=HeldUp(asked_to_wait_until=0)),
+            Cause.RETRY_SCHEDULED,
+            "The endpoint asked to wait until 1970-01-01T00:00:00.000000+00:00 (Retry-After). The next attempt follows",
         ),
         (known("retrying", due=0), Cause.DELAYED, "It was not sent yet: its first attempt follows at 1970-01-01"),
         (known("pending", behind_event="e1"), Cause.BEHIND_EARLIER, "behind event e1 of the same document"),
+        (known("pending", ahead=3, held_up=HeldUp(asked_to_wait_until=0)), Cause.ASKED_TO_WAIT, "(Retry-After)"),
+        (
+            known("pending", subscription=subscription(rate_limit=5), held_up=HeldUp(rate_limited_until=0)),
+            Cause.RATE_LIMITED,
+            "The rate limit of 5 a second",
+        ),
         (known("pending", ahead=3), Cause.IN_QUEUE, "3 events of the log come before it"),
-        (known("pending"), Cause.IN_QUEUE, "being sent now"),
+        (known("pending"), Cause.IN_QUEUE, "sent next"),
     ],
 )
 def test_each_situation_has_its_cause(situation: Known, cause: Cause, words: str) -> None:
@@ -73,6 +109,11 @@ def test_what_holds_up_everything_is_told_before_what_holds_up_this_one() -> Non
     assert explain(held).cause is Cause.PAUSED
     assert explain(replace(held, subscription=SUBSCRIPTION)).cause is Cause.BREAKER_OPEN
     assert explain(replace(held, subscription=SUBSCRIPTION, probe_at=None)).cause is Cause.RETRY_SCHEDULED
+
+
+def test_a_retry_by_hand_of_a_paused_subscription_waits_for_the_resume() -> None:
+    held = known("failed", subscription=subscription(status="paused"), retry_asked=True)
+    assert explain(held).cause is Cause.PAUSED
 
 
 def test_what_was_delivered_before_a_pause_was_delivered() -> None:

@@ -1,10 +1,9 @@
-"""Deliveries of a subscription: list and read them, and ask for one more attempt."""
+"""Deliveries: list and read them, each with why it is where it is, and ask for one more attempt."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
@@ -27,8 +26,6 @@ from signalpost.api.routing.shapes import (
     DeliveryCause,
     DeliveryPage,
     DeliveryWithAttempts,
-    EventDelivery,
-    EventDeliveryPage,
 )
 from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain import fields
@@ -38,7 +35,7 @@ from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryView, EventAtSubscription
+from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryStatus, DeliveryView
 from signalpost.store.log import LogRow
 
 
@@ -63,38 +60,53 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Mapp
         created_from=query.get("from"),
         created_to=query.get("to"),
     )
+    below = DeliveryPosition(*query["cursor"]) if "cursor" in query else None
+    limit = query.get("limit", LIMIT_DEFAULT)
     if (event_id := query.get("eventId")) is not None:
         event = await events.find_event(context, event_id)
-        if event is None:
-            return Response(200, msgspec.json.encode(DeliveryPage(data=[], next=None)))
-        # No other event of the tenant has its `createdAt` (C5).
-        wanted = replace(
-            wanted,
-            created_from=max(event.at, wanted.created_from or 0),
-            created_to=event.at + 1 if wanted.created_to is None else min(event.at + 1, wanted.created_to),
-        )
-    below = DeliveryPosition(*query["cursor"]) if "cursor" in query else None
-    page = await context.services.store.deliveries.page(
-        context.tenant_id, of, wanted, below, query.get("limit", LIMIT_DEFAULT)
-    )
-    return Response(
-        200, msgspec.json.encode(DeliveryPage(data=[*map(_shown, page.data)], next=write_cursor(page.next)))
+        page = DeliveryPage(data=[], next=None)
+        if event is not None and _passes(event, wanted):
+            page = await _page_of_event(context, of, event, wanted.status, below, limit)
+        return Response(200, msgspec.json.encode(page))
+    found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
+    by_id = {each.id: each for each in of}
+    data = [_shown(context, by_id[view.subscription_id], view.entry, view) for view in found.data]
+    return Response(200, msgspec.json.encode(DeliveryPage(data=data, next=write_cursor(found.next))))
+
+
+def _passes(event: Event, wanted: DeliveryFilter) -> bool:
+    return (
+        event.type & wanted.types != 0
+        and wanted.document_id in (None, event.document_id)
+        and (wanted.created_from is None or event.at >= wanted.created_from)
+        and (wanted.created_to is None or event.at < wanted.created_to)
     )
 
 
-async def list_of_event(context: RequestContext) -> Response:
-    """What became of one event, at the subscriptions that the tenant has now, oldest first."""
-    query = context.query()
-    (after,), limit = query.get("cursor", (0,)), query.get("limit", LIMIT_DEFAULT)
-    event = await events.find(context)
-    of_tenant = context.services.directory.subscriptions(context.tenant_id)
-    page = [each for each in of_tenant if each.number > after][: limit + 1]
-    found = await context.services.store.deliveries.of_event(page[:limit], _entry(event))
-    shown = EventDeliveryPage(
-        data=[_shown_of_event(context, each, event) for each in found],
-        next=write_cursor((page[limit - 1].number,)) if len(page) > limit else None,
+async def _page_of_event(
+    context: RequestContext,
+    of: Sequence[Subscription],
+    event: Event,
+    status: str | None,
+    below: DeliveryPosition | None,
+    limit: int,
+) -> DeliveryPage:
+    """What became of one event at some subscriptions, the newest first. Without a status asked for, subscriptions that
+    have no delivery of it are there too."""
+    left = sorted(
+        (each for each in of if below is None or (event.sequence, each.number) < below),
+        key=lambda each: each.number,
+        reverse=True,
     )
-    return Response(200, msgspec.json.encode(shown))
+    page, entry = left[:limit], _entry(event)
+    views = await context.services.store.deliveries.of_event(page, entry)
+    data = [
+        _shown(context, each, entry, views[each.id])
+        for each in page
+        if each.id in views and status in (None, _status(views[each.id]))
+    ]
+    more = len(left) > limit
+    return DeliveryPage(data=data, next=write_cursor((event.sequence, page[-1].number)) if more else None)
 
 
 async def read(context: RequestContext) -> Response:
@@ -106,7 +118,8 @@ async def read(context: RequestContext) -> Response:
         raise _not_found()
     view, attempts = delivery
     shown = DeliveryWithAttempts(
-        **msgspec.structs.asdict(_shown(view)), attempts=[_shown_attempt(each) for each in attempts]
+        **msgspec.structs.asdict(_shown(context, found, view.entry, view)),
+        attempts=[_shown_attempt(each) for each in attempts],
     )
     return Response(200, msgspec.json.encode(shown))
 
@@ -143,44 +156,51 @@ def _entry(event: Event) -> LogRow:
     return LogRow(event.sequence, event.at, event.id, event.type, event.document_id)
 
 
-def _shown(view: DeliveryView) -> Delivery:
-    entry = view.entry
+def _status(view: DeliveryView | None) -> DeliveryStatus | None:
+    return None if view is None else view.status
+
+
+def _shown(context: RequestContext, subscription: Subscription, entry: LogRow, view: DeliveryView | None) -> Delivery:
+    """A delivery, or that there is none, with the cause."""
+    explanation = explain(_known(context, subscription, entry, view))
     return Delivery(
-        subscription_id=view.subscription_id,
+        subscription_id=subscription.id,
+        subscription_name=subscription.name,
         event_id=entry.id,
         sequence=entry.sequence,
         event_type=EventType(entry.type).wire,
         external_id=entry.document_id,
         created_at=format_timestamp(entry.at),
-        status=view.status,
-        next_attempt_at=None if view.due is None else format_timestamp(view.due),
-    )
-
-
-def _shown_of_event(context: RequestContext, found: EventAtSubscription, event: Event) -> EventDelivery:
-    view, attempt = found.view, found.last_attempt
-    error = None if attempt is None or attempt.failure is None else f"{attempt.failure}: {attempt.detail}"
-    known = Known(
-        subscription=found.subscription,
-        sequence=event.sequence,
-        event_type=event.type,
-        status=None if view is None else view.status,
-        due=None if view is None else view.due,
-        failed_attempts=0 if view is None else view.attempts,
-        last_attempt=None if attempt is None else LastAttempt(attempt.started_at, error, attempt.detail),
-        probe_at=found.probe_at,
-        last_error=found.last_error,
-        behind_event=None if found.behind is None else found.behind.id,
-        ahead=found.ahead,
-    )
-    explanation = explain(known)
-    return EventDelivery(
-        subscription_id=found.subscription.id,
-        subscription_name=found.subscription.name,
-        status=known.status,
-        next_attempt_at=None if known.due is None else format_timestamp(known.due),
+        status=_status(view),
+        next_attempt_at=None if view is None or view.due is None else format_timestamp(view.due),
         cause=DeliveryCause(code=explanation.cause, detail=explanation.sentence),
     )
+
+
+def _known(context: RequestContext, subscription: Subscription, entry: LogRow, view: DeliveryView | None) -> Known:
+    if view is None:
+        return Known(subscription=subscription, sequence=entry.sequence, event_type=entry.type, status=None)
+    return Known(
+        subscription=subscription,
+        sequence=entry.sequence,
+        event_type=entry.type,
+        status=view.status,
+        due=view.due,
+        failed_attempts=view.attempts,
+        max_attempts=view.max_attempts,
+        last_attempt=None if view.last_attempt is None else _last(view.last_attempt),
+        probe_at=view.probe_at,
+        last_error=view.last_error,
+        retry_asked=view.retry_asked,
+        behind_event=None if view.behind is None else view.behind.id,
+        ahead=view.ahead,
+        held_up=context.services.lanes.held_up(subscription, entry.sequence, entry.document_id),
+    )
+
+
+def _last(attempt: AttemptRow) -> LastAttempt:
+    error = None if attempt.failure is None else f"{attempt.failure}: {attempt.detail}"
+    return LastAttempt(attempt.started_at, error, attempt.detail, attempt.number)
 
 
 def _shown_attempt(attempt: AttemptRow) -> Attempt:
@@ -201,7 +221,9 @@ _OF_SUBSCRIPTION = "/v1/subscriptions/{id}/deliveries"
 _FILTERS = {
     "status": fields.one_of(*DELIVERY_STATUSES),
     "eventType": event_type,
-    "eventId": fields.uuid,
+    "eventId": fields.uuid.described(
+        "Only this event. Subscriptions that have no delivery of it are listed too, with the cause."
+    ),
     "externalId": fields.uuid,
     "from": moment.described("Only events created at this moment or later."),
     "to": moment.described("Only events created before this moment."),
@@ -214,24 +236,12 @@ ROUTES = (
         name="list_deliveries",
         method="GET",
         path="/v1/deliveries",
-        summary="List deliveries of all subscriptions",
+        summary="List deliveries of all subscriptions, or what became of one event at each",
         roles=OPERATOR,
         handler=list_all,
         query={"subscriptionId": fields.uuid, **_FILTERS},
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DeliveryPage)},
         example=Example(query={"status": "failed", "limit": "10"}),
-    ),
-    Route(
-        name="list_event_deliveries",
-        method="GET",
-        path="/v1/events/{id}/deliveries",
-        summary="Tell what became of an event at every subscription, and why",
-        roles=OPERATOR,
-        handler=list_of_event,
-        query={"limit": LIMIT, "cursor": cursor()},
-        replies={200: Reply("A page, the oldest subscription first.", EventDeliveryPage)},
-        errors=(NotFound,),
-        example=Example(query={"limit": "10"}),
     ),
     Route(
         name="list_subscription_deliveries",

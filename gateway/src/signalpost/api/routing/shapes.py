@@ -219,18 +219,32 @@ class TestResult(Shape, frozen=True):
 # --- Deliveries -------------------------------------------------------------------------------------------------------
 
 
+class DeliveryCause(Shape, frozen=True):
+    """Why an event did or did not reach a subscription."""
+
+    code: Cause
+    detail: Annotated[str, Meta(description="The cause in a sentence for people.")]
+
+
 class Delivery(Shape, frozen=True):
+    """What became of an event at a subscription."""
+
     subscription_id: Uuid
+    subscription_name: str
     event_id: Uuid
     sequence: int
     event_type: EventTypeName
     external_id: Uuid
     created_at: Timestamp
-    status: DeliveryStatus
+    status: Annotated[
+        DeliveryStatus | None,
+        Meta(description="Null where the subscription has no delivery of the event, which only `eventId` lists."),
+    ]
     next_attempt_at: Annotated[
         Timestamp | None,
         Meta(description="When it is sent at the earliest: its retry, or later the next probe of an open breaker."),
     ]
+    cause: DeliveryCause
 
 
 class Attempt(Shape, frozen=True):
@@ -256,30 +270,6 @@ class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
 
 class DeliveryPage(Shape, frozen=True):
     data: list[Delivery]
-    next: Cursor
-
-
-class DeliveryCause(Shape, frozen=True):
-    """Why an event did or did not reach a subscription."""
-
-    code: Cause
-    detail: Annotated[str, Meta(description="The cause in a sentence for people.")]
-
-
-class EventDelivery(Shape, frozen=True):
-    """What became of an event at one subscription."""
-
-    subscription_id: Uuid
-    subscription_name: str
-    status: Annotated[
-        DeliveryStatus | None, Meta(description="Null where the subscription has no delivery of the event.")
-    ]
-    next_attempt_at: Annotated[Timestamp | None, Meta(description="When it is sent at the earliest, if it waits.")]
-    cause: DeliveryCause
-
-
-class EventDeliveryPage(Shape, frozen=True):
-    data: list[EventDelivery]
     next: Cursor
 
 

@@ -1,8 +1,8 @@
 """Why an event did, or did not, reach a subscription: the first cause that applies, in words for people.
 
-Pure: it looks at what was recorded of one subscription and one event. The order of the checks is the order in which a
-person would ask: was it delivered, was it given up, was it ever to be sent, may anything be sent, and what is it
-waiting for.
+Pure: it looks at what is known of one subscription and one event. The order of the checks is the order in which a
+person would ask: was it ever to be sent, is it being sent right now, what became of it, may anything be sent to this
+endpoint, and what else is it waiting for.
 """
 
 from enum import StrEnum
@@ -20,18 +20,23 @@ Status = Literal["pending", "delivered", "skipped", "retrying", "failed"]
 class Cause(StrEnum):
     """A closed list. Each value is shown as it is in the API."""
 
+    TYPE_NOT_WANTED = "type_not_wanted"
+    SUBSCRIBED_LATER = "subscribed_later"
+    BACKLOG_SKIPPED = "backlog_skipped"
+    REMOVED = "removed_by_retention"
+    SENDING = "sending"
     DELIVERED = "delivered"
     SKIPPED = "skipped"
     GIVEN_UP = "given_up"
-    SUBSCRIBED_LATER = "subscribed_later"
-    TYPE_NOT_WANTED = "type_not_wanted"
-    LEFT_OUT = "left_out"
     PAUSED = "paused"
     DISABLED = "disabled"
+    RETRY_BY_HAND = "retry_by_hand"
     BREAKER_OPEN = "breaker_open"
     DELAYED = "delayed"
     RETRY_SCHEDULED = "retry_scheduled"
     BEHIND_EARLIER = "behind_earlier"
+    ASKED_TO_WAIT = "asked_to_wait"
+    RATE_LIMITED = "rate_limited"
     IN_QUEUE = "in_queue"
 
 
@@ -44,10 +49,23 @@ class LastAttempt(Struct, frozen=True):
     """What failed, such as "status: 503"; None if nothing did."""
     detail: str = ""
     """The sentence that was noted with it."""
+    number: int = 1
+    """1, 2, … within its run."""
+
+
+class HeldUp(Struct, frozen=True):
+    """What only the lane's owner knows, since it is in memory alone."""
+
+    in_flight: bool = False
+    """Whether an attempt of the delivery is under way."""
+    asked_to_wait_until: int | None = None
+    """When the time ends that the endpoint asked for with `Retry-After`, µs since the epoch; None if it did not."""
+    rate_limited_until: int | None = None
+    """When the rate limit lets the next request through, µs since the epoch; None if it does now."""
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What is recorded of one event and one subscription."""
+    """What is known of one event and one subscription."""
 
     subscription: Subscription
     sequence: int
@@ -57,88 +75,148 @@ class Known(Struct, frozen=True, kw_only=True):
     due: int | None = None
     """When a retry may be sent, µs since the epoch."""
     failed_attempts: int = 0
+    max_attempts: int = 0
+    """How many counted failures the delivery's run may have; 0 before its first failure."""
     last_attempt: LastAttempt | None = None
     probe_at: int | None = None
     """When the endpoint's open breaker lets the next attempt through; None while it is closed."""
     last_error: str | None = None
     """The endpoint's last failure, whatever it was sent."""
+    retry_asked: bool = False
+    """Whether somebody asked for a retry by hand that has yet to begin."""
     behind_event: str | None = None
     """The id of the earlier event of its document that it waits for."""
     ahead: int = 0
     """How many events of the log the subscription has yet to take in before this one."""
+    held_up: HeldUp = HeldUp()
 
 
 class Explanation(Struct, frozen=True):
+    """The cause, and the sentence that a person reads."""
+
     cause: Cause
     sentence: str
 
 
 def explain(known: Known) -> Explanation:
     """The first cause that applies."""
-    if known.status == "delivered":
-        at = "" if known.last_attempt is None else f" by the attempt of {format_timestamp(known.last_attempt.at)}"
-        return Explanation(Cause.DELIVERED, f"It was delivered{at}.")
-    if known.status == "skipped":
-        return Explanation(
-            Cause.SKIPPED, "Nothing was sent." if known.last_attempt is None else known.last_attempt.detail
-        )
-    if known.status == "failed":
-        return _given_up(known)
     if known.status is None:
         return _no_delivery(known)
-    return _held_up(known) or _waits(known)
+    if known.held_up.in_flight:
+        return Explanation(Cause.SENDING, f"Attempt {known.failed_attempts + 1} is under way.")
+    if known.retry_asked:
+        return _not_active(known) or _retry_by_hand()
+    if known.status == "delivered":
+        return _delivered(known)
+    if known.status == "skipped":
+        return Explanation(Cause.SKIPPED, known.last_attempt.detail if known.last_attempt else "Nothing was sent.")
+    if known.status == "failed":
+        return _given_up(known)
+    return _not_active(known) or _breaker_open(known) or _waits(known)
 
 
-def _given_up(known: Known) -> Explanation:
-    attempts = "1 attempt" if known.failed_attempts == 1 else f"{known.failed_attempts} attempts"
-    sentence = f"It was given up after {attempts}{_last_error(known)}. A retry or a replay sends it again."
-    return Explanation(Cause.GIVEN_UP, sentence)
+# --- Where there is no delivery ---------------------------------------------------------------------------------------
 
 
 def _no_delivery(known: Known) -> Explanation:
     subscription = known.subscription
     if known.sequence <= subscription.starts_after:
-        sentence = f"The subscription gets events from sequence {subscription.starts_after + 1} on; it began later."
+        sentence = (
+            f"The event was made before the subscription, which begins at sequence {subscription.starts_after + 1}."
+        )
         return Explanation(Cause.SUBSCRIBED_LATER, sentence)
     if not known.event_type & wanted(subscription.filters, known.sequence):
         name = EventType(known.event_type).wire
-        return Explanation(Cause.TYPE_NOT_WANTED, f"The subscription did not ask for {name} when the event was made.")
-    sentence = "It was left out: the subscription skipped its backlog, or the retention removed the event first."
-    return Explanation(Cause.LEFT_OUT, sentence)
+        sentence = f"The subscription was not subscribed to {name} when the event was made."
+        return Explanation(Cause.TYPE_NOT_WANTED, sentence)
+    return _backlog_skipped(known) if known.sequence <= subscription.skip_to else _removed()
 
 
-def _held_up(known: Known) -> Explanation | None:
-    """What holds up every delivery of the subscription, if anything does."""
-    if known.subscription.status == "paused":
+def _backlog_skipped(known: Known) -> Explanation:
+    at = format_timestamp(known.subscription.skipped_at)
+    sentence = f"It was given up at {at}, when the subscription was resumed and its backlog skipped."
+    return Explanation(Cause.BACKLOG_SKIPPED, sentence)
+
+
+def _removed() -> Explanation:
+    sentence = "The retention (RETENTION_DAYS) removed the event before it was delivered."
+    return Explanation(Cause.REMOVED, sentence)
+
+
+# --- Where all is over ------------------------------------------------------------------------------------------------
+
+
+def _delivered(known: Known) -> Explanation:
+    last = known.last_attempt
+    by = "" if last is None else f" by attempt {last.number} at {format_timestamp(last.at)}"
+    return Explanation(Cause.DELIVERED, f"It was delivered{by}.")
+
+
+def _given_up(known: Known) -> Explanation:
+    is_exhausted = known.failed_attempts > 0 and known.failed_attempts >= known.max_attempts
+    if not is_exhausted and known.sequence <= known.subscription.skip_to:
+        return _backlog_skipped(known)
+    if known.failed_attempts == 0:
+        return _removed()
+    attempts = "1 attempt" if known.failed_attempts == 1 else f"{known.failed_attempts} attempts"
+    sentence = f"It was given up after {attempts}{_last_error(known)}. A retry or a replay sends it again."
+    return Explanation(Cause.GIVEN_UP, sentence)
+
+
+# --- Where it waits ---------------------------------------------------------------------------------------------------
+
+
+def _not_active(known: Known) -> Explanation | None:
+    subscription = known.subscription
+    if subscription.status == "paused":
         return Explanation(Cause.PAUSED, "The subscription is paused. Resume it, and what waits is sent.")
-    if known.subscription.status == "disabled":
-        since = (
-            "" if known.subscription.disabled_at is None else f" on {format_timestamp(known.subscription.disabled_at)}"
-        )
+    if subscription.status == "disabled":
+        since = "" if subscription.disabled_at is None else f" at {format_timestamp(subscription.disabled_at)}"
         sentence = f"The subscription was disabled{since}, because its endpoint had failed for days. Resume it."
         return Explanation(Cause.DISABLED, sentence)
-    if known.probe_at is not None:
-        error = "" if known.last_error is None else f" ({known.last_error.rstrip('.')})"
-        sentence = (
-            f"The endpoint keeps failing{error}. The next attempt probes it at {format_timestamp(known.probe_at)}."
-        )
-        return Explanation(Cause.BREAKER_OPEN, sentence)
     return None
 
 
+def _retry_by_hand() -> Explanation:
+    return Explanation(Cause.RETRY_BY_HAND, "A retry by hand was asked for, and is sent next.")
+
+
+def _breaker_open(known: Known) -> Explanation | None:
+    if known.probe_at is None:
+        return None
+    error = "" if known.last_error is None else f" ({known.last_error.rstrip('.')})"
+    at = format_timestamp(known.probe_at)
+    sentence = f"The breaker is open, because the endpoint keeps failing{error}. It is probed next at {at}."
+    return Explanation(Cause.BREAKER_OPEN, sentence)
+
+
 def _waits(known: Known) -> Explanation:
+    asked_until, limited_until = known.held_up.asked_to_wait_until, known.held_up.rate_limited_until
+    asked = (
+        ""
+        if asked_until is None
+        else f"The endpoint asked to wait until {format_timestamp(asked_until)} (Retry-After)."
+    )
     if known.status == "retrying":
         at = "soon" if known.due is None else f"at {format_timestamp(known.due)}"
         if known.last_attempt is None:
             return Explanation(Cause.DELAYED, f"It was not sent yet: its first attempt follows {at}.")
         failed = f"Attempt {known.failed_attempts} failed" if known.failed_attempts else "An attempt failed"
-        return Explanation(Cause.RETRY_SCHEDULED, f"{failed}{_last_error(known)}. The next follows {at}.")
+        sentence = f"{failed}{_last_error(known)}. {f'{asked} ' if asked else ''}The next attempt follows {at}."
+        return Explanation(Cause.RETRY_SCHEDULED, sentence)
     if known.behind_event is not None:
         return Explanation(Cause.BEHIND_EARLIER, f"It waits behind event {known.behind_event} of the same document.")
+    if asked:
+        return Explanation(Cause.ASKED_TO_WAIT, asked)
+    if limited_until is not None:
+        rate, at = known.subscription.rate_limit, format_timestamp(limited_until)
+        sentence = f"The rate limit of {rate} a second holds it back: the next request goes out at {at}."
+        return Explanation(Cause.RATE_LIMITED, sentence)
     if known.ahead:
         events = "1 event" if known.ahead == 1 else f"{known.ahead} events"
-        return Explanation(Cause.IN_QUEUE, f"It waits for its turn: {events} of the log come before it.")
-    return Explanation(Cause.IN_QUEUE, "It is next, or being sent now.")
+        come = "comes" if known.ahead == 1 else "come"
+        return Explanation(Cause.IN_QUEUE, f"It waits for its turn: {events} of the log {come} before it.")
+    return Explanation(Cause.IN_QUEUE, "It is sent next, as soon as a slot is free.")
 
 
 def _last_error(known: Known) -> str:

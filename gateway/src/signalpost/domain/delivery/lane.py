@@ -129,6 +129,11 @@ class Lane:
         """Whether `next_delivery` would give one that a person asked to have sent now, or one that goes before it."""
         return self._send_order.has_by_hand
 
+    def is_in_flight(self, sequence: int, document_id: str) -> bool:
+        """Whether a delivery is being sent right now."""
+        document = self._documents.get(document_id)
+        return document is not None and document.in_flight is not None and document.in_flight.sequence == sequence
+
     @property
     def ready(self) -> int:
         """About how many could be sent now, one of each document."""

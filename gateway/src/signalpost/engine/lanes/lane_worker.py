@@ -25,6 +25,7 @@ from signalpost.destinations.webhook import Webhook
 from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.delivery import Delivery, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Bounds, Lane
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
 from signalpost.domain.delivery.rate_limit import RateLimit
@@ -254,6 +255,14 @@ class LaneWorker:
         if self.subscription.rate_limit is not None:
             earliest = max(earliest, self.rate_limit.earliest(self.subscription.rate_limit, now))
         return earliest
+
+    def held_up(self, now: int) -> HeldUp:
+        """What the worker alone knows of why its lane does not send right now."""
+        rate, asked = self.subscription.rate_limit, self._hold_until
+        limited = 0 if rate is None else self.rate_limit.earliest(rate, now)
+        return HeldUp(
+            asked_to_wait_until=asked if asked > now else None, rate_limited_until=limited if limited > now else None
+        )
 
     def next_delivery(self) -> Delivery | None:
         """The delivery to send now. Where the breaker is open, it is the probe."""

@@ -12,7 +12,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
+from msgspec.structs import replace
+
 from signalpost.commands.command import Retry, Tenant
+from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.delivery.slots import Limits
@@ -100,6 +103,15 @@ class Lanes:
         if worker is None:
             return {"state": "unknown"}
         return shown_health(worker, subscription, self._log.last.get(subscription.tenant_id, 0))
+
+    def held_up(self, subscription: Subscription, sequence: int, document_id: str) -> HeldUp:
+        """What memory alone knows of why a delivery is not there yet: whether it is being sent, and until when its lane
+        may send nothing."""
+        worker = self._workers.get(subscription.number)
+        if worker is None:
+            return HeldUp()
+        held_up = worker.held_up(self._clock.steady())
+        return replace(held_up, in_flight=worker.lane.is_in_flight(sequence, document_id))
 
     def overview(self) -> Overview:
         return Overview(self._workers, self._log.last)

@@ -25,7 +25,8 @@ from signalpost.store.log import LogRow
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
-from signalpost.store.sqlite.recorded_lane import STATUS, RecordedLane, view_of
+from signalpost.store.sqlite.delivery_views import view_of
+from signalpost.store.sqlite.recorded_lane import STATUS, RecordedLane
 
 _BOTTOM = DeliveryPosition(0, 0)
 

@@ -12,9 +12,8 @@ import apsw
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.store.deliveries import DeliveryStatus, DeliveryView
+from signalpost.store.deliveries import DeliveryStatus
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.log import LogRow
 from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.lanes import decode_health
@@ -35,6 +34,8 @@ class RecordedLane:
         self._packed = packed
         self._gaps = gaps
         self._health = health
+        self.retries_asked: set[int] = set()
+        """Sequences for which a retry by hand was asked that the lane has yet to act upon."""
 
     @cached_property
     def _open(self) -> list[int]:
@@ -95,17 +96,8 @@ def recorded_lanes(connection: apsw.Connection, subscriptions: Sequence[Subscrip
         " WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY subscription_number DESC",
         (list_numbers(by_number),),
     )
-    return {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
-
-
-def view_of(connection: apsw.Connection, lane: RecordedLane, entry: LogRow) -> DeliveryView | None:
-    found = rows(
-        connection,
-        "SELECT state, due, charged FROM delivery WHERE subscription_number = ? AND sequence = ?",
-        (lane.subscription.number, entry.sequence),
-    )
-    state, retry_due, failed_attempts = found[0] if found else (None, 0, 0)
-    status = lane.status(entry.sequence, state)
-    if status is None:
-        return None
-    return DeliveryView(lane.subscription.id, entry, status, lane.due(status, retry_due), failed_attempts)
+    lanes = {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
+    for number, sequence in rows(connection, "SELECT subscription_number, sequence FROM retry"):
+        if number in lanes:
+            lanes[number].retries_asked.add(sequence)
+    return lanes
