@@ -34,7 +34,7 @@ from signalpost.commands.overlay import Overlay
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay, ReplayState
-from signalpost.domain.documents.document import DocumentRow, former_values
+from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import KeptStep, Origin
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import VersionRow
@@ -165,15 +165,13 @@ class Batch:
     def _apply_document(
         self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], document: DocumentRow, made: str | None
     ) -> None:
-        old = self.documents.get((tenant.id, document.external_id))
         self.documents.put((tenant.id, document.external_id), document)
         if document.deleted_at is not None:
             self._bury(tenant.id, document)
         sequence = tenant.last_sequence
         if decision.event is not None and made is not None:
             sequence = stamp.sequence
-            was = b"" if old is None else old.body
-            self._append(tenant, stamp, decision.event, made, document, was, decision)
+            self._append(tenant, stamp, decision.event, made, document, decision)
         if decision.step is not None:
             caller = decision.origin.caller
             step = KeptStep(tenant.id, document.external_id, sequence, stamp.at, made, caller, decision.step)
@@ -186,21 +184,12 @@ class Batch:
                 self.versions.put(key, replace(version, deleted_at=tombstone.deleted_at))
 
     def _append(
-        self,
-        tenant: Tenant,
-        stamp: Stamp,
-        kind: EventType,
-        identity: str,
-        row: DocumentRow,
-        was: bytes,
-        decision: Decision[Any],
+        self, tenant: Tenant, stamp: Stamp, kind: EventType, identity: str, row: DocumentRow, decision: Decision[Any]
     ) -> None:
-        """`was` is the document before the event; empty where there was none, or it was deleted."""
         shown = self.links.put_into(decision.event_document, row, tenant.id, stamp.at)
         body = build(kind, stamp.at, identity, shown)
-        before = former_values(was, decision.event_document) if was else b""
         self.events.append(
-            Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), row.external_id, body, before)
+            Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), row.external_id, body, decision.before)
         )
         self.origins.append(decision.origin)
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))

@@ -95,6 +95,8 @@ class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
     event: EventType | None = None
     event_document: bytes = b""
     """The document's JSON in that event, without links."""
+    before: bytes = b""
+    """The former values of what that event changed; see `Event.before`."""
     origin: Origin = UNKNOWN
     """How the change of the document came about."""
     step: Step | None = None

@@ -74,10 +74,17 @@ class DocumentCommand(Struct, frozen=True, kw_only=True):
         check_precondition(self.if_match, row.etag)
         return row
 
-    def _changed(self, row: DocumentRow, event: EventType, cause: ChangeCause, result: R) -> Decision[R]:
-        """The decision to keep a new row and to make an event of it."""
+    def _changed(
+        self, row: DocumentRow, event: EventType, cause: ChangeCause, result: R, before: bytes = b""
+    ) -> Decision[R]:
+        """The decision to keep a new row and to make an event of it. `before` is as in `Decision`."""
         return Decision(
-            result=result, document=row, event=event, event_document=row.body, origin=Origin(cause, self.caller)
+            result=result,
+            document=row,
+            event=event,
+            event_document=row.body,
+            before=before,
+            origin=Origin(cause, self.caller),
         )
 
 
@@ -100,23 +107,27 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision[DocumentPatched]:
         row = self._found(view)
-        patched = document.patched(document.decode(row.body), self.patch)
+        before = document.decode(row.body)
+        patched = document.patched(before, self.patch)
         changed = document.next_row(row, patched, stamp.at)
         if changed.body == row.body:
             return Decision(result=DocumentPatched(row))
-        return self._changed(changed, EventType.UPDATED, ChangeCause.UPDATE, DocumentPatched(changed))
+        former = document.former_values(before, patched)
+        return self._changed(changed, EventType.UPDATED, ChangeCause.UPDATE, DocumentPatched(changed), former)
 
 
 class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[DocumentDeleted]:
         row = self._found(view)
         gone = document.tombstone(row, stamp.at)
-        last = document.encode(document.deleted(document.decode(row.body)))
+        before = document.decode(row.body)
+        last = document.deleted(before)
         return Decision(
             result=DocumentDeleted(gone),
             document=gone,
             event=EventType.DELETED,
-            event_document=last,
+            event_document=document.encode(last),
+            before=document.former_values(before, last),
             origin=Origin(ChangeCause.DELETE, self.caller),
         )
 
@@ -152,9 +163,9 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
         if changed.body == row.body:
             result = DocumentImported(known, ImportEffect.UNCHANGED)
             return Decision(result=result, document=known if known != row else None)
-        return self._changed(
-            changed, EventType.UPDATED, ChangeCause.IMPORT, DocumentImported(changed, ImportEffect.UPDATED)
-        )
+        result = DocumentImported(changed, ImportEffect.UPDATED)
+        former = document.former_values(document.decode(row.body), snapshot)
+        return self._changed(changed, EventType.UPDATED, ChangeCause.IMPORT, result, former)
 
     def _created(self, row: DocumentRow) -> Decision[DocumentImported]:
         return self._changed(row, EventType.CREATED, ChangeCause.IMPORT, DocumentImported(row, ImportEffect.CREATED))

@@ -72,13 +72,14 @@ def _made(
     made: VersionRow,
     *changed: VersionRow,
 ) -> Decision[VersionCreated]:
-    with_it = document.next_row(row, document.with_version(shown, made.number), stamp.at)
-    kept = replace(with_it, last_number=made.number)
+    after = document.with_version(shown, made.number)
+    kept = replace(document.next_row(row, after, stamp.at), last_number=made.number)
     return Decision(
         result=VersionCreated(kept, made),
         document=kept,
         event=EventType.UPDATED,
         event_document=kept.body,
+        before=document.former_values(shown, after),
         origin=Origin(cause, command.caller),
         versions=(made, *changed),
     )

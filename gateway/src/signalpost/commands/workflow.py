@@ -39,7 +39,9 @@ class _StepOfWorkflow(DocumentCommand, frozen=True, kw_only=True):
         executed_at = format_timestamp(stamp.at) if moved.status == "executed" else before.executed_at
         after = replace(before, status=moved.status, executed_at=executed_at)
         changed = document.next_row(row, after, stamp.at, moved)
-        return replace(self._changed(changed, EventType.UPDATED, ChangeCause.STEP, ActionTaken(changed)), step=step)
+        former = document.former_values(before, after)
+        decision = self._changed(changed, EventType.UPDATED, ChangeCause.STEP, ActionTaken(changed), former)
+        return replace(decision, step=step)
 
 
 class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from signalpost.domain.body import given
 from signalpost.domain.documents.bodies import MAX_FACTS, DocumentPatch, LinkedVersion, NewDocument, Snapshot
@@ -62,7 +63,7 @@ def own_version(number: Number) -> Version:
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Document))
 
 
 def encode(document: Document) -> bytes:
@@ -148,11 +149,10 @@ def _merged(facts: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, An
     return merged
 
 
-def former_values(before: bytes, after: bytes) -> bytes:
+def former_values(before: Document, after: Document) -> bytes:
     """The attributes that a document had otherwise, as a JSON object with their former values; empty where there are
-    none. `before` and `after` are what `encode` made of its states."""
-    old, new = _members(before), _members(after)
-    former = {name: value for name, value in old.items() if value != new[name]}
+    none."""
+    former = {name: was for name, was, now in zip(_NAMES, astuple(before), astuple(after), strict=True) if was != now}
     return _encode(former) if former else b""
 
 
