@@ -26,6 +26,7 @@ from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.rendering import kept_answers
 from signalpost.api.routes import HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
+from signalpost.destinations.registry import Destinations
 from signalpost.domain.api_key import make_key
 from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
@@ -158,8 +159,10 @@ class Gateway:
             file_kinds=frozenset(settings.file_kinds),
             downloads=Downloads(files),
             requests=RequestCounts(),
+            destinations=Destinations.installed(),
             allow_targets=settings.allow_targets,
             retry_delays=settings.retry_delays,
+            retention_days=settings.retention_days,
             refusals=Refusals(clock),
             max_waiting=max(1, settings.max_connections // 2),
             large_bodies=asyncio.Lock(),

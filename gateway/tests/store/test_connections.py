@@ -194,7 +194,7 @@ def test_what_is_not_there_cannot_be_used(play: "Play") -> None:
 def test_a_subscription_of_a_connection_is_read_as_it_was_made(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         wanted = {"field": "document.status", "changedTo": "executed"}
-        delay = Delay(259_200, {"field": "document.status", "is": "awaitingApproval"})
+        delay = Delay(seconds=259_200, condition={"field": "document.status", "is": "awaitingApproval"})
         [made] = (await shop.publish(connect(), follow(when=wanted, after=delay))).subscriptions
         await shop.reopen()
         assert await shop.subscription() == made

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any, Final, assert_never
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes import Document, Key, NewKey, ShownReplay, SubscriptionShown
+from signalpost.api.routing.shapes import ConnectionShown, Document, Key, NewKey, ShownReplay, SubscriptionShown
 from signalpost.commands.command import Command, Completed, Repeated
+from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
 from signalpost.commands.documents import (
     DocumentCreated,
     DocumentDeleted,
@@ -33,10 +35,11 @@ from signalpost.commands.subscriptions import (
 from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
-from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost_receiver import standard_secret
 
@@ -63,6 +66,9 @@ Rendered = (
     | RetryQueued
     | ReplayStarted
     | ReplayCancelled
+    | ConnectionCreated
+    | ConnectionChanged
+    | ConnectionDeleted
     | KeyCreated
     | KeyRevoked
 )
@@ -125,7 +131,9 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             return Response(201, body, (("location", f"/v1/keys/{key.id}"),))
         case RetryQueued():
             return Response(202)
-        case DocumentDeleted() | SubscriptionDeleted() | KeyRevoked():
+        case ConnectionCreated() | ConnectionChanged():
+            return _connection(completed.result)
+        case DocumentDeleted() | SubscriptionDeleted() | ConnectionDeleted() | KeyRevoked():
             return Response(204)
     assert_never(completed.result)
 
@@ -139,6 +147,14 @@ def _subscription(result: SubscriptionCreated | SubscriptionChanged | SecretRota
             return subscription_response(subscription)
         case SecretRotated(subscription, secret):
             return _response_with_secret(subscription, secret)
+
+
+def _connection(result: ConnectionCreated | ConnectionChanged) -> Response:
+    shown = connection_response(result.connection)
+    if isinstance(result, ConnectionChanged):
+        return shown
+    location = ("location", f"/v1/connections/{result.connection.id}")
+    return replace(shown, status=201, headers=(*shown.headers, location))
 
 
 def document_response(
@@ -165,12 +181,15 @@ def subscription_response(subscription: Subscription) -> Response:
 
 def _response_with_secret(subscription: Subscription, secret: str, status: int = 200, *headers: Header) -> Response:
     """The only responses that show a secret, this once."""
+    if subscription.kind != WEBHOOK:
+        return Response(status, _encode(_subscription_shown(subscription)), (("etag", subscription.etag), *headers))
     secrets = {"secret": secret, "standardWebhooksSecret": standard_secret(secret)}
     body = _encode(_subscription_shown(subscription))[:-1] + b"," + _encode(secrets)[1:]
     return Response(status, body, (("etag", subscription.etag), *headers))
 
 
 def _subscription_shown(found: Subscription) -> SubscriptionShown:
+    is_webhook = found.kind == WEBHOOK
     return SubscriptionShown(
         id=found.id,
         name=found.name,
@@ -185,7 +204,27 @@ def _subscription_shown(found: Subscription) -> SubscriptionShown:
         rotation_ends_at=None if found.promote_at is None else format_timestamp(found.promote_at),
         created_at=format_timestamp(found.created_at),
         updated_at=format_timestamp(found.updated_at),
+        kind=UNSET if is_webhook else found.kind,
+        connection=UNSET if is_webhook else found.connection_id or "",
+        config=UNSET if is_webhook else dict(found.config),
+        when=UNSET if found.when is None else dict(found.when),
+        after=UNSET if found.after is None else found.after,
     )
+
+
+def connection_response(found: Connection) -> Response:
+    """A connection without its config, of which only its kind knows what is secret."""
+    shown = ConnectionShown(
+        id=found.id,
+        kind=found.kind,
+        name=found.name,
+        state=found.state,
+        reason=found.reason,
+        account={} if found.granted is None else dict(found.granted.account),
+        created_at=format_timestamp(found.created_at),
+        updated_at=format_timestamp(found.updated_at),
+    )
+    return Response(200, _encode(shown), (("etag", found.etag),))
 
 
 def replay_shown(replay: Replay, subscription_id: str) -> ShownReplay:

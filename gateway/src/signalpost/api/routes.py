@@ -1,7 +1,9 @@
 """The route table: every call of the API. Each resource lists its own; nothing is reachable that is not here."""
 
 from signalpost.api.resources import (
+    connections,
     deliveries,
+    destinations,
     documents,
     events,
     health,
@@ -21,6 +23,8 @@ ROUTES: tuple[Route, ...] = (
     *versions.ROUTES,
     *workflow.ROUTES,
     *subscriptions.ROUTES,
+    *destinations.ROUTES,
+    *connections.ROUTES,
     *deliveries.ROUTES,
     *replays.ROUTES,
     *events.ROUTES,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from signalpost.commands.command import Decision, IdempotencyKey, Reads, Retry, Stamp, View
@@ -84,6 +84,8 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             ordering=new.ordering,
             rate_limit=new.rate_limit,
             retry_delays=self.retry_delays if new.retry_delays is UNSET else new.retry_delays,
+            when=new.when,
+            after=new.after,
             starts_after=last,
             filters=((0, rules.bits_of(new.event_types)),),
             created_at=stamp.at,
@@ -115,10 +117,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
         return Reads(subscription=(self.tenant_id, self.subscription_id), connection=connection)
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionCreated]:
-        connection = view.connections.get((self.tenant_id, self.connection_id))
-        if connection is None or connection.deleted_at is not None or connection.kind != self.kind:
-            detail = f"There is no connection of the kind {self.kind} with this id."
-            raise Invalid([FieldError("/connection", "not_found", detail)])
+        _check_connection(view, self.tenant_id, self.connection_id, self.kind)
         last = stamp.sequence - 1
         made = Subscription(
             id=self.subscription_id,
@@ -146,14 +145,26 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
 
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """New event types count for later events, everything else at once."""
+    """New event types count for later events, everything else at once. Whoever knows the kind has checked the config,
+    and names with a new connection the `url` that it leads to."""
 
     patch: SubscriptionPatch
+    url: str | UnsetType = UNSET
+
+    @property
+    def reads(self) -> Reads:
+        connection = None if self.patch.connection is UNSET else (self.tenant_id, self.patch.connection)
+        return Reads(subscription=(self.tenant_id, self.subscription_id), connection=connection)
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         last = stamp.sequence - 1
         changes = given(self.patch)
+        _check_fits(found.kind, changes)
+        if "connection" in changes:
+            changes["connection_id"] = changes.pop("connection")
+            changes["url"] = self.url
+            _check_connection(view, self.tenant_id, changes["connection_id"], found.kind)
         if "event_types" in changes:
             changes["filters"] = rules.refiltered(found.filters, last, rules.bits_of(changes.pop("event_types")))
         if found.status == "disabled" and "status" in changes:
@@ -200,6 +211,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SecretRotated]:
         found = self._found(view, stamp.now)
+        _check_signs(found)
         if self.overlap_hours == 0:
             # A leaked secret must go even while a rotation is under way.
             changed = replace(found, secret=self.secret, next_secret=None, promote_at=None)
@@ -218,6 +230,7 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
+        _check_signs(found)
         if found.next_secret is None:
             raise Conflict("no_rotation", "No rotation is under way: there is no new secret to promote.")
         promoted = _moved_on(found.promoted(), stamp.at)
@@ -242,6 +255,31 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
             raise NotFound("delivery_not_found", "This subscription did not ask for that event.")
         retry = Retry(view.numbers.retry, found.number, self.sequence, self.event_document_id)
         return Decision(result=RetryQueued(retry), retry=retry)
+
+
+def _check_connection(view: View, tenant_id: int, connection_id: str, kind: str) -> None:
+    """Raises Invalid where a subscription of a kind cannot use a connection."""
+    found = view.connections.get((tenant_id, connection_id))
+    if found is None or found.deleted_at is not None or found.kind != kind:
+        detail = f"There is no connection of the kind {kind} with this id."
+        raise Invalid([FieldError("/connection", "not_found", detail)])
+
+
+def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
+    """Raises Invalid naming the members of a patch that subscriptions of a kind do not have."""
+    if kind == rules.WEBHOOK:
+        foreign, detail = ("connection", "config"), "A webhook has none."
+    else:
+        foreign, detail = ("url", "headers"), "The connection and the config say where and how it is sent."
+    errors = [FieldError(f"/{name}", "not_allowed", detail) for name in foreign if name in changes]
+    if errors:
+        raise Invalid(errors)
+
+
+def _check_signs(found: Subscription) -> None:
+    """Raises Conflict for a subscription that has no secret."""
+    if found.kind != rules.WEBHOOK:
+        raise Conflict("no_secret", "Only webhooks are signed with a secret. Its connection lets this one in.")
 
 
 def _moved_on(changed: Subscription, now: int) -> Subscription:

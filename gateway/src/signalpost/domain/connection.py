@@ -8,7 +8,11 @@ invalidates nobody's ETag.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+
+from signalpost.domain.body import Body
+from signalpost.domain.fields import Text
+from signalpost.domain.kind_config import Config, KindName
 
 State = Literal["ready", "needs_consent", "broken"]
 """`needs_consent`: a person has to let the gateway in first. `broken`: the vendor lets it in no more, see `reason`."""
@@ -57,3 +61,21 @@ class Connection(Struct, frozen=True, kw_only=True):
     @property
     def etag(self) -> str:
         return f'"{self.version}"'
+
+
+# --- What clients send ------------------------------------------------------------------------------------------------
+
+
+class ConnectionRequest(Body, frozen=True, kw_only=True):
+    """A new connection."""
+
+    kind: KindName
+    name: Text | UnsetType = UNSET
+    config: Config
+
+
+class ConnectionPatch(Body, frozen=True, kw_only=True):
+    """A change of a connection. Members of its config that it leaves out stay."""
+
+    name: Text | UnsetType = UNSET
+    config: Config | UnsetType = UNSET

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from signalpost.domain.body import Body
 from signalpost.domain.checks import NO_NUL
+from signalpost.domain.condition_reader import When
 from signalpost.domain.endpoint import EndpointUrl, Headers
 from signalpost.domain.event import BY_WIRE, EventType, EventTypeName
-from signalpost.domain.fields import Text
+from signalpost.domain.fields import Text, Uuid
+from signalpost.domain.kind_config import Config, KindName
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -22,12 +24,17 @@ WEBHOOK: Final = "webhook"
 """The kind of a subscription that names none: the event itself is sent, signed."""
 
 
-class Delay(Struct, frozen=True, rename={"condition": "if"}):
+MAX_DELAY: Final = 30 * 24 * 3600
+
+
+class Delay(Body, frozen=True, kw_only=True):
     """How long after its event a delivery waits before it is sent."""
 
-    seconds: int
-    condition: Mapping[str, Any] | None = None
-    """What must then still be so of the document's newest state, as conditions say it."""
+    seconds: Annotated[
+        int, Meta(ge=1, le=MAX_DELAY, description="Seconds from the event to the delivery; less than events are kept.")
+    ]
+    condition: When | None = field(name="if", default=None)
+    """What must then still be so of the document's newest state."""
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
@@ -157,6 +164,9 @@ Secret = Annotated[str, Meta(min_length=8, max_length=256, pattern=NO_NUL)]
 
 
 class SubscriptionRequest(Body, frozen=True, kw_only=True):
+    """A new subscription of the kind webhook."""
+
+    kind: Literal["webhook"] = WEBHOOK
     name: Text | UnsetType = UNSET
     url: EndpointUrl
     event_types: EventTypes
@@ -166,6 +176,24 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     retry_delays: RetryDelays | UnsetType = UNSET
     secret: Secret | UnsetType = UNSET
     status: Literal["active", "paused"] = "active"
+    when: When | None = None
+    after: Delay | None = None
+
+
+class ConnectorRequest(Body, frozen=True, kw_only=True):
+    """A new subscription of any other kind."""
+
+    name: Text | UnsetType = UNSET
+    kind: Annotated[KindName, Meta(extra_json_schema={"not": {"const": WEBHOOK}})]
+    connection: Uuid
+    config: Config
+    event_types: EventTypes
+    ordering: Ordering | UnsetType = UNSET
+    rate_limit: RateLimit | None = None
+    retry_delays: RetryDelays | UnsetType = UNSET
+    status: Literal["active", "paused"] = "active"
+    when: When | None = None
+    after: Delay | None = None
 
 
 class SubscriptionPatch(Body, frozen=True, kw_only=True):
@@ -177,6 +205,10 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     rate_limit: RateLimit | None | UnsetType = UNSET
     retry_delays: RetryDelays | UnsetType = UNSET
     status: Literal["active", "paused"] | UnsetType = UNSET
+    connection: Uuid | UnsetType = UNSET
+    config: Config | UnsetType = UNSET
+    when: When | None | UnsetType = UNSET
+    after: Delay | None | UnsetType = UNSET
     skip_backlog: Annotated[bool, Meta(description="With a resume: go on at the end of the log.")] = False
 
 

@@ -1,16 +1,29 @@
 """Subscriptions: create, list, read, change and delete them, rotate their secrets, and send test events."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, subscription_response
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import (
+    LIMIT,
+    LIMIT_DEFAULT,
+    RequestBody,
+    RequestContext,
+    Variant,
+    cursor,
+    write_cursor,
+)
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes import Subscription as SubscriptionShape
+from signalpost.api.vetted_configs import config_check, kind_check, url_of
 from signalpost.commands.subscriptions import (
+    CreateConnectorSubscription,
     CreateSubscription,
     DeleteSubscription,
     PatchSubscription,
@@ -18,11 +31,15 @@ from signalpost.commands.subscriptions import (
     RotateSecret,
 )
 from signalpost.domain import endpoint
-from signalpost.domain.checks import Bad, Check
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad, Check
+from signalpost.domain.connection import Connection
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.subscription import (
+    WEBHOOK,
+    ConnectorRequest,
+    Delay,
     SecretRotation,
     Subscription,
     SubscriptionPatch,
@@ -35,7 +52,10 @@ from signalpost_receiver import make_token
 
 
 async def create(context: RequestContext) -> Response:
-    change = await context.read_change(url=_vetted(context))
+    """The body's `kind` says what it has to be."""
+    if _is_of_connector(await context.body_as_sent()):
+        return await _create_for_connector(context)
+    change = await context.read_change(url=_vetted(context), after=_delay_check(context))
     subscription_id = context.new_id()
     answer = await submit(
         context.services,
@@ -45,6 +65,41 @@ async def create(context: RequestContext) -> Response:
             new=change.body,
             secret=_secret(context, change.body.secret),
             retry_delays=context.services.retry_delays,
+            idempotency=change.idempotency,
+        ),
+    )
+    return _with_health(context, answer)
+
+
+async def _create_for_connector(context: RequestContext) -> Response:
+    services, sent = context.services, await context.body_as_sent()
+    kind, connection = sent.get("kind"), _named_connection(context, sent.get("connection"))
+    change = await context.read_change(
+        kind=kind_check(services),
+        connection=_connection_check(context, kind),
+        config=config_check(services, kind, connection),
+        after=_delay_check(context),
+    )
+    new: ConnectorRequest = change.body
+    assert connection is not None
+    destination = services.destinations.kinds[new.kind]
+    answer = await submit(
+        services,
+        CreateConnectorSubscription(
+            tenant_id=context.tenant_id,
+            subscription_id=context.new_id(),
+            kind=new.kind,
+            connection_id=new.connection,
+            url=url_of(services, connection),
+            name=f"{destination.title}: {connection.name}"[:MAX_TEXT_CHARACTERS] if new.name is UNSET else new.name,
+            config=new.config,
+            when=new.when,
+            after=new.after,
+            event_types=new.event_types,
+            status=new.status,
+            ordering=new.ordering if new.ordering is not UNSET else "strict" if destination.strict else "loose",
+            rate_limit=new.rate_limit,
+            retry_delays=services.retry_delays if new.retry_delays is UNSET else new.retry_delays,
             idempotency=change.idempotency,
         ),
     )
@@ -66,13 +121,23 @@ async def read(context: RequestContext) -> Response:
 
 
 async def patch(context: RequestContext) -> Response:
-    change = await context.read_change(url=_vetted(context))
+    found, sent = await find(context), await context.body_as_sent()
+    named = sent.get("connection", found.connection_id)
+    connection = _named_connection(context, named)
+    change = await context.read_change(
+        url=_vetted(context),
+        connection=_connection_check(context, found.kind),
+        config=config_check(context.services, found.kind, connection),
+        after=_delay_check(context),
+    )
+    moves = change.body.connection is not UNSET and connection is not None
     answer = await submit(
         context.services,
         PatchSubscription(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
             patch=change.body,
+            url=url_of(context.services, connection) if moves and connection is not None else UNSET,
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -168,6 +233,41 @@ def _vetted(context: RequestContext) -> Check:
     return check
 
 
+def _is_of_connector(sent: Mapping[str, Any]) -> bool:
+    return bool(sent.get("kind", WEBHOOK) != WEBHOOK)
+
+
+def _named_connection(context: RequestContext, connection_id: Any) -> Connection | None:
+    if not isinstance(connection_id, str):
+        return None
+    return context.services.directory.connection(context.tenant_id, connection_id.lower())
+
+
+def _connection_check(context: RequestContext, kind: Any) -> Check:
+    """Refuses a connection that is not there, or of another kind."""
+
+    def check(connection_id: str) -> str:
+        found = _named_connection(context, connection_id)
+        if found is None or found.kind != kind:
+            raise Bad("not_found", "There is no connection of this kind with this id.")
+        return connection_id
+
+    return check
+
+
+def _delay_check(context: RequestContext) -> Check:
+    """Refuses a delay that outlives its event."""
+    most = context.services.retention_days * 24 * 3600
+
+    def check(after: Delay | None) -> Delay | None:
+        if after is not None and after.seconds >= most:
+            detail = f"Events are kept for {context.services.retention_days} days: a delivery cannot wait for longer."
+            raise Bad("too_long", detail, ("seconds",))
+        return after
+
+    return check
+
+
 def _secret(context: RequestContext, given: str | UnsetType) -> str:
     """The owner's own, or one that is made now (C20)."""
     return make_token(context.services.secret_bytes) if given is UNSET else given
@@ -195,7 +295,9 @@ ROUTES = (
         summary="Create a subscription",
         roles=OPERATOR,
         handler=create,
-        body=RequestBody(SubscriptionRequest),
+        body=RequestBody(
+            SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, _is_of_connector)
+        ),
         idempotent=True,
         replies={
             201: Reply(

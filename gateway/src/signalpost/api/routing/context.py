@@ -5,7 +5,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -33,6 +33,16 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_TYPES: Final = ("application/json", MERGE_PATCH)
 
 
+class Variant(Struct, frozen=True):
+    """Another kind that a body may be of."""
+
+    name: str
+    """What generated clients call it."""
+    kind: Any
+    is_meant: Callable[[Mapping[str, Any]], bool]
+    """Whether a body that was decoded is meant to be of this kind."""
+
+
 class RequestBody(Struct, frozen=True):
     """What a call takes as its body: JSON of a kind, or (NDJSON) such a JSON object on every line."""
 
@@ -40,6 +50,7 @@ class RequestBody(Struct, frozen=True):
     """A struct, or a union of tagged ones."""
     optional: bool = False
     """The body may be left out, as if it were an empty object."""
+    variant: Variant | None = None
     media_types: Sequence[str] = JSON_TYPES
 
 
@@ -210,7 +221,20 @@ class RequestContext:
         if takes.optional and not content:
             return read(takes.kind, {})
         self.check_media_type(takes)
-        return read(takes.kind, await self.decoded(content), also)
+        value = await self.decoded(content)
+        variant = takes.variant
+        if variant is not None and isinstance(value, dict) and variant.is_meant(value):
+            return read(variant.kind, value, also)
+        return read(takes.kind, value, also)
+
+    async def body_as_sent(self) -> Mapping[str, Any]:
+        """The members of the body before they are checked, for checks that need several of them; empty where there are
+        none. Raises as `body` does."""
+        try:
+            value = await self.decoded(await self.body())
+        except Unparseable:
+            return {}
+        return value if isinstance(value, dict) else {}
 
     async def decoded(self, content: bytes) -> Any:
         """The JSON value of a body, or of a line of one. A large one may take 0.2 s, and all that came at once would

@@ -170,7 +170,9 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _request_body(route: Route, body: RequestBody) -> dict[str, Any]:
-    content = {"schema": {"$ref": _REF.format(name=_body_name(route))}, "example": route.example.body}
+    names = [_body_name(route), *([] if body.variant is None else [body.variant.name])]
+    schemas = [{"$ref": _REF.format(name=name)} for name in names]
+    content = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, "example": route.example.body}
     offered = [each for each in body.media_types if each != MERGE_PATCH or route.method == "PATCH"]
     return {"required": not body.optional, "content": dict.fromkeys(offered, content)}
 
@@ -218,7 +220,9 @@ def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
     bodies: dict[str, Any] = {}
     for route in routes:
         if isinstance(route, Route) and route.body is not None:
-            bodies |= _body(_body_name(route), route.body)
+            bodies |= _body(_body_name(route), route.body.kind)
+            if (variant := route.body.variant) is not None:
+                bodies |= _body(variant.name, variant.kind)
     shown = {name: _whole(schema) for name, schema in components.items()}
     words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}
     return words | {
@@ -226,9 +230,9 @@ def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
     }
 
 
-def _body(name: str, body: RequestBody) -> dict[str, Any]:
+def _body(name: str, kind: Any) -> dict[str, Any]:
     """A body's type, with those that it is one of."""
-    (schema,), components = msgspec.json.schema_components((body.kind,), ref_template=_REF)
+    (schema,), components = msgspec.json.schema_components((kind,), ref_template=_REF)
     if "$ref" in schema:
         return {name: _without_references(schema, components)}
     choices = [choice["$ref"].rsplit("/", 1)[1] for choice in schema["anyOf"]]

@@ -9,6 +9,7 @@ from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.destinations.registry import Destinations
 from signalpost.domain.documents.links import Links
 from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
@@ -34,9 +35,11 @@ class Services(Struct, frozen=True, kw_only=True):
     """The kinds of files, of `content_types.KINDS`, that may be uploaded."""
     downloads: Downloads
     requests: RequestCounts
+    destinations: Destinations
     allow_targets: tuple[AllowedTarget, ...]
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""
+    retention_days: int
     refusals: Refusals
     max_waiting: int
     """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients

@@ -3,11 +3,12 @@
 Documents and subscriptions are encoded where they are decided; their shapes here add what the API alone knows.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from signalpost.domain import subscription
+from signalpost.destinations.destination import Preset
+from signalpost.domain import connection, subscription
 from signalpost.domain.api_key import Role
 from signalpost.domain.delivery.explanation import Cause
 from signalpost.domain.delivery.outcome import Failure
@@ -186,6 +187,15 @@ class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     """When the rotation that is under way, if one is, makes the new secret the only one."""
     created_at: Timestamp
     updated_at: Timestamp
+    kind: Annotated[str | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
+    connection: Annotated[Uuid | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
+    config: Annotated[dict[str, Any] | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
+    when: Annotated[dict[str, Any] | UnsetType, Meta(description="Which events are wanted; missing if all are.")] = (
+        UNSET
+    )
+    after: Annotated[
+        subscription.Delay | UnsetType, Meta(description="How long deliveries wait; missing if they do not.")
+    ] = UNSET
 
 
 class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
@@ -193,10 +203,10 @@ class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel")
 
 
 class NewSubscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
-    secret: str
+    secret: Annotated[str | UnsetType, Meta(description="Missing for a kind other than the webhook.")] = UNSET
     standard_webhooks_secret: Annotated[
-        str, Meta(description="The same secret in the form that Standard Webhooks libraries take.")
-    ]
+        str | UnsetType, Meta(description="The same secret in the form that Standard Webhooks libraries take.")
+    ] = UNSET
     health: Health
 
 
@@ -214,6 +224,53 @@ class TestResult(Shape, frozen=True):
     error: Failure | None
     detail: str | None
     answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+# --- Destinations and connections -------------------------------------------------------------------------------------
+
+
+class Destination(Shape, frozen=True):
+    """A kind of destination."""
+
+    kind: str
+    title: str
+    about: str
+    connection: Annotated[dict[str, Any], Meta(description="JSON Schema of what a connection of this kind holds.")]
+    config: Annotated[dict[str, Any], Meta(description="JSON Schema of what a subscription of this kind says.")]
+    presets: Annotated[
+        list[Preset], Meta(description="Subscriptions in which two or three blanks are left to fill in.")
+    ]
+
+
+class DestinationList(Shape, frozen=True):
+    """Every kind that is installed."""
+
+    data: list[Destination]
+
+
+class ConnectionShown(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A connection as the API shows it, all but its config, of which only its kind knows what is secret."""
+
+    id: Uuid
+    kind: str
+    name: str
+    state: Annotated[
+        connection.State,
+        Meta(description="`needs_consent`: a person has to let the gateway in. `broken`: the vendor refuses it."),
+    ]
+    reason: Annotated[str | None, Meta(description="Why it is broken.")]
+    account: Annotated[dict[str, str], Meta(description="What the vendor said of the account.")]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class Connection(ConnectionShown, frozen=True, kw_only=True, rename="camel"):
+    config: Annotated[dict[str, Any], Meta(description="Secrets are write-only: each is null.")]
+
+
+class ConnectionPage(Shape, frozen=True):
+    data: list[Connection]
+    next: Cursor
 
 
 # --- Deliveries -------------------------------------------------------------------------------------------------------

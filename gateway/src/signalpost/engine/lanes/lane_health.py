@@ -75,7 +75,9 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> d
         "oldestDueAt": None if due is None else format_timestamp(due),
         "lost": worker.health.lost,
         "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
-        "disabledReason": None if subscription.disabled_at is None else _why_disabled(worker),
+        "disabledReason": None
+        if subscription.disabled_at is None
+        else subscription.disabled_because or _why_disabled(worker),
     }
 
 

@@ -1,0 +1,206 @@
+"""Connections: how the gateway is let in at vendors. Their secrets are write-only: they are shown as null."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import connection_response, submit
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import Connection as ConnectionShape
+from signalpost.api.routing.shapes import ConnectionPage
+from signalpost.api.vetted_configs import (
+    connection_config_check,
+    kind_check,
+    shown_config,
+    vetted_connection,
+    with_kept_secrets,
+)
+from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection, require_connection
+from signalpost.domain.connection import Connection, ConnectionPatch, ConnectionRequest
+from signalpost.domain.errors import Conflict, NotFound
+
+
+async def create(context: RequestContext) -> Response:
+    services, sent = context.services, await context.body_as_sent()
+    change = await context.read_change(
+        kind=kind_check(services), config=connection_config_check(services, sent.get("kind"))
+    )
+    new: ConnectionRequest = change.body
+    vetted = vetted_connection(services, new.kind, new.config)
+    answer = await submit(
+        services,
+        CreateConnection(
+            tenant_id=context.tenant_id,
+            connection_id=context.new_id(),
+            kind=new.kind,
+            name=services.destinations.kinds[new.kind].title if new.name is UNSET else new.name,
+            config=vetted.config,
+            needs_consent=vetted.needs_consent,
+            idempotency=change.idempotency,
+        ),
+    )
+    return _with_config(context, answer)
+
+
+async def list_all(context: RequestContext) -> Response:
+    query = context.query()
+    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
+    found = await context.services.store.connections.page(context.tenant_id, below, most)
+    shown = [msgspec.Raw(_shown(context, each).body) for each in found]
+    position = (found[-1].number,) if len(found) == most else None
+    return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
+
+
+async def read(context: RequestContext) -> Response:
+    context.query()
+    return _shown(context, find(context))
+
+
+async def patch(context: RequestContext) -> Response:
+    found = find(context)
+    check = _patch_check(context, found)
+    change = await context.read_change(config=check)
+    asked: ConnectionPatch = change.body
+    config = found.config if asked.config is UNSET else with_kept_secrets(context.services, found, asked.config)
+    vetted = vetted_connection(context.services, found.kind, config)
+    answer = await submit(
+        context.services,
+        PatchConnection(
+            tenant_id=context.tenant_id,
+            connection_id=found.id,
+            name=asked.name,
+            config=vetted.config,
+            url=vetted.url,
+            needs_consent=vetted.needs_consent,
+            of_version=found.version,
+            if_match=context.if_match,
+            idempotency=change.idempotency,
+        ),
+    )
+    return _with_config(context, answer)
+
+
+async def delete(context: RequestContext) -> Response:
+    change = await context.read_change()
+    return await submit(
+        context.services,
+        DeleteConnection(
+            tenant_id=context.tenant_id,
+            connection_id=connection_id(context),
+            if_match=context.if_match,
+            idempotency=change.idempotency,
+        ),
+    )
+
+
+def find(context: RequestContext) -> Connection:
+    """The connection that the path names. Raises NotFound."""
+    return require_connection(context.services.directory.connection(context.tenant_id, connection_id(context)))
+
+
+def connection_id(context: RequestContext) -> str:
+    """The id in the path. Raises NotFound."""
+    return context.path_uuid("id", "connection")
+
+
+def _patch_check(context: RequestContext, found: Connection) -> Any:
+    """The check of the members that a patch gives, together with those that it leaves as they are."""
+    check = connection_config_check(context.services, found.kind)
+
+    def check_given(given: Any) -> Any:
+        check(with_kept_secrets(context.services, found, given))
+        return given
+
+    return check_given
+
+
+def _shown(context: RequestContext, found: Connection) -> Response:
+    return _with(context, connection_response(found), found)
+
+
+def _with_config(context: RequestContext, answer: Response) -> Response:
+    """Adds the config as its kind shows it. It is not part of what is kept under an `Idempotency-Key`."""
+    identity = msgspec.json.decode(answer.body)["id"]
+    return _with(context, answer, context.services.directory.connection(context.tenant_id, identity))
+
+
+def _with(context: RequestContext, answer: Response, found: Connection | None) -> Response:
+    config = {} if found is None else shown_config(context.services, found)
+    return replace(answer, body=b'%b,"config":%b}' % (answer.body[:-1], msgspec.json.encode(config)))
+
+
+_PATH = "/v1/connections/{id}"
+
+ROUTES = (
+    Route(
+        name="create_connection",
+        method="POST",
+        path="/v1/connections",
+        summary="Create a connection to a vendor",
+        roles=OPERATOR,
+        handler=create,
+        body=RequestBody(ConnectionRequest),
+        idempotent=True,
+        replies={201: Reply("The connection, without its secrets.", ConnectionShape, ("etag", "location"))},
+        example=Example(
+            {
+                "kind": "slack",
+                "name": "Our workspace",
+                "config": {"signIn": {"with": "bot", "token": "xoxb-0123456789-abcdefghijkl", "channel": "#contracts"}},
+            }
+        ),
+    ),
+    Route(
+        name="list_connections",
+        method="GET",
+        path="/v1/connections",
+        summary="List connections",
+        roles=OPERATOR,
+        handler=list_all,
+        query={"limit": LIMIT, "cursor": cursor()},
+        replies={200: Reply("A page, newest first.", ConnectionPage)},
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="read_connection",
+        method="GET",
+        path=_PATH,
+        summary="Read a connection, without its secrets",
+        roles=OPERATOR,
+        handler=read,
+        replies={200: Reply("The connection.", ConnectionShape, ("etag",))},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="patch_connection",
+        method="PATCH",
+        path=_PATH,
+        summary="Change a connection: members of its config that are left out, and secrets that are null, stay",
+        roles=OPERATOR,
+        handler=patch,
+        body=RequestBody(ConnectionPatch),
+        conditional=True,
+        idempotent=True,
+        replies={200: Reply("The connection.", ConnectionShape, ("etag",))},
+        errors=(NotFound,),
+        example=Example({"name": "Another name"}),
+    ),
+    Route(
+        name="delete_connection",
+        method="DELETE",
+        path=_PATH,
+        summary="Delete a connection that no subscription uses",
+        roles=OPERATOR,
+        handler=delete,
+        conditional=True,
+        idempotent=True,
+        replies={204: Reply("Deleted, with its secrets.")},
+        errors=(NotFound, Conflict),
+        example=Example(),
+    ),
+)

@@ -1,0 +1,152 @@
+"""What clients say of connections and of subscriptions that use them, as their kinds let it through.
+
+A kind is code that somebody installed: whatever it raises is an answer to the client, and no defect of the call.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.services import Services
+from signalpost.destinations.destination import Consent
+from signalpost.destinations.fields import without_secrets
+from signalpost.domain import endpoint
+from signalpost.domain.body import Body
+from signalpost.domain.checks import Bad, Check, Several
+from signalpost.domain.connection import Connection
+from signalpost.domain.errors import FieldError, Invalid
+from signalpost.runtime.logger import log
+from signalpost.sender.addresses import AllowedTarget, target_refusal
+
+
+class VettedConnection(Struct, frozen=True):
+    """A connection's config that its kind let through."""
+
+    config: Mapping[str, Any]
+    """The config as it is kept, secrets among it."""
+    url: str
+    """The first origin that it leads to."""
+    needs_consent: bool
+    """Whether a person has to let the gateway in at the vendor."""
+
+
+def vetted_connection(services: Services, kind: str, config: Any) -> VettedConnection:
+    """Raises Invalid with every bad field's pointer, and where an origin may not be called."""
+    struct = services.destinations.read_connection(kind, config)
+    destination = services.destinations.kinds[kind]
+    try:
+        origins = destination.origins(struct)
+        needs_consent = isinstance(destination.access(struct), Consent)
+    except Exception:
+        log.exception("destination_failed", destination=kind, method="origins")
+        detail = f"The destination {kind} failed on this; the gateway's operator finds the cause in its log."
+        raise Invalid([FieldError("/config", "destination_failed", detail)]) from None
+    refused = _refusals(origins, services.allow_targets)
+    if refused or not origins:
+        raise Invalid(refused or [FieldError("/config", "address_refused", "This leads nowhere.")])
+    return VettedConnection(msgspec.to_builtins(struct), origins[0], needs_consent)
+
+
+def _refusals(origins: Iterable[str], allowed: tuple[AllowedTarget, ...]) -> list[FieldError]:
+    refused = []
+    for origin in origins:
+        try:
+            refusal = target_refusal(endpoint.parse_url(origin).target, allowed)
+        except Bad as bad:
+            refusal = bad.detail
+        if refusal is not None:
+            refused.append(FieldError("/config", "address_refused", f"Calls would go to {origin}. {refusal}"))
+    return refused
+
+
+def url_of(services: Services, connection: Connection) -> str:
+    """The first origin of a connection that is kept. Raises Invalid as `vetted_connection` does."""
+    return vetted_connection(services, connection.kind, connection.config).url
+
+
+def shown_config(services: Services, connection: Connection) -> Mapping[str, Any]:
+    """A connection's config with null in place of secrets; where its kind is not installed, of everything."""
+    try:
+        struct: Body = services.destinations.read_connection(connection.kind, connection.config)
+    except Invalid:
+        return dict.fromkeys(connection.config)
+    return without_secrets(struct)
+
+
+def with_kept_secrets(services: Services, connection: Connection, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config that a patch makes. Members that it leaves out stay as they are, and so does a secret that it gives as
+    null, which is how secrets are shown."""
+    shown = shown_config(services, connection)
+    return {**connection.config, **_restored(given, connection.config, shown)}
+
+
+def _restored(given: Mapping[str, Any], kept: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, Any]:
+    restored = dict(given)
+    for name, value in given.items():
+        was = kept.get(name)
+        if value is None and was is not None and shown.get(name) is None:
+            restored[name] = was
+        elif isinstance(value, dict) and isinstance(was, dict) and isinstance(below := shown.get(name), dict):
+            restored[name] = _restored(value, was, below)
+    return restored
+
+
+# --- Checks of members of a body --------------------------------------------------------------------------------------
+
+
+def kind_check(services: Services) -> Check:
+    """Refuses a kind that is not installed."""
+
+    def check(kind: str) -> str:
+        if services.destinations.kind(kind) is None:
+            known = ", ".join(services.destinations.kinds)
+            raise Bad("unknown_kind", f"This is no kind that is installed here. Known: {known}.")
+        return kind
+
+    return check
+
+
+def connection_config_check(services: Services, kind: Any) -> Check:
+    """Checks the config of a new connection. Where its kind is not known, that is refused and not the config."""
+
+    def check(config: Any) -> Any:
+        return _within(lambda: vetted_connection(services, kind, config)) if _is_known(services, kind) else config
+
+    return check
+
+
+def config_check(services: Services, kind: Any, connection: Connection | None) -> Check:
+    """Checks the config of a subscription, which becomes JSON as it is kept. Where its kind or its connection is not
+    known, that is refused and not the config."""
+
+    def check(config: Any) -> Any:
+        if connection is None or connection.kind != kind or not _is_known(services, kind):
+            return config
+        return _within(lambda: _vetted_config(services, connection, config))
+
+    return check
+
+
+def _vetted_config(services: Services, connection: Connection, config: Any) -> Any:
+    kinds = services.destinations
+    struct = kinds.read_connection(connection.kind, connection.config)
+    return msgspec.to_builtins(kinds.read_config(connection.kind, config, struct))
+
+
+def _is_known(services: Services, kind: Any) -> bool:
+    return isinstance(kind, str) and services.destinations.kind(kind) is not None
+
+
+def _within(read: Any) -> Any:
+    """What is read, with errors as seen from the config itself. Raises Several."""
+    try:
+        return read()
+    except Invalid as invalid:
+        raise Several([Bad(error.code, error.detail, _below(error.pointer)) for error in invalid.errors]) from None
+
+
+def _below(pointer: str) -> tuple[str, ...]:
+    """The tokens of a pointer below its first."""
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[2:])
