@@ -69,7 +69,7 @@ class Answer(NamedTuple):
         for error in problem.get("errors", ()):
             assert set(error) == {"pointer", "code", "detail"}
             assert error["code"]
-            assert error["detail"].endswith(".")
+            assert error["detail"].endswith((".", "?"))
             assert not error["detail"].endswith("..")
         assert problem["detail"].endswith(".")
         assert sorted(error["pointer"] for error in problem.get("errors", ())) == sorted(pointers), problem

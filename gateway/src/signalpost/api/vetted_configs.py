@@ -109,7 +109,8 @@ def kind_check(services: Services) -> Check:
 
 
 def connection_config_check(services: Services, kind: Any) -> Check:
-    """Checks the config of a new connection. Where its kind is not known, that is refused and not the config."""
+    """Checks the config of a connection, which becomes a `VettedConnection`. Where its kind is not known, that is
+    refused and not the config."""
 
     def check(config: Any) -> Any:
         return _within(lambda: vetted_connection(services, kind, config)) if _is_known(services, kind) else config

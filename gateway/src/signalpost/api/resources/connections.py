@@ -1,7 +1,5 @@
 """Connections: how the gateway is let in at vendors. Their secrets are write-only: they are shown as null."""
 
-from typing import Any
-
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -13,6 +11,7 @@ from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Connection as ConnectionShape
 from signalpost.api.routing.shapes import ConnectionPage
 from signalpost.api.vetted_configs import (
+    VettedConnection,
     connection_config_check,
     kind_check,
     shown_config,
@@ -20,6 +19,7 @@ from signalpost.api.vetted_configs import (
     with_kept_secrets,
 )
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection, require_connection
+from signalpost.domain.checks import Check
 from signalpost.domain.connection import Connection, ConnectionPatch, ConnectionRequest
 from signalpost.domain.errors import Conflict, NotFound
 
@@ -30,7 +30,7 @@ async def create(context: RequestContext) -> Response:
         kind=kind_check(services), config=connection_config_check(services, sent.get("kind"))
     )
     new: ConnectionRequest = change.body
-    vetted = vetted_connection(services, new.kind, new.config)
+    vetted: VettedConnection = change.body.config
     answer = await submit(
         services,
         CreateConnection(
@@ -62,11 +62,11 @@ async def read(context: RequestContext) -> Response:
 
 async def patch(context: RequestContext) -> Response:
     found = find(context)
-    check = _patch_check(context, found)
-    change = await context.read_change(config=check)
+    change = await context.read_change(config=_patch_check(context, found))
     asked: ConnectionPatch = change.body
-    config = found.config if asked.config is UNSET else with_kept_secrets(context.services, found, asked.config)
-    vetted = vetted_connection(context.services, found.kind, config)
+    vetted: VettedConnection = change.body.config
+    if asked.config is UNSET:
+        vetted = vetted_connection(context.services, found.kind, found.config)
     answer = await submit(
         context.services,
         PatchConnection(
@@ -107,15 +107,10 @@ def connection_id(context: RequestContext) -> str:
     return context.path_uuid("id", "connection")
 
 
-def _patch_check(context: RequestContext, found: Connection) -> Any:
+def _patch_check(context: RequestContext, found: Connection) -> Check:
     """The check of the members that a patch gives, together with those that it leaves as they are."""
     check = connection_config_check(context.services, found.kind)
-
-    def check_given(given: Any) -> Any:
-        check(with_kept_secrets(context.services, found, given))
-        return given
-
-    return check_given
+    return lambda given: check(with_kept_secrets(context.services, found, given))
 
 
 def _shown(context: RequestContext, found: Connection) -> Response:

@@ -89,8 +89,8 @@ def _parameters(parameters: Any) -> Iterator[str]:
 def _body(body: Mapping[str, Any] | None, schemas: Mapping[str, Any]) -> Iterator[str]:
     if body is not None:
         media_type, content = next(iter(body["content"].items()))
-        name = _referred(content["schema"])
-        yield f"<h4>Body, <code>{escape(media_type)}</code></h4>{_members(schemas[name])}"
+        kinds = [schemas[_referred(each)] for each in content["schema"].get("anyOf", [content["schema"]])]
+        yield f"<h4>Body, <code>{escape(media_type)}</code></h4>{'<p>or</p>'.join(map(_members, kinds))}"
 
 
 def _answers(responses: Mapping[str, Any]) -> Iterator[str]:

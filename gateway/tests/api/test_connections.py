@@ -1,0 +1,197 @@
+"""Connections over HTTP, and subscriptions that use them: what is taken, what is shown, what is refused."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from signalpost.sender.addresses import parse_allow_targets
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+CANARY = "xoxb-0123456789-canary"
+BOT = {"kind": "slack", "name": "Ours", "config": {"signIn": {"with": "bot", "token": CANARY, "channel": "#legal"}}}
+UPDATES = {"eventTypes": ["documentUpdated"], "status": "paused"}
+EXECUTED = {"field": "document.status", "changedTo": "executed"}
+SHAPE = ["id", "kind", "name", "state", "reason", "account", "createdAt", "updatedAt", "config"]
+
+
+@pytest.fixture
+def connection(world: "World") -> dict[str, Any]:
+    made: dict[str, Any] = world.send("POST", "/v1/connections", BOT).ok(201)
+    return made
+
+
+def path_of(connection: dict[str, Any]) -> str:
+    return f"/v1/connections/{connection['id']}"
+
+
+def message(connection: dict[str, Any], **more: Any) -> dict[str, Any]:
+    config = {"text": "*{{ document.title }}* is signed."}
+    return {"kind": "slack", "connection": connection["id"], "config": config, **UPDATES, **more}
+
+
+# --- Destinations -----------------------------------------------------------------------------------------------------
+
+
+def test_the_kinds_are_listed_with_what_each_asks_for(world: "World") -> None:
+    kinds = {each["kind"]: each for each in world.get("/v1/destinations").ok()["data"]}
+    assert {"slack", "http"} <= set(kinds)
+    slack = kinds["slack"]
+    assert slack["title"] == "Slack"
+    assert {"connection", "config"} <= set(slack)
+    assert any(preset["name"] == "slack-executed" and preset["inputs"] for preset in slack["presets"])
+    assert "password" in str(slack["connection"])
+
+
+# --- Connections ------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_shows_no_secret_to_anyone(world: "World", connection: dict[str, Any]) -> None:
+    assert list(connection) == SHAPE
+    assert connection["config"] == {"signIn": {"with": "bot", "token": None, "channel": "#legal"}}
+    assert (connection["state"], connection["reason"]) == ("ready", None)
+    listed = world.get("/v1/connections?limit=250")
+    assert connection in listed.ok()["data"]
+    patched = world.send("PATCH", path_of(connection), {"name": "Theirs"})
+    assert patched.ok()["name"] == "Theirs"
+    for answer in (world.get(path_of(connection)), listed, patched):
+        assert CANARY.encode() not in answer.body
+
+
+def test_a_connection_has_an_etag_that_changes_hold(world: "World", connection: dict[str, Any]) -> None:
+    assert world.get(path_of(connection)).headers["etag"] == '"1"'
+    refused = world.send("PATCH", path_of(connection), {"name": "x"}, {"if-match": '"7"'})
+    refused.refused(412)
+    assert world.send("PATCH", path_of(connection), {"name": "x"}, {"if-match": '"1"'}).headers["etag"] == '"2"'
+
+
+def test_a_repeated_creation_makes_one_connection(world: "World") -> None:
+    first = world.send("POST", "/v1/connections", BOT, {"idempotency-key": "connect-once"})
+    again = world.send("POST", "/v1/connections", BOT, {"idempotency-key": "connect-once"})
+    assert again.ok(201) == first.ok(201)
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_a_patch_keeps_the_secrets_that_it_shows_as_null(world: "World", connection: dict[str, Any]) -> None:
+    config = {"signIn": {**connection["config"]["signIn"], "channel": "#sales"}}
+    assert world.send("PATCH", path_of(connection), {"config": config}).ok()["config"] == config
+    subscription = world.send("POST", "/v1/subscriptions", message(connection)).ok(201)
+    assert subscription["url"] == "https://slack.com"
+    other = {"signIn": {"with": "webhook", "url": None}}
+    world.send("PATCH", path_of(connection), {"config": other}).refused(422, "/config/signIn/url")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({}, ["/kind", "/config"]),
+        ({"kind": "webhook", "config": {}}, ["/kind"]),
+        ({"kind": "slakc", "config": {}, "more": 1}, ["/kind", "/more"]),
+        ({"kind": "slack", "config": []}, ["/config"]),
+        ({"kind": "slack", "config": {}}, ["/config/signIn"]),
+        ({"kind": "slack", "config": {"signIn": {"with": "bot", "token": 5, "x": 1}}},
+         ["/config/signIn/token", "/config/signIn/x"]),
+        ({"kind": "http", "config": {"origin": "http://127.0.0.1:1", "signIn": {"with": "nothing"}}}, ["/config"]),
+        ({"kind": "http", "config": {"origin": "https://10.0.0.1", "signIn": {"with": "nothing"}}}, ["/config"]),
+    ],
+)  # fmt: skip
+def test_what_no_kind_takes_is_refused_by_name_and_nothing_is_kept(
+    world: "World", body: dict[str, Any], pointers: list[str]
+) -> None:
+    before = world.get("/v1/connections").ok()
+    world.send("POST", "/v1/connections", body).refused(422, *pointers)
+    assert world.get("/v1/connections").ok() == before
+
+
+def test_an_address_that_the_operator_allows_is_taken(make_world: Callable[..., "World"]) -> None:
+    world = make_world(allow_targets=parse_allow_targets("http://127.0.0.1:9"))
+    config = {"origin": "http://127.0.0.1:9", "signIn": {"with": "bearer", "token": "t0ken"}}
+    made = world.send("POST", "/v1/connections", {"kind": "http", "config": config}).ok(201)
+    assert made["name"] == "HTTP service"
+    patched = world.send("PATCH", path_of(made), {"config": {"origin": "http://10.1.2.3"}})
+    patched.refused(422, "/config")
+
+
+def test_a_connection_goes_once_nothing_uses_it(world: "World", connection: dict[str, Any]) -> None:
+    made = world.send("POST", "/v1/subscriptions", message(connection)).ok(201)
+    refused = world.send("DELETE", path_of(connection)).refused(409, code="connection_in_use")
+    assert refused["subscriptions"] == [made["id"]]
+    assert world.send("DELETE", f"/v1/subscriptions/{made['id']}").status == 204
+    assert world.send("DELETE", path_of(connection)).status == 204
+    assert world.get(path_of(connection)).status == 404
+
+
+# --- Subscriptions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_subscription_of_a_kind_shows_what_it_sends_and_where(world: "World", connection: dict[str, Any]) -> None:
+    after = {"seconds": 259_200, "if": {"field": "document.status", "is": "awaitingApproval"}}
+    made = world.send("POST", "/v1/subscriptions", message(connection, when=EXECUTED, after=after)).ok(201)
+    assert "secret" not in made
+    path = f"/v1/subscriptions/{made['id']}"
+    for shown in (made, world.get(path).ok()):
+        assert shown["kind"] == "slack"
+        assert shown["connection"] == connection["id"]
+        assert shown["config"]["text"] == "*{{ document.title }}* is signed."
+        assert (shown["when"], shown["after"]) == (EXECUTED, after)
+        assert (shown["url"], shown["headers"], shown["name"]) == ("https://slack.com", {}, "Slack: Ours")
+    changed = world.send("PATCH", path, {"config": {"text": "New"}, "when": None, "after": None}).ok()
+    assert changed["config"]["text"] == "New"
+    assert "when" not in changed
+    assert "after" not in changed
+
+
+def test_a_webhook_takes_a_condition_and_a_delay(world: "World") -> None:
+    made = world.create_subscription(when=EXECUTED, after={"seconds": 60})
+    assert (made["when"], made["after"]) == (EXECUTED, {"seconds": 60, "if": None})
+    assert "kind" not in made
+    assert "secret" in made
+
+
+def test_a_subscription_moves_to_another_connection_of_its_kind(world: "World", connection: dict[str, Any]) -> None:
+    hooks = {"signIn": {"with": "webhook", "url": "https://hooks.slack.com/services/T0/B0/abc"}}
+    other = world.send("POST", "/v1/connections", {"kind": "slack", "config": hooks}).ok(201)
+    made = world.send("POST", "/v1/subscriptions", message(connection)).ok(201)
+    path = f"/v1/subscriptions/{made['id']}"
+    assert world.send("PATCH", path, {"connection": other["id"]}).ok()["url"] == "https://hooks.slack.com"
+    channel = {"text": "x", "channel": "#legal"}
+    world.send("PATCH", path, {"config": channel}).refused(422, "/config/channel")
+    assert world.send("PATCH", path, {"connection": connection["id"], "config": channel}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointers"),
+    [
+        ({"kind": "nothing"}, ["/kind", "/connection"]),
+        ({"kind": 5}, ["/kind", "/connection"]),
+        ({"connection": "d24c0644-1d31-47fa-960e-b0cc8b4f136c"}, ["/connection"]),
+        ({"config": {"text": "{{ document.titel }}"}}, ["/config/text"]),
+        ({"config": {"text": "x", "token": "t"}}, ["/config/token"]),
+        ({"config": None}, ["/config"]),
+        ({"url": "https://example.com", "secret": "12345678"}, ["/url", "/secret"]),
+        ({"when": {"field": "document.statsu", "is": "executed"}}, ["/when/field"]),
+        ({"when": {"field": "document.status", "changedTo": "exectued"}}, ["/when/changedTo"]),
+        ({"after": {"seconds": 0}}, ["/after/seconds"]),
+        ({"after": {"seconds": 30 * 24 * 3600}}, ["/after/seconds"]),
+        ({"after": {"seconds": 5, "if": {"field": "document.x", "is": 1}}}, ["/after/if/field"]),
+        ({"eventTypes": [], "config": {}}, ["/eventTypes", "/config/text"]),
+    ],
+)
+def test_what_a_kind_does_not_take_is_refused_by_name_and_nothing_is_kept(
+    world: "World", connection: dict[str, Any], changes: dict[str, Any], pointers: list[str]
+) -> None:
+    before = len(world.get("/v1/subscriptions?limit=250").ok()["data"])
+    world.send("POST", "/v1/subscriptions", {**message(connection), **changes}).refused(422, *pointers)
+    assert len(world.get("/v1/subscriptions?limit=250").ok()["data"]) == before
+
+
+def test_members_of_the_other_sort_are_refused(world: "World", connection: dict[str, Any]) -> None:
+    made = world.send("POST", "/v1/subscriptions", message(connection)).ok(201)
+    path = f"/v1/subscriptions/{made['id']}"
+    world.send("PATCH", path, {"url": "https://example.com/", "headers": {"x-a": "b"}}).refused(422, "/url", "/headers")
+    world.send("POST", f"{path}/secret/rotate").refused(409, code="no_secret")
+    webhook = f"/v1/subscriptions/{world.create_subscription()['id']}"
+    world.send("PATCH", webhook, {"config": {}}).refused(422, "/config")
+    world.send("PATCH", webhook, {"connection": connection["id"]}).refused(422, "/connection")
