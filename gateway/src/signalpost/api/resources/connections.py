@@ -10,7 +10,7 @@ from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, Re
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Connection as ConnectionShape
 from signalpost.api.routing.shapes import ConnectionPage
-from signalpost.api.vetted_configs import (
+from signalpost.api.configs import (
     VettedConnection,
     connection_config_check,
     kind_check,

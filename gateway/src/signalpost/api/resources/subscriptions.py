@@ -21,7 +21,7 @@ from signalpost.api.routing.context import (
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes import Subscription as SubscriptionShape
-from signalpost.api.vetted_configs import config_check, kind_check, url_of
+from signalpost.api.configs import config_check, kind_check, url_of
 from signalpost.commands.subscriptions import (
     CreateConnectorSubscription,
     CreateSubscription,
