@@ -4,12 +4,6 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from signalpost.api.http.response import Response
-from signalpost.api.rendering import connection_response, submit
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import Connection as ConnectionShape
-from signalpost.api.routing.shapes import ConnectionPage
 from signalpost.api.configs import (
     VettedConnection,
     connection_config_check,
@@ -18,6 +12,12 @@ from signalpost.api.configs import (
     vetted_connection,
     with_kept_secrets,
 )
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import connection_response, submit
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import Connection as ConnectionShape
+from signalpost.api.routing.shapes import ConnectionPage
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection, require_connection
 from signalpost.domain.checks import Check
 from signalpost.domain.connection import Connection, ConnectionPatch, ConnectionRequest

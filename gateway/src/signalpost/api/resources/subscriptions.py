@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from signalpost.api.configs import config_check, kind_check, url_of
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, subscription_response
 from signalpost.api.routing.context import (
@@ -21,7 +22,6 @@ from signalpost.api.routing.context import (
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes import Subscription as SubscriptionShape
-from signalpost.api.configs import config_check, kind_check, url_of
 from signalpost.commands.subscriptions import (
     CreateConnectorSubscription,
     CreateSubscription,
