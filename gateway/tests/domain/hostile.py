@@ -51,7 +51,8 @@ _USES: Final = [
     *(each.usage for each in FILTERS.values()), "days: 36525", "days: -36525", "truncate: 4096", "truncate: 0",
     "money: '" + "x" * 99 + "'", 'date: "' + "%d%%%B" * 500 + '"', 'date: "' + "%" * 999 + '"', "upper | lower | upper",
     "choose: " + ", ".join(['"a", 1'] * 32), "choose: " + ", ".join(["1"] * 900), "default: '" + "z" * 3000 + "'",
-    "default: 99999999999999999999", "number | money | number", "attr: '__class__'", "map('x')", "a" * 3000, "|" * 900,
+    "default: 99999999999999999999", "number | money | number", "day: '../../dev/zero'",
+    "day: '" + "a/" * 400 + "'", "attr: '__class__'", "map('x')", "a" * 3000, "|" * 900,
     "default: " + "'" * 901, 'default: "' + "\\'" * 900,
 ]  # fmt: skip
 _SCRAPS: Final = [

@@ -149,7 +149,7 @@ def test_a_document_changes_to_what_it_is_created_with() -> None:
         "document.referenceId did not change; it is empty."
     )
     assert why_not(leaf("document.status", "changedFrom", "created"), to=created) == (
-        "document.status changed from empty, not from 'created'."
+        "document.status changed from nothing, not from 'created'."
     )
     assert why_not(leaf("before.status", "exists", False), to=created) is None
 

@@ -86,6 +86,10 @@ def failure_of(template: str, *, to: names.Subject | None = None) -> str:
         ('{{ document.additionalFacts.renews | choose: "true", "renews", "ends" }}', "renews"),
         ("{{ document.startDate | date }}", "2026-02-01"),
         ("{{ document.expiryDate | date }}", "2027-01-31"),
+        ('{{ document.expiryDate | day: "Australia/Sydney" }}', "2027-02-01"),
+        ('{{ document.expiryDate | day: "America/New_York" | days: -30 | date: "%d.%m.%Y" }}', "01.01.2027"),
+        ('{{ document.startDate | day: "Australia/Sydney" }}', "2026-02-01"),
+        ("{{ document.expiryDate | day }}", "2027-01-31"),
         ("{{ document.startDate | days: -1 }}", "2026-01-31"),
         ("{{ document.expiryDate | days: 1 }}", "2027-02-01T13:00:00+00:00"),
         ('{{ document.expiryDate | days: -30 | date: "%d.%m.%Y" }}', "01.01.2027"),
@@ -179,6 +183,9 @@ def test_money_is_exact_and_rounds_halves_away_from_zero() -> None:
         ("{{ document.title | days: 1 }}", "days cannot take what comes before it"),
         ("{{ document.contractValue | upper }}", "document.contractValue is a number there."),
         ("{{ document.contractValue | money | money }}", "document.contractValue is a text there."),
+        ('{{ document.startDate | day: "Mars/Base" }}', "At 28: This machine knows no time zone 'Mars/Base';"),
+        ('{{ document.startDate | day: "../../etc/passwd" }}', "This machine knows no time zone"),
+        ('{{ document.startDate | day: "Australia" }}', "This machine knows no time zone"),
         ("{{ document.startDate | days: 99999 }}", "from -36525 to 36525"),
         ('{{ document.startDate | date: "%d %Q" }}', "A date has no %Q; there are %d"),
         ('{{ document.startDate | date: "100%" }}', "A date has no %; there are"),
@@ -217,6 +224,10 @@ def test_what_is_wrong_with_a_template_is_said_with_its_place(template: Any, sen
         (
             "{{ '0001-01-01' | default: 1 | days: -1 }}",
             "the text: -1 days from 0001-01-01 there is no calendar.",
+        ),
+        (
+            "{{ '9999-12-31T23:59:59Z' | default: 1 | day: 'Asia/Tokyo' }}",
+            "the text: 9999-12-31T23:59:59+00:00 is on no day of the calendar there.",
         ),
     ],
 )

@@ -122,9 +122,9 @@ class Change(Struct, frozen=True):
         if value == former or (is_empty(value) and is_empty(former)):
             return f"{self.name.text} did not change; it is {shown(value)}."
         if self.holds_to is not None and not self.holds_to(value):
-            return f"{self.name.text} changed to {shown(value)}, not to {self.to_text}."
+            return f"{self.name.text} changed to {_end(value)}, not to {self.to_text}."
         if self.holds_from is not None and not self.holds_from(former):
-            return f"{self.name.text} changed from {shown(former)}, not from {self.from_text}."
+            return f"{self.name.text} changed from {_end(former)}, not from {self.from_text}."
         return None
 
     def _asked(self) -> str:
@@ -132,3 +132,8 @@ class Change(Struct, frozen=True):
 
     def negated(self) -> Condition:
         return replace(self, wanted=not self.wanted)
+
+
+def _end(value: Any) -> str:
+    """What a value changed from or to, as the sentence shows it."""
+    return "nothing" if is_empty(value) else shown(value)

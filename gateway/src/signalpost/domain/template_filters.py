@@ -2,7 +2,7 @@
 
 A filter is looked up, and its arguments are checked, when its template is read; what comes of that is a function from
 one value to the next. Every filter but `default` leaves a value that is empty as it is. A filter takes time linear in
-its value, knows no locale and no time zone but UTC, and fails with a `TemplateError` alone.
+its value, knows no locale, and fails with a `TemplateError` alone.
 
 | filter | takes | makes |
 | --- | --- | --- |
@@ -13,14 +13,16 @@ its value, knows no locale and no time zone but UTC, and fails with a `TemplateE
 | `truncate: 80` | a text | at most so many characters; where some had to go, the last is "…" |
 | `choose: "a", "b", …, "else"` | a text or a number | what stands after the same value, or the last for others |
 | `money: "AUD"` | a number | a text with two decimals: AUD 12,500.50; without an argument, 12,500.50 |
+| `day: "Australia/Sydney"` | a date | the day that it is there at that moment; without an argument, in UTC |
 | `days: -30` | a date | the date so many days later; negative, earlier |
-| `date: "%d.%m.%Y"` | a date | a text of it; without an argument, the day as 2026-01-31 |
+| `date: "%d.%m.%Y"` | a date | a text of it, in UTC; without an argument, the day as 2026-01-31 |
 """
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
@@ -36,6 +38,7 @@ Step: TypeAlias = Callable[[Any], Any]
 MAX_DAYS: Final = 36_525
 MAX_TRUNCATED: Final = 4096
 MAX_CURRENCY_CHARACTERS: Final = 8
+MAX_ZONE_CHARACTERS: Final = 64
 _MAX_AMOUNT: Final = 10**18
 
 
@@ -170,6 +173,35 @@ def _read_moment(value: Any) -> str:
     return moment
 
 
+_is_zone: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", re.ASCII).fullmatch
+
+
+def _day(_: Type, arguments: Arguments) -> Step:
+    """A plain date is no moment, and the same day everywhere."""
+    zone: tzinfo = _zone(arguments[0]) if arguments else UTC
+
+    def day(value: Any) -> str:
+        moment = _read_moment(value)
+        if len(moment) == values.DAY_CHARACTERS:
+            return moment
+        try:
+            return datetime.fromisoformat(moment).astimezone(zone).date().isoformat()
+        except OverflowError:
+            raise TemplateError(f"{moment} is on no day of the calendar there.") from None
+
+    return day
+
+
+def _zone(argument: Argument) -> ZoneInfo:
+    name = _some_text(argument, MAX_ZONE_CHARACTERS)
+    try:
+        return ZoneInfo(name if _is_zone(name) else "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise WrongArgument(
+            f"This machine knows no time zone {shown(name)}; there are Europe/Berlin and such."
+        ) from None
+
+
 def _days(_: Type, arguments: Arguments) -> Step:
     step = timedelta(days=_whole(arguments[0], -MAX_DAYS, MAX_DAYS))
 
@@ -255,6 +287,7 @@ FILTERS: Final[Mapping[str, Filter]] = {
     "truncate": Filter(_TEXTS | {Type.ANY}, _always(Type.TEXT), _truncate, 1, 1, "truncate: 80"),
     "choose": Filter(_SCALARS - {Type.MOMENT}, _after_choose, _choose, 2, 64, 'choose: "executed", "Won", "Open"'),
     "money": Filter(_AS_NUMBERS, _always(Type.TEXT), _money, 0, 1, 'money: "AUD"'),
+    "day": Filter(_AS_MOMENTS, _always(Type.MOMENT), _day, 0, 1, 'day: "Australia/Sydney"'),
     "days": Filter(_AS_MOMENTS, _always(Type.MOMENT), _days, 1, 1, "days: -30"),
     "date": Filter(_AS_MOMENTS, _always(Type.TEXT), _date, 0, 1, 'date: "%d.%m.%Y"'),
 }
