@@ -156,6 +156,10 @@ def test_json_that_is_too_deep_is_refused_where_it_is() -> None:
     assert (pointer, code) == ("/json" + "/0" * 16, "too_deep")
 
 
+def test_no_more_is_named_than_a_person_reads() -> None:
+    assert len(errors_of({"json": [[["{{ x }}"] * 9] * 9] * 9})) == Invalid.MAX_NAMED
+
+
 def test_json_is_kept_with_doubles_for_exact_numbers() -> None:
     assert read(Config, {"json": {"a": [Decimal("0.5"), 1, "x", None, True]}}).json == {"a": [0.5, 1, "x", None, True]}
 

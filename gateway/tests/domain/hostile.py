@@ -77,9 +77,21 @@ _SCRAPS: Final = [
 ]
 
 
+_MILD: Final = [
+    "document.additionalFacts.x", "document.additionalFacts.x | upper | lower", "document.additionalFacts.n | money",
+    "document.additionalFacts.tiny", "before.additionalFacts.x | truncate: 4096", "document.title | default: 'x'",
+    'document.additionalFacts.d | default: "0001-01-01" | days: -1', "document.expiryDate | days: 36525 | date: '%A'",
+    "document.additionalFacts.neg | number | money: 'X'", 'document.additionalFacts["fact 1"] | text | upper',
+]  # fmt: skip
+
+
 def _template(draw: random.Random) -> str:
     parts: list[str] = []
+    mild = draw.random() < 0.4
     for _ in range(draw.choice((1, 1, 2, 3, 64, 65, 200))):
+        if mild:
+            parts.append(f"{{{{ {draw.choice(_MILD)} }}}}" if draw.random() < 0.8 else "x" * 40)
+            continue
         match draw.randrange(5):
             case 0 | 1 | 2:
                 uses = [draw.choice(_USES) for _ in range(draw.choice((0, 1, 2, 8, 9)))]
@@ -138,12 +150,24 @@ _VALUES: Final[list[Any]] = [
 ]  # fmt: skip
 
 
+_OPERATORS: Final = list(OPERATORS)
+_MILD_LEAVES: Final = [
+    {"field": "document.additionalFacts.x", "contains": "y" * 500}, {"field": "document.title", "in": ["x" * 512] * 32},
+    {"field": "document.additionalFacts.n", "above": 10**15}, {"field": "document.additionalFacts", "changed": True},
+    {"field": "document.additionalFacts.d", "below": "9999-12-31T23:59:59-23:59"}, {"field": "before.title", "is": "x"},
+    {"field": 'document.additionalFacts["fact 1"]', "changedFrom": "x"},
+    {"field": "document.status", "notIn": ["other"]},
+]  # fmt: skip
+
+
 def _leaf(draw: random.Random) -> Any:
+    if draw.random() < 0.8:
+        return draw.choice(_MILD_LEAVES)
     if draw.random() < 0.05:
         return draw.choice(_VALUES)
     found: dict[str, Any] = {"field": draw.choice(_NAMES) if draw.random() < 0.9 else draw.choice(_VALUES)}
     for _ in range(draw.choice((1, 1, 1, 0, 2, 300))):
-        name = draw.choice(list(OPERATORS)) if draw.random() < 0.8 else f"{draw.choice(list(OPERATORS))}{draw.random()}"
+        name = draw.choice(_OPERATORS) if draw.random() < 0.8 else f"{draw.choice(_OPERATORS)}{draw.random()}"
         found[name] = draw.choice(_VALUES)
     return found
 

@@ -116,6 +116,38 @@ def test_nothing_compares_with_what_is_empty_or_of_another_type(operator: str) -
         assert why_not(leaf(f"document.additionalFacts.{name}", operator, value)) is not None
 
 
+EQUAL, ORDER, PART, CHANGE = (
+    "is isNot in notIn exists".split(), "atLeast above atMost below".split(), "contains startsWith".split(),
+    "changed changedTo changedFrom".split(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "taken"),
+    [
+        ("document.title", EQUAL + PART + CHANGE),
+        ("document.latestVersion.number", EQUAL + PART + CHANGE),
+        ("document.status", EQUAL + CHANGE),
+        ("document.contractValue", EQUAL + ORDER + CHANGE),
+        ("document.startDate", EQUAL + ORDER + CHANGE),
+        (SEATS, EQUAL + ORDER + PART + CHANGE),
+        ("document.additionalFacts", ["exists", "changed"]),
+        ("document.publishedVersion", ["exists", "changed"]),
+        ("document.latestVersion.downloadUrl", ["exists"]),
+        ("before.title", EQUAL + PART),
+        ("before.contractValue", EQUAL + ORDER),
+        ("before.additionalFacts", ["exists"]),
+        ("event.id", EQUAL + PART),
+        ("event.type", EQUAL),
+        ("event.createdAt", EQUAL + ORDER),
+    ],
+)
+def test_which_operators_a_field_takes_follows_from_its_type(field: str, taken: list[str]) -> None:
+    for operator in OPERATORS:
+        refused = [code for pointer, code, _ in errors_of(leaf(field, operator, {})) if pointer == f"/{operator}"]
+        assert (refused != ["wrong_operator"]) == (operator in taken), operator
+
+
 # --- Change -----------------------------------------------------------------------------------------------------------
 
 EXECUTED = leaf("document.status", "changedTo", "executed")

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from signalpost.domain.checks import Bad, Several, each, is_number, number, plain_text
+from signalpost.domain.errors import Invalid
 from signalpost.domain.names import Subject
 from signalpost.domain.template_filters import TemplateError
 from signalpost.domain.templates import MAX_PLACEHOLDERS, Escape, read_template
@@ -57,8 +58,18 @@ class _Reading:
     def __init__(self) -> None:
         self._values = 0
         self._placeholders = 0
+        self._refused = 0
 
     def read(self, value: Any, depth: int) -> Fill:
+        if self._refused >= Invalid.MAX_NAMED:
+            return _never  # enough is named, and so much is wrong that nothing comes of this reading
+        try:
+            return self._read(value, depth)
+        except Bad:
+            self._refused += 1
+            raise
+
+    def _read(self, value: Any, depth: int) -> Fill:
         self._values += 1
         if self._values > MAX_VALUES:
             raise _TooLarge(f"There can be at most {MAX_VALUES} values in all.")
@@ -94,6 +105,10 @@ class _Reading:
     def _list(self, value: Sequence[Any], depth: int) -> Fill:
         entries = each(lambda entry: self.read(entry, depth + 1), 0, MAX_VALUES)(value)
         return lambda subject, escape: [_named(str(index), fill, subject, escape) for index, fill in enumerate(entries)]
+
+
+def _never(subject: Subject, escape: Escape) -> Any:
+    raise AssertionError
 
 
 _number = number(None, None)
