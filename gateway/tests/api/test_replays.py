@@ -29,6 +29,16 @@ def test_what_is_no_stretch_of_time_is_refused(
     world.refuses("POST", f"{subscription}/replays", {**ALL, **changed}, at=tuple(at))
 
 
+def test_a_replay_says_what_of_its_span_it_leaves_out(world: "World") -> None:
+    path = f"/v1/subscriptions/{world.create_subscription(eventTypes=['documentCreated'])['id']}"
+    before = world.send("POST", f"{path}/replays", {**ALL, "dryRun": True}).ok()["leftOut"]
+    made = world.create_document()
+    world.send("PATCH", f"/v1/documents/{made['externalId']}", {"title": "another"}).ok()
+    expected = {**before, "unwanted": before["unwanted"] + 1, "waiting": before["waiting"] + 1}
+    assert world.send("POST", f"{path}/replays", {**ALL, "dryRun": True}).ok()["leftOut"] == expected
+    assert world.send("POST", f"{path}/replays", ALL).ok(202)["leftOut"] == expected
+
+
 def test_only_so_many_run_at_a_time(world: "World") -> None:
     """A paused subscription's stand still."""
     path = f"/v1/subscriptions/{world.create_subscription()['id']}/replays"

@@ -44,7 +44,7 @@ def test_what_waits_is_left_out_unless_it_is_asked_for(run: Run, subscription: s
     create(run)
     until(lambda: json_of(run("deliveries", "list", subscription, "--status", "retrying", "--json")))
     endpoint.status = 200
-    assert "1 that wait for their retry are left out: --waiting" in run("replay", subscription, *AGO, "--failed").stdout
+    assert "Left out: 1 that still wait" in run("replay", subscription, *AGO, "--failed").stdout
     made = json_of(run("replay", subscription, *AGO, "--waiting", "--wait", "--json"))
     assert (made["status"], made["queued"], made["count"]) == ("waiting", 1, 1)
     until(lambda: json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json")))

@@ -6,7 +6,7 @@ import pytest
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Replay, ReplayState
+from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayState
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -187,6 +187,29 @@ def test_of_all_what_is_settled_is_found_too_and_nothing_that_is_on_its_way(play
         assert found.cursor == 10, "it went beyond the head"
         count = await shop.store.replays.count(subscription, 1, 12, "all")
         assert count == (5, False)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("what", "waiting"), [("failed", 5), ("waiting", 4), ("all", 5)])
+def test_what_is_left_out_is_counted_by_its_reason(play: "Play", make: "type[Tools]", what: Any, waiting: int) -> None:
+    """Above the head everything that is wanted waits."""
+
+    async def scenario(shop: "Shop") -> None:
+        await shop.fill(2)
+        subscription = await shop.subscribe(eventTypes=1)
+        await shop.publish(*(make.create(number) for number in range(20, 26)))  # 3 to 8
+        await shop.do(make.patch(20, "9"))  # not wanted
+        await shop.publish(make.create(26), make.create(27))  # 10 and 11
+        rows = [failed(make, 4, State.AWAITING_RETRY), failed(make, 5, State.BLOCKED), failed(make, 6)]
+        await shop.record(make.flush(subscription, 0, 9, rows=rows, open=(7,)))
+        left_out = shop.store.replays.left_out
+        assert await left_out(subscription, 1, 11, 9, what) == LeftOut(removed=0, unwanted=3, waiting=waiting)
+        assert await left_out(subscription, 8, 8, 9, what) == LeftOut(removed=0, unwanted=0, waiting=0)
+        assert await left_out(subscription, 5, 4, 9, what) == LeftOut(removed=0, unwanted=0, waiting=0)
+        await shop.store.retention.prune_log(1, 5, 100)
+        assert (await left_out(subscription, 5, 11, 9, what)).removed == 2
+        assert (await left_out(subscription, 6, 11, 9, what)).removed == 0
 
     play(scenario)
 

@@ -13,7 +13,15 @@ from msgspec.structs import asdict, replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes import ConnectionShown, Document, Key, NewKey, ShownReplay, SubscriptionShown
+from signalpost.api.routing.shapes import (
+    ConnectionShown,
+    Document,
+    Key,
+    NewKey,
+    ShownReplay,
+    StartedReplay,
+    SubscriptionShown,
+)
 from signalpost.commands.command import Command, Completed, Repeated
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
 from signalpost.commands.documents import (
@@ -121,9 +129,10 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             return Response(201, _encode({"number": str(version.number)}), (("etag", row.etag), location))
         case SubscriptionCreated() | SubscriptionChanged() | SecretRotated():
             return _subscription(completed.result)
-        case ReplayStarted(replay, subscription_id):
+        case ReplayStarted(replay, subscription_id, left_out):
             location = ("location", f"/v1/subscriptions/{subscription_id}/replays/{replay.id}")
-            return Response(202, _encode(replay_shown(replay, subscription_id)), (location,))
+            started = StartedReplay(**asdict(replay_shown(replay, subscription_id)), left_out=left_out)
+            return Response(202, _encode(started), (location,))
         case ReplayCancelled(replay, subscription_id):
             return Response(200, _encode(replay_shown(replay, subscription_id)))
         case KeyCreated(key, text):

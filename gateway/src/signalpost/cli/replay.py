@@ -25,6 +25,7 @@ MAX_ALL = 100_000
 POLL = 0.5
 
 Replay = dict[str, Any]
+LeftOut = dict[str, int]
 
 
 @app.default
@@ -65,17 +66,18 @@ def replay(
     client = connect(OPTIONS)
     if subscription is not None:
         made = [_replay(client, subscription, {**body, "dryRun": dry_run})]
-        refused: list[str] = []
+        left_out, refused = [made[0]["leftOut"]], list[str]()
     else:
-        made, refused = _replay_all(client, body, dry_run)
+        made, left_out, refused = _replay_all(client, body, dry_run)
     if wait and not dry_run:
         made = _waited(client, made)
     if as_json:
         print_json(made if subscription is None else made[0])
     else:
         _show(made, dry_run)
-        if asked[0] != "waiting" and (left_out := _left_out(client, subscription, body)):
-            say(f"{left_out:,} that wait for their retry are left out: --waiting sends them now.")
+        _say_left_out(left_out, asked[0])
+        if subscription is not None and left_out[0]["unwanted"]:
+            say(f"Left out: {left_out[0]['unwanted']:,} that the subscription had not asked for, or from before it.")
     if refused:
         raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
 
@@ -134,9 +136,15 @@ def _replay(client: Client, subscription: str, body: dict[str, object]) -> Repla
     return {"subscriptionId": subscription, **client.call("POST", _replays(subscription), body=body).content}
 
 
-def _replay_all(client: Client, body: dict[str, object], dry_run: bool) -> tuple[list[Replay], list[str]]:  # noqa: FBT001
-    """A replay of every subscription that has anything to send again, and why others were refused."""
+def _replay_all(
+    client: Client,
+    body: dict[str, object],
+    dry_run: bool,  # noqa: FBT001 - the command's own option
+) -> tuple[list[Replay], list[LeftOut], list[str]]:
+    """A replay of every subscription that has anything to send again, what each leaves out, and why others were
+    refused."""
     made: list[Replay] = []
+    left_out: list[LeftOut] = []
     refused: list[str] = []
     for subscription in client.pages(path("subscriptions"), {}, MAX_ALL):
         identity = subscription["id"]
@@ -149,16 +157,20 @@ def _replay_all(client: Client, body: dict[str, object], dry_run: bool) -> tuple
                 raise
             refused.append(f"  {identity}: {error}")
             continue
+        left_out.append(found["leftOut"])
         if found["count"]:
             made.append(found)
-    return made, refused
+    return made, left_out, refused
 
 
-def _left_out(client: Client, subscription: str | None, body: dict[str, object]) -> int:
-    """How many deliveries of the span wait for their retry."""
-    question = {**body, "status": "waiting", "dryRun": True}
-    made = [_replay(client, subscription, question)] if subscription else _replay_all(client, question, True)[0]  # noqa: FBT003
-    return sum(int(each["count"]) for each in made)
+def _say_left_out(left_out: list[LeftOut], status: str) -> None:
+    """Say what of the span is not sent, a line for each reason that there is."""
+    removed, waiting = (sum(each[name] for each in left_out) for name in ("removed", "waiting"))
+    if removed:
+        say(f"Left out: up to {removed:,} that the retention has removed.")
+    if waiting:
+        sooner = "" if status == "waiting" else " --waiting sends now what waits for a retry."
+        say(f"Left out: {waiting:,} that still wait, and are sent in their time.{sooner}")
 
 
 def _waited(client: Client, made: list[Replay]) -> list[Replay]:

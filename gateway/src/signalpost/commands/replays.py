@@ -6,13 +6,14 @@ from msgspec.structs import replace
 from signalpost.commands.command import Decision, Reads, Stamp, View
 from signalpost.commands.subscriptions import SubscriptionCommand
 from signalpost.domain.delivery import replay as rules
-from signalpost.domain.delivery.replay import Replay, ReplayInput, What
+from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayInput, What
 from signalpost.domain.errors import Conflict, NotFound
 
 
 class ReplayStarted(Struct, frozen=True):
     replay: Replay
     subscription_id: str
+    left_out: LeftOut
 
 
 class ReplayCancelled(Struct, frozen=True):
@@ -39,6 +40,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
     to_sequence: int
     count: int
     count_is_capped: bool
+    left_out: LeftOut = NOTHING_LEFT_OUT
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ReplayStarted]:
         found = self._found(view, stamp.now)
@@ -61,7 +63,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             cursor=first - 1,
         )
-        return Decision(result=ReplayStarted(started, found.id), replay=started)
+        return Decision(result=ReplayStarted(started, found.id, self.left_out), replay=started)
 
 
 class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):

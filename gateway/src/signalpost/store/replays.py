@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Replay, What
+from signalpost.domain.delivery.replay import LeftOut, Replay, What
 from signalpost.domain.subscription import Filters, Subscription
 
 
@@ -52,4 +52,10 @@ class ReplayStore(Protocol):
     ) -> tuple[int, bool]:
         """How many deliveries of a range a replay would queue, as they were last recorded. Also returns whether there
         may be more, because the count ends at a bound."""
+        ...
+
+    async def left_out(
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, what: What
+    ) -> LeftOut:
+        """What a range has that a replay would not queue. The range may go beyond the lane's head, which is `head`."""
         ...

@@ -9,11 +9,10 @@ from signalpost.api.rendering import replay_shown, submit
 from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import ReplayCount, ReplayPage, ShownReplay
+from signalpost.api.routing.shapes import ReplayCount, ReplayPage, ShownReplay, StartedReplay
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.domain.delivery.replay import ReplayRequest
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
 
 
@@ -24,10 +23,15 @@ async def start(context: RequestContext) -> Response:
     from_at, to_at = parse_timestamp(asked.from_), parse_timestamp(asked.to)
     if to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
-    first, last = await _range(context, found, from_at, to_at)
-    count, capped = await context.services.store.replays.count(found, first, last, asked.status)
+    store = context.services.store
+    head = context.services.lanes.head(found)  # before the first await, after which the lane may be gone
+    first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
+    last = min(end - 1, head)
+    count, capped = await store.replays.count(found, first, last, asked.status)
+    left_out = await store.replays.left_out(found, first, end - 1, head, asked.status)
     if asked.dry_run:
-        return Response(200, msgspec.json.encode(ReplayCount(count=count, count_is_capped=capped)))
+        shown = ReplayCount(count=count, count_is_capped=capped, left_out=left_out)
+        return Response(200, msgspec.json.encode(shown))
     return await submit(
         context.services,
         StartReplay(
@@ -41,17 +45,10 @@ async def start(context: RequestContext) -> Response:
             to_sequence=last,
             count=count,
             count_is_capped=capped,
+            left_out=left_out,
             idempotency=change.idempotency,
         ),
     )
-
-
-async def _range(context: RequestContext, found: Subscription, from_at: int, to_at: int) -> tuple[int, int]:
-    """The first and the last sequence of a span of time, as far as the lane has taken them in."""
-    store = context.services.store
-    head = context.services.lanes.head(found)  # before the first await, after which the lane may be gone
-    first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
-    return first, min(end - 1, head)
 
 
 async def list_all(context: RequestContext) -> Response:
@@ -105,8 +102,8 @@ ROUTES = (
         body=RequestBody(ReplayRequest),
         idempotent=True,
         replies={
-            200: Reply("For `dryRun`: how many deliveries would be queued.", ReplayCount),
-            202: Reply("The replay, which has started.", ShownReplay, ("location",)),
+            200: Reply("For `dryRun`: how many deliveries would be queued, and what is left out.", ReplayCount),
+            202: Reply("The replay, which has started.", StartedReplay, ("location",)),
         },
         errors=(NotFound, Conflict),
         example=Example(_EXAMPLE),

@@ -12,7 +12,7 @@ from signalpost.domain import connection, subscription
 from signalpost.domain.api_key import Role
 from signalpost.domain.delivery.explanation import Cause
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.domain.delivery.replay import ReplayState, What
+from signalpost.domain.delivery.replay import LeftOut, ReplayState, What
 from signalpost.domain.documents import document
 from signalpost.domain.documents.workflow import ActionName, Decision, Status
 from signalpost.domain.event import EventTypeName
@@ -333,6 +333,7 @@ class DeliveryPage(Shape, frozen=True):
 class ReplayCount(Shape, frozen=True):
     count: int
     count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
+    left_out: LeftOut
 
 
 class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -350,6 +351,12 @@ class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
     queued: int
     created_at: str
     finished_at: str | None
+
+
+class StartedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
+    """A replay, and what of its time range it does not send."""
+
+    left_out: LeftOut
 
 
 class ReplayPage(Shape, frozen=True):

@@ -14,10 +14,12 @@ import apsw
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Replay, ReplayState, What
+from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayState, What
+from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.lanes import LaneFlush
 from signalpost.store.replays import Candidate, Fed, ReplayPart
+from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
@@ -28,6 +30,7 @@ MAX_FED = 256
 MAX_FEED_SCANNED = 10_000
 """How many entries of the log one transaction looks through, for all lanes that it records together."""
 MAX_COUNTED = 100_000
+ALL_TYPES = sum(EventType)
 
 Gaps = Sequence[Sequence[int]]
 
@@ -85,6 +88,32 @@ class SqliteReplays:
         if what == "all":
             count -= sum(first <= sequence <= last for sequence in unpack_sequences(packed))
         return min(count, MAX_COUNTED), capped
+
+    @reading
+    def left_out(
+        self,
+        connection: apsw.Connection,
+        subscription: Subscription,
+        from_sequence: int,
+        to_sequence: int,
+        head: int,
+        what: What,
+    ) -> LeftOut:
+        tenant_id, starts_after = subscription.tenant_id, subscription.starts_after
+        floor = log.floor(connection, tenant_id)
+        removed = max(0, floor - 1 - starts_after) if from_sequence <= floor else 0
+        first = max(from_sequence, starts_after + 1)
+        stretches = [*_stretches(first, to_sequence, subscription.filters)]
+        unwanted = sum(_count(connection, tenant_id, part, ALL_TYPES & ~part.types) for part in stretches)
+        unread = sum(
+            _count(connection, tenant_id, part._replace(first=max(part.first, head + 1)), part.types)
+            for part in stretches
+        )
+        return LeftOut(
+            removed=removed,
+            unwanted=max(0, min(to_sequence, starts_after) - from_sequence + 1) + unwanted,
+            waiting=unread + _unsettled(connection, subscription, first, to_sequence, what),
+        )
 
 
 # --- Replays as rows --------------------------------------------------------------------------------------------------
@@ -167,6 +196,36 @@ def _parts(what: What, first: int, last: int, filters: Filters, gaps: Gaps) -> I
     for start, following in pairwise(cuts):
         skipped = any(gap[0] <= start <= gap[1] for gap in gaps)
         yield _Part(start, following - 1, 0 if skipped else wanted(filters, start))
+
+
+def _stretches(first: int, last: int, filters: Filters) -> Iterator[_Part]:
+    """A range, cut where the types that the subscription wants changed."""
+    cuts = sorted({first, last + 1} | {after + 1 for after, _ in filters if first <= after < last})
+    for start, following in pairwise(cuts):
+        yield _Part(start, following - 1, wanted(filters, start))
+
+
+def _count(connection: apsw.Connection, tenant_id: int, part: _Part, types: int) -> int:
+    """How many events of some types are in a part, of which only the first `MAX_COUNTED` entries are looked at."""
+    last = min(part.last, part.first + MAX_COUNTED - 1)
+    if not types or last < part.first:
+        return 0
+    statement = (
+        "SELECT count(*) FROM event INDEXED BY event_log WHERE tenant_id = ? AND sequence BETWEEN ? AND ? AND type & ?"
+    )
+    return int(rows(connection, statement, (tenant_id, part.first, last, types))[0][0])
+
+
+def _unsettled(connection: apsw.Connection, subscription: Subscription, first: int, last: int, what: What) -> int:
+    """How many deliveries of a range were taken in and neither settled nor given up. Those that wait for a retry do not
+    count where a replay sends just these."""
+    number = subscription.number
+    lane = rows(connection, "SELECT open FROM lane WHERE subscription_number = ?", (number,))
+    opened = sum(first <= sequence <= last for sequence in unpack_sequences(lane[0][0])) if lane else 0
+    states = [State.BLOCKED] if what == "waiting" else [State.BLOCKED, State.AWAITING_RETRY]
+    statement = f"SELECT count(*) FROM (SELECT 1 {_IN_STATE})"  # noqa: S608
+    found = [rows(connection, statement, (number, state, first, last, MAX_COUNTED))[0][0] for state in states]
+    return opened + int(sum(found))
 
 
 def _state_of(what: What) -> State:
