@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # Tests without sockets, processes or waits; `make test` runs all.
-FAST := receiver/tests gateway/tests/domain gateway/tests/commands gateway/tests/destinations gateway/tests/store gateway/tests/test_settings.py checks/tests
+FAST := receiver/tests gateway/tests/domain gateway/tests/commands gateway/tests/destinations gateway/tests/oracles gateway/tests/store gateway/tests/test_settings.py checks/tests
 
 # Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together,
 # and the files keep their order, in which those with slow tests are the first.
@@ -14,7 +14,7 @@ JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate planted power-cuts crash-points fuzz-api fuzz-sender hostile check format lock clean
+.PHONY: help demo serve test simulate planted power-cuts crash-points fuzz-api fuzz-sender hostile oracles check format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,10 @@ fuzz-sender: .venv/dev ## Feed the sender answers that libFuzzer makes up (FUZZ_
 hostile: .venv/dev ## Try 60,000 hostile placeholders and conditions; none may take 20 ms (SEED=1 COUNT=…)
 	@$(BIN)/python -m gateway.tests.domain.hostile --seed $${SEED:-1} --count $${COUNT:-60000}
 
+oracles: .venv-oracles/ready ## Hold what connectors send against the vendors' own clients (180 MB)
+	@.venv-oracles/bin/python gateway/tests/oracles/record.py --check
+	@$(BIN)/pytest gateway/tests/oracles
+
 check: .venv/dev ## Format, lint, strict types, import contracts, docstrings, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -63,12 +67,12 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv runtime dev fuzz; do \
+	@for name in uv runtime dev fuzz oracles; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-oracles .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt
@@ -85,4 +89,9 @@ clean: ## Remove the virtual environment and caches
 
 .venv/dev: .venv/runtime requirements/dev.txt
 	@$(UV) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-oracles/ready: .venv/dev requirements/oracles.txt
+	@$(PYTHON) -m venv .venv-oracles
+	@$(BIN)/uv pip install --quiet --python .venv-oracles/bin/python --require-hashes -r requirements/oracles.txt
 	@touch $@

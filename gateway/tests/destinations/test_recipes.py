@@ -1,0 +1,177 @@
+"""Every preset, with its blanks filled in as its examples and defaults say: which events it wants, and what becomes of
+them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from gateway.tests.destinations.kinds import DOCUMENT, KINDS, connection, context
+from msgspec import UNSET
+
+from signalpost.destinations.destination import Call, Context, Preset, Skip
+from signalpost.destinations.fields import filled
+from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.names import Subject
+
+CONNECTIONS = {
+    "slack": connection("slack", signIn={"with": "bot", "token": "xoxb-1", "channel": "#contracts"}),
+    "salesforce": connection(
+        "salesforce",
+        domain="https://example.my.salesforce.com",
+        signIn={"with": "clientCredentials", "clientId": "id", "clientSecret": "s3"},
+    ),
+    "google_calendar": connection(
+        "google_calendar", signIn={"with": "consent", "clientId": "id", "clientSecret": "s3"}
+    ),
+    "xero_bill": connection("xero_bill", signIn={"with": "customConnection", "clientId": "id", "clientSecret": "s3"}),
+    "http": connection("http", origin="https://api.example.com", signIn={"with": "nothing"}),
+}
+PRESETS = {preset.name: (kind, preset) for kind in KINDS.kinds.values() for preset in kind.presets}
+EXECUTED = context(before={"status": "awaitingSignature"})
+
+
+def subscription(preset: Preset) -> dict[str, Any]:
+    """A preset's body once its blanks are filled in: with their defaults, or their examples where they have none."""
+    body: dict[str, Any] = _copied(preset.body)
+    for blank in preset.inputs:
+        *way, last = blank.pointer.split("/")[1:]
+        place: Any = body
+        for step in way:
+            place = place[int(step) if isinstance(place, list) else step]
+        place[last] = blank.example if blank.default is UNSET else blank.default
+    return body
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _copied(member) for name, member in value.items()}
+    return [_copied(member) for member in value] if isinstance(value, list) else value
+
+
+def subject(here: Context) -> Subject:
+    return Subject(event=here.event, before=here.before, made=here.made)
+
+
+def is_wanted(name: str, here: Context) -> bool:
+    """Whether the subscription wants the event, by its type and by `when`."""
+    body = subscription(PRESETS[name][1])
+    if here.event["type"] not in body["eventTypes"]:
+        return False
+    return "when" not in body or read_condition(body["when"]).why_not(subject(here)) is None
+
+
+def becomes(name: str, here: Context) -> Call | Skip:
+    kind, preset = PRESETS[name]
+    on = CONNECTIONS[kind.kind]
+    said = KINDS.read_config(kind.kind, subscription(preset)["config"], on)
+    call: Call | Skip = kind.prepare(on, filled(said, subject(here), kind.escape), here)
+    return call
+
+
+def body_of(name: str, here: Context) -> Any:
+    call = becomes(name, here)
+    assert isinstance(call, Call)
+    return call.json
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_a_subscription_once_its_blanks_are_filled_in(name: str) -> None:
+    body = subscription(PRESETS[name][1])
+    assert set(body) <= {"eventTypes", "when", "after", "config"}
+    if "when" in body:
+        read_condition(body["when"])
+    if "after" in body:
+        read_condition(body["after"]["if"])
+    assert isinstance(becomes(name, EXECUTED), Call)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["slack-executed", "salesforce-executed-lead", "salesforce-executed-opportunity", "xero-bill-executed"],
+)
+def test_what_waits_for_the_signature_wants_the_event_of_it_alone(name: str) -> None:
+    assert is_wanted(name, EXECUTED)
+    assert not is_wanted(name, context(before={"title": "Old"})), "the status stays as it was"
+    assert not is_wanted(name, context(before={"status": "executed"}, status="paused"))
+    assert not is_wanted(name, context("documentCreated")), "it was imported as executed"
+    assert not is_wanted(name, context("documentDeleted", before={"status": "executed"}, status="other"))
+
+
+def test_a_signed_contract_becomes_a_message() -> None:
+    assert body_of("slack-executed", EXECUTED)["text"] == (
+        ":white_check_mark: *Supply agreement* with Smith &amp; Sons &lt;Ltd&gt; is signed."
+    )
+
+
+@pytest.mark.parametrize(
+    "status", ["reviewRejected", "approvalRejected", "signatureRejected", "signatureRequestExpired"]
+)
+def test_what_was_refused_or_expired_becomes_a_message(status: str) -> None:
+    here = context(before={"status": "awaitingSignature"}, status=status)
+    assert is_wanted("slack-refused", here)
+    text = body_of("slack-refused", here)["text"]
+    assert text == f":warning: *Supply agreement* is now {status}; it was awaitingSignature."
+    assert not is_wanted("slack-refused", EXECUTED)
+
+
+def test_an_approval_that_waits_three_days_becomes_a_nudge() -> None:
+    body = subscription(PRESETS["slack-approval-waits"][1])
+    asked = context(before={"status": "reviewApproved"}, status="awaitingApproval")
+    assert is_wanted("slack-approval-waits", asked)
+    assert body["after"]["seconds"] == 3 * 24 * 3600
+    still = read_condition(body["after"]["if"])
+    assert still.why_not(subject(context(status="awaitingApproval", title="New"))) is None
+    assert still.why_not(subject(context(status="approved"))) is not None
+
+
+def test_a_deletion_becomes_a_message_that_says_how_far_the_document_had_come() -> None:
+    gone = context("documentDeleted", before={"status": "approved"}, status="other")
+    assert is_wanted("slack-deleted", gone)
+    assert body_of("slack-deleted", gone)["text"].endswith("was deleted; it was approved.")
+
+
+def test_all_that_happens_to_a_document_goes_into_one_thread() -> None:
+    made = {"channel": "#contracts", "ts": "17.1"}
+    for event_type in ("documentCreated", "documentUpdated", "documentDeleted"):
+        here = context(event_type, made=made)
+        assert is_wanted("slack-thread", here)
+        assert body_of("slack-thread", here)["thread_ts"] == "17.1"
+
+
+def test_a_signed_contract_changes_the_lead_or_the_opportunity_of_its_reference() -> None:
+    for name, path, field in (
+        ("salesforce-executed-lead", "Lead", "Status"),
+        ("salesforce-executed-opportunity", "Opportunity", "StageName"),
+    ):
+        call = becomes(name, EXECUTED)
+        assert isinstance(call, Call)
+        assert call.url.endswith(f"/sobjects/{path}/{DOCUMENT['referenceId']}")
+        assert isinstance(call.json, dict)
+        assert list(call.json) == [field]
+        assert not is_wanted(name, context(before={"status": "approved"}, referenceId=None))
+
+
+def test_an_expiry_date_becomes_a_reminder_thirty_days_ahead() -> None:
+    entry = body_of("google-calendar-expiry", context("documentCreated"))
+    assert (entry["start"]["date"], entry["end"]["date"]) == ("2027-01-01", "2027-01-02")
+    assert entry["summary"] == "Supply agreement ends on 2027-01-31"
+    timed = body_of("google-calendar-expiry", context(expiryDate="2027-03-02T13:00:00+00:00"))
+    assert timed["start"]["date"] == "2027-01-31"
+    for here in (context(status="cancelled"), context("documentDeleted", status="other")):
+        call = becomes("google-calendar-expiry", here)
+        assert isinstance(call, Call)
+        assert call.method == "DELETE"
+        assert is_wanted("google-calendar-expiry", here)
+    assert isinstance(becomes("google-calendar-expiry", context(expiryDate=None)), Skip)
+
+
+def test_a_signed_contract_with_a_value_becomes_a_draft_bill() -> None:
+    assert not is_wanted("xero-bill-executed", context(before={"status": "approved"}, contractValue=0.0))
+    assert not is_wanted("xero-bill-executed", context(before={"status": "approved"}, counterpartyName=None))
+    call = becomes("xero-bill-executed", EXECUTED)
+    assert isinstance(call, Call)
+    assert call.url.endswith(f"?InvoiceNumbers={DOCUMENT['externalId']}")
+
+
+def test_every_event_goes_to_a_service_as_webhooks_receive_it() -> None:
+    assert body_of("http-everything", EXECUTED) == EXECUTED.event
