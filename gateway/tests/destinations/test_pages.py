@@ -1,0 +1,44 @@
+"""The pages about kinds tell the truth: their examples are taken, and name what there is."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway.tests.destinations.kinds import KINDS, members
+
+from signalpost.domain.condition_reader import read_condition
+
+PAGES = Path(__file__).parents[3] / "docs" / "destinations"
+
+
+def page(kind: str) -> str:
+    return (PAGES / f"{kind}.md").read_text(encoding="utf-8")
+
+
+def examples(kind: str) -> list[dict[str, Any]]:
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page(kind), re.DOTALL)]
+
+
+@pytest.mark.parametrize("kind", KINDS.kinds)
+def test_the_connection_and_the_subscription_of_a_page_are_taken(kind: str) -> None:
+    connection, subscription = examples(kind)
+    assert connection.keys() == {"kind", "name", "config"}
+    on = KINDS.read_connection(connection["kind"], connection["config"])
+    KINDS.read_config(subscription["kind"], subscription["config"], on)
+    if "when" in subscription:
+        read_condition(subscription["when"])
+
+
+@pytest.mark.parametrize("kind", KINDS.kinds.values(), ids=KINDS.kinds)
+def test_a_page_has_every_way_to_sign_in_and_every_member_of_it(kind: Any) -> None:
+    text = page(kind.kind)
+    named = {place.partition(".")[2] for place, _ in members(kind.connection)} - {"standIn"}
+    missing = sorted(name for name in named if name not in text)
+    assert not missing
+
+
+def test_the_overview_lists_every_kind() -> None:
+    listed = re.findall(r"^\| \[`(\w+)`\]", (PAGES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert listed == list(KINDS.kinds)
