@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from signalpost.destinations.destination import Context, Reply
 from signalpost.destinations.registry import Destinations
@@ -21,6 +23,7 @@ DOCUMENT: dict[str, Any] = {
     "latestVersion": None, "additionalFacts": {"currency": "AUD"}, "counterpartyName": "Smith & Sons <Ltd>",
     "publishedVersion": None,
 }  # fmt: skip
+PEM = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 KEY, SLOT = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from gateway.tests.destinations.kinds import SLOT, config, connection, context, pointers, reply
+from gateway.tests.destinations.kinds import PEM, SLOT, config, connection, context, pointers, reply
 from msgspec.structs import replace
 
 from signalpost.destinations.destination import (
@@ -23,7 +23,7 @@ from signalpost.destinations.google_calendar import SCOPE, GoogleCalendar
 
 CALENDAR = GoogleCalendar()
 ACCOUNT = connection(
-    "google_calendar", signIn={"with": "serviceAccount", "clientEmail": "bot@example.com", "privateKey": "PEM"}
+    "google_calendar", signIn={"with": "serviceAccount", "clientEmail": "bot@example.com", "privateKey": PEM}
 )
 SAID: dict[str, Any] = {"calendarId": "team@example.com", "summary": "It ends", "start": "2026-12-31"}
 ENTRIES = "https://www.googleapis.com/calendar/v3/calendars/team%40example.com/events"
@@ -166,7 +166,7 @@ def test_a_service_account_signs_and_a_person_consents() -> None:
         url=token_url,
         form={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer"},
         claims={"iss": "bot@example.com", "scope": SCOPE, "aud": token_url},
-        signing_key="PEM",
+        signing_key=PEM,
     )
     person = connection("google_calendar", signIn={"with": "consent", "clientId": "id", "clientSecret": "s3"})
     assert CALENDAR.access(person) == Consent(

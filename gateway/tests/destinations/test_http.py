@@ -16,6 +16,7 @@ from signalpost.destinations.destination import (
     Reject,
     Retry,
     Ruling,
+    Skip,
     Throttle,
 )
 from signalpost.destinations.http import Http
@@ -53,6 +54,12 @@ def test_method_path_headers_and_body_are_the_subscriptions() -> None:
     assert call.url == "https://api.example.com/deals/1?by=id"
     assert call.headers == {"X-Source": "us", "idempotency-key": KEY}
     assert call.json == {"won": [1, None]}
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a/..", "/./a", "/..?x=1"])
+def test_no_document_leads_to_another_path(path: str) -> None:
+    assert isinstance(HTTP.prepare(OPEN, config("http", OPEN, path=path), context()), Skip)
+    assert prepared(path="/a..b/c?../d").url.endswith("/a..b/c?../d")
 
 
 def test_a_delete_has_no_body() -> None:

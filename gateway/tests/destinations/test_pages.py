@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway.tests.destinations.kinds import KINDS, members
+from gateway.tests.destinations.kinds import KINDS, PEM, members
 
 from signalpost.domain.condition_reader import read_condition
 
@@ -18,7 +18,9 @@ def page(kind: str) -> str:
 
 
 def examples(kind: str) -> list[dict[str, Any]]:
-    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page(kind), re.DOTALL)]
+    """The JSON of a page, with a real key where the page only shows how one looks."""
+    blocks = re.findall(r"```json\n(.*?)```", page(kind), re.DOTALL)
+    return [json.loads(re.sub(r'"-----BEGIN [^"]*"', json.dumps(PEM).replace("\\", r"\\"), block)) for block in blocks]
 
 
 @pytest.mark.parametrize("kind", KINDS.kinds)

@@ -3,7 +3,7 @@
 from importlib.metadata import EntryPoint
 
 import pytest
-from gateway.tests.destinations.kinds import KINDS, members, pointers
+from gateway.tests.destinations.kinds import KINDS, config, connection, context, members, pointers
 from structlog.testing import capture_logs
 
 from signalpost.destinations.registry import BUILT_IN, GROUP, Destinations
@@ -98,3 +98,23 @@ def test_the_names_of_presets_are_unique_and_their_inputs_are_in_their_bodies() 
         assert 2 <= len(preset.inputs) <= 3, preset.name
         for blank in preset.inputs:
             assert blank.pointer.startswith(("/config/", "/after/", "/when/")), blank.pointer
+
+
+def test_no_secret_is_in_what_tools_print_of_a_connection_or_of_a_call() -> None:
+    canary = "canary-0123456789"
+    hook = f"https://hooks.slack.com/services/{canary}"
+    key = {"with": "apiKey", "header": "x-api-key", "key": canary}
+    held = [
+        connection("slack", signIn={"with": "bot", "token": f"xoxb-{canary}"}),
+        connection("slack", signIn={"with": "webhook", "url": hook}),
+        connection("http", origin="https://api.example.com", signIn=key),
+        connection("xero_bill", signIn={"with": "consent", "clientId": "id", "clientSecret": canary}),
+    ]
+    printed = [repr(each) for each in held]
+    for of, said in ((held[1], {"text": "Hi"}), (held[2], {"path": "/"})):
+        kind = "slack" if "text" in said else "http"
+        destination = KINDS.kinds[kind]
+        printed.append(repr(destination.prepare(of, config(kind, of, **said), context())))
+    printed.append(repr(KINDS.kinds["slack"].access(held[0])))
+    printed.append(repr(KINDS.kinds["xero_bill"].access(held[3])))
+    assert canary not in "".join(printed)

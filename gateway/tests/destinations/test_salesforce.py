@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from gateway.tests.destinations.kinds import KINDS, config, connection, context, pointers, reply
+from gateway.tests.destinations.kinds import KINDS, PEM, config, connection, context, pointers, reply
 from msgspec import UNSET
 
 from signalpost.destinations.destination import (
@@ -63,8 +63,9 @@ def test_what_finds_the_record_stays_one_segment_of_the_path() -> None:
 
 
 def test_a_document_without_a_value_to_find_the_record_by_is_skipped() -> None:
-    said = config("salesforce", ORGANISATION, **{**LEAD, "matchValue": " "})
-    assert isinstance(SALESFORCE.prepare(ORGANISATION, said, context()), Skip)
+    for value in (" ", ".", ".."):
+        said = config("salesforce", ORGANISATION, **{**LEAD, "matchValue": value})
+        assert isinstance(SALESFORCE.prepare(ORGANISATION, said, context()), Skip)
 
 
 def test_tokens_come_from_the_organisations_own_domain_for_a_secret_or_a_signed_assertion() -> None:
@@ -77,7 +78,7 @@ def test_tokens_come_from_the_organisations_own_domain_for_a_secret_or_a_signed_
             "with": "jwt",
             "clientId": "id",
             "username": "u@example.com",
-            "privateKey": "PEM",
+            "privateKey": PEM,
             "sandbox": sandbox,
         }
         by_key = connection("salesforce", domain=HOME, signIn=sign_in)
@@ -85,7 +86,7 @@ def test_tokens_come_from_the_organisations_own_domain_for_a_secret_or_a_signed_
             url=url,
             form={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer"},
             claims={"iss": "id", "sub": "u@example.com", "aud": audience},
-            signing_key="PEM",
+            signing_key=PEM,
         )
     assert SALESFORCE.origins(ORGANISATION) == (HOME,)
 
@@ -137,12 +138,12 @@ def test_an_apex_error_of_many_lines_is_kept_short() -> None:
 
 
 def test_a_bad_connection_is_named_by_pointers() -> None:
-    sign_in = {"with": "jwt", "clientId": "a b", "username": "u", "privateKey": ""}
+    sign_in = {"with": "jwt", "clientId": "a b", "username": "u", "privateKey": "-----BEGIN"}
     assert pointers(lambda: connection("salesforce", domain=f"{HOME}/home", signIn=sign_in)) == {
         "/config/domain": "bad_url",
         "/config/signIn/clientId": "wrong_form",
         "/config/signIn/username": "wrong_length",
-        "/config/signIn/privateKey": "wrong_length",
+        "/config/signIn/privateKey": "not_a_key",
     }
 
 

@@ -20,7 +20,7 @@ class GoogleCalendar(Vendor):
         super().__init__()
         self.tokens = Tokens()
         self.entries: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in calendars}
-        """By calendar and id; a deleted one has the status `cancelled`."""
+        """The entries of each calendar by their ids; a deleted one has the status `cancelled`."""
         self._hidden: set[str] = set()
         """Deleted entries, which a PATCH does not find until an insert found the id taken: a guess at Google's ways."""
 

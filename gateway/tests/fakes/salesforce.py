@@ -21,7 +21,7 @@ class Salesforce(Vendor):
         super().__init__()
         self.tokens = Tokens(expires_in=None)
         self.records: dict[str, list[dict[str, object]]] = {}
-        """By object; each with its `Id`."""
+        """The records of each object; every record has its `Id`."""
 
     def token_answer(self, asked: Asked) -> Answer | None:
         return self.tokens.answer(asked) if asked.path == "/services/oauth2/token" else None

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 LOST = object()
-"""As the body of an answer: the connection ends without one."""
+"""The body of an answer that is lost: the connection ends without one."""
 
 
 class Asked(NamedTuple):
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     """Percent-decoded, without the query."""
     query: dict[str, str]
     headers: dict[str, str]
-    """By names in lower case."""
+    """The headers by names in lower case."""
     body: bytes
 
     @property

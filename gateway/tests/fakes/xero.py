@@ -22,7 +22,7 @@ class Xero(Vendor):
         self.accounts = accounts
         self.bills: list[dict[str, Any]] = []
         self._answers: dict[str, Answer] = {}
-        """By idempotency key; `forget_keys` ends their lives."""
+        """The answers by idempotency key; `forget_keys` ends their lives."""
 
     def forget_keys(self) -> None:
         self._answers.clear()

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
-from gateway.tests.destinations.kinds import config, connection, context, reply
+from gateway.tests.destinations.kinds import PEM, config, connection, context, reply
 from msgspec import UNSET
 
 from signalpost.destinations.destination import Call, Fixed, Grant, Then
@@ -90,7 +90,7 @@ def test_salesforce() -> None:
     secret = {"with": "clientCredentials", "clientId": "id", "clientSecret": "s3"}
     home = connection("salesforce", domain=domain, signIn=secret)
     assert asked(kind.access(home)) == by_secret
-    key = {"with": "jwt", "clientId": "id", "username": "u@example.com", "privateKey": "PEM"}
+    key = {"with": "jwt", "clientId": "id", "username": "u@example.com", "privateKey": PEM}
     # The client asks login.salesforce.com for tokens; we ask the organisation's own domain, the only one called.
     assert asked(kind.access(connection("salesforce", domain=domain, signIn=key))) == {**by_key, "origin": domain}
     lead: dict[str, Any] = {"object": "Lead", "matchValue": "00Q5g", "fields": {"Status": "Working"}}
@@ -105,7 +105,7 @@ def test_salesforce() -> None:
 def test_google_calendar() -> None:
     token, patch, insert, delete = recorded("google_calendar")
     kind = GoogleCalendar()
-    sign_in = {"with": "serviceAccount", "clientEmail": "bot@example.com", "privateKey": "PEM"}
+    sign_in = {"with": "serviceAccount", "clientEmail": "bot@example.com", "privateKey": PEM}
     account = connection("google_calendar", signIn=sign_in)
     assert asked(kind.access(account)) == token
     said = config("google_calendar", account, calendarId="team@example.com", summary="It ends", start="2026-12-31")

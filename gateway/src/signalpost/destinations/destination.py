@@ -90,6 +90,10 @@ class Call(Struct, frozen=True, kw_only=True):
     authorised: bool = True
     """Whether it carries what `access` says."""
 
+    def __repr__(self) -> str:
+        """Shows where it goes and no more: addresses and headers of some vendors are secret."""
+        return f"Call({self.method} {'/'.join(self.url.split('/', 3)[:3])}/…)"
+
 
 class Skip(Struct, frozen=True):
     """There is nothing to send for this event, which settles the delivery."""

@@ -37,7 +37,7 @@ from signalpost.destinations.destination import (
     retry_after,
 )
 from signalpost.destinations.fields import Private, SecretText, Template, secret
-from signalpost.destinations.members import JWT_BEARER, ClientId, StandIn, or_stand_in, shortened
+from signalpost.destinations.members import JWT_BEARER, ClientId, PrivateKey, StandIn, or_stand_in, shortened
 from signalpost.domain.body import Body
 from signalpost.domain.documents.workflow import STATUSES, Status
 from signalpost.domain.fields import Email
@@ -62,7 +62,7 @@ class ServiceAccount(Private, frozen=True, kw_only=True, tag_field="with", tag="
         ),
     ]
     private_key: Annotated[
-        SecretText,
+        PrivateKey,
         secret("Private key", "The member private_key of the key file.", "-----BEGIN PRIVATE KEY-----…"),
     ]
 

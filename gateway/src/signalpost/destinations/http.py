@@ -204,6 +204,8 @@ class Http(Destination[HttpConnection, HttpConfig]):
 
     def prepare(self, connection: HttpConnection, config: HttpConfig, context: Context) -> Call | Skip:
         """The request."""
+        if not {".", ".."}.isdisjoint(config.path.partition("?")[0].split("/")):
+            return Skip("The path would lead elsewhere: a part of it is . or .. for this document.")
         headers = {name: _header_value(value) for name, value in config.headers.items()}
         headers["idempotency-key"] = context.key
         if isinstance(connection.sign_in, ApiKey):

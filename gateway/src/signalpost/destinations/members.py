@@ -3,8 +3,12 @@
 import base64
 from typing import Annotated, Any, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import UNSET, Meta, UnsetType
 
+from signalpost.destinations.fields import MAX_SECRET_CHARACTERS, SecretText
 from signalpost.domain.body import read_by
 from signalpost.domain.checks import Bad, plain_text
 from signalpost.domain.endpoint import parse_url
@@ -25,6 +29,22 @@ ClientId = Annotated[
         pattern="^[!-~]+$",
     ),
 ]
+
+
+def _read_private_key(value: Any) -> str:
+    """The key is only looked at, not proved: that would hold up everybody for a fifth of a second."""
+    text = plain_text(value, MAX_SECRET_CHARACTERS)
+    try:
+        key = load_pem_private_key(text.encode(), password=None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise Bad("not_a_key", "This must be an RSA key in PEM without a password: -----BEGIN PRIVATE KEY-----…")
+    return text
+
+
+PrivateKey = Annotated[SecretText, Meta(extra=read_by(_read_private_key))]
+"""An RSA key that signs assertions."""
 
 
 def origin_of(url: str) -> str:

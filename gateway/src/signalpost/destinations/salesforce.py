@@ -34,7 +34,7 @@ from signalpost.destinations.destination import (
     retry_after,
 )
 from signalpost.destinations.fields import Private, SecretText, Template, Value, secret
-from signalpost.destinations.members import JWT_BEARER, ClientId, Origin, shortened
+from signalpost.destinations.members import JWT_BEARER, ClientId, Origin, PrivateKey, shortened
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 
@@ -73,7 +73,7 @@ class Jwt(Private, frozen=True, kw_only=True, tag_field="with", tag="jwt"):
         ),
     ]
     private_key: Annotated[
-        SecretText,
+        PrivateKey,
         secret("Private key", "An RSA key in PEM; its certificate belongs to the app.", "-----BEGIN PRIVATE KEY-----…"),
     ]
     sandbox: Annotated[
@@ -206,7 +206,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
     def prepare(self, connection: SalesforceConnection, config: SalesforceConfig, context: Context) -> Call | Skip:
         """The change of the record."""
         value = config.match_value.strip()
-        if not value:
+        if value in ("", ".", ".."):  # the last two would lead to another resource
             return Skip(f"The document has no value to find the {config.object} by.")
         records = f"{_data(connection)}/sobjects/{config.object}"
         if config.match_field.lower() == _ID.lower():
