@@ -14,6 +14,7 @@ from signalpost.domain.body import read
 from signalpost.domain.checks import Several
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.event import BY_WIRE
+from signalpost.domain.names import Subject
 
 KINDS = Destinations.installed([]).kinds.values()
 PRESETS = [pytest.param(kind, preset, id=preset.name) for kind in KINDS for preset in kind.presets]
@@ -88,3 +89,65 @@ def test_every_preset_asks_for_few_things_and_says_what(kind: Any, preset: Prese
 def test_no_two_presets_have_one_name() -> None:
     found = [preset.name for kind in KINDS for preset in kind.presets]
     assert len(found) == len(set(found))
+
+
+# --- What each recipe does --------------------------------------------------------------------------------------------
+
+SIGNED = subject(status="executed", before={"status": "awaitingSignature"}, reference_id="00Q5")
+RENAMED = subject(status="executed", before={"title": "Draft"}, reference_id="00Q5")
+IMPORTED = subject("documentCreated", status="executed", reference_id="00Q5")
+REJECTED = subject(status="approvalRejected", before={"status": "awaitingApproval"})
+EXPIRED = subject(status="signatureRequestExpired", before={"status": "awaitingSignature"})
+ASKED = subject(status="awaitingApproval", before={"status": "created"})
+DELETED = subject("documentDeleted", status="other", before={"status": "paused"})
+UNKNOWN = subject(status="executed", before={"status": "awaitingSignature"})
+WORTHLESS = subject(status="executed", before={"status": "awaitingSignature"}, contract_value=0.0)
+
+
+def wants(name: str, to: Subject) -> bool:
+    body = body_of_named(name)
+    when = body.get("when")
+    return to.event["type"] in body["eventTypes"] and (when is None or read_condition(when).why_not(to) is None)
+
+
+def body_of_named(name: str) -> dict[str, Any]:
+    preset = next(preset for kind in KINDS for preset in kind.presets if preset.name == name)
+    return body_of(preset, {each.name: each.example for each in preset.inputs if each.default is UNSET})
+
+
+def config_of(name: str, to: Subject) -> Any:
+    kind = next(kind for kind in KINDS if name in [preset.name for preset in kind.presets])
+    return filled(read(kind.config, body_of_named(name)["config"]), to, kind.escape)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "unwanted"),
+    [
+        ("slack-executed", [SIGNED, WORTHLESS], [RENAMED, IMPORTED, REJECTED, DELETED]),
+        ("slack-refused", [REJECTED, EXPIRED], [SIGNED, RENAMED, ASKED, DELETED]),
+        ("slack-approval-waits", [ASKED], [REJECTED, SIGNED]),
+        ("slack-deleted", [DELETED], [SIGNED, IMPORTED]),
+        ("slack-thread", [IMPORTED, SIGNED, RENAMED, DELETED], []),
+        ("salesforce-executed-lead", [SIGNED], [RENAMED, IMPORTED, UNKNOWN]),
+        ("salesforce-executed-opportunity", [SIGNED], [RENAMED, UNKNOWN]),
+        ("google-calendar-expiry", [IMPORTED, RENAMED, DELETED], []),
+        ("xero-bill-executed", [SIGNED, UNKNOWN], [RENAMED, WORTHLESS, IMPORTED]),
+    ],
+)
+def test_a_recipe_wants_what_it_is_for(name: str, wanted: list[Subject], unwanted: list[Subject]) -> None:
+    assert [wants(name, to) for to in wanted] == [True] * len(wanted)
+    assert [wants(name, to) for to in unwanted] == [False] * len(unwanted)
+
+
+def test_a_nudge_is_sent_only_if_the_document_still_waits() -> None:
+    still = read_condition(body_of_named("slack-approval-waits")["after"]["if"])
+    assert still.why_not(subject(status="awaitingApproval", before={"title": "Draft"})) is None
+    assert still.why_not(subject(status="approved")) == "document.status is 'approved', not 'awaitingApproval'."
+
+
+def test_recipes_say_what_people_want_to_read() -> None:
+    assert config_of("slack-deleted", DELETED).text.endswith("it was paused.")
+    assert "Company &lt;A&gt; &amp; Sons" in config_of("slack-executed", SIGNED).text
+    assert config_of("google-calendar-expiry", RENAMED).start == "2027-01-01"
+    assert config_of("salesforce-executed-lead", SIGNED).match_value == "00Q5"
+    assert config_of("xero-bill-executed", SIGNED).lines[0].unit_amount == 12500.5
