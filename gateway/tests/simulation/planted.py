@@ -7,6 +7,7 @@ checker.
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +42,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.lanes import LaneFlushed
-from signalpost.store.sqlite import lanes, publish, record, store
+from signalpost.store.sqlite import lanes, publish, record, row_counts, store
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.writer import Writer
 
@@ -489,6 +490,27 @@ def _(right: Any) -> Any:
 @fault("believes a row as recorded that changed since", Lane, "_row_now")
 def _(_right: Any) -> Any:
     return lambda _self, _sequence, recorded: recorded
+
+
+# --- What is counted --------------------------------------------------------------------------------------------------
+
+
+@fault("counts rows of a lane that are gone", row_counts, "changes_by_rows")
+def _(right: Any) -> Any:
+    def changes(connection: apsw.Connection, flushes: Any) -> Any:
+        return right(connection, [replace(f, rows={s: r for s, r in f.rows.items() if r is not None}) for f in flushes])
+
+    return changes
+
+
+@fault("counts what a skipped backlog gave up as waiting", row_counts, "changes_by_abandoning")
+def _(_right: Any) -> Any:
+    return lambda _connection, _flushes: Counter()
+
+
+@fault("counts what the retention removed", row_counts, "forget_below")
+def _(_right: Any) -> Any:
+    return lambda _connection, _tenant_id, _sequence: None
 
 
 # --- Finding them -----------------------------------------------------------------------------------------------------
