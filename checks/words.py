@@ -27,6 +27,7 @@ INTERFACES = (
     "gateway/src/signalpost/embedded.py",
     "gateway/src/signalpost/destinations/*.py",
     "gateway/src/signalpost/store/*.py",
+    "gateway/src/signalpost/testing/*.py",
 )
 """The modules that others build against: every public name in them has a docstring."""
 

@@ -52,7 +52,7 @@ class Destinations:
         found = {kind.kind: kind() for kind in BUILT_IN}
         for entry in sorted(entry_points(group=GROUP) if entries is None else entries, key=lambda each: each.name):
             try:
-                kind = _usable(entry, found)
+                kind = usable(entry.load(), found)
             except Unusable as reason:
                 log.error("destination_left_out", destination=entry.name, value=entry.value, reason=str(reason))
             except Exception:
@@ -90,9 +90,8 @@ class Destinations:
         return found
 
 
-def _usable(entry: EntryPoint, found: Mapping[str, AnyDestination]) -> AnyDestination:
-    """The kind of an entry point. Raises Unusable, or whatever its code raises."""
-    kind = entry.load()
+def usable(kind: Any, found: Mapping[str, AnyDestination]) -> AnyDestination:
+    """The kind of a class, beside those that were found before. Raises Unusable, or whatever its code raises."""
     if not (isinstance(kind, type) and issubclass(kind, Destination)):
         raise Unusable("It is no class that derives from Destination.")
     if kind.api != API:

@@ -1,0 +1,325 @@
+"""What every kind of destination promises, as tests that its author inherits.
+
+    class TestTeams(Conformance):
+        kind = Teams
+        connection = {"url": "https://example.com/workflow"}
+        config = {"title": "{{ document.title }}"}
+        accepted = reply(202)
+
+pytest finds the class and runs each promise as a test; with `unittest.TestCase` as a further base, unittest does. A
+gateway can run a kind that keeps all of them: whatever it is given, it answers with a call that goes where its
+connection says, or with a ruling. What its calls should contain, its author tests beside this, with `Rehearsal`.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from functools import partial
+from itertools import chain, islice
+from typing import Any, ClassVar, Final
+
+from signalpost.destinations.destination import (
+    MAX_FOLLOW_UPS,
+    Call,
+    Consent,
+    Context,
+    Destination,
+    Done,
+    Grant,
+    Preset,
+    Reply,
+    Ruling,
+    Skip,
+    Then,
+)
+from signalpost.destinations.fields import secrets_in
+from signalpost.destinations.members import origin_of
+from signalpost.destinations.presets import body_of
+from signalpost.destinations.registry import Unusable, usable
+from signalpost.domain.body import check_of
+from signalpost.domain.checks import Bad, Several, pointer
+from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.errors import Invalid
+from signalpost.domain.event import BY_WIRE
+from signalpost.testing import samples
+from signalpost.testing.described import members
+from signalpost.testing.trial import Trial, expect, expect_sendable, shown
+from signalpost.testing.watch import watched
+
+MAX_MILLISECONDS: Final = 10
+"""How long an event with its replies may take. While a kind computes, the gateway does nothing else."""
+SHORTEST_SECRET: Final = 6
+"""Characters. A shorter secret would be found in every other sentence."""
+_SOUNDS_SECRET: Final = ("token", "password", "passphrase", "secret", "apikey", "privatekey")
+_STRANGE_VALUES: Final[tuple[Any, ...]] = (
+    None, True, 0, -1e300, "", "x", "\x00", "\r\n", "{{", "{{ document.titel }}", "x" * 5_000, [], [None], {}, {"x": {}}
+)  # fmt: skip
+
+
+class Conformance:
+    """The promises. Derive from this, and say which kind, with which connection, config and accepted reply."""
+
+    kind: ClassVar[type[Destination[Any, Any]]]
+    connection: ClassVar[Mapping[str, Any]]
+    """What a connection holds, as JSON."""
+    config: ClassVar[Mapping[str, Any]]
+    """What a subscription says, as JSON, with placeholders where it takes them."""
+    accepted: ClassVar[Reply | Sequence[Reply]]
+    """What the vendor answers when all is well; several where one call leads to another."""
+
+    # --- What it says of itself ---------------------------------------------------------------------------------------
+
+    def test_this_gateway_can_use_it(self) -> None:
+        """The version of the interface, the name, and structs of which a check can be made."""
+        try:
+            usable(self.kind, {})
+        except Unusable as reason:
+            raise AssertionError(f"A gateway would leave this kind out. {reason}") from None
+        except Exception as error:
+            raise AssertionError(f"A gateway would leave this kind out, because of {shown(error)}.") from error
+
+    def test_every_member_says_what_it_is(self) -> None:
+        """Forms and the command line show title, description and examples. What they show as an example may be sent,
+        except for a secret, whose example may stop in the middle."""
+        for struct in (self.kind.connection, self.kind.config):
+            for member in members(struct):
+                lacking = [word for word in ("title", "description", "examples") if not member.schema.get(word)]
+                expect(not lacking, f"{member.name} has no {', no '.join(lacking)}; use `Meta(…)` or `secret(…)`.")
+                for example in () if member.is_secret else member.schema["examples"]:
+                    _expect_taken(f"The example {shown(example)} of {member.name}", member.check, example)
+
+    def test_the_presets_are_subscriptions(self) -> None:
+        """With the examples in its blanks, each is what may be sent, if perhaps to another connection than this one."""
+        config: Any = self.kind.config
+        for preset in self.kind.presets:
+            body = _body_of(preset)
+            types = body.get("eventTypes") or ["none"]
+            expect(set(types) <= BY_WIRE.keys(), f"The preset {preset.name} wants events of the types {types}.")
+            for condition in (body.get("when"), body.get("after", {}).get("if")):
+                if condition is not None:
+                    _expect_taken(f"A condition of the preset {preset.name}", read_condition, condition)
+            _expect_taken(f"The config of the preset {preset.name}", check_of(config), body.get("config"))
+
+    def test_bad_input_is_refused_by_its_pointer(self) -> None:
+        """Whatever stands in a member is refused by name, or taken, and then prepared."""
+        given = {"connection": self.connection, "config": self.config}
+        for part in given:
+            for broken in _broken(given[part]):
+                try:
+                    trial = Trial(self.kind, **{**given, part: broken})
+                except Invalid as refused:
+                    failed = any(error.code == "destination_failed" for error in refused.errors)
+                    expect(not failed, f"`check` fails on the {part} {shown(broken)}; it may raise Bad or Several.")
+                else:
+                    for context in islice(samples.contexts(), 2):
+                        trial.prepare(context)
+
+    # --- Its calls ----------------------------------------------------------------------------------------------------
+
+    def test_any_event_becomes_a_call_or_a_skip(self) -> None:
+        """Each type of event, of documents that have everything, next to nothing, and texts that break things."""
+        trial = self._trial()
+        made = [trial.prepare(context) for context in samples.contexts()]
+        expect(any(isinstance(each, Call) for each in made), "No event at all becomes a call.")
+
+    def test_calls_go_only_where_the_connection_says(self) -> None:
+        """An origin is a scheme and a host; every call goes to one of them, and so does the question for a token."""
+        trial = self._trial()
+        origins: Any = trial.kind.origins(trial.connection)
+        expect(isinstance(origins, tuple) and origins, "`origins` must return a tuple with at least one origin.")
+        for origin in origins:
+            expect(_origin(origin) == origin, f"{shown(origin)} is no origin, such as https://api.example.com.")
+        for what, url in self._addresses(trial):
+            expect(_origin(url) in origins, f"{what} goes to {_origin(url)}, which `origins` does not name.")
+
+    def test_it_does_nothing_but_compute(self) -> None:
+        """No socket and no file is opened, and nothing is started: what has to be done, the gateway does."""
+        self._live(self._trial())  # what it imports late, it has from here on
+        with watched() as deeds:
+            try:
+                self._live(self._trial())
+            finally:
+                expect(not deeds, f"It does more than compute: {', '.join(dict.fromkeys(deeds))}.")
+
+    def test_it_changes_nothing_that_it_is_given(self) -> None:
+        """Other subscriptions are given the same event."""
+        trial = self._trial()
+        for context in samples.contexts():
+            before = deepcopy(context)
+            call = trial.prepare(context)
+            if isinstance(call, Call):
+                made = deepcopy(call)
+                trial.classify(context, call, self._replies[0])
+                expect(call == made, "`classify` changes the call.")
+            expect(context == before, "It changes the event, or what else the context holds.")
+
+    def test_the_same_event_makes_the_same_call(self) -> None:
+        """Nothing is remembered and no clock is read: so it is after other events, and after a restart."""
+        trial = self._trial()
+        first = [trial.prepare(context) for context in samples.contexts()]
+        again = [trial.prepare(context) for context in reversed(list(samples.contexts()))]
+        restarted = [self._trial().prepare(context) for context in samples.contexts()]
+        expect(first == again[::-1], "The same event makes another call after other events.")
+        expect(first == restarted, "The same event makes another call in another instance of the kind.")
+
+    def test_a_retry_makes_the_same_call(self) -> None:
+        """A vendor that knows keys again can then tell that it has done already what it is asked."""
+        trial = self._trial()
+        first, *later = (trial.prepare(samples.context(attempt=attempt)) for attempt in (1, 2, 9))
+        expect(all(each == first for each in later), "Another attempt at the same event makes another call.")
+
+    # --- The vendor's answers -----------------------------------------------------------------------------------------
+
+    def test_an_accepted_event_is_done(self) -> None:
+        """The example event is sent and taken, within as many calls as an attempt has."""
+        played = self._trial().play(samples.context(), *self._replies)
+        expect(not isinstance(played.end, Skip), f"The example event is not sent: {getattr(played.end, 'why', '')}")
+        expect(not isinstance(played.end, Then), "A further call is made; `accepted` needs a reply for each.")
+        expect(isinstance(played.end, Done), f"The accepted reply comes to {shown(played.end)}.")
+        expect(len(played.calls) <= 1 + MAX_FOLLOW_UPS, f"More than {MAX_FOLLOW_UPS} calls follow the first.")
+
+    def test_any_answer_becomes_a_ruling(self) -> None:
+        """Error pages, half an answer, JSON of another form: none raises, and a server that failed did nothing."""
+        for reply, ruling in self._rulings(self._trial()):
+            undone = not (isinstance(ruling, Done) and reply.status >= 500)
+            expect(undone, f"{shown(reply)} comes to Done, although the server failed.")
+
+    def test_any_answer_about_the_account_is_understood(self) -> None:
+        """`probed` rules on it, and `discovered` keeps texts of it or says why the account will not do."""
+        trial = self._trial()
+        probe, discover = trial.kind.probe(trial.connection), trial.kind.discover(trial.connection)
+        for call in (probe, discover):
+            if call is not None:
+                expect_sendable(call)
+        for reply in samples.replies():
+            if probe is not None:
+                trial.probed(reply)
+            if discover is not None:
+                trial.discovered(reply)
+
+    # --- Secrets and speed --------------------------------------------------------------------------------------------
+
+    def test_no_secret_is_shown(self) -> None:
+        """A repr, a sentence for people and what is remembered of a delivery have none, and a config holds none."""
+        for member in members(self.kind.connection):
+            forgotten = member.name.lower().endswith(_SOUNDS_SECRET) and not member.is_secret
+            expect(not forgotten, f"{member.name} sounds like a secret; mark it with `secret(…)`.")
+        for member in members(self.kind.config):
+            expect(not member.is_secret, f"{member.name}: secrets belong to the connection.")
+        trial = self._trial()
+        secrets = [secret for secret in secrets_in(trial.connection) if len(secret) >= SHORTEST_SECRET]
+        for what, text in self._seen_by_people(trial):
+            expect(not any(secret in text for secret in secrets), f"{what} shows a secret of the connection.")
+
+    def test_it_is_fast(self) -> None:
+        """The quickest of several runs counts, so that a busy machine does not."""
+        trial = self._trial()
+        for context in samples.contexts():
+            took = min(_seconds(partial(self._played, trial), context) for _ in range(5)) * 1000
+            expect(took <= MAX_MILLISECONDS, f"One event takes {took:.0f} ms; at most {MAX_MILLISECONDS} will do.")
+
+    # --- What the promises look at ------------------------------------------------------------------------------------
+
+    @property
+    def _replies(self) -> Sequence[Reply]:
+        """The accepted replies, in the order of their calls."""
+        return (self.accepted,) if isinstance(self.accepted, Reply) else self.accepted
+
+    def _trial(self) -> Trial:
+        try:
+            return Trial(self.kind, self.connection, self.config)
+        except Invalid as refused:
+            raise AssertionError(f"The example connection or config is refused: {shown(refused.errors)}") from None
+
+    def _played(self, trial: Trial, context: Context) -> tuple[Call, ...]:
+        """The calls of an event all of whose calls are accepted."""
+        return trial.play(context, *self._replies).calls
+
+    def _rulings(self, trial: Trial) -> Iterator[tuple[Reply, Ruling]]:
+        """Each strange reply to each of the calls for an event, with every ruling that it comes to."""
+        for context in (samples.context(), samples.context("documentDeleted")):
+            for call in self._played(trial, context):
+                for reply in samples.replies():
+                    yield from ((reply, ruling) for ruling in trial.classify_to_the_end(context, call, reply))
+
+    def _addresses(self, trial: Trial) -> Iterator[tuple[str, str]]:
+        """Whatever the kind has called, with its address."""
+        for context in samples.contexts():
+            yield from (("A call", call.url) for call in self._played(trial, context))
+        for _, ruling in self._rulings(trial):
+            if isinstance(ruling, Then):
+                yield "A further call", ruling.call.url
+        if (probe := trial.kind.probe(trial.connection)) is not None:
+            yield "The probe", probe.url
+        if (question := trial.kind.discover(trial.connection)) is not None:
+            yield "`discover`", question.url
+        match trial.kind.access(trial.connection):
+            case Grant(url=url) | Consent(token_url=url):
+                yield "The question for a token", url
+
+    def _live(self, trial: Trial) -> None:
+        """Call every method as a gateway does."""
+        for context in samples.contexts():
+            self._played(trial, context)
+        trial.kind.origins(trial.connection)
+        trial.kind.access(trial.connection)
+        if trial.kind.probe(trial.connection) is not None:
+            trial.probed(self._replies[0])
+        if trial.kind.discover(trial.connection) is not None:
+            trial.discovered(self._replies[0])
+
+    def _seen_by_people(self, trial: Trial) -> Iterator[tuple[str, str]]:
+        """Each text that may be logged, listed or kept, with what it is."""
+        yield "repr(connection)", repr(trial.connection)
+        yield "repr(access)", repr(trial.kind.access(trial.connection))
+        for context in samples.contexts():
+            made = trial.prepare(context)
+            if isinstance(made, Skip):
+                yield "The reason of a Skip", made.why
+        accepted = ((self._replies[-1], trial.play(context, *self._replies).end) for context in samples.contexts())
+        for _, ruling in chain(self._rulings(trial), accepted):
+            if not isinstance(ruling, Then):
+                yield f"A {type(ruling).__name__}", repr(ruling)
+
+
+def _expect_taken(what: str, take: Callable[[Any], object], value: Any) -> None:
+    try:
+        take(value)
+    except (Bad, Several) as refused:
+        bads = refused.bads if isinstance(refused, Several) else [refused]
+        reasons = " ".join(f"{pointer(*bad.below)} {bad.detail}" for bad in bads)
+        raise AssertionError(f"{what} is refused: {reasons.strip()}") from None
+
+
+def _body_of(preset: Preset) -> dict[str, Any]:
+    """The subscription that a preset makes of the examples of its blanks."""
+    try:
+        return body_of(preset, {blank.name: blank.example for blank in preset.inputs})
+    except (LookupError, TypeError, ValueError):
+        places = ", ".join(blank.pointer for blank in preset.inputs)
+        raise AssertionError(f"The body of the preset {preset.name} has no room for a value at {places}.") from None
+
+
+def _broken(given: Any) -> Iterator[Any]:
+    """JSON with something strange in place of one value in it."""
+    items = given.items() if isinstance(given, Mapping) else enumerate(given) if isinstance(given, list) else ()
+    for key, value in items:
+        for strange in (*_STRANGE_VALUES, *_broken(value)):
+            if isinstance(given, Mapping):
+                yield {**given, key: strange}
+            else:
+                yield [*given[:key], strange, *given[key + 1 :]]
+
+
+def _origin(url: object) -> str:
+    """The origin of an address, or the address if it has none."""
+    try:
+        return origin_of(url) if isinstance(url, str) else repr(url)
+    except Bad:
+        return repr(url)
+
+
+def _seconds(run: Callable[[Context], object], context: Context) -> float:
+    began = time.perf_counter()
+    run(context)
+    return time.perf_counter() - began

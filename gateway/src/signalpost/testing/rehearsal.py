@@ -1,0 +1,58 @@
+"""Plays the gateway's part with a kind of destination, without a network: for the tests of its author."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from signalpost.destinations.destination import Call, Context, Destination, Reply, Ruling, Skip, Then
+from signalpost.destinations.fields import filled
+from signalpost.destinations.registry import Destinations
+
+
+class Played(Struct, frozen=True):
+    """How an attempt went."""
+
+    calls: tuple[Call, ...]
+    """The calls that were made, in their order."""
+    end: Skip | Ruling
+    """What the attempt came to. It is a `Then` if there was no reply for a further call."""
+
+
+class Rehearsal:
+    """A kind with what a connection and a subscription of it hold."""
+
+    def __init__(
+        self, kind: type[Destination[Any, Any]], connection: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> None:
+        """Both come as JSON, as a client sends them. Raises Invalid, which names every bad member by its pointer."""
+        self.kind = kind()
+        kinds = Destinations([self.kind])
+        self.connection = kinds.read_connection(self.kind.kind, dict(connection))
+        self._config = kinds.read_config(self.kind.kind, dict(config), self.connection)
+
+    def filled(self, context: Context) -> Any:
+        """The config with its placeholders filled in for an event. Raises TemplateError."""
+        return filled(self._config, context, self.kind.escape)
+
+    def prepare(self, context: Context) -> Call | Skip:
+        """What the kind makes of an event."""
+        return self.kind.prepare(self.connection, self.filled(context), context)
+
+    def classify(self, context: Context, call: Call, reply: Reply) -> Ruling:
+        """What the kind makes of a reply."""
+        return self.kind.classify(self.connection, self.filled(context), context, call, reply)
+
+    def play(self, context: Context, *replies: Reply) -> Played:
+        """An attempt in which the vendor answers one call after another with these replies."""
+        end: Skip | Ruling | Call = self.prepare(context)
+        calls: list[Call] = []
+        coming = iter(replies)
+        while isinstance(end, Call | Then):
+            call = end if isinstance(end, Call) else end.call
+            reply = next(coming, None)
+            if reply is None:
+                return Played((*calls, call), Then(call))
+            calls.append(call)
+            end = self.classify(context, call, reply)
+        return Played(tuple(calls), end)
