@@ -202,7 +202,7 @@ def test_a_command_that_is_none_gets_the_nearest_one_and_where_to_read_on(run: R
 
 def test_what_is_wrong_with_a_command_is_said_in_a_line_of_its_own_however_long(run: Run) -> None:
     wrong = run("deliveries", "list", "--status", "nothing of the kind that a delivery can be in", code=2).stderr
-    assert 'Choose from: "pending", "delivered", "retrying", "failed".\nSee: ' in wrong
+    assert 'Choose from: "pending", "delivered", "skipped", "retrying", "failed".\nSee: ' in wrong
     assert run("serve", "here", "now", code=2).stderr.startswith("signalpost: Not understood: here now.\n")
 
 

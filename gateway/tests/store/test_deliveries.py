@@ -10,7 +10,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import DeliveryFilter
+from signalpost.store.deliveries import AttemptRow, DeliveryFilter
 from signalpost.store.log import LogRow
 
 if TYPE_CHECKING:
@@ -200,5 +200,32 @@ def test_what_became_of_an_event_agrees_with_the_delivery_and_says_what_it_waits
             ]
             behind = None if found.behind is None else found.behind.sequence
             assert behind == (max(unsettled, default=None) if waits else None)
+
+    play(scenario)
+
+
+# --- Where nothing was sent -------------------------------------------------------------------------------------------
+
+
+def test_a_delivery_for_which_nothing_was_sent_is_skipped_and_not_delivered(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        first, second = await shop.subscribe(1), await shop.subscribe(2)
+        await shop.fill(12)
+        skips = [AttemptRow(s, s, 1, 1, 0, False, None, "skipped", "Not wanted.", b"") for s in (2, 3, 7, 11)]
+        sent = [AttemptRow(7, 100, 1, 1, 1, True, 204, None, "", b"")]  # a replay, once it was wanted
+        await shop.record(make.flush(first, 0, 12, attempts=[*skips, *sent]), make.flush(second, 0, 12))
+        for limit in (1, 2, 250):
+            skipped = await shop.listed(first, limit, status="skipped")
+            assert [view.entry.sequence for view in skipped] == [11, 3, 2]
+            assert {view.status for view in skipped} == {"skipped"}
+            delivered = await shop.listed(first, limit, status="delivered")
+            assert [view.entry.sequence for view in delivered] == [12, 10, 9, 8, 7, 6, 5, 4, 1]
+            both = await shop.listed_of([first, second], limit, status="skipped")
+            assert [(view.subscription_id, view.entry.sequence) for view in both] == [(first.id, s) for s in (11, 3, 2)]
+            of_document = await shop.listed(first, limit, status="skipped", document_id=make.document_id(1))
+            assert [view.entry.sequence for view in of_document] == [2]
+            assert await shop.listed(second, limit, status="skipped") == []
+        everything = await shop.listed(first)
+        assert [view.entry.sequence for view in everything if view.status == "skipped"] == [11, 3, 2]
 
     play(scenario)

@@ -32,6 +32,9 @@ _NEXT_STEPS = {
     "key_not_found": "List them: signalpost keys list",
     "replay_not_found": "List them: signalpost replay list SUBSCRIPTION",
     "tenant_not_found": "SIGNALPOST_TENANT names the tenant; without it, the tenant is `default`.",
+    "connection_not_found": "List them: signalpost connections list",
+    "unknown_kind": "List them: signalpost destinations list",
+    "connection_in_use": "List them: signalpost subscriptions list",
     "subscription_not_active": "Resume it: signalpost subscriptions resume SUBSCRIPTION",
 }
 """What to tell the user to do next, by the code of a problem."""

@@ -15,7 +15,7 @@ app = App(name="deliveries", help="Inspect deliveries, follow them live, and res
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 EventId = Annotated[str, Parameter(name="EVENT", help="The event's id.")]
-Status = Literal["pending", "delivered", "retrying", "failed"]
+Status = Literal["pending", "delivered", "skipped", "retrying", "failed"]
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 OPTIONS = {
     "?status": "--status", "?eventType": "--event-type", "?externalId": "--document", "?from": "--since",

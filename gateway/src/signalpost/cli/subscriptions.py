@@ -1,10 +1,14 @@
 """`signalpost subscriptions`: set up subscriptions, rotate their secrets and try their endpoints."""
 
+import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from signalpost.cli.assignments import assignments, filled, read_json
 from signalpost.cli.client import CommandError, Misuse, connect, path
+from signalpost.cli.destinations import kinds
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
 
 app = App(
@@ -16,7 +20,6 @@ app = App(
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="ID of the subscription.")]
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 ALL: tuple[EventType, ...] = ("documentCreated", "documentUpdated", "documentDeleted")
-Url = Annotated[str, Parameter(help="The endpoint's https URL.")]
 Types = Annotated[
     list[EventType] | None, Parameter(name="--event-type", negative="", help="An event type; repeatable.")
 ]
@@ -39,9 +42,14 @@ RetryDelays = Annotated[
 Status = Annotated[
     Literal["active", "paused"] | None, Parameter(help="Whether to send. Events of a paused subscription wait.")
 ]
+Connection = Annotated[str | None, Parameter(help="ID of the connection that lets the gateway in.")]
+ConfigFile = Annotated[Path | None, Parameter(help="A file with the kind's config as JSON; - for standard input.")]
+WhenFile = Annotated[str | None, Parameter(help="The condition that an event must meet, as JSON, or @FILE with it.")]
+AfterFile = Annotated[str | None, Parameter(help="How long deliveries wait, as JSON, or @FILE with it.")]
 OPTIONS = {
     "/url": "URL", "/eventTypes": "--event-type", "/name": "--name", "/secret": "--secret", "/headers": "--header",
     "/ordering": "--ordering", "/rateLimit": "--rate-limit", "/retryDelays": "--retry-delays", "/status": "--status",
+    "/kind": "--kind", "/connection": "--connection", "/config": "--config", "/when": "--when", "/after": "--after",
     "/overlapHours": "--overlap-hours", "/skipBacklog": "--skip-backlog",
 }  # fmt: skip
 
@@ -72,9 +80,20 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
 
 @app.command
 def create(
-    url: Url,
+    url: Annotated[str | None, Parameter(help="The endpoint's https URL; of a webhook alone.")] = None,
     /,
     *,
+    preset: Annotated[
+        str | None, Parameter(help="A recipe to fill in, as `signalpost destinations list` shows it.")
+    ] = None,
+    connection: Connection = None,
+    set_: Annotated[
+        list[str] | None, Parameter(name="--set", negative="", help="A blank of the preset, name=value; repeatable.")
+    ] = None,
+    kind: Annotated[str | None, Parameter(help="The kind of destination, if it is no webhook and no preset.")] = None,
+    config: ConfigFile = None,
+    when: WhenFile = None,
+    after: AfterFile = None,
     event_type: Types = None,
     name: Name = None,
     secret: Secret = None,
@@ -85,15 +104,25 @@ def create(
     status: Status = None,
     as_json: Json = False,
 ) -> None:
-    """Create a subscription, to every event type unless you name some. Shows the secret only this once.
+    """Create a subscription: of a webhook by its URL, or of a connection, from a preset or by its kind.
+
+    A webhook gets every event type unless you name some; its secret is shown only this once.
 
     Example: signalpost subscriptions create https://example.com/hooks --event-type documentCreated
+
+    Example: signalpost subscriptions create --preset slack-executed --connection 01a20e92-… --set channel=#legal
     """
-    body = {
-        "url": url, "eventTypes": event_type or list(ALL), "name": name, "secret": secret, "headers": _headers(header),
+    asked = {
+        "url": url, "eventTypes": event_type, "name": name, "secret": secret, "headers": _headers(header),
         "ordering": ordering, "rateLimit": rate_limit, "retryDelays": _delays(retry_delays), "status": status,
+        "kind": kind, "connection": connection, "config": None if config is None else read_json(config),
+        "when": _json_or_file(when), "after": _json_or_file(after),
     }  # fmt: skip
-    _show(connect(OPTIONS).call("POST", path("subscriptions"), body=_given(body)).content, as_json)
+    if sum(each is not None for each in (url, preset, kind)) != 1:
+        raise Misuse("Name one: the URL of a webhook, --preset, or --kind.")
+    recipe = {} if preset is None else _filled_preset(preset, assignments(set_ or (), "--set"))
+    body = {"eventTypes": list(ALL), **recipe, **_given(asked)}
+    _show(connect(OPTIONS).call("POST", path("subscriptions"), body=body).content, as_json)
 
 
 @app.command
@@ -122,6 +151,10 @@ def update(
     no_rate_limit: Annotated[bool, Parameter(negative="", show_default=False, help="Remove the rate limit.")] = False,
     retry_delays: RetryDelays = None,
     status: Status = None,
+    connection: Connection = None,
+    config: ConfigFile = None,
+    when: WhenFile = None,
+    after: AfterFile = None,
     as_json: Json = False,
 ) -> None:
     """Change a subscription. Event types apply to future events, all else at once. Headers replace all earlier ones.
@@ -132,6 +165,8 @@ def update(
         {
             "url": url, "eventTypes": event_type, "name": name, "headers": {} if no_headers else _headers(header),
             "ordering": ordering, "rateLimit": rate_limit, "retryDelays": _delays(retry_delays), "status": status,
+            "connection": connection, "config": None if config is None else read_json(config),
+            "when": _json_or_file(when), "after": _json_or_file(after),
         }
     )  # fmt: skip
     if no_rate_limit:
@@ -246,6 +281,25 @@ def delete(subscription: SubscriptionId, /) -> None:
     say(f"Deleted {subscription}.")
 
 
+def _filled_preset(name: str, given: dict[str, str]) -> dict[str, Any]:
+    for kind in kinds():
+        for preset in kind["presets"]:
+            if preset["name"] == name:
+                return {"kind": kind["kind"], **filled(preset, given)}
+    raise Misuse(f"There is no preset {name}. List them: signalpost destinations list")
+
+
+def _json_or_file(text: str | None) -> Any:
+    if text is None:
+        return None
+    if text.startswith("@"):
+        return read_json(Path(text[1:]))
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Misuse(f"This is no JSON: {text} ({error})") from None
+
+
 def _given(body: dict[str, Any]) -> dict[str, Any]:
     return {field: value for field, value in body.items() if value is not None}
 
@@ -284,8 +338,11 @@ def _show(subscription: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 
 def _warn_if_disabled(subscription: dict[str, Any]) -> None:
     if subscription["status"] == "disabled":
         name = subscription["name"] or subscription["id"]
+        why = f"Disabled because its endpoint failed for days: {name}. Waiting events are sent when it is resumed."
+        if "kind" in subscription:
+            why = f"Disabled: {name}. {subscription['health']['disabledReason']}"
         warn(
-            f"Disabled because its endpoint failed for days: {name}. Waiting events are sent when it is resumed.\n"
+            f"{why}\n"
             f"Test the endpoint: signalpost subscriptions test {subscription['id']}\n"
             f"Resume it: signalpost subscriptions resume {subscription['id']}"
         )

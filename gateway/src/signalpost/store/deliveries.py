@@ -1,18 +1,14 @@
 """Deliveries as people read them: of one event to one subscription, or a list of many."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from signalpost.domain.subscription import Subscription
 from signalpost.store.log import LogRow
 
-SKIPPED: Final = "skipped"
-"""The `failure` that is kept of an attempt that found nothing to send: the condition was not met, or the kind of
-destination had nothing to do. It settles the delivery."""
-
-DeliveryStatus = Literal["pending", "delivered", "retrying", "failed"]
+DeliveryStatus = Literal["pending", "delivered", "skipped", "retrying", "failed"]
 
 
 class AttemptRow(NamedTuple):

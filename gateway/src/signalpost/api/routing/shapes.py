@@ -19,7 +19,7 @@ from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 
 Cursor = Annotated[str | None, Meta(description="Pass it as `cursor` to get the next page; null on the last page.")]
-DELIVERY_STATUSES = ("pending", "delivered", "retrying", "failed")
+DELIVERY_STATUSES = ("pending", "delivered", "skipped", "retrying", "failed")
 DeliveryStatus = Annotated[str, Meta(extra_json_schema={"enum": list(DELIVERY_STATUSES)})]
 
 

@@ -5,6 +5,7 @@ A page makes one for each delivery that it shows, so everything here is a few lo
 
 import apsw
 
+from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow, DeliveryView
 from signalpost.store.log import LogRow
@@ -29,6 +30,9 @@ def view_of(connection: apsw.Connection, lane: RecordedLane, entry: LogRow) -> D
     status = lane.status(entry.sequence, state)
     if status is None:
         return None
+    last_attempt = next(iter(attempts(connection, lane.subscription, entry.sequence, 1)), None)
+    if status == "delivered" and last_attempt is not None and last_attempt.failure == Failure.SKIPPED:
+        status = "skipped"
     return DeliveryView(
         subscription_id=lane.subscription.id,
         entry=entry,
@@ -36,7 +40,7 @@ def view_of(connection: apsw.Connection, lane: RecordedLane, entry: LogRow) -> D
         due=lane.due(status, retry_due),
         attempts=failed_attempts,
         max_attempts=max_attempts,
-        last_attempt=next(iter(attempts(connection, lane.subscription, entry.sequence, 1)), None),
+        last_attempt=last_attempt,
         probe_at=lane.probe_at,
         last_error=lane.last_error,
         retry_asked=entry.sequence in lane.retries_asked,

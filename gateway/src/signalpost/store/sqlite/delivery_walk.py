@@ -5,6 +5,7 @@ Most deliveries are derived (`recorded_lane.py`). A page walks down the log in s
 
 - failed, retrying: the exception rows of that state are indexed;
 - pending: what lanes have not read yet comes from the log, what they have is in their `open` lists or a blocked row;
+- skipped: the attempts that found nothing to send are indexed, and the last attempt of a delivery counts;
 - delivered, or any: every event of the log with every lane.
 
 With a document given, its own events take the log's place. A candidate then has to pass the rest of the filter. All
@@ -12,7 +13,7 @@ stretches of a page together look at `max_scanned` events or candidates: enough 
 that a page takes a few milliseconds whatever is asked. Stretches begin small, since most pages fill at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import apsw
 
 from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.outcome import Failure
 from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition, DeliveryViews
 from signalpost.store.log import LogRow
 from signalpost.store.sqlite import log
@@ -28,6 +30,13 @@ from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.delivery_views import view_of
 from signalpost.store.sqlite.recorded_lane import STATUS, RecordedLane
 
+_SKIPPED = (
+    "a.sequence, a.subscription_number FROM attempt a INDEXED BY attempt_skipped"  # noqa: S608
+    f" WHERE a.tenant_id = ? AND a.failure = '{Failure.SKIPPED}' AND NOT EXISTS (SELECT 1 FROM attempt b"
+    " WHERE b.tenant_id = a.tenant_id AND b.sequence = a.sequence AND b.subscription_number = a.subscription_number"
+    " AND b.started_at > a.started_at)"
+)
+"""Deliveries of a tenant whose last attempt found nothing to send."""
 _BOTTOM = DeliveryPosition(0, 0)
 
 
@@ -36,6 +45,8 @@ class ListedDelivery(NamedTuple):
     subscription_number: int
     state: int | None
     """The state of its exception row, if it has one."""
+    is_skipped: bool = False
+    """Whether its last attempt found nothing to send, as far as the page asks for that."""
 
 
 class _Stretch(NamedTuple):
@@ -93,17 +104,21 @@ class Walk:
                 return find(state, below, top, size)
             case "pending":
                 return (self._pending_of_document if by_document else self._pending)(below, top, size)
+            case "skipped":
+                return (self._derived if by_document else self._skipped)(below, top, size)
             case "delivered":
                 return self._derived(below, min(top, max(lane.head for lane in self._lanes.values())), size)
             case None:
                 return self._derived(below, top, size)
 
     def matches(self, candidate: ListedDelivery, types: Mapping[int, int]) -> bool:
-        sequence, number, state = candidate
+        sequence, number, state, is_skipped = candidate
         lane = self._lanes.get(number)
         if lane is None or not lane.asked_for(sequence, types.get(sequence, 0)):
             return False
         status = lane.status(sequence, state)
+        if status == "delivered" and is_skipped:
+            status = "skipped"
         return status is not None and self._asked.status in (None, status)
 
     def page(self, found: Sequence[ListedDelivery], reached: DeliveryPosition | None) -> DeliveryViews:
@@ -129,15 +144,37 @@ class Walk:
     def _derived(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
         types, reached = self._events(self._low, top, size, size // len(self._lanes))
         exceptions, cut = self._rows_of(types, STATUS, below, size)
-        states = {(sequence, number): state for sequence, number, state in exceptions}
+        states = {(each.sequence, each.subscription_number): each.state for each in exceptions}
         reached = cut or reached
+        skipped = self._skipped_of(types) if self._asked.status is not None else frozenset[tuple[int, int]]()
         candidates = (
-            ListedDelivery(sequence, number, states.get((sequence, number)))
+            ListedDelivery(sequence, number, states.get((sequence, number)), (sequence, number) in skipped)
             for sequence in types
             for number in self._lanes
             if (reached or _BOTTOM) <= (sequence, number) < below
         )
         return _Stretch(candidates, types, reached)
+
+    def _skipped(self, below: DeliveryPosition, _top: int, size: int) -> _Stretch:
+        size = max(1, size // 2)  # each costs a look at its event too
+        found = [
+            ListedDelivery(sequence, number, None, is_skipped=True)
+            for sequence, number in rows(
+                self._connection,
+                f"SELECT {_SKIPPED} AND a.sequence >= ? AND (a.sequence, a.subscription_number) < (?, ?)"
+                " ORDER BY a.sequence DESC, a.subscription_number DESC LIMIT ?",
+                (self._tenant_id, self._low, *below, size),
+            )
+        ]
+        cut = DeliveryPosition(found[-1].sequence, found[-1].subscription_number) if len(found) == size else None
+        return _Stretch(found, self._types_of(found), cut)
+
+    def _skipped_of(self, sequences: Collection[int]) -> frozenset[tuple[int, int]]:
+        """The deliveries of some events whose last attempt found nothing to send, by sequence and subscription."""
+        if not sequences:
+            return frozenset()
+        statement = f"SELECT {_SKIPPED} AND a.sequence BETWEEN ? AND ?"
+        return frozenset(rows(self._connection, statement, (self._tenant_id, min(sequences), max(sequences))))
 
     def _pending(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
         unread = [lane for lane in self._lanes.values() if lane.head < top]
@@ -242,7 +279,7 @@ class Walk:
     ) -> tuple[list[ListedDelivery], DeliveryPosition | None]:
         source, value = self._under
         found = [
-            ListedDelivery._make(columns)
+            ListedDelivery(*columns)
             for columns in rows(
                 self._connection,
                 f"SELECT sequence, subscription_number, state FROM {source} AND {condition}"  # noqa: S608

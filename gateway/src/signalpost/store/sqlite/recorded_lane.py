@@ -73,7 +73,8 @@ class RecordedLane:
         return sequence > subscription.starts_after and event_type & wanted(subscription.filters, sequence) != 0
 
     def status(self, sequence: int, state: int | None) -> DeliveryStatus | None:
-        """A delivery's status, given the state of its exception row if it has one.
+        """A delivery's status, given the state of its exception row if it has one. One for which nothing was sent
+        counts as delivered here: only its last attempt tells.
 
         Returns None where the lane skipped the event, which then has no delivery.
         """

@@ -1,0 +1,86 @@
+"""`signalpost destinations`: what events can be sent to besides webhooks."""
+
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from signalpost.cli.client import CommandError, connect, path
+from signalpost.cli.output import Json, print_json, print_table, say
+
+app = App(name="destinations", help="See what events can be sent to, and the recipes for it.", help_format="markdown")
+
+
+@app.command(name="list")
+def list_(*, as_json: Json = False) -> None:
+    """List the kinds of destinations that are installed, with the presets of each.
+
+    Example: signalpost destinations list
+    """
+    found = kinds()
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("kind", "title", "presets"),
+        [(each["kind"], each["title"], ", ".join(preset["name"] for preset in each["presets"])) for each in found],
+        "No kinds are installed.",
+        cut=("presets",),
+    )
+
+
+@app.command
+def show(
+    kind: Annotated[str, Parameter(name="KIND", help="The kind, as listed.")], /, *, as_json: Json = False
+) -> None:
+    """Show what connections and subscriptions of a kind ask for, and its presets with their blanks.
+
+    Example: signalpost destinations show slack
+    """
+    found = next((each for each in kinds() if each["kind"] == kind), None)
+    if found is None:
+        raise CommandError(f"There is no kind {kind}. List them: signalpost destinations list")
+    if as_json:
+        print_json(found)
+        return
+    say(f"{found['title']}: {found['about']}")
+    say(f"\nA connection (signalpost connections create --kind {kind}):")
+    _show_members(found["connection"])
+    say("\nA subscription's config (signalpost subscriptions create --kind … --config FILE):")
+    _show_members(found["config"])
+    for preset in found["presets"]:
+        say(f"\n{preset['name']}: {preset['about']}")
+        for blank in preset["inputs"]:
+            needed = f"[{blank['default']}]" if "default" in blank else "(required)"
+            say(f"  --set {blank['name']}=…  {blank['description']} {needed}")
+
+
+def kinds() -> list[dict[str, Any]]:
+    """Every kind that is installed, as the API describes it."""
+    found: list[dict[str, Any]] = connect().call("GET", path("destinations")).content["data"]
+    return found
+
+
+def _show_members(schema: dict[str, Any]) -> None:
+    for line in members(schema, schema.get("$defs", {}), ""):
+        say(f"  {line}")
+
+
+def members(schema: dict[str, Any], types: dict[str, Any], before: str) -> list[str]:
+    """A line for each member of a schema, named by its path."""
+    whole = _followed(schema, types)
+    lines = []
+    for name, member in whole.get("properties", {}).items():
+        needed = "" if name in whole.get("required", ()) else " (optional)"
+        about = member.get("description") or member.get("title") or ""
+        kinds_of = [_followed(each, types) for each in member.get("anyOf", [member])]
+        words = next((f": {', '.join(map(str, each['enum']))}" for each in kinds_of if "enum" in each), "")
+        lines.append(f"{before}{name}{needed}{words}  {about}".rstrip())
+        for each in kinds_of:
+            lines += members(each, types, f"{before}{name}.")
+    return lines
+
+
+def _followed(schema: dict[str, Any], types: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself where it refers to another."""
+    reference = schema.get("$ref")
+    return schema if reference is None else types[reference.rsplit("/", 1)[1]]
