@@ -141,7 +141,8 @@ class Gateway:
         )
         opened.push_async_callback(store.close)
         disk_executor = opened.enter_context(ThreadPoolExecutor(1, "disk"))
-        self._engine = self._build_engine(store, disk_executor, chance)
+        destinations = Destinations.installed()
+        self._engine = self._build_engine(store, disk_executor, chance, destinations)
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         opened.push_async_callback(_cancel, asyncio.create_task(FileRetention(store, files, clock).run()))
@@ -159,7 +160,7 @@ class Gateway:
             file_kinds=frozenset(settings.file_kinds),
             downloads=Downloads(files),
             requests=RequestCounts(),
-            destinations=Destinations.installed(),
+            destinations=destinations,
             allow_targets=settings.allow_targets,
             retry_delays=settings.retry_delays,
             retention_days=settings.retention_days,
@@ -173,7 +174,9 @@ class Gateway:
         if settings.public_url is None:
             log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=links_url)
 
-    def _build_engine(self, store: Store, disk_executor: Executor, chance: random.Random) -> Engine:
+    def _build_engine(
+        self, store: Store, disk_executor: Executor, chance: random.Random, destinations: Destinations
+    ) -> Engine:
         settings, clock, directory = self._settings, self._clock, self._settings.data_dir
         sender = Sender(
             SenderSettings(
@@ -198,6 +201,7 @@ class Gateway:
             settings.retention_days,
             disk,
             limits=limits,
+            destinations=destinations,
             disable_after_days=settings.disable_after_days,
         )
 

@@ -15,21 +15,29 @@ from typing import Any, NamedTuple, TypeVar
 
 import apsw
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
-from gateway.tests.world.network import Reply, SentRequest
+from gateway.tests.world.network import Reply, SentRequest, Vendor
 from gateway.tests.world.process import Machine, Options, Process
 from gateway.tests.world.store import Operation, StoreFaults
 from gateway.tests.world.world import World
 
 from signalpost.commands import command_queues
 from signalpost.commands.command import Command, CommandOutcome
+from signalpost.commands.connections import CreateConnection, KeepGrant
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
-from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.commands.subscriptions import (
+    CreateConnectorSubscription,
+    CreateSubscription,
+    DeleteSubscription,
+    PatchSubscription,
+    RetryDelivery,
+)
+from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.lane import BOUNDS
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.event import BY_WIRE, Event
-from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription import Subscription, names_of
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.store.deliveries import AttemptRow
@@ -155,6 +163,49 @@ class RunningGateway(Process):
     async def subscribe(self, host: str, **given: Any) -> Subscription:
         await self.submit(self.world.subscription(host, **given))
         return self.of(host)
+
+    async def connect(self, name: str, *, granted: Granted | None = None, **config: Any) -> Connection:
+        """Make a connection to the fake vendor."""
+        self.world.ids[name] = self.world.uuid(name)
+        await self.submit(
+            CreateConnection(
+                tenant_id=TENANT,
+                connection_id=self.world.ids[name],
+                kind="fake",
+                name=name,
+                config=config,
+                needs_consent=config.get("signIn") == "consent",
+            )
+        )
+        if granted is not None:
+            await self.submit(
+                KeepGrant(tenant_id=TENANT, connection_id=self.world.ids[name], granted=granted, of_grant_version=0)
+            )
+        return self.connection(name)
+
+    def connection(self, name: str) -> Connection:
+        found = self.engine.directory.connection(TENANT, self.world.ids[name])
+        assert found is not None
+        return found
+
+    async def deliver(self, name: str, connection: str, types: int = EVERYTHING, **given: Any) -> Subscription:
+        """Subscribe the fake vendor, under a name, through a connection."""
+        self.world.ids[name] = self.world.uuid(f"s-{name}")
+        await self.submit(
+            CreateConnectorSubscription(
+                tenant_id=TENANT,
+                subscription_id=self.world.ids[name],
+                kind="fake",
+                connection_id=self.world.ids[connection],
+                url="https://vendor.example",
+                name=name,
+                event_types=names_of(types),
+                retry_delays=given.pop("delays", retry.DELAYS),
+                config=given.pop("config", {}),
+                **given,
+            )
+        )
+        return self.of(name)
 
     async def change(self, host: str, **given: Any) -> Subscription:
         patch = subscription_patch(**given)
@@ -286,6 +337,7 @@ class ScriptedWorld(World[RunningGateway]):
         """How much of each lane a process keeps in memory."""
         self.look_every = 600.0
         """The seconds between two looks at the free space: days pass in some worlds."""
+        self.vendors: dict[str, Vendor] = {}
         self._titles = 0
         self._errors: list[Mapping[str, Any]] = []
 
@@ -311,6 +363,9 @@ class ScriptedWorld(World[RunningGateway]):
 
     def receiver(self, host: str) -> Endpoint:
         return self.endpoint(host)
+
+    def vendor(self, host: str) -> Vendor | None:
+        return self.vendors.get(host)
 
     def sent(self, sent: SentRequest) -> None:
         endpoint = self.endpoint(sent.host)

@@ -8,6 +8,7 @@ import pytest
 from signalpost.domain.delivery.lane import BOUNDS
 from signalpost.domain.delivery.slots import DEFAULTS, EndpointSlots, process_slots, tenant_slots
 from signalpost.domain.subscription import Subscription
+from signalpost.engine.lanes.carriers import Carrier, Made
 from signalpost.engine.lanes.lane_state import HOLDS, PROGRESS, RECORDING, TURNS, Hold, Progress, Recording, Turn
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.store.lanes import EndpointHealth, LaneFlushed, LaneRow
@@ -26,6 +27,25 @@ def test_every_state_has_an_entry_and_is_reached_from_the_first(table: Table) ->
         reached |= following
         left += following
     assert reached == set(states)
+
+
+class NoGates:
+    """Nothing here is carried anywhere."""
+
+    def gate(self, _subscription: Subscription, _user: object) -> None:
+        return None
+
+    def leave(self, _user: object) -> None: ...
+
+    def carrier(self, *_given: object) -> Carrier:
+        raise AssertionError
+
+    def made(self, _subscription: Subscription) -> Made:
+        raise AssertionError
+
+    def stop(self) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -50,7 +70,7 @@ def worker() -> LaneWorker:
         headers={},
     )
     slots = EndpointSlots(DEFAULTS, tenant_slots(DEFAULTS, process_slots(DEFAULTS)))
-    return LaneWorker(subscription, ROW, slots, BOUNDS)
+    return LaneWorker(subscription, ROW, slots, BOUNDS, NoGates(), lambda _worker: None)
 
 
 def test_a_lane_is_queued_once_however_often_it_asks(worker: LaneWorker) -> None:

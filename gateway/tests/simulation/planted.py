@@ -313,9 +313,9 @@ def _(right: Any) -> Any:
 @fault("keeps to the URL and the secret that it began with", LaneWorker, "update")
 def _(right: Any) -> Any:
     def update(self: LaneWorker, subscription: Any, now: int) -> None:
-        webhook = self.webhook
+        carrier = self.carrier
         right(self, subscription, now)
-        self._webhook = webhook
+        self._carrier = carrier
 
     return update
 

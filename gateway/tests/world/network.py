@@ -110,6 +110,39 @@ class SentRequest:
         )
 
 
+class VendorCall(NamedTuple):
+    """A request to a vendor as it left a process."""
+
+    process: int
+    at: float
+    """When it was sent, in seconds of virtual time."""
+    wall: int
+    host: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class VendorReply(NamedTuple):
+    """How a vendor takes a call."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = {}
+    after: float = 0.01
+    """The seconds until the answer."""
+    failure: Failure | None = None
+    """What went wrong if no answer came."""
+
+
+class Vendor(Protocol):
+    """What answers calls of connectors at a host."""
+
+    def answer(self, call: VendorCall) -> VendorReply:
+        """Decide what becomes of a call, at the moment it is sent."""
+
+
 class Receiver(Protocol):
     """What answers at a host."""
 
@@ -125,6 +158,9 @@ class Observer(Protocol):
     def receiver(self, host: str) -> Receiver:
         """What answers at that host."""
 
+    def vendor(self, host: str) -> Vendor | None:
+        """What answers calls of connectors at that host, if it is a vendor's."""
+
     def sent(self, sent: SentRequest) -> None:
         """Take note of a request, before its receiver sees it."""
 
@@ -139,6 +175,9 @@ class Network:
         self._observer = observer
         self._loop = loop
         self._process = process
+        self._calls: dict[int, Callable[[Outcome], None]] = {}
+        """Calls to vendors that are under way."""
+        self._next_call = 0
         self._under_way: dict[SentRequest, Callable[[Outcome], None]] = {}
         self._is_cut = False
         self._is_closed = False
@@ -151,6 +190,10 @@ class Network:
         assert not self._is_closed, "the engine sends after it closed its transport"
         now = self._loop.time()
         wall = self._observer.wall.at(now)
+        vendor = self._observer.vendor(request.target.host)
+        if vendor is not None:
+            self._call(vendor, request, VendorCall(self._process, now, wall, *_read(request)), done)
+            return
         sent = SentRequest(request, self._process, now, wall)
         self._under_way[sent] = done
         self.max_in_flight = max(self.max_in_flight, len(self._under_way))
@@ -158,6 +201,20 @@ class Network:
         reply = self._observer.receiver(sent.host).answer(sent)
         sent.asked_for = reply.asked_for
         self._loop.call_later(min(reply.after, ATTEMPT_TIMEOUT), self._end, sent, _outcome(reply, wall))
+
+    def _call(
+        self, vendor: Vendor, request: OutgoingRequest, call: VendorCall, done: Callable[[Outcome], None]
+    ) -> None:
+        number = self._next_call = self._next_call + 1
+        self._calls[number] = done
+        reply = vendor.answer(call)
+        most = ATTEMPT_TIMEOUT if request.seconds is None else request.seconds
+        self._loop.call_later(min(reply.after, most), self._end_call, number, _vendor_outcome(reply, call, most))
+
+    def _end_call(self, number: int, outcome: Outcome) -> None:
+        done = self._calls.pop(number, None)
+        if done is not None and not self._is_cut:
+            done(outcome)
 
     def _end(self, sent: SentRequest, outcome: Outcome) -> None:
         done = self._under_way.pop(sent, None)
@@ -171,13 +228,16 @@ class Network:
         """Let nothing through any more, and tell nobody: the process has ended."""
         self._is_cut = True
         self._under_way.clear()
+        self._calls.clear()
 
     async def close(self, grace: float) -> None:
         deadline = self._loop.time() + grace
-        while self._under_way and self._loop.time() < deadline:
+        while (self._under_way or self._calls) and self._loop.time() < deadline:
             await asyncio.sleep(0.01)
         for sent in list(self._under_way):
             self._end(sent, Outcome(failure=Failure.INTERRUPTED, detail="cut", started_at=sent.wall))
+        for number in list(self._calls):
+            self._end_call(number, Outcome(failure=Failure.INTERRUPTED, detail="cut"))
         self._is_closed = True
 
 
@@ -191,5 +251,30 @@ def _outcome(reply: Reply, wall: int) -> Outcome:
         status=reply.status,
         retry_after=reply.retry_after if reply.status in ASKS_TO_WAIT else None,
         started_at=wall,
+        elapsed_us=round(reply.after * SECOND),
+    )
+
+
+def _read(request: OutgoingRequest) -> tuple[str, str, str, dict[str, str], bytes]:
+    start, *lines = request.head.decode("ascii").split("\r\n")
+    method, path, _ = start.split(" ")
+    headers = dict(line.split(": ", 1) for line in lines if line)
+    return request.target.host, method, path, headers, request.body
+
+
+def _vendor_outcome(reply: VendorReply, call: VendorCall, most: float) -> Outcome:
+    if reply.after >= most:
+        return Outcome(failure=Failure.TIMEOUT, detail="no answer", started_at=call.wall)
+    if reply.failure is not None:
+        return Outcome(failure=reply.failure, detail="no answer", started_at=call.wall)
+    head = f"HTTP/1.1 {reply.status} Word\r\n" + "".join(
+        f"{name}: {value}\r\n" for name, value in reply.headers.items()
+    )
+    return Outcome(
+        failure=None if 200 <= reply.status < 300 else Failure.STATUS,
+        status=reply.status,
+        answer=reply.body,
+        head=f"{head}\r\n".encode(),
+        started_at=call.wall,
         elapsed_us=round(reply.after * SECOND),
     )

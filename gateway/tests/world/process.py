@@ -85,6 +85,7 @@ class Process:
             limits=options.limits,
             disable_after_days=options.disable_after_days,
             lane_bounds=options.lane_bounds,
+            destinations=world.destinations,
         )
         world.running.append(self)
 

@@ -5,8 +5,10 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from gateway.tests.world.network import Receiver, SentRequest
+from gateway.tests.world.network import Receiver, SentRequest, Vendor
 from gateway.tests.world.virtual_time import VirtualTime, WallClock
+
+from signalpost.destinations.registry import Destinations
 
 if TYPE_CHECKING:
     from gateway.tests.world.process import Process
@@ -24,6 +26,8 @@ class World(Generic[P]):
         self.random = random
         self.time = VirtualTime(START)
         self.wall = WallClock(self.time)
+        self.destinations = Destinations(())
+        """The kinds of destinations other than the webhook that processes know."""
         self.running: list[P] = []
         """The processes that have started and not ended."""
         self.next_process_number: Callable[[], int] = count(1).__next__
@@ -43,6 +47,10 @@ class World(Generic[P]):
     def receiver(self, host: str) -> Receiver:
         """What answers at that host."""
         raise NotImplementedError
+
+    def vendor(self, host: str) -> Vendor | None:
+        """What answers calls of connectors at that host, if it is a vendor's."""
+        return None
 
     def sent(self, sent: SentRequest) -> None:
         """Take note of a request, before its receiver sees it."""

@@ -245,6 +245,8 @@ class Destination(Generic[C, F]):
     """How long one call may take."""
     rate: ClassVar[tuple[int, float]] = (50, 1.0)
     """At most so many calls in so many seconds, of all subscriptions of one connection."""
+    at_once: ClassVar[int] = 4
+    """How many deliveries of one connection may be under way."""
     strict: ClassVar[bool] = False
     """Whether a document's events must keep their order even through retries."""
     latest_wins: ClassVar[bool] = False

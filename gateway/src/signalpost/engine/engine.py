@@ -9,15 +9,17 @@ from random import Random
 
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.commands.command_queues import Queue
+from signalpost.destinations.registry import Destinations
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
 from signalpost.domain.errors import DiskNearlyFull, TooMany
 from signalpost.domain.event import Event
-from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.committer import Committer
+from signalpost.engine.connectors.connectors import Connectors
 from signalpost.engine.counts import Counts
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.auto_disable import AutoDisable
@@ -31,6 +33,7 @@ from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.store import Published, Store
 
+NO_OTHERS = Destinations(())
 MAX_TESTS = 16
 """How many test deliveries may be in flight."""
 
@@ -48,9 +51,11 @@ class Engine:
         limits: Limits = DEFAULTS,
         disable_after_days: int = 5,
         lane_bounds: Bounds = BOUNDS,
+        destinations: Destinations = NO_OTHERS,
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is kept of each lane, `limits`
-        what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never."""
+        what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never.
+        `destinations` are the kinds other than the webhook."""
         self.disk = disk
         self.counts = Counts()
         self.directory = Directory()
@@ -60,8 +65,18 @@ class Engine:
         self._tasks = Tasks()
         self._committer = Committer(store, self.counts, self._on_published)
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, disable_after_days)
+        self.connectors = Connectors(destinations, store, transport, self._committer, auto_disable, clock, random)
         self.lanes = Lanes(
-            store, transport, clock, random, self.counts, limits, lane_bounds, cache_bytes, auto_disable.consider
+            store,
+            transport,
+            clock,
+            random,
+            self.counts,
+            limits,
+            lane_bounds,
+            cache_bytes,
+            self.connectors,
+            auto_disable.consider,
         )
         self._retention = Retention(store, clock, retention_days, self.directory, self.lanes)
         self._expiries = Expiries(store, clock, self.enqueue)
@@ -74,6 +89,7 @@ class Engine:
         tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
         keys, connections = await self._store.access.keys(), await self._store.connections.live()
         self.directory.load(tenants, keys, subscriptions, connections)
+        self.connectors.load(connections)
         await self.lanes.start(tenants, subscriptions)
         self._tasks.start(self._retention.run())
         self._tasks.start(self._expiries.run())
@@ -81,6 +97,7 @@ class Engine:
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
+        await self.connectors.close_tokens(grace)
         await self._committer.close()
         self._tasks.cancel()
         await self.lanes.close(grace)
@@ -111,7 +128,6 @@ class Engine:
         endpoint: it closes its breaker (C16). Raises TooMany."""
         if self._tests >= MAX_TESTS:
             raise TooMany("too_many_tests", f"{MAX_TESTS} tests are under way: repeat it in a moment.", retry_after=5)
-        request = Webhook(subscription).prepare(event, 1, RequestKind.TEST, self._clock.wall())
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def done(ended: Outcome) -> None:
@@ -122,7 +138,11 @@ class Engine:
                 outcome.set_result(ended)
 
         self._tests += 1
-        self._transport.send(request, done)
+        if subscription.kind == WEBHOOK:
+            request = Webhook(subscription).prepare(event, 1, RequestKind.TEST, self._clock.wall())
+            self._transport.send(request, done)
+        else:
+            self.connectors.try_out(subscription, event, done)
         return await outcome
 
     @property
@@ -139,6 +159,7 @@ class Engine:
 
     def _on_published(self, published: Published) -> None:
         self.directory.follow(published)
+        self.connectors.follow(published.connections)
         self.lanes.follow(published)
         self.counts.count_events(published.events)
         for at in published.expiries:

@@ -23,6 +23,12 @@ class Tasks:
         for task in list(self._running):
             task.cancel()
 
+    async def ended(self, timeout: float) -> None:
+        """Wait until all have ended, and cancel those that have not after `timeout` seconds."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout)
+        self.cancel()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -34,6 +34,10 @@ class LogStore(Protocol):
         """The event with an id; None where the tenant never had one, or the retention removed it."""
         ...
 
+    async def newest(self, tenant_id: int, document_id: str) -> Event | None:
+        """The last event of a document; None where none is kept."""
+        ...
+
     async def feed(
         self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
     ) -> tuple[list[Event], int]:

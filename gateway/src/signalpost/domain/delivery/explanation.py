@@ -31,6 +31,7 @@ class Cause(StrEnum):
     PAUSED = "paused"
     DISABLED = "disabled"
     RETRY_BY_HAND = "retry_by_hand"
+    HELD = "held"
     BREAKER_OPEN = "breaker_open"
     DELAYED = "delayed"
     RETRY_SCHEDULED = "retry_scheduled"
@@ -62,6 +63,8 @@ class HeldUp(Struct, frozen=True):
     """When the time ends that the endpoint asked for with `Retry-After`, µs since the epoch; None if it did not."""
     rate_limited_until: int | None = None
     """When the rate limit lets the next request through, µs since the epoch; None if it does now."""
+    trouble: str | None = None
+    """A sentence: what keeps everything from being sent, beside the endpoint; None if nothing is known to."""
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -112,7 +115,7 @@ def explain(known: Known) -> Explanation:
         return Explanation(Cause.SKIPPED, known.last_attempt.detail if known.last_attempt else "Nothing was sent.")
     if known.status == "failed":
         return _given_up(known)
-    return _not_active(known) or _breaker_open(known) or _waits(known)
+    return _not_active(known) or _held(known) or _breaker_open(known) or _waits(known)
 
 
 # --- Where there is no delivery ---------------------------------------------------------------------------------------
@@ -172,6 +175,11 @@ def _not_active(known: Known) -> Explanation | None:
         return Explanation(Cause.PAUSED, "The subscription is paused. Resume it, and what waits is sent.")
     if subscription.status == "disabled":
         since = "" if subscription.disabled_at is None else f" at {format_timestamp(subscription.disabled_at)}"
+        because = subscription.disabled_because
+        if because is not None:
+            return Explanation(
+                Cause.DISABLED, f"The subscription was disabled{since}: {because} Mend it, then resume it."
+            )
         sentence = f"The subscription was disabled{since}, because its endpoint had failed for days. Resume it."
         return Explanation(Cause.DISABLED, sentence)
     return None
@@ -179,6 +187,11 @@ def _not_active(known: Known) -> Explanation | None:
 
 def _retry_by_hand() -> Explanation:
     return Explanation(Cause.RETRY_BY_HAND, "A retry by hand was asked for, and is sent next.")
+
+
+def _held(known: Known) -> Explanation | None:
+    trouble = known.held_up.trouble
+    return None if trouble is None else Explanation(Cause.HELD, f"Nothing can be sent for now. {trouble}")
 
 
 def _breaker_open(known: Known) -> Explanation | None:

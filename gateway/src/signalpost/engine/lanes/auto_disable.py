@@ -1,9 +1,10 @@
-"""Disables subscriptions whose endpoint failed for days. It does so by a command with the version that it knew, so that
-it overrules nobody who changes the subscription meanwhile."""
+"""Disables subscriptions whose endpoint failed for days, or whose vendor refuses one event after the other. It does so
+by a command with the version that it knew, so that it overrules nobody who changes the subscription meanwhile."""
 
 from signalpost.commands.subscriptions import DisableSubscription
 from signalpost.domain.delivery.breaker import is_given_up
 from signalpost.domain.errors import SignalpostError
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.committer import Committer
 from signalpost.engine.counts import Counts
@@ -34,25 +35,38 @@ class AutoDisable:
             self._asked.add(worker)
             self._tasks.start(self._disable(worker))
 
+    def disable(self, subscription: Subscription, because: str) -> None:
+        """Disable a subscription for a reason other than that its endpoint failed for days."""
+        self._tasks.start(self._disable_because(subscription, because))
+
+    async def _disable_because(self, subscription: Subscription, because: str) -> None:
+        if await self._submit(subscription, because):
+            log.error("subscription disabled", subscription=subscription.id, reason=because)
+
     async def _disable(self, worker: LaneWorker) -> None:
         subscription, breaker = worker.subscription, worker.health.breaker
-        command = DisableSubscription(
-            tenant_id=subscription.tenant_id,
-            subscription_id=subscription.id,
-            if_match=frozenset({subscription.etag}),
-        )
-        try:
-            await self._committer.submit(command)
-        except SignalpostError as error:
-            # Somebody changed it just now, or nothing can be committed: its next failure asks again.
-            log.warning("a subscription could not be disabled", subscription=subscription.id, error=str(error))
-        else:
-            self._counts.disabled += 1
+        if await self._submit(subscription, None):
             log.error(
                 "subscription disabled: its endpoint failed for days",
                 subscription=subscription.id,
                 failing_since=None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
                 last_error=worker.health.last_error,
             )
-        finally:
-            self._asked.discard(worker)
+        self._asked.discard(worker)
+
+    async def _submit(self, subscription: Subscription, because: str | None) -> bool:
+        """Tells whether it was disabled."""
+        command = DisableSubscription(
+            tenant_id=subscription.tenant_id,
+            subscription_id=subscription.id,
+            if_match=frozenset({subscription.etag}),
+            because=because,
+        )
+        try:
+            await self._committer.submit(command)
+        except SignalpostError as error:
+            # Somebody changed it just now, or nothing can be committed: its next failure asks again.
+            log.warning("a subscription could not be disabled", subscription=subscription.id, error=str(error))
+            return False
+        self._counts.disabled += 1
+        return True

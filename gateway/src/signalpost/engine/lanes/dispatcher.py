@@ -17,18 +17,19 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from signalpost.destinations.webhook import RequestKind
 from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide, taken_back
+from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide, taken_back, waits_until
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, process_slots, tenant_slots
 from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
-from signalpost.engine.lanes.lane_worker import BEHIND, NEVER, NOT_HELD, WAITING_FOR_SLOT, LaneWorker
+from signalpost.engine.lanes.carriers import NEVER
+from signalpost.engine.lanes.lane_worker import BEHIND, NOT_HELD, WAITING_FOR_SLOT, LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
+from signalpost.engine.lanes.subject import not_sent
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.sender.transport import Transport
@@ -46,6 +47,8 @@ REQUEST_COST = 16
 """How many units a request costs; each `BYTES_PER_COST_UNIT` bytes, which are hashed, copied and encrypted, cost one
 more."""
 BYTES_PER_COST_UNIT = 1_024
+CONDITION_COST = 4
+"""How many units it costs to find that an event does not meet a condition, and to note that."""
 PAGE_WANTED_BELOW = 256
 """A lane with more than so many open deliveries does not read a page yet, since it could take in only a part of it."""
 BEHIND_FROM = MAX_TURN_COST // REQUEST_COST
@@ -176,13 +179,13 @@ class Dispatcher:
             worker.skip_unwanted(last)
             return False
         before, end = lane.head, lane.head + MAX_TAKEN
-        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room:
+        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room and worker.may_skip:
             event = self._log.get(tenant_id, sequence)
             if event is None:
                 if len(lane.open) <= PAGE_WANTED_BELOW:
                     self._reader.want_page(worker)
                 break
-            worker.pass_by(event)
+            self._pass_by(worker, event)
         self._spent += lane.head - before
         if lane.head - worker.recorded_head > MAX_SKIPPED_UNRECORDED:
             self._on_change(worker)
@@ -233,8 +236,17 @@ class Dispatcher:
         if first > worker.lane.head + 1:
             self._skip_removed(worker, first - 1)
         for event in page:
-            if worker.lane.has_room:
-                worker.pass_by(event)
+            if worker.lane.has_room and worker.may_skip:
+                self._pass_by(worker, event)
+
+    def _pass_by(self, worker: LaneWorker, event: Event) -> None:
+        why = worker.pass_by(event)
+        if why is not None:
+            self._spent += CONDITION_COST
+            skipped = Outcome(failure=Failure.SKIPPED, detail=not_sent(why), started_at=self._clock.wall())
+            delivery = Delivery(event.sequence, event.document_id)
+            self._note_attempt(worker, _attempt(delivery, Verdict(Input.SKIP), skipped), skipped)
+            self._on_change(worker)
 
     def _skip_removed(self, worker: LaneWorker, up_to: int) -> None:
         """Go on behind what the retention removed before the lane read it, and say so."""
@@ -284,12 +296,22 @@ class Dispatcher:
             self._post(worker, delivery, event)
 
     def _post(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
-        if worker.subscription.rate_limit is not None:
+        subscription = worker.subscription
+        if subscription.after is not None and not delivery.is_retry:
+            due = event.at + subscription.after.seconds * SECOND
+            if due > self._clock.steady():
+                self._put_off(worker, delivery, due)
+                return
+        if subscription.rate_limit is not None:
             worker.rate_limit.start(self._clock.steady())
-        number = delivery.failed_attempts + 1
-        kind = RequestKind.REPLAY if delivery.run > 0 else RequestKind.DELIVERY
-        request = worker.webhook.prepare(event, number, kind, self._clock.wall())
-        self._transport.send(request, partial(self._done, worker, worker.subscription.url, delivery, event.id))
+        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription.url, delivery, event.id))
+
+    def _put_off(self, worker: LaneWorker, delivery: Delivery, due: int) -> None:
+        """Have a delivery wait for as long as its subscription says. Nothing was tried, and nothing is counted."""
+        self._free_slot(worker)
+        worker.settle(delivery, waits_until(delivery, due))
+        self._on_change(worker)
+        self.give_turn(worker)
 
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
         """The event of a delivery was read, for which a slot was taken before."""
@@ -306,6 +328,8 @@ class Dispatcher:
         """Settle a delivery that was not sent: since it was chosen, the lane was paused, deleted or held."""
         self._free_slot(worker)
         worker.settle(delivery, taken_back(delivery))
+        if worker.gate is not None:
+            worker.gate.wake()  # others may have waited for this one to end
         self.give_turn(worker)
 
     def _give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:

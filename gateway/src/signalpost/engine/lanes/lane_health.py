@@ -55,18 +55,24 @@ def _state(worker: LaneWorker) -> str:
         return worker.subscription.status
     if breaker.is_open:
         return "breaker_open"
-    return "failing" if breaker.failures else "healthy"
+    return "failing" if breaker.failures or worker.trouble else "healthy"
 
 
 def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> dict[str, object]:
     """A subscription's `health`. `last` is the last sequence of its tenant's log."""
     lane, breaker = worker.lane, worker.health.breaker
-    state = subscription.status if subscription.status != "active" else "failing" if breaker.failures else "healthy"
+    state = (
+        subscription.status
+        if subscription.status != "active"
+        else "failing"
+        if breaker.failures or worker.trouble
+        else "healthy"
+    )
     due = lane.retry_queue.oldest_due
     return {
         "state": state,
         "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
-        "lastError": worker.health.last_error,
+        "lastError": worker.trouble or worker.health.last_error,
         "breaker": "open" if breaker.is_open else "closed",
         "nextProbeAt": None if breaker.probe_at is None else format_timestamp(breaker.probe_at),
         "lag": worker.lag(last),
@@ -82,6 +88,9 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> d
 
 
 def _why_disabled(worker: LaneWorker) -> str:
+    because = worker.subscription.disabled_because
+    if because is not None:
+        return f"{because} Once that is mended, resume it with status active: what waits is sent."
     since = worker.health.breaker.failing_since
     failed = "for days" if since is None else f"since {format_timestamp(since)}"
     return f"Every attempt failed {failed}. Resume it with status active: what waits is sent."

@@ -17,11 +17,14 @@ numbers. A crash does the same to all.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from signalpost.commands.command import Retry
-from signalpost.destinations.webhook import Webhook
+from signalpost.domain.checks import Bad, Several
+from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.conditions import Condition
 from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.delivery import Delivery, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
@@ -33,6 +36,7 @@ from signalpost.domain.delivery.slots import EndpointSlots
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
 from signalpost.engine.lanes.lane_state import (
     HOLDS,
     PROGRESS,
@@ -48,14 +52,13 @@ from signalpost.engine.lanes.lane_state import (
     TurnInput,
 )
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
+from signalpost.engine.lanes.subject import subject_of
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.replays import ReplayPart
 
 MAX_UNRECORDED = 1_000
 RETRIES_LOADED_STRICT = 1_000_000
-NEVER = 1 << 62
-"""The time of a send that has to wait until something else happens."""
 
 # What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
 IDLE, WAITING_FOR_SLOT, ASK = Turn.IDLE, Turn.WAITING_FOR_SLOT, TurnInput.ASK
@@ -70,10 +73,19 @@ class LaneWorker:
         row: LaneRow,
         slots: EndpointSlots,
         bounds: Bounds,
+        carriers: Carriers,
+        on_gate: "Callable[[LaneWorker], None]",
     ) -> None:
+        """`on_gate` is told that the lane may send what its gate held back."""
         self._bounds = bounds
+        self._carriers = carriers
+        self._on_gate = on_gate
         self.subscription = subscription
-        self._webhook: Webhook | None = None
+        self._when = _condition(subscription)
+        self._carrier: Carrier | None = None
+        self._made: Made | None = None
+        self.gate = carriers.gate(subscription, self)
+        """What it asks before it sends; None if it need not ask."""
         self.slots = slots
         self.concurrency = concurrency.FIRST
         self.turn = Turn.IDLE
@@ -100,12 +112,30 @@ class LaneWorker:
         self._restore(row)
 
     @property
-    def webhook(self) -> Webhook:
-        """Makes the requests to the endpoint. It is prepared with the first, since many lanes send nothing soon after
-        a start."""
-        if self._webhook is None:
-            self._webhook = Webhook(self.subscription)
-        return self._webhook
+    def carrier(self) -> Carrier:
+        """Carries its deliveries to where they go. It is prepared with the first, since many lanes send nothing soon
+        after a start."""
+        if self._carrier is None:
+            if self._made is None and self.gate is not None:
+                self._made = self._carriers.made(self.subscription)
+            self._carrier = self._carriers.carrier(self.subscription, self.gate, self._made)
+        return self._carrier
+
+    # --- Its gate -----------------------------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """See `User`."""
+        return self.lane.in_flight
+
+    def ask_again(self) -> None:
+        """See `User`."""
+        self._on_gate(self)
+
+    @property
+    def trouble(self) -> str | None:
+        """A sentence for people: what keeps everything from being sent; None if nothing is known to."""
+        return None if self.gate is None else self.gate.trouble
 
     # --- Turns --------------------------------------------------------------------------------------------------------
 
@@ -179,6 +209,7 @@ class LaneWorker:
         self.lane.restore(row.open, row.rows, row.horizon)
         self.retries |= {retry.number: retry for retry in row.retries}
         self.replay_feeder = ReplayFeeder(row.replays)
+        self._made, self._carrier = None, None
         self.attempts = []
         self.retries_done = []
         self._retries_held = {}
@@ -201,7 +232,9 @@ class LaneWorker:
     def update(self, subscription: Subscription, now: int) -> None:
         """Follow a change of the subscription; it holds for every attempt from now on."""
         before, self.subscription = self.subscription, subscription
-        self._webhook = None
+        self._when = _condition(subscription)
+        self._carrier = None
+        self.gate = self._carriers.gate(subscription, self)
         if before.status == "disabled" != subscription.status:
             self.health = EndpointHealth(lost=self.health.lost)
         if subscription.url != before.url:
@@ -213,17 +246,29 @@ class LaneWorker:
             self.concurrency = concurrency.resumed(self.concurrency)
             self.health = replace(self.health, breaker=breaker.probing_now(self.health.breaker, now))
             self._probe = None  # one that is in flight says nothing of the endpoint since
+            if self.gate is not None:
+                self.gate.try_again()
         if subscription.skipped_at != before.skipped_at:
             self.lane.abandon(subscription.skip_to)
 
-    def pass_by(self, event: Event) -> None:
-        """Take in the event after the lane's head if the subscription asked for such an event when it was made."""
+    def pass_by(self, event: Event) -> str | None:
+        """Take in the event after the lane's head if the subscription asked for such an event when it was made. Returns
+        the sentence why it did not want it if it asked for its type, but not for this one."""
         filters = self.subscription.filters
         after, types = filters[-1]
-        if event.type & (types if event.sequence > after else wanted(filters, event.sequence)):
+        if not event.type & (types if event.sequence > after else wanted(filters, event.sequence)):
+            self.lane.skip(event.sequence)
+        elif self._when is None or (why := self._when.why_not(subject_of(event))) is None:
             self.lane.take(event.sequence, event.document_id)
         else:
             self.lane.skip(event.sequence)
+            return why
+        return None
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether it may pass by one more event that its conditions may not want: each is noted as an attempt."""
+        return self._when is None or self.unrecorded < MAX_UNRECORDED
 
     def lag(self, last: int) -> int:
         """How many events up to `last`, the log's end, are yet to be settled or to await a retry."""
@@ -254,6 +299,8 @@ class LaneWorker:
             earliest = max(earliest, state.probe_at)
         if self.subscription.rate_limit is not None:
             earliest = max(earliest, self.rate_limit.earliest(self.subscription.rate_limit, now))
+        if self.gate is not None:
+            earliest = max(earliest, self.gate.ready_at(now))
         return earliest
 
     def held_up(self, now: int) -> HeldUp:
@@ -261,7 +308,9 @@ class LaneWorker:
         rate, asked = self.subscription.rate_limit, self._hold_until
         limited = 0 if rate is None else self.rate_limit.earliest(rate, now)
         return HeldUp(
-            asked_to_wait_until=asked if asked > now else None, rate_limited_until=limited if limited > now else None
+            asked_to_wait_until=asked if asked > now else None,
+            rate_limited_until=limited if limited > now else None,
+            trouble=self.trouble,
         )
 
     def next_delivery(self) -> Delivery | None:
@@ -350,6 +399,7 @@ class LaneWorker:
             rows=changes.rows,
             abandoned_to=changes.abandoned_to,
             attempts=attempts,
+            made={} if self._made is None else self._made.changes(),
             retries_done=tuple(retries_done),
             replays=self.replay_feeder.changes(),
             look_up=tuple(retry.sequence for retry in self.retries.values()),
@@ -375,6 +425,14 @@ class LaneWorker:
         if not (lane.has_room_for_early_retries if replay.what == "waiting" else lane.has_room_for_replays):
             return None
         return ReplayPart(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
+
+
+def _condition(subscription: Subscription) -> Condition | None:
+    """What the subscription asks of an event beside its type. Where that cannot be read, its gate is shut."""
+    try:
+        return None if subscription.when is None else read_condition(subscription.when)
+    except (Bad, Several):
+        return None
 
 
 def wanted_lane(subscription: Subscription, bounds: Bounds) -> LaneWanted:

@@ -23,6 +23,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
+from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_health import Overview, shown_health
 from signalpost.engine.lanes.lane_loader import LaneLoader
@@ -56,6 +57,7 @@ class Lanes:
         limits: Limits,
         bounds: Bounds,
         cache_bytes: int,
+        carriers: Carriers,
         on_failure: Callable[[LaneWorker], None],
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `bounds` what is kept of each lane, `limits` what is
@@ -63,6 +65,7 @@ class Lanes:
         self._store = store
         self._clock = clock
         self._bounds = bounds
+        self._carriers = carriers
         self._tasks = Tasks()
         self._log = LogCache(cache_bytes)
         self._workers = LaneWorkers()
@@ -85,7 +88,9 @@ class Lanes:
     async def close(self, grace: float) -> None:
         """Let attempts end for `grace` seconds, and record everything, so that a restart has nothing to look at."""
         self._tasks.cancel()
+        self._carriers.stop()
         await self._dispatcher.stop(grace)
+        await self._carriers.close()
         self._record_heads(0)
         for worker in self._workers:
             worker.close()
@@ -162,13 +167,14 @@ class Lanes:
             self._change(worker, subscription)
         elif worker is not None:
             worker.delete()
+            self._carriers.leave(worker)
             self._workers.remove(worker)
         elif subscription.deleted_at is None:
             self._add(subscription, _new_lane(subscription))
 
     def _add(self, subscription: Subscription, row: LaneRow) -> None:
         slots = self._dispatcher.slots_for(subscription.tenant_id)
-        worker = LaneWorker(subscription, row, slots, self._bounds)
+        worker = LaneWorker(subscription, row, slots, self._bounds, self._carriers, self._dispatcher.give_turn)
         self._workers.add(worker)
         self._set_to_work(worker)
 

@@ -54,6 +54,16 @@ class SqliteLog:
         return None
 
     @reading
+    def newest(self, connection: apsw.Connection, tenant_id: int, document_id: str) -> Event | None:
+        found = rows(
+            connection,
+            f"SELECT {_EVENT_COLUMNS} FROM event INDEXED BY event_document"  # noqa: S608
+            " WHERE tenant_id = ? AND document_id = ? ORDER BY sequence DESC LIMIT 1",
+            (tenant_id, pack_uuid(document_id)),
+        )
+        return _event(*found[0]) if found else None
+
+    @reading
     def feed(
         self,
         connection: apsw.Connection,

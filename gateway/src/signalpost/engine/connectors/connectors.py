@@ -1,0 +1,305 @@
+"""The connections that this process uses, and the couriers of the subscriptions that deliver through them.
+
+A connection is opened when its first lane is taken up, and follows each commit that changes it. What becomes of it at
+the vendor goes back to the store by commands, each of which names the version that was read: a token was renewed, the
+vendor lets nobody in any more, it works again.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any, Final
+
+from msgspec import Struct
+
+from signalpost.commands.command import Command
+from signalpost.commands.connections import BreakConnection, KeepGrant, MendConnection
+from signalpost.destinations.destination import Call, Consent, Done, Reply
+from signalpost.destinations.registry import Destinations
+from signalpost.domain.checks import Bad, Several
+from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.connection import Connection, Granted
+from signalpost.domain.delivery.delivery import Delivery
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.errors import CallerError, Conflict, SignalpostError, Stopping
+from signalpost.domain.event import Event
+from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.committer import Committer
+from signalpost.engine.connectors.courier import Courier, CourierParts
+from signalpost.engine.connectors.gates import Shut
+from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
+from signalpost.engine.connectors.tokens import Issued, Refused, Unanswered, exchanged
+from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
+from signalpost.engine.lanes.auto_disable import AutoDisable
+from signalpost.engine.lanes.carriers import Carrier, Gate, Made, User, WebhookCarrier
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.runtime.tasks import Tasks
+from signalpost.sender.transport import Transport
+from signalpost.store.store import Store
+
+COMMIT_AGAIN_AFTER: Final = 0.5
+"""Seconds between two tries to keep what a vendor granted."""
+GONE: Final = "The connection is not there any more."
+NO_PROBE: Final = "The vendor has no call that changes nothing. Test a subscription to see whether it lets a call in."
+ENDED_WITHIN: Final = 1.0
+"""Seconds that attempts have to end in once no call is under way."""
+
+
+class Tested(Struct, frozen=True):
+    """What a test of a connection came to."""
+
+    works: bool
+    detail: str
+    """A sentence for people."""
+
+
+class Connectors:
+    def __init__(
+        self,
+        destinations: Destinations,
+        store: Store,
+        transport: Transport,
+        committer: Committer,
+        auto_disable: AutoDisable,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self._destinations = destinations
+        self._transport, self._line = transport, Line(transport)
+        self._committer = committer
+        self._clock = clock
+        self._connections: dict[tuple[int, str], Connection] = {}
+        self._open: dict[tuple[int, str], OpenConnection] = {}
+        self._commands = Tasks()
+        self._attempts = Tasks()
+        self._surroundings = Surroundings(destinations, self._line, clock, random, self._keep, self._note_refused)
+        self._parts = CourierParts(
+            destinations, store, self._line, clock, self._attempts, auto_disable.disable, self._note_works
+        )
+
+    def load(self, connections: Iterable[Connection]) -> None:
+        """Know the connections that there are, before any lane is taken up."""
+        self._connections = {(each.tenant_id, each.id): each for each in connections}
+
+    def follow(self, connections: Iterable[Connection]) -> None:
+        """Take up what a commit changed."""
+        for connection in connections:
+            key = (connection.tenant_id, connection.id)
+            if connection.deleted_at is not None:
+                self._connections.pop(key, None)
+                self._open.pop(key, None)
+                continue
+            self._connections[key] = connection
+            if (opened := self._open.get(key)) is not None:
+                opened.follow(connection)
+
+    # --- What lanes get -----------------------------------------------------------------------------------------------
+
+    def gate(self, subscription: Subscription, user: User) -> Gate | None:
+        """See `Carriers`."""
+        self.leave(user)
+        if subscription.kind == WEBHOOK:
+            return None
+        if (why := _unreadable(subscription)) is not None:
+            return Shut(why)
+        opened = self._opened(subscription.tenant_id, subscription.connection_id or "")
+        if opened is None:
+            return Shut(GONE)
+        opened.users.add(user)
+        return opened
+
+    def leave(self, user: User) -> None:
+        """See `Carriers`."""
+        for opened in self._open.values():
+            opened.users.discard(user)
+
+    def carrier(self, subscription: Subscription, gate: Gate | None, made: Made | None) -> Carrier:
+        """See `Carriers`."""
+        if isinstance(gate, OpenConnection) and made is not None:
+            return Courier(subscription, gate, made, self._parts)
+        return WebhookCarrier(subscription, self._transport, self._clock)
+
+    def made(self, subscription: Subscription) -> Made:
+        """See `Carriers`."""
+        return Made(self._parts.store.connections, subscription.number)
+
+    def try_out(self, subscription: Subscription, event: Event, done: Callable[[Outcome], None]) -> None:
+        """Send an event beside everything else, for people to see what becomes of it. Nothing of it is recorded."""
+        self._attempts.start(self._try_out(subscription, event, done))
+
+    async def _try_out(self, subscription: Subscription, event: Event, done: Callable[[Outcome], None]) -> None:
+        opened = self._opened(subscription.tenant_id, subscription.connection_id or "")
+        if opened is None or opened.opened is None:
+            done(Outcome(failure=Failure.CONNECTOR, detail=GONE if opened is None else opened.trouble or GONE))
+            return
+        try:
+            await opened.tokens.wait()
+        except Unanswered as error:
+            done(Outcome(failure=Failure.UNAUTHORISED, detail=opened.secrets.strike(str(error))))
+            return
+        courier = Courier(subscription, opened, self.made(subscription), self._parts)
+        courier.carry(event, Delivery(event.sequence, event.document_id), done)
+
+    def _opened(self, tenant_id: int, connection_id: str) -> OpenConnection | None:
+        key = (tenant_id, connection_id)
+        opened, connection = self._open.get(key), self._connections.get(key)
+        if opened is None and connection is not None:
+            opened = self._open[key] = OpenConnection(connection, self._surroundings)
+        return opened
+
+    # --- What vendors make of connections -----------------------------------------------------------------------------
+
+    async def _keep(self, connection: Connection, granted: Granted) -> None:
+        """Commit what a vendor granted. Where that cannot be done now, it is tried until it can: the vendor takes the
+        former refresh token no more."""
+        command = KeepGrant(
+            tenant_id=connection.tenant_id,
+            connection_id=connection.id,
+            granted=granted,
+            of_grant_version=connection.grant_version,
+        )
+        while True:
+            try:
+                await self._committer.submit(command)
+            except (CallerError, Stopping) as error:
+                log.warning("a granted token was not kept", connection=connection.id, error=str(error))
+                return
+            except SignalpostError as error:
+                log.error("a granted token cannot be kept; it is tried again", error=str(error))
+                await asyncio.sleep(COMMIT_AGAIN_AFTER)
+            else:
+                return
+
+    def _note_refused(self, connection: Connection, reason: str) -> None:
+        log.error("connection broken: its vendor lets it in no more", connection=connection.id, reason=reason)
+        command = BreakConnection(
+            tenant_id=connection.tenant_id,
+            connection_id=connection.id,
+            if_match=frozenset({connection.etag}),
+            reason=reason,
+            of_grant_version=connection.grant_version,
+        )
+        self._commands.start(self._break(command))
+
+    async def _break(self, command: BreakConnection) -> None:
+        try:
+            await self._committer.submit(command)
+        except SignalpostError as error:
+            # Somebody changed it just now, or nothing can be committed: the vendor is asked again.
+            log.warning(
+                "a connection could not be marked as broken", connection=command.connection_id, error=str(error)
+            )
+            if (opened := self._open.get((command.tenant_id, command.connection_id))) is not None:
+                opened.try_again()
+
+    def _note_works(self, opened: OpenConnection) -> None:
+        connection = opened.connection
+        if connection.state == "broken" and not opened.is_mending:
+            opened.is_mending = True
+            command = MendConnection(tenant_id=connection.tenant_id, connection_id=connection.id)
+            self._commands.start(self._submit(command))
+
+    async def _submit(self, command: Command[Any]) -> None:
+        try:
+            await self._committer.submit(command)
+        except SignalpostError as error:
+            log.warning("a connection could not be marked as mended", error=str(error))
+
+    # --- What people ask for ------------------------------------------------------------------------------------------
+
+    async def test(self, connection: Connection) -> Tested:
+        """Whether the vendor lets the connection in, by a call that changes nothing if its kind knows one."""
+        opened = self._opened(connection.tenant_id, connection.id)
+        if opened is None or opened.opened is None:
+            return Tested(works=False, detail=GONE if opened is None else opened.trouble or GONE)
+        kind, holds = opened.opened.kind, opened.opened.holds
+        opened.try_again()
+        try:
+            await opened.tokens.wait()
+            if (call := kind.probe(holds)) is None:
+                return Tested(works=True, detail=NO_PROBE)
+            reply = await self._asked(opened, call, opened.tokens.authorization)
+        except (Unanswered, Impossible) as error:
+            return Tested(works=False, detail=opened.secrets.strike(str(error)))
+        ruling = kind.probed(holds, reply)
+        if not isinstance(ruling, Done):
+            return Tested(works=False, detail=opened.secrets.strike(getattr(ruling, "detail", "")))
+        opened.tokens.note_let_in(opened.tokens.authorization)
+        self._note_works(opened)
+        return Tested(works=True, detail=ruling.detail or "The vendor let the gateway in.")
+
+    async def let_in(self, connection: Connection, code: str, redirect_uri: str, verifier: str) -> None:
+        """Take the code that a person's consent brought to the vendor, and keep what it grants. Raises Conflict with
+        what the vendor said if it grants nothing."""
+        opened = self._opened(connection.tenant_id, connection.id)
+        if opened is None or opened.opened is None or not isinstance(opened.opened.access, Consent):
+            raise Conflict("no_consent_needed", "Nobody has to let the gateway in with this connection.")
+        try:
+            issued = await exchanged(self._line, opened.opened.access, code, redirect_uri, verifier)
+            granted = await self._granted(opened, issued)
+        except (Refused, Unanswered, Impossible, ValueError) as error:
+            raise Conflict("consent_failed", opened.secrets.strike(str(error))) from None
+        command = KeepGrant(
+            tenant_id=connection.tenant_id,
+            connection_id=connection.id,
+            granted=granted,
+            of_grant_version=connection.grant_version,
+        )
+        await self._committer.submit(command)
+
+    async def _granted(self, opened: OpenConnection, issued: Issued) -> Granted:
+        """What is to be kept of a consent, with the account that it is for."""
+        assert opened.opened is not None
+        if issued.refresh_token is None:
+            raise Unanswered("The vendor gave no refresh token, so the gateway would soon be shut out again.")
+        kind, holds = opened.opened.kind, opened.opened.holds
+        call = kind.discover(holds)
+        account = {}
+        if call is not None:
+            reply = await self._asked(opened, call, f"Bearer {issued.access_token}")
+            account = dict(kind.discovered(holds, reply))
+        ends_at = 0 if issued.seconds is None else self._clock.wall() + round(issued.seconds * SECOND)
+        return Granted(
+            refresh_token=issued.refresh_token, access_token=issued.access_token, expires_at=ends_at, account=account
+        )
+
+    async def _asked(self, opened: OpenConnection, call: Call, authorization: str | None) -> Reply:
+        """What the vendor answers to a call that is about no event. Raises Impossible, Unanswered."""
+        assert opened.opened is not None
+        kind, origins = opened.opened.kind, opened.opened.origins
+        request = request_of(call, authorization if call.authorised else None, origins, kind.seconds)
+        opened.note_call()
+        outcome = await answered(self._line, request)
+        reply = reply_of(outcome)
+        if reply is None:
+            raise Unanswered(outcome.detail)
+        return reply
+
+    # --- The end ------------------------------------------------------------------------------------------------------
+
+    async def close_tokens(self, grace: float) -> None:
+        """Ask for no more tokens; let those that were asked for come and be kept, for at most `grace` seconds."""
+        await asyncio.gather(*(opened.tokens.close(grace) for opened in self._open.values()))
+
+    def stop(self) -> None:
+        """See `Carriers`."""
+        self._line.stop()
+
+    async def close(self) -> None:
+        """See `Carriers`."""
+        await self._attempts.ended(ENDED_WITHIN)
+        self._commands.cancel()
+
+
+def _unreadable(subscription: Subscription) -> str | None:
+    """A sentence for people if this version of the gateway cannot read what the subscription asks for."""
+    after = subscription.after
+    for condition in (subscription.when, None if after is None else after.condition):
+        try:
+            if condition is not None:
+                read_condition(condition)
+        except (Bad, Several) as error:
+            return f"Its condition cannot be read by this version of the gateway: {error}"
+    return None

@@ -1,0 +1,251 @@
+"""Delivers the events of one subscription through the API of a vendor, as its kind of destination says.
+
+    event ─▶ wanted? ─▶ what was made before ─▶ config filled in ─▶ prepare ─▶ call ─▶ classify ─▶ outcome
+                │                                                      ▲                  │
+                └─▶ skipped                                            └── at most twice ─┘
+
+A kind is code that an operator installed, and says what calls are made. Here is seen to that it harms nobody else:
+whatever it raises or returns ends in an outcome, a call goes to the origins of its connection alone, and no secret is
+in what is kept of an attempt.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from math import ceil
+from typing import Any, Final
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from signalpost.destinations.destination import (
+    DAY,
+    MAX_FOLLOW_UPS,
+    Call,
+    Context,
+    Done,
+    Reauthorise,
+    Reject,
+    Reply,
+    Retry,
+    Ruling,
+    Skip,
+    Then,
+    Throttle,
+)
+from signalpost.destinations.fields import Filling
+from signalpost.destinations.registry import Destinations
+from signalpost.domain.body import Body
+from signalpost.domain.delivery.delivery import Delivery
+from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outcome
+from signalpost.domain.errors import Invalid
+from signalpost.domain.event import Event
+from signalpost.domain.names import Subject
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.template_filters import TemplateError
+from signalpost.engine.connectors.open_connection import OpenConnection, Opened
+from signalpost.engine.connectors.second_thoughts import SecondThoughts
+from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
+from signalpost.engine.lanes.carriers import Made
+from signalpost.engine.lanes.subject import subject_of
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.runtime.tasks import Tasks
+from signalpost.store.store import Store
+
+SLOW_AFTER: Final = 50_000
+"""µs after which a kind that holds up the event loop is named in the log."""
+MAX_REJECTED_IN_A_ROW: Final = 10
+MAX_DETAIL_CHARACTERS: Final = 1_000
+_RULINGS = (Done, Retry, Throttle, Reject, Reauthorise, Then)
+
+
+class CourierParts(Struct, frozen=True):
+    """What all couriers share."""
+
+    destinations: Destinations
+    store: Store
+    line: Line
+    clock: Clock
+    tasks: Tasks
+    disable: Callable[[Subscription, str], None]
+    """Has a subscription disabled, for a reason."""
+    note_works: Callable[[OpenConnection], None]
+    """Is told of a connection through which something was just done."""
+
+
+class Courier:
+    def __init__(self, subscription: Subscription, gate: OpenConnection, made: Made, parts: CourierParts) -> None:
+        kind = parts.destinations.kind(subscription.kind)
+        self.gate = gate
+        self._subscription = subscription
+        self._made = made
+        self._parts = parts
+        self._clock = parts.clock
+        self._thoughts = SecondThoughts(
+            subscription, parts.store.log, latest_wins=kind is not None and kind.latest_wins
+        )
+        self._filling: tuple[Opened, Filling[Body]] | None = None
+        self._rejected_for = ""
+        self._rejected_in_a_row = 0
+
+    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+        """See `Carrier`."""
+        self.gate.begin()
+        self._parts.tasks.start(self._run(event, delivery.run, delivery.failed_attempts + 1, done))
+
+    async def _run(self, event: Event, run: int, number: int, done: Callable[[Outcome], None]) -> None:
+        started_at, began = self._clock.wall(), self._clock.steady()
+        try:
+            outcome = await self._attempt(event, run, number)
+        except (Impossible, Invalid) as error:
+            outcome = Outcome(failure=Failure.CONNECTOR, detail=str(error))
+        except Exception as error:
+            outcome = self._failed_by_itself(error)
+        secrets = self.gate.secrets
+        outcome = replace(
+            outcome,
+            detail=secrets.strike(outcome.detail)[:MAX_DETAIL_CHARACTERS],
+            answer=secrets.strike_bytes(outcome.answer)[:ANSWER_KEPT_BYTES],
+            head=b"",
+            started_at=started_at,
+            elapsed_us=self._clock.steady() - began,
+        )
+        try:
+            done(outcome)
+        finally:
+            self.gate.end()
+
+    def _failed_by_itself(self, error: Exception) -> Outcome:
+        said = self.gate.secrets.strike(f"{type(error).__name__}: {error}")
+        log.error("destination_failed", destination=self._subscription.kind, subscription=self._subscription.id,
+                  error=said)  # fmt: skip
+        return Outcome(failure=Failure.CONNECTOR, detail=f"The destination {self._subscription.kind} failed: {said}")
+
+    # --- One attempt --------------------------------------------------------------------------------------------------
+
+    async def _attempt(self, event: Event, run: int, number: int) -> Outcome:
+        """Everything from the event to its outcome. Raises what the kind raises, Impossible, Invalid."""
+        why = await self._thoughts.why_not(event, subject_of(event), run)
+        if why is not None:
+            return Outcome(failure=Failure.SKIPPED, detail=why)
+        subject = subject_of(event, await self._made.find(event.document_id))
+        if (opened := self.gate.opened) is None:
+            return Outcome(failure=Failure.UNAUTHORISED, detail=self.gate.trouble or "")
+        try:
+            config = self._filled(opened, subject)
+        except TemplateError as error:
+            return self._rejection(Reject("template", str(error)))
+        context = self._context(event, subject, number)
+        call = self._prepared(opened, config, context)
+        if isinstance(call, Skip):
+            return Outcome(failure=Failure.SKIPPED, detail=call.why)
+        return await self._called(opened, config, context, call)
+
+    async def _called(self, opened: Opened, config: Body, context: Context, call: Call) -> Outcome:
+        """Make the call and those that follow it."""
+        for _ in range(1 + MAX_FOLLOW_UPS):
+            authorization = self.gate.tokens.authorization if call.authorised else None
+            if call.authorised and authorization is None and self.gate.tokens.are_needed:
+                return Outcome(failure=Failure.UNAUTHORISED, detail="The token ended before the call was made.")
+            request = request_of(call, authorization, opened.origins, opened.kind.seconds)
+            self.gate.note_call()
+            outcome = await answered(self._parts.line, request)
+            reply = reply_of(outcome)
+            if reply is None:
+                return outcome
+            ruling = self._classified(opened, config, context, call, reply)
+            if not isinstance(ruling, Then):
+                return self._meaning(ruling, authorization, context, outcome)
+            call = ruling.call
+        raise Impossible(f"The destination {self._subscription.kind} wants more than {MAX_FOLLOW_UPS} further calls.")
+
+    def _filled(self, opened: Opened, subject: Subject) -> Body:
+        """The config with placeholders filled in. It is read once for each state of the connection."""
+        if self._filling is None or self._filling[0] is not opened:
+            subscription = self._subscription
+            read = self._parts.destinations.read_config(subscription.kind, subscription.config, opened.holds)
+            self._filling = opened, Filling(read)
+        return self._filling[1].filled(subject, opened.kind.escape)
+
+    def _context(self, event: Event, subject: Subject, number: int) -> Context:
+        granted, own = self.gate.connection.granted, self._subscription.id
+        return Context(
+            event=subject.event,
+            before=subject.before,
+            made=subject.made,
+            account={} if granted is None else granted.account,
+            key=_hash(own, event.id),
+            slot=_hash(own, event.document_id),
+            attempt=number,
+        )
+
+    # --- What the kind says -------------------------------------------------------------------------------------------
+
+    def _prepared(self, opened: Opened, config: Body, context: Context) -> Call | Skip:
+        began = self._clock.steady()
+        call: Any = opened.kind.prepare(opened.holds, config, context)
+        self._note_slowness("prepare", began)
+        if not isinstance(call, Call | Skip):
+            raise Impossible(f"The destination {opened.kind.kind} made neither a call nor a skip of the event.")
+        return call
+
+    def _classified(self, opened: Opened, config: Body, context: Context, call: Call, reply: Reply) -> Ruling:
+        began = self._clock.steady()
+        ruling: Any = opened.kind.classify(opened.holds, config, context, call, reply)
+        self._note_slowness("classify", began)
+        if not isinstance(ruling, _RULINGS):
+            raise Impossible(f"The destination {opened.kind.kind} did not say what the vendor's answer means.")
+        return ruling
+
+    def _note_slowness(self, method: str, began: int) -> None:
+        took = self._clock.steady() - began
+        if took > SLOW_AFTER:
+            log.warning(
+                "destination_slow", destination=self._subscription.kind, method=method, milliseconds=took // 1000
+            )
+
+    def _meaning(
+        self, ruling: Done | Retry | Throttle | Reject | Reauthorise, authorization: str | None, context: Context,
+        outcome: Outcome,
+    ) -> Outcome:  # fmt: skip
+        """The outcome that a ruling comes to."""
+        if not isinstance(ruling, Reauthorise):
+            self.gate.tokens.note_let_in(authorization)
+        if not isinstance(ruling, Reject):
+            self._rejected_in_a_row = 0
+        match ruling:
+            case Done(detail=detail, made=made):
+                if made is not UNSET:
+                    self._made.note(context.document["externalId"], made)
+                self._parts.note_works(self.gate)
+                return replace(outcome, failure=None, detail=detail, retry_after=None)
+            case Retry(detail=detail, after=after):
+                asked = None if after is None else str(ceil(after))
+                return replace(outcome, failure=Failure.STATUS, detail=detail, retry_after=asked)
+            case Throttle(detail=detail, after=after):
+                wait = ceil(min(max(after, 1.0), DAY))
+                self.gate.hold(wait)
+                return replace(outcome, failure=Failure.THROTTLED, detail=detail, retry_after=None, wait=wait)
+            case Reject():
+                return replace(self._rejection(ruling), status=outcome.status, answer=outcome.answer)
+            case Reauthorise(detail=detail):
+                says_nothing = self.gate.tokens.refuse(authorization, detail)
+                failure = Failure.UNAUTHORISED if says_nothing else Failure.STATUS
+                return replace(outcome, failure=failure, detail=detail, retry_after=None)
+
+    def _rejection(self, reject: Reject) -> Outcome:
+        """An event that the vendor refuses. Many in a row for one cause disable the subscription."""
+        in_a_row = self._rejected_in_a_row + 1 if reject.code == self._rejected_for else 1
+        self._rejected_for, self._rejected_in_a_row = reject.code, in_a_row
+        detail = f"{reject.code}: {reject.detail}"
+        if in_a_row == MAX_REJECTED_IN_A_ROW:
+            self._rejected_in_a_row = 0
+            said = self.gate.secrets.strike(detail)
+            self._parts.disable(
+                self._subscription, f"The vendor refused {MAX_REJECTED_IN_A_ROW} events in a row. {said}"
+            )
+        return Outcome(failure=Failure.REJECTED, detail=detail)
+
+
+def _hash(*parts: str) -> str:
+    return sha256(" ".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,199 @@
+"""A connection as all lanes that use it share it: how it is let in, how fast calls may follow one another, and how many
+may be under way.
+
+It is the gate of these lanes. A lane that it turns away without a time is given a turn once that may have changed: a
+token came, a delivery of another lane has ended, a person mended the connection. What the store says of the connection
+is authoritative; all of this is made from it again after a restart. A wait that the vendor asked for is then forgotten,
+and the first call hears of it again.
+"""
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+from msgspec import Struct
+
+from signalpost.destinations.destination import Access, Consent, Destination, Fixed, Grant
+from signalpost.destinations.fields import secrets_in
+from signalpost.destinations.members import basic_authorization
+from signalpost.destinations.registry import Destinations
+from signalpost.domain.body import Body
+from signalpost.domain.connection import Connection, Granted
+from signalpost.domain.delivery.rate_limit import RateLimit
+from signalpost.domain.errors import Invalid
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.connectors.secrets import Secrets
+from signalpost.engine.connectors.tokens import Tokens
+from signalpost.engine.connectors.wire import Line
+from signalpost.engine.lanes.carriers import NEVER, User
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+
+
+class Surroundings(Struct, frozen=True):
+    """What a connection needs of the engine."""
+
+    destinations: Destinations
+    line: Line
+    clock: Clock
+    random: Random
+    keep: Callable[[Connection, Granted], Awaitable[None]]
+    """Commits what a vendor granted, under the version of the connection that was read."""
+    note_refused: Callable[[Connection, str], None]
+    """Has the subscriptions of a connection disabled, for a reason."""
+
+
+class Opened(Struct, frozen=True):
+    """What a connection comes to with its kind."""
+
+    kind: Destination[Any, Any]
+    holds: Body
+    origins: tuple[str, ...]
+    access: Access
+    secrets: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "Opened(…)"
+
+
+class OpenConnection:
+    def __init__(self, connection: Connection, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._clock = surroundings.clock
+        self.connection = connection
+        self.users: set[User] = set()
+        self._started = 0
+        """How many deliveries have had their first call, or are about to, and have not ended."""
+        self._held_until = 0
+        self.is_mending = False
+        """Whether the store is being told that it works again."""
+        self._secrets: tuple[tuple[str, ...], Secrets] = (), Secrets(())
+        self._turned_away = False
+        """Whether a lane has to be told when something changes."""
+        self.opened, self._unusable = _opened(connection, surroundings.destinations)
+        kind = None if self.opened is None else self.opened.kind
+        self._most_calls, seconds = (1, 1.0) if kind is None else kind.rate
+        self._at_once = 1 if kind is None else kind.at_once
+        self._rate = RateLimit(round(seconds * SECOND))
+        self.tokens = self._new_tokens(connection)
+
+    def follow(self, connection: Connection) -> None:
+        """Go on with the connection as it was committed."""
+        before, self.connection = self.connection, connection
+        self.is_mending = False
+        if connection.config != before.config:
+            self._take_up(connection)
+            self.wake()
+        elif connection.grant_version != before.grant_version:
+            self.tokens.follow(connection.granted)
+
+    def _take_up(self, connection: Connection) -> None:
+        before = self.opened
+        self.opened, self._unusable = _opened(connection, self._surroundings.destinations)
+        self._held_until = 0
+        if before is None or self.opened is None or self.opened.access != before.access:
+            # A request of the former tokens that is on its way may still bring what has to be kept.
+            self.tokens = self._new_tokens(connection)
+        else:
+            self.tokens.try_again()
+
+    def _new_tokens(self, connection: Connection) -> Tokens:
+        return Tokens(
+            None if self.opened is None else self.opened.access,
+            connection.granted,
+            self._surroundings.line,
+            self._clock,
+            self._surroundings.random,
+            keep=lambda granted: self._surroundings.keep(self.connection, granted),
+            on_change=self.wake,
+            on_refused=lambda reason: self._surroundings.note_refused(self.connection, self.secrets.strike(reason)),
+        )
+
+    # --- The gate -----------------------------------------------------------------------------------------------------
+
+    @property
+    def trouble(self) -> str | None:
+        """See `Gate`."""
+        trouble = self._unusable or self.tokens.trouble
+        return None if trouble is None else self.secrets.strike(trouble)
+
+    def ready_at(self, now: int) -> int:
+        """See `Gate`."""
+        at = NEVER
+        in_flight = sum(user.in_flight for user in self.users)
+        if self.opened is not None and in_flight < self._at_once:
+            self._rate.promised = max(0, in_flight - self._started)
+            at = max(self.tokens.ready_at(now), self._held_until, self._rate.earliest(self._most_calls, now))
+        if at >= NEVER:
+            self._turned_away = True
+        return at
+
+    def try_again(self) -> None:
+        """See `Gate`."""
+        self.tokens.try_again()
+
+    def wake(self) -> None:
+        """Let lanes ask again that were turned away without a time."""
+        if self._turned_away:
+            self._turned_away = False
+            for user in self.users:
+                user.ask_again()
+
+    # --- Calls --------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A delivery is under way."""
+        self._started += 1
+
+    def end(self) -> None:
+        """A delivery has ended, and its lane knows."""
+        self._started -= 1
+        self.wake()
+
+    def note_call(self) -> None:
+        """A call goes out."""
+        self._rate.start(self._clock.steady())
+
+    def hold(self, seconds: int) -> None:
+        """The vendor wants to be left alone."""
+        self._held_until = max(self._held_until, self._clock.steady() + seconds * SECOND)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Everything that must not be shown, as of now."""
+        opened = self.opened
+        if opened is None:
+            return Secrets(())
+        found = (*opened.secrets, *self.tokens.secrets)
+        if found != self._secrets[0]:
+            self._secrets = found, Secrets(found)
+        return self._secrets[1]
+
+
+def _secrets_of(holds: Body, access: Access) -> tuple[str, ...]:
+    found = secrets_in(holds)
+    match access:
+        case Fixed(authorization=authorization):
+            found += [authorization, authorization.partition(" ")[2]]
+        case Grant(basic=basic) if basic is not None:
+            found.append(basic_authorization(*basic).partition(" ")[2])
+        case Consent(client_id=name, client_secret=secret):
+            found.append(basic_authorization(name, secret).partition(" ")[2])
+    return tuple(found)
+
+
+def _opened(connection: Connection, destinations: Destinations) -> tuple[Opened | None, str | None]:
+    """What the connection comes to, or a sentence why nothing can be sent through it."""
+    kind = destinations.kind(connection.kind)
+    if kind is None:
+        return None, f"The kind of destination {connection.kind} is not installed here: install it and start again."
+    try:
+        holds = destinations.read_connection(connection.kind, connection.config)
+        access = kind.access(holds)
+        return Opened(kind, holds, kind.origins(holds), access, _secrets_of(holds, access)), None
+    except Invalid as invalid:
+        wrong = ", ".join(error.pointer for error in invalid.errors)
+        return None, f"The installed kind {connection.kind} does not take what the connection holds: see {wrong}."
+    except Exception as error:  # the kind is somebody's code
+        log.error("destination_failed", destination=connection.kind, method="access", error=type(error).__name__)
+        return None, f"The kind of destination {connection.kind} failed on the connection: see the gateway's log."

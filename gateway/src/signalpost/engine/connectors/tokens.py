@@ -1,0 +1,375 @@
+"""The tokens of one connection: asked for before they are needed, one at a time, and paid for by no delivery.
+
+    NONE ──ask──▶ ASKED ──granted──▶ HELD ──60 s before its end, or refused by a call──▶ NONE
+                    ├──failed──▶ NONE, for a time that doubles (1 s → 5 min)
+                    └──refused by the vendor──▶ REFUSED ──a person mends it──▶ NONE
+
+A lane asks `ready_at` before it sends. Without a token it is told to wait, and what it would send is not charged for
+that. However many lanes and deliveries wait, one request is on its way.
+
+What is authoritative. What a person's consent brought is kept in the store: a refresh token is replaced with each use,
+so what the vendor gave is committed before any of it is used (`keep`), under the version that was read. Whoever finds
+another version there goes on with what is kept. All other tokens are memory.
+
+On failure. Where no answer came, the vendor may have replaced the refresh token all the same. So the request is
+repeated at once: vendors take the old one for a while, for just this. A crash between the answer and its commit is the
+same case.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+from msgspec import Struct
+
+from signalpost.destinations.destination import (
+    Access,
+    Call,
+    Consent,
+    Fixed,
+    Grant,
+    Reply,
+    retry_after,
+)
+from signalpost.destinations.members import basic_authorization, origin_of, shortened
+from signalpost.domain.connection import Granted
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.connectors.assertion import signed
+from signalpost.engine.connectors.wire import Line, answered, reply_of, request_of
+from signalpost.engine.lanes.carriers import NEVER
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+
+RENEWED_BEFORE: Final = 60 * SECOND
+"""How long before its end a token is replaced; one that is good for less than twice that, after half of its time."""
+FETCH_SECONDS: Final = 10.0
+WAIT_FIRST: Final = 1 * SECOND
+WAIT_LAST: Final = 300 * SECOND
+REFUSALS: Final = frozenset(
+    {"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
+)
+"""Errors of a token request that another try does not mend (RFC 6749, 5.2)."""
+_LOST = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.PROTOCOL})
+"""How a request ends that the vendor may have seen."""
+
+
+class TokenState(StrEnum):
+    NONE = "none"
+    ASKED = "asked"
+    HELD = "held"
+    REFUSED = "refused"
+
+
+class Token(Struct):
+    """An access token in memory."""
+
+    value: str
+    renew_at: int | None
+    """µs of the wall clock; None where the vendor did not say how long it is good."""
+    was_let_in: bool = False
+    """Whether a vendor has let a call in with it, so that a refusal later means that it has ended."""
+
+    def __repr__(self) -> str:
+        return "Token(…)"
+
+
+class Refused(Exception):
+    """The vendor lets the gateway in no more, until a person mends it. The message is a sentence for people."""
+
+
+class Unanswered(Exception):
+    """No token came for now. The message is a sentence for people."""
+
+    def __init__(self, detail: str, wait: float = 0.0, *, is_lost: bool = False) -> None:
+        """`wait` is for how many seconds the vendor wants to be left alone. With `is_lost` nobody knows whether the
+        vendor saw the request."""
+        super().__init__(detail)
+        self.wait = wait
+        self.is_lost = is_lost
+
+
+class Issued(Struct, frozen=True):
+    """What a vendor's token endpoint gave."""
+
+    access_token: str
+    refresh_token: str | None
+    seconds: float | None
+    """For how long the access token is good; None where the vendor did not say."""
+
+    def __repr__(self) -> str:
+        return "Issued(…)"
+
+
+class Tokens:
+    def __init__(
+        self,
+        access: Access,
+        granted: Granted | None,
+        line: Line,
+        clock: Clock,
+        random: Random,
+        keep: Callable[[Granted], Awaitable[None]],
+        on_change: Callable[[], None],
+        on_refused: Callable[[str], None],
+    ) -> None:
+        """`keep` commits what was granted, and returns once `follow` was told of what is kept now. `on_change` is
+        called when calls may go that had to wait. `on_refused` is told why a person has to mend the connection."""
+        self._access = access
+        self._granted = granted
+        self._line = line
+        self._clock = clock
+        self._random = random
+        self._keep = keep
+        self._on_change = on_change
+        self._on_refused = on_refused
+        self._token = None if granted is None else _kept_token(granted, clock.wall())
+        self._fetching: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._ask_again_at = 0
+        self.trouble: str | None = None
+        """A sentence for people: why there is no token now; None if nothing is known to be wrong."""
+        self._is_refused = False
+        self._closed = False
+
+    @property
+    def state(self) -> TokenState:
+        if self._is_refused:
+            return TokenState.REFUSED
+        if self._fetching is not None:
+            return TokenState.ASKED
+        return TokenState.NONE if self._current() is None else TokenState.HELD
+
+    # --- What lanes ask -----------------------------------------------------------------------------------------------
+
+    def ready_at(self, now: int) -> int:
+        """When calls may go, steady µs: at once if that is `now` or earlier, not before something changes if it is
+        NEVER. Asks for a token if none is there."""
+        if self._is_refused:
+            return NEVER
+        if self._access is None or isinstance(self._access, Fixed) or self._current() is not None:
+            return 0
+        if self._fetching is not None or self._closed:
+            return NEVER
+        if isinstance(self._access, Consent) and self._granted is None:
+            self.trouble = "A person has to let the gateway in at the vendor first."
+            return NEVER
+        if self._ask_again_at > now:
+            return self._ask_again_at
+        self._fetching = asyncio.get_running_loop().create_task(self._fetch(self._access))
+        return NEVER
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of the header `authorization`; None if there is none now, or none is needed."""
+        if isinstance(self._access, Fixed):
+            return self._access.authorization
+        token = self._current()
+        return None if token is None else f"Bearer {token.value}"
+
+    @property
+    def are_needed(self) -> bool:
+        return isinstance(self._access, Grant | Consent)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must be shown to nobody."""
+        granted = () if self._granted is None else (self._granted.refresh_token, self._granted.access_token)
+        return (*granted, *(() if self._token is None else (self._token.value,)))
+
+    def note_let_in(self, authorization: str | None) -> None:
+        """The vendor let a call with this authorisation in."""
+        if self._token is not None and authorization == f"Bearer {self._token.value}":
+            self._token.was_let_in = True
+
+    def refuse(self, authorization: str | None, detail: str) -> bool:
+        """The vendor did not take an authorisation. Returns whether the call says nothing of its event: a token had
+        ended, or a person has to mend the connection. One that was new is a failure like others."""
+        if not self.are_needed:
+            self._refuse(detail)
+            return True
+        token = self._token
+        if token is None or authorization != f"Bearer {token.value}":
+            return True  # it was replaced meanwhile
+        self._token = None
+        return token.was_let_in
+
+    async def wait(self) -> None:
+        """Wait until a call may go. Raises Unanswered if none may for now."""
+        if self.ready_at(self._clock.steady()) and (fetching := self._fetching) is not None:
+            await asyncio.wait([fetching])
+        if self._is_refused or (self.are_needed and self._current() is None):
+            raise Unanswered(self.trouble or "There is no token.")
+
+    # --- What happens to the connection -------------------------------------------------------------------------------
+
+    def follow(self, granted: Granted | None) -> None:
+        """Go on with what is kept from now on."""
+        self._granted = granted
+        self._token = None if granted is None else _kept_token(granted, self._clock.wall())
+        self.try_again()
+
+    def try_again(self) -> None:
+        """A person has done something about it."""
+        self._is_refused, self.trouble = False, None
+        self._failures = self._ask_again_at = 0
+        self._on_change()
+
+    async def close(self, grace: float) -> None:
+        """Ask for no more; let what was asked for come and be kept, for at most `grace` seconds."""
+        self._closed = True
+        if (fetching := self._fetching) is not None:
+            await asyncio.wait([fetching], timeout=grace)
+            fetching.cancel()
+
+    # --- Asking -------------------------------------------------------------------------------------------------------
+
+    async def _fetch(self, access: Grant | Consent) -> None:
+        granted = self._granted
+        try:
+            issued = await self._asked(access)
+            if self._granted is granted:  # else a person let the gateway in anew meanwhile
+                await self._take(access, issued)
+        except Refused as refused:
+            if self._granted is granted:
+                self._refuse(str(refused))
+        except Unanswered as failed:
+            self._note_failure(failed)
+        except Exception:
+            log.exception("a token could not be asked for, or not be kept")
+            self._note_failure(Unanswered("The gateway could not ask for a token; its log says why."))
+        finally:
+            self._fetching = None
+            self._on_change()
+
+    async def _take(self, access: Grant | Consent, issued: Issued) -> None:
+        if isinstance(access, Consent):
+            await self._keep(self._granted_by(issued))
+            if self._token is not None and self._token.value == issued.access_token:
+                self._token.was_let_in = False  # it is new
+        else:
+            self._token = _token(issued.access_token, self._end_of(issued), self._clock.wall())
+        self._failures, self.trouble = 0, None
+
+    async def _asked(self, access: Grant | Consent) -> Issued:
+        try:
+            return await self._ask(access)
+        except Unanswered as failed:
+            if not failed.is_lost or self._closed:
+                raise
+        return await self._ask(access)
+
+    async def _ask(self, access: Grant | Consent) -> Issued:
+        if isinstance(access, Consent):
+            assert self._granted is not None
+            return await renewed(self._line, access, self._granted.refresh_token)
+        return await granted_to_client(self._line, access, self._clock.wall() // SECOND)
+
+    def _granted_by(self, issued: Issued) -> Granted:
+        before = self._granted
+        assert before is not None
+        return Granted(
+            refresh_token=issued.refresh_token or before.refresh_token,
+            access_token=issued.access_token,
+            expires_at=self._end_of(issued) or 0,
+            account=before.account,
+        )
+
+    def _end_of(self, issued: Issued) -> int | None:
+        return None if issued.seconds is None else self._clock.wall() + round(issued.seconds * SECOND)
+
+    def _current(self) -> Token | None:
+        """The token, if it is good for a while yet."""
+        token = self._token
+        if token is None or token.renew_at is None or self._clock.wall() < token.renew_at:
+            return token
+        return None
+
+    def _refuse(self, detail: str) -> None:
+        if not self._is_refused:
+            self._is_refused, self.trouble = True, detail
+            self._on_refused(detail)
+
+    def _note_failure(self, failed: Unanswered) -> None:
+        self.trouble = str(failed)
+        wait = min(WAIT_FIRST << min(self._failures, 20), WAIT_LAST)
+        wait = max(round(wait * (1 - self._random.random() / 2)), round(min(failed.wait * SECOND, WAIT_LAST)))
+        self._failures += 1
+        self._ask_again_at = self._clock.steady() + max(wait, WAIT_FIRST)
+
+
+def _kept_token(granted: Granted, now: int) -> Token | None:
+    """The access token that is kept with a consent. It may have been used before."""
+    if not granted.access_token:
+        return None
+    return _token(granted.access_token, granted.expires_at or None, now, was_let_in=True)
+
+
+def _token(value: str, ends_at: int | None, now: int, *, was_let_in: bool = False) -> Token:
+    if ends_at is None:
+        return Token(value, None, was_let_in)
+    return Token(value, ends_at - min(RENEWED_BEFORE, max(0, ends_at - now) // 2), was_let_in)
+
+
+# --- Token endpoints --------------------------------------------------------------------------------------------------
+
+
+async def granted_to_client(line: Line, grant: Grant, now: int) -> Issued:
+    """A token for a client as itself; `now` is in seconds. Raises Refused, Unanswered."""
+    form = dict(grant.form)
+    if grant.claims is not None:
+        try:
+            form["assertion"] = signed(grant.claims, grant.signing_key or "", now)
+        except ValueError:
+            raise Refused("The private key of the connection cannot be used: it must be an RSA key in PEM.") from None
+    return await _issued(line, grant.url, form, grant.basic)
+
+
+async def renewed(line: Line, consent: Consent, refresh_token: str) -> Issued:
+    """A token in exchange for a refresh token. Raises Refused, Unanswered."""
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    return await _issued(line, consent.token_url, form, (consent.client_id, consent.client_secret))
+
+
+async def exchanged(line: Line, consent: Consent, code: str, redirect_uri: str, verifier: str) -> Issued:
+    """A token in exchange for the code that a person's consent brought; `verifier` is that of PKCE. Raises Refused,
+    Unanswered."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri,
+        "code_verifier": verifier,
+    }
+    return await _issued(line, consent.token_url, form, (consent.client_id, consent.client_secret))
+
+
+async def _issued(line: Line, url: str, form: dict[str, str], basic: tuple[str, str] | None) -> Issued:
+    authorization = None if basic is None else basic_authorization(*basic)
+    request = request_of(Call(url=url, form=form), authorization, (origin_of(url),), FETCH_SECONDS)
+    outcome = await answered(line, request)
+    reply = reply_of(outcome)
+    if reply is None:
+        raise Unanswered(f"No token came. {outcome.detail}", is_lost=outcome.failure in _LOST)
+    return _read(reply)
+
+
+def _read(reply: Reply) -> Issued:
+    """What a token endpoint answered. Raises Refused, Unanswered."""
+    token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
+    if 200 <= reply.status < 300 and isinstance(token, str) and token:
+        return Issued(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))
+    error, description = reply.at("error"), reply.at("error_description")
+    if 400 <= reply.status < 500 and isinstance(error, str) and error in REFUSALS:
+        more = f" {shortened(description)}" if isinstance(description, str) else ""
+        raise Refused(f"The vendor lets the gateway in no more: {error}.{more}")
+    said = f" ({shortened(error)})" if isinstance(error, str) else ""
+    raise Unanswered(f"No token came: the vendor answered {reply.status}{said}.", retry_after(reply) or 0.0)
+
+
+def _seconds(value: object) -> float | None:
+    """The life of a token. Some vendors write the number as a text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
+        value = int(value)
+    return float(value) if isinstance(value, int | float) and 0 < value < 1e10 else None

@@ -1,0 +1,144 @@
+"""What carries a lane's deliveries to where they go, and what may keep a lane from sending.
+
+The signed webhook is carried straight to the transport. Every other kind of destination is carried by a courier
+(`engine/connectors/courier.py`), and its lane asks a gate before it sends.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from signalpost.destinations.webhook import RequestKind, Webhook
+from signalpost.domain.delivery.delivery import Delivery
+from signalpost.domain.delivery.outcome import Outcome
+from signalpost.domain.event import Event
+from signalpost.domain.subscription import Subscription
+from signalpost.runtime.clock import Clock
+from signalpost.sender.transport import Transport
+from signalpost.store.connections import ConnectionStore
+
+NEVER: Final = 1 << 62
+"""The time of a send that has to wait until something else happens."""
+MAX_REMEMBERED: Final = 2_000
+"""Documents of which it is remembered what was made for them: more than a lane leaves unrecorded."""
+
+
+class Gate(Protocol):
+    """What a lane asks before it sends, beside what its worker knows of the endpoint."""
+
+    @property
+    def trouble(self) -> str | None:
+        """A sentence for people: what keeps everything from being sent; None if nothing is known to."""
+        ...
+
+    def ready_at(self, now: int) -> int:
+        """When a lane may send, steady µs: at once if that is `now` or earlier. If it is NEVER, the lane is told once
+        something has changed."""
+        ...
+
+    def try_again(self) -> None:
+        """A person has done something about what was wrong."""
+        ...
+
+    def wake(self) -> None:
+        """Let lanes ask again that were turned away without a time."""
+        ...
+
+
+class User(Protocol):
+    """A lane that has a gate."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many of its deliveries are in flight."""
+        ...
+
+    def ask_again(self) -> None:
+        """The lane may send now what it could not before."""
+        ...
+
+
+class Carrier(Protocol):
+    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+        """Make one attempt. Calls `done` once, from the event loop, and never before `carry` returns; not at all if the
+        gateway is stopped first."""
+        ...
+
+
+class Made:
+    """What the deliveries of one lane made, by document, as they said it.
+
+    The store has what was recorded. A change is kept here until the lane is recorded, which writes it in the same
+    transaction as the delivery's end: so a crash repeats the delivery, and it knows as much as before.
+    """
+
+    def __init__(self, store: ConnectionStore, subscription_number: int) -> None:
+        self._store = store
+        self._number = subscription_number
+        self._known: dict[str, Mapping[str, str]] = {}
+        self._changed: dict[str, Mapping[str, str]] = {}
+
+    async def find(self, document_id: str) -> Mapping[str, str]:
+        """What the last delivery for a document made; empty if nothing."""
+        made = self._known.get(document_id)
+        if made is None:
+            found = await self._store.made(self._number, [document_id])
+            # No other delivery for the document has ended meanwhile, because only one is in flight.
+            made = self._know(document_id, found.get(document_id, {}))
+        return made
+
+    def note(self, document_id: str, made: Mapping[str, str]) -> None:
+        self._changed[document_id] = self._know(document_id, made)
+
+    def changes(self) -> Mapping[str, Mapping[str, str]]:
+        """Everything since the last call."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+    def _know(self, document_id: str, made: Mapping[str, str]) -> Mapping[str, str]:
+        self._known.pop(document_id, None)
+        self._known[document_id] = made
+        if len(self._known) > MAX_REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return made
+
+
+class Carriers(Protocol):
+    """Whoever knows how each subscription's deliveries are carried."""
+
+    def gate(self, subscription: Subscription, user: User) -> Gate | None:
+        """What a lane asks before it sends, in place of what it asked before; None for one that may send whenever its
+        endpoint takes it."""
+        ...
+
+    def leave(self, user: User) -> None:
+        """A lane asks no more."""
+        ...
+
+    def carrier(self, subscription: Subscription, gate: Gate | None, made: Made | None) -> Carrier:
+        """`made` is there if the lane has a gate."""
+        ...
+
+    def made(self, subscription: Subscription) -> Made: ...
+
+    def stop(self) -> None:
+        """Make no further calls."""
+        ...
+
+    async def close(self) -> None:
+        """Let attempts whose calls have ended come to their outcome."""
+        ...
+
+
+class WebhookCarrier:
+    """Carries an event to an endpoint as the signed webhook."""
+
+    def __init__(self, subscription: Subscription, transport: Transport, clock: Clock) -> None:
+        self._webhook = Webhook(subscription)
+        self._transport = transport
+        self._clock = clock
+
+    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+        """See `Carrier`."""
+        kind = RequestKind.REPLAY if delivery.run > 0 else RequestKind.DELIVERY
+        request = self._webhook.prepare(event, delivery.failed_attempts + 1, kind, self._clock.wall())
+        self._transport.send(request, done)

@@ -1,0 +1,20 @@
+"""Events as conditions and placeholders look at them."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from signalpost.domain.event import Event
+from signalpost.domain.names import Subject
+
+_decode = msgspec.json.Decoder().decode
+
+
+def subject_of(event: Event, made: Mapping[str, str] | None = None) -> Subject:
+    """What conditions and placeholders look at. `made` is what the last delivery for the document made."""
+    return Subject(event=_decode(event.body), before=_decode(event.before) if event.before else {}, made=made or {})
+
+
+def not_sent(why: str) -> str:
+    """The sentence that stands with a delivery whose event is not wanted."""
+    return f"Not sent: {why}"

@@ -1,0 +1,515 @@
+"""Deliveries through a kind of destination other than the webhook: what a reply makes of an event, tokens, and a kind
+that goes wrong."""
+
+import asyncio
+import json
+
+import pytest
+from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.world.network import VendorCall, VendorReply
+from gateway.tests.world.vendors import HOST, KINDS, LOST, SECRET, FakeVendor
+
+from signalpost.destinations.registry import Destinations
+from signalpost.domain.connection import Granted
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.subscription import Delay
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+GRANTED = Granted(refresh_token="refresh-0")
+
+
+@pytest.fixture
+def vendor(world: ScriptedWorld) -> FakeVendor:
+    return serve(world)
+
+
+def serve(world: ScriptedWorld, **given: object) -> FakeVendor:
+    """A vendor in the world, whose kind is installed."""
+    world.destinations = KINDS
+    vendor = FakeVendor(**given)  # type: ignore[arg-type]
+    world.vendors[HOST] = vendor
+    return vendor
+
+
+def failures(world: ScriptedWorld, name: str, sequence: int) -> list[str | None]:
+    return [attempt.failure for attempt in world.attempts(name, sequence)]
+
+
+# --- What a reply makes of an event -----------------------------------------------------------------------------------
+
+
+def test_an_event_becomes_a_call_that_is_filled_in_with_its_document(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", config={"text": "New: {{ document.title }}"})
+        await gateway.create("a", "b")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+
+    world.run(scenario)
+    assert [message["text"] for message in vendor.messages] == ["New: a", "New: b"]
+    assert len({message["key"] for message in vendor.messages}) == 2
+    assert failures(world, "s", 1) == [None]
+    assert world.lane("s").head == 2
+
+
+def test_a_retry_is_the_same_call(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    """C16"""
+    replies = iter([VendorReply(500), VendorReply(503), None])
+    vendor.take = lambda _call: next(replies)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(vendor.messages))
+
+    world.run(scenario)
+    assert len({call.body for call in vendor.calls}) == 1
+    assert failures(world, "s", 1) == [Failure.STATUS, Failure.STATUS, None]
+
+
+def test_an_event_that_the_vendor_refuses_fails_at_once_and_a_retry_sends_it(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    vendor.take = lambda _call: VendorReply(422, b'{"error": "no_such_field"}')
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(vendor.calls))
+        await gateway.until_recorded()
+        assert world.deliveries("s")[1].state == State.FAILED
+        assert gateway.health("s")["state"] == "healthy"
+        vendor.take = lambda _call: None
+        await gateway.retry("s", 1)
+        await gateway.until(lambda: bool(vendor.messages))
+
+    world.run(scenario)
+    assert failures(world, "s", 1) == [Failure.REJECTED, None]
+    assert world.attempts("s", 1)[0].detail == "no_such_field: The vendor does not want it."
+    assert world.deliveries("s") == {}
+
+
+def test_ten_refusals_in_a_row_for_one_cause_disable_the_subscription(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    vendor.take = lambda _call: VendorReply(422, b'{"error": "no_such_field"}')
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", rate_limit=5)
+        await gateway.create(*(f"d{number}" for number in range(100)))
+        await gateway.until(lambda: gateway.of("s").status == "disabled")
+        await asyncio.sleep(60)
+        assert "no_such_field" in (gateway.of("s").disabled_because or "")
+        assert "no_such_field" in str(gateway.health("s")["disabledReason"])
+
+    world.run(scenario)
+    assert 10 <= len(vendor.calls) < 20
+
+
+def test_all_of_a_connection_waits_when_the_vendor_wants_fewer_calls_and_nothing_is_counted(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    throttled: list[float] = []
+
+    def take(call: VendorCall) -> VendorReply | None:
+        if not throttled:
+            throttled.append(call.at)
+            return VendorReply(429, headers={"retry-after": "3600"})
+        return None
+
+    vendor.take = take
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(throttled))
+        await gateway.deliver("t", "c")
+        await gateway.create("b")
+        await gateway.until(lambda: len(vendor.messages) == 3, within=20_000)
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    assert all(call.at >= throttled[0] + 3600 for call in vendor.calls[1:])
+    (first, second) = world.attempts("s", 1)
+    assert (first.failure, first.counted, first.number, second.failure, second.number) == ("throttled", 0, 1, None, 1)
+
+
+def test_a_skip_settles_a_delivery_with_a_sentence(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", config={"does": "skip"})
+        await gateway.create("a")
+        await gateway.until(lambda: not gateway.health("s")["lag"])
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    (attempt,) = world.attempts("s", 1)
+    assert (attempt.failure, attempt.detail) == ("skipped", "There is nothing to say.")
+    assert vendor.calls == []
+
+
+def test_what_was_made_is_there_for_the_next_event_of_the_document_even_after_a_crash(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", config={"does": "remember"})
+        await gateway.create("a")
+        await gateway.update("a")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.until_recorded()
+
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.update("a")
+        await gateway.until(lambda: len(vendor.messages) == 3)
+
+    world.crash(first)
+    world.run(second)
+    assert [message["made"] for message in vendor.messages] == [{}, {"id": "m1"}, {"id": "m2"}]
+
+
+# --- Conditions and delays --------------------------------------------------------------------------------------------
+
+
+def test_an_event_that_does_not_meet_the_condition_is_settled_and_says_why(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", when={"field": "document.title", "is": "b"})
+        await gateway.create("a", "b", "c")
+        await gateway.until(lambda: bool(vendor.messages) and not gateway.health("s")["lag"])
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    assert [message["text"] for message in vendor.messages] == ["b"]
+    assert [failures(world, "s", sequence) for sequence in (1, 2, 3)] == [["skipped"], [None], ["skipped"]]
+    assert world.attempts("s", 1)[0].detail == "Not sent: document.title is 'a', not 'b'."
+    assert world.lane("s").head == 3
+    assert world.deliveries("s") == {}
+
+
+def test_a_delayed_event_is_sent_after_its_time_and_nothing_is_counted(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", after=Delay(seconds=3_600))
+        await gateway.create("a")
+        await gateway.until_recorded()
+        assert gateway.health("s")["waiting"] == 1
+
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.until(lambda: bool(vendor.messages))
+
+    world.crash(first)
+    world.run(second)
+    (event,) = [call.at for call in vendor.calls]
+    (attempt,) = world.attempts("s", 1)
+    assert (attempt.failure, attempt.number, attempt.run) == (None, 1, 0)
+    assert 1_000 + 3_600 <= event < 1_000 + 3_602
+
+
+@pytest.mark.parametrize(("changed", "sent"), [(True, 0), (False, 1)])
+def test_after_its_delay_an_event_is_only_sent_if_the_newest_state_still_calls_for_it(
+    world: ScriptedWorld, vendor: FakeVendor, *, changed: bool, sent: int
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver(
+            "s", "c", types=1, after=Delay(seconds=3_600, condition={"field": "document.title", "is": "a"})
+        )
+        await gateway.create("a")
+        await asyncio.sleep(10)
+        if changed:
+            await gateway.update("a")
+        await asyncio.sleep(3_700)
+
+    world.run(scenario)
+    assert len(vendor.messages) == sent
+    if changed:
+        (attempt,) = world.attempts("s", 1)
+        assert attempt.detail == "Not sent: by now document.title is 'no. 1', not 'a'."
+
+
+def test_a_replay_asks_the_condition_again(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", when={"field": "document.title", "is": "b"})
+        await gateway.create("a", "b")
+        await gateway.until(lambda: len(vendor.messages) == 1)
+        await gateway.until_recorded()
+        await gateway.replay("s", "all")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    assert [message["text"] for message in vendor.messages] == ["b", "b"]
+    assert failures(world, "s", 1) == ["skipped", "skipped"]
+
+
+# --- A kind that goes wrong -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("does", "detail"),
+    [
+        ("raise", "The destination fake failed: RuntimeError: no use with [secret]"),
+        ("nonsense", "The destination fake made neither a call nor a skip of the event."),
+        ("elsewhere", "The call goes to https://elsewhere.example, which is none of the connection's origins."),
+        ("never_end", "The destination fake wants more than 2 further calls."),
+    ],
+)
+def test_a_kind_that_goes_wrong_fails_its_own_deliveries_and_harms_nobody_else(
+    world: ScriptedWorld, vendor: FakeVendor, does: str, detail: str
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("bad", "c", config={"does": does})
+        await gateway.deliver("good", "c")
+        await gateway.subscribe("webhook")
+        await gateway.create("a")
+        await gateway.until(lambda: len(world.attempts("bad", 1)) == 4)
+
+    world.run(scenario)
+    assert failures(world, "bad", 1) == [Failure.CONNECTOR] * 4
+    assert {attempt.detail for attempt in world.attempts("bad", 1)} == {detail}
+    assert failures(world, "good", 1) == [None]
+    assert world.endpoint("webhook").sequences == [1]
+    assert SECRET not in json.dumps(world.logs, default=str)
+
+
+def test_the_subscriptions_of_a_kind_that_is_gone_wait_and_lose_nothing(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c")
+        await gateway.subscribe("webhook")
+
+    async def without(gateway: RunningGateway) -> None:
+        await gateway.create("a")
+        await gateway.until(lambda: world.endpoint("webhook").sequences == [1])
+        await asyncio.sleep(1_000)
+        assert "fake is not installed" in str(gateway.health("s")["lastError"])
+
+    async def again(gateway: RunningGateway) -> None:
+        await gateway.until(lambda: bool(vendor.messages))
+
+    world.run(first)
+    world.destinations = Destinations(())
+    world.run(without)
+    world.destinations = KINDS
+    world.run(again)
+    assert failures(world, "s", 1) == [None]
+
+
+# --- Tokens -----------------------------------------------------------------------------------------------------------
+
+
+def test_forty_deliveries_after_an_expiry_ask_for_one_token(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="grant")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="grant")
+        await gateway.deliver("s", "c")
+        await gateway.deliver("t", "c")
+        await gateway.create("first")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        assert len(vendor.token_calls) == 1
+        await asyncio.sleep(1_750)  # it ends in less than a minute
+        await gateway.create(*(f"d{number}" for number in range(20)))
+        await gateway.until(lambda: len(vendor.messages) == 42)
+
+    world.run(scenario)
+    assert len(vendor.token_calls) == 2
+    assert {failure for sequence in range(1, 22) for failure in failures(world, "s", sequence)} == {None}
+
+
+def test_while_no_token_comes_everything_waits_and_nothing_is_charged(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="grant")
+    vendor.give = lambda _call: VendorReply(503)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="grant")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await asyncio.sleep(7_200)
+        assert "the vendor answered 503" in str(gateway.health("s")["lastError"])
+        vendor.give = lambda _call: None
+        await gateway.until(lambda: bool(vendor.messages), within=301)
+
+    world.run(scenario)
+    assert failures(world, "s", 1) == [None]
+    assert 24 <= len(vendor.token_calls) < 70
+
+
+def test_a_token_that_ended_costs_no_attempt(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="grant")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="grant")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: len(vendor.messages) == 1)
+        vendor.end_tokens()
+        await gateway.create("b")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    assert [(a.failure, a.counted) for a in world.attempts("s", 2)] == [("unauthorised", 0), (None, 1)]
+    assert len(vendor.token_calls) == 2
+
+
+def test_a_new_token_that_is_refused_is_a_failure_like_others(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="grant")
+    vendor.take = lambda _call: VendorReply(401)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="grant")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: 1 in world.deliveries("s") and world.deliveries("s")[1].state == State.FAILED)
+
+    world.run(scenario)
+    assert failures(world, "s", 1) == [Failure.STATUS] * 4
+
+
+def test_a_fixed_token_that_is_refused_disables_at_once_and_a_mended_one_delivers(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="fixed")
+    vendor.refuses = "revoked"
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="fixed")
+        await gateway.deliver("s", "c")
+        await gateway.create("a", "b")
+        await gateway.until(lambda: gateway.of("s").status == "disabled")
+        await asyncio.sleep(1_000)
+        assert gateway.connection("c").state == "broken"
+        assert len(vendor.calls) <= 2
+        vendor.refuses = None
+        await gateway.change("s", status="active")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.until(lambda: gateway.connection("c").state == "ready")
+
+    world.run(scenario)
+    assert {attempt.counted for attempt in world.attempts("s", 1)} == {0, 1}
+
+
+@pytest.mark.parametrize("error", ["invalid_client", "invalid_grant"])
+def test_where_the_vendor_lets_nobody_in_the_subscriptions_are_disabled_and_a_resume_delivers(
+    world: ScriptedWorld, error: str
+) -> None:
+    vendor = serve(world, sign_in="grant")
+    vendor.refuses = error
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="grant")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: gateway.of("s").status == "disabled")
+        await asyncio.sleep(1_000)
+        assert len(vendor.token_calls) == 1
+        assert error in (gateway.of("s").disabled_because or "")
+        vendor.refuses = None
+        await gateway.change("s", status="active")
+        await gateway.until(lambda: bool(vendor.messages))
+        await gateway.until(lambda: gateway.connection("c").state == "ready")
+
+    world.run(scenario)
+    assert failures(world, "s", 1) == [None]
+
+
+def test_a_refresh_token_that_was_replaced_is_kept_before_the_token_is_used(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="consent")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", granted=GRANTED, signIn="consent")
+        await gateway.deliver("s", "c")
+
+        def check(call: VendorCall) -> None:
+            granted = gateway.connection("c").granted
+            assert granted is not None
+            assert call.headers["authorization"] == f"Bearer {granted.access_token}"
+
+        vendor.take = check
+        for number in range(5):
+            await gateway.create(f"d{number}")
+            await gateway.until(lambda sent=number: len(vendor.messages) == sent + 1)  # type: ignore[misc]
+            await asyncio.sleep(1_800)
+
+    world.run(scenario)
+    assert len(vendor.token_calls) == 5
+
+
+def test_a_lost_answer_to_a_refresh_is_asked_for_again_at_once(world: ScriptedWorld) -> None:
+    """The vendor takes the replaced refresh token for a while yet."""
+    vendor = serve(world, sign_in="consent", grace=60.0)
+    lost = iter([LOST])
+    vendor.give = lambda _call: next(lost, None)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", granted=GRANTED, signIn="consent")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(vendor.messages), within=1)
+
+    world.run(scenario)
+    assert len(vendor.token_calls) == 2
+
+
+def test_a_connection_without_a_consent_waits_for_it(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="consent")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="consent")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await asyncio.sleep(1_000)
+        assert vendor.calls == vendor.token_calls == []
+        assert "let the gateway in" in str(gateway.health("s")["lastError"])
+
+    world.run(scenario)
+
+
+def test_no_secret_is_in_what_is_kept_of_an_attempt(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="fixed")
+    vendor.take = lambda call: VendorReply(500, f"you sent {call.headers['authorization']}".encode())
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="fixed")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(world.attempts("s", 1)))
+
+    world.run(scenario)
+    (attempt,) = world.attempts("s", 1)
+    assert SECRET.encode() not in attempt.answer
+    assert attempt.answer == b"you sent [secret]"
+
+
+# --- Rates ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_rate_and_what_is_under_way_are_bounded_for_all_subscriptions_of_a_connection_together(
+    world: ScriptedWorld,
+) -> None:
+    vendor = serve(world)
+    vendor.take = lambda _call: VendorReply(after=2.0)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c")
+        await gateway.deliver("t", "c")
+        await gateway.create(*(f"d{number}" for number in range(40)))
+        await gateway.until(lambda: len(vendor.messages) == 80)
+
+    world.run(scenario)
+    starts = [call.at for call in vendor.calls]
+    assert all(later > earlier + 1.999 for earlier, later in zip(starts, starts[8:], strict=False))
+    assert starts[-1] - starts[0] < 2.0 * 80 / 8 + 20.0, "as many as may be under way are"
