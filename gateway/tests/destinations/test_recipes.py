@@ -1,7 +1,6 @@
 """Every preset, with its blanks filled in as its examples and defaults say: which events it wants, and what becomes of
 them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from msgspec import UNSET
 
 from signalpost.destinations.destination import Call, Context, Preset, Skip
 from signalpost.destinations.fields import filled
+from signalpost.destinations.presets import body_of
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.names import Subject
 
@@ -32,20 +32,7 @@ EXECUTED = context(before={"status": "awaitingSignature"})
 
 def subscription(preset: Preset) -> dict[str, Any]:
     """A preset's body once its blanks are filled in: with their defaults, or their examples where they have none."""
-    body: dict[str, Any] = _copied(preset.body)
-    for blank in preset.inputs:
-        *way, last = blank.pointer.split("/")[1:]
-        place: Any = body
-        for step in way:
-            place = place[int(step) if isinstance(place, list) else step]
-        place[last] = blank.example if blank.default is UNSET else blank.default
-    return body
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _copied(member) for name, member in value.items()}
-    return [_copied(member) for member in value] if isinstance(value, list) else value
+    return body_of(preset, {blank.name: blank.example for blank in preset.inputs if blank.default is UNSET})
 
 
 def subject(here: Context) -> Subject:
@@ -68,7 +55,7 @@ def becomes(name: str, here: Context) -> Call | Skip:
     return call
 
 
-def body_of(name: str, here: Context) -> Any:
+def sent(name: str, here: Context) -> Any:
     call = becomes(name, here)
     assert isinstance(call, Call)
     return call.json
@@ -98,7 +85,7 @@ def test_what_waits_for_the_signature_wants_the_event_of_it_alone(name: str) -> 
 
 
 def test_a_signed_contract_becomes_a_message() -> None:
-    assert body_of("slack-executed", EXECUTED)["text"] == (
+    assert sent("slack-executed", EXECUTED)["text"] == (
         ":white_check_mark: *Supply agreement* with Smith &amp; Sons &lt;Ltd&gt; is signed."
     )
 
@@ -109,7 +96,7 @@ def test_a_signed_contract_becomes_a_message() -> None:
 def test_what_was_refused_or_expired_becomes_a_message(status: str) -> None:
     here = context(before={"status": "awaitingSignature"}, status=status)
     assert is_wanted("slack-refused", here)
-    text = body_of("slack-refused", here)["text"]
+    text = sent("slack-refused", here)["text"]
     assert text == f":warning: *Supply agreement* is now {status}; it was awaitingSignature."
     assert not is_wanted("slack-refused", EXECUTED)
 
@@ -127,7 +114,7 @@ def test_an_approval_that_waits_three_days_becomes_a_nudge() -> None:
 def test_a_deletion_becomes_a_message_that_says_how_far_the_document_had_come() -> None:
     gone = context("documentDeleted", before={"status": "approved"}, status="other")
     assert is_wanted("slack-deleted", gone)
-    assert body_of("slack-deleted", gone)["text"].endswith("was deleted; it was approved.")
+    assert sent("slack-deleted", gone)["text"].endswith("was deleted; it was approved.")
 
 
 def test_all_that_happens_to_a_document_goes_into_one_thread() -> None:
@@ -135,7 +122,7 @@ def test_all_that_happens_to_a_document_goes_into_one_thread() -> None:
     for event_type in ("documentCreated", "documentUpdated", "documentDeleted"):
         here = context(event_type, made=made)
         assert is_wanted("slack-thread", here)
-        assert body_of("slack-thread", here)["thread_ts"] == "17.1"
+        assert sent("slack-thread", here)["thread_ts"] == "17.1"
 
 
 def test_a_signed_contract_changes_the_lead_or_the_opportunity_of_its_reference() -> None:
@@ -152,10 +139,10 @@ def test_a_signed_contract_changes_the_lead_or_the_opportunity_of_its_reference(
 
 
 def test_an_expiry_date_becomes_a_reminder_thirty_days_ahead() -> None:
-    entry = body_of("google-calendar-expiry", context("documentCreated"))
+    entry = sent("google-calendar-expiry", context("documentCreated"))
     assert (entry["start"]["date"], entry["end"]["date"]) == ("2027-01-01", "2027-01-02")
     assert entry["summary"] == "Supply agreement ends on 2027-01-31"
-    timed = body_of("google-calendar-expiry", context(expiryDate="2027-03-02T13:00:00+00:00"))
+    timed = sent("google-calendar-expiry", context(expiryDate="2027-03-02T13:00:00+00:00"))
     assert timed["start"]["date"] == "2027-01-31"
     for here in (context(status="cancelled"), context("documentDeleted", status="other")):
         call = becomes("google-calendar-expiry", here)
@@ -173,5 +160,12 @@ def test_a_signed_contract_with_a_value_becomes_a_draft_bill() -> None:
     assert call.url.endswith(f"?InvoiceNumbers={DOCUMENT['externalId']}")
 
 
+def test_a_bill_has_the_documents_id_for_its_number_unless_something_else_is_said() -> None:
+    kind, preset = PRESETS["xero-bill-executed"]
+    said = {name: value for name, value in subscription(preset)["config"].items() if name != "number"}
+    read = KINDS.read_config("xero_bill", said, CONNECTIONS["xero_bill"])
+    assert filled(read, subject(EXECUTED), kind.escape).number == DOCUMENT["externalId"]  # type: ignore[attr-defined]
+
+
 def test_every_event_goes_to_a_service_as_webhooks_receive_it() -> None:
-    assert body_of("http-everything", EXECUTED) == EXECUTED.event
+    assert sent("http-everything", EXECUTED) == EXECUTED.event
