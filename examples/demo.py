@@ -1,8 +1,9 @@
 """The main job, to watch: documents change, and every change arrives at a receiver, signed.
 
 A gateway and a receiver run here, on this machine, for a few seconds. The receiver is written as the public page's
-readers wrote theirs: it knows nothing of Signalpost but the page's own `verify_signature`. Exits with 0 only if every
-event arrived, verified and in the order of its document.
+readers wrote theirs: it knows nothing of Signalpost but the page's own `verify_signature`. Beside it stand in for
+Slack, Google Calendar and Xero a few lines each (`vendors.py`). Exits with 0 only if every event arrived, verified and
+in the order of its document, and each vendor has what a signed contract becomes there, once.
 """
 
 import hashlib
@@ -22,7 +23,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from rich.console import Console
+from vendors import Vendors
 
 EXAMPLES = Path(__file__).parent / "page"
 GATEWAY = Path(sys.executable).parent / "signalpost"
@@ -113,9 +117,9 @@ class Client:
 
 
 @contextmanager
-def gateway(data: Path, receiver: Receiver) -> Iterator[Client]:
-    """A gateway on a fresh data directory, that may deliver to the receiver on this machine."""
-    arguments = ["--data-dir", str(data), "--port", "0", "--allow-targets", receiver.url, "--retry-delays", "2,4,8"]
+def gateway(data: Path, targets: str) -> Iterator[Client]:
+    """A gateway on a fresh data directory, that may deliver to these targets on this machine."""
+    arguments = ["--data-dir", str(data), "--port", "0", "--allow-targets", targets, "--retry-delays", "2,4,8"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
     with (data.parent / "gateway.log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603
@@ -139,8 +143,9 @@ def gateway(data: Path, receiver: Receiver) -> Iterator[Client]:
 
 def main() -> int:
     started = time.time()
-    receiver = Receiver()
-    with tempfile.TemporaryDirectory() as folder, gateway(Path(folder) / "data", receiver) as client:
+    receiver, vendors = Receiver(), Vendors()
+    targets = f"{receiver.url},{vendors.url}"
+    with tempfile.TemporaryDirectory() as folder, gateway(Path(folder) / "data", targets) as client:
         console.print(f"[bold]Gateway[/bold] at {client.address} on a fresh data directory, "
                       f"[bold]receiver[/bold] at {receiver.url}")  # fmt: skip
         wanted = ["documentCreated", "documentUpdated", "documentDeleted"]
@@ -150,9 +155,11 @@ def main() -> int:
         watch = Watch(receiver, started)
         first_act(client, watch)
         second_act(client, watch)
-        third_act(client, receiver, watch)
-        fourth_act(client, watch)
-        return watch.sum_up(client)
+        third_act(client, vendors, watch)
+        fourth_act(client, receiver, watch)
+        fifth_act(client, watch)
+        all_arrived = watch.sum_up(client)
+        return 0 if ends_well(vendors) and all_arrived else 1
 
 
 def first_act(client: Client, watch: "Watch") -> None:
@@ -203,7 +210,81 @@ def second_act(client: Client, watch: "Watch") -> None:
         console.print(f"           {step['action']:<17} {who:<18} {step['status']:<18} [dim]{seen}[/dim]")
 
 
-def third_act(client: Client, receiver: Receiver, watch: "Watch") -> None:
+def third_act(client: Client, vendors: Vendors, watch: "Watch") -> None:
+    console.rule("A signed contract becomes a Slack message, a calendar entry and a draft bill", align="left")
+    subscribe_vendors(client, vendors)
+    people = {"ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
+    terms = {"counterpartyName": "Smith & Sons", "contractValue": 12_500.0, "expiryDate": "2099-12-31"}
+    lease = {"type": "Contract", "title": "Office lease", **people, **terms}
+    path = f"/v1/documents/{client.call('POST', '/v1/documents', lease)['externalId']}"
+    client.upload(path.rpartition("/")[2], b"%PDF-1.7\nThe landlord lets, and the tenant rents.")
+    client.call("POST", f"{path}/actions", {"action": "requestSignature", "signers": ["ceo@example.com"]})
+    client.call("POST", f"{path}/actions", {"action": "sign", "by": "ceo@example.com"})
+    for _ in ("created", "uploaded", "awaitingSignature", "executed"):
+        watch.expect(path.rpartition("/")[2])
+    watch.until_all_arrived()
+    deadline = time.time() + PATIENCE
+    while not (vendors.messages and vendors.entries and vendors.bills) and time.time() < deadline:
+        time.sleep(0.05)
+    for message in vendors.messages:
+        console.print(f"           [bold]Slack[/bold]     {message['text']}")
+    for entry in vendors.entries.values():
+        console.print(f"           [bold]Calendar[/bold]  {entry['start']['date']}: {entry['summary']}")
+    for bill in vendors.bills:
+        total = sum(line["Quantity"] * line["UnitAmount"] for line in bill["LineItems"])
+        what = f"{bill['Status']} {bill['Type']}: {total:,.2f} to {bill['Contact']['Name']}, due {bill['DueDate']}"
+        console.print(f"           [bold]Xero[/bold]      {what}")
+
+
+def subscribe_vendors(client: Client, vendors: Vendors) -> None:
+    """Connect each vendor, and subscribe it with a preset in which the blanks are filled in."""
+    kinds = client.call("GET", "/v1/destinations")["data"]
+    presets = {preset["name"]: preset for kind in kinds for preset in kind["presets"]}
+    hook = {"with": "webhook", "url": f"{vendors.url}/services/T0/B0/secret"}
+    account = {"with": "serviceAccount", "clientEmail": "demo@example.com", "privateKey": private_key()}
+    custom = {"with": "customConnection", "clientId": "demo", "clientSecret": "secret"}
+    for kind, sign_in, name, blanks in (
+        ("slack", hook, "slack-executed", {}),
+        ("google_calendar", account, "google-calendar-expiry", {"calendarId": "primary"}),
+        ("xero_bill", custom, "xero-bill-executed", {"accountCode": "400"}),
+    ):
+        config = {"signIn": sign_in, "standIn": vendors.url}
+        connection = client.call("POST", "/v1/connections", {"kind": kind, "config": config})
+        subscription = {**filled_in(presets[name], blanks), "kind": kind, "connection": connection["id"]}
+        client.call("POST", "/v1/subscriptions", subscription)
+        console.print(f"           subscribed: {presets[name]['title']}")
+
+
+def filled_in(preset: dict[str, Any], blanks: dict[str, Any]) -> dict[str, Any]:
+    """The subscription that a preset becomes: what is not in `blanks` has its default."""
+    body: dict[str, Any] = preset["body"]
+    for blank in preset["inputs"]:
+        *way, last = blank["pointer"].split("/")[1:]
+        place: Any = body
+        for step in way:
+            place = place[int(step) if isinstance(place, list) else step]
+        place[last] = blanks.get(blank["name"], blank.get("default"))
+    return body
+
+
+def private_key() -> str:
+    """A key such as Google gives to a service account."""
+    key = rsa.generate_private_key(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def ends_well(vendors: Vendors) -> bool:
+    """Whether there is one message and one bill for the signed contract, and no entry for a document that is gone."""
+    deadline = time.time() + PATIENCE
+    while vendors.entries and time.time() < deadline:
+        time.sleep(0.05)
+    messages, bills, entries = len(vendors.messages), len(vendors.bills), len(vendors.entries)
+    console.print(f"Slack has {messages} message, Xero {bills} draft bill, and the calendar {entries} entries: "
+                  "they went with their documents")  # fmt: skip
+    return (messages, bills, entries) == (1, 1, 0)
+
+
+def fourth_act(client: Client, receiver: Receiver, watch: "Watch") -> None:
     console.rule("Documents change while the receiver is down: nothing is lost", align="left")
     receiver.failing = True
     for number, currency in enumerate(("EUR", "USD", "NZD"), start=1):
@@ -216,7 +297,7 @@ def third_act(client: Client, receiver: Receiver, watch: "Watch") -> None:
     watch.until_all_arrived()
 
 
-def fourth_act(client: Client, watch: "Watch") -> None:
+def fifth_act(client: Client, watch: "Watch") -> None:
     console.rule("One is created here, changed twice, and all are deleted", align="left")
     people = {"ownerEmail": "owner@example.com", "authorEmail": "author@example.com"}
     created = client.call("POST", "/v1/documents", {"type": "NDA", "title": "Mutual NDA", **people})["externalId"]
@@ -281,7 +362,7 @@ class Watch:
     def _event(self, event_id: str) -> dict[str, Any]:
         return self._delivered[event_id].event
 
-    def sum_up(self, client: Client) -> int:
+    def sum_up(self, client: Client) -> bool:
         """Hold what arrived against the gateway's own log."""
         console.rule("Summary", align="left")
         log = [entry["event"] for entry in client.call("GET", "/v1/events?limit=250")["data"]]
@@ -300,7 +381,7 @@ class Watch:
             if ok
             else "[bold red]Not every event arrived.[/bold red]"
         )
-        return 0 if ok else 1
+        return ok
 
 
 if __name__ == "__main__":
