@@ -166,7 +166,7 @@ class Gateway:
             retention_days=settings.retention_days,
             refusals=Refusals(clock),
             max_waiting=max(1, settings.max_connections // 2),
-            large_bodies=asyncio.Lock(),
+            body_reader=opened.enter_context(ThreadPoolExecutor(1, "bodies")),
             idle_seconds=self._idle_seconds,
             warnings=() if settings.public_url else (_links_warning(links_url),),
         )

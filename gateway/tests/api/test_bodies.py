@@ -2,9 +2,14 @@
 is changed."""
 
 import json
+import sys
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from signalpost.api.http.body import read_json
+from signalpost.domain.errors import Unparseable
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -130,6 +135,53 @@ def test_broken_json_is_named_by_position_and_field(
 def test_what_is_no_utf8_is_named_by_position_and_field(world: "World", body: bytes, pointer: str, column: int) -> None:
     problem = world.refuses("POST", "/v1/documents", body, status=400, at=(pointer,), code="invalid_utf8")
     assert problem["detail"] == f"The body must be UTF-8 (line 1, column {column})."
+
+
+LARGE = b'{"additionalFacts": [' + b"[], " * 50_000 + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "detail"),
+    [
+        (b"x]}", "invalid_json", "This is not JSON: invalid character (line 2, column 1)."),
+        (b"1,]}", "invalid_json", "This is not JSON: trailing comma in array (line 2, column 3)."),
+        (b'"\xc3\xa9", NaN]}', "not_a_number", "This is not a JSON number (line 2, column 6)."),
+        (b'"\xc3\xa9\xff"]}', "invalid_utf8", "The body must be UTF-8 (line 2, column 3)."),
+        (b"1", "invalid_json", "This is not JSON: it ends too early, or has a lone surrogate."),
+        (b'"\\ud800"]}', "invalid_json", "This is not JSON: it ends too early, or has a lone surrogate."),
+        (b"1e999]}", "not_a_number", "NaN, infinities and numbers beyond a double's range are not JSON numbers."),
+        (b"[" * 100_000, "nested_too_deep", "At most 100 levels of nesting are read."),
+    ],
+)
+def test_of_a_large_body_the_position_alone_is_told(world: "World", end: bytes, code: str, detail: str) -> None:
+    """To find the field takes half a second a megabyte, in which nothing else is done."""
+    problem = world.refuses("POST", "/v1/documents", LARGE + end, status=400, at=("",), code=code)
+    assert problem["detail"] == detail
+
+
+@pytest.mark.parametrize("end", [b"x]}", b"1,]}", b"NaN]}", b'"\xff"]}', b"1", b"1e999]}", b"[" * 100_000])
+def test_python_takes_no_step_for_each_value_of_a_large_body_that_is_refused(end: bytes) -> None:
+    """Counted in lines of Python: the same few for fifty thousand values as for five thousand."""
+
+    def lines_for(content: bytes) -> int:
+        count = 0
+
+        def trace(_frame: FrameType, event: str, _given: Any) -> Any:
+            nonlocal count
+            count += event == "line"
+            return trace
+
+        sys.settrace(trace)
+        try:
+            read_json(content)
+        except Unparseable:
+            return count
+        finally:
+            sys.settrace(None)
+        pytest.fail("it was read")
+
+    short = b'{"additionalFacts": [' + b"[], " * 5_000 + b"\n"
+    assert lines_for(LARGE + end) == lines_for(short + end)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 4301, "9" * 400 + ".5"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from signalpost.domain.body import Body, check_of, check_of_text, checked_by, read
-from signalpost.domain.checks import Bad
+from signalpost.domain.checks import Bad, Several, pairs
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.fields import Text
 
@@ -77,6 +77,20 @@ def test_a_body_is_read_as_its_struct_holds_it() -> None:
 
 def test_what_may_be_left_out_has_its_default() -> None:
     assert read(Everything, {"needed": "a"}) == Everything(needed="a")
+
+
+def test_of_a_hundred_thousand_pairs_where_two_may_be_a_few_are_looked_at() -> None:
+    looked_at = 0
+
+    def look(value: Any) -> Any:
+        nonlocal looked_at
+        looked_at += 1
+        return value
+
+    with pytest.raises(Several) as caught:
+        pairs(lambda name: name, look, 2)(dict.fromkeys(map(str, range(100_000)), "v"))
+    assert [bad.code for bad in caught.value.bads] == ["too_many"]
+    assert looked_at == Invalid.MAX_NAMED
 
 
 def test_everything_wrong_is_named_at_any_depth() -> None:

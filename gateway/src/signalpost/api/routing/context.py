@@ -6,11 +6,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.api.http.body import MAX_BODY_BYTES, read_json
+from signalpost.api.http.body import LARGE_BODY_BYTES, MAX_BODY_BYTES, Refused, read_json, read_quickly
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
@@ -27,7 +28,6 @@ MAX_LIMIT = 250
 LIMIT_DEFAULT = 50
 MAX_IN_CURSOR = 10**18 - 1
 """Every number of 18 digits fits into the 64 bits of a database."""
-LARGE_BODY_BYTES = 16 * 1024
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_TYPES: Final = ("application/json", MERGE_PATCH)
@@ -237,13 +237,14 @@ class RequestContext:
         return value if isinstance(value, dict) else {}
 
     async def decoded(self, content: bytes) -> Any:
-        """The JSON value of a body, or of a line of one. A large one may take 0.2 s, and all that came at once would
-        hold the event loop up together: so they take turns. Raises Unparseable."""
+        """The JSON value of a body, or of a line of one. Raises Unparseable.
+
+        What may take long is done on another thread, one body after the other: a large body, which may take 0.2 s, and
+        the search for what is wrong with a bad one."""
         if len(content) <= LARGE_BODY_BYTES:
-            return read_json(content)
-        async with self.services.large_bodies:
-            await asyncio.sleep(0)
-            return read_json(content)
+            with suppress(Refused):
+                return read_quickly(content)
+        return await asyncio.get_running_loop().run_in_executor(self.services.body_reader, read_json, content)
 
     async def read_change(self, **also: Check) -> ChangeRequest:
         """All that a change was asked for with. Raises as `read_body` does, and one Invalid for everything that is

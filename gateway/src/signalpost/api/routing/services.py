@@ -1,7 +1,7 @@
 """What handlers work with: passed in, so that an application can be built on any store, engine and clock."""
 
-import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 from msgspec import Struct
 
@@ -44,8 +44,8 @@ class Services(Struct, frozen=True, kw_only=True):
     max_waiting: int
     """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients
     that flood the gateway are refused and others still find a connection."""
-    large_bodies: asyncio.Lock
-    """Held while a large body is decoded: they are decoded one after the other, and other work is done in between."""
+    body_reader: Executor
+    """One thread, on which large bodies and bad ones are read."""
     idle_seconds: float
     """How long a body may take to arrive, or the next part of a body that is streamed."""
     warnings: tuple[str, ...]
