@@ -8,6 +8,7 @@ in the order of its document, and each vendor has what a signed contract becomes
 
 import hashlib
 import hmac
+import html
 import json
 import os
 import queue
@@ -218,7 +219,8 @@ def third_act(client: Client, vendors: Vendors, watch: "Watch") -> None:
     lease = {"type": "Contract", "title": "Office lease", **people, **terms}
     path = f"/v1/documents/{client.call('POST', '/v1/documents', lease)['externalId']}"
     client.upload(path.rpartition("/")[2], b"%PDF-1.7\nThe landlord lets, and the tenant rents.")
-    client.call("POST", f"{path}/actions", {"action": "requestSignature", "signers": ["ceo@example.com"]})
+    asked = {"action": "requestSignature", "signers": ["ceo@example.com"], "expiresAt": "2099-12-31T12:00:00Z"}
+    client.call("POST", f"{path}/actions", asked)
     client.call("POST", f"{path}/actions", {"action": "sign", "by": "ceo@example.com"})
     for _ in ("created", "uploaded", "awaitingSignature", "executed"):
         watch.expect(path.rpartition("/")[2])
@@ -227,7 +229,7 @@ def third_act(client: Client, vendors: Vendors, watch: "Watch") -> None:
     while not (vendors.messages and vendors.entries and vendors.bills) and time.time() < deadline:
         time.sleep(0.05)
     for message in vendors.messages:
-        console.print(f"           [bold]Slack[/bold]     {message['text']}")
+        console.print(f"           [bold]Slack[/bold]     {html.unescape(message['text'])}")
     for entry in vendors.entries.values():
         console.print(f"           [bold]Calendar[/bold]  {entry['start']['date']}: {entry['summary']}")
     for bill in vendors.bills:
