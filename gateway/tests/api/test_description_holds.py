@@ -51,8 +51,20 @@ BEYOND_A_SCHEMA = {
     ("/approvers/", "duplicate"): "e-mail addresses ignore case",
     ("/signers/", "duplicate"): "e-mail addresses ignore case",
     ("/skipBacklog", "not_a_resume"): "it depends on the subscription's state",
+    ("/kind", "unknown_kind"): "which kinds there are depends on what is installed",
+    ("/connection", "not_found"): "whether there is such a connection, only the tenant's data say",
+    ("/connection", "required"): "what goes together depends on the kind, which may be left out",
+    ("/url", "required"): "what goes together depends on the kind, which may be left out",
+    ("/", "not_allowed"): "what goes together depends on the kind, which may be left out",
+    ("/after/seconds", "too_long"): "for how long events are kept is the operator's choice",
 }
 """Where a request that its schema allows may be refused, with which code, and why. Everything else is a defect."""
+OF_ANOTHER_GRAMMAR = {
+    "/config": "each kind of destination says what its config may be, in the list of destinations",
+    "/when": "a condition is a language of its own",
+    "/after/if": "a condition is a language of its own",
+}
+"""Where a schema says of a value that it is an object and no more, and why."""
 UNSEEN_BY_A_SCHEMA = {
     "file_kind_not_allowed": "of what kind a file is, its content says",
     "link_refused": "what is no link at all is refused as one whose time is over",
@@ -121,6 +133,7 @@ def is_beyond_a_schema(problem: dict[str, Any]) -> bool:
     errors = problem.get("errors", [])
     return bool(errors) and all(
         any(error["pointer"].startswith(place) and error["code"] == code for place, code in BEYOND_A_SCHEMA)
+        or error["pointer"].startswith(tuple(OF_ANOTHER_GRAMMAR))
         for error in errors
     )
 
