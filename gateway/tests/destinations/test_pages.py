@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from gateway.tests.destinations.kinds import KINDS, PEM, members
+from msgspec import UNSET
 
 from signalpost.domain.condition_reader import read_condition
 
@@ -39,6 +40,18 @@ def test_a_page_has_every_way_to_sign_in_and_every_member_of_it(kind: Any) -> No
     named = {place.partition(".")[2] for place, _ in members(kind.connection)} - {"standIn"}
     missing = sorted(name for name in named if name not in text)
     assert not missing
+
+
+@pytest.mark.parametrize("kind", KINDS.kinds.values(), ids=KINDS.kinds)
+def test_the_commands_of_a_page_name_what_there_is(kind: Any) -> None:
+    [commands] = re.findall(r"```console\n(\$ .*?signalpost.*?)```", page(kind.kind), re.DOTALL)
+    connect, subscribe = commands.partition("subscriptions create")[::2]
+    assert re.findall(r"--kind (\S+)", connect) == [kind.kind]
+    named = {place.partition(".")[2] for place, _ in members(kind.connection)} | {"with"}
+    assert {name.split(".")[-1] for name in re.findall(r"--(?:set|secret|secret-file) ([\w.]+)", connect)} <= named
+    [preset] = [each for each in kind.presets if f"--preset {each.name} " in subscribe]
+    needed = {blank.name for blank in preset.inputs if blank.default is UNSET}
+    assert set(re.findall(r"--set (\w+)", subscribe)) == needed
 
 
 def test_the_overview_lists_every_kind() -> None:
