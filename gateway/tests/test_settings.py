@@ -18,7 +18,7 @@ from signalpost.cli.serve import serve
 from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
-from signalpost.sender.addresses import parse_allow_targets
+from signalpost.sender.addresses import parse_allow_targets, parse_deny_targets, parse_nat64_prefixes
 from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings, show_settings, unknown_variables
 
 KEY = "sp_" + "aB9_-" * 8 + "xyz"
@@ -55,6 +55,8 @@ def test_without_any_setting_each_has_its_default() -> None:
         master_key=None,
         operator_key=None,
         allow_targets=(),
+        deny_targets=(),
+        nat64_prefixes=(),
         ca_file=None,
         retry_delays=(10, 60, 300),
         attempt_timeout=5.0,
@@ -121,6 +123,9 @@ GOOD: list[tuple[str, str, Any]] = [
         " https://a.b:1 , http://10.0.0.0/8:2,",
         parse_allow_targets("https://a.b:1,http://10.0.0.0/8:2"),
     ),
+    ("deny_targets", "", ()),
+    ("deny_targets", "10.0.0.0/8 , Evil.example,", parse_deny_targets("10.0.0.0/8,evil.example")),
+    ("nat64_prefixes", "64:ff9b::/96", parse_nat64_prefixes("64:ff9b::/96")),
     ("retry_delays", "", ()),
     ("retry_delays", "1", (1,)),
     ("retry_delays", " 10, 60 ,86400", (10, 60, 86_400)),

@@ -41,6 +41,7 @@ from signalpost.runtime import durable
 from signalpost.runtime.asgi import App
 from signalpost.runtime.clock import Clock, SystemClock
 from signalpost.runtime.logger import log
+from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import SETTINGS, Settings, secret_file
 from signalpost.store.open import default_url, find_database, open_store
@@ -161,7 +162,7 @@ class Gateway:
             downloads=Downloads(files),
             requests=RequestCounts(),
             destinations=destinations,
-            allow_targets=settings.allow_targets,
+            guard=_guard(settings),
             retry_delays=settings.retry_delays,
             retention_days=settings.retention_days,
             refusals=Refusals(clock),
@@ -181,7 +182,7 @@ class Gateway:
         sender = Sender(
             SenderSettings(
                 attempt_timeout=settings.attempt_timeout,
-                allow_targets=settings.allow_targets,
+                guard=_guard(settings),
                 ca_file=settings.ca_file,
             ),
             loop=asyncio.get_running_loop(),
@@ -212,6 +213,10 @@ class Gateway:
             return Api(services, ROUTES, OPEN_ROUTES), None
         app = Api(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
         return app, Api(services, (), METRICS_ROUTES)
+
+
+def _guard(settings: Settings) -> Guard:
+    return Guard(settings.allow_targets, settings.deny_targets, settings.nat64_prefixes)
 
 
 def _links_warning(url: str) -> str:

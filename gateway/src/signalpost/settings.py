@@ -8,6 +8,7 @@ import binascii
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -18,7 +19,13 @@ from msgspec.structs import asdict
 from signalpost.domain.delivery import retry
 from signalpost.domain.errors import WrongSetting
 from signalpost.files.content_types import KINDS
-from signalpost.sender.addresses import AllowedTarget, parse_allow_targets
+from signalpost.sender.addresses import (
+    AllowedTarget,
+    DeniedTarget,
+    parse_allow_targets,
+    parse_deny_targets,
+    parse_nat64_prefixes,
+)
 
 PREFIX = "SIGNALPOST_"
 _OF_COMMANDS: Final = ("url", "key", "tenant")
@@ -40,6 +47,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     master_key: bytes | None = None
     operator_key: str | None = None
     allow_targets: tuple[AllowedTarget, ...] = ()
+    deny_targets: tuple[DeniedTarget, ...] = ()
+    nat64_prefixes: tuple[IPv6Network, ...] = ()
     ca_file: Path | None = None
     retry_delays: tuple[int, ...] = retry.DELAYS
     attempt_timeout: float = 5.0
@@ -141,7 +150,7 @@ def _file(text: str) -> Path:
     if not Path(text).is_file():
         raise ValueError(f"must be a readable file; there is none at {text}")
     try:
-        ssl.create_default_context(cafile=text)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
     except (ssl.SSLError, OSError):
         raise ValueError(f"must be a PEM file of certificates; {text} is not one") from None
     return Path(text)
@@ -208,6 +217,16 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "allow_targets": Setting(
         parse_allow_targets,
         "Targets that are allowed although private or plain http: scheme://host-or-CIDR:port, separated by commas. []",
+    ),
+    "deny_targets": Setting(
+        parse_deny_targets,
+        "Targets that are never called, whatever ALLOW_TARGETS says: networks, addresses, and host names with all "
+        "names below them, separated by commas. []",
+    ),
+    "nat64_prefixes": Setting(
+        parse_nat64_prefixes,
+        "IPv6 prefixes behind which this network translates to IPv4 (NAT64), separated by commas; an address there is "
+        "judged as the IPv4 address in it. []",
     ),
     "ca_file": Setting(_file, "PEM file of certificate authorities to trust besides the system's. []"),
     "retry_delays": Setting(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpost.sender.addresses import parse_deny_targets
+
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
@@ -74,6 +76,15 @@ def test_the_operator_s_retry_delays_are_the_default(make_world: Callable[..., "
     world = make_world(retry_delays=(1, 2))
     assert world.create_subscription()["retryDelays"] == [1, 2]
     assert world.create_subscription(retryDelays=[5])["retryDelays"] == [5]
+
+
+def test_one_to_a_host_that_the_operator_denies_is_refused(make_world: Callable[..., "World"]) -> None:
+    world = make_world(deny_targets=parse_deny_targets("evil.example,8.8.8.0/24"))
+    for host in ("evil.example", "hooks.evil.example", "8.8.8.8"):
+        body = {"url": f"https://{host}/", "eventTypes": ["documentCreated"]}
+        (bad,) = world.refuses("POST", "/v1/subscriptions", body, at=("/url",))["errors"]
+        assert bad["code"] == "address_refused"
+        assert "DENY_TARGETS" in bad["detail"]
 
 
 def test_a_paused_one_counts_what_waits_for_it(world: "World") -> None:

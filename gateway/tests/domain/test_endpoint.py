@@ -187,7 +187,8 @@ def test_additional_headers_are_kept_as_they_were_given(headers: dict[str, str])
         "Plexus-Webhook-Signature", "plexus-webhook-signature-alternate", "webhook-id", "Webhook-Timestamp",
         "webhook-signature", "signalpost-sequence", "Signalpost-Attempt", "signalpost-replay", "signalpost-test",
         "signalpost-anything", "plexus-webhook-anything", "webhook_signature", "Plexus_Webhook-Signature",
-        "content_type",
+        "content_type", "Host_", "_host", "content.type", "webhook.id", "Forwarded", "X-Forwarded-For",
+        "x_forwarded_proto", "X-Forwarded-Anything", "Proxy",
     ],
 )  # fmt: skip
 def test_no_additional_header_replaces_one_that_the_gateway_sets(name: str) -> None:

@@ -13,7 +13,7 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
-from signalpost.sender.addresses import parse_allow_targets
+from signalpost.sender.addresses import Guard, parse_allow_targets, parse_deny_targets, parse_nat64_prefixes
 from signalpost.sender.resolver import Resolve
 from signalpost.sender.sender import Sender, SenderSettings
 
@@ -130,6 +130,8 @@ def sending(turns: "Turns") -> Sending:
     async def maker(
         *endpoints: "Endpoint",
         allow: str = "",
+        deny: str = "",
+        nat64: str = "",
         names: Mapping[str, Sequence[str]] | None = None,
         resolve: Resolve | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -144,8 +146,9 @@ def sending(turns: "Turns") -> Sending:
             scheme, port = endpoint.target().scheme, endpoint.port
             allow += f",{scheme}://127.0.0.0/8:{port},{scheme}://[::1]:{port}"
         settings = {"names_kept_seconds": 0.0, "attempt_timeout": PATIENCE, "connect_timeout": PATIENCE, **settings}
+        guard = Guard(parse_allow_targets(allow), parse_deny_targets(deny), parse_nat64_prefixes(nat64))
         sender = Sender(
-            SenderSettings(allow_targets=parse_allow_targets(allow), **settings),
+            SenderSettings(guard=guard, **settings),
             loop=asyncio.get_running_loop(),
             wall=lambda: time.time_ns() // 1000,
             resolve=resolve or from_names,

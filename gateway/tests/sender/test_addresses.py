@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain.request import Target
-from signalpost.sender.addresses import AllowedTarget, addresses_refusal, parse_allow_targets, refusal, target_refusal
+from signalpost.sender.addresses import (
+    NO_EXCEPTIONS,
+    AllowedTarget,
+    Guard,
+    addresses_refusal,
+    parse_allow_targets,
+    parse_deny_targets,
+    parse_nat64_prefixes,
+    refusal,
+    target_refusal,
+)
 
 REFUSED = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200",
@@ -64,6 +74,10 @@ def test_an_ipv4_address_in_any_ipv6_clothing_is_judged_no_better_than_itself(ad
 ONLY_HTTPS = "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."
 
 
+def allowing(text: str) -> Guard:
+    return Guard(allowed=parse_allow_targets(text))
+
+
 def https(host: str, port: int = 443) -> Target:
     return Target("https", host, port)
 
@@ -91,7 +105,7 @@ def test_an_address_as_a_host_is_judged_when_the_subscription_is_made(host: str)
 )  # fmt: skip
 def test_an_unusual_spelling_of_an_address_is_refused_wherever_it_leads(host: str) -> None:
     assert target_refusal(https(host)) is not None
-    assert target_refusal(https(host), parse_allow_targets("https://0.0.0.0/0:443")) is not None
+    assert target_refusal(https(host), allowing("https://0.0.0.0/0:443")) is not None
 
 
 @pytest.mark.parametrize(
@@ -106,7 +120,7 @@ def test_what_is_no_host_name_is_refused(host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "a.localhost"])
 def test_this_machine_is_refused_by_name(host: str) -> None:
     assert target_refusal(https(host)) is not None
-    assert target_refusal(https(host), parse_allow_targets("https://localhost:443,https://127.0.0.0/8:443")) is None
+    assert target_refusal(https(host), allowing("https://localhost:443,https://127.0.0.0/8:443")) is None
 
 
 @pytest.mark.parametrize(
@@ -119,16 +133,16 @@ def test_a_host_name_is_left_to_its_addresses(host: str) -> None:
 def test_plain_http_is_refused_unless_the_operator_opens_it() -> None:
     target = Target("http", "hooks.example", 80)
     assert target_refusal(target) == ONLY_HTTPS
-    assert addresses_refusal(target, [ip_address("8.8.8.8")], ()) == ONLY_HTTPS
-    assert target_refusal(target, parse_allow_targets("http://hooks.example:80")) is None
-    assert target_refusal(target, parse_allow_targets("http://10.0.0.0/8:80")) is None
-    assert target_refusal(target, parse_allow_targets("http://hooks.example:81")) is not None
-    assert target_refusal(target, parse_allow_targets("https://hooks.example:80")) is not None
+    assert addresses_refusal(target, [ip_address("8.8.8.8")], NO_EXCEPTIONS) == ONLY_HTTPS
+    assert target_refusal(target, allowing("http://hooks.example:80")) is None
+    assert target_refusal(target, allowing("http://10.0.0.0/8:80")) is None
+    assert target_refusal(target, allowing("http://hooks.example:81")) is not None
+    assert target_refusal(target, allowing("https://hooks.example:80")) is not None
 
 
 def test_a_network_entry_opens_no_public_address_to_plain_http() -> None:
     target = Target("http", "hooks.example", 80)
-    allowed = parse_allow_targets("http://10.0.0.0/8:80")
+    allowed = allowing("http://10.0.0.0/8:80")
     assert addresses_refusal(target, [ip_address("10.1.2.3")], allowed) is None
     assert addresses_refusal(target, [ip_address("8.8.8.8")], allowed) is not None
     assert addresses_refusal(target, [ip_address("10.1.2.3"), ip_address("8.8.8.8")], allowed) is not None
@@ -136,13 +150,13 @@ def test_a_network_entry_opens_no_public_address_to_plain_http() -> None:
 
 def test_one_refused_address_among_a_hosts_addresses_refuses_the_host() -> None:
     public, private = ip_address("8.8.8.8"), ip_address("10.0.0.1")
-    assert addresses_refusal(https("hooks.example"), [public], ()) is None
+    assert addresses_refusal(https("hooks.example"), [public], NO_EXCEPTIONS) is None
     for mixed in ([public, private], [private, public], [ip_address("2606:4700::1"), ip_address("::1")]):
-        assert addresses_refusal(https("hooks.example"), mixed, ()) is not None
+        assert addresses_refusal(https("hooks.example"), mixed, NO_EXCEPTIONS) is not None
 
 
 def test_a_network_entry_holds_for_its_scheme_its_port_and_its_addresses_only() -> None:
-    allowed = parse_allow_targets("https://10.0.0.0/24:8443, https://[fd00::/8]:8443")
+    allowed = allowing("https://10.0.0.0/24:8443, https://[fd00::/8]:8443")
     inside, outside = ip_address("10.0.0.7"), ip_address("10.0.1.7")
     assert addresses_refusal(https("any.example", 8443), [inside], allowed) is None
     assert addresses_refusal(https("any.example", 8443), [ip_address("::ffff:10.0.0.7")], allowed) is None
@@ -155,12 +169,86 @@ def test_a_network_entry_holds_for_its_scheme_its_port_and_its_addresses_only() 
 
 
 def test_a_host_entry_opens_exactly_that_host_wherever_it_resolves() -> None:
-    allowed = parse_allow_targets("https://hooks.internal:443")
+    allowed = allowing("https://hooks.internal:443")
     metadata = [ip_address("169.254.169.254")]
     assert addresses_refusal(https("hooks.internal"), metadata, allowed) is None
     for other in ("a.hooks.internal", "hooks.internal.example", "internal"):
         assert addresses_refusal(https(other), metadata, allowed) is not None
     assert addresses_refusal(https("hooks.internal", 444), metadata, allowed) is not None
+
+
+def test_what_the_operator_denies_is_refused_although_it_is_public() -> None:
+    guard = Guard(denied=parse_deny_targets("203.0.112.0/24, 2600:1f18::/32, evil.example"))
+    for host in ("203.0.112.7", "::ffff:203.0.112.7", "2600:1f18::1", "evil.example", "a.b.evil.example"):
+        assert "DENY_TARGETS" in (target_refusal(https(host), guard) or "")
+    for host in ("203.0.113.0.example", "203.0.111.7", "2600:1f19::1", "notevil.example", "evil.example.org"):
+        assert target_refusal(https(host), guard) is None
+    resolved = [ip_address("8.8.8.8"), ip_address("203.0.112.7")]
+    assert "DENY_TARGETS" in (addresses_refusal(https("hooks.example"), resolved, guard) or "")
+    assert "DENY_TARGETS" in (addresses_refusal(https("a.evil.example"), [ip_address("8.8.8.8")], guard) or "")
+
+
+def test_a_denial_is_stronger_than_any_exception() -> None:
+    allowed = parse_allow_targets("https://10.0.0.0/8:443,https://hooks.internal:443,https://10.0.0.7:443")
+    guard = Guard(allowed, parse_deny_targets("10.0.0.7,hooks.internal"))
+    assert addresses_refusal(https("any.example"), [ip_address("10.0.0.8")], guard) is None
+    assert addresses_refusal(https("any.example"), [ip_address("10.0.0.8"), ip_address("10.0.0.7")], guard) is not None
+    assert target_refusal(https("10.0.0.7"), guard) is not None
+    assert target_refusal(https("hooks.internal"), guard) is not None
+    assert addresses_refusal(https("hooks.internal"), [ip_address("8.8.8.8")], guard) is not None
+
+
+@given(st.ip_addresses(v=4))
+def test_an_isatap_address_is_refused_wherever_the_ipv4_address_in_it_is(address: object) -> None:
+    for identifier in ("0:5efe", "200:5efe"):
+        isatap = ip_address(f"2606:4700:0:1:{identifier}:{address}")
+        assert (refusal(isatap) is None) == (refusal(ip_address(str(address))) is None)
+        denied = Guard(denied=parse_deny_targets(str(address)))
+        assert addresses_refusal(https("hooks.example"), [isatap], denied) is not None
+
+
+RFC_6052 = [
+    ("2606:db8::/32", "2606:db8:c000:221::"),
+    ("2606:db8:100::/40", "2606:db8:1c0:2:21::"),
+    ("2606:db8:122::/48", "2606:db8:122:c000:2:2100::"),
+    ("2606:db8:122:300::/56", "2606:db8:122:3c0:0:221::"),
+    ("2606:db8:122:344::/64", "2606:db8:122:344:c0:2:2100::"),
+    ("2606:db8:122:344::/96", "2606:db8:122:344::192.0.2.33"),
+    ("64:ff9b::/96", "64:ff9b::192.0.2.33"),
+]
+"""The examples of RFC 6052, section 2.4, for 192.0.2.33, behind prefixes that could be routed."""
+
+
+@pytest.mark.parametrize(("prefix", "address"), RFC_6052)
+def test_an_address_behind_a_translator_is_judged_as_the_ipv4_address_it_leads_to(prefix: str, address: str) -> None:
+    translated, inner = ip_address(address), ip_address("192.0.2.33")
+    guard = Guard(nat64=parse_nat64_prefixes(prefix))
+    assert guard.meant(translated) == inner
+    assert addresses_refusal(https("hooks.example"), [translated], guard) == refusal(inner)
+    opened = Guard(parse_allow_targets("https://192.0.2.0/24:443"), nat64=guard.nat64)
+    assert addresses_refusal(https("hooks.example"), [translated], opened) is None
+    denied = Guard(opened.allowed, parse_deny_targets("192.0.2.33"), guard.nat64)
+    assert addresses_refusal(https("hooks.example"), [translated], denied) is not None
+
+
+def test_a_translator_that_the_operator_names_leads_to_public_addresses() -> None:
+    guard = Guard(nat64=parse_nat64_prefixes("64:ff9b::/96"))
+    assert target_refusal(https("64:ff9b::8.8.8.8"), guard) is None
+    assert target_refusal(https("64:ff9b::8.8.8.8")) is not None
+
+
+@pytest.mark.parametrize("entry", ["http://a:80", "10.0.0.1/8", "a b", "*.example", "127.1", "[::1]", "::ffff:0:0/96"])
+def test_a_denial_that_cannot_be_read_is_named(entry: str) -> None:
+    with pytest.raises(ValueError) as error:
+        parse_deny_targets(f"fine.example,{entry}")
+    assert entry in str(error.value)
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.0/8", "64:ff9b::/95", "64:ff9b::", "64:ff9b::1/96", "x"])
+def test_a_prefix_that_cannot_be_read_is_named(entry: str) -> None:
+    with pytest.raises(ValueError) as error:
+        parse_nat64_prefixes(f"64:ff9b::/96,{entry}")
+    assert entry in str(error.value)
 
 
 def test_entries_are_read_with_their_spaces_and_in_either_case() -> None:

@@ -251,6 +251,20 @@ def test_no_spelling_of_this_machine_is_dialled(
     assert endpoint.connections == 0
 
 
+@pytest.mark.parametrize("deny", ["127.0.0.2", "127.0.0.2/31", HOST, "example"])
+def test_what_the_operator_denies_is_not_dialled_although_it_is_allowed(
+    run: "Run", serve: Serve, sending: "Sending", deny: str
+) -> None:
+    endpoint = serve(OK, host="127.0.0.2")
+
+    async def scenario() -> None:
+        async with sending(endpoint, names={HOST: ["127.0.0.2"]}, deny=deny) as client:
+            assert (await client.attempt(endpoint.request(host=HOST))).failure is Failure.ADDRESS_REFUSED
+
+    run(scenario())
+    assert endpoint.connections == 0
+
+
 def test_a_name_that_moves_to_a_refused_address_is_refused_at_the_next_connection(
     run: "Run", serve: Serve, sending: "Sending"
 ) -> None:
@@ -417,6 +431,22 @@ def test_a_certificate_out_of_its_time_is_expired(ask_tls: Callable[..., Outcome
     future = server_context(authority, HOST, not_before=NOW + YEAR, not_after=NOW + 2 * YEAR)
     outcome = ask_tls(future)
     assert (outcome.failure, outcome.detail) == (Failure.TLS_EXPIRED, "The certificate is not valid yet.")
+
+
+def test_a_certificate_that_names_the_host_in_its_common_name_alone_is_refused(
+    ask_tls: Callable[..., Outcome], authority: trustme.CA
+) -> None:
+    outcome = ask_tls(server_context(authority, "someone@example.com", common_name=HOST))
+    assert (outcome.failure, outcome.detail) == (Failure.TLS_HOSTNAME, "The certificate is for another host.")
+
+
+def test_the_keys_of_connections_are_written_to_no_file(
+    ask_tls: Callable[..., Outcome], authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SSLKEYLOGFILE in the environment would open every delivery to whoever reads that file."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    assert ask_tls(server_context(authority, HOST)).failure is None
+    assert not (tmp_path / "keys").exists()
 
 
 def test_a_certificate_for_another_host_is_named_so(ask_tls: Callable[..., Outcome], authority: trustme.CA) -> None:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest, Target
-from signalpost.sender.addresses import parse_allow_targets
+from signalpost.sender.addresses import Guard, parse_allow_targets
 from signalpost.sender.sender import Sender, SenderSettings
 
 TIMEOUT = 5.0
@@ -146,7 +146,7 @@ async def sending(allow: str, ca_file: Path | None, timeout: float = TIMEOUT) ->
     async def resolve(_host: str, _port: int) -> Sequence[str]:
         return ("127.0.0.1",)
 
-    settings = SenderSettings(attempt_timeout=timeout, allow_targets=parse_allow_targets(allow), ca_file=ca_file)
+    settings = SenderSettings(attempt_timeout=timeout, guard=Guard(parse_allow_targets(allow)), ca_file=ca_file)
     loop = asyncio.get_running_loop()
     sender = Sender(settings, loop=loop, wall=lambda: time.time_ns() // 1000, resolve=resolve)
     try:

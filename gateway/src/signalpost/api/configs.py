@@ -18,7 +18,7 @@ from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.runtime.logger import log
-from signalpost.sender.addresses import AllowedTarget, target_refusal
+from signalpost.sender.addresses import Guard, target_refusal
 
 
 class VettedConnection(Struct, frozen=True):
@@ -43,17 +43,17 @@ def vetted_connection(services: Services, kind: str, config: Any) -> VettedConne
         log.exception("destination_failed", destination=kind, method="origins")
         detail = f"The destination {kind} failed on this; the gateway's operator finds the cause in its log."
         raise Invalid([FieldError("/config", "destination_failed", detail)]) from None
-    refused = _refusals(origins, services.allow_targets)
+    refused = _refusals(origins, services.guard)
     if refused or not origins:
         raise Invalid(refused or [FieldError("/config", "address_refused", "This leads nowhere.")])
     return VettedConnection(msgspec.to_builtins(struct), origins[0], needs_consent)
 
 
-def _refusals(origins: Iterable[str], allowed: tuple[AllowedTarget, ...]) -> list[FieldError]:
+def _refusals(origins: Iterable[str], guard: Guard) -> list[FieldError]:
     refused = []
     for origin in origins:
         try:
-            refusal = target_refusal(endpoint.parse_url(origin).target, allowed)
+            refusal = target_refusal(endpoint.parse_url(origin).target, guard)
         except Bad as bad:
             refusal = bad.detail
         if refusal is not None:

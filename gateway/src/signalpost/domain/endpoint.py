@@ -22,13 +22,14 @@ _URL_CHARACTERS = re.compile(r"[!-~]+")
 _AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:\x00-\x20\x7f]+))(?::(?P<port>[0-9]{1,5}))?")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SIGNS = re.compile(r"[^0-9a-z]+")
 _HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?|")
 _RESERVED = frozenset(
     """accept-encoding connection content-encoding content-language content-length content-location
-    content-md5 content-range content-type date expect host keep-alive te trailer transfer-encoding
-    upgrade user-agent via""".split()
+    content-md5 content-range content-type date expect forwarded host keep-alive proxy te trailer
+    transfer-encoding upgrade user-agent via""".split()
 )
-_RESERVED_PREFIXES = ("plexus-webhook-", "proxy-", "signalpost-", "webhook-")
+_RESERVED_PREFIXES = ("plexus-webhook-", "proxy-", "signalpost-", "webhook-", "x-forwarded-")
 
 
 class Url(Struct, frozen=True):
@@ -146,7 +147,8 @@ def _read_headers(value: Any) -> dict[str, str]:
 
 def check_header_name(name: str) -> str:
     """Let a name through that a header can have and that the gateway does not set itself. Raises Bad."""
-    lowered = name.lower().replace("_", "-")  # many frameworks, as CGI, know no difference
+    # CGI, and many frameworks after it, know no difference between the signs in a name; and some drop one at its end.
+    lowered = _SIGNS.sub("-", name.lower()).strip("-")
     if not _HEADER_NAME.fullmatch(name) or len(name) > MAX_HEADER_NAME_CHARACTERS:
         raise Bad("bad_header_name", "A header's name is letters, digits and !#$%&'*+.^_`|~- only.")
     if lowered in _RESERVED or lowered.startswith(_RESERVED_PREFIXES):

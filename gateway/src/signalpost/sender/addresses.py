@@ -11,7 +11,10 @@ alone is not enough: it takes multicast, NAT64, IPv4-compatible and site-local a
 
 `ALLOW_TARGETS` makes exact exceptions: `scheme://host:port` (that host name, whatever it resolves to) or
 `scheme://network:port` (any host that resolves into the network). Without one, only https to public addresses is
-possible, to any port.
+possible, to any port. `DENY_TARGETS` is stronger: what it names is never called, whatever else allows it.
+
+An IPv6 address may lead to an IPv4 address: mapped, by ISATAP, or by a translator (NAT64) whose prefix only the
+operator knows and names (`NAT64_PREFIXES`). Such an address is judged by where it leads.
 """
 
 import re
@@ -66,6 +69,10 @@ _REFUSED_V4 = tuple((IPv4Network(net), why) for net, why in _NOT_PUBLIC if ":" n
 _REFUSED_V6 = tuple((IPv6Network(net), why) for net, why in _NOT_PUBLIC if ":" in net)
 _ROUTED_V6 = IPv6Network("2000::/3")
 _MAPPED = IPv6Network("::ffff:0:0/96")
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+"""The upper half of an ISATAP address's interface identifier, for private and for public IPv4 addresses (RFC 5214)."""
+_NAT64_LENGTHS = frozenset({32, 40, 48, 56, 64, 96})
+"""The lengths that a translator's prefix can have (RFC 6052)."""
 
 _HOST_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -100,6 +107,51 @@ class AllowedTarget(Struct, frozen=True):
         )
 
 
+class DeniedTarget(Struct, frozen=True):
+    """One entry of `DENY_TARGETS`: a host name with all names below it, or a network."""
+
+    host: str | None
+    network: Network | None
+
+    def names(self, host: str) -> bool:
+        return self.host is not None and (host == self.host or host.endswith(f".{self.host}"))
+
+    def holds(self, address: Address) -> bool:
+        return self.network is not None and address.version == self.network.version and address in self.network
+
+
+class Guard(Struct, frozen=True):
+    """What the operator says about targets, beside what holds for every gateway."""
+
+    allowed: tuple[AllowedTarget, ...] = ()
+    denied: tuple[DeniedTarget, ...] = ()
+    nat64: tuple[IPv6Network, ...] = ()
+    """The prefixes of the translators to IPv4 that this network has."""
+
+    def meant(self, address: Address) -> Address:
+        """The IPv4 address to which a mapped or translated address leads; any other address itself."""
+        if isinstance(address, IPv6Address):
+            if address.ipv4_mapped is not None:
+                return address.ipv4_mapped
+            for prefix in self.nat64:
+                if address in prefix:
+                    return _translated(address, prefix.prefixlen)
+        return address
+
+    def denial(self, target: Target, addresses: Iterable[Address] = ()) -> str | None:
+        """A sentence if `DENY_TARGETS` names this host or one of its addresses."""
+        if any(entry.names(target.host) for entry in self.denied):
+            return f"The operator allows no calls to {target.host} (DENY_TARGETS)."
+        for address in addresses:
+            led_to = {address, self.meant(address), _of_isatap(address) or address}
+            if any(entry.holds(each) for entry in self.denied for each in led_to):
+                return f"The operator allows no calls to {address} (DENY_TARGETS)."
+        return None
+
+
+NO_EXCEPTIONS = Guard()
+
+
 def parse_allow_targets(text: str) -> tuple[AllowedTarget, ...]:
     """Parse `ALLOW_TARGETS`: entries `scheme://host-or-CIDR:port`, separated by commas; IPv6 in brackets, such as
     `http://[fd00::/8]:80`. Raises ValueError, which names the entry."""
@@ -114,7 +166,7 @@ def _parse_entry(entry: str) -> AllowedTarget:
     if not 0 < port < 65536:
         raise ValueError(f"“{entry}”: the port is not between 1 and 65535.")
     host = match["host"]
-    if host is not None and _HOST_NAME.fullmatch(host) and not _ends_in_number(host):
+    if host is not None and _is_host_name(host):
         return AllowedTarget(match["scheme"], host, None, port)
     try:
         network = ip_network(match["v6"] or host)
@@ -127,9 +179,43 @@ def _parse_entry(entry: str) -> AllowedTarget:
     return AllowedTarget(match["scheme"], None, network, port)
 
 
+def parse_deny_targets(text: str) -> tuple[DeniedTarget, ...]:
+    """Parse `DENY_TARGETS`: host names, addresses and networks, separated by commas. Raises ValueError, which names the
+    entry."""
+    return tuple(_parse_denied(entry.strip()) for entry in text.split(",") if entry.strip())
+
+
+def _parse_denied(entry: str) -> DeniedTarget:
+    host = entry.lower()
+    if _is_host_name(host):
+        return DeniedTarget(host, None)
+    try:
+        network = ip_network(entry)
+    except ValueError:
+        raise ValueError(f"“{entry}” is neither a host name, an address nor a network such as 10.0.0.0/8.") from None
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        raise ValueError(f"“{entry}”: write it as an IPv4 network.")
+    return DeniedTarget(None, network)
+
+
+def parse_nat64_prefixes(text: str) -> tuple[IPv6Network, ...]:
+    """Parse `NAT64_PREFIXES`: IPv6 networks, separated by commas. Raises ValueError, which names the entry."""
+    return tuple(_parse_prefix(entry.strip()) for entry in text.split(",") if entry.strip())
+
+
+def _parse_prefix(entry: str) -> IPv6Network:
+    try:
+        prefix = IPv6Network(entry)
+    except ValueError:
+        prefix = None
+    if prefix is None or prefix.prefixlen not in _NAT64_LENGTHS:
+        raise ValueError(f"“{entry}” is no NAT64 prefix: an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.")
+    return prefix
+
+
 def refusal(address: Address) -> str | None:
     """A sentence why this address is refused; None for a public unicast address."""
-    address = _unmapped(address)
+    address = NO_EXCEPTIONS.meant(address)
     if isinstance(address, IPv4Address):
         for net4, why in _REFUSED_V4:
             if address in net4:
@@ -142,6 +228,9 @@ def refusal(address: Address) -> str | None:
                 return f"{address} is {why}."
         if address not in _ROUTED_V6:
             return f"{address} is not a public unicast address."
+        inner = _of_isatap(address)
+        if inner is not None and (why_inner := refusal(inner)):
+            return f"{address} leads to an IPv4 address by ISATAP: {why_inner}"
     return None if address.is_global else f"{address} is not a public address."
 
 
@@ -153,21 +242,22 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def target_refusal(target: Target, allowed: Iterable[AllowedTarget] = ()) -> str | None:
+def target_refusal(target: Target, guard: Guard = NO_EXCEPTIONS) -> str | None:
     """A sentence why this target can never be dialled, as far as that is known without resolving it. Used when a
     subscription is created. None means that the addresses decide, at each dialling."""
-    allowed = tuple(allowed)
     address = literal(target.host)
     if address is not None:
-        return addresses_refusal(target, (address,), allowed)
+        return addresses_refusal(target, (address,), guard)
     if _ends_in_number(target.host):
         return f"“{target.host}” is an unusual spelling of an address; write it as four decimal numbers."
     if not _HOST_NAME.fullmatch(target.host):
         return f"“{target.host}” is not a host name."
-    if any(entry.names(target) for entry in allowed):
+    if why := guard.denial(target):
+        return why
+    if any(entry.names(target) for entry in guard.allowed):
         return None
     # A network entry for this scheme and port may hold what the name resolves to: dialling will tell.
-    if any(entry.network and (entry.scheme, entry.port) == (target.scheme, target.port) for entry in allowed):
+    if any(entry.network and (entry.scheme, entry.port) == (target.scheme, target.port) for entry in guard.allowed):
         return None
     if target.scheme != "https":
         return "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."
@@ -176,14 +266,16 @@ def target_refusal(target: Target, allowed: Iterable[AllowedTarget] = ()) -> str
     return None
 
 
-def addresses_refusal(target: Target, addresses: Sequence[Address], allowed: Sequence[AllowedTarget]) -> str | None:
+def addresses_refusal(target: Target, addresses: Sequence[Address], guard: Guard = NO_EXCEPTIONS) -> str | None:
     """A sentence why a target with these addresses is refused; None if every one of them may be dialled."""
-    if any(entry.names(target) for entry in allowed):
+    if why := guard.denial(target, addresses):
+        return why
+    if any(entry.names(target) for entry in guard.allowed):
         return None
-    for address in map(_unmapped, addresses):
+    for address in map(guard.meant, addresses):
         # An address with a zone is no address of a network: it needs the interface it was written for.
         zoned = isinstance(address, IPv6Address) and address.scope_id is not None
-        if not zoned and any(entry.holds(target, address) for entry in allowed):
+        if not zoned and any(entry.holds(target, address) for entry in guard.allowed):
             continue
         if target.scheme != "https":
             return "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."
@@ -192,10 +284,23 @@ def addresses_refusal(target: Target, addresses: Sequence[Address], allowed: Seq
     return None
 
 
-def _unmapped(address: Address) -> Address:
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+def _of_isatap(address: Address) -> IPv4Address | None:
+    """The IPv4 address in an ISATAP address, to which a tunnel of the network leads; None for any other address."""
+    if isinstance(address, IPv6Address) and int(address) >> 32 & 0xFFFF_FFFF in _ISATAP:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return None
+
+
+def _translated(address: IPv6Address, length: int) -> IPv4Address:
+    """The IPv4 address behind a prefix of this length. It follows the prefix, but for bits 64 to 71 (RFC 6052)."""
+    packed = address.packed
+    if length == 96:
+        return IPv4Address(packed[12:])
+    return IPv4Address((packed[:8] + packed[9:])[length // 8 :][:4])
+
+
+def _is_host_name(text: str) -> bool:
+    return _HOST_NAME.fullmatch(text) is not None and not _ends_in_number(text)
 
 
 def _ends_in_number(host: str) -> bool:

@@ -19,7 +19,7 @@ from typing import cast
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.request import Target
 from signalpost.runtime.logger import log
-from signalpost.sender.addresses import Address, AllowedTarget, addresses_refusal, literal, target_refusal
+from signalpost.sender.addresses import Address, Guard, addresses_refusal, literal, target_refusal
 from signalpost.sender.connection import Connection, Owner, RunningAttempt, Stage
 from signalpost.sender.resolver import Names
 from signalpost.sender.tls_sessions import Sessions
@@ -44,13 +44,13 @@ class Dialler:
         self,
         *,
         names: Names,
-        allowed: Sequence[AllowedTarget],
+        guard: Guard,
         sessions: Sessions,
         connect_timeout: float,
         clock: Callable[[], float],
     ) -> None:
         self._names = names
-        self._allowed = tuple(allowed)
+        self._guard = guard
         self._sessions = sessions
         self._connect_timeout = connect_timeout
         self._clock = clock
@@ -68,7 +68,7 @@ class Dialler:
 
     async def _vetted(self, target: Target) -> Sequence[Address]:
         """The target's addresses, if every one of them may be dialled. Raises DialFailed."""
-        if why := target_refusal(target, self._allowed):
+        if why := target_refusal(target, self._guard):
             raise DialFailed(Failure.ADDRESS_REFUSED, why)
         address = literal(target.host)
         if address is not None:
@@ -80,7 +80,7 @@ class Dialler:
             raise DialFailed(Failure.DNS, "The host name could not be resolved.") from None
         if not addresses:
             raise DialFailed(Failure.DNS, "The host name has no address.")
-        if why := addresses_refusal(target, addresses, self._allowed):
+        if why := addresses_refusal(target, addresses, self._guard):
             # The reason names an address inside: that is for the operator, not for whoever chose the host
             # name.
             log.warning("address refused", host=target.host, port=target.port, reason=why)
@@ -143,9 +143,14 @@ def _give_up(connection: Connection, owner: Owner) -> None:
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     """A TLS context that trusts the system's authorities and those in `ca_file`. Building it takes 10 ms, so all
-    connections share one."""
-    context = ssl.create_default_context()
+    connections share one.
+
+    `ssl.create_default_context` would write the keys of every connection to the file that SSLKEYLOGFILE names, so that
+    one variable in the environment could open all deliveries to whoever reads that file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False  # a certificate says its hosts in its alternative names only
     context.set_alpn_protocols(["http/1.1"])
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)

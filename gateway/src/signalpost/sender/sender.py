@@ -26,7 +26,7 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
-from signalpost.sender.addresses import AllowedTarget
+from signalpost.sender.addresses import NO_EXCEPTIONS, Guard
 from signalpost.sender.connection import Connection, RunningAttempt, Stage, TimeLimit
 from signalpost.sender.dialer import DialFailed, Dialler, tls_context
 from signalpost.sender.resolver import Names, Resolve, SystemResolver
@@ -47,7 +47,7 @@ class SenderSettings(Struct, frozen=True, kw_only=True):
     """From the start of name resolution to the end of the answer (C15), unless the request names another time."""
     connect_timeout: float = 2.0
     """Time limit for a TCP connection to one of a host's addresses."""
-    allow_targets: tuple[AllowedTarget, ...] = ()
+    guard: Guard = NO_EXCEPTIONS
     ca_file: Path | None = None
     """PEM file of authorities that are trusted besides the system's."""
     idle_seconds: float = 60.0
@@ -81,7 +81,7 @@ class Sender:
         self._names = Names(resolve or SystemResolver(), settings.names_kept_seconds, clock)
         self._dialler = Dialler(
             names=self._names,
-            allowed=settings.allow_targets,
+            guard=settings.guard,
             sessions=Sessions(tls_context(settings.ca_file), lambda: wall() / SECOND),
             connect_timeout=settings.connect_timeout,
             clock=clock,

@@ -225,7 +225,7 @@ def _vetted(context: RequestContext) -> Check:
     resolved."""
 
     def check(url: str) -> str:
-        refusal = target_refusal(endpoint.parse_url(url).target, context.services.allow_targets)
+        refusal = target_refusal(endpoint.parse_url(url).target, context.services.guard)
         if refusal is not None:
             raise Bad("address_refused", refusal)
         return url

@@ -16,7 +16,7 @@ from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.files.files import Files
 from signalpost.runtime.clock import Clock
-from signalpost.sender.addresses import AllowedTarget
+from signalpost.sender.addresses import Guard
 from signalpost.store.store import Store
 
 
@@ -36,7 +36,7 @@ class Services(Struct, frozen=True, kw_only=True):
     downloads: Downloads
     requests: RequestCounts
     destinations: Destinations
-    allow_targets: tuple[AllowedTarget, ...]
+    guard: Guard
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""
     retention_days: int
