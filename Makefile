@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # Tests without sockets, processes or waits; `make test` runs all.
-FAST := receiver/tests gateway/tests/domain gateway/tests/commands gateway/tests/destinations gateway/tests/oracles gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py checks/tests
+FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/destinations gateway/tests/oracles gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py checks/tests
 
 # Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together,
 # and the files keep their order, in which those with slow tests are the first.
@@ -58,7 +58,7 @@ oracles: .venv-oracles/ready ## Hold what connectors send against the vendors' o
 check: .venv/dev ## Format, lint, strict types, import contracts, docstrings, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests examples benchmarks docs checks
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests examples benchmarks docs checks
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python checks/words.py
 	@$(BIN)/pytest $(JOBS) -m "not slow" $(FAST)
@@ -82,9 +82,9 @@ clean: ## Remove the virtual environment and caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/runtime: .venv/uv requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml
+.venv/runtime: .venv/uv requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml
 	@$(UV) --require-hashes -r requirements/runtime.txt
-	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench
+	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations
 	@touch $@
 
 .venv/dev: .venv/runtime requirements/dev.txt

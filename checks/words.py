@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-SOURCES = ("receiver", "gateway", "bench", "benchmarks", "checks", "docs", "examples")
+SOURCES = ("receiver", "gateway", "bench", "destinations", "benchmarks", "checks", "docs", "examples")
 """The folders that are looked at, from the root of the project."""
 
 INTERFACES = (
@@ -28,6 +28,7 @@ INTERFACES = (
     "gateway/src/signalpost/destinations/*.py",
     "gateway/src/signalpost/store/*.py",
     "gateway/src/signalpost/testing/*.py",
+    "destinations/src/signalpost_destinations/*.py",
 )
 """The modules that others build against: every public name in them has a docstring."""
 

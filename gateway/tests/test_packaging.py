@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 TREE = Path(__file__).parents[2]
-DISTRIBUTIONS = ("receiver", "gateway", "bench")
+DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations")
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +91,8 @@ def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list
     signalpost = tmp_path / "env" / "bin" / "signalpost"
     assert run(signalpost, "--version", cwd=tmp_path).startswith("0.1.0")
     assert "--scene" in run(signalpost, "bench", "--help", cwd=tmp_path)
+    kinds = "from signalpost.destinations.registry import Destinations; print(*Destinations.installed().kinds)"
+    assert {"slack", "teams", "hubspot"} <= set(run(python, "-c", kinds, cwd=tmp_path).split())
     examples = tmp_path / "env" / "share" / "signalpost" / "examples"
     assert "documentCreated" in run(python, examples / "demo.py", cwd=tmp_path)
     assert run(python, "-c", "import signalpost; print(signalpost.__file__)", cwd=tmp_path).startswith(str(tmp_path))

@@ -33,6 +33,7 @@ from signalpost.destinations.members import Origin, StandIn, or_stand_in, origin
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import EndpointUrl
+from signalpost.domain.values import written
 
 __all__ = [
     "API",
@@ -73,4 +74,5 @@ __all__ = [
     "retry_after",
     "secret",
     "shortened",
+    "written",
 ]
