@@ -1,0 +1,10 @@
+from signalpost_ntfy import Ntfy
+
+from signalpost.testing import Conformance, reply
+
+
+class TestNtfy(Conformance):
+    kind = Ntfy
+    connection = {"server": "https://ntfy.sh", "token": "tk_a_token_of_mine"}
+    config = {"topic": "contracts", "text": "{{ document.title }} is signed"}
+    accepted = reply(200, {"id": "sPs71M8A2T", "event": "message", "topic": "contracts"})
