@@ -24,10 +24,11 @@ from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.rendering import kept_answers
-from signalpost.api.routes import HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
+from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.api_key import make_key
+from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
@@ -163,6 +164,8 @@ class Gateway:
             requests=RequestCounts(),
             destinations=destinations,
             guard=_guard(settings),
+            tickets=Tickets(derive_key(master_key, "consents")),
+            public_url=links_url,
             retry_delays=settings.retry_delays,
             retention_days=settings.retention_days,
             refusals=Refusals(clock),
@@ -211,7 +214,7 @@ class Gateway:
         services = self._services
         if self._settings.metrics_port is None:
             return Api(services, ROUTES, OPEN_ROUTES), None
-        app = Api(services, ROUTES, (*LINK_ROUTES, *HEALTH_ROUTES))
+        app = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES))
         return app, Api(services, (), METRICS_ROUTES)
 
 

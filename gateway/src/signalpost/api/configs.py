@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.services import Services
-from signalpost.destinations.destination import Consent
+from signalpost.destinations.destination import Access, Consent
 from signalpost.destinations.fields import without_secrets
 from signalpost.domain import endpoint
 from signalpost.domain.body import Body
@@ -59,6 +59,13 @@ def _refusals(origins: Iterable[str], guard: Guard) -> list[FieldError]:
         if refusal is not None:
             refused.append(FieldError("/config", "address_refused", f"Calls would go to {origin}. {refusal}"))
     return refused
+
+
+def opened_access(services: Services, connection: Connection) -> Access:
+    """What lets calls of a connection in. Raises Invalid as `vetted_connection` does."""
+    vetted_connection(services, connection.kind, connection.config)
+    struct = services.destinations.read_connection(connection.kind, connection.config)
+    return services.destinations.kinds[connection.kind].access(struct)
 
 
 def url_of(services: Services, connection: Connection) -> str:

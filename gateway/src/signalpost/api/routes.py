@@ -2,6 +2,7 @@
 
 from signalpost.api.resources import (
     connections,
+    consents,
     deliveries,
     destinations,
     documents,
@@ -10,6 +11,7 @@ from signalpost.api.resources import (
     imports,
     keys,
     metrics,
+    previews,
     replays,
     subscriptions,
     versions,
@@ -25,6 +27,8 @@ ROUTES: tuple[Route, ...] = (
     *subscriptions.ROUTES,
     *destinations.ROUTES,
     *connections.ROUTES,
+    *consents.ROUTES,
+    *previews.ROUTES,
     *deliveries.ROUTES,
     *replays.ROUTES,
     *events.ROUTES,
@@ -34,6 +38,7 @@ HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.ROUTES
 """On a port of their own where `METRICS_PORT` says so."""
 LINK_ROUTES: tuple[OpenRoute, ...] = versions.LINK_ROUTES
-OPEN_ROUTES = (*LINK_ROUTES, *HEALTH_ROUTES, *METRICS_ROUTES)
+CONSENT_ROUTES: tuple[OpenRoute, ...] = consents.OPEN_ROUTES
+OPEN_ROUTES = (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES, *METRICS_ROUTES)
 QUIET_ROUTES = frozenset(route.path for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
 """Machines ask for these every few seconds, so requests for them are logged at the level debug."""

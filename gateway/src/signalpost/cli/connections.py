@@ -1,11 +1,12 @@
 """`signalpost connections`: how the gateway is let in at vendors."""
 
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.assignments import config_of
-from signalpost.cli.client import Misuse, connect, path
+from signalpost.cli.assignments import ask_secret, config_of
+from signalpost.cli.client import CommandError, Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 
 app = App(name="connections", help="Let the gateway in at vendors, and try whether it is.", help_format="markdown")
@@ -101,6 +102,60 @@ def update(
     if not body:
         raise Misuse("Nothing to change: add an option, such as --name")
     _show(connect(OPTIONS).call("PATCH", path("connections", connection), body=body).content, as_json)
+
+
+@app.command(name="test")
+def try_(connection: ConnectionId, /, *, as_json: Json = False) -> None:
+    """Try whether the vendor lets the gateway in. Exit code 1 if it does not.
+
+    Example: signalpost connections test 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    tested = connect().call("POST", path("connections", connection, "test")).content
+    if as_json:
+        print_json(tested)
+    elif tested["works"]:
+        say(f"It works. {tested['detail']}")
+    if not tested["works"]:
+        raise CommandError(f"The vendor does not let the gateway in: {tested['detail']}")
+
+
+@app.command(name="connect")
+def connect_(
+    connection: ConnectionId,
+    /,
+    *,
+    paste: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="For a browser that cannot reach the gateway."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Let the gateway in at a vendor that asks a person. Open the address that is shown in a browser.
+
+    Example: signalpost connections connect 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    client = connect()
+    asked = client.call("POST", path("connections", connection, "connect")).content
+    if as_json:
+        print_json(asked)
+        return
+    if not paste:
+        say(f"Open this within ten minutes, and agree:\n\n{asked['url']}")
+        return
+    say(f"Open this and agree. Then paste the address that your browser ends up at:\n\n{asked['authorizeUrl']}\n")
+    brought = dict(parse_qsl(urlsplit(ask_secret("Address")).query))
+    body = {name: brought.get(name, "") for name in ("code", "state")}
+    client.call("POST", path("connections", connection, "connect"), body=body)
+    say("Connected.")
+
+
+@app.command
+def disconnect(connection: ConnectionId, /, *, as_json: Json = False) -> None:
+    """Forget what the vendor granted. What uses the connection waits until somebody connects it again.
+
+    Example: signalpost connections disconnect 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    _show(connect().call("POST", path("connections", connection, "disconnect")).content, as_json)
 
 
 @app.command

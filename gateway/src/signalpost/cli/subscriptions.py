@@ -272,6 +272,28 @@ def try_(
 
 
 @app.command
+def preview(
+    subscription: SubscriptionId,
+    event: Annotated[str, Parameter(name="EVENT", help="ID of a past event.")],
+    /,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show what a subscription would make of a past event: the exact request, or why there is none. Nothing is sent.
+
+    Example: signalpost subscriptions preview 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-2b1c-7f00-8a63-b2c66f94aaaa
+    """
+    made = connect().call("POST", path("subscriptions", subscription, "preview"), body={"eventId": event}).content
+    request = made["request"]
+    if as_json:
+        print_json(made)
+    elif request is None:
+        say(made["why"])
+    else:
+        print_facts({**request, "body": json.dumps(request["body"], ensure_ascii=False)})
+
+
+@app.command
 def delete(subscription: SubscriptionId, /) -> None:
     """Delete a subscription. Nothing more is sent.
 

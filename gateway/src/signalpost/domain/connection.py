@@ -74,6 +74,13 @@ class ConnectionRequest(Body, frozen=True, kw_only=True):
     config: Config
 
 
+class ConsentBrought(Body, frozen=True, kw_only=True):
+    """What a vendor's redirect brought, pasted by a person whose browser cannot reach the gateway."""
+
+    code: Text | UnsetType = UNSET
+    state: Text | UnsetType = UNSET
+
+
 class ConnectionPatch(Body, frozen=True, kw_only=True):
     """A change of a connection. Members of its config that it leaves out stay."""
 

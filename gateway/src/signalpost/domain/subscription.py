@@ -224,6 +224,21 @@ class SecretRotation(Body, frozen=True, kw_only=True):
     ] = OVERLAP_HOURS
 
 
+class PreviewRequest(Body, frozen=True, kw_only=True):
+    """Which event to look at."""
+
+    event_id: Uuid
+
+
+class NewPreview(Body, frozen=True, kw_only=True):
+    """A subscription that is still to be made, and which event to look at."""
+
+    event_id: Uuid
+    connection: Uuid
+    config: Config
+    when: When | None = None
+
+
 class SubscriptionTest(Body, frozen=True, kw_only=True):
     event_type: EventTypeName | UnsetType = UNSET
 

@@ -43,7 +43,7 @@ async def create(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return _with_config(context, answer)
+    return with_config(context, answer)
 
 
 async def list_all(context: RequestContext) -> Response:
@@ -81,7 +81,7 @@ async def patch(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return _with_config(context, answer)
+    return with_config(context, answer)
 
 
 async def delete(context: RequestContext) -> Response:
@@ -117,7 +117,7 @@ def _shown(context: RequestContext, found: Connection) -> Response:
     return _with(context, connection_response(found), found)
 
 
-def _with_config(context: RequestContext, answer: Response) -> Response:
+def with_config(context: RequestContext, answer: Response) -> Response:
     """Adds the config as its kind shows it. It is not part of what is kept under an `Idempotency-Key`."""
     identity = msgspec.json.decode(answer.body)["id"]
     return _with(context, answer, context.services.directory.connection(context.tenant_id, identity))
@@ -128,7 +128,7 @@ def _with(context: RequestContext, answer: Response, found: Connection | None) -
     return replace(answer, body=b'%b,"config":%b}' % (answer.body[:-1], msgspec.json.encode(config)))
 
 
-_PATH = "/v1/connections/{id}"
+PATH = "/v1/connections/{id}"
 
 ROUTES = (
     Route(
@@ -163,7 +163,7 @@ ROUTES = (
     Route(
         name="read_connection",
         method="GET",
-        path=_PATH,
+        path=PATH,
         summary="Read a connection, without its secrets",
         roles=OPERATOR,
         handler=read,
@@ -174,7 +174,7 @@ ROUTES = (
     Route(
         name="patch_connection",
         method="PATCH",
-        path=_PATH,
+        path=PATH,
         summary="Change a connection: members of its config that are left out, and secrets that are null, stay",
         roles=OPERATOR,
         handler=patch,
@@ -188,7 +188,7 @@ ROUTES = (
     Route(
         name="delete_connection",
         method="DELETE",
-        path=_PATH,
+        path=PATH,
         summary="Delete a connection that no subscription uses",
         roles=OPERATOR,
         handler=delete,

@@ -32,10 +32,11 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.domain import endpoint
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad, Check
+from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import Conflict, NotFound, TooMany
-from signalpost.domain.event import BY_WIRE
+from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.subscription import (
     WEBHOOK,
     ConnectorRequest,
@@ -47,6 +48,7 @@ from signalpost.domain.subscription import (
     SubscriptionTest,
 )
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.engine.lanes.subject import subject_of
 from signalpost.sender.addresses import target_refusal
 from signalpost_receiver import make_token
 
@@ -193,7 +195,10 @@ async def test(context: RequestContext) -> Response:
     wanted: SubscriptionTest = await context.read_body()
     found = await find(context)
     name = found.event_types[0] if wanted.event_type is UNSET else wanted.event_type
-    event = sample.event(BY_WIRE[name], context.tenant_id, context.services.clock.wall(), context.services.random_bits)
+    event = None if found.kind == WEBHOOK or wanted.event_type is not UNSET else await _newest_wanted(context, found)
+    if event is None:
+        now, random_bits = context.services.clock.wall(), context.services.random_bits
+        event = sample.event(BY_WIRE[name], context.tenant_id, now, random_bits)
     outcome = await context.services.engine.test(found, event)
     result = TestResult(
         event_id=event.id,
@@ -231,6 +236,21 @@ def _vetted(context: RequestContext) -> Check:
         return url
 
     return check
+
+
+async def _newest_wanted(context: RequestContext, found: Subscription) -> Event | None:
+    """The newest of the last events that the subscription would be sent; None if there is none among them."""
+    log, condition = context.services.store.log, None if found.when is None else read_condition(found.when)
+    last = await log.sequence_at(context.tenant_id, _END_OF_TIME) - 1
+    events = await log.events(context.tenant_id, range(last, max(0, last - _LOOKED_AT), -1))
+    return next(
+        (
+            event
+            for event in events
+            if event.type & found.filters[-1][1] and (condition is None or condition.why_not(subject_of(event)) is None)
+        ),
+        None,
+    )
 
 
 def _is_of_connector(sent: Mapping[str, Any]) -> bool:
@@ -285,6 +305,9 @@ def _with_health(context: RequestContext, answer: Response) -> Response:
     return replace(answer, body=b'%b,"health":%b}' % (answer.body[:-1], msgspec.json.encode(health)))
 
 
+_LOOKED_AT = 100
+"""How many of the last events are looked at for one to test with."""
+_END_OF_TIME = 2**62
 _PATH = "/v1/subscriptions/{id}"
 
 ROUTES = (

@@ -93,6 +93,9 @@ PATH: Final[Mapping[str, PathParameter]] = {
     "id": PathParameter("ID of the resource."),
     "eventId": PathParameter("ID of the event."),
     "replayId": PathParameter("ID of the replay."),
+    "kind": PathParameter(
+        "Kind of destination, such as `slack`.", {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"}
+    ),
     "number": PathParameter(
         "Number of the version, such as `1.0`.", {"type": "string", "pattern": r"^[0-9]{1,10}\.[0-9]{1,10}$"}
     ),
@@ -105,6 +108,7 @@ PATH: Final[Mapping[str, PathParameter]] = {
 RESPONSE_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "etag": _text("Version of the resource, for `If-Match`; SHA-256 of a file, for `If-Range`.", '^"[0-9a-f]+"$'),
     "location": _text("URL of the created resource, or where to download the file.", "^(/v1/|https?://)"),
+    "set-cookie": _text("Binds the consent to this browser.", "^signalpost-consent="),
     "content-disposition": _text("File name to save the download under.", "^attachment; "),
     "content-security-policy": _text("Keeps browsers from running anything in the file.", "^sandbox"),
     "x-content-type-options": _text("Keeps browsers from guessing another content type.", "^nosniff$"),

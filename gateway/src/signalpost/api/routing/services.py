@@ -10,6 +10,7 @@ from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.destinations.registry import Destinations
+from signalpost.domain.consent import Tickets
 from signalpost.domain.documents.links import Links
 from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
@@ -37,6 +38,10 @@ class Services(Struct, frozen=True, kw_only=True):
     requests: RequestCounts
     destinations: Destinations
     guard: Guard
+    tickets: Tickets
+    """Signs which connection a person's consent is for."""
+    public_url: str
+    """Where browsers reach the gateway."""
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""
     retention_days: int

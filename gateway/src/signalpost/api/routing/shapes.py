@@ -268,6 +268,24 @@ class Connection(ConnectionShown, frozen=True, kw_only=True, rename="camel"):
     config: Annotated[dict[str, Any], Meta(description="Secrets are write-only: each is null.")]
 
 
+class ConnectionTest(Shape, frozen=True):
+    """Whether the vendor lets the gateway in."""
+
+    works: bool
+    detail: Annotated[str, Meta(description="What was seen, in a sentence for people.")]
+
+
+class ConsentAsked(Shape, frozen=True):
+    """Where a person lets the gateway in."""
+
+    connected: Annotated[bool, Meta(description="Whether the code that was brought let the gateway in.")]
+    url: Annotated[str | None, Meta(description="For a browser that reaches the gateway, within ten minutes.")] = None
+    authorize_url: Annotated[
+        str | None, Meta(description="For one that does not: paste `code` and `state` of where it leads.")
+    ] = None
+    state: str | None = None
+
+
 class ConnectionPage(Shape, frozen=True):
     data: list[Connection]
     next: Cursor

@@ -1,0 +1,216 @@
+"""A person's consent: how it is asked for, brought back and forgotten (RFC 6749 with PKCE and RFC 9207).
+
+    POST …/connect ──▶ `url` ──opened in a browser──▶ /oauth/start ──cookie──▶ the vendor ──▶ /oauth/callback
+
+Where no browser can reach the gateway, the person opens `authorizeUrl` instead, and pastes what the vendor's redirect
+brought into a second POST of `code` and `state`.
+"""
+
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import UNSET
+
+from signalpost.api.configs import opened_access
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import CONTENT_TYPE, Response
+from signalpost.api.rendering import submit
+from signalpost.api.resources.connections import PATH, find, with_config
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
+from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes import Connection as ConnectionShape
+from signalpost.api.routing.shapes import ConnectionTest, ConsentAsked
+from signalpost.commands.connections import DisconnectConnection, require_connection
+from signalpost.destinations.destination import Consent
+from signalpost.domain.connection import Connection, ConsentBrought
+from signalpost.domain.consent import CALLBACK, COOKIE, LIFETIME, Ticket, authorize_url, refused
+from signalpost.domain.errors import Conflict, Forbidden, NotFound
+
+_PAGE = (
+    "<!doctype html><meta charset=utf-8><title>Signalpost</title>"
+    "<p>Connected. Signalpost is let in now; you can close this page."
+)
+_POLICY = ("content-security-policy", "default-src 'none'")
+_NONCE_BYTES = 18
+
+
+async def test(context: RequestContext) -> Response:
+    context.query()
+    tested = await context.services.engine.connectors.test(find(context))
+    return Response(200, msgspec.json.encode(ConnectionTest(works=tested.works, detail=tested.detail)))
+
+
+async def connect(context: RequestContext) -> Response:
+    context.query()
+    brought: ConsentBrought = await context.read_body()
+    services, found = context.services, find(context)
+    consent = _consent(services, found)
+    if brought.code is not UNSET:
+        await _bring(services, found, str(brought.code), "" if brought.state is UNSET else brought.state)
+        return Response(200, msgspec.json.encode(ConsentAsked(connected=True)))
+    now = services.clock.wall()
+    ticket = Ticket(found.tenant_id, found.id, services.secret_bytes(_NONCE_BYTES).hex(), now + LIFETIME)
+    state = services.tickets.write(ticket)
+    asked = ConsentAsked(
+        connected=False,
+        url=f"{services.public_url}/oauth/start?state={state}",
+        authorize_url=_authorize_url(services, consent, ticket, state),
+        state=state,
+    )
+    return Response(200, msgspec.json.encode(asked))
+
+
+async def disconnect(context: RequestContext) -> Response:
+    change = await context.read_change()
+    answer = await submit(
+        context.services,
+        DisconnectConnection(
+            tenant_id=context.tenant_id,
+            connection_id=find(context).id,
+            if_match=context.if_match,
+            idempotency=change.idempotency,
+        ),
+    )
+    return with_config(context, answer)
+
+
+# --- What a browser asks for ------------------------------------------------------------------------------------------
+
+
+async def start(services: Services, request: Request) -> Response:
+    """Sends a browser to the vendor, with the cookie that it must bring back."""
+    state = dict(request.query()).get("state", "")
+    ticket = services.tickets.read(state, services.clock.wall())
+    found = _connection(services, ticket)
+    cookie = f"{COOKIE}={services.tickets.cookie(ticket)}; Path=/oauth; Max-Age=600; HttpOnly; SameSite=Lax"
+    if services.public_url.startswith("https:"):
+        cookie += "; Secure"
+    where = _authorize_url(services, _consent(services, found), ticket, state)
+    return Response(302, b"", (("location", where), ("set-cookie", cookie), ("cache-control", "no-store")))
+
+
+async def callback(services: Services, request: Request) -> Response:
+    """Takes what the vendor's redirect brings."""
+    given = dict(request.query())
+    state = given.get("state", "")
+    ticket = services.tickets.read(state, services.clock.wall())
+    if not services.tickets.is_cookie(ticket, _cookie(request)):
+        raise refused()
+    found = _connection(services, ticket)
+    if "error" in given:
+        services.tickets.use(ticket, services.clock.wall())
+        raise Forbidden("consent_denied", "The vendor says that nobody agreed. Begin again to let the gateway in.")
+    if "iss" in given and _site(given["iss"]) != _site(_consent(services, found).authorize_url):
+        raise refused()
+    await _bring(services, found, given.get("code", ""), state)
+    return Response(200, _PAGE.encode(), ((CONTENT_TYPE, "text/html; charset=utf-8"), _POLICY))
+
+
+async def _bring(services: Services, found: Connection, code: str, state: str) -> None:
+    """Exchange a code for what the vendor grants. Raises Forbidden, Conflict."""
+    now = services.clock.wall()
+    ticket = services.tickets.read(state, now)
+    if (ticket.tenant_id, ticket.connection_id) != (found.tenant_id, found.id) or not code:
+        raise refused()
+    services.tickets.use(ticket, now)
+    verifier = services.tickets.verifier(ticket)
+    await services.engine.connectors.let_in(found, code, services.public_url + CALLBACK, verifier)
+
+
+def _connection(services: Services, ticket: Ticket) -> Connection:
+    return require_connection(services.directory.connection(ticket.tenant_id, ticket.connection_id))
+
+
+def _consent(services: Services, found: Connection) -> Consent:
+    access = opened_access(services, found)
+    if not isinstance(access, Consent):
+        raise Conflict("no_consent_needed", "Nobody has to let the gateway in with this connection.")
+    return access
+
+
+def _authorize_url(services: Services, consent: Consent, ticket: Ticket, state: str) -> str:
+    parameters: dict[str, Any] = {
+        "response_type": "code",
+        "client_id": consent.client_id,
+        "redirect_uri": services.public_url + CALLBACK,
+        "scope": " ".join(consent.scopes),
+        **consent.more,
+        "state": state,
+        "code_challenge": services.tickets.challenge(ticket),
+        "code_challenge_method": "S256",
+    }
+    return authorize_url(consent.authorize_url, parameters)
+
+
+def _site(url: str) -> str:
+    """The last two labels of a URL's host: a vendor's issuer may have another host than its authorisation page."""
+    return ".".join((urlsplit(url).hostname or "").rsplit(".", 2)[-2:])
+
+
+def _cookie(request: Request) -> str:
+    try:
+        found = SimpleCookie(request.header(b"cookie") or "").get(COOKIE)
+    except CookieError:
+        return ""
+    return "" if found is None else found.value
+
+
+ROUTES = (
+    Route(
+        name="test_connection",
+        method="POST",
+        path=PATH + "/test",
+        summary="Try whether the vendor lets the gateway in, by a call that changes nothing",
+        roles=OPERATOR,
+        handler=test,
+        replies={200: Reply("What the vendor said.", ConnectionTest)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="connect_connection",
+        method="POST",
+        path=PATH + "/connect",
+        summary="Ask for a person's consent, or bring the code that it led to",
+        roles=OPERATOR,
+        handler=connect,
+        body=RequestBody(ConsentBrought, optional=True),
+        replies={200: Reply("Where to send the person.", ConsentAsked)},
+        errors=(NotFound, Conflict, Forbidden),
+        example=Example({}),
+    ),
+    Route(
+        name="disconnect_connection",
+        method="POST",
+        path=PATH + "/disconnect",
+        summary="Forget what the vendor granted: a person has to let the gateway in again",
+        roles=OPERATOR,
+        handler=disconnect,
+        conditional=True,
+        idempotent=True,
+        replies={200: Reply("The connection.", ConnectionShape, ("etag",))},
+        errors=(NotFound, Conflict),
+        example=Example(),
+    ),
+)
+OPEN_ROUTES = (
+    OpenRoute(
+        name="start_consent",
+        path="/oauth/start",
+        summary="Send a person's browser to the vendor",
+        handler=start,
+        replies={302: Reply("To the vendor.", None, ("location", "set-cookie"))},
+        errors=(Forbidden, NotFound, Conflict),
+    ),
+    OpenRoute(
+        name="finish_consent",
+        path=CALLBACK,
+        summary="Where a vendor sends a person's browser back to",
+        handler=callback,
+        replies={200: Reply("A page that says so.", Binary, ("content-security-policy",))},
+        errors=(Forbidden, NotFound, Conflict),
+    ),
+)

@@ -1,0 +1,112 @@
+"""Previews: what a subscription, or one that is still to be made, would make of a past event. Nothing is sent."""
+
+from typing import Any
+
+import msgspec
+
+from signalpost.api.configs import config_check
+from signalpost.api.http.response import Response
+from signalpost.api.resources import subscriptions
+from signalpost.api.resources.events import find_event
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.domain.checks import Bad
+from signalpost.domain.errors import NotFound
+from signalpost.domain.event import Event
+from signalpost.domain.subscription import NewPreview, PreviewRequest, Subscription
+from signalpost.engine.connectors.preview import Preview, preview
+
+_EXAMPLE = "01a20e92-1d5f-76d4-985f-8a63b2c66f94"
+
+
+async def of_subscription(context: RequestContext) -> Response:
+    context.query()
+    asked: PreviewRequest = await context.read_body()
+    found = await subscriptions.find(context)
+    event = await _event(context, asked.event_id)
+    made = await context.services.store.connections.made(found.number, [event.document_id])
+    return _answer(context, found, event, made.get(event.document_id, {}))
+
+
+async def of_kind(context: RequestContext) -> Response:
+    context.query()
+    services, kind = context.services, context.path_text("kind")
+    if services.destinations.kind(kind) is None:
+        raise NotFound("kind_not_found", "No kind of destination with this name is installed here.")
+    named = (await context.body_as_sent()).get("connection")
+    connection = services.directory.connection(context.tenant_id, named) if isinstance(named, str) else None
+
+    def check_connection(connection_id: str) -> str:
+        if connection is None or connection.kind != kind:
+            raise Bad("not_found", "There is no connection of this kind with this id.")
+        return connection_id
+
+    asked: NewPreview = await context.read_body(
+        connection=check_connection, config=config_check(services, kind, connection)
+    )
+    event = await _event(context, asked.event_id)
+    draft = Subscription(
+        id=context.new_id(),
+        tenant_id=context.tenant_id,
+        number=0,
+        name="",
+        kind=kind,
+        connection_id=asked.connection,
+        config=asked.config,
+        when=asked.when,
+        url="",
+        secret="",
+        headers={},
+        status="active",
+        ordering="loose",
+        rate_limit=None,
+        retry_delays=(),
+        starts_after=0,
+        filters=((0, 7),),
+        created_at=0,
+        updated_at=0,
+    )
+    return _answer(context, draft, event, {})
+
+
+async def _event(context: RequestContext, event_id: str) -> Event:
+    event = await find_event(context, event_id)
+    if event is None:
+        raise NotFound("event_not_found", "There is no event with this id, or it is no longer kept.")
+    return event
+
+
+def _answer(context: RequestContext, found: Subscription, event: Event, made: dict[str, str]) -> Response:
+    services = context.services
+    connection: Any = None
+    if found.connection_id is not None:
+        connection = services.directory.connection(context.tenant_id, found.connection_id)
+    return Response(200, msgspec.json.encode(preview(services.destinations, found, connection, event, made)))
+
+
+ROUTES = (
+    Route(
+        name="preview_subscription",
+        method="POST",
+        path="/v1/subscriptions/{id}/preview",
+        summary="Show what a subscription would make of a past event; nothing is sent",
+        roles=OPERATOR,
+        handler=of_subscription,
+        body=RequestBody(PreviewRequest),
+        replies={200: Reply("Whether it is wanted, and the request with its secrets struck out.", Preview)},
+        errors=(NotFound,),
+        example=Example({"eventId": _EXAMPLE}),
+    ),
+    Route(
+        name="preview_destination",
+        method="POST",
+        path="/v1/destinations/{kind}/preview",
+        summary="Show what a subscription that is still to be made would make of a past event; nothing is sent",
+        roles=OPERATOR,
+        handler=of_kind,
+        body=RequestBody(NewPreview),
+        replies={200: Reply("Whether it is wanted, and the request with its secrets struck out.", Preview)},
+        errors=(NotFound,),
+        example=Example({"eventId": _EXAMPLE, "connection": _EXAMPLE, "config": {"text": "{{ document.title }}"}}),
+    ),
+)

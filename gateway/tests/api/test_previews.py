@@ -1,0 +1,75 @@
+"""Previews: what would be sent of a past event, or why nothing would. Nothing is sent."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+HOOK = "https://hooks.slack.com/services/T0/B0/canaryofawebhook"
+
+
+@pytest.fixture
+def connection(world: "World") -> str:
+    config = {"signIn": {"with": "webhook", "url": HOOK}}
+    return str(world.send("POST", "/v1/connections", {"kind": "slack", "config": config}).ok(201)["id"])
+
+
+@pytest.fixture
+def events(world: "World") -> list[str]:
+    """A creation, and a change of the title."""
+    made = world.send("POST", "/v1/documents", {**world.document, "title": "Old & <new>"})
+    path = f"/v1/documents/{made.ok(201)['externalId']}"
+    changed = world.send("PATCH", path, {"title": "New"})
+    return [made.headers["signalpost-event"], changed.headers["signalpost-event"]]
+
+
+def subscription(connection: str, **more: Any) -> dict[str, Any]:
+    text = "{{ document.title }}, once {{ before.title | default: 'nothing' }}".replace("'", '"')
+    return {"connection": connection, "config": {"text": text}, **more}
+
+
+def test_the_exact_request_is_shown_with_its_secrets_struck_out(
+    world: "World", connection: str, events: list[str]
+) -> None:
+    wanted = {"kind": "slack", "eventTypes": ["documentCreated"], "status": "paused", **subscription(connection)}
+    path = f"/v1/subscriptions/{world.send('POST', '/v1/subscriptions', wanted).ok(201)['id']}/preview"
+    answer = world.send("POST", path, {"eventId": events[0]})
+    shown = answer.ok()
+    assert (shown["wanted"], shown["why"]) == (True, None)
+    assert shown["request"]["method"] == "POST"
+    assert shown["request"]["body"]["text"].startswith("Old &amp; &lt;new&gt;, once ")
+    assert b"canary" not in answer.body
+    assert shown["request"]["url"].startswith("https://hooks.slack.com")
+    later = world.send("POST", path, {"eventId": events[1]}).ok()
+    assert later["request"]["body"]["text"] == "New, once Old &amp; &lt;new&gt;"
+
+
+def test_a_subscription_that_is_still_to_be_made_says_why_it_would_send_nothing(
+    world: "World", connection: str, events: list[str]
+) -> None:
+    draft = subscription(connection, eventId=events[1], when={"field": "document.status", "changedTo": "executed"})
+    shown = world.send("POST", "/v1/destinations/slack/preview", draft).ok()
+    assert (shown["wanted"], shown["request"]) == (False, None)
+    assert "document.status did not change" in shown["why"]
+    wanted = {**draft, "when": {"field": "document.title", "changed": True}}
+    assert world.send("POST", "/v1/destinations/slack/preview", wanted).ok()["wanted"] is True
+
+
+def test_a_webhook_shows_its_event(world: "World", events: list[str]) -> None:
+    made = world.create_subscription(headers={"x-key": "canary"})
+    answer = world.send("POST", f"/v1/subscriptions/{made['id']}/preview", {"eventId": events[0]})
+    assert answer.ok()["request"]["body"]["id"] == events[0]
+    assert b"canary" not in answer.body
+
+
+def test_what_cannot_be_previewed_is_refused_by_name(world: "World", connection: str, events: list[str]) -> None:
+    path = "/v1/destinations/slack/preview"
+    world.send("POST", path, {}).refused(422, "/eventId", "/connection", "/config")
+    nothing = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
+    world.send("POST", path, subscription(nothing, eventId=events[0])).refused(422, "/connection")
+    wrong = {"connection": connection, "eventId": events[0], "config": {"text": "{{ document.titel }}"}}
+    world.send("POST", path, wrong).refused(422, "/config/text")
+    assert world.send("POST", path, subscription(connection, eventId=nothing)).status == 404
+    assert world.send("POST", "/v1/destinations/slakc/preview", {}).status == 404
