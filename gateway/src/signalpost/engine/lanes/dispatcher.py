@@ -47,6 +47,8 @@ REQUEST_COST = 16
 """How many units a request costs; each `BYTES_PER_COST_UNIT` bytes, which are hashed, copied and encrypted, cost one
 more."""
 BYTES_PER_COST_UNIT = 1_024
+MAX_SKIPPED_AT_ONCE = 1_000
+"""A lane with so many unrecorded attempts takes nothing more in that its conditions may not want."""
 CONDITION_COST = 4
 """How many units it costs to find that an event does not meet a condition, and to note that."""
 PAGE_WANTED_BELOW = 256
@@ -179,13 +181,17 @@ class Dispatcher:
             worker.skip_unwanted(last)
             return False
         before, end = lane.head, lane.head + MAX_TAKEN
-        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room and worker.may_skip:
+        while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room:
             event = self._log.get(tenant_id, sequence)
             if event is None:
                 if len(lane.open) <= PAGE_WANTED_BELOW:
                     self._reader.want_page(worker)
                 break
-            self._pass_by(worker, event)
+            why = worker.pass_by(event)
+            if why is not None:
+                self._note_skipped(worker, event, why)
+                if worker.unrecorded >= MAX_SKIPPED_AT_ONCE:
+                    break
         self._spent += lane.head - before
         if lane.head - worker.recorded_head > MAX_SKIPPED_UNRECORDED:
             self._on_change(worker)
@@ -236,17 +242,18 @@ class Dispatcher:
         if first > worker.lane.head + 1:
             self._skip_removed(worker, first - 1)
         for event in page:
-            if worker.lane.has_room and worker.may_skip:
-                self._pass_by(worker, event)
+            if worker.lane.has_room:
+                why = worker.pass_by(event)
+                if why is not None:
+                    self._note_skipped(worker, event, why)
 
-    def _pass_by(self, worker: LaneWorker, event: Event) -> None:
-        why = worker.pass_by(event)
-        if why is not None:
-            self._spent += CONDITION_COST
-            skipped = Outcome(failure=Failure.SKIPPED, detail=not_sent(why), started_at=self._clock.wall())
-            delivery = Delivery(event.sequence, event.document_id)
-            self._note_attempt(worker, _attempt(delivery, Verdict(Input.SKIP), skipped), skipped)
-            self._on_change(worker)
+    def _note_skipped(self, worker: LaneWorker, event: Event, why: str) -> None:
+        """Note for people why an event of a type that was asked for is not sent."""
+        self._spent += CONDITION_COST
+        skipped = Outcome(failure=Failure.SKIPPED, detail=not_sent(why), started_at=self._clock.wall())
+        delivery = Delivery(event.sequence, event.document_id)
+        self._note_attempt(worker, _attempt(delivery, Verdict(Input.SKIP), skipped), skipped)
+        self._on_change(worker)
 
     def _skip_removed(self, worker: LaneWorker, up_to: int) -> None:
         """Go on behind what the retention removed before the lane read it, and say so."""

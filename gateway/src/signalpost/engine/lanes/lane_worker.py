@@ -265,11 +265,6 @@ class LaneWorker:
             return why
         return None
 
-    @property
-    def may_skip(self) -> bool:
-        """Whether it may pass by one more event that its conditions may not want: each is noted as an attempt."""
-        return self._when is None or self.unrecorded < MAX_UNRECORDED
-
     def lag(self, last: int) -> int:
         """How many events up to `last`, the log's end, are yet to be settled or to await a retry."""
         return self.unread(last) + len(self.lane.open) + self.lane.blocked

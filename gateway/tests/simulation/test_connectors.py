@@ -1,0 +1,62 @@
+"""Worlds with connectors keep every promise (`connector_worlds.py`), and a fault that is planted there is found."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway.tests.simulation.connector_worlds import Violation, planted, simulate
+
+from signalpost.domain.delivery import delivery
+from signalpost.domain.delivery.delivery import Delivery, Input, Verdict
+from signalpost.domain.delivery.outcome import Outcome
+from signalpost.engine.connectors.tokens import Issued, Token, Tokens
+from signalpost.engine.lanes.lane_worker import LaneWorker
+
+SEEDS = 40
+PARTS = 4
+
+
+def simulate_all(seeds: range, folder: Path) -> None:
+    for seed in seeds:
+        simulate(seed, folder)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_worlds_with_connectors_keep_every_promise(part: int, tmp_path: Path) -> None:
+    simulate_all(range(part, SEEDS, PARTS), tmp_path)
+
+
+async def uses_it_before_it_is_kept(self: Tokens, _access: Any, issued: Issued) -> None:
+    self._token = Token(issued.access_token, None)
+    self._on_change()
+    await asyncio.sleep(1)
+    await self._keep(self._granted_by(issued))
+
+
+async def asks_for_two_at_a_time(self: Tokens, access: Any) -> Issued:
+    first, _ = await asyncio.gather(self._ask(access), self._ask(access))
+    return first
+
+
+def charges_for_a_token(taken: Delivery, _outcome: Outcome, now: int) -> Verdict:
+    return Verdict(Input.GIVE_UP, counted=True, due=now)
+
+
+def wants_everything(self: LaneWorker, event: Any) -> None:
+    self.lane.take(event.sequence, event.document_id)
+
+
+@pytest.mark.parametrize(
+    ("owner", "attribute", "faulty"),
+    [
+        (Tokens, "_take", uses_it_before_it_is_kept),
+        (Tokens, "_asked", asks_for_two_at_a_time),
+        (delivery, "_uncounted", charges_for_a_token),
+        (LaneWorker, "pass_by", wants_everything),
+    ],
+    ids=lambda each: getattr(each, "__name__", str(each)),
+)
+def test_a_planted_fault_is_found(owner: Any, attribute: str, faulty: Any, tmp_path: Path) -> None:
+    with planted(owner, attribute, faulty), pytest.raises(Violation):
+        simulate_all(range(SEEDS), tmp_path)
