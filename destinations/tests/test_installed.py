@@ -6,6 +6,6 @@ from signalpost_destinations.teams import Teams
 
 
 def test_the_kinds_are_there_without_a_setting() -> None:
-    found = Destinations.installed()
-    assert type(found.kind("teams")) is Teams
-    assert type(found.kind("hubspot")) is HubSpot
+    found = Destinations.installed().kinds
+    assert found["teams"].connection is Teams.connection
+    assert found["hubspot"].connection is HubSpot.connection

@@ -65,6 +65,21 @@ class Clumsy(Pigeon):
         raise RuntimeError("secret-canary")
 
 
+class Unbounded(Pigeon):
+    kind = "unbounded"
+    rate = (0, 1.0)
+
+
+class Crowded(Pigeon):
+    kind = "crowded"
+    at_once = 0
+
+
+class Slow(Pigeon):
+    kind = "slow"
+    seconds = 3600.0
+
+
 class Breaking(Pigeon):
     kind = "breaking"
 

@@ -36,6 +36,9 @@ def test_a_kind_that_is_not_installed_is_none_and_the_webhook_is_none_of_them() 
         ("Plain", "does not derive from Body"),
         ("Unchecked", "failed"),
         ("Breaking", "failed"),
+        ("Unbounded", "rate"),
+        ("Crowded", "at once"),
+        ("Slow", "up to 60"),
         ("no_class", "no class"),
         ("missing", "failed"),
     ],
@@ -51,9 +54,10 @@ def test_a_kind_that_cannot_be_used_is_left_out_and_logged_and_the_rest_runs(nam
     assert reason in line["reason"]
 
 
-def test_a_module_that_cannot_be_imported_is_left_out() -> None:
+@pytest.mark.parametrize("module", ["no_such_module", "gateway.tests.destinations.ends_the_process"])
+def test_a_module_that_cannot_be_imported_is_left_out(module: str) -> None:
     with capture_logs() as lines:
-        found = Destinations.installed([EntryPoint(name="gone", value="no_such_module:Kind", group=GROUP)])
+        found = Destinations.installed([EntryPoint(name="gone", value=f"{module}:Kind", group=GROUP)])
     assert set(found.kinds) == {kind.kind for kind in BUILT_IN}
     assert lines[0]["event"] == "destination_left_out"
 

@@ -164,14 +164,16 @@ class RunningGateway(Process):
         await self.submit(self.world.subscription(host, **given))
         return self.of(host)
 
-    async def connect(self, name: str, *, granted: Granted | None = None, **config: Any) -> Connection:
+    async def connect(
+        self, name: str, *, kind: str = "fake", granted: Granted | None = None, **config: Any
+    ) -> Connection:
         """Make a connection to the fake vendor."""
         self.world.ids[name] = self.world.uuid(name)
         await self.submit(
             CreateConnection(
                 tenant_id=TENANT,
                 connection_id=self.world.ids[name],
-                kind="fake",
+                kind=kind,
                 name=name,
                 config=config,
                 needs_consent=config.get("signIn") == "consent",
@@ -188,14 +190,16 @@ class RunningGateway(Process):
         assert found is not None
         return found
 
-    async def deliver(self, name: str, connection: str, types: int = EVERYTHING, **given: Any) -> Subscription:
+    async def deliver(
+        self, name: str, connection: str, types: int = EVERYTHING, *, kind: str = "fake", **given: Any
+    ) -> Subscription:
         """Subscribe the fake vendor, under a name, through a connection."""
         self.world.ids[name] = self.world.uuid(f"s-{name}")
         await self.submit(
             CreateConnectorSubscription(
                 tenant_id=TENANT,
                 subscription_id=self.world.ids[name],
-                kind="fake",
+                kind=kind,
                 connection_id=self.world.ids[connection],
                 url="https://vendor.example",
                 name=name,

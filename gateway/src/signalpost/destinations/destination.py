@@ -76,12 +76,15 @@ class Reply(Struct, frozen=True, kw_only=True):
 # --- What a kind answers ----------------------------------------------------------------------------------------------
 
 
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One request to a vendor. The engine adds the authorisation, the length and its own user agent."""
 
     url: str
     """The address; its origin must be one of the connection's `origins`."""
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    method: Method = "POST"
     json: Any | UnsetType = UNSET
     """The body, as a value that becomes JSON; without it there is none."""
     form: Mapping[str, str] | UnsetType = UNSET

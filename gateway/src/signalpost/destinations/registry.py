@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, TypeAlias
 
-from signalpost.destinations.destination import API, Destination
+from signalpost.destinations.destination import API, DAY, Destination
 from signalpost.destinations.google_calendar import GoogleCalendar
+from signalpost.destinations.guarded import Guarded
 from signalpost.destinations.http import Http
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
@@ -29,6 +30,8 @@ from signalpost.runtime.logger import log
 GROUP: Final = "signalpost.destinations"
 WEBHOOK: Final = "webhook"
 """The kind of every subscription that names no other; it needs no connection."""
+MAX_SECONDS: Final = 60
+"""How long one call of a kind may take at most."""
 BUILT_IN: Final[tuple[type[Destination[Any, Any]], ...]] = (Slack, Salesforce, GoogleCalendar, XeroBill, Http)
 
 AnyDestination: TypeAlias = Destination[Any, Any]
@@ -52,10 +55,10 @@ class Destinations:
         found = {kind.kind: kind() for kind in BUILT_IN}
         for entry in sorted(entry_points(group=GROUP) if entries is None else entries, key=lambda each: each.name):
             try:
-                kind = usable(entry.load(), found)
+                kind = Guarded(usable(entry.load(), found))
             except Unusable as reason:
                 log.error("destination_left_out", destination=entry.name, value=entry.value, reason=str(reason))
-            except Exception:
+            except (Exception, SystemExit):  # a module may even end the process
                 log.exception("destination_left_out", destination=entry.name, value=entry.value, reason="It failed.")
             else:
                 found[kind.kind] = kind
@@ -100,6 +103,8 @@ def usable(kind: Any, found: Mapping[str, AnyDestination]) -> AnyDestination:
         raise Unusable("Its name must be small letters, digits and underscores, and begin with a letter.")
     if kind.kind in found or kind.kind == WEBHOOK:
         raise Unusable(f"There is a kind named {kind.kind} already.")
+    if fault := _fault_of_bounds(kind.rate, kind.at_once, kind.seconds):
+        raise Unusable(fault)
     taken = {preset.name for other in found.values() for preset in other.presets}
     if doubles := sorted(preset.name for preset in kind.presets if preset.name in taken):
         raise Unusable(f"There is a preset named {doubles[0]} already.")
@@ -108,6 +113,19 @@ def usable(kind: Any, found: Mapping[str, AnyDestination]) -> AnyDestination:
             raise Unusable(f"{struct.__name__} does not derive from Body.")
         check_of(struct)
     return kind()
+
+
+def _fault_of_bounds(rate: object, at_once: object, seconds: object) -> str | None:
+    match rate:
+        case (int(calls), int() | float() as window) if calls >= 1 and 0 < window <= DAY:
+            pass
+        case _:
+            return "Its rate must be a number of calls and in how many seconds, such as (5, 1.0)."
+    if not isinstance(at_once, int) or at_once < 1:
+        return "How many deliveries it has at once must be a whole number from 1."
+    if not isinstance(seconds, int | float) or not 0 < seconds <= MAX_SECONDS:
+        return f"Its seconds must be a number up to {MAX_SECONDS}."
+    return None
 
 
 def _struct(kind: type[Body], value: Any) -> Body:

@@ -229,7 +229,8 @@ class Conformance:
         try:
             return Trial(self.kind, self.connection, self.config)
         except Invalid as refused:
-            raise AssertionError(f"The example connection or config is refused: {shown(refused.errors)}") from None
+            reasons = " ".join(f"{error.pointer} {error.detail}" for error in refused.errors)
+            raise AssertionError(f"The example connection or config is refused: {reasons}") from None
 
     def _played(self, trial: Trial, context: Context) -> tuple[Call, ...]:
         """The calls of an event all of whose calls are accepted."""

@@ -4,27 +4,21 @@ Each method raises AssertionError with a sentence for the kind's author where it
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from math import isfinite
 from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
 from signalpost.destinations.destination import (
-    DAY,
     MAX_FOLLOW_UPS,
     Call,
     Context,
-    Done,
-    Reauthorise,
-    Reject,
     Reply,
-    Retry,
     Ruling,
     Skip,
     Then,
-    Throttle,
 )
+from signalpost.destinations.guarded import fault_of_call, fault_of_kept, fault_of_prepared, fault_of_ruling
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.template_filters import TemplateError
@@ -56,11 +50,10 @@ class Trial(Rehearsal):
         except TemplateError as error:
             return Skip(str(error))
         made: Any = _asked("prepare", context.event, lambda: self.kind.prepare(self.connection, config, context))
-        if isinstance(made, Skip):
-            expect(_is_sentence(made.why), f"A skip must say why in a sentence; this one says {shown(made.why)}.")
-            return made
-        expect(isinstance(made, Call), f"`prepare` must return a Call or a Skip; it returns {shown(made)}.")
-        expect_sendable(made)
+        fault = fault_of_prepared(made)
+        expect(fault is None, f"`prepare` returns {shown(made)}: {fault}")
+        if isinstance(made, Call):
+            expect_sendable(made)
         return made  # type: ignore[no-any-return]
 
     def classify(self, context: Context, call: Call, reply: Reply) -> Ruling:
@@ -87,11 +80,12 @@ class Trial(Rehearsal):
         try:
             account: Any = self.kind.discovered(self.connection, reply)
         except ValueError as refusal:
-            expect(_is_sentence(str(refusal)), "`discovered` must say in a sentence why an account will not do.")
+            expect(str(refusal).strip(), "`discovered` must say in a sentence why an account will not do.")
             return refusal
         except Exception as error:
             raise AssertionError(f"`discovered` raises {shown(error)} on {shown(reply)}.") from error
-        expect(_is_texts(account), f"`discovered` must return names and texts; it returns {shown(account)}.")
+        fault = fault_of_kept(account)
+        expect(fault is None, f"`discovered` returns {shown(account)}: {fault}")
         return account  # type: ignore[no-any-return]
 
 
@@ -102,16 +96,14 @@ def _asked(method: str, about: object, ask: Callable[[], T]) -> T:
         raise AssertionError(f"`{method}` raises {shown(error)} on {shown(about)}.") from error
 
 
-# --- What a call may be -----------------------------------------------------------------------------------------------
-
-
 def expect_sendable(call: Call) -> None:
     """Fail unless the gateway can write the call as a request."""
+    fault = fault_of_call(call)
+    expect(fault is None, f"The call cannot be sent: {fault}")
     try:
         parse_url(call.url)
-    except (Bad, TypeError, AttributeError) as error:
+    except Bad as error:
         raise AssertionError(f"The call's address {shown(call.url)} cannot be used. {error}") from None
-    expect(call.json is UNSET or call.form is UNSET, "A call has a body of JSON or of a form, not both.")
     try:
         msgspec.json.encode(None if call.json is UNSET else call.json)
     except (TypeError, ValueError, RecursionError):
@@ -120,52 +112,9 @@ def expect_sendable(call: Call) -> None:
         expect(value.isascii() and value.isprintable(), f"The call's header {name} is no printable ASCII: {value!r}.")
 
 
-# --- What a ruling may be ---------------------------------------------------------------------------------------------
-
-
 def _ruling(method: str, ruling: Any, reply: Reply) -> Ruling:
     fault = fault_of_ruling(ruling)
     expect(fault is None, f"`{method}` answers {shown(reply)} with {shown(ruling)}: {fault}")
+    if isinstance(ruling, Then):
+        expect_sendable(ruling.call)
     return ruling  # type: ignore[no-any-return]
-
-
-def fault_of_ruling(ruling: object) -> str | None:
-    """What is wrong with a ruling, as the end of a sentence; None if nothing is."""
-    match ruling:
-        case Then(call=call):
-            expect_sendable(call)
-            return None
-        case Done(detail=detail) if not _is_text(detail):
-            return "the detail must be a text."
-        case Done(made=made) if made is not UNSET and not _is_texts(made):
-            return "what was made must be names and texts."
-        case Retry(after=after) if after is not None and not _is_wait(after):
-            return _NO_WAIT
-        case Throttle(after=after) if not _is_wait(after):
-            return _NO_WAIT
-        case Reject(code=code) if not _is_sentence(code):
-            return "the code must be the vendor's name for the cause."
-        case Retry(detail=detail) | Throttle(detail=detail) | Reject(detail=detail) | Reauthorise(detail=detail):
-            return None if _is_sentence(detail) else "the detail must be a sentence for people."
-        case Done():
-            return None
-    return "that is no ruling."
-
-
-_NO_WAIT: Final = "the seconds to wait must be a number from 0 to a day."
-
-
-def _is_wait(seconds: object) -> bool:
-    return isinstance(seconds, int | float) and isfinite(seconds) and 0 <= seconds <= DAY
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_sentence(value: object) -> bool:
-    return isinstance(value, str) and value.strip() != ""
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)

@@ -1,0 +1,5 @@
+"""A module of a plugin that nobody should import."""
+
+import sys
+
+sys.exit(1)
