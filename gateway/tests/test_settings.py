@@ -53,6 +53,7 @@ def test_without_any_setting_each_has_its_default() -> None:
         public_url=None,
         metrics_port=None,
         master_key=None,
+        master_key_file=None,
         operator_key=None,
         allow_targets=(),
         deny_targets=(),
@@ -115,6 +116,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("metrics_port", "0", 0),
     ("metrics_port", "9090", 9090),
     ("master_key", BASE64, MASTER_KEY),
+    ("master_key_file", "/run/secrets/master", Path("/run/secrets/master")),
     ("operator_key", KEY, KEY),
     ("allow_targets", "", ()),
     ("allow_targets", "http://127.0.0.1:80", parse_allow_targets("http://127.0.0.1:80")),
@@ -173,6 +175,7 @@ BAD: dict[str, tuple[list[str], str]] = {
          base64.b64encode(bytes(33)).decode(), BASE64.replace("A", "*", 1), MASTER_KEY.hex()],
         "must be 32 bytes as base64",
     ),
+    "master_key_file": (["", " "], "must not be empty; leave it out for the default"),
     "operator_key": (
         ["", "secret", KEY[:-1], KEY + "a", KEY.upper(), " " + KEY, KEY + "\n", KEY[:-1] + "é", KEY[:-1] + "="],
         "must be sp_ and 43 letters, digits, - or _",
@@ -319,7 +322,58 @@ def test_a_damaged_key_file_stops_the_start_and_is_named(
             pytest.fail("it started")
 
     (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / name).chmod(0o600)
     with pytest.raises(StartError, match=complaint) as raised:
         asyncio.run(start())
     assert str(tmp_path / name) in str(raised.value)
     assert (tmp_path / name).read_text(encoding="utf-8") == content, "it is left for whoever mends it"
+
+
+def refused_start(settings: Settings) -> str:
+    async def start() -> None:
+        async with Gateway(settings):
+            pytest.fail("it started")
+
+    with pytest.raises(StartError) as raised:
+        asyncio.run(start())
+    return str(raised.value)
+
+
+def test_a_key_that_others_could_have_read_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "master-key").write_text(BASE64)
+    (tmp_path / "master-key").chmod(0o644)
+    assert f"chmod 600 {tmp_path / 'master-key'}" in refused_start(Settings(data_dir=tmp_path))
+
+
+def test_a_data_directory_that_others_can_write_stops_the_start_unless_no_key_lies_in_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    data.chmod(0o777)
+    assert f"chmod go-w {data}" in refused_start(Settings(data_dir=data))
+    assert not (data / "master-key").exists()
+
+    async def start() -> None:
+        async with Gateway(Settings(data_dir=data, master_key=MASTER_KEY, operator_key=KEY)):
+            pass
+
+    asyncio.run(start())
+
+
+def test_the_master_key_is_read_from_the_file_that_is_named(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "secrets" / "master"
+    file.parent.mkdir(mode=0o700)
+    settings = Settings(data_dir=data, master_key_file=file)
+    assert str(file) in refused_start(settings)
+    file.write_text(BASE64 + "\n")
+    file.chmod(0o600)
+
+    async def start(settings: Settings) -> None:
+        async with Gateway(settings):
+            pass
+
+    asyncio.run(start(settings))
+    assert not (data / "master-key").exists()
+    asyncio.run(start(Settings(data_dir=data, master_key=MASTER_KEY)))
+    assert "MASTER_KEY_FILE" in refused_start(Settings(data_dir=data, master_key=MASTER_KEY, master_key_file=file))
+    (shown,) = (each for each in show_settings({}, {"master_key_file": str(file)}) if each.name == "master_key")
+    assert shown.value == f"read from {file}"

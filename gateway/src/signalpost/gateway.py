@@ -38,7 +38,7 @@ from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
-from signalpost.runtime import durable
+from signalpost.runtime import key_file
 from signalpost.runtime.asgi import App
 from signalpost.runtime.clock import Clock, SystemClock
 from signalpost.runtime.logger import log
@@ -115,7 +115,7 @@ class Gateway:
     @property
     def key_file(self) -> Path | None:
         """The file with the generated operator's key; None if the key was given as a setting."""
-        return None if self._settings.operator_key else secret_file(self._settings.data_dir, "operator_key")
+        return None if self._settings.operator_key else secret_file(self._settings, "operator_key")
 
     def _own_url(self) -> str:
         """The URL that download links begin with if there is no PUBLIC_URL."""
@@ -125,9 +125,10 @@ class Gateway:
     async def _start(self, opened: AsyncExitStack) -> None:
         """Open every part in order. `opened` closes them in reverse, also when a later part cannot be opened."""
         settings, clock, chance = self._settings, self._clock, random.Random()  # noqa: S311 - ids, jitter; no secret
-        directory = settings.data_dir
-        master_key: bytes = settings.master_key or _secret_from_file(directory, "master_key", _new_master_key)
-        self.operator_key = settings.operator_key or _secret_from_file(directory, "operator_key", _new_operator_key)
+        if settings.master_key and settings.master_key_file:
+            raise StartError("MASTER_KEY and MASTER_KEY_FILE are both set. Set one of them.")
+        master_key: bytes = _secret(settings, "master_key", _new_master_key)
+        self.operator_key = _secret(settings, "operator_key", _new_operator_key)
         links_url = settings.public_url or self._own_url()
         links = Links(derive_key(master_key, "download links"), links_url)
         files = await open_files(settings)
@@ -252,18 +253,24 @@ def _new_operator_key() -> str:
     return make_key(secrets.token_bytes)
 
 
-def _secret_from_file(directory: Path, setting: str, make: Callable[[], str]) -> Any:
-    """A secret setting's value, read from its file. The first start generates the file, readable by its owner only.
+def _secret(settings: Settings, name: str, make: Callable[[], str]) -> Any:
+    """A secret setting's value: as given, or read from its file. The first start generates the file, readable by its
+    owner only, unless the operator named it.
 
     Raises StartError."""
-    file = secret_file(directory, setting)
+    if (given := getattr(settings, name)) is not None:
+        return given
+    file = secret_file(settings, name)
     try:
-        if not file.exists():
-            _write_secret(file, make())
-    except OSError as error:
-        raise StartError(f"{file} cannot be written: {error.strerror}.") from None
-    try:
-        return SETTINGS[setting].read(file.read_text(encoding="ascii").strip())
+        if file == settings.master_key_file:
+            text = key_file.read_elsewhere(file)
+        else:
+            if not os.path.lexists(file):
+                _write_key(file, make())
+            text = key_file.read(file)
+        return SETTINGS[name].read(text)
+    except key_file.NotPrivate as error:
+        raise StartError(str(error)) from None
     except OSError as error:
         raise StartError(f"{file} cannot be read: {error.strerror}.") from None
     except ValueError as error:
@@ -271,15 +278,11 @@ def _secret_from_file(directory: Path, setting: str, make: Callable[[], str]) ->
         raise StartError(f"The content of {file} {problem}. Restore the key from a backup.") from None
 
 
-def _write_secret(file: Path, text: str) -> None:
-    # A crash must not leave half a key: write it whole under another name, then rename.
-    draft = file.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as writing:
-        writing.write(text + "\n")
-        writing.flush()
-        os.fsync(writing.fileno())
-    durable.rename(draft, file)
+def _write_key(file: Path, text: str) -> None:
+    try:
+        key_file.write(file, text)
+    except OSError as error:
+        raise StartError(f"{file} cannot be written: {error.strerror}.") from None
 
 
 def _log_broken(error: BaseException) -> None:

@@ -45,6 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_port: int | None = None
     max_connections: int = 1_000
     master_key: bytes | None = None
+    master_key_file: Path | None = None
     operator_key: str | None = None
     allow_targets: tuple[AllowedTarget, ...] = ()
     deny_targets: tuple[DeniedTarget, ...] = ()
@@ -142,7 +143,7 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     return Path(_text(text))
 
 
@@ -182,7 +183,7 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
-    "data_dir": Setting(_folder, "Folder for all data; only one gateway may use it at a time. [signalpost-data]"),
+    "data_dir": Setting(_path, "Folder for all data; only one gateway may use it at a time. [signalpost-data]"),
     "host": Setting(_text, "Address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "Port to listen on, 0 to 65535; 0 picks a free one. [8080]"),
     "files_url": Setting(
@@ -207,6 +208,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "Key that encrypts secrets at rest: 32 bytes as base64. Use the variable, because other users can see flags. "
         "[generated in DATA_DIR]",
         secret=True,
+    ),
+    "master_key_file": Setting(
+        _path,
+        "File that holds the master key, such as a secret mounted into a container, so that it does not lie beside the "
+        "database. Other users must not be able to read it. [DATA_DIR/master-key]",
     ),
     "operator_key": Setting(
         _operator_key,
@@ -292,7 +298,8 @@ def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> l
     for name, setting in SETTINGS.items():
         text = flags.get(name, environment.get(_variable(name)))
         if setting.secret:
-            value: str | None = f"made in {secret_file(settings.data_dir, name)}" if text is None else "set"
+            made = "read from" if name == "master_key" and settings.master_key_file else "made in"
+            value: str | None = f"{made} {secret_file(settings, name)}" if text is None else "set"
         else:
             value = _written(getattr(settings, name)) if text is None else text
         source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
@@ -306,9 +313,11 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
-def secret_file(data_dir: Path, name: str) -> Path:
-    """The file that holds a generated secret."""
-    return data_dir / name.replace("_", "-")
+def secret_file(settings: Settings, name: str) -> Path:
+    """The file that holds a secret which is not given as a setting."""
+    if name == "master_key" and settings.master_key_file is not None:
+        return settings.master_key_file
+    return settings.data_dir / name.replace("_", "-")
 
 
 def _variable(name: str) -> str:

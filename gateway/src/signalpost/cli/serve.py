@@ -56,6 +56,7 @@ def serve(
     metrics_port: Annotated[str | None, _help("metrics_port")] = None,
     max_connections: Annotated[str | None, _help("max_connections")] = None,
     master_key: Annotated[str | None, _help("master_key")] = None,
+    master_key_file: Annotated[str | None, _help("master_key_file")] = None,
     operator_key: Annotated[str | None, _help("operator_key")] = None,
     allow_targets: Annotated[str | None, _help("allow_targets")] = None,
     deny_targets: Annotated[str | None, _help("deny_targets")] = None,
@@ -142,7 +143,9 @@ def write_address(file: Path, address: str) -> None:
     """Write the gateway's address to a file for commands on this machine, in one step: never half of it."""
     draft = file.with_suffix(".new")
     try:
-        draft.write_text(address + "\n", encoding="ascii")
+        draft.unlink(missing_ok=True)
+        with draft.open("x", encoding="ascii") as writing:  # new, so that no link leads the address elsewhere
+            writing.write(address + "\n")
         draft.rename(file)
     except OSError as error:
         # A full disk must not keep the gateway from delivering.
