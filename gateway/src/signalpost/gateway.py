@@ -107,10 +107,10 @@ class Gateway:
     def documents_of(self, tenant: str, name: str = "embedded") -> Documents:
         """The documents of a tenant. `name` becomes the `sourceApp` of documents created here and the uploader of
         their versions. Raises NotFound for an unknown tenant."""
-        tenant_id = self._engine.directory.tenant_id(tenant)
-        if tenant_id is None:
+        found = self._engine.directory.tenant(tenant)
+        if found is None:
             raise NotFound("tenant_not_found", f"There is no tenant {tenant}.")
-        return Documents(self._services, tenant_id, name)
+        return Documents(self._services, found.id, name)
 
     @property
     def key_file(self) -> Path | None:
@@ -157,7 +157,9 @@ class Gateway:
             clock=clock,
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,
-            principals=Principals(self.operator_key, self._engine.directory.key),
+            principals=Principals(
+                self.operator_key, self._engine.directory.key, clock.wall, self._engine.key_uses.note
+            ),
             links=links,
             files=files,
             file_kinds=frozenset(settings.file_kinds),

@@ -3,24 +3,27 @@
 import hashlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.stream import Stream, line
 
-from signalpost.domain.timestamps import parse_timestamp
+from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
+from signalpost.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World
 
 ABSENT = "01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
-SHAPE = ["id", "name", "role", "createdAt"]
+SHAPE = ["id", "name", "role", "tenant", "createdAt", "createdBy", "expiresAt", "lastUsedAt"]
+HOUR = 3600 * SECOND
 NEW = {"name": "support desk", "role": "operator"}
 
 
-def make(world: "World", **headers: str) -> dict[str, Any]:
-    made: dict[str, Any] = world.send("POST", "/v1/keys", NEW, headers).ok(201)
+def make(world: "World", headers: Mapping[str, str] | None = None, **members: str) -> dict[str, Any]:
+    made: dict[str, Any] = world.send("POST", "/v1/keys", {**NEW, **members}, headers).ok(201)
     return made
 
 
@@ -52,7 +55,8 @@ def test_a_key_is_shown_at_its_making_and_never_again(world: "World") -> None:
     made = answer.ok(201)
     assert list(made) == [*SHAPE, "key"]
     assert re.fullmatch(r"sp_[A-Za-z0-9_-]{43}", made["key"])
-    assert (made["name"], made["role"]) == ("support desk", "operator")
+    assert (made["name"], made["role"], made["tenant"]) == ("support desk", "operator", "default")
+    assert (made["createdBy"], made["expiresAt"], made["lastUsedAt"]) == ("operator", None, None)
     assert uuid.UUID(made["id"]).version == 7
     parse_timestamp(made["createdAt"])
     assert answer.headers["location"] == f"/v1/keys/{made['id']}"
@@ -69,7 +73,7 @@ def test_no_two_keys_are_the_same(world: "World") -> None:
 def test_only_a_hash_of_it_is_kept(make_world: Callable[..., "World"]) -> None:
     """The answer that is kept for an Idempotency-Key has no key in it either."""
     world = make_world()
-    made, repeated = make(world), make(world, **{"idempotency-key": "k"})
+    made, repeated = make(world), make(world, {"idempotency-key": "k"})
     assert ask(world, made).status == ask(world, repeated).status == 200
     folder = world.settings.data_dir
 
@@ -123,6 +127,8 @@ def test_bad_parameters_of_the_list_are_named(world: "World", query: str, pointe
         ({"name": "", "role": "operator"}, ["/name"]),
         ({"name": "x" * 129, "role": "operator"}, ["/name"]),
         ({"name": "a\x00", "role": "operator"}, ["/name"]),
+        ({"name": "x", "role": "app", "expiresAt": "tomorrow"}, ["/expiresAt"]),
+        ({"name": "x", "role": "app", "expiresAt": "2020-01-01T00:00:00Z"}, ["/expiresAt"]),
         ({"name": 5, "role": "operator", "key": "sp_mine", "id": ABSENT}, ["/name", "/key", "/id"]),
     ],
 )
@@ -193,6 +199,81 @@ def test_a_single_key_cannot_be_read_or_changed(world: "World") -> None:
         world.send(method, path, {}).refused(405)
 
 
+# --- Roles ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_app_makes_documents_under_its_own_name_and_nothing_else(world: "World") -> None:
+    app = by(make(world, role="app", name="contracts"))
+    made = world.send("POST", "/v1/documents", dict(world.document), app).ok(201)
+    assert made["sourceApp"] == "contracts"
+    body = {**world.document, "sourceApp": "another"}
+    world.send("POST", "/v1/documents", body, app).refused(422, "/sourceApp")
+    world.send("POST", "/v1/subscriptions", dict(world.subscription), app).refused(403, code="role_not_allowed")
+    world.get("/v1/events", **app).refused(403)
+
+
+def test_a_subscriber_subscribes_and_reads_what_it_is_told_of(world: "World") -> None:
+    subscriber = by(make(world, role="subscriber"))
+    document = world.create_document()["externalId"]
+    world.send("POST", "/v1/subscriptions", dict(world.subscription), subscriber).ok(201)
+    assert world.get(f"/v1/documents/{document}", **subscriber).status == 200
+    world.send("DELETE", f"/v1/documents/{document}", headers=subscriber).refused(403)
+
+
+def test_a_viewer_reads(world: "World") -> None:
+    viewer = by(make(world, role="viewer"))
+    for path in ("/v1/documents", "/v1/subscriptions", "/v1/events", "/v1/deliveries", "/v1/connections"):
+        assert world.get(path, **viewer).status == 200
+    world.send("POST", "/v1/documents", dict(world.document), viewer).refused(403)
+    world.send("POST", "/v1/subscriptions", dict(world.subscription), viewer).refused(403)
+
+
+@pytest.mark.parametrize("role", ["app", "subscriber", "viewer"])
+def test_nobody_but_an_operator_makes_lists_or_revokes_keys(world: "World", role: str) -> None:
+    lesser = make(world, role=role)
+    world.refuses("POST", "/v1/keys", NEW, status=403, headers=by(lesser), code="role_not_allowed")
+    world.get("/v1/keys", **by(lesser)).refused(403)
+    world.refuses("DELETE", f"/v1/keys/{lesser['id']}", status=403, headers=by(lesser))
+
+
+def test_a_key_tells_who_made_it(world: "World") -> None:
+    first = make(world, name="first")
+    second = world.send("POST", "/v1/keys", {"name": "second", "role": "viewer"}, by(first)).ok(201)
+    assert (first["createdBy"], second["createdBy"]) == ("operator", "first")
+
+
+# --- Expiry and use ---------------------------------------------------------------------------------------------------
+
+
+def test_a_key_stops_working_when_it_expires_and_is_listed_still(make_world: Callable[..., "World"]) -> None:
+    clock = MovedClock()
+    world = make_world(clock=clock)
+    until = format_timestamp(clock.wall() + HOUR)
+    made = make(world, role="viewer", expiresAt=until)
+    assert made["expiresAt"] == until
+    assert ask(world, made).status == 200
+    clock.move(HOUR)
+    ask(world, made).refused(401, code="expired_key")
+    assert [key["expiresAt"] for key in listed(world)] == [until]
+
+
+def test_the_last_use_of_a_key_is_listed_and_outlives_a_restart(make_world: Callable[..., "World"]) -> None:
+    world = make_world()
+    used, unused = make(world), make(world)
+    began = SystemClock().wall()
+    assert ask(world, used).status == 200
+
+    def uses() -> dict[str, str | None]:
+        return {key["id"]: key["lastUsedAt"] for key in listed(world)}
+
+    before = uses()
+    assert before[unused["id"]] is None
+    assert began <= parse_timestamp(before[used["id"]] or "") <= SystemClock().wall()
+    world.stop()
+    world = make_world(data_dir=world.settings.data_dir)
+    assert uses() == before
+
+
 # --- Repeats ----------------------------------------------------------------------------------------------------------
 
 
@@ -200,7 +281,7 @@ def test_a_repeat_shows_the_same_key_and_makes_no_other(make_world: Callable[...
     """A restart changes nothing about that: the first answer may have been lost."""
     world = make_world()
     key = {"idempotency-key": "make-it-once"}
-    made = make(world, **key)
+    made = make(world, key)
     for _ in range(2):
         again = world.send("POST", "/v1/keys", NEW, key)
         assert again.ok(201) == made
@@ -222,9 +303,9 @@ def test_a_repeated_revocation_answers_the_same(world: "World") -> None:
 
 def test_a_repeat_does_not_bring_a_revoked_key_back(world: "World") -> None:
     key = {"idempotency-key": str(uuid.uuid4())}
-    made = make(world, **key)
+    made = make(world, key)
     world.send("DELETE", f"/v1/keys/{made['id']}")
-    assert make(world, **key) == made
+    assert make(world, key) == made
     ask(world, made).refused(401)
     assert made["id"] not in [each["id"] for each in listed(world)]
 

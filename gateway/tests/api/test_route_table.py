@@ -2,21 +2,19 @@
 
 import json
 import re
-from contextlib import nullcontext
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from signalpost.api.http.principals import Principal
 from signalpost.api.http.problems import CALLER_PROBLEMS
 from signalpost.api.routes import OPEN_ROUTES, QUIET_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe, errors_of
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, OpenRoute, Route
 from signalpost.domain.api_key import Role
 from signalpost.domain.body import read
-from signalpost.domain.errors import CallerError, Forbidden
+from signalpost.domain.errors import CallerError
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -196,16 +194,6 @@ def test_a_call_without_a_known_key_is_refused(
         route.method, concrete(route.path), body, status=401, headers={"authorization": authorization}, code=code
     )
     assert set(problem) == {"type", "title", "status", "detail", "code", "requestId"}
-
-
-@each_route
-@pytest.mark.parametrize("role", Role)
-def test_a_call_is_for_the_roles_of_its_entry_alone(route: Route, role: Role) -> None:
-    principal = Principal(1, "someone", role)
-    with nullcontext() if role in route.roles else pytest.raises(Forbidden):
-        principal.must_be(route.roles)
-    with pytest.raises(Forbidden):
-        principal.must_be(route.roles - {role})
 
 
 @pytest.mark.parametrize("route", QUIET, ids=lambda route: route.name)

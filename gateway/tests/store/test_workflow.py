@@ -185,7 +185,9 @@ def test_steps_without_an_event_stand_in_the_order_in_which_they_were_done(play:
 
 def test_who_asked_is_named_also_once_the_key_is_revoked(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
-        await shop.do(CreateKey(tenant_id=1, key_id=KEY_ID, name="desk", role=Role.OPERATOR, key="sp_x"))
+        await shop.do(
+            CreateKey(tenant_id=1, tenant="default", key_id=KEY_ID, name="desk", role=Role.OPERATOR, key="sp_x")
+        )
         await shop.do(make.create(1))
         for caller in (1, 0, None):
             await shop.do(make.act(1, "pause", caller=caller))

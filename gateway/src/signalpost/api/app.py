@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-from signalpost.api.http.principals import Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
 from signalpost.api.rendering import EVENT_HEADER
 from signalpost.api.routes import QUIET_ROUTES
-from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.authorization import authorize
+from signalpost.api.routing.context import TENANT, RequestContext
 from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OpenRoute, Route
@@ -22,8 +22,6 @@ from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, Ou
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 
-TENANT: Final = b"signalpost-tenant"
-DEFAULT_TENANT: Final = "default"
 NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
@@ -101,27 +99,13 @@ class Api:
 
     async def _call(self, route: Route, request: Request) -> Response | Streamed:
         """One call of the route table, step by step."""
-        principal = self._authenticate(route, request)
-        tenant_id = self._tenant(request)
-        await self._check_queue(route, tenant_id)
-        context = RequestContext(request, self._services, principal, tenant_id, route.query, route.body)
+        services = self._services
+        principal = request.principal = services.principals.of(request.header(b"authorization"))
+        tenant = authorize(route, principal, request.header(TENANT), services.directory)
+        request.tenant = tenant.name
+        await self._check_queue(route, tenant.id)
+        context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
-
-    def _authenticate(self, route: Route, request: Request) -> Principal:
-        """Raises Unauthenticated and Forbidden."""
-        principal = request.principal = self._services.principals.of(request.header(b"authorization"))
-        principal.must_be(route.roles)
-        return principal
-
-    def _tenant(self, request: Request) -> int:
-        """Raises NotFound."""
-        given = request.header(TENANT)
-        name = DEFAULT_TENANT if given is None else given
-        tenant_id = self._services.directory.tenant_id(name)
-        if tenant_id is None:
-            raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT.decode()}` names one.")
-        request.tenant = name
-        return tenant_id
 
     async def _check_queue(self, route: Route, tenant_id: int) -> None:
         """Refuses a change before its body is read where too many wait. Raises TooMany."""

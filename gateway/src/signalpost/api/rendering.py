@@ -135,8 +135,8 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             return Response(202, _encode(started), (location,))
         case ReplayCancelled(replay, subscription_id):
             return Response(200, _encode(replay_shown(replay, subscription_id)))
-        case KeyCreated(key, text):
-            body = _encode(NewKey(**asdict(key_shown(key)), key=text))
+        case KeyCreated(key, text, tenant):
+            body = _encode(NewKey(**asdict(key_shown(key, tenant, None)), key=text))
             return Response(201, body, (("location", f"/v1/keys/{key.id}"),))
         case RetryQueued():
             return Response(202)
@@ -252,5 +252,14 @@ def replay_shown(replay: Replay, subscription_id: str) -> ShownReplay:
     )
 
 
-def key_shown(key: ApiKey) -> Key:
-    return Key(key.id, key.name, key.role, format_timestamp(key.created_at))
+def key_shown(key: ApiKey, tenant: str, used_at: int | None) -> Key:
+    return Key(
+        id=key.id,
+        name=key.name,
+        role=key.role,
+        tenant=tenant,
+        created_at=format_timestamp(key.created_at),
+        created_by=key.created_by,
+        expires_at=None if key.expires_at is None else format_timestamp(key.expires_at),
+        last_used_at=None if used_at is None else format_timestamp(used_at),
+    )

@@ -7,14 +7,14 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.data_directory import DataDir, existing_database
-from signalpost.cli.moments import now
+from signalpost.cli.moments import AHEAD, Deadline, now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
-from signalpost.domain.api_key import ApiKey, Role, hash_key, make_key
+from signalpost.domain.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
 from signalpost.domain.event import event_id
 
 app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]", help_format="markdown")
 
-OPTIONS = {"/name": "NAME", "/role": "--role"}
+OPTIONS = {"/name": "NAME", "/role": "--role", "/expiresAt": "--expires"}
 
 
 @app.default
@@ -36,6 +36,7 @@ def recover(
         database.add_key(
             ApiKey(
                 number=0,
+                tenant_id=FIRST_TENANT,
                 id=event_id(at, secrets.randbits(62)),
                 name="recovered",
                 role=Role.OPERATOR,
@@ -52,14 +53,24 @@ def create(
     name: Annotated[str, Parameter(help="Who uses the key; shown in lists and logs.")],
     /,
     *,
-    role: Annotated[Role, Parameter(help="What the key may do.")] = Role.OPERATOR,
+    role: Annotated[
+        Role,
+        Parameter(
+            help="What the key may do: everything, in any tenant (operator); make and change documents (app); "
+            "subscribe, and read (subscriber); read (viewer)."
+        ),
+    ] = Role.OPERATOR,
+    expires: Annotated[Deadline | None, Parameter(help=f"When it stops working: {AHEAD}.")] = None,
     as_json: Json = False,
 ) -> None:
     """Create a key, and show it only this once.
 
-    Example: signalpost keys create "support desk" --role operator
+    It belongs to the tenant that SIGNALPOST_TENANT names, or else to `default`.
+
+    Example: signalpost keys create contracts --role app --expires 90d
     """
-    made = connect(OPTIONS).call("POST", path("keys"), body={"name": name, "role": role}).content
+    given = {"name": name, "role": role} | ({} if expires is None else {"expiresAt": expires})
+    made = connect(OPTIONS).call("POST", path("keys"), body=given).content
     if as_json:
         print_json(made)
     else:
@@ -71,6 +82,8 @@ def create(
 def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
     """List the valid keys, newest first. The keys themselves are not stored.
 
+    SIGNALPOST_TENANT narrows the list to the keys of one tenant.
+
     Example: signalpost keys list
     """
     found = list(connect().pages(path("keys"), {}, limit))
@@ -78,8 +91,11 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
         print_json(found)
         return
     print_table(
-        ("id", "role", "created", "name"),
-        [(key["id"], key["role"], key["createdAt"], key["name"]) for key in found],
+        ("id", "tenant", "role", "last used", "expires", "name"),
+        [
+            (key["id"], key["tenant"], key["role"], key["lastUsedAt"] or "never", key["expiresAt"] or "-", key["name"])
+            for key in found
+        ],
         "No keys but the operator's own. Create one: signalpost keys create NAME",
         cut=("name",),
     )

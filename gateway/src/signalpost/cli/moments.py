@@ -65,4 +65,5 @@ def _read_deadline(_type: Any, tokens: Sequence[Token]) -> str:
 
 Deadline = Annotated[str, Parameter(converter=_read_deadline, n_tokens=1)]
 """The value of an option that names a future moment, converted to a timestamp for the API."""
+AHEAD = "90d (from now), 2026-11-24 or 2026-11-24T10:00:00Z"
 WAYS = "2h (ago), 2026-11-24 or 2026-11-24T10:00:00Z"

@@ -41,13 +41,17 @@ AnswerKey = tuple[int, int, str]
 
 
 class Tenant(Struct, frozen=True):
-    """A tenant and the end of its log."""
+    """A tenant and the end of its log. While it is paused nothing of it is changed or sent."""
 
     id: int
     name: str
     last_sequence: int = 0
     last_at: int = 0
     """`createdAt` of the last event."""
+    created_at: int | None = None
+    """None for the one that every database begins with."""
+    paused_at: int | None = None
+    deleted_at: int | None = None
 
 
 class IdempotencyKey(NamedTuple):

@@ -12,10 +12,11 @@ from signalpost.domain.errors import NotFound
 
 
 class KeyCreated(Struct, frozen=True):
-    """`text` is the key itself. Only its hash is kept."""
+    """`text` is the key itself. Only its hash is kept. `tenant` is the name of its tenant."""
 
     key: ApiKey
     text: str
+    tenant: str
 
 
 class KeyRevoked(Struct, frozen=True):
@@ -36,26 +37,37 @@ class _KeyCommand(Struct, frozen=True, kw_only=True):
 class CreateKey(_KeyCommand, frozen=True, kw_only=True):
     """`key_id` is the id of the new key, `key` the key itself."""
 
+    tenant: str
+    """The name of its tenant."""
     name: str
     role: Role
     key: str
+    expires_at: int | None = None
+    created_by: str | None = None
 
     def decide(self, view: View, stamp: Stamp) -> Decision[KeyCreated]:
         made = ApiKey(
             number=view.numbers.key,
+            tenant_id=self.tenant_id,
             id=self.key_id,
             name=self.name,
             role=self.role,
             hash=hash_key(self.key),
             created_at=stamp.at,
+            expires_at=self.expires_at,
+            created_by=self.created_by,
         )
-        return Decision(result=KeyCreated(made, self.key), key=made)
+        return Decision(result=KeyCreated(made, self.key, self.tenant), key=made)
 
 
 class RevokeKey(_KeyCommand, frozen=True, kw_only=True):
+    within: int | None = None
+    """The tenant that the key must be of; None for any."""
+
     def decide(self, view: View, stamp: Stamp) -> Decision[KeyRevoked]:
         found = view.keys.get(self.key_id)
-        if found is None or found.revoked_at is not None:
+        is_there = found is not None and found.revoked_at is None and self.within in (None, found.tenant_id)
+        if found is None or not is_there:
             raise NotFound("key_not_found", "There is no key with this id.")
         revoked = replace(found, revoked_at=stamp.at)
         return Decision(result=KeyRevoked(revoked), key=revoked)

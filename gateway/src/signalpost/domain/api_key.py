@@ -10,8 +10,11 @@ from msgspec import Meta, Struct
 
 from signalpost.domain.body import Body
 from signalpost.domain.checks import NO_NUL
+from signalpost.domain.fields import GivenTimestamp
 
 KEY_RANDOM_BYTES = 32
+FIRST_TENANT = 1
+"""The number of `default`, the tenant that every database begins with."""
 OPERATOR_NUMBER = 0
 OPERATOR_NAME = "operator"
 """Name of the operator's own key, which is a setting and not stored."""
@@ -22,18 +25,31 @@ class Role(StrEnum):
 
     OPERATOR = "operator"
     """May do everything, in any tenant."""
+    APP = "app"
+    """Makes and changes the documents of its tenant."""
+    SUBSCRIBER = "subscriber"
+    """Makes and changes subscriptions of its tenant, follows its events and deliveries, and reads its documents."""
+    VIEWER = "viewer"
+    """Reads what its tenant has."""
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
     number: int
     """Primary key in the store; 0 before the key is stored."""
+    tenant_id: int
+    """The tenant that it works in. An operator's key works in any; it ends with this one."""
     id: str
     name: str
     role: Role
     hash: bytes
     """SHA-256. A key is 256 random bits, so it needs no slow hash."""
     created_at: int
+    expires_at: int | None = None
+    created_by: str | None = None
+    """Name of the key with which it was made; None where no key was used, or none was noted."""
     revoked_at: int | None = None
+    last_used_at: int | None = None
+    """When it was last used, as far as the store knows; `api/http/principals.py` knows of later uses."""
 
 
 def make_key(random_bytes: Callable[[int], bytes]) -> str:
@@ -50,3 +66,6 @@ class KeyRequest(Body, frozen=True, kw_only=True):
         str, Meta(min_length=1, max_length=128, pattern=NO_NUL, description="Who uses it; shown in lists and logs.")
     ]
     role: Role
+    expires_at: Annotated[
+        GivenTimestamp | None, Meta(description="When it stops working by itself; without it, it works until revoked.")
+    ] = None

@@ -9,13 +9,16 @@ from collections.abc import Iterable
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
+from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
 from signalpost.store.store import Published
 
 
 class Directory:
     def __init__(self) -> None:
-        self._tenants: dict[str, int] = {}
+        self._tenants: dict[str, Tenant] = {}
+        self._tenants_by_id: dict[int, Tenant] = {}
+        """Tenants that are not deleted. The ends of their logs are those of when they last changed."""
         self._keys: dict[bytes, ApiKey] = {}
         self._subscriptions: dict[int, dict[str, Subscription]] = {}
         """Subscriptions by tenant and id, in the order of creation."""
@@ -29,23 +32,42 @@ class Directory:
         subscriptions: Iterable[Subscription],
         connections: Iterable[Connection],
     ) -> None:
-        self._tenants = {tenant.name: tenant.id for tenant in tenants}
+        self._follow_tenants(tenants)
         self._follow_keys(keys)
         self._follow_subscriptions(subscriptions)
         self._follow_connections(connections)
 
     def follow(self, published: Published) -> None:
         """Take up what a commit changed."""
+        self._follow_tenants(published.tenants)
         self._follow_keys(published.keys)
         self._follow_subscriptions(published.subscriptions)
         self._follow_connections(published.connections)
 
     @property
     def tenant_ids(self) -> tuple[int, ...]:
-        return tuple(self._tenants.values())
+        return tuple(self._tenants_by_id)
 
-    def tenant_id(self, name: str) -> int | None:
+    def tenants(self) -> list[Tenant]:
+        """All tenants that are not deleted, oldest first."""
+        return list(self._tenants_by_id.values())
+
+    def tenant(self, name: str) -> Tenant | None:
+        """The tenant with this name; None if there is none or it was deleted."""
         return self._tenants.get(name)
+
+    def tenant_with(self, tenant_id: int) -> Tenant | None:
+        """The tenant with this number; None if there is none or it was deleted."""
+        return self._tenants_by_id.get(tenant_id)
+
+    def check_changeable(self, tenant_id: int) -> None:
+        """Raises Conflict while the tenant is paused, NotFound once it is deleted: it may not be changed."""
+        tenant = self._tenants_by_id.get(tenant_id)
+        if tenant is None:
+            raise NotFound("tenant_not_found", "The tenant was deleted.")
+        if tenant.paused_at is not None:
+            detail = f"The tenant {tenant.name} is paused: nothing of it can be changed until an operator resumes it."
+            raise Conflict("tenant_paused", detail)
 
     def key(self, digest: bytes) -> ApiKey | None:
         """The API key with this hash; None if there is none or it was revoked."""
@@ -62,6 +84,14 @@ class Directory:
     def connection(self, tenant_id: int, connection_id: str) -> Connection | None:
         """The connection with this id; None if there is none or it was deleted."""
         return self._connections.get((tenant_id, connection_id))
+
+    def _follow_tenants(self, tenants: Iterable[Tenant]) -> None:
+        for tenant in tenants:
+            if tenant.deleted_at is None:
+                self._tenants[tenant.name] = self._tenants_by_id[tenant.id] = tenant
+            elif (gone := self._tenants_by_id.pop(tenant.id, None)) is not None:
+                del self._tenants[gone.name]
+                self._keys = {digest: key for digest, key in self._keys.items() if key.tenant_id != tenant.id}
 
     def _follow_keys(self, keys: Iterable[ApiKey]) -> None:
         for key in keys:

@@ -27,6 +27,7 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
+from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.tasks import Tasks
@@ -59,6 +60,7 @@ class Engine:
         self.disk = disk
         self.counts = Counts()
         self.directory = Directory()
+        self.key_uses = KeyUses(store, clock)
         self._store = store
         self._clock = clock
         self._transport = transport
@@ -94,6 +96,7 @@ class Engine:
         self._tasks.start(self._retention.run())
         self._tasks.start(self._expiries.run())
         self._tasks.start(self.disk.run())
+        self._tasks.start(self.key_uses.run())
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
@@ -101,6 +104,7 @@ class Engine:
         await self._committer.close()
         self._tasks.cancel()
         await self.lanes.close(grace)
+        await self.key_uses.write()
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
         """See `Committer.submit`. What may make an event is refused with DiskNearlyFull while the disk is nearly

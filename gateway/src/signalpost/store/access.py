@@ -1,5 +1,6 @@
 """Who uses the gateway: tenants and API keys."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from signalpost.commands.command import Tenant
@@ -17,6 +18,11 @@ class AccessStore(Protocol):
         """Every API key that is not revoked."""
         ...
 
-    async def key_page(self, below: int | None, limit: int) -> list[ApiKey]:
-        """API keys that are not revoked, newest first. The number of the last one is the `below` of the next page."""
+    async def key_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[ApiKey]:
+        """API keys of a tenant, or of all, that are not revoked, newest first. The number of the last one is the
+        `below` of the next page."""
+        ...
+
+    async def note_uses(self, uses: Mapping[int, int]) -> None:
+        """Keep when API keys, by their numbers, were last used."""
         ...

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.command import Command, CommandOutcome, Retry
+from signalpost.commands.command import Command, CommandOutcome, Retry, Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
@@ -39,6 +39,8 @@ class Published(Struct, frozen=True):
     """CallerError for a command that was refused, Unavailable for one that was not committed although others were; any
     other Exception is a defect that this command alone ran into."""
     events: tuple[Event, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
+    """Tenants that were made, changed or deleted; not those whose logs alone grew."""
     subscriptions: tuple[Subscription, ...] = ()
     connections: tuple[Connection, ...] = ()
     retries: tuple[Retry, ...] = ()

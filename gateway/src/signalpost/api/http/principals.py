@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER, ApiKey, Role, hash_key
-from signalpost.domain.errors import Forbidden, Unauthenticated
+from signalpost.domain.errors import Unauthenticated
 
 
 class Principal(Struct, frozen=True):
@@ -16,23 +16,29 @@ class Principal(Struct, frozen=True):
     """The number of the API key; 0 for the operator's key of the settings."""
     name: str
     role: Role
+    tenant_id: int | None = None
+    """The only tenant that it works in; None for an operator's key, which works in any."""
     hash: bytes = b""
     """The hash of the API key; empty for the operator's key of the settings."""
-
-    def must_be(self, roles: frozenset[Role]) -> None:
-        """Raises Forbidden if the key has none of these roles."""
-        if self.role not in roles:
-            raise Forbidden("role_not_allowed", f"A key with the role {self.role} cannot do this.")
 
 
 _OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, Role.OPERATOR)
 
 
 class Principals:
-    def __init__(self, operator_key: str, find: Callable[[bytes], ApiKey | None]) -> None:
-        """`operator_key` is the key of the settings. `find` returns the API key with a hash, unless it was revoked."""
+    def __init__(
+        self,
+        operator_key: str,
+        find: Callable[[bytes], ApiKey | None],
+        now: Callable[[], int],
+        note_use: Callable[[ApiKey], None],
+    ) -> None:
+        """`operator_key` is the key of the settings. `find` returns the API key with a hash, unless it was revoked;
+        `now` is the wall clock, in µs; `note_use` is told of every key that opened something."""
         self._operator = hash_key(operator_key)
         self._find = find
+        self._now = now
+        self._note_use = note_use
 
     def of(self, authorization: str | None) -> Principal:
         """The sender of a request with this `Authorization` header. Raises Unauthenticated."""
@@ -43,16 +49,20 @@ class Principals:
         if hmac.compare_digest(digest, self._operator):
             return _OPERATOR
         # It is looked up by its hash, so the time that takes tells nothing about the key.
-        found = self._find(digest)
-        if found is None:
-            raise _unknown()
-        return Principal(found.number, found.name, found.role, digest)
+        found = self._valid(digest)
+        self._note_use(found)
+        tenant_id = None if found.role is Role.OPERATOR else found.tenant_id
+        return Principal(found.number, found.name, found.role, tenant_id, digest)
 
     def check(self, principal: Principal) -> None:
-        """Raises Unauthenticated if the key was revoked since `of` found it."""
-        if principal is not _OPERATOR and self._find(principal.hash) is None:
-            raise _unknown()
+        """Raises Unauthenticated if the key was revoked, or expired, since `of` found it."""
+        if principal is not _OPERATOR:
+            self._valid(principal.hash)
 
-
-def _unknown() -> Unauthenticated:
-    return Unauthenticated("unknown_key", "This key is not known here, or was revoked.")
+    def _valid(self, digest: bytes) -> ApiKey:
+        found = self._find(digest)
+        if found is None:
+            raise Unauthenticated("unknown_key", "This key is not known here, or was revoked.")
+        if found.expires_at is not None and found.expires_at <= self._now():
+            raise Unauthenticated("expired_key", "This key has expired. Ask an operator for a new one.")
+        return found

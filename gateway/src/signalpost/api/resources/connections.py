@@ -15,7 +15,7 @@ from signalpost.api.configs import (
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import connection_response, submit
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Connection as ConnectionShape
 from signalpost.api.routing.shapes import ConnectionPage
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection, require_connection
@@ -154,7 +154,7 @@ ROUTES = (
         method="GET",
         path="/v1/connections",
         summary="List connections",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor()},
         replies={200: Reply("A page, newest first.", ConnectionPage)},
@@ -165,7 +165,7 @@ ROUTES = (
         method="GET",
         path=PATH,
         summary="Read a connection, without its secrets",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=read,
         replies={200: Reply("The connection.", ConnectionShape, ("etag",))},
         errors=(NotFound,),

@@ -18,7 +18,7 @@ from signalpost.api.routing.context import (
     moment,
     write_cursor,
 )
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes import (
     DELIVERY_STATUSES,
     Attempt,
@@ -237,7 +237,7 @@ ROUTES = (
         method="GET",
         path="/v1/deliveries",
         summary="List deliveries of all subscriptions, or what became of one event at each",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=list_all,
         query={"subscriptionId": fields.uuid, **_FILTERS},
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DeliveryPage)},
@@ -248,7 +248,7 @@ ROUTES = (
         method="GET",
         path=_OF_SUBSCRIPTION,
         summary="List a subscription's deliveries",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=list_of_subscription,
         query=_FILTERS,
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DeliveryPage)},
@@ -260,7 +260,7 @@ ROUTES = (
         method="GET",
         path=_OF_SUBSCRIPTION + "/{eventId}",
         summary="Read a delivery with its attempts",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=read,
         replies={200: Reply("The delivery.", DeliveryWithAttempts)},
         errors=(NotFound,),
@@ -271,7 +271,7 @@ ROUTES = (
         method="POST",
         path=_OF_SUBSCRIPTION + "/{eventId}/retry",
         summary="Retry a delivery now",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=retry,
         idempotent=True,
         replies={202: Reply("One more attempt is made now. If it fails, scheduled retries still take place.")},

@@ -4,7 +4,7 @@ import msgspec
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes import Destination, DestinationList
 
 
@@ -30,7 +30,7 @@ ROUTES = (
         method="GET",
         path="/v1/destinations",
         summary="List the kinds of destinations besides the webhook, with the JSON Schema of what each asks for",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=list_all,
         replies={200: Reply("Every kind that is installed.", DestinationList)},
         example=Example(),

@@ -15,10 +15,11 @@ from signalpost.api.routing.context import (
     moment,
     write_cursor,
 )
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, DocumentPage
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain import fields
+from signalpost.domain.api_key import Role
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
@@ -28,8 +29,13 @@ from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.store.documents import DocumentFilter, DocumentPosition
 
 
+def _named_source(_source: str) -> str:
+    raise Bad("not_allowed", "Only an operator may name another source than the key that makes the document.")
+
+
 async def create(context: RequestContext) -> Response:
-    change = await context.read_change()
+    is_operator = context.principal.role is Role.OPERATOR
+    change = await context.read_change(**({} if is_operator else {"sourceApp": _named_source}))
     return await submit(
         context.services,
         CreateDocument(
@@ -154,7 +160,7 @@ ROUTES = (
         method="POST",
         path="/v1/documents",
         summary="Create a document",
-        roles=OPERATOR,
+        roles=CHANGES_DOCUMENTS,
         handler=create,
         body=RequestBody(NewDocument),
         idempotent=True,
@@ -172,7 +178,7 @@ ROUTES = (
         method="GET",
         path="/v1/documents",
         summary="List documents",
-        roles=OPERATOR,
+        roles=READS,
         handler=list_all,
         query={
             "status": fields.one_of(*STATUSES),
@@ -193,7 +199,7 @@ ROUTES = (
         method="GET",
         path=_PATH,
         summary="Read a document",
-        roles=OPERATOR,
+        roles=READS,
         handler=read,
         replies={200: Reply("The document.", Document, ("etag",))},
         errors=(NotFound,),
@@ -204,7 +210,7 @@ ROUTES = (
         method="PATCH",
         path=_PATH,
         summary="Change a document (JSON merge patch)",
-        roles=OPERATOR,
+        roles=CHANGES_DOCUMENTS,
         handler=patch,
         body=RequestBody(DocumentPatch),
         conditional=True,
@@ -224,7 +230,7 @@ ROUTES = (
         method="PUT",
         path=_PATH,
         summary="Import a snapshot of a document that another system keeps",
-        roles=OPERATOR,
+        roles=CHANGES_DOCUMENTS,
         handler=put,
         query={
             "sourceVersion": integer(0, 2**63 - 1).described(
@@ -250,7 +256,7 @@ ROUTES = (
         method="DELETE",
         path=_PATH,
         summary="Delete a document",
-        roles=OPERATOR,
+        roles=CHANGES_DOCUMENTS,
         handler=delete,
         conditional=True,
         idempotent=True,

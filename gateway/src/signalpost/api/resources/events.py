@@ -4,7 +4,7 @@ import msgspec
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestContext, event_type, integer
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes import Feed, LogEntry
 from signalpost.domain import fields
 from signalpost.domain.errors import Gone, NotFound
@@ -57,7 +57,7 @@ ROUTES = (
         method="GET",
         path="/v1/events",
         summary="Read the log, oldest first",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=feed,
         query={
             "after": integer(0, 2**62).described("Only events with a higher sequence."),
@@ -74,7 +74,7 @@ ROUTES = (
         method="GET",
         path="/v1/events/{id}",
         summary="Read an event",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=read,
         replies={200: Reply("The event as it is sent to endpoints.", LogEntry)},
         errors=(NotFound,),

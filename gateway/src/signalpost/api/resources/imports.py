@@ -20,7 +20,7 @@ from signalpost.api.http.problems import problem_document
 from signalpost.api.http.response import CONTENT_TYPE, Streamed
 from signalpost.api.rendering import IMPORT_STATUS
 from signalpost.api.routing.context import RequestBody, RequestContext
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import CHANGES_DOCUMENTS, Example, Reply, Route
 from signalpost.api.routing.shapes import ImportedLine
 from signalpost.commands.command import Completed, Repeated
 from signalpost.commands.documents import DocumentImported, ImportEffect, ImportLine
@@ -161,7 +161,7 @@ class _Import:
         result: asyncio.Future[Completed[DocumentImported] | Repeated]
         try:
             given = await self._given(line)
-            self._call.check_key()
+            self._call.check_still_allowed()
             said: SnapshotLine = body.read(SnapshotLine, given)
             external_id = said.external_id
             command = ImportLine(
@@ -235,7 +235,7 @@ ROUTES = (
         method="POST",
         path="/v1/documents/import",
         summary="Import many documents: one JSON object per line in, one result per line out",
-        roles=OPERATOR,
+        roles=CHANGES_DOCUMENTS,
         handler=import_many,
         body=_BODY,
         replies={200: Reply(_REPLY, ImportedLine, media_type=NDJSON)},

@@ -6,22 +6,36 @@ from signalpost.api.http.response import Response
 from signalpost.api.rendering import key_shown, submit
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import KeyPage, NewKey
+from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes import Key, KeyPage, NewKey
 from signalpost.commands.keys import CreateKey, RevokeKey
-from signalpost.domain.api_key import KeyRequest, make_key
+from signalpost.domain.api_key import ApiKey, KeyRequest, make_key
+from signalpost.domain.checks import Bad
 from signalpost.domain.errors import NotFound
+from signalpost.domain.timestamps import parse_timestamp
 
 
 async def create(context: RequestContext) -> Response:
-    change = await context.read_change()
+    now = context.services.clock.wall()
+
+    def in_future(moment: str | None) -> str | None:
+        if moment is not None and parse_timestamp(moment) <= now:
+            raise Bad("in_the_past", "This must be in the future.")
+        return moment
+
+    change = await context.read_change(expiresAt=in_future)
+    until = change.body.expires_at
     return await submit(
         context.services,
         CreateKey(
             tenant_id=context.tenant_id,
+            tenant=context.tenant_name,
             key_id=context.new_id(),
             name=change.body.name,
             role=change.body.role,
             key=make_key(context.services.secret_bytes),
+            expires_at=None if until is None else parse_timestamp(until),
+            created_by=context.principal.name,
             idempotency=change.idempotency,
         ),
     )
@@ -30,16 +44,33 @@ async def create(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query = context.query()
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.access.key_page(below, most)
+    services = context.services
+    found = await services.store.access.key_page(_within(context), below, most)
     position = (found[-1].number,) if len(found) == most else None
-    return Response(200, msgspec.json.encode(KeyPage(data=[*map(key_shown, found)], next=write_cursor(position))))
+    shown = [_listed(key, services) for key in found]
+    return Response(200, msgspec.json.encode(KeyPage(data=shown, next=write_cursor(position))))
+
+
+def _listed(key: ApiKey, services: Services) -> Key:
+    tenant = services.directory.tenant_with(key.tenant_id)
+    return key_shown(key, "" if tenant is None else tenant.name, services.engine.key_uses.last(key))
+
+
+def _within(context: RequestContext) -> int | None:
+    """The tenant whose keys are meant; None for those of all, where the call names no tenant."""
+    return context.tenant_id if context.names_tenant else None
 
 
 async def revoke(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
         context.services,
-        RevokeKey(tenant_id=context.tenant_id, key_id=context.path_uuid("id", "key"), idempotency=change.idempotency),
+        RevokeKey(
+            tenant_id=context.tenant_id,
+            key_id=context.path_uuid("id", "key"),
+            within=_within(context),
+            idempotency=change.idempotency,
+        ),
     )
 
 
@@ -54,13 +85,13 @@ ROUTES = (
         body=RequestBody(KeyRequest),
         idempotent=True,
         replies={201: Reply("The key, which is shown only this once.", NewKey, ("location",))},
-        example=Example({"name": "support desk", "role": "operator"}),
+        example=Example({"name": "contracts", "role": "app", "expiresAt": "2099-12-31T00:00:00Z"}),
     ),
     Route(
         name="list_keys",
         method="GET",
         path="/v1/keys",
-        summary="List API keys",
+        summary="List API keys: those of the tenant that the call names, or of all",
         roles=OPERATOR,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor()},

@@ -8,7 +8,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.rendering import replay_shown, submit
 from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes import ReplayCount, ReplayPage, ShownReplay, StartedReplay
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.domain.delivery.replay import ReplayRequest
@@ -97,7 +97,7 @@ ROUTES = (
         method="POST",
         path=_PATH,
         summary="Resend the failed events of a time range, or all of them",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=start,
         body=RequestBody(ReplayRequest),
         idempotent=True,
@@ -113,7 +113,7 @@ ROUTES = (
         method="GET",
         path=_PATH,
         summary="List a subscription's replays",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor()},
         replies={200: Reply("A page, newest first.", ReplayPage)},
@@ -125,7 +125,7 @@ ROUTES = (
         method="GET",
         path=_PATH + "/{replayId}",
         summary="Read a replay and its progress",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=read,
         replies={200: Reply("The replay. `queued` of its `count` deliveries have been queued.", ShownReplay)},
         errors=(NotFound,),
@@ -136,7 +136,7 @@ ROUTES = (
         method="DELETE",
         path=_PATH + "/{replayId}",
         summary="Cancel a replay; deliveries that are queued already are still sent",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=cancel,
         idempotent=True,
         replies={200: Reply("The cancelled replay.", ShownReplay)},

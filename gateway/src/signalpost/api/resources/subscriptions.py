@@ -19,7 +19,7 @@ from signalpost.api.routing.context import (
     cursor,
     write_cursor,
 )
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes import Subscription as SubscriptionShape
 from signalpost.commands.subscriptions import (
@@ -316,7 +316,7 @@ ROUTES = (
         method="POST",
         path="/v1/subscriptions",
         summary="Create a subscription",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=create,
         body=RequestBody(
             SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, _is_of_connector)
@@ -336,7 +336,7 @@ ROUTES = (
         method="GET",
         path="/v1/subscriptions",
         summary="List subscriptions",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor()},
         replies={200: Reply("A page, newest first.", SubscriptionPage)},
@@ -347,7 +347,7 @@ ROUTES = (
         method="GET",
         path=_PATH,
         summary="Read a subscription and its health",
-        roles=OPERATOR,
+        roles=FOLLOWS,
         handler=read,
         replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},
         errors=(NotFound,),
@@ -358,7 +358,7 @@ ROUTES = (
         method="PATCH",
         path=_PATH,
         summary="Change, pause or resume a subscription",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=patch,
         body=RequestBody(SubscriptionPatch),
         conditional=True,
@@ -372,7 +372,7 @@ ROUTES = (
         method="DELETE",
         path=_PATH,
         summary="Delete a subscription",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=delete,
         conditional=True,
         idempotent=True,
@@ -385,7 +385,7 @@ ROUTES = (
         method="POST",
         path=_PATH + "/secret/rotate",
         summary="Rotate the secret: the old and the new one both sign until the overlap ends",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=rotate,
         body=RequestBody(SecretRotation, optional=True),
         conditional=True,
@@ -403,7 +403,7 @@ ROUTES = (
         method="POST",
         path=_PATH + "/secret/promote",
         summary="Promote the new secret: end the overlap now",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=promote,
         conditional=True,
         idempotent=True,
@@ -416,7 +416,7 @@ ROUTES = (
         method="POST",
         path=_PATH + "/test",
         summary="Send a sample event now, outside the log",
-        roles=OPERATOR,
+        roles=SUBSCRIBES,
         handler=test,
         body=RequestBody(SubscriptionTest, optional=True),
         replies={200: Reply("What the endpoint answered.", TestResult)},

@@ -13,7 +13,7 @@ from signalpost.api.rendering import respond, submit
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
-from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
+from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import KeptVersion, Number, VersionPage
 from signalpost.commands.documents import check_precondition
@@ -196,7 +196,7 @@ ROUTES = (
         method="POST",
         path=_VERSIONS,
         summary="Upload a version of a document",
-        roles=OPERATOR,
+        roles=CHANGES_DOCUMENTS,
         handler=upload,
         body=_BODY,
         conditional=True,
@@ -210,7 +210,7 @@ ROUTES = (
         method="GET",
         path=_VERSIONS,
         summary="List the versions that the gateway keeps of a document",
-        roles=OPERATOR,
+        roles=READS,
         handler=list_all,
         query={"limit": LIMIT, "cursor": cursor(parts=2, largest=MAX_PART)},
         replies={200: Reply("A page, highest number first. Download links are valid for 15 minutes.", VersionPage)},
@@ -222,7 +222,7 @@ ROUTES = (
         method="POST",
         path=_VERSIONS + "/{number}/publish",
         summary="Publish a draft",
-        roles=OPERATOR,
+        roles=CHANGES_DOCUMENTS,
         handler=publish,
         conditional=True,
         idempotent=True,
@@ -235,7 +235,7 @@ ROUTES = (
         method="GET",
         path=_VERSIONS + "/{number}/file",
         summary="Download a version's file",
-        roles=OPERATOR,
+        roles=READS,
         handler=download,
         replies=_FILE_REPLIES,
         errors=(NotFound, NoSuchRange),

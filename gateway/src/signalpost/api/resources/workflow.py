@@ -6,7 +6,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, flag, write_cursor
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, HistoryEntry, HistoryEvent, HistoryPage, Participant, Workflow
 from signalpost.commands.workflow import ActOnDocument, workflow_of
 from signalpost.domain.documents import workflow
@@ -106,7 +106,7 @@ ROUTES = (
         method="POST",
         path=f"{_PATH}/actions",
         summary="Act on a document: request a decision, decide, pause, resume or cancel",
-        roles=OPERATOR,
+        roles=CHANGES_DOCUMENTS,
         handler=act,
         body=RequestBody(RequestedAction),
         conditional=True,
@@ -126,7 +126,7 @@ ROUTES = (
         method="GET",
         path=f"{_PATH}/actions",
         summary="Read which actions are allowed now, and who has not decided yet",
-        roles=OPERATOR,
+        roles=READS,
         handler=actions,
         replies={200: Reply("The document's place in its workflow.", Workflow)},
         errors=(NotFound,),
@@ -137,7 +137,7 @@ ROUTES = (
         method="GET",
         path=f"{_PATH}/history",
         summary="List who did what to a document, and when",
-        roles=OPERATOR,
+        roles=READS,
         handler=history,
         query={
             "deleted": flag.described("Answer for a deleted document too."),

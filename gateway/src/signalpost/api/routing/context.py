@@ -15,7 +15,7 @@ from signalpost.api.http.body import LARGE_BODY_BYTES, MAX_BODY_BYTES, Refused, 
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
-from signalpost.commands.command import IdempotencyKey
+from signalpost.commands.command import IdempotencyKey, Tenant
 from signalpost.domain import fields
 from signalpost.domain.body import read
 from signalpost.domain.checks import Bad, Check
@@ -29,6 +29,8 @@ LIMIT_DEFAULT = 50
 MAX_IN_CURSOR = 10**18 - 1
 """Every number of 18 digits fits into the 64 bits of a database."""
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+TENANT: Final = b"signalpost-tenant"
+"""The header that names the tenant of a call."""
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_TYPES: Final = ("application/json", MERGE_PATCH)
 
@@ -69,14 +71,15 @@ class RequestContext:
         request: Request,
         services: Services,
         principal: Principal,
-        tenant_id: int,
+        tenant: Tenant,
         query: Mapping[str, Field],
         body: RequestBody | None,
     ) -> None:
         """`query` and `body` are what its route takes."""
         self.services = services
         self.principal = principal
-        self.tenant_id = tenant_id
+        self.tenant_id = tenant.id
+        self.tenant_name = tenant.name
         self.request_id = request.id
         self.request = request
         self._checks = query
@@ -124,9 +127,16 @@ class RequestContext:
 
     # --- Headers ------------------------------------------------------------------------------------------------------
 
-    def check_key(self) -> None:
-        """For a call that lasts. Raises Unauthenticated where its API key was revoked meanwhile."""
+    @property
+    def names_tenant(self) -> bool:
+        """Whether the call says which tenant it is about."""
+        return self.request.header(TENANT) is not None
+
+    def check_still_allowed(self) -> None:
+        """For a call that lasts. Raises Unauthenticated where its API key was revoked or expired meanwhile, Conflict
+        where the tenant was paused, NotFound where it was deleted."""
         self.services.principals.check(self.principal)
+        self.services.directory.check_changeable(self.tenant_id)
 
     @property
     def if_match(self) -> frozenset[str] | None:

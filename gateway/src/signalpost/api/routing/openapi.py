@@ -17,6 +17,7 @@ from signalpost.domain.delivery import replay
 from signalpost.domain.documents import workflow
 from signalpost.domain.errors import (
     CallerError,
+    Conflict,
     Forbidden,
     Invalid,
     NotFound,
@@ -65,7 +66,7 @@ _IDEMPOTENCY_KEY = {
 _TENANT = {
     "name": "signalpost-tenant",
     "in": "header",
-    "description": "The tenant that an operator acts for.",
+    "description": "The tenant that the call is for. Only an operator's key may name another than its own.",
     "schema": {"type": "string", "default": "default"},
 }
 
@@ -102,6 +103,8 @@ def errors_of(route: Route) -> tuple[type[CallerError], ...]:
         implied += [Unparseable, TooLarge]  # the key counts for one body, also where that is ignored
     if route.conditional:
         implied.append(PreconditionFailed)
+    if route.changes_tenant:
+        implied.append(Conflict)
     if route.intake is not None:
         implied.append(TooMany)
     return tuple(sorted({*implied, *route.errors}, key=lambda error: problems.CALLER_PROBLEMS[error].status))

@@ -16,6 +16,12 @@ from signalpost.domain.fields import Field
 
 JSON: Final = "application/json"
 OPERATOR: Final = frozenset({Role.OPERATOR})
+READS: Final = frozenset(Role)
+"""Documents and their files, which every role may read."""
+CHANGES_DOCUMENTS: Final = frozenset({Role.OPERATOR, Role.APP})
+FOLLOWS: Final = frozenset({Role.OPERATOR, Role.SUBSCRIBER, Role.VIEWER})
+"""Reads events, deliveries, subscriptions and what these need."""
+SUBSCRIBES: Final = frozenset({Role.OPERATOR, Role.SUBSCRIBER})
 
 
 class Reply(Struct, frozen=True):
@@ -59,6 +65,11 @@ class Route(Struct, frozen=True, kw_only=True):
     errors: Sequence[type[CallerError]] = ()
     """What may go wrong beside what the other entries imply."""
     example: Example
+
+    @property
+    def changes_tenant(self) -> bool:
+        """Whether it changes something of the tenant, or sends something for it: not while the tenant is paused."""
+        return self.method != "GET" and not self.path.startswith(("/v1/keys", "/v1/tenants"))
 
     @property
     def intake(self) -> Queue | None:

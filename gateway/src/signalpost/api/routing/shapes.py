@@ -391,7 +391,11 @@ class Key(Struct, frozen=True, rename="camel"):
     id: Uuid
     name: str
     role: Role
+    tenant: Annotated[str, Meta(description="The tenant that it works in; an operator's key works in any.")]
     created_at: Timestamp
+    created_by: Annotated[str | None, Meta(description="The name of the key that made it.")]
+    expires_at: Timestamp | None
+    last_used_at: Annotated[Timestamp | None, Meta(description="A crash forgets the uses of the last hour.")]
 
 
 class NewKey(Key, frozen=True, rename="camel"):

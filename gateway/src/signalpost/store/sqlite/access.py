@@ -1,23 +1,27 @@
 """Tenants and API keys."""
 
+from collections.abc import Mapping
+
 import apsw
 
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
-from signalpost.store.sqlite.codec import KEY_COLUMNS, unpack_key
+from signalpost.store.sqlite.codec import KEY_COLUMNS, TENANT_COLUMNS, unpack_key
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.writer import Writer, writing
 
 _VALID_KEYS = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NULL"  # noqa: S608
 
 
 class SqliteAccess:
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: Readers, writer: Writer) -> None:
         self._readers = readers
+        self._writer = writer
 
     @reading
     def tenants(self, connection: apsw.Connection) -> list[Tenant]:
-        found = rows(connection, "SELECT id, name, last_sequence, last_at FROM tenant ORDER BY id")
+        found = rows(connection, f"SELECT {TENANT_COLUMNS} FROM tenant WHERE deleted_at IS NULL ORDER BY id")  # noqa: S608
         return [Tenant(*columns) for columns in found]
 
     @reading
@@ -25,7 +29,16 @@ class SqliteAccess:
         return [unpack_key(columns) for columns in rows(connection, _VALID_KEYS)]
 
     @reading
-    def key_page(self, connection: apsw.Connection, below: int | None, limit: int) -> list[ApiKey]:
-        statement = f"{_VALID_KEYS} AND number < ? ORDER BY number DESC LIMIT ?"
-        found = rows(connection, statement, (below if below is not None else 2**62, limit))
+    def key_page(
+        self, connection: apsw.Connection, tenant_id: int | None, below: int | None, limit: int
+    ) -> list[ApiKey]:
+        statement = f"{_VALID_KEYS} AND number < ? AND coalesce(? = tenant_id, true) ORDER BY number DESC LIMIT ?"
+        found = rows(connection, statement, (below if below is not None else 2**62, tenant_id, limit))
         return [unpack_key(columns) for columns in found]
+
+    @writing
+    def note_uses(self, connection: apsw.Connection, uses: Mapping[int, int]) -> None:
+        connection.executemany(
+            "UPDATE api_key SET last_used_at = ? WHERE number = ? AND coalesce(last_used_at, 0) < ?",
+            [(at, number, at) for number, at in uses.items()],
+        )

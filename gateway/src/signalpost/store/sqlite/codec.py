@@ -192,16 +192,30 @@ def unpack_connection(columns: ConnectionColumns, vault: Vault) -> Connection:
     )
 
 
-KEY_COLUMNS = "number, id, name, role, hash, created_at, revoked_at"
-KeyColumns = tuple[int, bytes, str, str, bytes, int, int | None]
+TENANT_COLUMNS = "id, name, last_sequence, last_at, created_at, paused_at, deleted_at"
+"""In the order of the members of `Tenant`."""
+KEY_COLUMNS = "number, id, name, role, hash, created_at, revoked_at, tenant_id, expires_at, created_by, last_used_at"
+KeyColumns = tuple[int, bytes, str, str, bytes, int, int | None, int, int | None, str | None, int | None]
 
 
 def pack_key(key: ApiKey) -> KeyColumns:
-    return (key.number, pack_uuid(key.id), key.name, key.role.value, key.hash, key.created_at, key.revoked_at)
+    return (
+        key.number,
+        pack_uuid(key.id),
+        key.name,
+        key.role.value,
+        key.hash,
+        key.created_at,
+        key.revoked_at,
+        key.tenant_id,
+        key.expires_at,
+        key.created_by,
+        key.last_used_at,
+    )
 
 
 def unpack_key(columns: KeyColumns) -> ApiKey:
-    number, packed_id, name, role, digest, created_at, revoked_at = columns
+    number, packed_id, name, role, digest, created_at, revoked_at, tenant_id, expires_at, created_by, used_at = columns
     return ApiKey(
         number=number,
         id=unpack_uuid(packed_id),
@@ -210,6 +224,10 @@ def unpack_key(columns: KeyColumns) -> ApiKey:
         hash=digest,
         created_at=created_at,
         revoked_at=revoked_at,
+        tenant_id=tenant_id,
+        expires_at=expires_at,
+        created_by=created_by,
+        last_used_at=used_at,
     )
 
 

@@ -128,7 +128,7 @@ class SqliteDatabase:
         try:
             connection.execute(
                 f"INSERT INTO api_key ({KEY_COLUMNS})"  # noqa: S608
-                " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ? FROM api_key",
+                " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM api_key",
                 pack_key(key)[1:],
             )
         finally:

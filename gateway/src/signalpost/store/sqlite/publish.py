@@ -91,7 +91,7 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
 
 
 def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenant]:
-    statement = "SELECT id, name, last_sequence, last_at FROM tenant WHERE id = ?"
+    statement = f"SELECT {codec.TENANT_COLUMNS} FROM tenant WHERE id = ?"  # noqa: S608
     found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in ids])
     return {columns[0]: Tenant(*columns) for columns in found}
 
@@ -183,7 +183,7 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     connections.write(connection, batch.connections.changed.values(), vault)
     _write_retries(connection, batch.retries)
     connection.executemany(
-        f"INSERT INTO api_key ({codec.KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO api_key ({codec.KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
         [codec.pack_key(key) for key in batch.keys.changed.values()],
     )

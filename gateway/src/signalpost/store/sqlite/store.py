@@ -87,7 +87,7 @@ class SqliteStore:
         self.subscriptions = SqliteSubscriptions(self.readers, vault)
         self.connections = SqliteConnections(self.readers, vault)
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
-        self.access = SqliteAccess(self.readers)
+        self.access = SqliteAccess(self.readers, self.writer)
         self.log = SqliteLog(self.readers, max_scanned)
         self.lanes = SqliteLanes(self.readers, self.writer)
         self.replays = SqliteReplays(self.readers)

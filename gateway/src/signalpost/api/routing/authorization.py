@@ -1,0 +1,35 @@
+"""Who may make which call, and for which tenant: decided here, for every call, by its entry in the route table.
+
+An operator's key works in any tenant: the one that the header names, or else `default`. Any other key works in its own
+alone. The header may name that one, and another one is as unknown to it as one that does not exist. All that a handler
+does from here on it does within the tenant that it was given.
+"""
+
+from signalpost.api.http.principals import Principal
+from signalpost.api.routing.context import TENANT
+from signalpost.api.routing.route import Route
+from signalpost.commands.command import Tenant
+from signalpost.domain.errors import Forbidden, NotFound
+from signalpost.engine.directory import Directory
+
+DEFAULT_TENANT = "default"
+
+
+def authorize(route: Route, principal: Principal, named: str | None, directory: Directory) -> Tenant:
+    """The tenant that a call is for. `named` is the one of its header. Raises Forbidden, NotFound, and Conflict where
+    the call would change something of a paused tenant."""
+    if principal.role not in route.roles:
+        raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot do this.")
+    tenant = _tenant(principal, named, directory)
+    if tenant is None:
+        raise NotFound("tenant_not_found", f"There is no such tenant; the header `{TENANT.decode()}` names one.")
+    if route.changes_tenant:
+        directory.check_changeable(tenant.id)
+    return tenant
+
+
+def _tenant(principal: Principal, named: str | None, directory: Directory) -> Tenant | None:
+    if principal.tenant_id is None:
+        return directory.tenant(DEFAULT_TENANT if named is None else named)
+    own = directory.tenant_with(principal.tenant_id)
+    return own if own is not None and named in (None, own.name) else None
