@@ -1,5 +1,5 @@
-"""Kinds of destinations that raise or lie, in every method: their own deliveries fail and are kept, and the rest of the
-gateway notices nothing."""
+"""Kinds of destinations that raise, lie or block, in every method: their own deliveries fail and are kept, and the rest
+of the gateway notices nothing."""
 
 import asyncio
 import json
@@ -185,3 +185,31 @@ def test_a_lie_harms_nobody_else_and_once_the_kind_is_mended_nothing_is_lost(
     assert [world.attempts("bad", sequence)[-1].failure for sequence in (1, 2)] == [None, None]
     assert world.deliveries("bad") == {}
     assert vendor.messages
+
+
+def test_a_kind_that_holds_everybody_up_is_named_in_the_log_and_all_is_delivered(world: ScriptedWorld) -> None:
+    vendor = world.vendors[HOST] = FakeVendor()
+
+    async def scenario(gateway: RunningGateway) -> None:
+        def block() -> Call:
+            gateway.loop._time.now += 0.2
+            made: Call = call()
+            return made
+
+        lies["prepare"] = block
+        await gateway.connect("l", kind="liar")
+        await gateway.deliver("slow", "l", kind="liar")
+        await gateway.subscribe("webhook")
+        await gateway.create("a", "b")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.until(lambda: len(world.endpoint("webhook").sequences) == 2)
+
+    lies: dict[str, Callable[[], Any]] = {}
+    liar = Liar()
+    liar._lies = lies
+    world.destinations = Destinations([Guarded(liar)])
+    world.run(scenario)
+    slow = [line for line in world.logs if line["event"] == "destination_slow"]
+    assert [(line["destination"], line["method"], line["milliseconds"]) for line in slow] == [
+        ("liar", "prepare", 200)
+    ] * 2
