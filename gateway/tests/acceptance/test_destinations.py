@@ -3,6 +3,8 @@
 Every subscription is a preset with its blanks filled in, as a person would have it.
 """
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gateway.tests.acceptance.client import Client, until
-from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
 from gateway.tests.destinations.kinds import PEM
 from gateway.tests.fakes import google_calendar, salesforce, slack, xero
 from gateway.tests.fakes.vendor import HTML_500
+from gateway.tests.patience import PATIENCE
 
 from signalpost.destinations.presets import body_of
 from signalpost.destinations.registry import Destinations
@@ -202,7 +205,9 @@ def test_no_bill_and_no_entry_is_there_twice_if_the_gateway_is_killed_between_it
     assert len(vendors.calendar.confirmed()) == 1
 
 
-def test_no_secret_is_in_a_log_an_answer_or_a_metric(gateways: Gateways, vendors: Vendors, tmp_path: Path) -> None:
+def test_no_secret_is_in_a_log_an_answer_a_metric_a_preview_or_a_backup(
+    gateways: Gateways, vendors: Vendors, tmp_path: Path
+) -> None:
     gateway = gateways(allow=vendors.targets, retry_delays="1,1,1")
     api = gateway.api
     subscriptions = subscribed(api, vendors)
@@ -213,10 +218,22 @@ def test_no_secret_is_in_a_log_an_answer_or_a_metric(gateways: Gateways, vendors
     api.until_delivery(subscriptions["slack"], last, "failed")
     paths = ["/v1/connections", "/v1/subscriptions", "/v1/destinations", "/metrics"]
     paths += [f"/v1/subscriptions/{each['id']}/deliveries/{last}" for each in subscriptions.values()]
-    shown = b"".join(api.request("GET", path).body for path in paths)
+    shown = [api.request("GET", path).body for path in paths]
+    previews = [
+        api.request("POST", f"/v1/subscriptions/{each['id']}/preview", {"eventId": last})
+        for each in subscriptions.values()
+    ]
+    assert [preview.status for preview in previews] == [200] * len(subscriptions)
+    shown += [preview.body for preview in previews]
+    backup = tmp_path / "backup.db"
+    subprocess.run(
+        [COMMAND, "db", "backup", backup], check=True, capture_output=True, timeout=PATIENCE,
+        env={**os.environ, "SIGNALPOST_DATA_DIR": str(gateway.data_dir)},
+    )  # fmt: skip
+    assert b"Smith & Sons" in backup.read_bytes(), "what is no secret is there"
     gateway.signal()
     gateway.wait()
-    logs = gateway.stdout.read_bytes() + gateway.stderr.read_bytes()
+    kept = [backup, gateway.stdout, gateway.stderr, *gateway.data_dir.glob("signalpost.db*")]
+    places = [*shown, *(file.read_bytes() for file in kept)]
     for secret in (CANARY.encode(), PEM.splitlines()[1].encode(), b"access-1"):
-        assert secret not in shown
-        assert secret not in logs
+        assert not [place for place in places if secret in place]
