@@ -14,7 +14,7 @@ JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate planted power-cuts crash-points fuzz-api fuzz-sender hostile oracles check format lock clean
+.PHONY: help demo serve test simulate planted power-cuts crash-points connector-kills fuzz-api fuzz-sender hostile oracles check format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ power-cuts: .venv/dev ## Cut the power at every sync of a run of 500 events
 
 crash-points: .venv/dev ## Kill a real gateway at every named moment (CRASH_POINT_KILLS=50 at each)
 	@CRASH_POINT_KILLS=$${CRASH_POINT_KILLS:-50} $(BIN)/pytest gateway/tests/acceptance/test_crash_points.py -s
+
+connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and calls vendors (CONNECTOR_KILLS=200)
+	@CONNECTOR_KILLS=$${CONNECTOR_KILLS:-200} $(BIN)/pytest gateway/tests/acceptance/test_connector_kills.py -s
 
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py
