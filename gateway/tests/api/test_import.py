@@ -20,7 +20,14 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from signalpost.api.http.body import MAX_BODY_BYTES
-from signalpost.api.resources.imports import PLACES, Line, lines
+from signalpost.api.resources.imports import (
+    LINES_IN_A_ROW,
+    MAX_PROBLEM_CHARACTERS,
+    MAX_REFUSED,
+    PLACES,
+    Line,
+    lines,
+)
 from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT
 
 if TYPE_CHECKING:
@@ -78,6 +85,56 @@ def test_blank_lines_count_and_are_not_answered_and_any_line_may_end_in_crlf_or_
         (2, external_id(1)), (5, external_id(2)), (8, external_id(3)),
     ]  # fmt: skip
     assert max(statuses(answers)) < 300
+
+
+def test_after_a_thousand_refused_lines_an_import_ends_and_says_from_where_to_repeat(world: "World") -> None:
+    """Each has an answer of hundreds of times its size."""
+    answers = imported(world, b"{}\n" * (MAX_REFUSED + 10 * PLACES))
+    last = answers.pop()
+    assert MAX_REFUSED <= len(answers) < MAX_REFUSED + PLACES
+    assert [each["line"] for each in [*answers, last]] == list(range(1, len(answers) + 2))
+    assert set(statuses(answers)) == {422}
+    assert (last["status"], last["problem"]["code"]) == (400, "too_many_refused")
+    assert last["problem"]["detail"] == (
+        f"{len(answers)} lines were refused, so the import ends. Correct them, and send this line and those after it"
+        " again."
+    )
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{f"unknown {number}": 1 for number in range(100)}, {"x" * 500_000: 1}, {"additionalFacts": {"y" * 99_999: 1}}],
+)
+def test_what_is_wrong_with_one_line_is_told_in_a_few_kilobytes(world: "World", bad: dict[str, Any]) -> None:
+    answer = send(world, json.dumps(bad).encode())
+    assert len(answer.body) <= 4 * MAX_PROBLEM_CHARACTERS
+    assert read(answer.body)[0]["problem"]["errors"]
+
+
+def test_others_have_their_turn_while_blank_lines_are_read() -> None:
+    """However many came at once: a megabyte of them had none for a second."""
+
+    async def nothing() -> AsyncIterator[bytes]:
+        for none in list[bytes]():
+            yield none
+
+    async def count_turns() -> tuple[int, int]:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(other())
+        found = [line async for line in lines(b"\n" * MAX_BODY_BYTES, nothing())]
+        beside.cancel()
+        return len(found), turns
+
+    found, turns = asyncio.run(count_turns())
+    assert found == 0
+    assert turns >= MAX_BODY_BYTES // LINES_IN_A_ROW
 
 
 @given(
@@ -274,12 +331,14 @@ def test_a_client_that_goes_away_leaves_whole_lines_and_no_complaint(
         with stream(world) as talk:
             talk.send(b"".join(line(number, title=title) for number in range(1000, 1200)))
             talk.send(b"no JSON\n" * 50 + line(1200, title=title))
+            world.wait_until(lambda: world.events(last))  # noqa: B023
             if round_ % 2:
                 assert talk.answer()["line"] == 1
             talk.send(line(1201, title=title)[:-5])
-        world.wait_until(lambda: len(world.events(last)) >= 201)  # noqa: B023
-        ids = [entry["event"]["data"]["document"]["externalId"] for entry in world.events(last)]
-        assert ids == [external_id(number) for number in range(1000, 1201)]
+        documents = [entry["event"]["data"]["document"] for entry in world.events(last)]
+        ids = [document["externalId"] for document in documents if document["title"] == title]
+        assert ids == [external_id(number) for number in range(1000, 1000 + len(ids))]
+        assert len(ids) <= 201
     assert world.get("/health/ready").status == 200
     assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []
 
@@ -329,12 +388,12 @@ def test_a_client_that_sends_slowly_but_steadily_is_not_cut_off(make_world: Call
 
 def test_a_client_that_does_not_read_is_not_read_from(world: "World") -> None:
     """The gateway holds no more than its window, however much is sent."""
-    refused = (b"{}" + b" " * 2045 + b"\n") * 32
+    unchanged = line(1, title="unread") * 100
     with stream(world, receive_buffer=4096) as talk:
         talk.raw.settimeout(2)
         with pytest.raises(TimeoutError):  # noqa: PT012
-            for _ in range(1024):
-                talk.send(refused)
+            for _ in range(4096):
+                talk.send(unchanged)
 
 
 def test_a_client_that_takes_nothing_is_cut_off(impatient: "World") -> None:

@@ -40,6 +40,27 @@ async def furnish(shop: "Shop", make: "type[Tools]", seed: int, count: int) -> l
     return [row for row in found if row is not None and row.deleted_at is None]
 
 
+def test_a_page_ends_near_4_mib_whatever_its_limit(play: "Play", make: "type[Tools]") -> None:
+    facts = {f"fact {number}": "x" * 4_000 for number in range(60)}
+
+    async def scenario(shop: "Shop") -> None:
+        for number in range(50):
+            await shop.publish(make.put(number, 1, "large", additionalFacts=facts))
+        for wanted in (DocumentFilter(), DocumentFilter(updated_after=0)):
+            found: list[str] = []
+            below: DocumentPosition | None = None
+            while True:
+                page = await shop.store.documents.page(1, wanted, below, 250)
+                assert sum(len(row.body) for row in page.data) < 5 * 1024 * 1024
+                found += [row.external_id for row in page.data]
+                below = page.next
+                if below is None:
+                    break
+            assert found == [make.document_id(number) for number in reversed(range(50))]
+
+    play(scenario)
+
+
 def matches(row: DocumentRow, asked: dict[str, Any]) -> bool:
     document = decode(row.body)
     return all(

@@ -66,6 +66,27 @@ def test_a_page_of_large_events_has_few_of_them(play: "Play", make: "type[Tools]
     play(scenario)
 
 
+@pytest.mark.parametrize("of_one_document", [False, True])
+def test_a_page_of_the_feed_ends_near_4_mib_whatever_its_limit(
+    play: "Play", make: "type[Tools]", of_one_document: bool
+) -> None:
+    facts = {f"fact {number}": "x" * 4_000 for number in range(60)}
+
+    async def scenario(shop: "Shop") -> None:
+        for number in range(50):
+            await shop.publish(make.put(1, number, f"large {number}", additionalFacts=facts))
+        found: list[int] = []
+        last = 0
+        while last < 50:
+            about = make.document_id(1) if of_one_document else None
+            page, last = await shop.store.log.feed(1, last, sum(EventType), about, 250)
+            assert sum(len(event.body) for event in page) < 5 * 1024 * 1024
+            found += [event.sequence for event in page]
+        assert found == list(range(1, 51))
+
+    play(scenario)
+
+
 def test_bodies_are_fetched_by_sequence(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.fill(5)

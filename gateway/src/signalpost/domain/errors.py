@@ -42,6 +42,24 @@ class FieldError(Struct, frozen=True):
     detail: str
 
 
+MAX_POINTER_CHARACTERS = 1_024
+
+
+def first_of(errors: Sequence[FieldError], characters: int) -> list[FieldError]:
+    """The first of these errors, as many as have room in so many characters. A pointer of more than 1,024 is cut; no
+    name that is known is as long."""
+    found: list[FieldError] = []
+    for error in errors:
+        cut = error
+        if len(error.pointer) > MAX_POINTER_CHARACTERS:
+            cut = FieldError(f"{error.pointer[:MAX_POINTER_CHARACTERS]}…", error.code, error.detail)
+        characters -= len(cut.pointer) + len(cut.detail)
+        if characters < 0 and found:
+            break
+        found.append(cut)
+    return found
+
+
 class SignalpostError(Exception):
     """The root of every error that Signalpost reports on purpose."""
 
@@ -122,13 +140,16 @@ class NoSuchRange(CallerError):
 
 
 class Invalid(CallerError):
-    """The request was parsed, but some fields are wrong. Names every bad field, up to `MAX_NAMED`."""
+    """The request was parsed, but some fields are wrong. Names every bad field, up to `MAX_NAMED`, as far as its answer
+    may have room for them: a name may be as long as a body."""
 
     MAX_NAMED = 100
+    MAX_CHARACTERS = 64 * 1024
 
     def __init__(self, errors: Sequence[FieldError], code: str = "invalid_fields") -> None:
-        named = ", ".join(error.pointer or "the body" for error in errors[:5])
-        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=list(errors[: self.MAX_NAMED]))
+        shown = first_of(errors[: self.MAX_NAMED], self.MAX_CHARACTERS)
+        named = ", ".join(error.pointer or "the body" for error in shown[:5])
+        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=shown)
         self.errors = tuple(errors)
 
 

@@ -21,6 +21,8 @@ from signalpost.domain.errors import FieldError, Invalid, Unparseable
 MAX_BODY_BYTES = 1024 * 1024
 LARGE_BODY_BYTES = 16 * 1024
 """Above this size a body is read off the event loop, and of a bad one the field is not looked for."""
+SMALL_BODY_BYTES = 1024
+"""Up to this size also a bad body is read on the event loop: to find what is wrong takes less than another thread."""
 MAX_DEPTH = 100
 MAX_DIGITS = 4300
 """The most digits of a whole number: as many as Python reads by default."""

@@ -26,11 +26,28 @@ from signalpost.commands.command import Completed, Repeated
 from signalpost.commands.documents import DocumentImported, ImportEffect, ImportLine
 from signalpost.domain import body
 from signalpost.domain.documents.bodies import SnapshotLine
-from signalpost.domain.errors import CallerError, OutcomeUnknown, SignalpostError, TooLarge, Unavailable, Unparseable
+from signalpost.domain.errors import (
+    CallerError,
+    Invalid,
+    OutcomeUnknown,
+    SignalpostError,
+    TooLarge,
+    Unavailable,
+    Unparseable,
+    first_of,
+)
 from signalpost.domain.fields import Uuid
 from signalpost.runtime.logger import log
 
 NDJSON: Final = "application/x-ndjson"
+MAX_REFUSED = 1_000
+"""After so many lines that were refused an import ends: each costs as much as many that are right, and has an answer of
+some hundred times its size."""
+MAX_PROBLEM_CHARACTERS = 4 * 1024
+"""How much the answer to one line may say of what is wrong with it."""
+LINES_IN_A_ROW = 64
+BYTES_IN_A_ROW = 64 * 1024
+"""After so many lines, blank ones too, or bytes of a body others have their turn."""
 PLACES = 256
 PLACE_BYTES = 16 * 1024
 """A line takes one place for each of these that it begins, so at most 4 MiB of lines are under way."""
@@ -64,7 +81,7 @@ async def import_many(context: RequestContext) -> Streamed:
 async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
     """All lines but the blank ones. Numbers count from 1 and include the blank ones."""
     number, rest, too_long = 1, bytearray(), False
-    async for chunk in _whole(first, chunks):
+    async for chunk in _in_small_pieces(_whole(first, chunks)):
         begin, searched = 0, len(rest)
         rest += chunk
         while (end := rest.find(b"\n", max(begin, searched))) >= 0:
@@ -74,10 +91,19 @@ async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Lin
             elif content.strip():
                 yield Line(number, content)
             number, begin, too_long = number + 1, end + 1, False
+            if number % LINES_IN_A_ROW == 0:
+                await asyncio.sleep(0)
         del rest[:begin]
         if len(rest) > MAX_BODY_BYTES:
             too_long = True
             rest.clear()
+
+
+async def _in_small_pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        for begin in range(0, len(chunk), BYTES_IN_A_ROW):
+            yield chunk[begin : begin + BYTES_IN_A_ROW]
+            await asyncio.sleep(0)
 
 
 async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -104,15 +130,18 @@ class _Import:
         """Set when something was added to `_waiting`."""
 
     async def answers(self) -> AsyncGenerator[bytes, None]:
-        """The lines of the response, in parts: each part has what one commit settled. If the body breaks off or the
-        gateway stops, the last line says so, and from which line on to repeat."""
+        """The lines of the response, in parts: each part has what one commit settled. If the body breaks off, too many
+        lines are refused or the gateway stops, the last line says so, and from which line on to repeat."""
         reading = asyncio.create_task(self._read())
         reading.add_done_callback(_noted)
-        following, request_id = 1, self._call.request_id
+        following, refused, request_id = 1, 0, self._call.request_id
         try:
             while answered := await self._answered():
                 yield b"".join(map(self._answer, answered))
                 following = answered[-1].number + 1
+                refused += sum(isinstance(line.result.exception(), CallerError) for line in answered)
+                if refused >= MAX_REFUSED:
+                    raise _too_many_refused(refused)
                 for _ in range(sum(line.places for line in answered)):
                     self._places.release()
             await reading
@@ -176,6 +205,7 @@ class _Import:
             external_id = _external_id(given)
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
+            await asyncio.sleep(0)  # it cost as much as many that are right
         return _WaitingLine(line.number, places, external_id, result)
 
     async def _given(self, line: Line) -> Any:
@@ -190,7 +220,7 @@ class _Import:
         except Exception as error:
             if not isinstance(error, SignalpostError):
                 log.exception("a line could not be imported", request=request_id, line=number)
-            return _refused(number, external_id, problem_document(error, request_id))
+            return _refused(number, external_id, problem_document(_shortened(error), request_id))
         assert isinstance(outcome, Completed)  # a line has no Idempotency-Key
         effect = outcome.result.effect
         changed = effect is not ImportEffect.UNCHANGED
@@ -216,6 +246,20 @@ def _external_id(given: Any) -> str | None:
 def _refused(number: int, external_id: str | None, problem: dict[str, Any]) -> bytes:
     line = ImportedLine(line=number, status=problem["status"], external_id=external_id)
     return msgspec.json.encode({**msgspec.to_builtins(line), "problem": problem}) + b"\n"
+
+
+def _too_many_refused(refused: int) -> Unparseable:
+    detail = (
+        f"{refused} lines were refused, so the import ends. Correct them, and send this line and those after it again."
+    )
+    return Unparseable("too_many_refused", detail)
+
+
+def _shortened(error: BaseException) -> BaseException:
+    """The error of a line, with as many places as the answer to one line may name."""
+    if not isinstance(error, Invalid):
+        return error
+    return Invalid(first_of(error.errors, MAX_PROBLEM_CHARACTERS), error.code)
 
 
 def _encoded(line: ImportedLine) -> bytes:

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from signalpost.api.configs import config_check, kind_check, url_of
+from signalpost.api.http.pages import fitting
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, subscription_response
 from signalpost.api.routing.context import (
@@ -112,8 +113,9 @@ async def list_all(context: RequestContext) -> Response:
     query = context.query()
     (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
     found = await context.services.store.subscriptions.page(context.tenant_id, below, most)
-    shown = [msgspec.Raw(_shown(context, each).body) for each in found]
-    position = (found[-1].number,) if len(found) == most else None
+    shown = fitting(_shown(context, each).body for each in found)
+    more = len(found) == most or len(shown) < len(found)
+    position = (found[len(shown) - 1].number,) if more else None
     return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
 
 

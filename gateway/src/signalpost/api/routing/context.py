@@ -11,7 +11,14 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.api.http.body import LARGE_BODY_BYTES, MAX_BODY_BYTES, Refused, read_json, read_quickly
+from signalpost.api.http.body import (
+    LARGE_BODY_BYTES,
+    MAX_BODY_BYTES,
+    SMALL_BODY_BYTES,
+    Refused,
+    read_json,
+    read_quickly,
+)
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
@@ -251,6 +258,8 @@ class RequestContext:
 
         What may take long is done on another thread, one body after the other: a large body, which may take 0.2 s, and
         the search for what is wrong with a bad one."""
+        if len(content) <= SMALL_BODY_BYTES:
+            return read_json(content)
         if len(content) <= LARGE_BODY_BYTES:
             with suppress(Refused):
                 return read_quickly(content)

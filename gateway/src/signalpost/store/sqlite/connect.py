@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,27 @@ def check_version() -> None:
 def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> list[Any]:
     """Every row of a statement, read to the end: no read cursor outlives a call, so none holds the WAL back."""
     return connection.execute(statement, bindings).fetchall()
+
+
+PAGE_BYTES = 4 * 1024 * 1024
+"""A page of a list ends near this size, whatever its limit: each row of it may have 1 MiB."""
+
+
+def rows_within(
+    connection: apsw.Connection, statement: str, bindings: Any, size: Callable[[Any], int]
+) -> tuple[list[Any], bool]:
+    """The rows of a statement up to the one with which their sizes come to `PAGE_BYTES`, and whether there may be more
+    for that reason."""
+    found: list[Any] = []
+    total = 0
+    cursor = connection.execute(statement, bindings)
+    for row in cursor:
+        found.append(row)
+        total += size(row)
+        if total >= PAGE_BYTES:
+            cursor.close()  # no read cursor outlives a call
+            return found, True
+    return found, False
 
 
 def rows_of_many(connection: apsw.Connection, statement: str, bindings: Iterable[Any]) -> list[Any]:

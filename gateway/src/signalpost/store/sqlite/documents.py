@@ -18,7 +18,7 @@ from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.store.documents import DocumentFilter, DocumentPosition, DocumentRows, Expiry
 from signalpost.store.sqlite import codec, log
 from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
-from signalpost.store.sqlite.connect import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
 
 _UNBOUNDED = 2**62
@@ -26,6 +26,7 @@ _COLUMNS = (
     "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at,"
     " last_number, workflow"
 )
+_BODY = _COLUMNS.split(", ").index("body")
 _SELECTED = ", ".join(f"d.{column}" for column in _COLUMNS.split(", "))
 
 
@@ -96,14 +97,15 @@ def _by_creation(
                 below.changed_before,
             ),
         )
-    found = rows(
+    found, is_cut = rows_within(
         connection,
         f"SELECT number, {_SELECTED} {source} AND number < ? AND number >= ? AND {matching}"
         " ORDER BY number DESC LIMIT ?",
         (tenant_id, *value, below.number, lowest, *values, limit),
+        lambda columns: len(columns[1 + _BODY]),
     )
     data = tuple(_row(*columns[1:]) for columns in found)
-    if len(data) == limit:
+    if is_cut or len(data) == limit:
         return DocumentRows(data, below._replace(number=found[-1][0]))
     return DocumentRows(data, below._replace(number=lowest) if looked_at == most else None)
 
@@ -121,16 +123,17 @@ def _by_log(
     high = log.sequence_at(connection, tenant_id, changed_before)
     first = max(low, high - max(1, max_scanned // 4))  # each costs a look at its document too
     matching, values = _matching(wanted)
-    found = rows(
+    found, is_cut = rows_within(
         connection,
         f"SELECT {_SELECTED} FROM event e CROSS JOIN document d"  # noqa: S608
         " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
         f" WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ? AND d.deleted_at IS NULL AND {matching}"
         " ORDER BY e.sequence DESC LIMIT ?",
         (tenant_id, first, high, *values, limit),
+        lambda columns: len(columns[_BODY]),
     )
     data = tuple(_row(*each) for each in found)
-    if len(data) == limit:
+    if is_cut or len(data) == limit:
         return DocumentRows(data, DocumentPosition(0, data[-1].updated_at))
     reached = log.at_of(connection, tenant_id, first) if first < high else changed_before
     if first > low:

@@ -63,8 +63,8 @@ class SqliteHistory:
 def _events(
     connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
 ) -> Iterable[HistoryRow]:
-    events = rows(
-        connection,
+    # One by one: each body may have 1 MiB.
+    events = connection.execute(
         "SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, k.name, e.body"
         " FROM event e INDEXED BY event_document LEFT JOIN api_key k ON k.number = e.caller"
         " WHERE e.tenant_id = ? AND e.document_id = ? AND e.sequence < ? ORDER BY e.sequence DESC LIMIT ?",

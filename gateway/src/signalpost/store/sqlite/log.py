@@ -4,18 +4,19 @@ Every statement is bounded: by a limit, or by how much of the log it looks throu
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import apsw
 
 from signalpost.domain.event import Event, time_of
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, rows_of_many
+from signalpost.store.sqlite.connect import PAGE_BYTES, rows, rows_of_many, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
 
-PAGE_BYTES = 4 * 1024 * 1024
-"""A page of the log ends once its bodies have this size; each of them may have 1 MiB."""
-
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before"
+
+
+_BODY = _EVENT_COLUMNS.split(", ").index("body")
 
 
 class SqliteLog:
@@ -25,20 +26,9 @@ class SqliteLog:
 
     @reading
     def after(self, connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> list[Event]:
-        found: list[Event] = []
-        size = 0
-        cursor = connection.execute(
-            f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",  # noqa: S608
-            (tenant_id, sequence, limit),
-        )
-        for columns in cursor:
-            event = _event(*columns)
-            found.append(event)
-            size += len(event.body)
-            if size >= PAGE_BYTES:
-                cursor.close()  # no read cursor outlives a call
-                break
-        return found
+        statement = f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
+        found, _ = rows_within(connection, statement, (tenant_id, sequence, limit), _body_size)
+        return [_event(*columns) for columns in found]
 
     @reading
     def events(self, connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
@@ -80,8 +70,9 @@ class SqliteLog:
             f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence > ? AND sequence <= ? AND type & ?"  # noqa: S608
             " ORDER BY sequence LIMIT ?"
         )
-        found = [_event(*columns) for columns in rows(connection, statement, (tenant_id, after, last, types, limit))]
-        return found, found[-1].sequence if len(found) == limit else last
+        found, is_cut = rows_within(connection, statement, (tenant_id, after, last, types, limit), _body_size)
+        events = [_event(*columns) for columns in found]
+        return events, events[-1].sequence if is_cut or len(events) == limit else last
 
     @reading
     def floor(self, connection: apsw.Connection, tenant_id: int) -> int:
@@ -113,7 +104,14 @@ def _feed_of_document(
         last = found[-1]
     elif len(looked_at) == max_scanned:
         last = looked_at[-1][0]
-    return _events(connection, tenant_id, found), last
+    events: list[Event] = []
+    size = 0
+    for sequence in found:
+        events += _events(connection, tenant_id, (sequence,))
+        size += len(events[-1].body) if events else 0
+        if size >= PAGE_BYTES:
+            return events, sequence
+    return events, last
 
 
 def last_sequence(connection: apsw.Connection, tenant_id: int) -> int:
@@ -151,6 +149,10 @@ def _events(connection: apsw.Connection, tenant_id: int, sequences: Sequence[int
     statement = f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence = ?"  # noqa: S608
     found = rows_of_many(connection, statement, [(tenant_id, sequence) for sequence in sequences])
     return [_event(*columns) for columns in found]
+
+
+def _body_size(columns: tuple[Any, ...]) -> int:
+    return len(columns[_BODY])
 
 
 def _event(
