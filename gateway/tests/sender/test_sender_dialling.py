@@ -17,8 +17,9 @@ from gateway.tests.patience import PATIENCE
 from structlog.testing import capture_logs
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.slots import share
 from signalpost.domain.request import OutgoingRequest, Target
-from signalpost.sender.resolver import Names, SystemResolver
+from signalpost.sender.resolver import MAX_LOOKUPS, MAX_RUNNING, Names, SystemResolver
 
 if TYPE_CHECKING:
     from gateway.tests.sender.conftest import Run, Sending
@@ -136,6 +137,39 @@ def test_the_number_of_names_looked_up_at_once_is_bounded(run: "Run") -> None:
             await names.addresses("c", 443)
         await names.close()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+    run(scenario())
+
+
+def test_names_that_take_long_leave_look_ups_for_the_names_of_others(run: "Run") -> None:
+    """A tenant with a hundred names whose server is silent had all of them, and everybody else none."""
+    begun: list[str] = []
+    over = asyncio.Event()
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        begun.append(host)
+        if host.startswith("silent"):
+            await over.wait()
+        return ["192.0.2.1"]
+
+    async def scenario() -> None:
+        names = Names(resolve, 0.0, asyncio.get_running_loop().time)
+        silent = [asyncio.ensure_future(names.addresses(f"silent{n}", 443, holder=1)) for n in range(2 * MAX_LOOKUPS)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(begun) < MAX_RUNNING
+        for n in range(20):
+            assert await names.addresses(f"well{n}", 443, holder=2) == ["192.0.2.1"]
+        # The same name is looked up for each: who waits for a turn shares it with nobody else.
+        another = asyncio.ensure_future(names.addresses(f"silent{MAX_LOOKUPS // 2}", 443, holder=3))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert begun[-1] == f"silent{MAX_LOOKUPS // 2}"
+        over.set()
+        assert await another == ["192.0.2.1"]
+        found = await asyncio.gather(*silent, return_exceptions=True)
+        assert sum(each == ["192.0.2.1"] for each in found) == share(MAX_LOOKUPS, 0)
+        await names.close()
 
     run(scenario())
 

@@ -25,6 +25,7 @@ class Webhook:
     def __init__(self, subscription: Subscription) -> None:
         url = endpoint.parse_url(subscription.url)
         self.target = url.target
+        self._tenant_id = subscription.tenant_id
         self._signer = sign.Signer(subscription.secret)
         self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
         self._promote_at = subscription.promote_at or 0
@@ -51,7 +52,7 @@ class Webhook:
             f"{sign.ATTEMPT}: {attempt}\r\n"
             f"{kind}\r\n"
         )
-        return OutgoingRequest(self.target, head.encode("ascii"), body)
+        return OutgoingRequest(self.target, head.encode("ascii"), body, holder=self._tenant_id)
 
     def _signatures(self, event: Event, timestamp: int, now: int) -> str:
         """While a rotation's overlap lasts the old secret keeps the page's header (C21)."""

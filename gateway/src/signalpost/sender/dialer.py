@@ -21,7 +21,7 @@ from signalpost.domain.request import Target
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Address, Guard, addresses_refusal, literal, target_refusal
 from signalpost.sender.connection import Connection, Owner, RunningAttempt, Stage
-from signalpost.sender.resolver import Names
+from signalpost.sender.resolver import LOOKUP_SECONDS, Names
 from signalpost.sender.tls_sessions import Sessions
 
 MAX_ADDRESSES = 8
@@ -60,13 +60,13 @@ class Dialler:
         DialFailed."""
         target = attempt.request.target
         attempt.stage = Stage.RESOLVING
-        addresses = await self._vetted(target)
+        addresses = await self._vetted(target, attempt.request.holder)
         attempt.stage = Stage.CONNECTING
         raw = await self._connect(addresses, target.port)
         attempt.stage = Stage.SECURING
         await self._secure(raw, attempt, owner)
 
-    async def _vetted(self, target: Target) -> Sequence[Address]:
+    async def _vetted(self, target: Target, holder: int) -> Sequence[Address]:
         """The target's addresses, if every one of them may be dialled. Raises DialFailed."""
         if why := target_refusal(target, self._guard):
             raise DialFailed(Failure.ADDRESS_REFUSED, why)
@@ -74,8 +74,11 @@ class Dialler:
         if address is not None:
             return (address,)  # The checks above have covered everything that can be refused about an address.
         try:
-            found = await self._names.addresses(target.host, target.port)
+            found = await self._names.addresses(target.host, target.port, holder)
             addresses = list(dict.fromkeys(ip_address(text) for text in found))
+        except TimeoutError:
+            detail = f"{Stage.RESOLVING} within {LOOKUP_SECONDS:g} s."
+            raise DialFailed(Failure.TIMEOUT, detail) from None
         except (OSError, ValueError):
             raise DialFailed(Failure.DNS, "The host name could not be resolved.") from None
         if not addresses:

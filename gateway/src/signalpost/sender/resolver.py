@@ -1,9 +1,10 @@
-"""Resolves host names: one look-up per name at a time, on threads of its own, with results cached for a few seconds.
+"""Resolves host names: one look-up per name and tenant at a time, on threads of its own, with results cached for a few
+seconds.
 
 The system's resolver blocks its thread for as long as the name server takes. These threads do nothing else, so no file
-or database work waits behind them. Their number is bounded, and a name uses at most one of them: every attempt that
-needs the name waits for the same look-up. A look-up is never aborted; attempts stop waiting for it at their own
-deadlines. Failures are not cached.
+or database work waits behind them. Their number is bounded and shared by the tenants, and a name
+uses at most one of a tenant's: every attempt of it that needs the name waits for the same look-up. A look-up is never
+aborted; attempts stop waiting for it after `LOOKUP_SECONDS`, or at their own deadlines. Failures are not cached.
 """
 
 import asyncio
@@ -13,9 +14,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from signalpost.domain.delivery.slots import Slots
+from signalpost.sender.lookup_turns import LookupTurns
+
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text; OSError if it has none."""
 
+LOOKUP_SECONDS = 2.0
+"""How long an attempt waits for a look-up. The system's resolver waits ten for a server that says nothing."""
+MAX_RUNNING = 32
+"""Maximum number of look-ups that run, each on a thread."""
 MAX_LOOKUPS = 1_000
 """Maximum number of names being resolved or queued. More are refused, so that a name server that is down cannot leave
 an endless queue."""
@@ -27,39 +35,50 @@ class Names:
     def __init__(
         self, resolve: Resolve, kept_seconds: float, clock: Callable[[], float], *, limit: int = MAX_LOOKUPS
     ) -> None:
-        self._limit = limit
+        self._asked = Slots(limit)
+        self._asked_by: dict[int, Slots] = {}
+        self._turns = LookupTurns(MAX_RUNNING)
         self._resolve = resolve
         self._kept_seconds = kept_seconds
         self._clock = clock
-        self._running: dict[str, asyncio.Task[Sequence[str] | OSError]] = {}
+        self._running: dict[tuple[int, str], asyncio.Task[Sequence[str] | OSError]] = {}
         self._known: dict[str, tuple[float, Sequence[str]]] = {}
 
-    async def addresses(self, host: str, port: int) -> Sequence[str]:
-        """The addresses of a host. Raises OSError if there are none."""
+    async def addresses(self, host: str, port: int, holder: int = 0) -> Sequence[str]:
+        """The addresses of a host, for this holder of look-ups. Raises OSError if there are none, TimeoutError (which
+        is one) if that is not known within `LOOKUP_SECONDS`."""
         known = self._known.get(host)
         if known is not None and self._clock() < known[0]:
             return known[1]
-        lookup = self._running.get(host)
+        lookup = self._running.get((holder, host))
         if lookup is None:
-            if len(self._running) >= self._limit:
+            asked = self._asked_by.setdefault(holder, Slots(self._asked.most, self._asked))
+            if asked.room == 0:
                 raise OSError("too many names are being looked up")
-            lookup = self._running[host] = asyncio.ensure_future(self._look_up(host, port))
-        found = await asyncio.shield(lookup)
+            asked.take()
+            lookup = self._running[holder, host] = asyncio.ensure_future(self._look_up(host, port, holder))
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            found = await asyncio.shield(lookup)
         if isinstance(found, OSError):
             raise found
         return found
 
-    async def _look_up(self, host: str, port: int) -> Sequence[str] | OSError:
+    async def _look_up(self, host: str, port: int, holder: int) -> Sequence[str] | OSError:
         # Returned, not raised: everyone who waits may have left, and an exception nobody fetches is reported
         # as a fault.
         try:
-            found = await self._resolve(host, port)
+            await self._turns.begin(holder)
+            try:
+                found = await self._resolve(host, port)
+            finally:
+                self._turns.end(holder)
         except OSError as error:
             return error
         except UnicodeError:
             return OSError("the name cannot be encoded")
         finally:
-            del self._running[host]
+            del self._running[holder, host]
+            self._asked_by[holder].take(-1)
         self._keep(host, found)
         return found
 
@@ -82,7 +101,7 @@ class SystemResolver:
     """The operating system's resolver on at most `threads` daemon threads. A look-up that hangs delays neither the end
     of the process nor, while threads are left, any other look-up."""
 
-    def __init__(self, threads: int = 32, look_up: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
+    def __init__(self, threads: int = MAX_RUNNING, look_up: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
         """`look_up` is the system's blocking function."""
         self._look_up = look_up
         self._free = threads
