@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def test_without_any_setting_each_has_its_default() -> None:
         files_url=None,
         file_kinds=tuple(KINDS),
         public_url=None,
+        trusted_proxies=(),
         metrics_port=None,
         master_key=None,
         master_key_file=None,
@@ -113,6 +115,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("file_kinds", " PDF, docx ,txt", ("pdf", "docx", "txt")),
     ("public_url", "https://signalpost.example.com", "https://signalpost.example.com"),
     ("public_url", "http://[::1]:8080/hooks/", "http://[::1]:8080/hooks"),
+    ("trusted_proxies", "127.0.0.1, 10.0.0.0/8,", (ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8"))),
     ("metrics_port", "0", 0),
     ("metrics_port", "9090", 9090),
     ("master_key", BASE64, MASTER_KEY),
@@ -169,6 +172,7 @@ BAD: dict[str, tuple[list[str], str]] = {
          "https://example.com:0", 'https://example.com/"', "https://example.com/" + "x" * 512],
         "must be http(s)://host[:port][/path], such as https://signalpost.example.com",
     ),
+    "trusted_proxies": (["proxy.example", "10.0.0.1/8", "*"], ""),
     "metrics_port": (["", "-1", "65536", "none"], "must be a whole number from 0 to 65535"),
     "master_key": (
         ["", "x", KEY, "é", BASE64[:-1], BASE64 + "AAAA", f" {BASE64}", base64.b64encode(bytes(31)).decode(),

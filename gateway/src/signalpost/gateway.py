@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -54,6 +55,10 @@ IDLE_SECONDS = 60.0
 MAX_SHUTDOWN_GRACE = 5.5
 """Seconds that attempts in flight may still take at shutdown: one attempt (C15), within the 8 s of a whole shutdown."""
 FILE_THREADS = 4
+_PLAIN_WARNING = (
+    "The gateway listens beyond this machine without TLS, so keys and documents can be read on their way. Put a proxy "
+    "with TLS in front and name it in TRUSTED_PROXIES, or set HOST to 127.0.0.1."
+)
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to replace, not to bind
 
 
@@ -172,14 +177,17 @@ class Gateway:
             retry_delays=settings.retry_delays,
             retention_days=settings.retention_days,
             refusals=Refusals(clock),
+            trusted_proxies=settings.trusted_proxies,
             max_waiting=max(1, settings.max_connections // 2),
             body_reader=opened.enter_context(ThreadPoolExecutor(1, "bodies")),
             idle_seconds=self._idle_seconds,
-            warnings=() if settings.public_url else (_links_warning(links_url),),
+            warnings=_warnings(settings, links_url),
         )
         self.app, self.metrics_app = self._build_apps()
         if settings.public_url is None:
             log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=links_url)
+        if _is_open_and_plain(settings):
+            log.warning("listening beyond this machine without TLS: set TRUSTED_PROXIES or HOST", host=settings.host)
 
     def _build_engine(
         self, store: Store, disk_executor: Executor, chance: random.Random, destinations: Destinations
@@ -223,6 +231,22 @@ class Gateway:
 
 def _guard(settings: Settings) -> Guard:
     return Guard(settings.allow_targets, settings.deny_targets, settings.nat64_prefixes)
+
+
+def _warnings(settings: Settings, links_url: str) -> tuple[str, ...]:
+    """What an operator may have to change although the gateway can do its work, a sentence each."""
+    links = () if settings.public_url else (_links_warning(links_url),)
+    return (*links, _PLAIN_WARNING) if _is_open_and_plain(settings) else links
+
+
+def _is_open_and_plain(settings: Settings) -> bool:
+    """Whether others than this machine may connect, and nothing says that a proxy with TLS stands in between."""
+    if settings.trusted_proxies or settings.host == "localhost":
+        return False
+    try:
+        return not ip_address(settings.host).is_loopback
+    except ValueError:
+        return True
 
 
 def _links_warning(url: str) -> str:

@@ -19,6 +19,7 @@ from msgspec.structs import asdict
 from signalpost.domain.delivery import retry
 from signalpost.domain.errors import WrongSetting
 from signalpost.files.content_types import KINDS
+from signalpost.listener.source import Network, parse_proxies
 from signalpost.sender.addresses import (
     AllowedTarget,
     DeniedTarget,
@@ -42,6 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     files_url: str | None = None
     file_kinds: tuple[str, ...] = tuple(KINDS)
     public_url: str | None = None
+    trusted_proxies: tuple[Network, ...] = ()
     metrics_port: int | None = None
     max_connections: int = 1_000
     master_key: bytes | None = None
@@ -193,6 +195,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "file_kinds": Setting(_file_kinds, f"File types that can be uploaded, separated by commas. [{','.join(KINDS)}]"),
     "public_url": Setting(
         _public_url, "URL at which clients reach the gateway; download links begin with it. [http://HOST:PORT]"
+    ),
+    "trusted_proxies": Setting(
+        parse_proxies,
+        "Addresses and networks of the proxies in front, separated by commas: their X-Forwarded-For says where a "
+        "request came from, in the log. []",
     ),
     "metrics_port": Setting(
         _number(0, 65_535),

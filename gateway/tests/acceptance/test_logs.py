@@ -49,6 +49,7 @@ def test_a_change_is_followed_from_its_request_over_its_event_to_a_failed_attemp
         assert line == {
             "level": "info", "message": "request", "request": reply.headers["request-id"], "method": "POST",
             "route": "/v1/documents", "status": 201, "key": "operator", "key_id": 0, "tenant": "default",
+            "source": "127.0.0.1",
             "event": event,
         }  # fmt: skip
     (failed,) = until(lambda: lines(gateway, "attempt failed"))

@@ -103,7 +103,7 @@ def test_creations_do_not_offer_a_merge_patch(description: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(("root_path", "server"), [("", "/"), ("/webhooks", "/webhooks")])
 def test_the_server_is_where_the_api_is_mounted(root_path: str, server: str) -> None:
-    services: Any = SimpleNamespace(requests=RequestCounts())
+    services: Any = SimpleNamespace(trusted_proxies=(), requests=RequestCounts())
     api = Api(services, ROUTES, OPEN_ROUTES)
     scope = {
         "type": "http", "method": "GET", "path": f"{root_path}/openapi.json", "root_path": root_path,

@@ -19,9 +19,11 @@ from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OpenRoute, Route
 from signalpost.api.routing.services import Services
 from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, TooMany, Unavailable
+from signalpost.listener.source import source_of
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 
+FORWARDED_FOR: Final = b"x-forwarded-for"
 NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
@@ -133,6 +135,7 @@ class Api:
             key=None if principal is None else principal.name,
             key_id=None if principal is None else principal.key_id,
             tenant=request.tenant,
+            source=source_of(request.peer, request.headers(FORWARDED_FOR), self._services.trusted_proxies),
             event_id=dict(response.headers).get(EVENT_HEADER),
         )
 

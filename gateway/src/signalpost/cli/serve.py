@@ -53,6 +53,7 @@ def serve(
     files_url: Annotated[str | None, _help("files_url")] = None,
     file_kinds: Annotated[str | None, _help("file_kinds")] = None,
     public_url: Annotated[str | None, _help("public_url")] = None,
+    trusted_proxies: Annotated[str | None, _help("trusted_proxies")] = None,
     metrics_port: Annotated[str | None, _help("metrics_port")] = None,
     max_connections: Annotated[str | None, _help("max_connections")] = None,
     master_key: Annotated[str | None, _help("master_key")] = None,

@@ -45,6 +45,16 @@ class Request:
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def headers(self, name: bytes) -> list[str]:
+        """The values of all headers of this name (in lower case), in their order."""
+        return [value.decode("latin-1") for each, value in self._scope["headers"] if each == name]
+
+    @property
+    def peer(self) -> str | None:
+        """The address of whoever holds the connection, a client or a proxy. None if the server does not tell."""
+        client = self._scope.get("client")
+        return client[0] if client and client[0] else None
+
     @property
     def raw_path(self) -> bytes:
         """The path as it came, with its escapes."""

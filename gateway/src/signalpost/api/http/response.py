@@ -10,6 +10,13 @@ from msgspec import Struct
 from signalpost.runtime.asgi import Send
 
 CONTENT_TYPE: Final = "content-type"
+_SAFE: Final = (
+    # Browsers take an answer for what it says it is, and nobody between keeps one: nearly all hold something that is
+    # not for others, a document, a download link or a secret.
+    ("x-content-type-options", (b"x-content-type-options", b"nosniff")),
+    ("cache-control", (b"cache-control", b"no-store")),
+)
+"""What every answer has that does not say otherwise."""
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -32,6 +39,8 @@ class Streamed(Struct, frozen=True):
 async def send_response(response: Response | Streamed, request_id: str, send: Send) -> None:
     """Sends a response. Its body is JSON unless its headers say otherwise."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    given = dict(response.headers)
+    headers += [line for name, line in _SAFE if name not in given]
     headers.append((b"request-id", request_id.encode()))
     if isinstance(response, Streamed):
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -39,7 +48,7 @@ async def send_response(response: Response | Streamed, request_id: str, send: Se
         return
     if response.status != 204:
         headers.append((b"content-length", b"%d" % len(response.body)))
-    if response.body and CONTENT_TYPE not in dict(response.headers):
+    if response.body and CONTENT_TYPE not in given:
         headers.append(_JSON)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})

@@ -16,6 +16,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.files.files import Files
+from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
 from signalpost.sender.addresses import Guard
 from signalpost.store.store import Store
@@ -46,6 +47,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """The retry delays of subscriptions that name none, in seconds."""
     retention_days: int
     refusals: Refusals
+    trusted_proxies: tuple[Network, ...]
+    """The proxies whose word is taken on where a request came from."""
     max_waiting: int
     """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients
     that flood the gateway are refused and others still find a connection."""
