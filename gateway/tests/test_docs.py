@@ -50,6 +50,13 @@ def test_every_relative_link_leads_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page.name} links to {link}, which is not there"
 
 
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    files = {file.stem for file in ROOT.glob("gateway/tests/**/test_*.py")}
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")))
+    assert named
+    assert named <= files, "docs/threat-model.md names tests that are not there"
+
+
 def test_every_decision_says_when_it_was_made_and_whether_it_holds() -> None:
     for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md"):
         title, line = page.read_text(encoding="utf-8").split("\n\n")[:2]
