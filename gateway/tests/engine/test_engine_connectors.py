@@ -464,6 +464,22 @@ def test_a_lost_answer_to_a_refresh_is_asked_for_again_at_once(world: ScriptedWo
     assert len(vendor.token_calls) == 2
 
 
+def test_a_consent_that_nothing_uses_is_renewed_about_once_a_week(world: ScriptedWorld) -> None:
+    """Vendors forget a refresh token that is not used."""
+    vendor = serve(world, sign_in="consent")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", granted=GRANTED, signIn="consent")
+        await asyncio.sleep(30 * 24 * 3600)
+        granted = gateway.connection("c").granted
+        assert granted is not None
+        assert granted.refresh_token != GRANTED.refresh_token
+
+    world.run(scenario)
+    assert 4 <= len(vendor.token_calls) <= 5
+    assert vendor.calls == []
+
+
 def test_a_connection_without_a_consent_waits_for_it(world: ScriptedWorld) -> None:
     vendor = serve(world, sign_in="consent")
 

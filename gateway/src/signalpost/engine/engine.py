@@ -97,6 +97,7 @@ class Engine:
         self._tasks.start(self._expiries.run())
         self._tasks.start(self.disk.run())
         self._tasks.start(self.key_uses.run())
+        self._tasks.start(self.connectors.keep_consents_alive())
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""

@@ -39,6 +39,11 @@ from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.store import Store
 
+IDLE_AFTER: Final = 7 * 24 * 3600 * SECOND
+"""How long after the end of its last access token a consent is renewed all the same, µs: vendors forget a refresh token
+that nobody uses, Xero after 60 days."""
+LOOK_FOR_IDLE_EVERY: Final = 24 * 3600.0
+"""Seconds between two looks for consents that nothing used."""
 COMMIT_AGAIN_AFTER: Final = 0.5
 """Seconds between two tries to keep what a vendor granted."""
 GONE: Final = "The connection is not there any more."
@@ -94,6 +99,19 @@ class Connectors:
             self._connections[key] = connection
             if (opened := self._open.get(key)) is not None:
                 opened.follow(connection)
+
+    async def keep_consents_alive(self) -> None:
+        """Renew what a person's consent brought and no delivery has used for a week. Runs until it is cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_FOR_IDLE_EVERY)
+            long_ago = self._clock.wall() - IDLE_AFTER
+            for connection in list(self._connections.values()):
+                granted = connection.granted
+                if granted is None or granted.expires_at >= long_ago:
+                    continue
+                opened = self._opened(connection.tenant_id, connection.id)
+                if opened is not None:
+                    opened.tokens.ready_at(self._clock.steady())  # asks for a token, since it has none
 
     # --- What lanes get -----------------------------------------------------------------------------------------------
 
