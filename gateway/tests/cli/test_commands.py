@@ -123,7 +123,9 @@ def test_an_address_that_is_none_is_told(run: Run, url: str) -> None:
 def test_a_wrong_key_or_tenant_is_told_apart(run: Run) -> None:
     assert "Set SIGNALPOST_KEY" in run("events", "list", code=1, SIGNALPOST_KEY="sp_wrong").stderr
     assert "SIGNALPOST_KEY must be printable" in run("events", "list", code=1, SIGNALPOST_KEY="sp_\u00fc").stderr
-    assert "SIGNALPOST_TENANT names the tenant" in run("events", "list", code=1, SIGNALPOST_TENANT="nobody").stderr
+    assert (
+        "SIGNALPOST_TENANT names the one to work in" in run("events", "list", code=1, SIGNALPOST_TENANT="nobody").stderr
+    )
 
 
 @pytest.fixture

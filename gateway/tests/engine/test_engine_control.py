@@ -6,9 +6,11 @@ import pytest
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld, types
 from gateway.tests.world.network import BROKEN, HANG, Reply
 
+from signalpost.commands.tenants import ChangeTenant
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.errors import Unavailable
+from signalpost.domain.tenant import TenantStatus
 from signalpost.domain.timestamps import SECOND
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -42,6 +44,41 @@ def test_a_pause_keeps_everything_for_the_resume(world: ScriptedWorld, crash: bo
         await asyncio.sleep(100)
         assert sorted(world.endpoint("a").sequences) == list(range(1, 303))
         assert [call.attempt for call in world.endpoint("a").of(1)] == [1, 2]
+
+    (world.crash if crash else world.run)(first)
+    world.run(second)
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_the_pause_of_a_tenant_holds_all_its_lanes_and_loses_nothing(world: ScriptedWorld, crash: bool) -> None:
+    async def set_status(gateway: RunningGateway, status: TenantStatus) -> None:
+        await gateway.submit(ChangeTenant(tenant_id=TENANT, name="default", status=status))
+
+    async def first(gateway: RunningGateway) -> None:
+        for host in ("a", "b"):
+            await gateway.subscribe(host)
+            world.endpoint(host).answer = lambda call: BROKEN if call.sequence == 1 else Reply()
+        await gateway.create("x", "y")
+        await asyncio.sleep(1)
+        await set_status(gateway, "paused")
+        await gateway.create(*(f"d{number}" for number in range(20)))
+        await gateway.subscribe("c")
+        await asyncio.sleep(1_000)
+        assert {host: len(world.endpoint(host).calls) for host in "abc"} == {"a": 2, "b": 2, "c": 0}
+        assert gateway.health("a")["state"] == gateway.health("c")["state"] == "paused"
+
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.create("z")
+        await asyncio.sleep(100)
+        assert len(world.endpoint("a").calls) == 2
+        for host in ("a", "b"):
+            world.endpoint(host).answers(Reply())
+        await set_status(gateway, "active")
+        await asyncio.sleep(1_000)
+        assert gateway.health("a")["state"] == "healthy"
+        for host in ("a", "b"):
+            assert sorted(world.endpoint(host).sequences) == list(range(1, 24))
+        assert world.endpoint("c").sequences == [23]
 
     (world.crash if crash else world.run)(first)
     world.run(second)

@@ -21,8 +21,9 @@ from signalpost.api.routing.shapes import (
     ShownReplay,
     StartedReplay,
     SubscriptionShown,
+    TenantShown,
 )
-from signalpost.commands.command import Command, Completed, Repeated
+from signalpost.commands.command import Command, Completed, Repeated, Tenant
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
 from signalpost.commands.documents import (
     DocumentCreated,
@@ -40,6 +41,7 @@ from signalpost.commands.subscriptions import (
     SubscriptionCreated,
     SubscriptionDeleted,
 )
+from signalpost.commands.tenants import TenantChanged, TenantCreated, TenantDeleted
 from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken
 from signalpost.domain.api_key import ApiKey
@@ -77,6 +79,9 @@ Rendered = (
     | ConnectionCreated
     | ConnectionChanged
     | ConnectionDeleted
+    | TenantCreated
+    | TenantChanged
+    | TenantDeleted
     | KeyCreated
     | KeyRevoked
 )
@@ -135,14 +140,13 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             return Response(202, _encode(started), (location,))
         case ReplayCancelled(replay, subscription_id):
             return Response(200, _encode(replay_shown(replay, subscription_id)))
-        case KeyCreated(key, text, tenant):
-            body = _encode(NewKey(**asdict(key_shown(key, tenant, None)), key=text))
-            return Response(201, body, (("location", f"/v1/keys/{key.id}"),))
+        case KeyCreated() | TenantCreated() | TenantChanged():
+            return _access(completed.result)
         case RetryQueued():
             return Response(202)
         case ConnectionCreated() | ConnectionChanged():
             return _connection(completed.result)
-        case DocumentDeleted() | SubscriptionDeleted() | ConnectionDeleted() | KeyRevoked():
+        case DocumentDeleted() | SubscriptionDeleted() | ConnectionDeleted() | KeyRevoked() | TenantDeleted():
             return Response(204)
     assert_never(completed.result)
 
@@ -156,6 +160,17 @@ def _subscription(result: SubscriptionCreated | SubscriptionChanged | SecretRota
             return subscription_response(subscription)
         case SecretRotated(subscription, secret):
             return _response_with_secret(subscription, secret)
+
+
+def _access(result: KeyCreated | TenantCreated | TenantChanged) -> Response:
+    match result:
+        case KeyCreated(key, text, tenant):
+            body = _encode(NewKey(**asdict(key_shown(key, tenant, None)), key=text))
+            return Response(201, body, (("location", f"/v1/keys/{key.id}"),))
+        case TenantCreated(made):
+            return Response(201, _encode(tenant_shown(made)), (("location", f"/v1/tenants/{made.name}"),))
+        case TenantChanged(changed):
+            return Response(200, _encode(tenant_shown(changed)))
 
 
 def _connection(result: ConnectionCreated | ConnectionChanged) -> Response:
@@ -249,6 +264,14 @@ def replay_shown(replay: Replay, subscription_id: str) -> ShownReplay:
         queued=replay.queued,
         created_at=format_timestamp(replay.created_at),
         finished_at=None if replay.finished_at is None else format_timestamp(replay.finished_at),
+    )
+
+
+def tenant_shown(tenant: Tenant) -> TenantShown:
+    return TenantShown(
+        name=tenant.name,
+        status="active" if tenant.paused_at is None else "paused",
+        created_at=None if tenant.created_at is None else format_timestamp(tenant.created_at),
     )
 
 

@@ -14,6 +14,7 @@ from signalpost.api.resources import (
     previews,
     replays,
     subscriptions,
+    tenants,
     versions,
     workflow,
 )
@@ -33,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *replays.ROUTES,
     *events.ROUTES,
     *keys.ROUTES,
+    *tenants.ROUTES,
 )
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.ROUTES

@@ -6,7 +6,18 @@ from importlib.metadata import entry_points
 from cyclopts import App, Group
 
 from signalpost import VERSION
-from signalpost.cli import connections, deliveries, destinations, documents, events, replay, status, subscriptions, why
+from signalpost.cli import (
+    connections,
+    deliveries,
+    destinations,
+    documents,
+    events,
+    replay,
+    status,
+    subscriptions,
+    tenants,
+    why,
+)
 from signalpost.cli.client import Misuse
 from signalpost.cli.output import complain, misuse, remarks
 from signalpost.domain.errors import SignalpostError, WrongSetting
@@ -57,7 +68,7 @@ app = App(
 app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
 app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
 app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWHERE)
-for module in (documents, subscriptions, destinations, connections, deliveries, replay, events):
+for module in (documents, subscriptions, destinations, connections, deliveries, replay, events, tenants):
     module.app.group = _ANYWHERE
     app.command(module.app)
 app.command(why.why, group=_ANYWHERE)

@@ -31,7 +31,7 @@ _NEXT_STEPS = {
     "event_not_found": "List them: signalpost events list",
     "key_not_found": "List them: signalpost keys list",
     "replay_not_found": "List them: signalpost replay list SUBSCRIPTION",
-    "tenant_not_found": "SIGNALPOST_TENANT names the tenant; without it, the tenant is `default`.",
+    "tenant_not_found": "List them: signalpost tenants list. SIGNALPOST_TENANT names the one to work in.",
     "connection_not_found": "List them: signalpost connections list",
     "unknown_kind": "List them: signalpost destinations list",
     "connection_in_use": "List them: signalpost subscriptions list",

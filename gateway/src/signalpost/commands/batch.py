@@ -38,7 +38,7 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import KeptStep, Origin
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import VersionRow
-from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -60,6 +60,8 @@ class Rows(Struct, frozen=True, kw_only=True):
     """What was read for a batch."""
 
     tenants: Mapping[int, Tenant]
+    filled: frozenset[int] = frozenset()
+    """Tenants named by commands that have documents, subscriptions or connections."""
     documents: Mapping[DocumentKey, DocumentRow] = {}
     versions: Mapping[VersionKey, VersionRow] = {}
     subscriptions: Mapping[SubscriptionKey, Subscription] = {}
@@ -80,6 +82,9 @@ class Batch:
         self.links = links
         self.numbers = rows.numbers
         self.tenants = Overlay(rows.tenants)
+        self.changed_tenants: set[int] = set()
+        """The tenants of which more than the end of the log changed."""
+        self._filled = rows.filled
         self.documents = Overlay(rows.documents)
         self.versions = Overlay(rows.versions)
         self.subscriptions = Overlay(rows.subscriptions)
@@ -94,6 +99,16 @@ class Batch:
         self.retries: list[Retry] = []
         self.tombstones: list[tuple[int, DocumentRow]] = []
         """The tenant and the tombstone of every deletion, also if the document was imported again in the same batch."""
+
+    def tenant_named(self, name: str) -> Tenant | None:
+        named = (tenant for _, tenant in self.tenants.items() if tenant.name == name and tenant.deleted_at is None)
+        return next(named, None)
+
+    def has_content(self, tenant_id: int) -> bool:
+        changed: list[tuple[int, Any]] = [(key[0], row) for key, row in self.documents.changed.items()]
+        changed += [(key[0], row) for key, row in self.subscriptions.changed.items()]
+        changed += [(key[0], row) for key, row in self.connections.changed.items()]
+        return tenant_id in self._filled or any(of == tenant_id and row.deleted_at is None for of, row in changed)
 
     def running_replays(self, subscription_number: int) -> int:
         return sum(
@@ -113,6 +128,8 @@ class Batch:
         """Decide one command and keep what it changes. Raises CallerError if it is refused."""
         tenant = self.tenants.get(command.tenant_id)
         assert tenant is not None
+        if tenant.deleted_at is not None:
+            raise NotFound("tenant_not_found", "The tenant was deleted.")
         key = command.idempotency
         if key is not None and (repeated := self._repeated(tenant.id, key)) is not None:
             return repeated
@@ -158,6 +175,10 @@ class Batch:
         if (key := decision.key) is not None:
             self.keys.put(key.id, key)
             self._given_out(key=key.number)
+        if (changed := decision.tenant) is not None:
+            self.tenants.put(changed.id, changed)
+            self.changed_tenants.add(changed.id)
+            self._given_out(tenant=changed.id)
         if (replay := decision.replay) is not None:
             self.replays.put((replay.subscription_number, replay.id), replay)
             self._given_out(replay=replay.number)

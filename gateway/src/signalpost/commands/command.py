@@ -89,6 +89,7 @@ class Numbers(NamedTuple):
     retry: int = 1
     key: int = 1
     replay: int = 1
+    tenant: int = 1
 
 
 class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
@@ -111,6 +112,7 @@ class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
     retry: Retry | None = None
     key: ApiKey | None = None
     replay: Replay | None = None
+    tenant: Tenant | None = None
 
 
 class Completed(Struct, Generic[Result], frozen=True, kw_only=True):
@@ -148,6 +150,8 @@ class Reads(Struct, frozen=True, kw_only=True):
     replay: str | None = None
     """The id of a replay of that subscription; all of its replays that run are read too."""
     key: str | None = None
+    tenant: str | None = None
+    """The name of a tenant; whether it has anything is read too."""
 
 
 class Lookup(Protocol[Key, Row]):
@@ -175,6 +179,14 @@ class View(Protocol):
     def keys(self) -> Lookup[str, ApiKey]: ...
     @property
     def replays(self) -> Lookup[ReplayKey, Replay]: ...
+
+    def tenant_named(self, name: str) -> Tenant | None:
+        """The tenant with this name; None if there is none or it was deleted."""
+        ...
+
+    def has_content(self, tenant_id: int) -> bool:
+        """Whether a tenant that a command named has documents, subscriptions or connections that are not deleted."""
+        ...
 
     def running_replays(self, subscription_number: int) -> int: ...
 

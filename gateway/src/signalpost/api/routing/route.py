@@ -13,6 +13,7 @@ from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError
 from signalpost.domain.fields import Field
+from signalpost.domain.tenant import TENANT_NAME
 
 JSON: Final = "application/json"
 OPERATOR: Final = frozenset({Role.OPERATOR})
@@ -107,6 +108,7 @@ PATH: Final[Mapping[str, PathParameter]] = {
     "kind": PathParameter(
         "Kind of destination, such as `slack`.", {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"}
     ),
+    "name": PathParameter("Name of the tenant.", {"type": "string", "pattern": TENANT_NAME}),
     "number": PathParameter(
         "Number of the version, such as `1.0`.", {"type": "string", "pattern": r"^[0-9]{1,10}\.[0-9]{1,10}$"}
     ),

@@ -17,6 +17,7 @@ from signalpost.domain.documents import document
 from signalpost.domain.documents.workflow import ActionName, Decision, Status
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.tenant import TenantName, TenantStatus
 
 Cursor = Annotated[str | None, Meta(description="Pass it as `cursor` to get the next page; null on the last page.")]
 DELIVERY_STATUSES = ("pending", "delivered", "skipped", "retrying", "failed")
@@ -406,6 +407,17 @@ class NewKey(Key, frozen=True, rename="camel"):
 
 class KeyPage(Shape, frozen=True):
     data: list[Key]
+    next: Cursor
+
+
+class TenantShown(Shape, frozen=True):
+    name: TenantName
+    status: TenantStatus
+    created_at: Annotated[Timestamp | None, Meta(description="Null for `default`, which every gateway begins with.")]
+
+
+class TenantPage(Shape, frozen=True):
+    data: list[TenantShown]
     next: Cursor
 
 

@@ -157,7 +157,7 @@ class Dispatcher:
         worker = self._turns.next()
         worker.begin_turn()
         spent_before = self._spent
-        if worker.hold is NOT_HELD and worker.subscription.status == "active":
+        if worker.hold is NOT_HELD and worker.is_active:
             self._turn(worker, now)
         if worker.turn is not WAITING_FOR_SLOT:
             self._freed += 1  # the slot that it may have been given, or one that it left to others
@@ -323,7 +323,7 @@ class Dispatcher:
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
         """The event of a delivery was read, for which a slot was taken before."""
         worker.rate_limit.promised -= 1
-        if worker.hold is not NOT_HELD or worker.subscription.status != "active":
+        if worker.hold is not NOT_HELD or not worker.is_active:
             self._take_back(worker, delivery)
         elif event is None:
             self._give_up_removed(worker, delivery)

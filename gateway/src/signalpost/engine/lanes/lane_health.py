@@ -51,6 +51,8 @@ class Overview:
 
 def _state(worker: LaneWorker) -> str:
     breaker = worker.health.breaker
+    if worker.tenant_is_paused:
+        return "paused"
     if worker.subscription.status != "active":
         return worker.subscription.status
     if breaker.is_open:
@@ -62,7 +64,9 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> d
     """A subscription's `health`. `last` is the last sequence of its tenant's log."""
     lane, breaker = worker.lane, worker.health.breaker
     state = (
-        subscription.status
+        "paused"
+        if worker.tenant_is_paused
+        else subscription.status
         if subscription.status != "active"
         else "failing"
         if breaker.failures or worker.trouble

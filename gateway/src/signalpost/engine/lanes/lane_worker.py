@@ -59,6 +59,7 @@ from signalpost.store.replays import ReplayPart
 
 MAX_UNRECORDED = 1_000
 RETRIES_LOADED_STRICT = 1_000_000
+TENANT_PAUSED = "The tenant is paused. Resume it, and what waits is sent."
 
 # What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
 IDLE, WAITING_FOR_SLOT, ASK = Turn.IDLE, Turn.WAITING_FOR_SLOT, TurnInput.ASK
@@ -92,6 +93,7 @@ class LaneWorker:
         self.progress = Progress.BEHIND
         self.recording = Recording.CLEAN
         self.hold = Hold.NONE
+        self.tenant_is_paused = False
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
         """When `timer` gives the lane a turn."""
@@ -136,6 +138,11 @@ class LaneWorker:
     def trouble(self) -> str | None:
         """A sentence for people: what keeps everything from being sent; None if nothing is known to."""
         return None if self.gate is None else self.gate.trouble
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its subscription and its tenant let it send."""
+        return self.subscription.status == "active" and not self.tenant_is_paused
 
     # --- Turns --------------------------------------------------------------------------------------------------------
 
@@ -285,7 +292,7 @@ class LaneWorker:
         """When the next delivery may be sent: at once if that is `now` or earlier; not before something ends or changes
         if it is NEVER."""
         state = self.health.breaker
-        if self.hold is not NOT_HELD or self.subscription.status != "active" or self.unrecorded >= MAX_UNRECORDED:
+        if self.hold is not NOT_HELD or not self.is_active or self.unrecorded >= MAX_UNRECORDED:
             return NEVER
         if self.lane.in_flight >= (self.concurrency.limit if state.probe_at is None else 1):
             return NEVER
@@ -305,7 +312,7 @@ class LaneWorker:
         return HeldUp(
             asked_to_wait_until=asked if asked > now else None,
             rate_limited_until=limited if limited > now else None,
-            trouble=self.trouble,
+            trouble=TENANT_PAUSED if self.tenant_is_paused else self.trouble,
         )
 
     def next_delivery(self) -> Delivery | None:
@@ -414,7 +421,7 @@ class LaneWorker:
     def _feed(self) -> ReplayPart | None:
         """The next part of a replay, if there is one and room for it."""
         replay = self.replay_feeder.next
-        if replay is None or self.hold is not NOT_HELD or self.subscription.status != "active":
+        if replay is None or self.hold is not NOT_HELD or not self.is_active:
             return None
         lane = self.lane
         if not (lane.has_room_for_early_retries if replay.what == "waiting" else lane.has_room_for_replays):

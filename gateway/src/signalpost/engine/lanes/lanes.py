@@ -69,6 +69,7 @@ class Lanes:
         self._tasks = Tasks()
         self._log = LogCache(cache_bytes)
         self._workers = LaneWorkers()
+        self._paused_tenants: set[int] = set()
         self._recorder = Recorder(store, clock, counts, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, bounds)
         self._dispatcher = Dispatcher(
@@ -81,6 +82,7 @@ class Lanes:
         """Take up every lane where the store says it was."""
         for tenant in tenants:
             self._log.last[tenant.id] = tenant.last_sequence
+        self._paused_tenants = {tenant.id for tenant in tenants if tenant.paused_at is not None}
         async for subscription, row in self._loader.load(subscriptions):
             self._add(subscription, row)
         self._tasks.start(self._keep_heads_recorded())
@@ -155,11 +157,21 @@ class Lanes:
 
     def follow(self, published: Published) -> None:
         """Take up what a commit changed."""
+        self._follow_tenants(published.tenants)
         for subscription in published.subscriptions:
             self._follow_subscription(subscription)
         self._take_retries(published.retries)
         self._take_replays(published.replays)
         self._take_events(published.events)
+
+    def _follow_tenants(self, tenants: Iterable[Tenant]) -> None:
+        for tenant in tenants:
+            self._log.last.setdefault(tenant.id, tenant.last_sequence)
+            (self._paused_tenants.discard if tenant.paused_at is None else self._paused_tenants.add)(tenant.id)
+            for worker in self._workers.of_tenant(tenant.id):
+                worker.tenant_is_paused = tenant.paused_at is not None
+                self._recorder.changed(worker)
+                self._dispatcher.give_turn(worker)
 
     def _follow_subscription(self, subscription: Subscription) -> None:
         worker = self._workers.get(subscription.number)
@@ -175,6 +187,7 @@ class Lanes:
     def _add(self, subscription: Subscription, row: LaneRow) -> None:
         slots = self._dispatcher.slots_for(subscription.tenant_id)
         worker = LaneWorker(subscription, row, slots, self._bounds, self._carriers, self._dispatcher.give_turn)
+        worker.tenant_is_paused = subscription.tenant_id in self._paused_tenants
         self._workers.add(worker)
         self._set_to_work(worker)
 

@@ -45,6 +45,7 @@ def publish(
     return Published(
         results,
         events=tuple(batch.events),
+        tenants=tuple(batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants),
         subscriptions=tuple(batch.subscriptions.changed.values()),
         connections=tuple(batch.connections.changed.values()),
         retries=tuple(batch.retries),
@@ -77,8 +78,11 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
     subscriptions |= _subscriptions_of(
         connection, {r.subscriptions_of for r in reads if r.subscriptions_of is not None}, vault
     )
+    tenants = _tenants(connection, {command.tenant_id for command in commands})
+    named = _tenants_named(connection, {r.tenant for r in reads if r.tenant is not None})
     return Rows(
-        tenants=_tenants(connection, {command.tenant_id for command in commands}),
+        tenants=tenants | named,
+        filled=frozenset(tenant_id for tenant_id in named if _has_content(connection, tenant_id)),
         documents=documents.read(connection, {r.document for r in reads if r.document is not None}),
         versions=versions.read(connection, {r.version for r in reads if r.version is not None}),
         subscriptions=subscriptions,
@@ -94,6 +98,34 @@ def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenan
     statement = f"SELECT {codec.TENANT_COLUMNS} FROM tenant WHERE id = ?"  # noqa: S608
     found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in ids])
     return {columns[0]: Tenant(*columns) for columns in found}
+
+
+def _tenants_named(connection: apsw.Connection, names: Iterable[str]) -> dict[int, Tenant]:
+    statement = f"SELECT {codec.TENANT_COLUMNS} FROM tenant WHERE name = ?"  # noqa: S608
+    found = rows_of_many(connection, statement, [(name,) for name in names])
+    return {columns[0]: Tenant(*columns) for columns in found}
+
+
+def _has_content(connection: apsw.Connection, tenant_id: int) -> bool:
+    return any(
+        rows(connection, f"SELECT 1 FROM {table} WHERE tenant_id = ? AND deleted_at IS NULL LIMIT 1", (tenant_id,))  # noqa: S608
+        for table in ("document", "subscription", "connection")
+    )
+
+
+def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> None:
+    """A deleted tenant's keys end with it. Its row stays under a name that nobody can give."""
+    for tenant in changed:
+        name = tenant.name if tenant.deleted_at is None else f"#{tenant.id}"
+        connection.execute(
+            "INSERT INTO tenant (id, name, created_at, paused_at, deleted_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET name = excluded.name, paused_at = excluded.paused_at,"
+            " deleted_at = excluded.deleted_at",
+            (tenant.id, name, tenant.created_at, tenant.paused_at, tenant.deleted_at),
+        )
+        if tenant.deleted_at is not None:
+            ended = "UPDATE api_key SET revoked_at = ? WHERE tenant_id = ? AND revoked_at IS NULL"
+            connection.execute(ended, (tenant.deleted_at, tenant.id))
 
 
 def _subscriptions(
@@ -160,19 +192,20 @@ def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiK
 def _numbers(connection: apsw.Connection, reads: Iterable[Reads]) -> Numbers:
     if all(each.document is not None for each in reads):
         return Numbers()  # a change of a document takes none
-    return Numbers(
-        *(_next(connection, table) for table in ("subscription", "connection", "retry", "api_key", "replay"))
-    )
+    tables = ("subscription", "connection", "retry", "api_key", "replay")
+    numbers = Numbers(*(_next(connection, table) for table in tables))
+    return numbers._replace(tenant=_next(connection, "tenant", "id"))
 
 
-def _next(connection: apsw.Connection, table: str) -> int:
-    return rows(connection, f"SELECT coalesce(max(number), 0) + 1 FROM {table}")[0][0]  # type: ignore[no-any-return]  # noqa: S608
+def _next(connection: apsw.Connection, table: str, column: str = "number") -> int:
+    return rows(connection, f"SELECT coalesce(max({column}), 0) + 1 FROM {table}")[0][0]  # type: ignore[no-any-return]  # noqa: S608
 
 
 # --- Writing ----------------------------------------------------------------------------------------------------------
 
 
 def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault) -> None:
+    _write_tenants(connection, (batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants))
     documents.write(connection, before.documents, batch.documents.changed)
     history.write(connection, batch.steps)
     versions.write(connection, batch.versions.changed)

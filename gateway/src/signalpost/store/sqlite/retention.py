@@ -90,8 +90,8 @@ def give_up_below(connection: apsw.Connection, tenant_id: int, floor: int) -> di
 
 
 def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limit: int) -> int:
-    """Remove expired idempotency answers, replays that ended before `kept_since`, and the rows of deleted
-    subscriptions, at most `limit` of each."""
+    """Remove expired idempotency answers, replays that ended before `kept_since`, the rows of deleted
+    subscriptions and the logs of deleted tenants, at most `limit` of each."""
     removed = 0
     expired = rows(
         connection,
@@ -103,6 +103,9 @@ def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limi
     ended = rows(connection, "SELECT number FROM replay WHERE finished_at < ? LIMIT ?", (kept_since, limit))
     connection.executemany("DELETE FROM replay WHERE number = ?", ended)
     removed += len(ended)
+    deleted = "SELECT id, last_sequence FROM tenant WHERE deleted_at IS NOT NULL AND floor <= last_sequence"
+    for tenant_id, last in rows(connection, deleted):
+        removed += prune_log(connection, tenant_id, last + 1, limit)
     for (number,) in rows(connection, "SELECT number FROM subscription WHERE deleted_at IS NOT NULL"):
         left = rows(connection, "SELECT sequence FROM delivery WHERE subscription_number = ? LIMIT ?", (number, limit))
         connection.executemany(

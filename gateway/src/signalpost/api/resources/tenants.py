@@ -1,0 +1,139 @@
+"""Tenants: create, list, pause, resume and delete them. Operators alone may."""
+
+from typing import Final
+
+import msgspec
+
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import submit, tenant_shown
+from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import TenantPage, TenantShown
+from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
+from signalpost.domain.checks import Bad
+from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.fields import field
+from signalpost.domain.tenant import TenantPatch, TenantRequest
+
+_PATH: Final = "/v1/tenants/{name}"
+
+
+async def create(context: RequestContext) -> Response:
+    change = await context.read_change()
+    return await submit(
+        context.services,
+        CreateTenant(tenant_id=context.tenant_id, name=change.body.name, idempotency=change.idempotency),
+    )
+
+
+async def list_all(context: RequestContext) -> Response:
+    query = context.query()
+    (below,), most = query.get("cursor", (2**62,)), query.get("limit", LIMIT_DEFAULT)
+    found = [tenant for tenant in reversed(context.services.directory.tenants()) if tenant.id < below]
+    shown = found[:most]
+    position = (shown[-1].id,) if len(found) > most else None
+    page = TenantPage(data=[*map(tenant_shown, shown)], next=write_cursor(position))
+    return Response(200, msgspec.json.encode(page))
+
+
+async def show(context: RequestContext) -> Response:
+    context.query()
+    found = context.services.directory.tenant(context.path_text("name"))
+    if found is None:
+        raise tenant_not_found()
+    return Response(200, msgspec.json.encode(tenant_shown(found)))
+
+
+async def patch(context: RequestContext) -> Response:
+    change = await context.read_change()
+    return await submit(
+        context.services,
+        ChangeTenant(
+            tenant_id=context.tenant_id,
+            name=context.path_text("name"),
+            status=change.body.status,
+            idempotency=change.idempotency,
+        ),
+    )
+
+
+async def delete(context: RequestContext) -> Response:
+    change, name = await context.read_change(), context.path_text("name")
+    if change.query.get("confirm") != name:
+        detail = "This must be the name of the tenant once more: what goes with it cannot be brought back."
+        raise Invalid([FieldError("?confirm", "not_confirmed", detail)])
+    return await submit(
+        context.services, DeleteTenant(tenant_id=context.tenant_id, name=name, idempotency=change.idempotency)
+    )
+
+
+@field(type="string", description="The name of the tenant once more.")
+def _confirmation(value: str) -> str:
+    if not value:
+        raise Bad("wrong_length", "This must be the name of the tenant.")
+    return value
+
+
+ROUTES = (
+    Route(
+        name="create_tenant",
+        method="POST",
+        path="/v1/tenants",
+        summary="Create a tenant",
+        roles=OPERATOR,
+        handler=create,
+        body=RequestBody(TenantRequest),
+        idempotent=True,
+        replies={201: Reply("The new tenant.", TenantShown, ("location",))},
+        errors=(Conflict,),
+        example=Example({"name": "acme"}),
+    ),
+    Route(
+        name="list_tenants",
+        method="GET",
+        path="/v1/tenants",
+        summary="List tenants",
+        roles=OPERATOR,
+        handler=list_all,
+        query={"limit": LIMIT, "cursor": cursor()},
+        replies={200: Reply("A page, newest first.", TenantPage)},
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="read_tenant",
+        method="GET",
+        path=_PATH,
+        summary="Read a tenant",
+        roles=OPERATOR,
+        handler=show,
+        replies={200: Reply("The tenant.", TenantShown)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="change_tenant",
+        method="PATCH",
+        path=_PATH,
+        summary="Pause or resume a tenant",
+        roles=OPERATOR,
+        handler=patch,
+        body=RequestBody(TenantPatch),
+        idempotent=True,
+        replies={200: Reply("The tenant as it is now.", TenantShown)},
+        errors=(NotFound,),
+        example=Example({"status": "paused"}),
+    ),
+    Route(
+        name="delete_tenant",
+        method="DELETE",
+        path=_PATH,
+        summary="Delete a tenant that has no documents, subscriptions or connections",
+        roles=OPERATOR,
+        handler=delete,
+        query={"confirm": _confirmation},
+        idempotent=True,
+        replies={204: Reply("Deleted. Its keys are refused from now on.")},
+        errors=(NotFound, Conflict),
+        example=Example(query={"confirm": "acme"}),
+    ),
+)

@@ -1,0 +1,83 @@
+"""Commands that create, pause, resume and delete tenants."""
+
+from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.commands.command import Decision, IdempotencyKey, Reads, Stamp, Tenant, View
+from signalpost.commands.command_queues import Queue
+from signalpost.domain.api_key import FIRST_TENANT
+from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.tenant import TenantStatus
+
+
+class TenantCreated(Struct, frozen=True):
+    tenant: Tenant
+
+
+class TenantChanged(Struct, frozen=True):
+    tenant: Tenant
+
+
+class TenantDeleted(Struct, frozen=True):
+    tenant: Tenant
+
+
+class _TenantCommand(Struct, frozen=True, kw_only=True):
+    """`tenant_id` is the tenant for which the caller calls, `name` the one that the command is about."""
+
+    queue: ClassVar[Queue] = Queue.CONTROL
+    tenant_id: int
+    name: str
+    idempotency: IdempotencyKey | None = None
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(tenant=self.name)
+
+    def _found(self, view: View) -> Tenant:
+        found = view.tenant_named(self.name)
+        if found is None:
+            raise tenant_not_found()
+        return found
+
+
+class CreateTenant(_TenantCommand, frozen=True, kw_only=True):
+    def decide(self, view: View, stamp: Stamp) -> Decision[TenantCreated]:
+        if view.tenant_named(self.name) is not None:
+            raise Conflict("tenant_exists", f"There is a tenant {self.name} already.")
+        made = Tenant(view.numbers.tenant, self.name, created_at=stamp.now)
+        return Decision(result=TenantCreated(made), tenant=made)
+
+
+class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
+    status: TenantStatus
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[TenantChanged]:
+        found = self._found(view)
+        if (self.status == "paused") == (found.paused_at is not None):
+            return Decision(result=TenantChanged(found))
+        changed = replace(found, paused_at=stamp.now if self.status == "paused" else None)
+        return Decision(result=TenantChanged(changed), tenant=changed)
+
+
+class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
+    """The tenant must have nothing left that is live: its documents and subscriptions are deleted before, so that
+    whoever deletes it has seen what goes. Its keys end with it."""
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[TenantDeleted]:
+        found = self._found(view)
+        if found.id == FIRST_TENANT:
+            raise Conflict("tenant_is_default", "The tenant `default` is always there.")
+        if found.id == self.tenant_id:
+            raise Conflict("tenant_in_use", "This call is for the very tenant that it would delete: name another one.")
+        if view.has_content(found.id):
+            detail = "The tenant has documents, subscriptions or connections. Delete them first."
+            raise Conflict("tenant_not_empty", detail)
+        gone = replace(found, deleted_at=stamp.now)
+        return Decision(result=TenantDeleted(gone), tenant=gone)
+
+
+def tenant_not_found() -> NotFound:
+    return NotFound("tenant_not_found", "There is no tenant with this name.")

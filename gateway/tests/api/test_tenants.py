@@ -1,0 +1,225 @@
+"""Tenants: created, listed, paused, resumed, deleted; and no key of one that finds out anything about another."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from gateway.tests.api.moved_clock import MovedClock
+
+from signalpost.api.routes import ROUTES
+from signalpost.api.routing.route import Route
+from signalpost.domain.api_key import Role
+from signalpost.domain.timestamps import SECOND, format_timestamp
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import Answer, World
+
+ABSENT = "01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
+each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+
+
+def in_tenant(name: str) -> dict[str, str]:
+    return {"signalpost-tenant": name}
+
+
+def make_tenant(world: "World", name: str) -> dict[str, Any]:
+    made: dict[str, Any] = world.send("POST", "/v1/tenants", {"name": name}).ok(201)
+    return made
+
+
+def make_key(world: "World", role: str, tenant: str, **members: str) -> dict[str, str]:
+    """The headers of requests with a new key."""
+    made = world.send("POST", "/v1/keys", {"name": role, "role": role, **members}, in_tenant(tenant)).ok(201)
+    assert made["tenant"] == tenant
+    return {"authorization": f"Bearer {made['key']}"}
+
+
+# --- Their life -------------------------------------------------------------------------------------------------------
+
+
+def test_a_tenant_is_made_read_and_listed_and_outlives_a_restart(make_world: Callable[..., "World"]) -> None:
+    world = make_world()
+    answer = world.send("POST", "/v1/tenants", {"name": "acme"})
+    made = answer.ok(201)
+    assert (made["name"], made["status"]) == ("acme", "active")
+    assert answer.headers["location"] == "/v1/tenants/acme"
+    world.refuses("POST", "/v1/tenants", {"name": "acme"}, status=409, code="tenant_exists")
+    world.stop()
+    world = make_world(data_dir=world.settings.data_dir)
+    assert world.get("/v1/tenants/acme").ok() == made
+    assert [each["name"] for each in world.get("/v1/tenants").ok()["data"]] == ["acme", "default"]
+    first = world.get("/v1/tenants?limit=1").ok()
+    second = world.get(f"/v1/tenants?limit=1&cursor={first['next']}").ok()
+    assert [each["name"] for each in second["data"]] == ["default"]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize("name", ["", "Acme", "a b", "-a", "a-", "a" * 64, "#2", 5, None])
+def test_a_bad_name_is_refused(world: "World", name: Any) -> None:
+    world.refuses("POST", "/v1/tenants", {"name": name}, at=("/name",))
+
+
+def test_what_a_tenant_has_is_its_own(world: "World") -> None:
+    make_tenant(world, "own")
+    app = make_key(world, "app", "own")
+    made = world.send("POST", "/v1/documents", dict(world.document), app).ok(201)["externalId"]
+    assert [each["externalId"] for each in world.get("/v1/documents", **in_tenant("own")).ok()["data"]] == [made]
+    world.get(f"/v1/documents/{made}").refused(404)
+    assert world.get("/v1/events", **in_tenant("own")).ok()["last"] == 1
+
+
+def test_keys_are_listed_by_tenant_or_all_together(world: "World") -> None:
+    make_tenant(world, "listed")
+    make_key(world, "viewer", "listed")
+    make_key(world, "viewer", "default")
+    assert [each["tenant"] for each in world.get("/v1/keys", **in_tenant("listed")).ok()["data"]] == ["listed"]
+    everywhere = {each["tenant"]: each["id"] for each in world.get("/v1/keys").ok()["data"]}
+    assert {"listed", "default"} <= set(everywhere)
+    of_default = f"/v1/keys/{everywhere['default']}"
+    world.send("DELETE", of_default, headers=in_tenant("listed")).refused(404, code="key_not_found")
+    assert world.send("DELETE", f"/v1/keys/{everywhere['listed']}").status == 204
+
+
+def test_a_paused_tenant_can_be_read_and_not_changed_until_it_is_resumed(make_world: Callable[..., "World"]) -> None:
+    world = make_world()
+    make_tenant(world, "paused")
+    app = make_key(world, "app", "paused")
+    paused = world.send("PATCH", "/v1/tenants/paused", {"status": "paused"}).ok()
+    assert paused["status"] == "paused"
+    for _ in range(2):
+        world.send("POST", "/v1/documents", dict(world.document), app).refused(409, code="tenant_paused")
+        assert world.get("/v1/documents", **app).ok()["data"] == []
+        world.create_document()
+        world.stop()
+        world = make_world(data_dir=world.settings.data_dir)
+    assert world.send("PATCH", "/v1/tenants/paused", {"status": "active"}).ok()["status"] == "active"
+    world.send("POST", "/v1/documents", dict(world.document), app).ok(201)
+
+
+def test_only_an_empty_tenant_is_deleted_and_only_if_its_name_is_said_twice(make_world: Callable[..., "World"]) -> None:
+    world = make_world()
+    make_tenant(world, "gone")
+    app, path = make_key(world, "app", "gone"), "/v1/tenants/gone"
+    document = world.send("POST", "/v1/documents", dict(world.document), app).ok(201)["externalId"]
+    world.refuses("DELETE", path, at=("?confirm",))
+    world.refuses("DELETE", f"{path}?confirm=default", at=("?confirm",))
+    world.refuses("DELETE", f"{path}?confirm=gone", status=409, code="tenant_not_empty")
+    assert world.send("DELETE", f"/v1/documents/{document}", headers=app).status == 204
+    assert world.send("DELETE", f"{path}?confirm=gone").status == 204
+    world.get("/v1/documents", **app).refused(401, code="unknown_key")
+    world.get(path).refused(404, code="tenant_not_found")
+    world.get("/v1/documents", **in_tenant("gone")).refused(404, code="tenant_not_found")
+    make_tenant(world, "gone")
+    assert world.get("/v1/events", **in_tenant("gone")).ok()["last"] == 0
+    world.stop()
+    world = make_world(data_dir=world.settings.data_dir)
+    world.get("/v1/documents", **app).refused(401)
+    assert world.get("/v1/events", **in_tenant("gone")).ok()["last"] == 0
+
+
+def test_default_is_always_there(world: "World") -> None:
+    world.refuses("DELETE", "/v1/tenants/default?confirm=default", status=409, code="tenant_is_default")
+    world.refuses("PATCH", "/v1/tenants/nobodys", {"status": "paused"}, status=404, code="tenant_not_found")
+
+
+# --- Every call, with every kind of key -------------------------------------------------------------------------------
+
+
+class Two:
+    """Two tenants: one with one of everything, and one with nothing but keys of every role."""
+
+    def __init__(self, world: "World", clock: MovedClock) -> None:
+        self.world = world
+        make_tenant(world, "alpha")
+        make_tenant(world, "beta")
+        alpha = in_tenant("alpha")
+        document = world.send("POST", "/v1/documents", dict(world.document), alpha).ok(201)
+        subscription = world.send("POST", "/v1/subscriptions", dict(world.subscription), alpha).ok(201)
+        span = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "status": "failed"}
+        replay = world.send("POST", f"/v1/subscriptions/{subscription['id']}/replays", span, alpha).ok(202)
+        event = world.get("/v1/events", **alpha).ok()["data"][0]["event"]["id"]
+        self.ids = {
+            "{externalId}": document["externalId"],
+            "{eventId}": event,
+            "{replayId}": replay["id"],
+            "{number}": "0.1",
+            "{name}": "alpha",
+        }
+        self.id_of = {"/v1/subscriptions": subscription["id"], "/v1/events": event}
+        self.keys = {role: make_key(world, role, "beta") for role in Role}
+        until = format_timestamp(clock.wall() + SECOND)
+        self.expired = make_key(world, "operator", "beta", expiresAt=until)
+        clock.move(2 * SECOND)
+        self.revoked = make_key(world, "operator", "beta")
+        [newest, *_] = world.get("/v1/keys", **in_tenant("beta")).ok()["data"]
+        assert world.send("DELETE", f"/v1/keys/{newest['id']}").status == 204
+
+    def path(self, route: Route, *, absent: bool = False) -> str:
+        """The path of a call about what alpha has, or about what nobody has."""
+
+        def filled(found: re.Match[str]) -> str:
+            if absent and found[0] in ("{number}", "{name}"):
+                return {"{number}": "0.1", "{name}": "nobodys"}[found[0]]
+            known = self.id_of.get("/".join(route.path.split("/")[:3]), ABSENT)
+            return ABSENT if absent else self.ids.get(found[0], known)
+
+        return re.sub(r"{\w+}", filled, route.path)
+
+    def call(self, route: Route, headers: Mapping[str, str | None], *, absent: bool = False) -> "Answer":
+        body = None if route.body is None else route.example.body
+        return self.world.send(route.method, self.path(route, absent=absent), body, headers)
+
+
+@pytest.fixture(scope="module")
+def two(make_world: Callable[..., "World"]) -> Two:
+    clock = MovedClock()
+    return Two(make_world(clock=clock), clock)
+
+
+def without_id(answer: "Answer") -> tuple[int, dict[str, Any]]:
+    problem = json.loads(answer.body)
+    del problem["requestId"]
+    return answer.status, problem
+
+
+@each_route
+def test_no_call_is_answered_without_a_valid_key(two: Two, route: Route) -> None:
+    unknown = {"authorization": "Bearer sp_" + "A" * 43}
+    nobodys: list[tuple[Mapping[str, str | None], str]] = [
+        ({"authorization": None}, "no_key"),
+        (unknown, "unknown_key"),
+        (two.revoked, "unknown_key"),
+        (two.expired, "expired_key"),
+    ]
+    for headers, code in nobodys:
+        two.call(route, headers).refused(401, code=code)
+
+
+@each_route
+def test_no_call_is_answered_to_a_role_that_its_entry_does_not_name(two: Two, route: Route) -> None:
+    for role in set(Role) - route.roles:
+        two.call(route, two.keys[role]).refused(403, code="role_not_allowed")
+
+
+@each_route
+def test_a_key_cannot_tell_another_tenant_from_one_that_does_not_exist(two: Two, route: Route) -> None:
+    for role in route.roles - {Role.OPERATOR}:
+        key = two.keys[role]
+        others, nobodys = two.call(route, {**key, **in_tenant("alpha")}), two.call(route, {**key, **in_tenant("no")})
+        others.refused(404, code="tenant_not_found")
+        assert without_id(others) == without_id(nobodys)
+
+
+@each_route
+def test_a_key_cannot_tell_what_another_tenant_has_from_what_nobody_has(two: Two, route: Route) -> None:
+    """A call that makes something at an id that its caller names (an import) is none of these: it finds nothing."""
+    if "{" not in route.path or route.method == "PUT" or route.path.startswith(("/v1/keys", "/v1/tenants")):
+        return
+    before = two.world.state()
+    for role in route.roles - {Role.OPERATOR}:
+        others, nobodys = two.call(route, two.keys[role]), two.call(route, two.keys[role], absent=True)
+        assert others.status in (404, 415, 422)
+        assert without_id(others) == without_id(nobodys)
+    assert two.world.state() == before
