@@ -22,7 +22,7 @@ from typing import Any, Self
 from signalpost.api.app import Api
 from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
-from signalpost.api.http.refusal_throttle import Refusals
+from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.rendering import kept_answers
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
@@ -176,7 +176,8 @@ class Gateway:
             public_url=links_url,
             retry_delays=settings.retry_delays,
             retention_days=settings.retention_days,
-            refusals=Refusals(clock),
+            refusals=Refusals(clock, REFUSALS_PER_SECOND, settings.max_connections),
+            wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),
             trusted_proxies=settings.trusted_proxies,
             max_waiting=max(1, settings.max_connections // 2),
             body_reader=opened.enter_context(ThreadPoolExecutor(1, "bodies")),

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from signalpost.api.http.principals import Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
@@ -18,7 +19,15 @@ from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OpenRoute, Route
 from signalpost.api.routing.services import Services
-from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, OutcomeUnknown, TooMany, Unavailable
+from signalpost.domain.errors import (
+    CallerError,
+    MethodNotAllowed,
+    NotFound,
+    OutcomeUnknown,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from signalpost.listener.source import source_of
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
@@ -102,12 +111,20 @@ class Api:
     async def _call(self, route: Route, request: Request) -> Response | Streamed:
         """One call of the route table, step by step."""
         services = self._services
-        principal = request.principal = services.principals.of(request.header(b"authorization"))
+        principal = request.principal = await self._authenticate(request)
         tenant = authorize(route, principal, request.header(TENANT), services.directory)
         request.tenant = tenant.name
         await self._check_queue(route, tenant.id)
         context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
+
+    async def _authenticate(self, request: Request) -> Principal:
+        """Raises Unauthenticated, and after a while where many have sent wrong keys."""
+        try:
+            return self._services.principals.of(request.header(b"authorization"))
+        except Unauthenticated:
+            await self._services.wrong_keys.turn()
+            raise
 
     async def _check_queue(self, route: Route, tenant_id: int) -> None:
         """Refuses a change before its body is read where too many wait. Raises TooMany."""

@@ -47,6 +47,7 @@ class Services(Struct, frozen=True, kw_only=True):
     """The retry delays of subscriptions that name none, in seconds."""
     retention_days: int
     refusals: Refusals
+    wrong_keys: Refusals
     trusted_proxies: tuple[Network, ...]
     """The proxies whose word is taken on where a request came from."""
     max_waiting: int
