@@ -24,6 +24,8 @@ from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.http.shared_rendering import SharedRendering
+from signalpost.api.http.shares import Shares
 from signalpost.api.rendering import kept_answers
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
@@ -54,6 +56,8 @@ IDLE_SECONDS = 60.0
 """Seconds that a client may take to send a body, and between the parts of a stream."""
 MAX_SHUTDOWN_GRACE = 5.5
 """Seconds that attempts in flight may still take at shutdown: one attempt (C15), within the 8 s of a whole shutdown."""
+MAX_LARGE_ANSWERS = 32
+"""How many large answers may be held at a time for clients that have not read them yet; each has some 4 MiB."""
 FILE_THREADS = 4
 _PLAIN_WARNING = (
     "The gateway listens beyond this machine without TLS, so keys and documents can be read on their way. Put a proxy "
@@ -178,6 +182,9 @@ class Gateway:
             retention_days=settings.retention_days,
             refusals=Refusals(clock, REFUSALS_PER_SECOND, settings.max_connections),
             wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),
+            at_work=Shares(settings.max_connections),
+            large_answers=Shares(MAX_LARGE_ANSWERS),
+            metrics=SharedRendering(clock),
             trusted_proxies=settings.trusted_proxies,
             max_waiting=max(1, settings.max_connections // 2),
             body_reader=opened.enter_context(ThreadPoolExecutor(1, "bodies")),

@@ -17,7 +17,7 @@ from signalpost.listener.connection_limits import SPARE, ConnectionLimits
 from signalpost.listener.request_head import MAX_HEAD_BYTES, MAX_HEADERS
 
 if TYPE_CHECKING:
-    from gateway.tests.api.conftest import World
+    from gateway.tests.api.conftest import Client, World
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def refused(answer: bytes, status: int, code: str) -> dict[str, Any]:
     return problem
 
 
-def request(world: "World", writer: str, *headers: str, body: bytes = b"") -> bytes:
+def request(world: "Client", writer: str, *headers: str, body: bytes = b"") -> bytes:
     length = [f"content-length: {len(body)}"] if body else []
     lines = [f"{writer} HTTP/1.1", "host: x", f"authorization: Bearer {world.key}", *headers, *length]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
@@ -475,11 +475,14 @@ def test_when_there_are_too_many_the_longest_waiting_makes_room(small: "World") 
 
 
 def test_when_there_is_too_much_work_only_health_is_answered(small: "World") -> None:
+    clients = [small.another() for _ in range(3)]  # no key may have all
+    for client in clients:
+        client.key = small.send("POST", "/v1/keys", {"name": "busy", "role": "operator"}).ok(201)["key"]
     small.close()
     with ExitStack() as stack:
         busy = [stack.enter_context(connected(small)) for _ in range(10)]
-        for connection in busy:
-            connection.sendall(request(small, POST, "expect: 100-continue", "content-length: 2"))
+        for number, connection in enumerate(busy):
+            connection.sendall(request(clients[number % 3], POST, "expect: 100-continue", "content-length: 2"))
             assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         for path in ("/health/live", "/health/ready", "/metrics"):
             with connected(small) as newcomer:

@@ -33,6 +33,8 @@ from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 
 FORWARDED_FOR: Final = b"x-forwarded-for"
+LARGE_ANSWER_BYTES: Final = 64 * 1024
+"""Above this size an answer counts among those that are held until they are read."""
 NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
@@ -73,9 +75,26 @@ class Api:
             raise RuntimeError(f"Signalpost answers HTTP requests, no {scope['type']}.")
         started = time.perf_counter()
         request = Request(scope, receive)
+        try:
+            await self._answer(request, send, started)
+        finally:
+            if request.caller is not None:
+                self._services.at_work.give_back(request.caller)
+
+    async def _answer(self, request: Request, send: Send, started: float) -> None:
         response = await self._respond(request)
+        held = None
+        if request.caller is not None and isinstance(response, Response) and len(response.body) > LARGE_ANSWER_BYTES:
+            if self._services.large_answers.take(request.caller):
+                held = request.caller
+            else:
+                response = problem(_too_many_answers(), request.id)
         self._note(request, response, time.perf_counter() - started)
-        await send_response(response, request.id, send)
+        try:
+            await send_response(response, request.id, send)
+        finally:
+            if held is not None:
+                self._services.large_answers.give_back(held)
         if isinstance(response, Streamed):
             log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
 
@@ -114,6 +133,7 @@ class Api:
         principal = request.principal = await self._authenticate(request)
         tenant = authorize(route, principal, request.header(TENANT), services.directory)
         request.tenant = tenant.name
+        await self._take_share(request, (principal.key_id, tenant.id))
         await self._check_queue(route, tenant.id)
         context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
@@ -125,6 +145,14 @@ class Api:
         except Unauthenticated:
             await self._services.wrong_keys.turn()
             raise
+
+    async def _take_share(self, request: Request, caller: tuple[int, int]) -> None:
+        """Raises TooMany where this caller has its share of the requests at work."""
+        if not self._services.at_work.take(caller):
+            await self._services.refusals.turn()
+            detail = "With this key too many requests are at work already. Wait for some of their answers."
+            raise TooMany("too_many_requests", detail, retry_after=1)
+        request.caller = caller
 
     async def _check_queue(self, route: Route, tenant_id: int) -> None:
         """Refuses a change before its body is read where too many wait. Raises TooMany."""
@@ -155,6 +183,11 @@ class Api:
             source=source_of(request.peer, request.headers(FORWARDED_FOR), self._services.trusted_proxies),
             event_id=dict(response.headers).get(EVENT_HEADER),
         )
+
+
+def _too_many_answers() -> TooMany:
+    detail = "With this key too many large answers were asked for that are not read yet. Read them first."
+    return TooMany("too_many_answers", detail, retry_after=1)
 
 
 def _ms(seconds: float) -> float:

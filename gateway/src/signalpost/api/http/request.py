@@ -8,6 +8,9 @@ from signalpost.api.http.principals import Principal
 from signalpost.domain.errors import CallerError, Unavailable, Unparseable
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, Receive, Scope
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_PASSED_ON = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
+
 
 class Request:
     """A request, and what was found out about it on its way to a handler."""
@@ -16,6 +19,7 @@ class Request:
         "_headers",
         "_receive",
         "_scope",
+        "caller",
         "id",
         "method",
         "path",
@@ -35,6 +39,8 @@ class Request:
         """The path as the route table has it, once one is found."""
         self.principal: Principal | None = None
         self.tenant: str | None = None
+        self.caller: tuple[int, int] | None = None
+        """The numbers of the key and of the tenant, once it has its share of the requests at work."""
         self._scope = scope
         self._receive = receive
         # If a header is repeated, the first one counts.
@@ -86,6 +92,12 @@ class Request:
         """Why the listener refused the request; None if it did not."""
         refusal: CallerError | Unavailable | None = self._scope.get(REFUSAL)
         return refusal
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it was sent on this machine, and not passed on by a proxy."""
+        client = self._scope.get("client")
+        return not self._headers.keys() & _PASSED_ON and (client is None or client[0] in _LOOPBACK)
 
     @property
     def has_arrived(self) -> bool:

@@ -9,7 +9,8 @@ No label carries an id, a URL or a name: a time series per subscription would ou
 
 import asyncio
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import accumulate
 
 from prometheus_client import ProcessCollector
@@ -27,8 +28,9 @@ from signalpost import VERSION
 from signalpost.api.http.request import Request
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.http.response import CONTENT_TYPE, Response
-from signalpost.api.routing.route import OpenRoute, Reply
+from signalpost.api.routing.route import OPERATOR, OpenRoute, Reply
 from signalpost.api.routing.services import Services
+from signalpost.domain.errors import Forbidden
 from signalpost.domain.event import EventType
 from signalpost.engine.counts import Histogram
 from signalpost.engine.engine import Engine
@@ -39,6 +41,21 @@ _process = ProcessCollector(registry=None)
 
 
 async def metrics(services: Services, _request: Request) -> Response:
+    text = await services.metrics.get(partial(_rendered, services))
+    return Response(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
+
+
+async def metrics_for_few(services: Services, request: Request) -> Response:
+    """On the port of the API: for who sends an operator's key, or asks on this machine. They are of all tenants. Raises
+    Unauthenticated, Forbidden."""
+    if not request.is_local:
+        principal = request.principal = services.principals.of(request.header(b"authorization"))
+        if principal.role not in OPERATOR:
+            raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot read the metrics.")
+    return await metrics(services, request)
+
+
+async def _rendered(services: Services) -> bytes:
     engine = services.engine
     overview = engine.lanes.overview()
     families = [
@@ -49,8 +66,7 @@ async def metrics(services: Services, _request: Request) -> Response:
                "subscription, leaving out events that wait behind others of their document.",
                await engine.lanes.pending_seconds(overview)),
     ]  # fmt: skip
-    text = await asyncio.to_thread(_text, [*families, *_sizes(await services.store.size())])
-    return Response(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
+    return await asyncio.to_thread(_text, [*families, *_sizes(await services.store.size())])
 
 
 def _work(engine: Engine) -> Iterator[Metric]:
@@ -178,12 +194,15 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
     return list(zip(bounds, accumulate(histogram.counts), strict=True))
 
 
-ROUTES = (
-    OpenRoute(
+def _route(handler: Callable[[Services, Request], Awaitable[Response]], summary: str) -> OpenRoute:
+    return OpenRoute(
         name="read_metrics",
         path="/metrics",
-        summary="Metrics for Prometheus",
-        handler=metrics,
+        summary=summary,
+        handler=handler,
         replies={200: Reply("Metrics in the text format of Prometheus.", str, media_type="text/plain")},
-    ),
-)
+    )
+
+
+ROUTES = (_route(metrics_for_few, "Metrics for Prometheus, for an operator's key or on the gateway's machine"),)
+OWN_PORT_ROUTES = (_route(metrics, "Metrics for Prometheus"),)

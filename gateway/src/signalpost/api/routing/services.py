@@ -9,6 +9,8 @@ from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.http.shared_rendering import SharedRendering
+from signalpost.api.http.shares import Shares
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.documents.links import Links
@@ -46,6 +48,11 @@ class Services(Struct, frozen=True, kw_only=True):
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""
     retention_days: int
+    at_work: Shares
+    """The requests that are at work, shared by key and tenant."""
+    large_answers: Shares
+    """The large answers that are held until their clients have read them, shared in the same way."""
+    metrics: SharedRendering
     refusals: Refusals
     wrong_keys: Refusals
     trusted_proxies: tuple[Network, ...]

@@ -1,0 +1,167 @@
+"""What one key may hold of what all share: requests at work, large answers, the making of metrics."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from gateway.tests.patience import PATIENCE
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalpost.api.http.shared_rendering import SharedRendering
+from signalpost.api.http.shares import Shares
+from signalpost.runtime.asgi import Message
+from signalpost.runtime.clock import SystemClock
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+FACTS = {f"fact {number}": "x" * 4_000 for number in range(60)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=200), st.integers(5, 40))
+def test_no_caller_gets_all_and_a_newcomer_finds_one_while_one_is_free(
+    steps: list[tuple[int, bool]], most: int
+) -> None:
+    shares, held = Shares(most), dict.fromkeys(range(6), 0)
+    for caller, takes in steps:
+        if takes:
+            held[caller] += shares.take(caller)
+        elif held[caller]:
+            shares.give_back(caller)
+            held[caller] -= 1
+        assert max(held.values()) <= most * 4 // 5 + 1
+        finds_one = shares.take("newcomer")
+        assert finds_one == (sum(held.values()) < most)
+        if finds_one:
+            shares.give_back("newcomer")
+
+
+@pytest.fixture
+def small(make_world: Callable[..., "World"]) -> "World":
+    return make_world(max_connections=10)
+
+
+@contextlib.contextmanager
+def unfinished(world: "World", key: str, count: int) -> Iterator[list[socket.socket]]:
+    """Imports of which one byte was sent."""
+    head = (
+        f"POST /v1/documents/import HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+        "content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n"
+    )
+    with contextlib.ExitStack() as opened:
+        connections = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", world.port), PATIENCE)) for _ in range(count)
+        ]
+        for each in connections:
+            each.sendall(head.encode())
+        yield connections
+
+
+def test_one_key_leaves_requests_at_work_to_the_others(small: "World") -> None:
+    """A thousand imports of one byte each had every place, for hours."""
+    other = small.send("POST", "/v1/keys", {"name": "greedy", "role": "operator"}).ok(201)["key"]
+    with unfinished(small, other, 9) as greedy:
+        heads = [each.recv(17) for each in greedy]
+        assert heads.count(b"HTTP/1.1 200 OK\r\n") == 8
+        assert heads.count(b"HTTP/1.1 429 Too ") == 1
+        assert small.get("/v1/documents").status == 200
+        small.send("GET", "/v1/documents", None, {"authorization": f"Bearer {other}"}).refused(
+            429, code="too_many_requests"
+        )
+    small.wait_until(lambda: small.send("GET", "/v1/keys", None, {"authorization": f"Bearer {other}"}).status == 200)
+
+
+def test_a_key_whose_large_answers_are_not_read_gets_no_more_of_them(world: "World") -> None:
+    for _ in range(2):
+        world.send("POST", "/v1/documents", {**world.document, "additionalFacts": FACTS}).ok(201)
+    read = asyncio.Event()
+    statuses: list[int] = []
+
+    async def ask() -> None:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+            elif statuses[-1] == 200:
+                await read.wait()
+
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": "GET",
+            "path": "/v1/documents",
+            "query_string": b"limit=2",
+            "headers": [(b"authorization", f"Bearer {world.key}".encode())],
+        }
+        await world.app(scope, receive, send)
+
+    async def ask_all() -> None:
+        asked = [asyncio.ensure_future(ask()) for _ in range(40)]
+        while len(statuses) < len(asked):
+            await asyncio.sleep(0)
+        read.set()
+        await asyncio.gather(*asked)
+        await ask()
+
+    asyncio.run_coroutine_threadsafe(ask_all(), world.loop).result(PATIENCE)
+    assert statuses.count(200) == 26 + 1, "four fifths of 32, and one once they were read"
+    assert statuses.count(429) == 40 - 26
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "status"),
+    [
+        (("127.0.0.1", 1), [], 200),
+        (("::1", 1), [], 200),
+        (None, [], 200),
+        (("192.0.2.1", 1), [], 401),
+        (("127.0.0.1", 1), [(b"x-forwarded-for", b"192.0.2.1")], 401),
+        (("127.0.0.1", 1), [(b"forwarded", b"for=192.0.2.1")], 401),
+        (("192.0.2.1", 1), [(b"authorization", b"Bearer KEY")], 200),
+        (("192.0.2.1", 1), [(b"authorization", b"Bearer sp_wrong")], 401),
+    ],
+)
+def test_metrics_on_the_port_of_the_api_are_for_keys_and_for_this_machine(
+    world: "World", client: tuple[str, int] | None, headers: list[tuple[bytes, bytes]], status: int
+) -> None:
+    begun: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            begun.append(message["status"])
+
+    given = [(name, value.replace(b"KEY", world.key.encode())) for name, value in headers]
+    scope = {
+        "type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": given, "client": client,
+    }  # fmt: skip
+
+    async def ask() -> None:
+        await world.app(scope, receive, send)
+
+    asyncio.run_coroutine_threadsafe(ask(), world.loop).result(PATIENCE)
+    assert begun == [status]
+
+
+def test_who_asks_at_the_same_time_gets_one_rendering_and_later_ones_a_later() -> None:
+    made = 0
+
+    async def render() -> bytes:
+        nonlocal made
+        made += 1
+        await asyncio.sleep(0)
+        return b"%d" % made
+
+    async def ask() -> None:
+        shared = SharedRendering(SystemClock())
+        assert await asyncio.gather(*(shared.get(render) for _ in range(50))) == [b"1"] * 50
+        assert await asyncio.gather(*(shared.get(render) for _ in range(50))) == [b"2"] * 50
+
+    asyncio.run(ask())
