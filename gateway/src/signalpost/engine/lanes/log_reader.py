@@ -19,6 +19,8 @@ from signalpost.runtime.tasks import Tasks
 from signalpost.store.store import Store
 
 PAGE = 256
+BYTES_IN_A_ROW = 1024 * 1024
+"""How many bytes of events are given to deliveries, and signed and sent, before the loop gets to its sockets."""
 AGAIN_AFTER = 0.5
 """Seconds to wait where the store could not be read."""
 
@@ -85,8 +87,14 @@ class LogReader:
             for tenant_id in {worker.subscription.tenant_id for worker, _ in wanted}:
                 of_tenant = [(r, d) for r, d in wanted if r.subscription.tenant_id == tenant_id]
                 events = await self._events(tenant_id, sorted({d.sequence for _, d in of_tenant}))
+                given = 0
                 for worker, delivery in of_tenant:
-                    self._on_event(worker, delivery, events.get(delivery.sequence))
+                    event = events.get(delivery.sequence)
+                    self._on_event(worker, delivery, event)
+                    given += 0 if event is None else len(event.body)
+                    if given >= BYTES_IN_A_ROW:
+                        given = 0
+                        await asyncio.sleep(0)
 
     async def _events(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
         while True:
