@@ -96,8 +96,7 @@ class Request:
     @property
     def is_local(self) -> bool:
         """Whether it was sent on this machine, and not passed on by a proxy."""
-        client = self._scope.get("client")
-        return not self._headers.keys() & _PASSED_ON and (client is None or client[0] in _LOOPBACK)
+        return not self._headers.keys() & _PASSED_ON and (self.peer is None or self.peer in _LOOPBACK)
 
     @property
     def has_arrived(self) -> bool:
