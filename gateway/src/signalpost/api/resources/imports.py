@@ -177,8 +177,11 @@ class _Import:
                 places = 1 + len(line.content or b"") // PLACE_BYTES
                 for _ in range(places):
                     await self._places.acquire()
-                self._waiting.append(await self._begun(line, places))
+                waiting = await self._begun(line, places)
+                self._waiting.append(waiting)
                 self._came.set()
+                if waiting.result.done():
+                    await asyncio.sleep(0)  # a line that is refused costs as much as many that are right
         finally:
             self._waiting.append(None)
             self._came.set()
@@ -205,7 +208,6 @@ class _Import:
             external_id = _external_id(given)
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
-            await asyncio.sleep(0)  # it cost as much as many that are right
         return _WaitingLine(line.number, places, external_id, result)
 
     async def _given(self, line: Line) -> Any:
