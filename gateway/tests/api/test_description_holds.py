@@ -47,6 +47,7 @@ BEYOND_A_SCHEMA = {
     ("/externalId", "mismatch"): "it must be the id in the path, and the schema of a body knows no path",
     ("/to", "empty_range"): "no schema compares two members of a body",
     ("/expiresAt", "not_in_the_future"): "what is in the future depends on the moment",
+    ("?confirm", "not_confirmed"): "it must be the name in the path, and the schema of a query knows no path",
     ("/reviewers/", "duplicate"): "e-mail addresses ignore case",
     ("/approvers/", "duplicate"): "e-mail addresses ignore case",
     ("/signers/", "duplicate"): "e-mail addresses ignore case",

@@ -20,7 +20,7 @@ async def create(context: RequestContext) -> Response:
 
     def in_future(moment: str | None) -> str | None:
         if moment is not None and parse_timestamp(moment) <= now:
-            raise Bad("in_the_past", "This must be in the future.")
+            raise Bad("not_in_the_future", "This must be in the future.")
         return moment
 
     change = await context.read_change(expiresAt=in_future)
