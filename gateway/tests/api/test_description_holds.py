@@ -53,6 +53,7 @@ BEYOND_A_SCHEMA = {
     ("/signers/", "duplicate"): "e-mail addresses ignore case",
     ("/skipBacklog", "not_a_resume"): "it depends on the subscription's state",
     ("/kind", "unknown_kind"): "which kinds there are depends on what is installed",
+    ("/eventId", "not_found"): "whether there is such an event, only the tenant's data say",
     ("/connection", "not_found"): "whether there is such a connection, only the tenant's data say",
     ("/connection", "required"): "what goes together depends on the kind, which may be left out",
     ("/url", "required"): "what goes together depends on the kind, which may be left out",

@@ -71,5 +71,5 @@ def test_what_cannot_be_previewed_is_refused_by_name(world: "World", connection:
     world.send("POST", path, subscription(nothing, eventId=events[0])).refused(422, "/connection")
     wrong = {"connection": connection, "eventId": events[0], "config": {"text": "{{ document.titel }}"}}
     world.send("POST", path, wrong).refused(422, "/config/text")
-    assert world.send("POST", path, subscription(connection, eventId=nothing)).status == 404
+    world.send("POST", path, subscription(connection, eventId=nothing)).refused(422, "/eventId")
     assert world.send("POST", "/v1/destinations/slakc/preview", {}).status == 404

@@ -11,7 +11,7 @@ from signalpost.api.resources.events import find_event
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.domain.checks import Bad
-from signalpost.domain.errors import NotFound
+from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import NewPreview, PreviewRequest, Subscription
 from signalpost.engine.connectors.preview import Preview, preview
@@ -72,7 +72,8 @@ async def of_kind(context: RequestContext) -> Response:
 async def _event(context: RequestContext, event_id: str) -> Event:
     event = await find_event(context, event_id)
     if event is None:
-        raise NotFound("event_not_found", "There is no event with this id, or it is no longer kept.")
+        detail = "There is no event with this id, or it is no longer kept. List them: GET /v1/events."
+        raise Invalid([FieldError("/eventId", "not_found", detail)])
     return event
 
 
