@@ -67,7 +67,7 @@ async def delete(context: RequestContext) -> Response:
     )
 
 
-@field(type="string", description="The name of the tenant once more.")
+@field(type="string", minLength=1, description="The name of the tenant once more.")
 def _confirmation(value: str) -> str:
     if not value:
         raise Bad("wrong_length", "This must be the name of the tenant.")
