@@ -126,8 +126,11 @@ class Gateway:
         """The file with the generated operator's key; None if the key was given as a setting."""
         return None if self._settings.operator_key else secret_file(self._settings, "operator_key")
 
-    def _own_url(self) -> str:
-        """The URL that download links begin with if there is no PUBLIC_URL."""
+    @property
+    def _links_url(self) -> str:
+        """The URL that download links begin with: PUBLIC_URL, or else the address at which it listens."""
+        if self._settings.public_url is not None:
+            return self._settings.public_url
         host = _WILDCARD_HOSTS.get(self._settings.host, self._settings.host)
         return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
@@ -138,8 +141,7 @@ class Gateway:
             raise StartError("MASTER_KEY and MASTER_KEY_FILE are both set. Set one of them.")
         master_key: bytes = _secret(settings, "master_key", _new_master_key)
         self.operator_key = _secret(settings, "operator_key", _new_operator_key)
-        links_url = settings.public_url or self._own_url()
-        links = Links(derive_key(master_key, "download links"), links_url)
+        links = Links(derive_key(master_key, "download links"), self._links_url)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
         store = open_store(
@@ -158,42 +160,12 @@ class Gateway:
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         opened.push_async_callback(_cancel, asyncio.create_task(FileRetention(store, files, clock).run()))
-        self._services = Services(
-            store=store,
-            engine=self._engine,
-            directory=self._engine.directory,
-            lanes=self._engine.lanes,
-            clock=clock,
-            random_bits=chance.getrandbits,
-            secret_bytes=secrets.token_bytes,
-            principals=Principals(
-                self.operator_key, self._engine.directory.key, clock.wall, self._engine.key_uses.note
-            ),
-            links=links,
-            files=files,
-            file_kinds=frozenset(settings.file_kinds),
-            downloads=Downloads(files),
-            requests=RequestCounts(),
-            destinations=destinations,
-            guard=_guard(settings),
-            tickets=Tickets(derive_key(master_key, "consents")),
-            public_url=links_url,
-            retry_delays=settings.retry_delays,
-            retention_days=settings.retention_days,
-            refusals=Refusals(clock, REFUSALS_PER_SECOND, settings.max_connections),
-            wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),
-            at_work=Shares(settings.max_connections),
-            large_answers=Shares(MAX_LARGE_ANSWERS),
-            metrics=SharedRendering(clock),
-            trusted_proxies=settings.trusted_proxies,
-            max_waiting=max(1, settings.max_connections // 2),
-            body_reader=opened.enter_context(ThreadPoolExecutor(1, "bodies")),
-            idle_seconds=self._idle_seconds,
-            warnings=_warnings(settings, links_url),
-        )
+        body_reader = opened.enter_context(ThreadPoolExecutor(1, "bodies"))
+        tickets = Tickets(derive_key(master_key, "consents"))
+        self._services = self._build_services(store, links, files, destinations, tickets, body_reader, chance)
         self.app, self.metrics_app = self._build_apps()
         if settings.public_url is None:
-            log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=links_url)
+            log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=self._links_url)
         if _is_open_and_plain(settings):
             log.warning("listening beyond this machine without TLS: set TRUSTED_PROXIES or HOST", host=settings.host)
 
@@ -226,6 +198,52 @@ class Gateway:
             limits=limits,
             destinations=destinations,
             disable_after_days=settings.disable_after_days,
+        )
+
+    def _build_services(
+        self,
+        store: Store,
+        links: Links,
+        files: Files,
+        destinations: Destinations,
+        tickets: Tickets,
+        body_reader: Executor,
+        chance: random.Random,
+    ) -> Services:
+        """What the handlers of the API use. The engine has been started."""
+        settings, clock = self._settings, self._clock
+        return Services(
+            store=store,
+            engine=self._engine,
+            directory=self._engine.directory,
+            lanes=self._engine.lanes,
+            clock=clock,
+            random_bits=chance.getrandbits,
+            secret_bytes=secrets.token_bytes,
+            principals=Principals(
+                self.operator_key, self._engine.directory.key, clock.wall, self._engine.key_uses.note
+            ),
+            links=links,
+            files=files,
+            file_kinds=frozenset(settings.file_kinds),
+            downloads=Downloads(files),
+            requests=RequestCounts(),
+            destinations=destinations,
+            guard=_guard(settings),
+            tickets=tickets,
+            public_url=self._links_url,
+            retry_delays=settings.retry_delays,
+            retention_days=settings.retention_days,
+            refusals=Refusals(clock, REFUSALS_PER_SECOND, settings.max_connections),
+            wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),
+            at_work=Shares(settings.max_connections),
+            large_answers=Shares(MAX_LARGE_ANSWERS),
+            metrics=SharedRendering(clock),
+            trusted_proxies=settings.trusted_proxies,
+            max_waiting=max(1, settings.max_connections // 2),
+            body_reader=body_reader,
+            idle_seconds=self._idle_seconds,
+            warnings=_warnings(settings, self._links_url),
         )
 
     def _build_apps(self) -> tuple[App, App | None]:

@@ -48,6 +48,7 @@ MAX_PROBLEM_CHARACTERS = 4 * 1024
 LINES_IN_A_ROW = 64
 BYTES_IN_A_ROW = 64 * 1024
 """After so many lines, blank ones too, or bytes of a body others have their turn."""
+_check_uuid = body.check_of(Uuid)
 PLACES = 256
 PLACE_BYTES = 16 * 1024
 """A line takes one place for each of these that it begins, so at most 4 MiB of lines are under way."""
@@ -240,7 +241,7 @@ def _noted(ended: "asyncio.Future[Any]") -> None:
 def _external_id(given: Any) -> str | None:
     """The `externalId` of a refused line, if it has a valid one, so that its sender finds the line again."""
     try:
-        return str(body.check_of(Uuid)(given["externalId"]))
+        return str(_check_uuid(given["externalId"]))
     except (KeyError, TypeError, ValueError):
         return None
 
