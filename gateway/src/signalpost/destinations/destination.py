@@ -11,6 +11,7 @@ and repeats, waits or gives up as the ruling says.
                                                                └── Then ◀──┘   at most MAX_FOLLOW_UPS times
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -235,7 +236,7 @@ C = TypeVar("C", bound=Body)
 F = TypeVar("F", bound=Body)
 
 
-class Destination(Generic[C, F]):
+class Destination(ABC, Generic[C, F]):
     """A kind of destination. `C` is what a connection of this kind holds, `F` what a subscription of it says."""
 
     kind: ClassVar[str]
@@ -265,18 +266,18 @@ class Destination(Generic[C, F]):
         """Refuse what is right by itself but does not go together. Raises `Bad` or `Several`, whose paths begin at
         the config."""
 
+    @abstractmethod
     def origins(self, connection: C) -> tuple[str, ...]:
         """The origins that calls may go to, such as `https://slack.com`: checked when a connection is saved, and on
         every call."""
-        raise NotImplementedError
 
     def access(self, connection: C) -> Access:
         """What lets calls in."""
         return None
 
+    @abstractmethod
     def prepare(self, connection: C, config: F, context: Context) -> Call | Skip:
         """The call that an event becomes."""
-        raise NotImplementedError
 
     def classify(self, connection: C, config: F, context: Context, call: Call, reply: Reply) -> Ruling:
         """What the reply to a call means."""
