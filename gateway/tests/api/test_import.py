@@ -350,9 +350,15 @@ def test_a_body_that_ends_before_its_announced_length_is_no_end_of_its_last_line
         f"content-length: 5000\r\n\r\n"
     )
     world.raw(head.encode() + line(1, title="whole") + line(2, title="not ended").strip(), hang_up=True)
-    world.wait_until(lambda: world.last() > last)
+
+    def brought() -> list[str]:
+        # What a client of an earlier test sent before it went may still arrive.
+        titles = [entry["event"]["data"]["document"]["title"] for entry in world.events(last)]
+        return [title for title in titles if title in ("whole", "not ended")]
+
+    world.wait_until(lambda: bool(brought()))
     time.sleep(0.1)
-    assert [entry["event"]["data"]["document"]["title"] for entry in world.events(last)] == ["whole"]
+    assert brought() == ["whole"]
 
 
 @pytest.fixture(scope="module")
