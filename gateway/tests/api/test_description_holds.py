@@ -249,6 +249,15 @@ def keep_harmless(case: Case[Any]) -> None:
         case.body["status"] = "paused"
 
 
+def name_anew(case: Case[Any]) -> None:
+    """Create no tenant whose name an earlier example took: what is drawn next must not depend on what was there."""
+    assert case.meta is not None
+    if case.operation.definition.raw["operationId"] == "create_tenant" and not case.meta.is_negative_at(
+        ParameterLocation.BODY
+    ):
+        case.body["name"] = f"{case.body['name'][:26]}{uuid4().hex}"
+
+
 def make_known(case: Case[Any], things: Things) -> None:
     """Put existing tenants, versions, cursors and keys into a request, of which a schema knows the form alone."""
     assert case.meta is not None
@@ -296,6 +305,7 @@ class Workflow(WORKFLOWS.as_state_machine()):  # type: ignore[misc]
 
     def before_call(self, case: Case[Any]) -> None:
         keep_harmless(case)
+        name_anew(case)
         if case.operation.path.startswith("/v1/subscriptions") and isinstance(case.body, dict) and "url" in case.body:
             case.body["url"] = NOTHING_LISTENS
         make_known(case, self.things)
