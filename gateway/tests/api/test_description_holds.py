@@ -252,10 +252,10 @@ def keep_harmless(case: Case[Any]) -> None:
 def name_anew(case: Case[Any]) -> None:
     """Create no tenant whose name an earlier example took: what is drawn next must not depend on what was there."""
     assert case.meta is not None
-    if case.operation.definition.raw["operationId"] == "create_tenant" and not case.meta.is_negative_at(
-        ParameterLocation.BODY
-    ):
-        case.body["name"] = f"{case.body['name'][:26]}{uuid4().hex}"
+    creates = case.operation.definition.raw["operationId"] == "create_tenant"
+    if creates and not case.meta.is_negative_at(ParameterLocation.BODY):
+        assert isinstance(case.body, dict)
+        case.body["name"] = f"{str(case.body['name'])[:26]}{uuid4().hex}"
 
 
 def make_known(case: Case[Any], things: Things) -> None:
