@@ -27,6 +27,36 @@ def test_what_is_wrong_is_named(run: Run) -> None:
     assert "--role" in run("keys", "create", "x", "--role", "king", code=2).stderr
 
 
+def test_a_key_that_was_revoked_after_a_backup_is_refused_after_its_restore(tmp_path: Path) -> None:
+    folder, backup = tmp_path / "data", str(tmp_path / "monday.db")
+    here: dict[str, Any] = {"SIGNALPOST_DATA_DIR": str(folder)}
+
+    def make(name: str) -> dict[str, str]:
+        return json_of(command.run("keys", "create", name, "--json", **here))  # type: ignore[no-any-return]
+
+    with command.gateway(folder):
+        stays, goes = make("stays"), make("goes")
+        command.run("db", "backup", backup, **here)
+        command.run("keys", "revoke", goes["id"], **here)
+        later = make("later")
+    told = command.run("db", "restore", backup, **here)
+    assert "Keys that stay revoked: goes.\n" in told.stdout + told.stderr
+    assert "Keys made since, which go on working: later.\n" in told.stdout + told.stderr
+    with command.gateway(folder):
+        for key in (stays, later):
+            command.run("documents", "list", SIGNALPOST_KEY=key["key"], **here)
+        refused = command.run("documents", "list", code=1, SIGNALPOST_KEY=goes["key"], **here)
+        assert "Set SIGNALPOST_KEY to a key of this gateway." in refused.stderr
+    (folder / "signalpost.db").unlink()
+    told = command.run("db", "restore", backup, **here)
+    assert "--access-from-backup" in told.stdout + told.stderr
+    with command.gateway(folder):
+        command.run("documents", "list", code=1, SIGNALPOST_KEY=stays["key"], **here)
+    told = command.run("db", "restore", backup, "--access-from-backup", **here)
+    with command.gateway(folder):
+        command.run("documents", "list", SIGNALPOST_KEY=stays["key"], **here)
+
+
 def test_whoever_lost_every_key_gets_a_new_one_while_the_gateway_is_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     here: dict[str, Any] = {"SIGNALPOST_DATA_DIR": str(folder)}

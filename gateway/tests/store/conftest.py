@@ -90,8 +90,9 @@ class Shop:
             max_scanned=self.max_scanned,
         )
 
-    async def reopen(self) -> None:
+    async def reopen(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         await self.store.close()
+        meanwhile()
         self.store = self._open()
 
     # --- Publishing ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.progress import Progress
 
-from signalpost.cli import file_scrub
+from signalpost.cli import file_scrub, restore_report
 from signalpost.cli.client import CommandError
 from signalpost.cli.data_directory import DataDir, database_in, existing_database, folder
 from signalpost.cli.output import Json, print_json, print_table, say
@@ -65,9 +65,22 @@ def restore(
     backup: Annotated[Path, Parameter(help="A file that `db backup` wrote, or the copy that an upgrade left.")],
     /,
     *,
+    access_from_backup: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Let in whom the backup lets in, also keys and secrets that were revoked or replaced since.",
+        ),
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Check a backup and put it in place of the database. The gateway must be stopped.
+
+    Documents and the log go back to the backup. Access does not: keys, paused and deleted tenants, secrets, addresses
+    and tokens of subscriptions and connections stay as they are in the database that is replaced. Subscriptions deleted
+    since come back paused. Where that database is gone or damaged, nobody can tell which keys were revoked since, so
+    all of them are revoked (never the operator's own key, which is a setting).
 
     The previous database is kept beside it. Changes made after the backup are missing: clients that poll `/v1/events`
     continue from the end of the restored log, and subscriptions may get events again under other sequences.
@@ -85,8 +98,9 @@ def restore(
             "The backup has faults, so nothing was changed:\n" + "\n".join(f"  {fault}" for fault in faults)
         )
     with database.claim():
-        kept = database.restore(backup)
-    say(f"Restored {backup}." + (f" The previous database is {kept}." if kept else ""))
+        restored = database.restore(backup, "backup" if access_from_backup else "replaced", SystemClock().wall())
+    say(f"Restored {backup}." + (f" The previous database is {restored.kept}." if restored.kept else ""))
+    restore_report.show(restored.access)
     say("Check that every version's file is there: signalpost db scrub")
 
 

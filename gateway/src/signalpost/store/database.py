@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -35,6 +35,41 @@ class PartSize(NamedTuple):
     rows: int | None
     """None for an index."""
     bytes: int
+
+
+class AccessTaken(Struct, frozen=True, kw_only=True):
+    """What a restore took over of the access that the replaced database gave, or what it ended for lack of it."""
+
+    is_known: bool = True
+    """Whether there was a replaced database that could be read."""
+    keys_revoked: tuple[str, ...] = ()
+    """Names of API keys that worked when the backup was made, and do not now."""
+    keys_made: tuple[str, ...] = ()
+    """Names of API keys that were made after the backup and go on working."""
+    tenants_paused: tuple[str, ...] = ()
+    """Names of tenants that were paused after the backup."""
+    tenants_deleted: tuple[str, ...] = ()
+    secrets_taken: bool = False
+    """Whether secrets and tokens are those of the replaced database. It must be of the same version."""
+    subscriptions: int = 0
+    """How many subscriptions were changed after the backup, their secrets for example, and stay as they are."""
+    connections: int = 0
+    stopped: tuple[str, ...] = ()
+    """Subscriptions that come back paused and connections that come back broken: they were deleted after the backup."""
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """What `Database.restore` did."""
+
+    kept: Path | None
+    """Where the database of before is, whatever became of it; None if there was none."""
+    access: AccessTaken | None
+    """None where access is as the backup has it."""
+
+
+AccessFrom = Literal["replaced", "backup"]
+"""Where a restore takes from who may call, with which secrets, and what is paused: from the database that it replaces,
+or from the backup."""
 
 
 class FileRegister(Protocol):
@@ -80,9 +115,9 @@ class Database(Protocol):
         """What is wrong with a file that `back_up` made, a sentence for each fault."""
         ...
 
-    def restore(self, backup: Path) -> Path | None:
-        """Put a checked backup in its place. Returns where the database of before is kept, whatever became of it; None
-        if there was none. Where there is no room for that, nothing is changed."""
+    def restore(self, backup: Path, access: AccessFrom, now: int) -> Restored:
+        """Put a checked backup in its place; the database of before is kept. Where there is no room for that, nothing
+        is changed. With access as in a replaced database that is gone, all API keys are revoked."""
         ...
 
     def prune(self, now: int, before: int, progress: Callable[[int, int], None]) -> Pruned:

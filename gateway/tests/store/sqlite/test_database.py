@@ -55,7 +55,7 @@ def test_a_backup_takes_the_place_of_what_is_no_database_any_more(
 ) -> None:
     backup = made(tmp_path / "backup.db", 7)
     database.write_bytes(content)
-    kept = SqliteDatabase(database).restore(backup)
+    kept = SqliteDatabase(database).restore(backup, "replaced", 0).kept
     assert kept is not None
     assert kept.read_bytes() == content
     assert sorted(tmp_path.iterdir()) == sorted([backup, database, kept])
@@ -71,14 +71,14 @@ def test_the_database_of_before_is_kept_with_all_that_only_its_wal_had(database:
     killed.close()
     for name, content in left.items():
         (tmp_path / name).write_bytes(content)
-    kept = SqliteDatabase(database).restore(backup)
+    kept = SqliteDatabase(database).restore(backup, "replaced", 0).kept
     assert kept is not None
     assert (last_sequence(database), last_sequence(kept)) == (7, 2)
 
 
 def test_each_database_of_before_is_kept(database: Path, tmp_path: Path) -> None:
     for number in (1, 2, 3):
-        SqliteDatabase(database).restore(made(tmp_path / f"{number}.db", number))
+        SqliteDatabase(database).restore(made(tmp_path / f"{number}.db", number), "replaced", 0)
     assert last_sequence(database) == 3
     assert [last_sequence(database.with_name(f"signalpost.db.before-{number}")) for number in (1, 2)] == [1, 2]
 
@@ -143,7 +143,7 @@ def test_a_backup_that_cannot_be_copied_changes_nothing(database: Path, tmp_path
     made(database, 1)
     (tmp_path / "signalpost.db.signalpost-part").mkdir()
     with pytest.raises(StartError, match="cannot be copied"):
-        SqliteDatabase(database).restore(backup)
+        SqliteDatabase(database).restore(backup, "replaced", 0)
     assert last_sequence(database) == 1
 
 

@@ -196,7 +196,7 @@ def test_an_operator_goes_back_with_the_copy(database: Path, copy: Path) -> None
     mark(database, "before")
     start(database, NEXT)
     mark(database, "after")
-    kept = SqliteDatabase(database).restore(copy)
+    kept = SqliteDatabase(database).restore(copy, "replaced", 0).kept
     start(database, THIS)
     assert marks(database) == {"default", "before"}
     assert kept is not None
@@ -206,7 +206,7 @@ def test_an_operator_goes_back_with_the_copy(database: Path, copy: Path) -> None
 def test_an_upgrade_after_going_back_keeps_the_database_of_then(database: Path, copy: Path) -> None:
     start(database, THIS)
     start(database, NEXT)
-    SqliteDatabase(database).restore(copy)
+    SqliteDatabase(database).restore(copy, "replaced", 0)
     mark(database, "later")
     start(database, NEXT)
     assert "later" in marks(copy)

@@ -72,7 +72,9 @@ def list_numbers(numbers: Iterable[int]) -> str:
     return _encode([*map(int, numbers)]).decode()
 
 
-class _Config(Struct, frozen=True):
+class SubscriptionConfig(Struct, frozen=True):
+    """What a subscription's row says without a seal."""
+
     name: str
     url: str
     status: Status
@@ -102,7 +104,7 @@ class _Sealed(Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode_config = msgspec.json.Decoder(_Config).decode
+_decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
 _decode_sealed = msgspec.json.Decoder(_Sealed).decode
 
 SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, connection_id, config, sealed"
@@ -110,7 +112,7 @@ SubscriptionColumns = tuple[int, bytes, int, int, int | None, bytes | None, byte
 
 
 def pack_subscription(subscription: Subscription, vault: Vault) -> SubscriptionColumns:
-    config = _Config(*(getattr(subscription, name) for name in _Config.__struct_fields__))
+    config = SubscriptionConfig(*(getattr(subscription, name) for name in SubscriptionConfig.__struct_fields__))
     sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret)
     return (
         subscription.number,

@@ -1,6 +1,5 @@
 """A database file as its operator handles it."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import apsw
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.errors import StartError
 from signalpost.runtime import durable
-from signalpost.store.database import PartSize, Pruned, Space
+from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
 from signalpost.store.sqlite import log, retention
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.codec import KEY_COLUMNS, pack_key
@@ -18,6 +17,7 @@ from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of
 from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.folder_lock import FolderLock
+from signalpost.store.sqlite.restoring import draft_with, take_access
 from signalpost.store.sqlite.schema import connect_current
 
 PRUNED_AT_ONCE = 1_000
@@ -58,12 +58,11 @@ class SqliteDatabase:
         finally:
             connection.close()
 
-    def restore(self, backup: Path) -> Path | None:
+    def restore(self, backup: Path, access: AccessFrom, now: int) -> Restored:
         kept: Path | None = None
         try:
-            with draft_of(self._path) as draft:
-                with backup.open("rb") as reading, draft.open("wb") as writing:
-                    shutil.copyfileobj(reading, writing)
+            with draft_with(backup, self._path) as draft:
+                taken = None if access == "backup" else take_access(draft, self._path, now)
                 durable.sync(draft)
                 if self._path.exists():
                     kept = self._set_aside()
@@ -73,7 +72,9 @@ class SqliteDatabase:
                 durable.sync(self._path.parent)
         except OSError as error:
             raise StartError(f"{backup} cannot be copied to {self._path}: {error.strerror}.") from None
-        return kept
+        except apsw.Error as error:
+            raise StartError(f"{backup} cannot be restored: {error}. Nothing was changed.") from None
+        return Restored(kept=kept, access=taken)
 
     def _set_aside(self) -> Path:
         """Give the database another name, without opening it: it may be no database any more.

@@ -1,0 +1,225 @@
+"""Puts a backup in the place of a database: data goes back to the backup, access does not.
+
+Documents, the log and how far each subscription had come are the backup's. Whoever was shut out since the backup stays
+shut out: an API key works after the restore where it works in the database that is replaced, tenants stay paused or
+deleted, and subscriptions and connections keep the secrets, addresses and tokens that they have there. What was deleted
+there comes back without effect: a subscription paused, a connection broken, for an operator to decide.
+
+The replaced database is authoritative for all of that, so where it is gone or cannot be read nobody can tell which keys
+were revoked since: all keys that the backup has are revoked. The draft that becomes the database is changed before it
+has its name, so a restore that fails or is killed leaves everything as it was.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+import msgspec
+
+from signalpost.domain.subscription import refiltered
+from signalpost.store.database import AccessTaken
+from signalpost.store.sqlite import log
+from signalpost.store.sqlite.codec import SubscriptionConfig, unpack_uuid
+from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.copies import draft_of
+
+_encode = msgspec.json.Encoder().encode
+_decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
+_DELETED_SINCE = "It was deleted after the backup that was restored. Give it its secrets again, or delete it."
+
+
+@contextmanager
+def draft_with(backup: Path, path: Path) -> Iterator[Path]:
+    """A copy of the backup, which becomes `path` at the end of the block. Raises OSError."""
+    with draft_of(path) as draft:
+        with backup.open("rb") as reading, draft.open("wb") as writing:
+            shutil.copyfileobj(reading, writing)
+        yield draft
+
+
+def take_access(draft: Path, replaced: Path, now: int) -> AccessTaken:
+    """Change the access in `draft` to what it is in the database `replaced`. Raises apsw.Error."""
+    with closing(_open(draft)) as connection:
+        try:
+            return _take(connection, replaced, now)
+        except apsw.Error:
+            # It is not there, or no database of ours any more. The one statement is a transaction of its own.
+            return AccessTaken(is_known=False, keys_revoked=_revoke_others(connection, "SELECT x'' WHERE 0", now))
+
+
+def _open(draft: Path) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(f"file:{quote(str(draft))}", flags=flags)
+    # No second file beside the draft: a killed restore leaves nothing that would be taken for a part of a database.
+    connection.pragma("journal_mode", "memory")
+    return connection
+
+
+def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
+    connection.execute("ATTACH ? AS replaced", (f"file:{quote(str(replaced))}?mode=ro",))
+    is_same_version = _migrations(connection, "main") == _migrations(connection, "replaced")
+    with connection:
+        paused, deleted = _take_tenants(connection) if _columns(connection, "tenant", "deleted_at") else ((), ())
+        revoked, made = _take_keys(connection, now)
+        if is_same_version:
+            subscriptions = _take_subscriptions(connection)
+            connections = _take_connections(connection)
+            stopped = (*_pause_deleted_subscriptions(connection), *_break_deleted_connections(connection))
+        else:
+            subscriptions, connections, stopped = 0, 0, ()
+    return AccessTaken(
+        keys_revoked=revoked,
+        keys_made=made,
+        tenants_paused=paused,
+        tenants_deleted=deleted,
+        secrets_taken=is_same_version,
+        subscriptions=subscriptions,
+        connections=connections,
+        stopped=stopped,
+    )
+
+
+def _migrations(connection: apsw.Connection, schema: str) -> set[int]:
+    return {number for (number,) in rows(connection, f"SELECT number FROM {schema}.migration")}  # noqa: S608
+
+
+def _columns(connection: apsw.Connection, table: str, *needed: str) -> list[str]:
+    """The columns that a table has in both databases; none where a needed one is missing."""
+    both = [
+        name
+        for (name,) in rows(
+            connection,
+            "SELECT name FROM pragma_table_info(?1, 'main')"
+            " INTERSECT SELECT name FROM pragma_table_info(?1, 'replaced')",
+            (table,),
+        )
+    ]
+    return both if set(needed) <= set(both) else []
+
+
+_SAME_TENANT = "r.id = t.id AND r.created_at IS t.created_at"
+
+
+def _take_tenants(connection: apsw.Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of those that are paused or deleted now and were not then."""
+    since = "SELECT t.name FROM main.tenant t JOIN replaced.tenant r ON {} WHERE t.{} IS NULL AND r.{} IS NOT NULL"
+    paused, deleted = (
+        tuple(name for (name,) in rows(connection, since.format(_SAME_TENANT, column, column)))
+        for column in ("paused_at", "deleted_at")
+    )
+    connection.execute(
+        "UPDATE main.tenant AS t SET name = r.name, paused_at = r.paused_at, deleted_at = r.deleted_at"  # noqa: S608
+        f" FROM replaced.tenant r WHERE {_SAME_TENANT}"
+    )
+    _end_what_deleted_tenants_have(connection)
+    return paused, deleted
+
+
+def _end_what_deleted_tenants_have(connection: apsw.Connection) -> None:
+    for table in ("subscription", "connection"):
+        connection.execute(
+            f"UPDATE main.{table} AS x SET deleted_at = t.deleted_at FROM main.tenant t"  # noqa: S608
+            " WHERE t.id = x.tenant_id AND t.deleted_at IS NOT NULL AND x.deleted_at IS NULL"
+        )
+    connection.execute(
+        "DELETE FROM main.lane WHERE subscription_number IN (SELECT s.number FROM main.subscription s"
+        " JOIN main.tenant t ON t.id = s.tenant_id WHERE t.deleted_at IS NOT NULL)"
+    )
+
+
+def _take_keys(connection: apsw.Connection, now: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of keys that worked in the backup and do not now, and of those that are added, since they were made
+    after it."""
+    columns = [name for name in _columns(connection, "api_key", "id") if name not in ("number", "id")]
+    if not columns:
+        return (), ()
+    live = "SELECT id FROM replaced.api_key WHERE revoked_at IS NULL"
+    revoked = _revoke_others(connection, live, now)
+    listed = ", ".join(columns)
+    connection.execute(
+        f"UPDATE main.api_key SET ({listed}) = (SELECT {listed} FROM replaced.api_key r WHERE r.id = main.api_key.id)"  # noqa: S608
+        " WHERE id IN (SELECT id FROM replaced.api_key)"
+    )
+    tenants = f"(SELECT t.id FROM main.tenant t JOIN replaced.tenant r ON {_SAME_TENANT})"  # noqa: S608
+    of_tenants = f" AND tenant_id IN {tenants}" if "tenant_id" in columns else ""
+    made = rows(
+        connection,
+        f"INSERT INTO main.api_key (number, id, {listed})"  # noqa: S608
+        " SELECT (SELECT coalesce(max(number), 0) FROM main.api_key) + row_number() OVER (ORDER BY number), id,"
+        f" {listed} FROM replaced.api_key WHERE revoked_at IS NULL{of_tenants}"
+        " AND id NOT IN (SELECT id FROM main.api_key) RETURNING name",
+    )
+    return revoked, tuple(name for (name,) in made)
+
+
+def _revoke_others(connection: apsw.Connection, live: str, now: int) -> tuple[str, ...]:
+    """Revoke the keys that are not among `live`, which selects ids; returns the names of those that worked."""
+    if not rows(connection, "SELECT 1 FROM main.sqlite_schema WHERE name = 'api_key'"):
+        return ()
+    revoked = f"UPDATE main.api_key SET revoked_at = ? WHERE revoked_at IS NULL AND id NOT IN ({live}) RETURNING name"  # noqa: S608
+    return tuple(name for (name,) in rows(connection, revoked, (now,)))
+
+
+def _take_subscriptions(connection: apsw.Connection) -> int:
+    """Subscriptions that changed since are as they are now, but for what counts by sequences of the log. Returns how
+    many changed."""
+    changed = rows(
+        connection,
+        "SELECT s.number, s.tenant_id, s.config, r.version, r.connection_id, r.config, r.sealed"
+        " FROM main.subscription s JOIN replaced.subscription r ON r.id = s.id AND r.version > s.version"
+        " WHERE s.deleted_at IS NULL AND r.deleted_at IS NULL",
+    )
+    for number, tenant_id, then, version, connection_id, now, sealed in changed:
+        config = _with_sequences_of(_decode_config(then), _decode_config(now), log.last_sequence(connection, tenant_id))
+        connection.execute(
+            "UPDATE main.subscription SET version = ?, connection_id = ?, config = ?, sealed = ? WHERE number = ?",
+            (version, connection_id, _encode(config), sealed, number),
+        )
+    return len(changed)
+
+
+def _with_sequences_of(then: SubscriptionConfig, now: SubscriptionConfig, last_sequence: int) -> SubscriptionConfig:
+    return msgspec.structs.replace(
+        now,
+        starts_after=then.starts_after,
+        filters=refiltered(then.filters, last_sequence, now.filters[-1][1]),
+        skip_to=then.skip_to,
+        skipped_at=then.skipped_at,
+    )
+
+
+def _take_connections(connection: apsw.Connection) -> int:
+    columns = ", ".join(name for name in _columns(connection, "connection") if name not in ("number", "id"))
+    connection.execute(
+        f"UPDATE main.connection AS c SET ({columns}) = (SELECT {columns} FROM replaced.connection r WHERE r.id = c.id)"  # noqa: S608
+        " WHERE c.deleted_at IS NULL AND EXISTS (SELECT 1 FROM replaced.connection r WHERE r.id = c.id"
+        " AND r.deleted_at IS NULL AND (r.version, r.grant_version) <> (c.version, c.grant_version))"
+    )
+    return connection.changes()
+
+
+def _pause_deleted_subscriptions(connection: apsw.Connection) -> tuple[str, ...]:
+    """Subscriptions that were deleted since must not be sent to before somebody has looked."""
+    deleted = rows(
+        connection,
+        "SELECT s.number, s.id, s.config FROM main.subscription s LEFT JOIN replaced.subscription r ON r.id = s.id"
+        " WHERE s.deleted_at IS NULL AND (r.id IS NULL OR r.deleted_at IS NOT NULL)",
+    )
+    for number, _, config in deleted:
+        paused = msgspec.structs.replace(_decode_config(config), status="paused")
+        connection.execute("UPDATE main.subscription SET config = ? WHERE number = ?", (_encode(paused), number))
+    return tuple(f"subscription {unpack_uuid(identity)}" for _, identity, _ in deleted)
+
+
+def _break_deleted_connections(connection: apsw.Connection) -> tuple[str, ...]:
+    broken = rows(
+        connection,
+        "UPDATE main.connection AS c SET state = 'broken', reason = ?, granted = NULL"
+        " WHERE c.deleted_at IS NULL AND NOT EXISTS"
+        " (SELECT 1 FROM replaced.connection r WHERE r.id = c.id AND r.deleted_at IS NULL) RETURNING id",
+        (_DELETED_SINCE,),
+    )
+    return tuple(f"connection {unpack_uuid(identity)}" for (identity,) in broken)

@@ -1,0 +1,212 @@
+"""A restore takes data back to the backup, and lets nobody in who was shut out since."""
+
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from gateway.tests.sqlite_file import database_file
+
+from signalpost.commands.command import Command
+from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection
+from signalpost.commands.documents import DeleteDocument
+from signalpost.commands.keys import CreateKey, RevokeKey
+from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
+from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
+from signalpost.domain.api_key import Role
+from signalpost.store.database import AccessFrom, AccessTaken
+from signalpost.store.sqlite.database import SqliteDatabase
+
+TENANT = 1
+
+
+def key_id(number: int) -> str:
+    return f"00000000-0000-4000-b000-{number:012d}"
+
+
+def create_key(number: int, tenant_id: int = TENANT) -> CreateKey:
+    name = f"key {number}"
+    return CreateKey(
+        tenant_id=tenant_id, tenant="t", key_id=key_id(number), name=name, role=Role.APP, key=f"sp_{number}"
+    )
+
+
+def revoke(number: int) -> RevokeKey:
+    return RevokeKey(tenant_id=TENANT, key_id=key_id(number))
+
+
+def connection_id(number: int) -> str:
+    return f"00000000-0000-4000-c000-{number:012d}"
+
+
+class Restore:
+    """A shop whose database is backed up, changed and restored."""
+
+    def __init__(self, shop: Any, tmp_path: Path) -> None:
+        self.shop = shop
+        self.backup = tmp_path / "backup.db"
+        self._database = SqliteDatabase(database_file(shop.folder))
+
+    async def back_up(self) -> None:
+        self._database.back_up(self.backup)
+
+    async def run(self, access: AccessFrom = "replaced", damage: bool = False) -> AccessTaken | None:
+        taken: list[AccessTaken | None] = []
+
+        def restore() -> None:
+            if damage:
+                database_file(self.shop.folder).write_bytes(b"no database" * 999)
+            taken.append(self._database.restore(self.backup, access, self.shop.now).access)
+            assert self._database.check() == []
+
+        await self.shop.reopen(restore)
+        return taken[0]
+
+    async def working_keys(self) -> set[str]:
+        return {key.name for key in await self.shop.store.access.keys()}
+
+
+@pytest.fixture
+def restoring(play: Any, tmp_path: Path) -> Any:
+    def run(scenario: Any) -> None:
+        play(lambda shop: scenario(shop, Restore(shop, tmp_path)))
+
+    return run
+
+
+def test_a_key_works_after_a_restore_where_it_worked_before_it(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.publish(create_key(1), create_key(2))
+        await restore.back_up()
+        await shop.publish(revoke(1), create_key(3), create_key(4), revoke(4))
+        taken = await restore.run()
+        assert taken is not None
+        assert (taken.keys_revoked, taken.keys_made) == (("key 1",), ("key 3",))
+        assert await restore.working_keys() == {"key 2", "key 3"}
+
+    restoring(scenario)
+
+
+def test_without_the_replaced_database_every_key_is_revoked(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.publish(create_key(1), create_key(2))
+        await restore.back_up()
+        taken = await restore.run(damage=True)
+        assert taken == AccessTaken(is_known=False, keys_revoked=("key 1", "key 2"))
+        assert await restore.working_keys() == set()
+        assert await restore.run("backup") is None
+        assert await restore.working_keys() == {"key 1", "key 2"}, "who asks for it has the backup's keys"
+
+    restoring(scenario)
+
+
+def test_a_rotated_secret_stays_rotated_and_the_log_goes_back(restoring: Any, make: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.do(make.subscribe(1, secret="the old secret"))
+        await shop.do(make.subscribe(2))
+        await shop.fill(3)
+        await restore.back_up()
+        await shop.fill(4)
+        await rotate(shop, make, 1, "the new secret")
+        await shop.do(make.change(1, eventTypes=["documentDeleted"]))
+        await shop.fill(1)
+        taken = await restore.run()
+        assert taken is not None
+        assert (taken.secrets_taken, taken.subscriptions) == (True, 1)
+        found = await shop.subscription(1)
+        assert found.secret == "the new secret"
+        assert found.event_types == ("documentDeleted",)
+        assert found.filters[-1][0] == 3, "what counts by the log counts by the restored log"
+        assert [event.sequence for event in await shop.store.log.after(TENANT, 0, 9)] == [1, 2, 3]
+
+    restoring(scenario)
+
+
+async def rotate(shop: Any, make: Any, number: int, secret: str) -> None:
+    which: dict[str, Any] = {"tenant_id": TENANT, "subscription_id": make.subscription_id(number)}
+    await shop.do(RotateSecret(**which, secret=secret, overlap_hours=24))
+    await shop.do(PromoteSecret(**which))
+
+
+def test_what_was_deleted_since_comes_back_without_effect(restoring: Any, make: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.do(make.subscribe(1))
+        await shop.do(create_connection(1))
+        await restore.back_up()
+        await shop.publish(make.unsubscribe(1), delete_connection(1))
+        taken = await restore.run()
+        assert taken is not None
+        assert taken.stopped == (f"subscription {make.subscription_id(1)}", f"connection {connection_id(1)}")
+        assert (await shop.subscription(1)).status == "paused"
+        [connection] = await shop.store.connections.live()
+        assert (connection.state, connection.granted) == ("broken", None)
+
+    restoring(scenario)
+
+
+def create_connection(number: int) -> Command[Any]:
+    return CreateConnection(
+        tenant_id=TENANT, connection_id=connection_id(number), kind="http", name="n", config={"token": "old"},
+        needs_consent=False,
+    )  # fmt: skip
+
+
+def delete_connection(number: int) -> Command[Any]:
+    return DeleteConnection(tenant_id=TENANT, connection_id=connection_id(number))
+
+
+def test_a_connection_keeps_the_token_that_it_was_given_since(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.do(create_connection(1))
+        await restore.back_up()
+        await shop.do(
+            PatchConnection(
+                tenant_id=TENANT, connection_id=connection_id(1), config={"token": "new"}, url="https://example.com",
+                needs_consent=False, of_version=1,
+            )
+        )  # fmt: skip
+        taken = await restore.run()
+        assert taken is not None
+        assert taken.connections == 1
+        [connection] = await shop.store.connections.live()
+        assert connection.config == {"token": "new"}
+
+    restoring(scenario)
+
+
+def test_tenants_stay_paused_and_deleted_with_all_that_they_have(restoring: Any, make: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        for name in ("paused", "deleted"):
+            await shop.do(CreateTenant(tenant_id=TENANT, name=name))
+        await shop.publish(create_key(1, tenant_id=3), make.create(1, tenant=3))
+        await restore.back_up()
+        await shop.do(ChangeTenant(tenant_id=TENANT, name="paused", status="paused"))
+        await shop.do(DeleteDocument(tenant_id=3, document_id=make.document_id(1)))
+        await shop.do(DeleteTenant(tenant_id=TENANT, name="deleted"))
+        taken = await restore.run()
+        assert taken is not None
+        assert (taken.tenants_paused, taken.tenants_deleted) == (("paused",), ("deleted",))
+        assert taken.keys_revoked == ("key 1",)
+        left = {tenant.name: tenant.paused_at is not None for tenant in await shop.store.access.tenants()}
+        assert left == {"default": False, "paused": True}
+        await shop.do(CreateTenant(tenant_id=TENANT, name="deleted"))
+
+    restoring(scenario)
+
+
+def test_secrets_of_another_version_are_left_and_its_revocations_are_not(restoring: Any, make: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.publish(create_key(1))
+        await shop.do(make.subscribe(1, secret="the old secret"))
+        await restore.back_up()
+        await shop.publish(revoke(1))
+        await rotate(shop, make, 1, "the new secret")
+        newer = apsw.Connection(str(database_file(shop.folder)))
+        newer.execute("INSERT INTO migration VALUES (999, 'later', '', 0, 1)")
+        newer.close()
+        taken = await restore.run()
+        assert taken is not None
+        assert (taken.secrets_taken, taken.keys_revoked) == (False, ("key 1",))
+        assert (await shop.subscription(1)).secret == "the old secret"
+
+    restoring(scenario)
