@@ -128,13 +128,13 @@ class Harness:
             engine.ask("close")
 
     @contextmanager
-    def gateway(self, folder: Path | None = None) -> Iterator[GatewayProcess]:
-        """A gateway on a new data directory, or on `folder`."""
+    def gateway(self, folder: Path | None = None, targets: Sequence[str] = ()) -> Iterator[GatewayProcess]:
+        """A gateway on a new data directory, or on `folder`, that may also deliver to these targets."""
         with ExitStack() as open_:
             at = folder or open_.enter_context(self.folder()) / "data"
             at.mkdir(exist_ok=True)
-            targets = ",".join((self.plain_url, self.tls_url, self.tls_once_url))
-            yield open_.enter_context(GatewayProcess(at, targets, self.ca_file, self._cores.measured))
+            allowed = ",".join((self.plain_url, self.tls_url, self.tls_once_url, *targets))
+            yield open_.enter_context(GatewayProcess(at, allowed, self.ca_file, self._cores.measured))
 
     @contextmanager
     def load(self, gateway: GatewayProcess, workload: Workload) -> Iterator[ChildProcess]:
@@ -152,6 +152,10 @@ class Harness:
             workload = msgspec.to_builtins(self.workload)
             part.ask("open", port=gateway.port, key=gateway.key, workload=workload, tenants=tenants, url=self.url)
             yield part
+
+    def bad_caller(self) -> ChildProcess:
+        """The clients of the scene `one-bad-caller`."""
+        return ChildProcess("bad_caller", self._cores.load)
 
     def expect(self, deliveries: int) -> None:
         """Wait until so many deliveries came. Raises PartFailed if some are missing."""

@@ -4,13 +4,15 @@ import asyncio
 import gc
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import count, takewhile
+from operator import itemgetter
 from typing import Any, cast
 
 import httptools
 import msgspec
+from msgspec import Struct
 
 from signalpost_bench.child_process import answer_questions
 from signalpost_bench.workload import Workload, at_rate
@@ -41,23 +43,38 @@ class HttpClient(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         for waiting in self._waiting:
-            waiting.set_exception(ConnectionError(f"the gateway closed the connection: {error}"))
+            if not waiting.done():
+                waiting.set_exception(ConnectionError(f"the gateway closed the connection: {error}"))
 
     async def send(self, request: bytes) -> tuple[int, bytes]:
         future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        if self.transport.is_closing():
+            raise ConnectionError("the gateway has closed the connection")
         self._waiting.append(future)
         self.transport.write(request)
         return await future
+
+
+class Trickled(Struct, frozen=True):
+    """What came of changes at a steady rate."""
+
+    sent: list[tuple[str, int]]
+    """What each change was called that was answered 200, and when it was due."""
+    refused: dict[str, int]
+    """Every other answer, and how often there was it."""
 
 
 class Load:
     async def open(self, port: int, key: str, workload: dict[str, Any]) -> None:
         self._workload = msgspec.convert(workload, Workload)
         self._head = f"host: 127.0.0.1:{port}\r\nauthorization: Bearer {key}\r\n"
-        loop = asyncio.get_running_loop()
-        self._clients = [(await loop.create_connection(HttpClient, "127.0.0.1", port))[1] for _ in range(CLIENTS)]
+        self._port = port
+        self._clients = [await self._connect() for _ in range(CLIENTS)]
         self._documents: list[str] = []
         self._changes = 0
+
+    async def _connect(self) -> HttpClient:
+        return (await asyncio.get_running_loop().create_connection(HttpClient, "127.0.0.1", self._port))[1]
 
     async def subscribe(self, url: str, secret: str) -> None:
         load = self._workload
@@ -104,26 +121,44 @@ class Load:
 
     async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
         """Change documents at a steady rate; what each change was called, and when it was due."""
+        told = await self._trickle(rate, seconds)
+        if told.refused:
+            raise RuntimeError(f"the gateway refused changes: {told.refused}")
+        return told.sent
+
+    async def trickle_on(self, rate: int, seconds: float) -> Any:
+        """The same as a `Trickled`, whatever the answers."""
+        return msgspec.to_builtins(await self._trickle(rate, seconds))
+
+    async def _trickle(self, rate: int, seconds: float) -> Trickled:
         sent: list[tuple[str, int]] = []
+        refused = Counter[str]()
         free = asyncio.Queue[HttpClient]()
         for client in self._clients:
             free.put_nowait(client)
 
-        async def change(client: HttpClient, request: bytes) -> None:
-            status, answer = await client.send(request)
+        async def change(client: HttpClient, request: bytes, name: str, due: int) -> None:
+            if client.transport.is_closing():  # one that had nothing to do may be closed for another
+                client = await self._connect()
+            try:
+                status, answer = await client.send(request)
+            except ConnectionError as lost:
+                status, answer = 0, str(lost).encode()
             free.put_nowait(client)
-            _expect(status, 200, answer)
+            if status == 200:
+                sent.append((name, due))
+            else:
+                refused[f"{status} {answer[:200].decode()}"] += 1
 
         async with asyncio.TaskGroup() as changes:
             async for name, due in at_rate(rate, seconds):
-                sent.append((name, due))
                 client = await free.get()
-                changes.create_task(change(client, self._next_change(name)))
-        return sent
+                changes.create_task(change(client, self._next_change(name), name, due))
+        return Trickled(sorted(sent, key=itemgetter(1)), refused)
 
     async def import_all(self, events: int) -> dict[str, int]:
         """Import changed snapshots as one stream, read while it is sent."""
-        reader, writer = await asyncio.open_connection(*self._clients[0].transport.get_extra_info("peername")[:2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         head = f"POST /v1/documents/import HTTP/1.1\r\n{self._head}content-type: application/x-ndjson\r\n"
         writer.write(head.encode() + b"transfer-encoding: chunked\r\n\r\n")
         began = time.monotonic_ns()
@@ -201,6 +236,7 @@ if __name__ == "__main__":
             "change": load.change,
             "change_for": load.change_for,
             "trickle": load.trickle,
+            "trickle_on": load.trickle_on,
             "import_all": load.import_all,
             "close": load.close,
         }

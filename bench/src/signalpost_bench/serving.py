@@ -74,7 +74,11 @@ class GatewayProcess:
 
     def stalls(self) -> tuple[Stall, ...]:
         """The longest of its event loop since the last call."""
-        return longest(map(msgspec.json.Decoder(Stall).decode, self._stalls.read().splitlines()))
+        return longest(self.all_stalls())
+
+    def all_stalls(self) -> list[Stall]:
+        """Every one since the last call, and since the last of `stalls`."""
+        return list(map(msgspec.json.Decoder(Stall).decode, self._stalls.read().splitlines()))
 
     def slow_commits(self) -> int:
         """How many batches of changes took longer than `SLOW_COMMIT_SECONDS` since it began."""

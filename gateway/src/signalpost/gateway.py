@@ -235,6 +235,7 @@ class Gateway:
             retry_delays=settings.retry_delays,
             retention_days=settings.retention_days,
             refusals=Refusals(clock, REFUSALS_PER_SECOND, settings.max_connections),
+            over_share=Refusals(clock, REFUSALS_PER_SECOND, max(1, settings.max_connections // 10)),
             wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),
             at_work=Shares(settings.max_connections),
             large_answers=Shares(MAX_LARGE_ANSWERS),

@@ -24,6 +24,7 @@ from signalpost_bench.scenes import (
     latency,
     links,
     memory,
+    one_bad_caller,
     overload,
     recovery,
     retention,
@@ -69,6 +70,9 @@ SCENES: Mapping[str, Scene] = {
         about="a live lane while the retention removes a backlog", run=retention.retention, in_table=False
     ),
     "overload": Scene(about="five times what the HTTP API can take", run=overload.overload, in_table=False),
+    "one-bad-caller": Scene(
+        about="another tenant beside one that does what is costly", run=one_bad_caller.one_bad_caller, in_table=False
+    ),
     "expiry": Scene(
         about="a live lane while every document's signature request expires", run=expiry.expiry, in_table=False
     ),

@@ -149,7 +149,7 @@ class Api:
     async def _take_share(self, request: Request, caller: tuple[int, int]) -> None:
         """Raises TooMany where this caller has its share of the requests at work."""
         if not self._services.at_work.take(caller):
-            await self._services.refusals.turn()
+            await self._services.over_share.turn()
             detail = "With this key too many requests are at work already. Wait for some of their answers."
             raise TooMany("too_many_requests", detail, retry_after=1)
         request.caller = caller

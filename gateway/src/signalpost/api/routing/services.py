@@ -54,6 +54,9 @@ class Services(Struct, frozen=True, kw_only=True):
     """The large answers that are held until their clients have read them, shared in the same way."""
     metrics: SharedRendering
     refusals: Refusals
+    over_share: Refusals
+    """Of requests beyond their caller's share of those at work. Few may wait: they hold connections beyond that share,
+    which others need."""
     wrong_keys: Refusals
     trusted_proxies: tuple[Network, ...]
     """The proxies whose word is taken on where a request came from."""

@@ -1,0 +1,256 @@
+"""One caller that does what held up everybody else once: the probes of the scene `one-bad-caller`.
+
+The caller works in a tenant of its own, one a probe. Most send one costly request over and over; others hold what they
+got, or make the gateway send much. What a probe is answered is counted by its status, or as `lost` where the connection
+ended instead: nothing that it asks for has to be done, and a refusal is an answer as good as any.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from signalpost_bench.child_process import answer_questions
+from signalpost_bench.load import HttpClient
+from signalpost_bench.probed_gateway import SLOW_NAMES
+
+MB = 1024 * 1024
+LARGE_FACTS = 40
+FACT_CHARACTERS = 4_096
+DOCUMENT: Mapping[str, Any] = {
+    "type": "NDA",
+    "title": "t",
+    "ownerEmail": "o@example.com",
+    "authorEmail": "a@example.com",
+}
+SUBSCRIPTIONS = 300
+LISTED = 40
+SLOW_SUBSCRIPTIONS = 128
+IMPORTS = 1_000
+UNREAD = 12
+LOST = "lost"
+"""Counted where a connection ended before the answer."""
+HELD = "held"
+"""Counted where there was no answer, or none was read, when the probe ended."""
+NDJSON = "application/x-ndjson"
+JSON = "application/json"
+
+
+class BadCaller:
+    """A tenant's connections to the gateway, and what they were answered."""
+
+    def __init__(self, port: int, key: str, tenant: str, url: str) -> None:
+        """`url` is an endpoint that takes whatever it is sent."""
+        self.tenant = tenant
+        self.url = url
+        self.told = Counter[str]()
+        self._port = port
+        self._key = key
+
+    def request(self, method: str, path: str, body: bytes = b"", kind: str = JSON, key: str | None = None) -> bytes:
+        """`key` in place of the tenant's; an empty one is not sent."""
+        key = self._key if key is None else key
+        head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nsignalpost-tenant: {self.tenant}\r\n"
+        head += f"authorization: Bearer {key}\r\n" if key else ""
+        return f"{head}content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+    def streamed(self, path: str, first: bytes) -> bytes:
+        """A request whose body begins with these bytes and does not end."""
+        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nsignalpost-tenant: {self.tenant}\r\n"
+        head += f"authorization: Bearer {self._key}\r\ncontent-type: {NDJSON}\r\ntransfer-encoding: chunked\r\n\r\n"
+        return head.encode() + b"%x\r\n%b\r\n" % (len(first), first)
+
+    async def connect(self) -> HttpClient:
+        return (await asyncio.get_running_loop().create_connection(HttpClient, "127.0.0.1", self._port))[1]
+
+    async def make(self, path: str, bodies: list[bytes]) -> None:
+        """Make things that the probe needs, one after the other. Raises RuntimeError where one is refused."""
+        client = await self.connect()
+        for body in bodies:
+            status, answer = await client.send(self.request("POST", path, body))
+            if status != 201:
+                raise RuntimeError(f"the gateway answered {status}: {answer[:300]!r}")
+        client.transport.close()
+
+    async def repeat(self, request: bytes, until: float, pause: float = 0.0) -> None:
+        """Send a request again and again, each time as soon as the last was answered and the pause is over."""
+        client = await self.connect()
+        try:
+            async with asyncio.timeout_at(until):
+                while True:
+                    try:
+                        status, _ = await client.send(request)
+                    except ConnectionError:
+                        self.told[LOST] += 1
+                        client = await self.connect()
+                    else:
+                        self.told[str(status)] += 1
+                    await asyncio.sleep(pause)
+        except TimeoutError:
+            self.told[HELD] += 1
+        finally:
+            client.transport.abort()
+
+    async def leave_unread(self, request: bytes, until: float) -> None:
+        """Send a request and read nothing of the answer."""
+        client = await self.connect()
+        client.transport.pause_reading()
+        client.transport.write(request)
+        await asyncio.sleep(until - asyncio.get_running_loop().time())
+        self.told[HELD] += 1
+        client.transport.abort()
+
+
+class Probe(Struct, frozen=True):
+    about: str
+    run: Callable[[BadCaller, float], Awaitable[None]]
+    """Given when it ends, on the clock of the loop."""
+    prepare: Callable[[BadCaller], Awaitable[None]] | None = None
+
+
+def _repeated(clients: int, request: Callable[[BadCaller], bytes]) -> Callable[[BadCaller, float], Awaitable[None]]:
+    """A probe by so many clients that send the same request over and over."""
+
+    async def run(caller: BadCaller, until: float) -> None:
+        sent = request(caller)
+        await asyncio.gather(*(caller.repeat(sent, until) for _ in range(clients)))
+
+    return run
+
+
+def _posted(clients: int, path: str, body: bytes, kind: str = JSON) -> Callable[[BadCaller, float], Awaitable[None]]:
+    return _repeated(clients, lambda caller: caller.request("POST", path, body, kind))
+
+
+def large_document() -> bytes:
+    """A document of 983 KB, which makes an event as large."""
+    facts = {f"fact {number}": "\x01" * FACT_CHARACTERS for number in range(LARGE_FACTS)}
+    return msgspec.json.encode({**DOCUMENT, "additionalFacts": facts})
+
+
+def _subscription(url: str, event_type: str) -> bytes:
+    return msgspec.json.encode({"url": url, "eventTypes": [event_type]})
+
+
+async def _make_large_documents(caller: BadCaller) -> None:
+    await caller.make("/v1/documents", [large_document()] * LISTED)
+
+
+async def _list_unread(caller: BadCaller, until: float) -> None:
+    request = caller.request("GET", "/v1/documents?limit=250")
+    unread = [caller.leave_unread(request, until) for _ in range(UNREAD)]
+    await asyncio.gather(*unread, *(caller.repeat(request, until) for _ in range(4)))
+
+
+async def _subscribe_many(caller: BadCaller) -> None:
+    urls = [f"{caller.url}/{number}" for number in range(SUBSCRIPTIONS)]
+    await caller.make("/v1/subscriptions", [_subscription(url, "documentCreated") for url in urls])
+
+
+async def _publish_large(caller: BadCaller, until: float) -> None:
+    left = until - asyncio.get_running_loop().time()
+    await caller.repeat(caller.request("POST", "/v1/documents", large_document()), until, pause=left / 5)
+
+
+async def _subscribe_slow_names(caller: BadCaller) -> None:
+    urls = [f"https://{number}{SLOW_NAMES}" for number in range(SLOW_SUBSCRIPTIONS)]
+    await caller.make("/v1/subscriptions", [_subscription(url, "documentCreated") for url in urls])
+
+
+async def _publish_to_slow_names(caller: BadCaller, until: float) -> None:
+    await caller.repeat(caller.request("POST", "/v1/documents", msgspec.json.encode(DOCUMENT)), until, pause=0.05)
+
+
+async def _hold_imports(caller: BadCaller, until: float) -> None:
+    request = caller.streamed("/v1/documents/import", b"{")
+    # Those who are told to come back after a second do, not all at once.
+    held = (caller.repeat(request, until, pause=1 + number / IMPORTS) for number in range(IMPORTS))
+    await asyncio.gather(*held)
+
+
+_BRACKETS = b'{"a":[' + b"[]," * (MB // 3 - 20) + b"x]}"
+_BROKEN_LINE = b'{"a":[' + b"[]," * 5_400 + b"x]}\n"
+_HEADERS = msgspec.json.encode(
+    {
+        "url": "https://example.com",
+        "eventTypes": ["documentCreated"],
+        "headers": {f"x{number}": "" for number in range(85_000)},
+    }
+)
+
+PROBES: Mapping[str, Probe] = {
+    "unread lists": Probe("large lists, most of them not read", _list_unread, _make_large_documents),
+    "brackets": Probe("4 clients with 1 MiB of brackets that ends in an x", _posted(4, "/v1/documents", _BRACKETS)),
+    "empty lines": Probe("imports of {}", _posted(4, "/v1/documents/import", b"{}\n" * 33_000, NDJSON)),
+    "newlines": Probe("imports of newlines", _posted(4, "/v1/documents/import", b"\n" * 1_000_000, NDJSON)),
+    "broken lines": Probe(
+        "imports of broken lines of 16 KB", _posted(4, "/v1/documents/import", _BROKEN_LINE * 64, NDJSON)
+    ),
+    "headers": Probe("85,000 headers of a subscription", _posted(4, "/v1/subscriptions", _HEADERS)),
+    "large events": Probe(f"983 KB to {SUBSCRIPTIONS} subscriptions, five times", _publish_large, _subscribe_many),
+    "slow names": Probe(
+        f"{SLOW_SUBSCRIPTIONS} subscriptions whose names take 10 s", _publish_to_slow_names, _subscribe_slow_names
+    ),
+    "held imports": Probe(f"{IMPORTS:,} imports of one byte", _hold_imports),
+    "metrics": Probe(
+        "the metrics without a key", _repeated(8, lambda c: c.request("GET", "/metrics", key="")), _subscribe_many
+    ),
+    "wrong keys": Probe("wrong keys", _repeated(64, lambda c: c.request("GET", "/v1/documents", key="sp_" + "x" * 43))),
+}
+
+
+class _Endpoint(asyncio.Protocol):
+    """Takes whatever it is sent, keeps nothing, and answers 204 to each request."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        while data:
+            if self._left == 0:
+                self._head += data
+                if (end := self._head.find(b"\r\n\r\n")) < 0:
+                    return
+                begin = self._head.index(b"\r\ncontent-length: ") + 18
+                self._left = int(self._head[begin : self._head.index(b"\r\n", begin)])
+                data, self._head = self._head[end + 4 :], b""
+            taken = min(self._left, len(data))
+            self._left -= taken
+            data = data[taken:]
+            if self._left == 0:
+                self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+class _Part:
+    async def listen(self) -> int:
+        """The port of an endpoint that takes everything."""
+        server = await asyncio.get_running_loop().create_server(_Endpoint, "127.0.0.1", 0, backlog=1024)
+        self._server, port = server, server.sockets[0].getsockname()[1]
+        self._url = f"http://127.0.0.1:{port}"
+        return int(port)
+
+    async def prepare(self, probe: str, port: int, key: str) -> None:
+        self._probe = PROBES[probe]
+        tenant = probe.replace(" ", "-")
+        await BadCaller(port, key, "default", self._url).make("/v1/tenants", [msgspec.json.encode({"name": tenant})])
+        self._caller = BadCaller(port, key, tenant, self._url)
+        if self._probe.prepare is not None:
+            await self._probe.prepare(self._caller)
+
+    async def run(self, seconds: float) -> dict[str, int]:
+        """How often the caller was answered what."""
+        await self._probe.run(self._caller, asyncio.get_running_loop().time() + seconds)
+        return dict(self._caller.told)
+
+
+if __name__ == "__main__":
+    part = _Part()
+    answer_questions({"listen": part.listen, "prepare": part.prepare, "run": part.run})

@@ -1,0 +1,111 @@
+"""Whether one tenant that does what is costly holds up another. `bad_caller.py` has the probes; each is a table row.
+
+The other tenant's documents are changed at a steady rate, first with nothing beside them and then beside the probe, at
+a gateway that is new for each probe. Judged are the 99th percentile from the moment a change was due to the arrival of
+its event, that nothing was refused or attempted twice, and how long the gateway's event loop was away.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost_bench.bad_caller import PROBES
+from signalpost_bench.child_process import ChildProcess
+from signalpost_bench.harness import QUIET_SECONDS, Harness
+from signalpost_bench.load import Trickled
+from signalpost_bench.results import P99_OF_LEAST, Measured, Rows, Size, Stall, beside, latencies, longest
+from signalpost_bench.serving import GatewayProcess
+from signalpost_bench.workload import SECRET
+
+RATE = 100
+"""Changes a second of the tenant that is to be left alone."""
+DOCUMENTS = 500
+MAX_HELD_MS = 50.0
+"""How long the event loop may be away for something of the gateway's own."""
+LEAD_SECONDS = 0.5
+"""The probe begins so long before what is measured, and goes on so long after it."""
+RETRIED_MS = 9_000.0
+"""What takes as long came with a retry: the first is due after 10 s, and an attempt lasts 5 s at most."""
+REFUSED, FAILED, AWAY, BEFORE = "refused", "failed attempts", "loop away ms", "p99 before ms"
+
+
+class _Seen(Struct, frozen=True):
+    took_ms: list[float]
+    refused: int
+    failed: int
+
+
+class _Parts(NamedTuple):
+    """A gateway, the tenant that is to be left alone, and the caller beside it."""
+
+    gateway: GatewayProcess
+    load: ChildProcess
+    caller: ChildProcess
+
+
+def one_bad_caller(harness: Harness, size: Size, _: Rows) -> Rows:
+    """Each probe in turn, at a gateway of its own."""
+    rows: dict[str, Measured] = {}
+    for name, probe in PROBES.items():
+        with parts_of(harness) as parts:
+            rows[f"beside {probe.about}"] = run_probe(harness, parts, name, size.seconds)
+    return rows
+
+
+@contextmanager
+def parts_of(harness: Harness) -> Iterator[_Parts]:
+    workload = replace(harness.workload, endpoints=1, fan_out=1, documents=DOCUMENTS)
+    with harness.bad_caller() as caller:
+        endpoint = f"http://127.0.0.1:{caller.ask('listen')}"
+        with harness.gateway(targets=[endpoint]) as gateway, harness.load(gateway, workload) as load:
+            yield _Parts(gateway, load, caller)
+
+
+def run_probe(harness: Harness, parts: _Parts, name: str, seconds: float) -> Measured:
+    """The other tenant, before this probe and beside it, for so long each."""
+    gateway, load, caller = parts
+    caller.ask("prepare", probe=name, port=gateway.port, key=gateway.key)
+    alone = _see(harness, load, seconds)
+    gateway.all_stalls()
+    caller.begin("run", seconds=seconds + 2 * LEAD_SECONDS)
+    _see(harness, load, LEAD_SECONDS)
+    others = _see(harness, load, seconds)
+    told = caller.finish()
+    return _judged(PROBES[name].about, alone, others, gateway.all_stalls(), told)
+
+
+def _see(harness: Harness, load: ChildProcess, seconds: float) -> _Seen:
+    harness.sink.ask("forget", secret=SECRET, timed="/")
+    told = msgspec.convert(load.ask("trickle_on", rate=RATE, seconds=seconds), Trickled)
+    harness.sink.ask("wait_for", count=len(told.sent), seconds=QUIET_SECONDS)
+    found = harness.sink.ask("check")
+    due = dict(told.sent)
+    took = [(at - due[name]) / 1e6 for name, at in found["arrived"] if name in due]
+    late = sum(ms > RETRIED_MS for ms in took)
+    missing = max(0, len(due) - found["distinct"])
+    return _Seen(took, sum(told.refused.values()), missing + found["repeated"] + late)
+
+
+def held_ms(stall: Stall) -> float:
+    """How long a stall was, without the time in which the gateway had no core: others on the machine had it then."""
+    return max(0.0, stall.ms - stall.most_no_core_ms)
+
+
+def _judged(about: str, alone: _Seen, others: _Seen, stalls: Sequence[Stall], told: Mapping[str, int]) -> Measured:
+    before = latencies(alone.took_ms)
+    found = beside(before, others.took_ms, about)
+    away = max(map(held_ms, stalls), default=0.0)
+    broken = list(found.broken)
+    if others.refused:
+        broken.append(f"beside {about} {others.refused} changes of others were refused")
+    if others.failed:
+        broken.append(f"beside {about} {others.failed} attempts of others failed")
+    if away > MAX_HELD_MS and len(others.took_ms) >= P99_OF_LEAST:
+        broken.append(f"beside {about} the loop was away for {away:.0f} ms, and at most {MAX_HELD_MS:.0f} are allowed")
+    answers = {f"answered {what}" if what.isdigit() else what: count for what, count in told.items()}
+    more = {BEFORE: before.p99_ms or 0.0, REFUSED: others.refused, FAILED: others.failed, AWAY: away, **answers}
+    return replace(found, more=more, stalls=longest(stalls), broken=tuple(broken))

@@ -1,0 +1,50 @@
+"""Beside a tenant that does what is costly another is answered and delivered to, and nothing of it fails. Only what can
+be counted is judged here; `signalpost bench --scene one-bad-caller` judges the times too."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from signalpost_bench.bad_caller import HELD, LOST, PROBES
+from signalpost_bench.harness import Harness
+from signalpost_bench.results import Measured, Stall
+from signalpost_bench.scenes.one_bad_caller import FAILED, REFUSED, held_ms, parts_of, run_probe
+from signalpost_bench.workload import Workload
+
+pytestmark = pytest.mark.slow
+ANSWERS = {
+    "unread lists": {"200", "429", HELD},
+    "brackets": {"400", HELD},
+    "empty lines": {"200", HELD, LOST},
+    "newlines": {"200", HELD},
+    "broken lines": {"200", HELD},
+    "headers": {"422", HELD},
+    "large events": {"201", HELD},
+    "slow names": {"201", HELD},
+    "held imports": {"429", "503", HELD, LOST},
+    "metrics": {"200", HELD},
+    "wrong keys": {"401", HELD},
+}
+"""What the caller is told, and nothing else."""
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Callable[[str], Measured]]:
+    """Runs a probe at the gateway that all of them share."""
+    with Harness(Workload(), None, tls=False) as harness, parts_of(harness) as parts:
+        yield partial(run_probe, harness, parts, seconds=0.3)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_nothing_of_another_tenant_is_refused_or_fails(run: Callable[[str], Measured], probe: str) -> None:
+    row = run(probe)
+    assert (row.more[REFUSED], row.more[FAILED], row.broken) == (0, 0, ())
+    told = {name.removeprefix("answered ") for name in row.more if name.startswith("answered ") or name in (HELD, LOST)}
+    assert told
+    assert told <= ANSWERS[probe]
+
+
+def test_what_others_on_the_machine_took_is_no_stall_of_the_gateway() -> None:
+    stall = Stall(ms=80, ran_ms=20, collected_ms=0, no_core_ms=10, most_no_core_ms=30, at_s=0, threads={})
+    assert held_ms(stall) == 50
