@@ -55,8 +55,8 @@ class Services(Struct, frozen=True, kw_only=True):
     metrics: SharedRendering
     refusals: Refusals
     over_share: Refusals
-    """Of requests beyond their caller's share of those at work. Few may wait: they hold connections beyond that share,
-    which others need."""
+    """Refuses requests beyond their caller's share of those at work. Few may wait: they hold connections that others
+    need."""
     wrong_keys: Refusals
     trusted_proxies: tuple[Network, ...]
     """The proxies whose word is taken on where a request came from."""
