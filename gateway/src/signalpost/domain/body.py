@@ -71,6 +71,14 @@ def check_of_text(kind: Any) -> Check:
     return _check(inspect.type_info(kind), _TEXTS)
 
 
+@cache
+def members_of_texts(kind: type[Struct]) -> "Mapping[str, Member]":
+    """The members of a struct by their names on the wire, with checks for values that came as texts."""
+    found = inspect.type_info(kind)
+    assert isinstance(found, inspect.StructType)
+    return _members(found, _TEXTS).members
+
+
 # --- Structs ----------------------------------------------------------------------------------------------------------
 
 

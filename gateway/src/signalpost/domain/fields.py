@@ -1,19 +1,17 @@
-"""The types of which bodies and configurations are made, and the checks of the parameters of queries.
+"""The types of which bodies, queries and configurations are made.
 
 A type says with `Meta` what it lets through, and names a check where `Meta` cannot say it; `body.py` makes one check of
 both. Limits come from the API page.
 """
 
 import re
-from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from signalpost.domain import checks
 from signalpost.domain.body import read_by
-from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL, Bad, Check, is_number, plain_text
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL, Bad, is_number, plain_text
 from signalpost.domain.timestamps import (
     TIMESTAMP_PATTERN,
     format_timestamp,
@@ -52,7 +50,7 @@ Email = Annotated[
 _is_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
 
-def _uuid(value: Any) -> str:
+def uuid(value: Any) -> str:
     """A UUID in its canonical form, lower case."""
     if not isinstance(value, str):
         raise Bad("wrong_type", "This must be a text.")
@@ -62,7 +60,7 @@ def _uuid(value: Any) -> str:
     return lowered
 
 
-Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"}, extra=read_by(_uuid))]
+Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"}, extra=read_by(uuid))]
 
 
 # --- Points in time ---------------------------------------------------------------------------------------------------
@@ -139,40 +137,3 @@ def _money(value: Any) -> float:
 
 
 Money = Annotated[float, Meta(ge=-MAX_MONEY, le=MAX_MONEY, description="At most two decimals.", extra=read_by(_money))]
-
-
-# --- Parameters of queries --------------------------------------------------------------------------------------------
-
-
-class Field(Struct, frozen=True):
-    """A check that says in JSON Schema what it lets through, as far as a schema can."""
-
-    check: Check
-    schema: Mapping[str, Any]
-
-    def __call__(self, value: Any) -> Any:
-        return self.check(value)
-
-    def described(self, description: str) -> "Field":
-        """The same, with a sentence for people."""
-        return Field(self.check, {**self.schema, "description": description})
-
-
-def field(**schema: Any) -> Callable[[Check], Field]:
-    """Make a Field of a check."""
-    return lambda check: Field(check, schema)
-
-
-def text() -> Field:
-    schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_CHARACTERS, "pattern": NO_NUL}
-    return Field(plain_text, schema)
-
-
-email = field(
-    type="string", pattern=_EMAIL, minLength=3, maxLength=MAX_TEXT_CHARACTERS, description="An e-mail address."
-)(_email)
-uuid = field(type="string", format="uuid")(_uuid)
-
-
-def one_of(*allowed: str) -> Field:
-    return field(type="string", enum=list(allowed))(checks.one_of(allowed))

@@ -15,7 +15,8 @@ from signalpost.api.configs import (
 from signalpost.api.http.pages import fitting
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import connection_response, submit
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import Connection as ConnectionShape
 from signalpost.api.routing.shapes import ConnectionPage
@@ -48,11 +49,10 @@ async def create(context: RequestContext) -> Response:
 
 
 async def list_all(context: RequestContext) -> Response:
-    query = context.query()
-    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.connections.page(context.tenant_id, below, most)
+    query: PageQuery = context.query()
+    found = await context.services.store.connections.page(context.tenant_id, query.cursor, query.limit)
     shown = fitting(_shown(context, each).body for each in found)
-    more = len(found) == most or len(shown) < len(found)
+    more = len(found) == query.limit or len(shown) < len(found)
     position = (found[len(shown) - 1].number,) if more else None
     return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
 
@@ -158,7 +158,7 @@ ROUTES = (
         summary="List connections",
         roles=FOLLOWS,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor()},
+        query=PageQuery,
         replies={200: Reply("A page, newest first.", ConnectionPage)},
         example=Example(query={"limit": "10"}),
     ),

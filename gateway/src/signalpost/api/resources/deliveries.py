@@ -1,26 +1,19 @@
 """Deliveries: list and read them, each with why it is where it is, and ask for one more attempt."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta, field
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources import events, subscriptions
 from signalpost.api.resources.events import find_event
-from signalpost.api.routing.context import (
-    LIMIT,
-    LIMIT_DEFAULT,
-    RequestContext,
-    cursor,
-    event_type,
-    moment,
-    write_cursor,
-)
+from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes import (
-    DELIVERY_STATUSES,
     Attempt,
     Delivery,
     DeliveryCause,
@@ -28,42 +21,67 @@ from signalpost.api.routing.shapes import (
     DeliveryWithAttempts,
 )
 from signalpost.commands.subscriptions import RetryDelivery
-from signalpost.domain import fields
 from signalpost.domain.delivery.explanation import Known, LastAttempt, explain
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import Event, EventType
+from signalpost.domain.fields import Uuid
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryStatus, DeliveryView
 from signalpost.store.log import LogRow
 
 
+class DeliveryQuery(ListQuery, frozen=True):
+    status: DeliveryStatus | None = None
+    event_type: EventTypes = EVERY_TYPE
+    event_id: (
+        Annotated[
+            Uuid,
+            Meta(
+                description="Only this event. Subscriptions that have no delivery of it are listed too, with the cause."
+            ),
+        ]
+        | None
+    ) = None
+    external_id: Uuid | None = None
+    created_from: Annotated[Moment, Meta(description="Only events created at this moment or later.")] = field(
+        name="from", default=None
+    )
+    created_to: Annotated[Moment, Meta(description="Only events created before this moment.")] = field(
+        name="to", default=None
+    )
+    cursor: Annotated[FromText, cursor_to(DeliveryPosition)] = None
+
+
+class DeliveryOfAnyQuery(DeliveryQuery, frozen=True):
+    subscription_id: Uuid | None = None
+
+
 async def list_of_subscription(context: RequestContext) -> Response:
-    query = context.query()
+    query: DeliveryQuery = context.query()
     return await _list(context, [await subscriptions.find(context)], query)
 
 
 async def list_all(context: RequestContext) -> Response:
-    query = context.query()
+    query: DeliveryOfAnyQuery = context.query()
     found = context.services.directory.subscriptions(context.tenant_id)
-    if (wanted := query.get("subscriptionId")) is not None:
-        found = [each for each in found if each.id == wanted]
+    if query.subscription_id is not None:
+        found = [each for each in found if each.id == query.subscription_id]
     return await _list(context, found, query)
 
 
-async def _list(context: RequestContext, of: Sequence[Subscription], query: Mapping[str, Any]) -> Response:
+async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> Response:
     wanted = DeliveryFilter(
-        status=query.get("status"),
-        types=query.get("eventType", sum(EventType)),
-        document_id=query.get("externalId"),
-        created_from=query.get("from"),
-        created_to=query.get("to"),
+        status=query.status,
+        types=query.event_type,
+        document_id=query.external_id,
+        created_from=query.created_from,
+        created_to=query.created_to,
     )
-    below = DeliveryPosition(*query["cursor"]) if "cursor" in query else None
-    limit = query.get("limit", LIMIT_DEFAULT)
-    if (event_id := query.get("eventId")) is not None:
-        event = await events.find_event(context, event_id)
+    below, limit = query.cursor, query.limit
+    if query.event_id is not None:
+        event = await events.find_event(context, query.event_id)
         page = DeliveryPage(data=[], next=None)
         if event is not None and _passes(event, wanted):
             page = await _page_of_event(context, of, event, wanted.status, below, limit)
@@ -218,18 +236,6 @@ def _shown_attempt(attempt: AttemptRow) -> Attempt:
 
 
 _OF_SUBSCRIPTION = "/v1/subscriptions/{id}/deliveries"
-_FILTERS = {
-    "status": fields.one_of(*DELIVERY_STATUSES),
-    "eventType": event_type,
-    "eventId": fields.uuid.described(
-        "Only this event. Subscriptions that have no delivery of it are listed too, with the cause."
-    ),
-    "externalId": fields.uuid,
-    "from": moment.described("Only events created at this moment or later."),
-    "to": moment.described("Only events created before this moment."),
-    "limit": LIMIT,
-    "cursor": cursor(parts=2),
-}
 
 ROUTES = (
     Route(
@@ -239,7 +245,7 @@ ROUTES = (
         summary="List deliveries of all subscriptions, or what became of one event at each",
         roles=FOLLOWS,
         handler=list_all,
-        query={"subscriptionId": fields.uuid, **_FILTERS},
+        query=DeliveryOfAnyQuery,
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DeliveryPage)},
         example=Example(query={"status": "failed", "limit": "10"}),
     ),
@@ -250,7 +256,7 @@ ROUTES = (
         summary="List a subscription's deliveries",
         roles=FOLLOWS,
         handler=list_of_subscription,
-        query=_FILTERS,
+        query=DeliveryQuery,
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DeliveryPage)},
         errors=(NotFound,),
         example=Example(query={"status": "failed", "limit": "10"}),

@@ -1,32 +1,51 @@
 """Documents: create, list, read, patch and delete them, and import snapshots from another system."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import document_response, submit
-from signalpost.api.routing.context import (
-    LIMIT,
-    LIMIT_DEFAULT,
-    RequestBody,
-    RequestContext,
-    bad_cursor,
-    cursor,
-    integer,
-    moment,
-    write_cursor,
-)
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import FromText, ListQuery, Moment, Query, bad_cursor, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, DocumentPage
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.domain import fields
 from signalpost.domain.api_key import Role
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.workflow import STATUSES
+from signalpost.domain.documents.workflow import Status
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.fields import Email, Text
 from signalpost.store.documents import DocumentFilter, DocumentPosition
+
+
+class DocumentQuery(ListQuery, frozen=True):
+    status: Status | None = None
+    type: Text | None = None
+    reference_id: Text | None = None
+    owner_email: Email | None = None
+    updated_after: Annotated[
+        Moment, Meta(description="Only documents that changed after this moment, most recently changed first.")
+    ] = None
+    cursor: Annotated[FromText, cursor_to(DocumentPosition)] = None
+
+
+class ImportQuery(Query, frozen=True):
+    source_version: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=2**63 - 1,
+                description="The source system's version number of this snapshot. An older one changes nothing.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 def _named_source(_source: str) -> str:
@@ -50,21 +69,19 @@ async def create(context: RequestContext) -> Response:
 
 
 async def list_all(context: RequestContext) -> Response:
-    query = context.query()
+    query: DocumentQuery = context.query()
     wanted = DocumentFilter(
-        status=query.get("status"),
-        type=query.get("type"),
-        reference_id=query.get("referenceId"),
-        owner_email=query.get("ownerEmail"),
-        updated_after=query.get("updatedAfter"),
+        status=query.status,
+        type=query.type,
+        reference_id=query.reference_id,
+        owner_email=query.owner_email,
+        updated_after=query.updated_after,
     )
-    below = DocumentPosition(*query["cursor"]) if "cursor" in query else None
+    below: DocumentPosition | None = query.cursor
     if below is not None and below.number == 0 and wanted.updated_after is None:
         bad = bad_cursor()  # only a list with `updatedAfter` walks through the log
         raise Invalid([FieldError("?cursor", bad.code, bad.detail)])
-    page = await context.services.store.documents.page(
-        context.tenant_id, wanted, below, query.get("limit", LIMIT_DEFAULT)
-    )
+    page = await context.services.store.documents.page(context.tenant_id, wanted, below, query.limit)
     shown = {"data": [msgspec.Raw(_shown(context, row).body) for row in page.data], "next": write_cursor(page.next)}
     return Response(200, msgspec.json.encode(shown))
 
@@ -113,7 +130,7 @@ async def put(context: RequestContext) -> Response:
             caller=context.principal.key_id,
             document_id=document_id,
             snapshot=change.body,
-            source_version=change.query.get("sourceVersion"),
+            source_version=change.query.source_version,
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -180,17 +197,7 @@ ROUTES = (
         summary="List documents",
         roles=READS,
         handler=list_all,
-        query={
-            "status": fields.one_of(*STATUSES),
-            "type": fields.text(),
-            "referenceId": fields.text(),
-            "ownerEmail": fields.email,
-            "updatedAfter": moment.described(
-                "Only documents that changed after this moment, most recently changed first."
-            ),
-            "limit": LIMIT,
-            "cursor": cursor(parts=2),
-        },
+        query=DocumentQuery,
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DocumentPage)},
         example=Example(query={"status": "approved", "limit": "10"}),
     ),
@@ -232,11 +239,7 @@ ROUTES = (
         summary="Import a snapshot of a document that another system keeps",
         roles=CHANGES_DOCUMENTS,
         handler=put,
-        query={
-            "sourceVersion": integer(0, 2**63 - 1).described(
-                "The source system's version number of this snapshot. An older one changes nothing."
-            )
-        },
+        query=ImportQuery,
         body=RequestBody(Snapshot),
         conditional=True,
         idempotent=True,

@@ -1,27 +1,31 @@
 """Events: read the tenant's log, oldest first, or one event of it."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from signalpost.api.http.response import Response
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestContext, event_type, integer
+from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, ListQuery
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes import Feed, LogEntry
-from signalpost.domain import fields
 from signalpost.domain.errors import Gone, NotFound
-from signalpost.domain.event import Event, EventType
+from signalpost.domain.event import Event
+from signalpost.domain.fields import Uuid
+
+
+class FeedQuery(ListQuery, frozen=True):
+    after: Annotated[int, Meta(ge=0, le=2**62, description="Only events with a higher sequence.")] = 0
+    event_type: EventTypes = EVERY_TYPE
+    external_id: Uuid | None = None
 
 
 async def feed(context: RequestContext) -> Response:
-    query = context.query()
-    after = query.get("after", 0)
+    query: FeedQuery = context.query()
+    after = query.after
     store = context.services.store
-    found, last = await store.log.feed(
-        context.tenant_id,
-        after,
-        query.get("eventType", sum(EventType)),
-        query.get("externalId"),
-        query.get("limit", LIMIT_DEFAULT),
-    )
+    found, last = await store.log.feed(context.tenant_id, after, query.event_type, query.external_id, query.limit)
     # The retention may take events while the page is read. So the oldest event is looked up after that.
     oldest = await store.log.floor(context.tenant_id)
     if after + 1 < oldest:
@@ -59,12 +63,7 @@ ROUTES = (
         summary="Read the log, oldest first",
         roles=FOLLOWS,
         handler=feed,
-        query={
-            "after": integer(0, 2**62).described("Only events with a higher sequence."),
-            "eventType": event_type,
-            "externalId": fields.uuid,
-            "limit": LIMIT,
-        },
+        query=FeedQuery,
         replies={200: Reply("A page of the log.", Feed)},
         errors=(Gone,),
         example=Example(query={"after": "0", "eventType": "documentCreated"}),

@@ -4,7 +4,8 @@ import msgspec
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import key_shown, submit
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import Key, KeyPage, NewKey
@@ -42,11 +43,10 @@ async def create(context: RequestContext) -> Response:
 
 
 async def list_all(context: RequestContext) -> Response:
-    query = context.query()
-    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
+    query: PageQuery = context.query()
     services = context.services
-    found = await services.store.access.key_page(_within(context), below, most)
-    position = (found[-1].number,) if len(found) == most else None
+    found = await services.store.access.key_page(_within(context), query.cursor, query.limit)
+    position = (found[-1].number,) if len(found) == query.limit else None
     shown = [_listed(key, services) for key in found]
     return Response(200, msgspec.json.encode(KeyPage(data=shown, next=write_cursor(position))))
 
@@ -94,7 +94,7 @@ ROUTES = (
         summary="List API keys: those of the tenant that the call names, or of all",
         roles=OPERATOR,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor()},
+        query=PageQuery,
         replies={200: Reply("A page, newest first.", KeyPage)},
         example=Example(query={"limit": "10"}),
     ),

@@ -7,7 +7,8 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import replay_shown, submit
 from signalpost.api.resources import subscriptions
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes import ReplayCount, ReplayPage, ShownReplay, StartedReplay
 from signalpost.commands.replays import CancelReplay, StartReplay
@@ -52,11 +53,10 @@ async def start(context: RequestContext) -> Response:
 
 
 async def list_all(context: RequestContext) -> Response:
-    query = context.query()
+    query: PageQuery = context.query()
     found = await subscriptions.find(context)
-    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    page = await context.services.store.replays.page(found, below, most)
-    position = (page[-1].number,) if len(page) == most else None
+    page = await context.services.store.replays.page(found, query.cursor, query.limit)
+    position = (page[-1].number,) if len(page) == query.limit else None
     shown = ReplayPage(data=[replay_shown(each, found.id) for each in page], next=write_cursor(position))
     return Response(200, msgspec.json.encode(shown))
 
@@ -115,7 +115,7 @@ ROUTES = (
         summary="List a subscription's replays",
         roles=FOLLOWS,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor()},
+        query=PageQuery,
         replies={200: Reply("A page, newest first.", ReplayPage)},
         errors=(NotFound,),
         example=Example(query={"limit": "10"}),

@@ -12,14 +12,11 @@ from signalpost.api.http.pages import fitting
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, subscription_response
 from signalpost.api.routing.context import (
-    LIMIT,
-    LIMIT_DEFAULT,
     RequestBody,
     RequestContext,
     Variant,
-    cursor,
-    write_cursor,
 )
+from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes import Subscription as SubscriptionShape
@@ -110,11 +107,10 @@ async def _create_for_connector(context: RequestContext) -> Response:
 
 
 async def list_all(context: RequestContext) -> Response:
-    query = context.query()
-    (below,), most = query.get("cursor", (None,)), query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.subscriptions.page(context.tenant_id, below, most)
+    query: PageQuery = context.query()
+    found = await context.services.store.subscriptions.page(context.tenant_id, query.cursor, query.limit)
     shown = fitting(_shown(context, each).body for each in found)
-    more = len(found) == most or len(shown) < len(found)
+    more = len(found) == query.limit or len(shown) < len(found)
     position = (found[len(shown) - 1].number,) if more else None
     return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
 
@@ -340,7 +336,7 @@ ROUTES = (
         summary="List subscriptions",
         roles=FOLLOWS,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor()},
+        query=PageQuery,
         replies={200: Reply("A page, newest first.", SubscriptionPage)},
         example=Example(query={"limit": "10"}),
     ),

@@ -1,21 +1,26 @@
 """Tenants: create, list, pause, resume and delete them. Operators alone may."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, tenant_shown
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes import TenantPage, TenantShown
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
-from signalpost.domain.checks import Bad
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.fields import field
+from signalpost.domain.fields import Text
 from signalpost.domain.tenant import TenantPatch, TenantRequest
 
 _PATH: Final = "/v1/tenants/{name}"
+
+
+class Confirmation(Query, frozen=True):
+    confirm: Annotated[Text, Meta(description="The name of the tenant once more.")] | None = None
 
 
 async def create(context: RequestContext) -> Response:
@@ -27,11 +32,11 @@ async def create(context: RequestContext) -> Response:
 
 
 async def list_all(context: RequestContext) -> Response:
-    query = context.query()
-    (below,), most = query.get("cursor", (2**62,)), query.get("limit", LIMIT_DEFAULT)
-    found = [tenant for tenant in reversed(context.services.directory.tenants()) if tenant.id < below]
-    shown = found[:most]
-    position = (shown[-1].id,) if len(found) > most else None
+    query: PageQuery = context.query()
+    newest_first = reversed(context.services.directory.tenants())
+    found = [tenant for tenant in newest_first if query.cursor is None or tenant.id < query.cursor]
+    shown = found[: query.limit]
+    position = (shown[-1].id,) if len(found) > query.limit else None
     page = TenantPage(data=[*map(tenant_shown, shown)], next=write_cursor(position))
     return Response(200, msgspec.json.encode(page))
 
@@ -59,19 +64,12 @@ async def patch(context: RequestContext) -> Response:
 
 async def delete(context: RequestContext) -> Response:
     change, name = await context.read_change(), context.path_text("name")
-    if change.query.get("confirm") != name:
+    if change.query.confirm != name:
         detail = "This must be the name of the tenant once more: what goes with it cannot be brought back."
         raise Invalid([FieldError("?confirm", "not_confirmed", detail)])
     return await submit(
         context.services, DeleteTenant(tenant_id=context.tenant_id, name=name, idempotency=change.idempotency)
     )
-
-
-@field(type="string", minLength=1, description="The name of the tenant once more.")
-def _confirmation(value: str) -> str:
-    if not value:
-        raise Bad("wrong_length", "This must be the name of the tenant.")
-    return value
 
 
 ROUTES = (
@@ -95,7 +93,7 @@ ROUTES = (
         summary="List tenants",
         roles=OPERATOR,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor()},
+        query=PageQuery,
         replies={200: Reply("A page, newest first.", TenantPage)},
         example=Example(query={"limit": "10"}),
     ),
@@ -130,7 +128,7 @@ ROUTES = (
         summary="Delete a tenant that has no documents, subscriptions or connections",
         roles=OPERATOR,
         handler=delete,
-        query={"confirm": _confirmation},
+        query=Confirmation,
         idempotent=True,
         replies={204: Reply("Deleted. Its keys are refused from now on.")},
         errors=(NotFound, Conflict),

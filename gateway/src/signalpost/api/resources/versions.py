@@ -12,7 +12,8 @@ from signalpost.api.http.response import Response, Streamed
 from signalpost.api.rendering import respond, submit
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, write_cursor
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes import KeptVersion, Number, VersionPage
@@ -31,6 +32,10 @@ _MAX_FORM_BYTES: Final = MAX_FILE_BYTES + 64 * 1024
 """A form has a little more than its file."""
 REDIRECT_SECONDS: Final = 10
 """How long the URL works to which a download link redirects. A link that expires sooner serves the file itself."""
+
+
+class VersionQuery(ListQuery, frozen=True):
+    cursor: Annotated[FromText, cursor_to(VersionNumber, largest=MAX_PART)] = None
 
 
 async def upload(context: RequestContext) -> Response:
@@ -59,14 +64,12 @@ async def upload(context: RequestContext) -> Response:
 
 
 async def list_all(context: RequestContext) -> Response:
-    query = context.query()
+    query: VersionQuery = context.query()
     row = await find_document(context)
-    below = VersionNumber(*query["cursor"]) if "cursor" in query else None
-    limit = query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.versions.page(context.tenant_id, row.external_id, below, limit)
+    found = await context.services.store.versions.page(context.tenant_id, row.external_id, query.cursor, query.limit)
     page = VersionPage(
         data=[_shown(context, version) for version in found],
-        next=write_cursor(found[-1].number) if len(found) == limit else None,
+        next=write_cursor(found[-1].number) if len(found) == query.limit else None,
     )
     return Response(200, msgspec.json.encode(page))
 
@@ -212,7 +215,7 @@ ROUTES = (
         summary="List the versions that the gateway keeps of a document",
         roles=READS,
         handler=list_all,
-        query={"limit": LIMIT, "cursor": cursor(parts=2, largest=MAX_PART)},
+        query=VersionQuery,
         replies={200: Reply("A page, highest number first. Download links are valid for 15 minutes.", VersionPage)},
         errors=(NotFound,),
         example=Example(query={"limit": "10"}),

@@ -1,11 +1,15 @@
 """The workflow of documents: take an action, see which actions are allowed, and read the history."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of, find_document
-from signalpost.api.routing.context import LIMIT, LIMIT_DEFAULT, RequestBody, RequestContext, cursor, flag, write_cursor
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
 from signalpost.api.routing.shapes import Document, HistoryEntry, HistoryEvent, HistoryPage, Participant, Workflow
 from signalpost.commands.workflow import ActOnDocument, workflow_of
@@ -48,16 +52,21 @@ async def actions(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(shown))
 
 
+class HistoryQuery(ListQuery, frozen=True):
+    deleted: Annotated[bool, Meta(description="Answer for a deleted document too.")] = False
+    cursor: Annotated[FromText, cursor_to(HistoryPosition)] = None
+
+
 async def history(context: RequestContext) -> Response:
-    query = context.query()
-    if not query.get("deleted", False):
+    query: HistoryQuery = context.query()
+    if not query.deleted:
         await find_document(context)
-    below = HistoryPosition(*query["cursor"]) if "cursor" in query else None
-    most = query.get("limit", LIMIT_DEFAULT)
-    found = await context.services.store.history.page(context.tenant_id, document_id_of(context), below, most)
+    found = await context.services.store.history.page(
+        context.tenant_id, document_id_of(context), query.cursor, query.limit
+    )
     if found is None:
         raise NotFound("document_not_found", "There never was a document with this externalId.")
-    position = found[-1].position if len(found) == most else None
+    position = found[-1].position if len(found) == query.limit else None
     return Response(200, msgspec.json.encode(HistoryPage(data=[*map(_entry, found)], next=write_cursor(position))))
 
 
@@ -139,11 +148,7 @@ ROUTES = (
         summary="List who did what to a document, and when",
         roles=READS,
         handler=history,
-        query={
-            "deleted": flag.described("Answer for a deleted document too."),
-            "limit": LIMIT,
-            "cursor": cursor(parts=2),
-        },
+        query=HistoryQuery,
         replies={200: Reply("A page, newest first.", HistoryPage)},
         errors=(NotFound,),
         example=Example(query={"limit": "10"}),

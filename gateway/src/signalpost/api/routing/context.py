@@ -1,7 +1,6 @@
 """One request, as a handler sees it: who calls, for which tenant, with what. Everything in it was checked."""
 
 import asyncio
-import base64
 import hashlib
 import re
 from collections import Counter
@@ -21,20 +20,15 @@ from signalpost.api.http.body import (
 )
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
+from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import IdempotencyKey, Tenant
 from signalpost.domain import fields
-from signalpost.domain.body import read
+from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
-from signalpost.domain.event import BY_WIRE, event_id
-from signalpost.domain.fields import Field, field
-from signalpost.domain.timestamps import parse_timestamp
+from signalpost.domain.event import event_id
 
-MAX_LIMIT = 250
-LIMIT_DEFAULT = 50
-MAX_IN_CURSOR = 10**18 - 1
-"""Every number of 18 digits fits into the 64 bits of a database."""
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 TENANT: Final = b"signalpost-tenant"
 """The header that names the tenant of a call."""
@@ -68,7 +62,8 @@ class ChangeRequest(NamedTuple):
 
     body: Any
     """The checked body, an instance of the route's `RequestBody`; None where the route takes no body."""
-    query: dict[str, Any]
+    query: Any
+    """The checked parameters, an instance of the route's `Query`."""
     idempotency: IdempotencyKey | None
 
 
@@ -79,7 +74,7 @@ class RequestContext:
         services: Services,
         principal: Principal,
         tenant: Tenant,
-        query: Mapping[str, Field],
+        query: type[Query],
         body: RequestBody | None,
     ) -> None:
         """`query` and `body` are what its route takes."""
@@ -89,7 +84,7 @@ class RequestContext:
         self.tenant_name = tenant.name
         self.request_id = request.id
         self.request = request
-        self._checks = query
+        self._query = query
         self._takes = body
         self._content: bytes | None = None
 
@@ -106,31 +101,30 @@ class RequestContext:
     def path_text(self, name: str) -> str:
         return self.request.path_params[name]
 
-    def query(self) -> dict[str, Any]:
-        """The query's parameters by name, each given at most once and checked. Raises Invalid naming every bad one."""
-        checks = self._checks
+    def query(self) -> Any:
+        """The query's parameters, each given at most once and checked: an instance of the route's `Query`. Raises
+        Invalid naming every bad one."""
         given = self.request.query()
         if not given:
-            return {}
-        values = dict(given)
-        errors = [
-            FieldError(f"?{name}", "duplicate", "Give this parameter once.")
-            for name, times in Counter(name for name, _ in given).items()
-            if times > 1 and name in checks
-        ]
+            return self._query()
+        members = members_of_texts(self._query)
+        times = Counter(name for name, _ in given)
         checked: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in checks:
-                known = ", ".join(checks) or "none"
-                errors.append(FieldError(f"?{name}", "unknown_parameter", f"Not a parameter here. Known: {known}."))
-                continue
+        errors: list[FieldError] = []
+        for name, value in dict(given).items():
             try:
-                checked[name] = checks[name](value)
+                if name not in members:
+                    known = ", ".join(members) or "none"
+                    raise Bad("unknown_parameter", f"Not a parameter here. Known: {known}.")
+                if times[name] > 1:
+                    raise Bad("duplicate", "Give this parameter once.")
+                attribute, check = members[name]
+                checked[attribute] = check(value)
             except Bad as bad:
                 errors.append(FieldError(f"?{name}", bad.code, bad.detail))
         if errors:
             raise Invalid(errors)
-        return checked
+        return self._query(**checked)
 
     # --- Headers ------------------------------------------------------------------------------------------------------
 
@@ -269,7 +263,7 @@ class RequestContext:
         """All that a change was asked for with. Raises as `read_body` does, and one Invalid for everything that is
         wrong in the query, the body and the headers."""
         wrong = _Gathered()
-        query: dict[str, Any] = {}
+        query: Any = None
         body: Any = None
         idempotency: IdempotencyKey | None = None
         with wrong:
@@ -305,72 +299,3 @@ class _Gathered:
 
 def _too_large() -> TooLarge:
     return TooLarge("body_too_large", f"A body can have at most {MAX_BODY_BYTES} bytes.")
-
-
-# --- Checks of query parameters ---------------------------------------------------------------------------------------
-
-
-def integer(least: int, most: int) -> Field:
-    @field(type="integer", minimum=least, maximum=most)
-    def check(value: str) -> int:
-        if not re.fullmatch(r"-?\d{1,19}", value, re.ASCII) or not least <= int(value) <= most:
-            raise Bad("out_of_range", f"This must be a whole number from {least} to {most}.")
-        return int(value)
-
-    return check
-
-
-LIMIT: Final = Field(
-    integer(1, MAX_LIMIT).check, {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": LIMIT_DEFAULT}
-)
-
-
-@field(type="string", format="date-time")
-def moment(value: str) -> int:
-    try:
-        # An unescaped + in a query arrives as a space.
-        return parse_timestamp(value.replace(" ", "+"))
-    except ValueError as error:
-        raise Bad("not_a_timestamp", str(error)) from None
-
-
-@field(type="boolean")
-def flag(value: str) -> bool:
-    if value not in ("true", "false"):
-        raise Bad("not_allowed", "This must be true or false.")
-    return value == "true"
-
-
-@field(type="string", enum=list(BY_WIRE))
-def event_type(value: str) -> int:
-    if value not in BY_WIRE:
-        raise Bad("not_allowed", f"This must be one of {', '.join(BY_WIRE)}.")
-    return int(BY_WIRE[value])
-
-
-def bad_cursor() -> Bad:
-    return Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
-
-
-def write_cursor(position: Sequence[int] | None) -> str | None:
-    if position is None:
-        return None
-    return base64.urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
-
-
-def cursor(parts: int = 1, largest: int = MAX_IN_CURSOR) -> Field:
-    """A check of a cursor whose positions have so many numbers, none of them above `largest`."""
-    numbers = re.compile(r"\d{1,18}" + r"\.\d{1,18}" * (parts - 1), re.ASCII)
-
-    @field(type="string", description="The `next` of the page before.")
-    def check(value: str) -> tuple[int, ...]:
-        try:
-            written = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii")
-            position = tuple(map(int, written.split("."))) if numbers.fullmatch(written) else ()
-        except ValueError:
-            position = ()
-        if not position or max(position) > largest or write_cursor(position) != value:
-            raise bad_cursor()
-        return position
-
-    return check

@@ -9,10 +9,12 @@ import msgspec
 from signalpost import VERSION
 from signalpost.api.http import problems
 from signalpost.api.routing.context import MERGE_PATCH, RequestBody
+from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
-from signalpost.api.routing.shapes import DELIVERY_STATUSES, Problem
+from signalpost.api.routing.shapes import Problem
 from signalpost.domain import event, subscription
 from signalpost.domain.api_key import Role
+from signalpost.domain.body import members_of_texts
 from signalpost.domain.delivery import replay
 from signalpost.domain.documents import workflow
 from signalpost.domain.errors import (
@@ -28,6 +30,7 @@ from signalpost.domain.errors import (
     Unparseable,
     UnsupportedMedia,
 )
+from signalpost.store.deliveries import DeliveryStatus
 
 ABOUT = """\
 Signalpost takes documents in, turns every change of one into an event, and POSTs each event, signed, to every
@@ -38,7 +41,7 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "EventType": tuple(event.BY_WIRE),
     "DocumentStatus": workflow.STATUSES,
     "Action": workflow.ASKED_FOR,
-    "DeliveryStatus": DELIVERY_STATUSES,
+    "DeliveryStatus": get_args(DeliveryStatus),
     "SubscriptionStatus": get_args(subscription.Status),
     "Ordering": get_args(subscription.Ordering),
     "ReplayStatus": get_args(replay.What),
@@ -145,18 +148,37 @@ def _open_operation(route: OpenRoute) -> dict[str, Any]:
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found = _path_parameters(route.path)
-    for name, field in route.query.items():
-        schema = {key: value for key, value in field.schema.items() if key != "description"}
-        parameter = {"name": name, "in": "query", "schema": schema}
-        if "description" in field.schema:
-            parameter["description"] = field.schema["description"]
-        if name in route.example.query:
-            written = route.example.query[name]
-            parameter["example"] = field.check(written) if schema["type"] in ("integer", "boolean") else written
-        found.append(parameter)
+    found += _query_parameters(route.query, route.example.query)
     found += [_IF_MATCH] if route.conditional else []
     found += [_IDEMPOTENCY_KEY] if route.idempotent else []
     return [*found, _TENANT]
+
+
+def _query_parameters(query: type[Query], examples: Mapping[str, str]) -> list[dict[str, Any]]:
+    _, components = msgspec.json.schema_components((query,), ref_template=_REF)
+    members = members_of_texts(query)
+    found: list[dict[str, Any]] = []
+    for name, member in components[query.__name__]["properties"].items():
+        schema = _if_given(member)
+        parameter = {"name": name, "in": "query", "schema": schema}
+        if (description := schema.pop("description", None)) is not None:
+            parameter["description"] = description
+        if name in examples:
+            is_text = schema.get("type", "string") == "string"
+            parameter["example"] = examples[name] if is_text else members[name].check(examples[name])
+        found.append(parameter)
+    return found
+
+
+def _if_given(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What a parameter may be if it is given: null stands for one that is not."""
+    given = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    shown = dict(given[0] if len(given) == 1 else schema)
+    if shown.get("type", "string") == "string":
+        shown.pop("default", None)  # it is what a text is read into, and no text
+    elif schema["default"] is not None:
+        shown["default"] = schema["default"]
+    return shown
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:

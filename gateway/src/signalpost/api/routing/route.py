@@ -8,11 +8,11 @@ from msgspec import Struct
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
 from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError
-from signalpost.domain.fields import Field
 from signalpost.domain.tenant import TENANT_NAME
 
 JSON: Final = "application/json"
@@ -56,7 +56,7 @@ class Route(Struct, frozen=True, kw_only=True):
     summary: str
     roles: frozenset[Role]
     handler: Callable[[RequestContext], Awaitable[Response | Streamed]]
-    query: Mapping[str, Field] = {}
+    query: type[Query] = Query
     body: RequestBody | None = None
     conditional: bool = False
     """Whether it takes `If-Match`."""

@@ -18,10 +18,9 @@ from signalpost.domain.documents.workflow import ActionName, Decision, Status
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 from signalpost.domain.tenant import TenantName, TenantStatus
+from signalpost.store.deliveries import DeliveryStatus
 
 Cursor = Annotated[str | None, Meta(description="Pass it as `cursor` to get the next page; null on the last page.")]
-DELIVERY_STATUSES = ("pending", "delivered", "skipped", "retrying", "failed")
-DeliveryStatus = Annotated[str, Meta(extra_json_schema={"enum": list(DELIVERY_STATUSES)})]
 
 
 class Shape(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -1,0 +1,96 @@
+"""The parameters that a call takes in its query: a struct, as a body is, whose members say what each may be.
+
+A parameter that is not given has its member's default, so a default of None means that it was not asked for.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, get_type_hints
+
+from msgspec import Meta, Struct
+
+from signalpost.domain.body import read_by
+from signalpost.domain.checks import Bad
+from signalpost.domain.event import BY_WIRE, EventType
+from signalpost.domain.timestamps import parse_timestamp
+
+MAX_LIMIT: Final = 250
+DEFAULT_LIMIT: Final = 50
+MAX_IN_CURSOR: Final = 10**18 - 1
+"""Every number of 18 digits fits into the 64 bits of a database."""
+
+
+FromText = Any
+"""What a text is read into that is described as a text: msgspec would describe the type that it becomes."""
+
+
+class Query(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What calls that take no parameters take."""
+
+
+def _moment(value: str) -> int:
+    try:
+        # An unescaped + in a query arrives as a space.
+        return parse_timestamp(value.replace(" ", "+"))
+    except ValueError as error:
+        raise Bad("not_a_timestamp", str(error)) from None
+
+
+Moment = Annotated[FromText, Meta(extra_json_schema={"type": "string", "format": "date-time"}, extra=read_by(_moment))]
+"""A timestamp, in µs since 1970."""
+
+
+def _event_types(value: str) -> int:
+    if value not in BY_WIRE:
+        raise Bad("not_allowed", f"This must be one of {', '.join(BY_WIRE)}.")
+    return int(BY_WIRE[value])
+
+
+EventTypes = Annotated[
+    FromText, Meta(extra_json_schema={"type": "string", "enum": [*BY_WIRE]}, extra=read_by(_event_types))
+]
+"""The name of an event type, as the set of types that has this one alone."""
+EVERY_TYPE: Final = sum(EventType)
+
+
+def bad_cursor() -> Bad:
+    return Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
+
+
+def write_cursor(position: Sequence[int] | None) -> str | None:
+    if position is None:
+        return None
+    return base64.urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
+
+
+def cursor_to(position: Callable[..., Any], largest: int = MAX_IN_CURSOR) -> Meta:
+    """What a cursor is, and how it is read: `position` makes a position in a list of whole numbers from 0 to `largest`.
+    It is `int`, or a named tuple of as many numbers as the cursor has."""
+    count = 1 if position is int else len(get_type_hints(position))
+    numbers = re.compile(r"\d{1,18}" + r"\.\d{1,18}" * (count - 1), re.ASCII)
+
+    def read(value: str) -> Any:
+        try:
+            written = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii")
+            found = tuple(map(int, written.split("."))) if numbers.fullmatch(written) else ()
+        except ValueError:
+            found = ()
+        if not found or max(found) > largest or write_cursor(found) != value:
+            raise bad_cursor()
+        return position(*found)
+
+    schema = {"type": "string"}
+    return Meta(description="The `next` of the page before.", extra_json_schema=schema, extra=read_by(read))
+
+
+class ListQuery(Query, frozen=True):
+    """How much of a list is asked for. Each list's own query adds its `cursor`."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+
+
+class PageQuery(ListQuery, frozen=True):
+    """A page of a list that is ordered by one number."""
+
+    cursor: Annotated[FromText, cursor_to(int)] = None
