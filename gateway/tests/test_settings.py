@@ -287,7 +287,12 @@ def test_of_a_secret_only_is_shown_whether_it_is_set(name: str, value: str) -> N
     assert (given.value, given.source) == ("set", "environment")
     (made,) = (each for each in show_settings({}, {"data_dir": "/srv"}) if each.name == name)
     assert (made.value, made.source) == (f"made in /srv/{name.replace('_', '-')}", "default")
-    assert {name for name, setting in SETTINGS.items() if setting.secret} == {"master_key", "operator_key"}
+
+
+def test_of_a_proxy_with_a_password_only_is_shown_that_it_is_set() -> None:
+    for environment, shown in (({}, None), ({PREFIX + "EGRESS_PROXY": "http://a:pw@proxy:3128"}, "set")):
+        assert [each.value for each in show_settings(environment, {}) if each.name == "egress_proxy"] == [shown]
+    assert {name for name, each in SETTINGS.items() if each.secret} == {"master_key", "operator_key", "egress_proxy"}
 
 
 def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path) -> None:

@@ -177,6 +177,7 @@ class Gateway:
             SenderSettings(
                 attempt_timeout=settings.attempt_timeout,
                 guard=_guard(settings),
+                proxy=settings.egress_proxy,
                 ca_file=settings.ca_file,
             ),
             loop=asyncio.get_running_loop(),

@@ -27,10 +27,13 @@ from signalpost.sender.addresses import (
     parse_deny_targets,
     parse_nat64_prefixes,
 )
+from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 
 PREFIX = "SIGNALPOST_"
 _OF_COMMANDS: Final = ("url", "key", "tenant")
 """Variables that tell commands how to reach a gateway. They are not settings of the gateway."""
+_GENERATED: Final = ("master_key", "operator_key")
+"""Settings that the first start makes up and keeps in a file, where they are not given."""
 _KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")
 
 
@@ -52,6 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow_targets: tuple[AllowedTarget, ...] = ()
     deny_targets: tuple[DeniedTarget, ...] = ()
     nat64_prefixes: tuple[IPv6Network, ...] = ()
+    egress_proxy: EgressProxy | None = None
     ca_file: Path | None = None
     retry_delays: tuple[int, ...] = retry.DELAYS
     attempt_timeout: float = 5.0
@@ -241,6 +245,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "IPv6 prefixes behind which this network translates to IPv4 (NAT64), separated by commas; an address there is "
         "judged as the IPv4 address in it. []",
     ),
+    "egress_proxy": Setting(
+        parse_egress_proxy,
+        "Proxy through which all calls to endpoints and vendors go: http://[user:password@]host:port. It is asked to "
+        "CONNECT to addresses. Use the variable, because other users can see flags. []",
+        secret=True,
+    ),
     "ca_file": Setting(_file, "PEM file of certificate authorities to trust besides the system's. []"),
     "retry_delays": Setting(
         _delays, "Seconds to wait before each retry, up to ten of 1 to 86400; for new subscriptions. [10,60,300]"
@@ -304,11 +314,14 @@ def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> l
     shown = []
     for name, setting in SETTINGS.items():
         text = flags.get(name, environment.get(_variable(name)))
-        if setting.secret:
+        value: str | None
+        if text is not None:
+            value = "set" if setting.secret else text
+        elif name in _GENERATED:
             made = "read from" if name == "master_key" and settings.master_key_file else "made in"
-            value: str | None = f"{made} {secret_file(settings, name)}" if text is None else "set"
+            value = f"{made} {secret_file(settings, name)}"
         else:
-            value = _written(getattr(settings, name)) if text is None else text
+            value = _written(getattr(settings, name))
         source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
         shown.append(Shown(name, value, "default" if text is None else source, setting.help))
     return shown

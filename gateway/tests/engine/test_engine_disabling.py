@@ -10,6 +10,7 @@ from gateway.tests.world.network import BROKEN, Reply
 
 from signalpost.commands.subscriptions import DisableSubscription, PatchSubscription
 from signalpost.domain.delivery.breaker import Breaker
+from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, PreconditionFailed
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.store.lanes import EndpointHealth
@@ -66,6 +67,29 @@ def test_before_that_it_is_not(world: ScriptedWorld) -> None:
 
     world.crash(_begin)
     _fail_for(world, 4.9)
+    world.run(second)
+
+
+def test_what_the_operators_proxy_failed_disables_nobody_and_the_endpoints_days_begin_after_it(
+    world: ScriptedWorld,
+) -> None:
+    async def second(gateway: RunningGateway) -> None:
+        endpoint = gateway.world.endpoint("a")
+        endpoint.answers(Reply(status=None, failure=Failure.PROXY))
+        await asyncio.sleep(3_000)
+        assert gateway.of("a").status == "active"
+        assert gateway.health("a")["breaker"] == "open"
+        endpoint.answers(BROKEN)
+        await asyncio.sleep(4.9 * DAY / SECOND)
+        await gateway.create("early")
+        await asyncio.sleep(1_000)
+        assert gateway.of("a").status == "active"
+        await asyncio.sleep(0.1 * DAY / SECOND)
+        await gateway.create("late")
+        await gateway.until(lambda: gateway.of("a").status == "disabled", within=1_000)
+
+    world.crash(_begin)
+    _fail_for(world, 5)
     world.run(second)
 
 

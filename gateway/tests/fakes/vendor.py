@@ -71,6 +71,8 @@ class Vendor:
         self._lock = threading.Lock()
         self.origin = ""
         """Where it listens, once it is served."""
+        self.callers: set[str] = set()
+        """The addresses from which it was called."""
 
     def fail(self, *answers: Answer) -> None:
         """Answer the next calls so, and do nothing of what they ask. Requests for tokens are not among them."""
@@ -133,6 +135,7 @@ def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
 
         def any_method(self) -> None:
+            vendor.callers.add(self.client_address[0])
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             target = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}

@@ -62,6 +62,7 @@ def serve(
     allow_targets: Annotated[str | None, _help("allow_targets")] = None,
     deny_targets: Annotated[str | None, _help("deny_targets")] = None,
     nat64_prefixes: Annotated[str | None, _help("nat64_prefixes")] = None,
+    egress_proxy: Annotated[str | None, _help("egress_proxy")] = None,
     ca_file: Annotated[str | None, _help("ca_file")] = None,
     retry_delays: Annotated[str | None, _help("retry_delays")] = None,
     attempt_timeout: Annotated[str | None, _help("attempt_timeout")] = None,

@@ -35,6 +35,7 @@ class Stage(StrEnum):
 
     RESOLVING = "The host name was not resolved"
     CONNECTING = "No connection was made"
+    TUNNELLING = "The operator's egress proxy made no connection"
     SECURING = "TLS was not agreed on"
     WAITING = "No answer came"
     ANSWERING = "The answer was not complete"

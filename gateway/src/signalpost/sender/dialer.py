@@ -1,17 +1,15 @@
 """Connects to a target: resolves its name, guards the addresses, opens TCP, then TLS. Each step has its own failure.
 
-The address that is dialled is one of those that were judged, as a number: no second look-up can change it in
-between. The certificate is checked against the target's host name (or against the address, where the target
-is one). There is no deadline here but one per TCP connection, so that an address that swallows packets leaves
-time for the next; the attempt's own deadline cancels the whole.
+The address that is dialled, straight or through the operator's proxy, is one of those that were judged, as a number: no
+second look-up can change it in between. The certificate is checked against the target's host name (or against the
+address, where the target is one). There is no deadline here but one per TCP connection, so that an address that
+swallows packets leaves time for the next; the attempt's own deadline cancels the whole.
 """
 
 import asyncio
-import errno
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import cast
@@ -21,20 +19,12 @@ from signalpost.domain.request import Target
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Address, Guard, addresses_refusal, literal, target_refusal
 from signalpost.sender.connection import Connection, Owner, RunningAttempt, Stage
-from signalpost.sender.resolver import LOOKUP_SECONDS, Names
+from signalpost.sender.resolver import LOOKUP_SECONDS, Names, addresses_of
 from signalpost.sender.tls_sessions import Sessions
+from signalpost.sender.ways import DialFailed, Way, reset
 
 MAX_ADDRESSES = 8
 """Maximum number of a host's addresses to try."""
-
-
-class DialFailed(Exception):
-    """No connection could be made. Carries the failure's class and a sentence about it."""
-
-    def __init__(self, failure: Failure, detail: str) -> None:
-        super().__init__(detail)
-        self.failure = failure
-        self.detail = detail
 
 
 class Dialler:
@@ -46,13 +36,13 @@ class Dialler:
         names: Names,
         guard: Guard,
         sessions: Sessions,
-        connect_timeout: float,
+        way: Way,
         clock: Callable[[], float],
     ) -> None:
         self._names = names
         self._guard = guard
         self._sessions = sessions
-        self._connect_timeout = connect_timeout
+        self._way = way
         self._clock = clock
 
     async def run_on_new_connection(self, attempt: RunningAttempt, owner: Owner) -> None:
@@ -61,8 +51,8 @@ class Dialler:
         target = attempt.request.target
         attempt.stage = Stage.RESOLVING
         addresses = await self._vetted(target, attempt.request.holder)
-        attempt.stage = Stage.CONNECTING
-        raw = await self._connect(addresses, target.port)
+        attempt.stage = self._way.stage
+        raw = await self._way.open(addresses, target.port)
         attempt.stage = Stage.SECURING
         await self._secure(raw, attempt, owner)
 
@@ -70,16 +60,14 @@ class Dialler:
         """The target's addresses, if every one of them may be dialled. Raises DialFailed."""
         if why := target_refusal(target, self._guard):
             raise DialFailed(Failure.ADDRESS_REFUSED, why)
-        address = literal(target.host)
-        if address is not None:
+        if (address := literal(target.host)) is not None:
             return (address,)  # The checks above have covered everything that can be refused about an address.
         try:
-            found = await self._names.addresses(target.host, target.port, holder)
-            addresses = list(dict.fromkeys(ip_address(text) for text in found))
+            addresses = await addresses_of(self._names, target.host, target.port, holder)
         except TimeoutError:
             detail = f"{Stage.RESOLVING} within {LOOKUP_SECONDS:g} s."
             raise DialFailed(Failure.TIMEOUT, detail) from None
-        except (OSError, ValueError):
+        except OSError:
             raise DialFailed(Failure.DNS, "The host name could not be resolved.") from None
         if not addresses:
             raise DialFailed(Failure.DNS, "The host name has no address.")
@@ -89,31 +77,6 @@ class Dialler:
             log.warning("address refused", host=target.host, port=target.port, reason=why)
             raise DialFailed(Failure.ADDRESS_REFUSED, "The host name resolves to an address that is not called.")
         return _interleaved(addresses)[:MAX_ADDRESSES]
-
-    async def _connect(self, addresses: Sequence[Address], port: int) -> socket.socket:
-        failed = DialFailed(Failure.CONNECT, "No connection could be made.")
-        for address in addresses:
-            try:
-                return await self._connect_one(address, port)
-            except TimeoutError:
-                detail = f"No connection was made within {self._connect_timeout:g} s."
-                failed = DialFailed(Failure.CONNECT, detail)
-            except OSError as error:
-                failed = _connect_failure(error)
-        raise failed
-
-    async def _connect_one(self, address: Address, port: int) -> socket.socket:
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-        raw = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            raw.settimeout(0)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(self._connect_timeout):
-                await asyncio.get_running_loop().sock_connect(raw, (str(address), port))
-        except BaseException:
-            raw.close()
-            raise
-        return raw
 
     async def _secure(self, raw: socket.socket, attempt: RunningAttempt, owner: Owner) -> None:
         target = attempt.request.target
@@ -130,7 +93,7 @@ class Dialler:
         except (OSError, ssl.CertificateError) as error:
             _give_up(connection, owner)
             self._sessions.forget(target)
-            raise (_tls_failure(error) if handshake else _reset()) from None
+            raise (_tls_failure(error) if handshake else reset()) from None
         except BaseException:
             _give_up(connection, owner)
             raise
@@ -166,25 +129,6 @@ def _interleaved(addresses: Sequence[Address]) -> list[Address]:
     first = [address for address in addresses if address.version == addresses[0].version]
     second = [address for address in addresses if address.version != addresses[0].version]
     return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]
-
-
-def _reset() -> DialFailed:
-    return DialFailed(Failure.RESET, "The endpoint closed the connection before answering.")
-
-
-def _connect_failure(error: OSError) -> DialFailed:
-    match error.errno:
-        case errno.ECONNREFUSED:
-            detail = "The endpoint refused the connection."
-        case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
-            detail = "The endpoint's address cannot be reached from here."
-        case errno.EMFILE | errno.ENFILE | errno.ENOBUFS | errno.ENOMEM:
-            detail = "The gateway cannot open another connection: it is out of memory or file descriptors."
-        case errno.ECONNRESET:
-            return _reset()  # Something accepted it first.
-        case _:
-            detail = "No connection could be made."
-    return DialFailed(Failure.CONNECT, detail)
 
 
 def _tls_failure(error: OSError | ssl.CertificateError) -> DialFailed:

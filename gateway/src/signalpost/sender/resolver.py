@@ -12,9 +12,11 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from signalpost.domain.delivery.slots import Slots
+from signalpost.sender.addresses import Address, literal
 from signalpost.sender.lookup_turns import LookupTurns
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -95,6 +97,17 @@ class Names:
         for lookup in running:
             lookup.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def addresses_of(names: Names, host: str, port: int, holder: int = 0) -> list[Address]:
+    """The addresses of a host, which may be an address itself, each once. Raises as `Names.addresses` does."""
+    if (address := literal(host)) is not None:
+        return [address]
+    found = await names.addresses(host, port, holder)
+    try:
+        return list(dict.fromkeys(map(ip_address, found)))
+    except ValueError:
+        raise OSError("the resolver gave something that is no address") from None
 
 
 class SystemResolver:

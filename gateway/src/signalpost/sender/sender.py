@@ -28,10 +28,12 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import NO_EXCEPTIONS, Guard
 from signalpost.sender.connection import Connection, RunningAttempt, Stage, TimeLimit
-from signalpost.sender.dialer import DialFailed, Dialler, tls_context
+from signalpost.sender.dialer import Dialler, tls_context
+from signalpost.sender.egress_proxy import EgressProxy, ThroughProxy
 from signalpost.sender.resolver import Names, Resolve, SystemResolver
 from signalpost.sender.response_reader import AnswerReader
 from signalpost.sender.tls_sessions import Sessions
+from signalpost.sender.ways import DialFailed, Straight
 
 SWEEP_SECONDS = 0.02
 """Minimum seconds between two checks of the deadlines, and so the maximum by which an attempt may exceed its own."""
@@ -48,6 +50,8 @@ class SenderSettings(Struct, frozen=True, kw_only=True):
     connect_timeout: float = 2.0
     """Time limit for a TCP connection to one of a host's addresses."""
     guard: Guard = NO_EXCEPTIONS
+    proxy: EgressProxy | None = None
+    """The proxy through which every connection goes; None: each goes straight to its target."""
     ca_file: Path | None = None
     """PEM file of authorities that are trusted besides the system's."""
     idle_seconds: float = 60.0
@@ -79,11 +83,12 @@ class Sender:
         self._wall = wall
         self._clock = clock
         self._names = Names(resolve or SystemResolver(), settings.names_kept_seconds, clock)
+        seconds = settings.connect_timeout
         self._dialler = Dialler(
             names=self._names,
             guard=settings.guard,
             sessions=Sessions(tls_context(settings.ca_file), lambda: wall() / SECOND),
-            connect_timeout=settings.connect_timeout,
+            way=ThroughProxy(settings.proxy, self._names, seconds) if settings.proxy else Straight(seconds),
             clock=clock,
         )
         self._usual_limit = TimeLimit(settings.attempt_timeout)
@@ -191,7 +196,8 @@ class Sender:
             stage = attempt.stage
             if attempt.connection is not None and attempt.connection.answer.began:
                 stage = Stage.ANSWERING
-            self._cut(attempt, Failure.TIMEOUT, f"{stage} within {limit.seconds:g} s.")
+            failure = Failure.PROXY if stage is Stage.TUNNELLING else Failure.TIMEOUT
+            self._cut(attempt, failure, f"{stage} within {limit.seconds:g} s.")
 
     # New connections
 

@@ -13,7 +13,7 @@ from signalpost.domain.timestamps import SECOND
 
 MOST = 128
 NOW = 1_700_000_000 * SECOND
-STALLS = (Failure.TIMEOUT, Failure.CONNECT, Failure.RESET, Failure.DNS)
+STALLS = (Failure.TIMEOUT, Failure.CONNECT, Failure.PROXY, Failure.RESET, Failure.DNS)
 LIMITS = st.integers(1, MOST)
 OUTCOMES = st.builds(Outcome, failure=st.none() | st.sampled_from(Failure), elapsed_us=st.integers(0, 6 * SECOND))
 GAPS = st.integers(0, 3 * SECOND)

@@ -72,9 +72,9 @@ def probing_now(breaker: Breaker, now: int) -> Breaker:
     return replace(breaker, probe_at=now) if breaker.is_open else breaker
 
 
-def is_given_up(breaker: Breaker, revived_at: int, now: int, after: int) -> bool:
+def is_given_up(breaker: Breaker, counts_from: int, now: int, after: int) -> bool:
     """Whether it failed for so long (`after`, µs; 0: never) that its subscription is to be disabled. What it failed
-    before it was last resumed from that (`revived_at`) counts no more."""
+    before `counts_from` does not count: it was resumed then, or something else was at fault."""
     if not after or not breaker.is_open or breaker.failing_since is None:
         return False
-    return now - max(breaker.failing_since, revived_at) >= after
+    return now - max(breaker.failing_since, counts_from) >= after

@@ -14,7 +14,7 @@ DOUBLES_EVERY = 2 * SECOND
 _MAX_DOUBLINGS = 10
 _SMOOTHING = 3
 """An answer counts for 1/8 of what is typical."""
-_STALLS = frozenset({Failure.TIMEOUT, Failure.CONNECT, Failure.RESET, Failure.DNS})
+_STALLS = frozenset({Failure.TIMEOUT, Failure.CONNECT, Failure.PROXY, Failure.RESET, Failure.DNS})
 
 
 class Concurrency(Struct, frozen=True):

@@ -17,6 +17,8 @@ class Failure(StrEnum):
     """The host resolves to an address that is not public, and `ALLOW_TARGETS` does not name it."""
     CONNECT = "connect"
     """Nothing accepted the TCP connection."""
+    PROXY = "proxy"
+    """The operator's egress proxy made no connection. That says nothing of the endpoint."""
     TLS_UNTRUSTED = "tls_untrusted"
     """The certificate does not chain to a trusted authority (self-signed ones included)."""
     TLS_EXPIRED = "tls_expired"

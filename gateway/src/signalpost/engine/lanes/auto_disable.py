@@ -30,7 +30,8 @@ class AutoDisable:
     def consider(self, worker: LaneWorker) -> None:
         """Disable the subscription of a lane whose endpoint has just failed, if it has failed for long enough."""
         subscription = worker.subscription
-        given_up = is_given_up(worker.health.breaker, subscription.revived_at, self._clock.steady(), self._after)
+        counts_from = max(subscription.revived_at, worker.excused_until)
+        given_up = is_given_up(worker.health.breaker, counts_from, self._clock.steady(), self._after)
         if given_up and subscription.status == "active" and worker not in self._asked:
             self._asked.add(worker)
             self._tasks.start(self._disable(worker))

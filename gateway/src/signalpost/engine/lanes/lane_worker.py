@@ -109,6 +109,8 @@ class LaneWorker:
         """How many attempts ended and are not recorded yet. A crash repeats them, and what is in flight."""
         self.rate_limit = RateLimit()
         self._hold_until = 0
+        self.excused_until = 0
+        """When an attempt last failed by the operator's proxy: no failure before that disables the subscription."""
         self._probe: Delivery | None = None
         """The delivery that was sent last, if it probes an endpoint whose breaker is open."""
         self._restore(row)
@@ -354,6 +356,8 @@ class LaneWorker:
             follow = breaker.after_failed_probe if delivery is self._probe else breaker.after_failure
             state = follow(self.health.breaker, now, jitter)
             self.health = EndpointHealth(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
+            if outcome.failure is Failure.PROXY:
+                self.excused_until = now
             if retry_after is not None:
                 self._hold_until = max(self._hold_until, now + retry_after * SECOND)
 
