@@ -7,9 +7,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.api.moved_clock import MovedClock
+
+from signalpost.api.routes import ROUTES
+from signalpost.domain.timestamps import SECOND
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World
+
+HOUR = 3600 * SECOND
+SUBSCRIPTION = {"url": "https://receiver.example.com/hook", "eventTypes": ["documentCreated"]}
 
 
 def new_key() -> dict[str, str | None]:
@@ -91,6 +98,51 @@ def test_a_repeated_creation_shows_the_secret_again_for_the_answer_may_have_been
     gone = world.send("POST", "/v1/subscriptions", dict(world.subscription), key)
     assert gone.ok(201)["id"] == first["id"]
     world.get(path).refused(404)
+
+
+SECRETS = {"secret", "standardWebhooksSecret", "key"}
+SHOWS_SECRETS: dict[str, tuple[str, Any]] = {
+    "create_subscription": ("/v1/subscriptions", {**SUBSCRIPTION, "secret": "a secret of mine"}),
+    "rotate_secret": ("{subscription}/secret/rotate", {}),
+    "create_key": ("/v1/keys", {"name": "n", "role": "viewer"}),
+}
+"""Every call whose answer shows a secret, with a body for it."""
+
+
+def test_every_call_whose_answer_shows_a_secret_is_known() -> None:
+    shapes = {route.name: [reply.body for reply in route.replies.values() if reply.body] for route in ROUTES}
+    named = {name for name, bodies in shapes.items() for body in bodies if SECRETS & {*members_of(body)}}
+    assert named == set(SHOWS_SECRETS)
+
+
+def members_of(shape: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = getattr(shape, "__struct_encode_fields__", ())
+    return names
+
+
+@pytest.mark.parametrize("name", SHOWS_SECRETS)
+def test_a_secret_is_shown_for_an_hour_in_repeats_and_never_kept_by_what_is_between(
+    make_world: Callable[..., "World"], name: str
+) -> None:
+    clock = MovedClock()
+    world = make_world(clock=clock)
+    path, body = SHOWS_SECRETS[name]
+    path = path.format(subscription=f"/v1/subscriptions/{world.create_subscription()['id']}")
+    key = new_key()
+
+    def ask() -> "Answer":
+        answer = world.send("POST", path, body, key)
+        assert answer.headers["cache-control"] == "no-store"
+        return answer
+
+    first = ask()
+    shown = SECRETS & set(first.json)
+    assert all(first.json[member] for member in shown)
+    clock.move(HOUR - 1)
+    assert without_date(ask()) == without_date(first)
+    clock.move(1)
+    assert ask().json == first.json | dict.fromkeys(shown)
+    assert ask().status == first.status
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import Rendered, document_response, document_shown, kept_answers, respond
 from signalpost.api.routing import shapes
+from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Completed, Repeated
 from signalpost.commands.documents import DocumentDeleted
 from signalpost.commands.workflow import NothingExpired
@@ -32,7 +33,7 @@ def completed(result: object, answer: bytes | None = None) -> Completed[object]:
 
 
 def test_answers_are_kept_in_the_form_that_databases_hold() -> None:
-    assert kept_answers(LINKS)(completed(DocumentDeleted(ROW))) == KEPT
+    assert kept_answers(LINKS)(completed(DocumentDeleted(ROW))) == KeptAnswer(KEPT)
 
 
 def test_a_repeat_is_answered_as_the_first_call_was_and_says_that_it_is_one() -> None:

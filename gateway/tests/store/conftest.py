@@ -16,10 +16,17 @@ from gateway.tests.store.implementation import Implementation
 from gateway.tests.store.sqlite.implementation import SQLITE
 from msgspec.structs import replace
 
+from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, CommandOutcome, Completed, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
-from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.commands.subscriptions import (
+    CreateSubscription,
+    DeleteSubscription,
+    PatchSubscription,
+    RetryDelivery,
+    SubscriptionCreated,
+)
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay
@@ -51,9 +58,12 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE}
 
 
-def render(completed: Completed[Any]) -> bytes:
+def render(completed: Completed[Any]) -> KeptAnswer:
     """A store keeps answers, and does not know what they are made of."""
-    return f"{type(completed.result).__name__} {completed.event_id}".encode()
+    answer = f"{type(completed.result).__name__} {completed.event_id}".encode()
+    if isinstance(completed.result, SubscriptionCreated):
+        return KeptAnswer(answer + completed.result.subscription.secret.encode(), answer)
+    return KeptAnswer(answer)
 
 
 def _not_broken(error: BaseException) -> None:

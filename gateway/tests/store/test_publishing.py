@@ -170,6 +170,32 @@ def test_another_request_under_a_key_is_refused_and_another_api_key_is_not(play:
     play(scenario)
 
 
+HOUR = DAY // 24
+
+
+def test_a_repeat_shows_a_secret_for_an_hour_pruned_or_not(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        async def repeat() -> bytes:
+            again = await shop.do(make.subscribe(1, secret="a secret of mine", key=IdempotencyKey(1, "k", b"one")))
+            assert isinstance(again, Repeated)
+            return again.answer
+
+        first = await shop.do(make.subscribe(1, secret="a secret of mine", key=IdempotencyKey(1, "k", b"one")))
+        assert isinstance(first, Completed)
+        await shop.reopen()
+        shop.now += HOUR - 1
+        assert await shop.store.retention.prune_leftovers(shop.now, shop.now, 100) == 0
+        assert await repeat() == first.answer
+        shop.now += 1
+        later = await repeat()
+        assert first.answer == later + b"a secret of mine"
+        assert await shop.store.retention.prune_leftovers(shop.now, shop.now, 100) == 1
+        assert await shop.store.retention.prune_leftovers(shop.now, shop.now, 100) == 0
+        assert await repeat() == later
+
+    play(scenario)
+
+
 def test_a_key_is_free_again_after_24_hours_pruned_or_not(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.do(make.create(1, key=IdempotencyKey(1, "k", b"one")))

@@ -23,6 +23,7 @@ from signalpost.api.routing.shapes import (
     SubscriptionShown,
     TenantShown,
 )
+from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, Completed, Repeated, Tenant
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
 from signalpost.commands.documents import (
@@ -56,6 +57,9 @@ from signalpost_receiver import standard_secret
 EVENT_HEADER: Final = "signalpost-event"
 """The id of the event that the change made."""
 IMPORT_STATUS: Final = {ImportEffect.CREATED: 201, ImportEffect.UPDATED: 200, ImportEffect.UNCHANGED: 200}
+_SHOWS_SECRETS: Final = (SubscriptionCreated, SecretRotated, KeyCreated)
+_SECRETS: Final = ("secret", "standardWebhooksSecret", "key")
+"""Members of the responses to these."""
 _REPLAYED: Final = ("idempotent-replayed", "true")
 _encode = msgspec.json.Encoder().encode
 _encode_answer = msgspec.msgpack.Encoder().encode
@@ -102,13 +106,22 @@ def respond(outcome: Completed[Rendered] | Repeated, links: Links) -> Response:
     return render(outcome, links) if outcome.answer is None else _decode_answer(outcome.answer)
 
 
-def kept_answers(links: Links) -> Callable[[Completed[Any]], bytes]:
+def kept_answers(links: Links) -> Callable[[Completed[Any]], KeptAnswer]:
     """Makes the answers that the store keeps under `Idempotency-Key`s."""
 
-    def kept_answer(completed: Completed[Rendered]) -> bytes:
-        return _encode_answer(render(completed, links))
+    def kept_answer(completed: Completed[Rendered]) -> KeptAnswer:
+        response = render(completed, links)
+        if not isinstance(completed.result, _SHOWS_SECRETS):
+            return KeptAnswer(_encode_answer(response))
+        return KeptAnswer(_encode_answer(response), _encode_answer(_without_secrets(response)))
 
     return kept_answer
+
+
+def _without_secrets(response: Response) -> Response:
+    """The same response with null for each secret that it shows."""
+    body = msgspec.json.decode(response.body, type=dict[str, Any])
+    return replace(response, body=_encode(body | {name: None for name in _SECRETS if name in body}))
 
 
 def render(completed: Completed[Rendered], links: Links) -> Response:

@@ -7,7 +7,7 @@ tenant's lock (C2, C5, C10).
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -44,8 +44,20 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 
 IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
-Render = Callable[[Completed[Any]], bytes]
-"""Makes the answer to a command with an `Idempotency-Key`, in the form in which it is kept for a repeat."""
+SECRETS_KEPT = 3600 * SECOND
+"""How long after it a repeat shows a secret once more: long enough for a client whose answer was lost."""
+
+
+class KeptAnswer(NamedTuple):
+    """An answer in the form in which it is kept for a repeat."""
+
+    answer: bytes
+    without_secrets: bytes | None = None
+    """The same answer with its secrets left out; None where it shows none."""
+
+
+Render = Callable[[Completed[Any]], KeptAnswer]
+"""Makes the answer to a command with an `Idempotency-Key`."""
 
 
 class StoredAnswer(Struct, frozen=True):
@@ -54,6 +66,13 @@ class StoredAnswer(Struct, frozen=True):
     request_hash: bytes
     answer: bytes
     expires_at: int
+    without_secrets: bytes | None = None
+
+    def at(self, now: int) -> bytes:
+        """The answer to a repeat at `now`."""
+        if self.without_secrets is None or now < self.expires_at - IDEMPOTENCY_KEPT + SECRETS_KEPT:
+            return self.answer
+        return self.without_secrets
 
 
 class Rows(Struct, frozen=True, kw_only=True):
@@ -149,13 +168,13 @@ class Batch:
         if stored.request_hash != key.request_hash:
             detail = "This key came with another request before. Use a new key for a new request."
             raise Invalid([FieldError("Idempotency-Key", "reused", detail)], code="idempotency_key_reused")
-        return Repeated(stored.answer)
+        return Repeated(stored.at(self._now))
 
     def _answer(self, tenant_id: int, key: IdempotencyKey, completed: Completed[Any]) -> bytes:
-        answer = self._render(completed)
-        stored = StoredAnswer(key.request_hash, answer, self._now + IDEMPOTENCY_KEPT)
+        kept = self._render(completed)
+        stored = StoredAnswer(key.request_hash, kept.answer, self._now + IDEMPOTENCY_KEPT, kept.without_secrets)
         self.answers.put((tenant_id, key.api_key_id, key.key), stored)
-        return answer
+        return kept.answer
 
     def _apply(self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], made: str | None) -> None:
         """`made` is the id of the decision's event."""

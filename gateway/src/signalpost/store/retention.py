@@ -14,6 +14,7 @@ class RetentionStore(Protocol):
         ...
 
     async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
-        """Remove answers to idempotent requests that have expired, replays that ended before `kept_since`, and what
-        deleted subscriptions left: at most `limit` rows of each. Returns how many rows were removed."""
+        """Remove answers to idempotent requests that have expired, secrets in answers that are shown no more, replays
+        that ended before `kept_since`, and what deleted subscriptions left: at most `limit` rows of each. Returns how
+        many rows were removed or changed."""
         ...

@@ -63,7 +63,7 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Makes a repeat safe. Within 24 hours, a repeated request with this key gets the first answer "
-    "again, with `idempotent-replayed: true`.",
+    "again, with `idempotent-replayed: true`. Secrets in it are shown for an hour; they are null in later repeats.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 _TENANT = {

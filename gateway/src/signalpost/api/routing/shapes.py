@@ -21,6 +21,7 @@ from signalpost.domain.tenant import TenantName, TenantStatus
 from signalpost.store.deliveries import DeliveryStatus
 
 Cursor = Annotated[str | None, Meta(description="Pass it as `cursor` to get the next page; null on the last page.")]
+_SHOWN_FOR_AN_HOUR = "Null in a repeat of the call, with the same `Idempotency-Key`, more than an hour after it."
 
 
 class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -203,9 +204,12 @@ class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel")
 
 
 class NewSubscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
-    secret: Annotated[str | UnsetType, Meta(description="Missing for a kind other than the webhook.")] = UNSET
+    secret: Annotated[
+        str | None | UnsetType, Meta(description=f"Missing for a kind other than the webhook. {_SHOWN_FOR_AN_HOUR}")
+    ] = UNSET
     standard_webhooks_secret: Annotated[
-        str | UnsetType, Meta(description="The same secret in the form that Standard Webhooks libraries take.")
+        str | None | UnsetType,
+        Meta(description=f"The secret in the form that Standard Webhooks libraries take. {_SHOWN_FOR_AN_HOUR}"),
     ] = UNSET
     health: Health
 
@@ -401,7 +405,7 @@ class Key(Struct, frozen=True, rename="camel"):
 class NewKey(Key, frozen=True, rename="camel"):
     """The only answer that shows the key, this once."""
 
-    key: str
+    key: Annotated[str | None, Meta(description=_SHOWN_FOR_AN_HOUR)]
 
 
 class KeyPage(Shape, frozen=True):

@@ -171,12 +171,14 @@ def _stored_answers(
 ) -> dict[AnswerKey, StoredAnswer]:
     keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
     statement = (
-        "SELECT request_hash, answer, expires_at FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?"
+        "SELECT request_hash, answer, expires_at, without_secrets FROM idempotency"
+        " WHERE tenant_id = ? AND api_key_id = ? AND key = ?"
     )
     found = {}
     for key in keys:
-        for request_hash, sealed, expires_at in rows(connection, statement, key):
-            found[key] = StoredAnswer(request_hash, vault.open(sealed, _answer_row(key)), expires_at)
+        for request_hash, sealed, expires_at, sealed_without in rows(connection, statement, key):
+            without_secrets = None if sealed_without is None else vault.open(sealed_without, _answer_row(key))
+            found[key] = StoredAnswer(request_hash, vault.open(sealed, _answer_row(key)), expires_at, without_secrets)
     return found
 
 
@@ -250,14 +252,17 @@ def _write_log(connection: apsw.Connection, batch: Batch) -> None:
 
 def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, StoredAnswer], vault: Vault) -> None:
     connection.executemany(
-        "INSERT INTO idempotency (tenant_id, api_key_id, key, request_hash, answer, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " request_hash = excluded.request_hash, answer = excluded.answer, expires_at = excluded.expires_at",
-        [
-            (*key, stored.request_hash, vault.seal(stored.answer, _answer_row(key)), stored.expires_at)
-            for key, stored in answers.items()
-        ],
+        "INSERT INTO idempotency (tenant_id, api_key_id, key, request_hash, answer, expires_at, without_secrets)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET request_hash = excluded.request_hash,"
+        " answer = excluded.answer, expires_at = excluded.expires_at, without_secrets = excluded.without_secrets",
+        [_pack_answer(key, stored, vault) for key, stored in answers.items()],
     )
+
+
+def _pack_answer(key: AnswerKey, stored: StoredAnswer, vault: Vault) -> tuple[Any, ...]:
+    row = _answer_row(key)
+    without_secrets = None if stored.without_secrets is None else vault.seal(stored.without_secrets, row)
+    return (*key, stored.request_hash, vault.seal(stored.answer, row), stored.expires_at, without_secrets)
 
 
 def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> None:

@@ -4,6 +4,7 @@ import apsw
 import msgspec
 from msgspec.structs import replace
 
+from signalpost.commands.batch import IDEMPOTENCY_KEPT, SECRETS_KEPT
 from signalpost.store.sqlite import connections, history, row_counts
 from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
 from signalpost.store.sqlite.connect import rows
@@ -90,9 +91,9 @@ def give_up_below(connection: apsw.Connection, tenant_id: int, floor: int) -> di
 
 
 def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limit: int) -> int:
-    """Remove expired idempotency answers, replays that ended before `kept_since`, the rows of deleted
-    subscriptions and the logs of deleted tenants, at most `limit` of each."""
-    removed = 0
+    """Remove expired idempotency answers, secrets in those that are older than an hour, replays that ended before
+    `kept_since`, the rows of deleted subscriptions and the logs of deleted tenants, at most `limit` of each."""
+    removed = _forget_secrets(connection, now, limit)
     expired = rows(
         connection,
         "SELECT tenant_id, api_key_id, key FROM idempotency WHERE expires_at <= ? LIMIT ?",
@@ -125,6 +126,22 @@ def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limi
         if removed >= limit:
             break
     return removed + _remove_connections(connection, limit)
+
+
+def _forget_secrets(connection: apsw.Connection, now: int, limit: int) -> int:
+    """Put answers without secrets in the place of those that have shown theirs long enough."""
+    shown = rows(
+        connection,
+        "SELECT tenant_id, api_key_id, key FROM idempotency INDEXED BY idempotency_secrets"
+        " WHERE without_secrets IS NOT NULL AND expires_at <= ? LIMIT ?",
+        (now + IDEMPOTENCY_KEPT - SECRETS_KEPT, limit),
+    )
+    connection.executemany(
+        "UPDATE idempotency SET answer = without_secrets, without_secrets = NULL"
+        " WHERE tenant_id = ? AND api_key_id = ? AND key = ?",
+        shown,
+    )
+    return len(shown)
 
 
 def _remove_made(connection: apsw.Connection, subscription_number: int, limit: int) -> int:
