@@ -125,11 +125,15 @@ def test_a_consent_comes_back_once_and_to_the_browser_that_asked(world: "World",
         ("code=good", cookie),
         ("", None),
         (f"{good}&iss=https://evil.example.com", cookie),
+        (f"{good}&iss=https://accounts.google.com.evil.example.com", cookie),
+        (f"{good}&iss=https://www.google.com", cookie),
+        (f"{good}&iss=https://accounts.google.com/", cookie),
+        (f"{good}&iss=", cookie),
         (f"state={asked['state']}", cookie),
     ):
         back(world, query, brought).refused(403, code="consent_refused")
     assert len(vendor.forms) == before
-    assert back(world, good, cookie).status == 200
+    assert back(world, f"{good}&iss=https://accounts.google.com", cookie).status == 200
     back(world, good, cookie).refused(403, code="consent_refused")
     assert len(vendor.forms) == before + 1
 
@@ -146,6 +150,9 @@ def test_a_code_can_be_pasted(world: "World", path: str) -> None:
     assert asked["authorizeUrl"].startswith("http")
     wrong = world.send("POST", f"{path}/connect", {"code": "bad", "state": asked["state"]})
     wrong.refused(409, code="consent_failed")
+    asked = world.send("POST", f"{path}/connect").ok()
+    mixed_up = {"code": "good", "state": asked["state"], "iss": "https://evil.example.com"}
+    world.send("POST", f"{path}/connect", mixed_up).refused(403, code="consent_refused")
     asked = world.send("POST", f"{path}/connect").ok()
     assert world.send("POST", f"{path}/connect", {"code": "good", "state": asked["state"]}).ok()["connected"] is True
     assert world.get(path).ok()["state"] == "ready"

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpost.engine.connectors.identity import key_of
+
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
@@ -55,6 +57,34 @@ def test_a_subscription_that_is_still_to_be_made_says_why_it_would_send_nothing(
     assert "document.status did not change" in shown["why"]
     wanted = {**draft, "when": {"field": "document.title", "changed": True}}
     assert world.send("POST", "/v1/destinations/slack/preview", wanted).ok()["wanted"] is True
+
+
+def test_keys_are_those_with_which_the_event_is_sent(world: "World", events: list[str]) -> None:
+    config = {"origin": "https://api.example.com", "signIn": {"with": "bearer", "token": "canary-token"}}
+    connection = world.send("POST", "/v1/connections", {"kind": "http", "config": config}).ok(201)["id"]
+    wanted = {"kind": "http", "connection": connection, "config": {"path": "/in"}, "status": "paused"}
+    made = world.send("POST", "/v1/subscriptions", {**wanted, "eventTypes": ["documentCreated"]}).ok(201)
+    path = f"/v1/subscriptions/{made['id']}/preview"
+    first, again, other = (world.send("POST", path, {"eventId": each}).ok() for each in (events[0], *events))
+    headers = first["request"]["headers"]
+    assert headers["idempotency-key"] == key_of(made["id"], events[0])
+    assert headers == again["request"]["headers"]
+    assert other["request"]["headers"]["idempotency-key"] == key_of(made["id"], events[1])
+    assert (headers["authorization"], headers["content-type"]) == ("[secret]", "application/json")
+
+
+def test_a_delay_is_shown_and_what_is_so_by_now_decides(world: "World", connection: str, events: list[str]) -> None:
+    still = {"field": "document.title", "is": "New"}
+    draft = subscription(connection, eventId=events[0], after={"seconds": 3600, "if": still})
+    shown = world.send("POST", "/v1/destinations/slack/preview", draft).ok()
+    assert (shown["wanted"], shown["waits"]) == (True, 3600)
+    assert shown["request"]["body"]["text"].startswith("Old")
+    draft["after"]["if"] = {"not": still}
+    shown = world.send("POST", "/v1/destinations/slack/preview", draft).ok()
+    assert (shown["wanted"], shown["request"]) == (False, None)
+    assert shown["why"].startswith("Not sent: by now document.title is 'New'")
+    del draft["after"]
+    assert world.send("POST", "/v1/destinations/slack/preview", draft).ok()["waits"] is None
 
 
 def test_a_webhook_shows_its_event(world: "World", events: list[str]) -> None:

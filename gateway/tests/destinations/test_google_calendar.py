@@ -175,6 +175,7 @@ def test_a_service_account_signs_and_a_person_consents() -> None:
         client_id="id",
         client_secret="s3",
         scopes=(SCOPE,),
+        issuer="https://accounts.google.com",
         more={"access_type": "offline", "prompt": "consent"},
     )
     assert CALENDAR.origins(person) == ("https://www.googleapis.com", "https://oauth2.googleapis.com")

@@ -49,8 +49,8 @@ def test_a_kind_that_cannot_be_used_is_left_out_and_logged_and_the_rest_runs(nam
     assert set(found.kinds) == {kind.kind for kind in BUILT_IN} | {"pigeon"}
     assert type(found.kind("slack")) in BUILT_IN
     [line] = lines
-    assert line["event"] == "destination_left_out"
-    assert line["destination"] == name
+    assert line["event"] == "a kind of destination is left out"
+    assert line["entry"] == name
     assert reason in line["reason"]
 
 
@@ -59,7 +59,7 @@ def test_a_module_that_cannot_be_imported_is_left_out(module: str) -> None:
     with capture_logs() as lines:
         found = Destinations.installed([EntryPoint(name="gone", value=f"{module}:Kind", group=GROUP)])
     assert set(found.kinds) == {kind.kind for kind in BUILT_IN}
-    assert lines[0]["event"] == "destination_left_out"
+    assert lines[0]["event"] == "a kind of destination is left out"
 
 
 def test_two_kinds_of_one_name_leave_the_first() -> None:
@@ -67,7 +67,7 @@ def test_two_kinds_of_one_name_leave_the_first() -> None:
     with capture_logs() as lines:
         found = Destinations.installed(twins)
     assert "pigeon" in found.kinds
-    assert [line["destination"] for line in lines] == ["b"]
+    assert [line["entry"] for line in lines] == ["b"]
 
 
 def test_an_unknown_kind_is_named_by_its_pointer() -> None:
@@ -85,7 +85,7 @@ def test_a_check_that_fails_is_refused_and_tells_the_client_nothing_of_its_failu
     connection = found.read_connection("clumsy", {})
     with capture_logs() as lines:
         assert pointers(lambda: found.read_config("clumsy", {}, connection)) == {"/config": "destination_failed"}
-    assert lines[0]["event"] == "destination_failed"
+    assert lines[0]["event"] == "a kind of destination failed"
 
 
 @pytest.mark.parametrize("kind", KINDS.kinds.values(), ids=lambda kind: kind.kind)

@@ -183,6 +183,7 @@ def test_a_custom_connection_has_a_token_of_its_own_and_a_person_consents() -> N
         client_id="id",
         client_secret="s3",
         scopes=("offline_access", "accounting.invoices", "accounting.contacts"),
+        issuer="https://identity.xero.com",
     )
     assert XERO.origins(PERSON) == ("https://api.xero.com", "https://identity.xero.com")
 

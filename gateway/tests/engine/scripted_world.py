@@ -22,7 +22,7 @@ from gateway.tests.world.world import World
 
 from signalpost.commands import command_queues
 from signalpost.commands.command import Command, CommandOutcome
-from signalpost.commands.connections import CreateConnection, KeepGrant
+from signalpost.commands.connections import CreateConnection, KeepGrant, PatchConnection
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import (
@@ -184,6 +184,20 @@ class RunningGateway(Process):
                 KeepGrant(tenant_id=TENANT, connection_id=self.world.ids[name], granted=granted, of_grant_version=0)
             )
         return self.connection(name)
+
+    async def reconnect(self, name: str, **config: Any) -> None:
+        """Give a connection another config."""
+        found = self.connection(name)
+        await self.submit(
+            PatchConnection(
+                tenant_id=TENANT,
+                connection_id=found.id,
+                config=config,
+                url="https://vendor.example",
+                needs_consent=config.get("signIn") == "consent",
+                of_version=found.version,
+            )
+        )
 
     def connection(self, name: str) -> Connection:
         found = self.engine.directory.connection(TENANT, self.world.ids[name])

@@ -448,6 +448,46 @@ def test_a_refresh_token_that_was_replaced_is_kept_before_the_token_is_used(worl
     assert len(vendor.token_calls) == 5
 
 
+def test_a_refresh_that_is_on_its_way_ends_before_a_changed_connection_asks_with_its_refresh_token(
+    world: ScriptedWorld,
+) -> None:
+    vendor = serve(world, sign_in="consent")  # without a grace: two that ask at once lose the consent
+
+    def slowly(_call: VendorCall) -> VendorReply:
+        given = {"access_token": list(vendor.tokens)[-1], "refresh_token": vendor.refresh_token}
+        return VendorReply(200, json.dumps(given).encode(), after=5.0)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        vendor.give = slowly
+        await gateway.connect("c", granted=GRANTED, signIn="consent")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(vendor.token_calls))
+        for number in range(3):
+            await gateway.reconnect("c", signIn="consent", key=f"another-secret-{number}")
+            await asyncio.sleep(1)
+        await gateway.until(lambda: bool(vendor.messages))
+
+    world.run(scenario)
+    assert len(vendor.token_calls) == 1
+    assert {call.holder for call in (*vendor.calls, *vendor.token_calls)} == {1}, "they wait for its own look-ups"
+
+
+def test_a_connection_that_is_let_in_otherwise_does_not_use_what_a_person_granted(world: ScriptedWorld) -> None:
+    vendor = serve(world, sign_in="grant")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", granted=Granted(refresh_token="r", access_token="of-the-person"), signIn="consent")
+        await gateway.reconnect("c", signIn="grant")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(vendor.messages))
+
+    world.run(scenario)
+    assert failures(world, "s", 1) == [None]
+    assert [call.headers["authorization"] for call in vendor.calls] == ["Bearer token-1"]
+
+
 def test_a_lost_answer_to_a_refresh_is_asked_for_again_at_once(world: ScriptedWorld) -> None:
     """The vendor takes the replaced refresh token for a while yet."""
     vendor = serve(world, sign_in="consent", grace=60.0)

@@ -10,7 +10,8 @@ from gateway.tests.simulation.connector_worlds import Violation, planted, simula
 from signalpost.domain.delivery import delivery
 from signalpost.domain.delivery.delivery import Delivery, Input, Verdict
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.engine.connectors.tokens import Issued, Token, Tokens
+from signalpost.engine.connectors.token_endpoints import Issued
+from signalpost.engine.connectors.tokens import Token, Tokens
 from signalpost.engine.lanes.lane_worker import LaneWorker
 
 SEEDS = 40

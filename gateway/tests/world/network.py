@@ -122,6 +122,8 @@ class VendorCall(NamedTuple):
     path: str
     headers: dict[str, str]
     body: bytes
+    holder: int
+    """The tenant whose look-ups it waits for."""
 
 
 class VendorReply(NamedTuple):
@@ -192,7 +194,7 @@ class Network:
         wall = self._observer.wall.at(now)
         vendor = self._observer.vendor(request.target.host)
         if vendor is not None:
-            self._call(vendor, request, VendorCall(self._process, now, wall, *_read(request)), done)
+            self._call(vendor, request, VendorCall(self._process, now, wall, *_read(request), request.holder), done)
             return
         sent = SentRequest(request, self._process, now, wall)
         self._under_way[sent] = done

@@ -40,7 +40,7 @@ def vetted_connection(services: Services, kind: str, config: Any) -> VettedConne
         origins = destination.origins(struct)
         needs_consent = isinstance(destination.access(struct), Consent)
     except Exception:
-        log.exception("destination_failed", destination=kind, method="origins")
+        log.exception("a kind of destination failed", kind=kind, method="origins")
         detail = f"The destination {kind} failed on this; the gateway's operator finds the cause in its log."
         raise Invalid([FieldError("/config", "destination_failed", detail)]) from None
     refused = _refusals(origins, services.guard)

@@ -144,7 +144,7 @@ def connect_(
         return
     say(f"Open this and agree. Then paste the address that your browser ends up at:\n\n{asked['authorizeUrl']}\n")
     brought = dict(parse_qsl(urlsplit(ask_secret("Address")).query))
-    body = {name: brought.get(name, "") for name in ("code", "state")}
+    body = {name: brought[name] for name in ("code", "state", "iss") if name in brought}
     client.call("POST", path("connections", connection, "connect"), body=body)
     say("Connected.")
 

@@ -290,7 +290,8 @@ def preview(
     elif request is None:
         say(made["why"])
     else:
-        print_facts({**request, "body": json.dumps(request["body"], ensure_ascii=False)})
+        waits = {} if made["waits"] is None else {"waits": f"{made['waits']} s after the event"}
+        print_facts({**waits, **request, "body": json.dumps(request["body"], ensure_ascii=False)})
 
 
 @app.command

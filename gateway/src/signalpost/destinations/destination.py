@@ -193,6 +193,9 @@ class Consent(Struct, frozen=True, kw_only=True):
     client_id: str
     client_secret: str
     scopes: tuple[str, ...]
+    issuer: str = ""
+    """What the vendor calls itself in the redirect's `iss`, exactly as it documents it (RFC 9207); without it, the
+    origin of `authorize_url`."""
     more: Mapping[str, str] = {}
     """Further parameters of the authorisation request."""
 

@@ -37,7 +37,15 @@ from signalpost.destinations.destination import (
     retry_after,
 )
 from signalpost.destinations.fields import Private, SecretText, Template, secret
-from signalpost.destinations.members import JWT_BEARER, ClientId, PrivateKey, StandIn, or_stand_in, shortened
+from signalpost.destinations.members import (
+    JWT_BEARER,
+    ClientId,
+    PrivateKey,
+    StandIn,
+    or_stand_in,
+    shortened,
+    vendor_origins,
+)
 from signalpost.domain.body import Body
 from signalpost.domain.documents.workflow import STATUSES, Status
 from signalpost.domain.fields import Email
@@ -157,8 +165,7 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
 
     def origins(self, connection: GoogleConnection) -> tuple[str, ...]:
         """Google's API, and where its tokens come from."""
-        both = (API_ORIGIN, TOKEN_ORIGIN)
-        return tuple(dict.fromkeys(or_stand_in(origin, connection.stand_in) for origin in both))
+        return vendor_origins(connection.stand_in, API_ORIGIN, TOKEN_ORIGIN)
 
     def access(self, connection: GoogleConnection) -> Access:
         """A token for a signed assertion, or from a person's consent."""
@@ -171,6 +178,7 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
                 client_id=sign_in.client_id,
                 client_secret=sign_in.client_secret,
                 scopes=(SCOPE,),
+                issuer=CONSENT_ORIGIN,
                 more={"access_type": "offline", "prompt": "consent"},  # else there is no refresh token
             )
         return Grant(

@@ -147,8 +147,9 @@ def fault_of_access(access: object) -> str | None:
             return None if _is_sentence(authorization) else "the authorisation must be a text."
         case Grant(url=url, form=form):
             return None if _is_text(url) and _is_texts(form) else "a grant needs an address, and a form of texts."
-        case Consent(authorize_url=url, token_url=token_url):
-            return None if _is_text(url) and _is_text(token_url) else "a consent needs two addresses."
+        case Consent(authorize_url=url, token_url=token_url, issuer=issuer):
+            texts = _is_text(url) and _is_text(token_url) and _is_text(issuer)
+            return None if texts else "a consent needs two addresses, and its issuer is a text."
     return "it must be Fixed, Grant, Consent or None."
 
 

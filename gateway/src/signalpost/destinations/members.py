@@ -88,6 +88,11 @@ def or_stand_in(origin: str, stand_in: str | UnsetType) -> str:
     return origin if stand_in is UNSET else stand_in
 
 
+def vendor_origins(stand_in: str | UnsetType, *origins: str) -> tuple[str, ...]:
+    """The vendor's origins, or the one that stands in for all of them."""
+    return origins if stand_in is UNSET else (stand_in,)
+
+
 def basic_authorization(name: str, password: str) -> str:
     """The value of the header `authorization` for a name and a password (RFC 7617), in UTF-8."""
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()

@@ -34,6 +34,8 @@ MAX_SECONDS: Final = 60
 """How long one call of a kind may take at most."""
 BUILT_IN: Final[tuple[type[Destination[Any, Any]], ...]] = (Slack, Salesforce, GoogleCalendar, XeroBill, Http)
 
+_LEFT_OUT: Final = "a kind of destination is left out"
+
 AnyDestination: TypeAlias = Destination[Any, Any]
 
 _is_name = re.compile(r"[a-z][a-z0-9_]{0,39}").fullmatch
@@ -57,9 +59,9 @@ class Destinations:
             try:
                 kind = Guarded(usable(entry.load(), found))
             except Unusable as reason:
-                log.error("destination_left_out", destination=entry.name, value=entry.value, reason=str(reason))
+                log.error(_LEFT_OUT, entry=entry.name, value=entry.value, reason=str(reason))
             except (Exception, SystemExit):  # a module may even end the process
-                log.exception("destination_left_out", destination=entry.name, value=entry.value, reason="It failed.")
+                log.exception(_LEFT_OUT, entry=entry.name, value=entry.value, reason="It failed.")
             else:
                 found[kind.kind] = kind
         return cls(found.values())
@@ -142,6 +144,6 @@ def _naming(kind: str) -> Generator[None, None, None]:
         bads = bad.under("config")
         raise Invalid([FieldError(pointer(*each.below), each.code, each.detail) for each in bads]) from None
     except Exception:
-        log.exception("destination_failed", destination=kind, method="check")
+        log.exception("a kind of destination failed", kind=kind, method="check")
         detail = f"The destination {kind} failed to check this; the gateway's operator finds the cause in its log."
         raise Invalid([FieldError("/config", "destination_failed", detail)]) from None

@@ -34,7 +34,7 @@ from signalpost.destinations.destination import (
     by_status,
 )
 from signalpost.destinations.fields import Private, SecretText, Template, Value, secret
-from signalpost.destinations.members import ClientId, StandIn, or_stand_in, shortened
+from signalpost.destinations.members import ClientId, StandIn, or_stand_in, shortened, vendor_origins
 from signalpost.domain.body import Body
 from signalpost.domain.fields import Text
 
@@ -207,8 +207,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
 
     def origins(self, connection: XeroConnection) -> tuple[str, ...]:
         """Xero's API, and where its tokens come from."""
-        both = (API_ORIGIN, TOKEN_ORIGIN)
-        return tuple(dict.fromkeys(or_stand_in(origin, connection.stand_in) for origin in both))
+        return vendor_origins(connection.stand_in, API_ORIGIN, TOKEN_ORIGIN)
 
     def access(self, connection: XeroConnection) -> Access:
         """A custom connection's token, or one from a person's consent, whose refresh token is replaced at each use."""
@@ -223,6 +222,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
             client_id=sign_in.client_id,
             client_secret=sign_in.client_secret,
             scopes=("offline_access", *sign_in.scopes.split()),
+            issuer=TOKEN_ORIGIN,
         )
 
     def discover(self, connection: XeroConnection) -> Call | None:

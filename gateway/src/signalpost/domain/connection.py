@@ -79,6 +79,7 @@ class ConsentBrought(Body, frozen=True, kw_only=True):
 
     code: Text | UnsetType = UNSET
     state: Text | UnsetType = UNSET
+    iss: Text | UnsetType = UNSET
 
 
 class ConnectionPatch(Body, frozen=True, kw_only=True):

@@ -237,6 +237,7 @@ class NewPreview(Body, frozen=True, kw_only=True):
     connection: Uuid
     config: Config
     when: When | None = None
+    after: Delay | None = None
 
 
 class SubscriptionTest(Body, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ brought into a second POST of `code` and `state`.
 
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET
@@ -25,6 +24,7 @@ from signalpost.api.routing.shapes import Connection as ConnectionShape
 from signalpost.api.routing.shapes import ConnectionTest, ConsentAsked
 from signalpost.commands.connections import DisconnectConnection, require_connection
 from signalpost.destinations.destination import Consent
+from signalpost.destinations.members import origin_of
 from signalpost.domain.connection import Connection, ConsentBrought
 from signalpost.domain.consent import CALLBACK, COOKIE, LIFETIME, Ticket, authorize_url, refused
 from signalpost.domain.errors import Conflict, Forbidden, NotFound
@@ -49,7 +49,8 @@ async def connect(context: RequestContext) -> Response:
     services, found = context.services, find(context)
     consent = _consent(services, found)
     if brought.code is not UNSET:
-        await _bring(services, found, str(brought.code), "" if brought.state is UNSET else brought.state)
+        issuer = None if brought.iss is UNSET else brought.iss
+        await _bring(services, found, str(brought.code), "" if brought.state is UNSET else brought.state, issuer)
         return Response(200, msgspec.json.encode(ConsentAsked(connected=True)))
     now = services.clock.wall()
     ticket = Ticket(found.tenant_id, found.id, services.secret_bytes(_NONCE_BYTES).hex(), now + LIFETIME)
@@ -103,15 +104,16 @@ async def callback(services: Services, request: Request) -> Response:
     if "error" in given:
         services.tickets.use(ticket, services.clock.wall())
         raise Forbidden("consent_denied", "The vendor says that nobody agreed. Begin again to let the gateway in.")
-    if "iss" in given and _site(given["iss"]) != _site(_consent(services, found).authorize_url):
-        raise refused()
-    await _bring(services, found, given.get("code", ""), state)
+    await _bring(services, found, given.get("code", ""), state, given.get("iss"))
     return Response(200, _PAGE.encode(), ((CONTENT_TYPE, "text/html; charset=utf-8"), _POLICY))
 
 
-async def _bring(services: Services, found: Connection, code: str, state: str) -> None:
-    """Exchange a code for what the vendor grants. Raises Forbidden, Conflict."""
+async def _bring(services: Services, found: Connection, code: str, state: str, issuer: str | None) -> None:
+    """Exchange a code for what the vendor grants. An issuer that is named must be the vendor's own: else another
+    vendor gave the code. Raises Forbidden, Conflict."""
     now = services.clock.wall()
+    if issuer is not None and issuer != _issuer(_consent(services, found)):
+        raise refused()
     ticket = services.tickets.read(state, now)
     if (ticket.tenant_id, ticket.connection_id) != (found.tenant_id, found.id) or not code:
         raise refused()
@@ -145,9 +147,8 @@ def _authorize_url(services: Services, consent: Consent, ticket: Ticket, state: 
     return authorize_url(consent.authorize_url, parameters)
 
 
-def _site(url: str) -> str:
-    """The last two labels of a URL's host: a vendor's issuer may have another host than its authorisation page."""
-    return ".".join((urlsplit(url).hostname or "").rsplit(".", 2)[-2:])
+def _issuer(consent: Consent) -> str:
+    return consent.issuer or origin_of(consent.authorize_url)
 
 
 def _cookie(request: Request) -> str:

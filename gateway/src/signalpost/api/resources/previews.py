@@ -14,7 +14,7 @@ from signalpost.domain.checks import Bad
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import NewPreview, PreviewRequest, Subscription
-from signalpost.engine.connectors.preview import Preview, preview
+from signalpost.engine.connectors.preview import Past, Preview, preview
 
 _EXAMPLE = "01a20e92-1d5f-76d4-985f-8a63b2c66f94"
 
@@ -25,7 +25,7 @@ async def of_subscription(context: RequestContext) -> Response:
     found = await subscriptions.find(context)
     event = await _event(context, asked.event_id)
     made = await context.services.store.connections.made(found.number, [event.document_id])
-    return _answer(context, found, event, made.get(event.document_id, {}))
+    return await _answer(context, found, event, made.get(event.document_id, {}))
 
 
 async def of_kind(context: RequestContext) -> Response:
@@ -54,6 +54,7 @@ async def of_kind(context: RequestContext) -> Response:
         connection_id=asked.connection,
         config=asked.config,
         when=asked.when,
+        after=asked.after,
         url="",
         secret="",
         headers={},
@@ -66,7 +67,7 @@ async def of_kind(context: RequestContext) -> Response:
         created_at=0,
         updated_at=0,
     )
-    return _answer(context, draft, event, {})
+    return await _answer(context, draft, event, {})
 
 
 async def _event(context: RequestContext, event_id: str) -> Event:
@@ -77,12 +78,14 @@ async def _event(context: RequestContext, event_id: str) -> Event:
     return event
 
 
-def _answer(context: RequestContext, found: Subscription, event: Event, made: dict[str, str]) -> Response:
+async def _answer(context: RequestContext, found: Subscription, event: Event, made: dict[str, str]) -> Response:
     services = context.services
     connection: Any = None
     if found.connection_id is not None:
         connection = services.directory.connection(context.tenant_id, found.connection_id)
-    return Response(200, msgspec.json.encode(preview(services.destinations, found, connection, event, made)))
+    newest = await services.store.log.newest(context.tenant_id, event.document_id)
+    past = Past(event=event, newest=newest or event, made=made)
+    return Response(200, msgspec.json.encode(preview(services.destinations, found, connection, past)))
 
 
 ROUTES = (

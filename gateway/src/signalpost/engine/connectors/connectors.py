@@ -29,7 +29,7 @@ from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.gates import Shut
 from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
-from signalpost.engine.connectors.tokens import Issued, Refused, Unanswered, exchanged
+from signalpost.engine.connectors.token_endpoints import Issued, Refused, Unanswered
 from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.carriers import Carrier, Gate, Made, User, WebhookCarrier
@@ -255,7 +255,7 @@ class Connectors:
         if opened is None or opened.opened is None or not isinstance(opened.opened.access, Consent):
             raise Conflict("no_consent_needed", "Nobody has to let the gateway in with this connection.")
         try:
-            issued = await exchanged(self._line, opened.opened.access, code, redirect_uri, verifier)
+            issued = await opened.endpoints.exchanged(opened.opened.access, code, redirect_uri, verifier)
             granted = await self._granted(opened, issued)
         except (Refused, Unanswered, Impossible, ValueError) as error:
             raise Conflict("consent_failed", opened.secrets.strike(str(error))) from None
@@ -287,7 +287,8 @@ class Connectors:
         """What the vendor answers to a call that is about no event. Raises Impossible, Unanswered."""
         assert opened.opened is not None
         kind, origins = opened.opened.kind, opened.opened.origins
-        request = request_of(call, authorization if call.authorised else None, origins, kind.seconds)
+        request = request_of(call, authorization if call.authorised else None, origins, kind.seconds,
+                             opened.connection.tenant_id)  # fmt: skip
         opened.note_call()
         outcome = await answered(self._line, request)
         reply = reply_of(outcome)

@@ -10,7 +10,6 @@ in what is kept of an attempt.
 """
 
 from collections.abc import Callable
-from hashlib import sha256
 from math import ceil
 from typing import Any, Final
 
@@ -42,6 +41,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.template_filters import TemplateError
+from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.second_thoughts import SecondThoughts
 from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
@@ -117,7 +117,7 @@ class Courier:
 
     def _failed_by_itself(self, error: Exception) -> Outcome:
         said = self.gate.secrets.strike(f"{type(error).__name__}: {error}")
-        log.error("destination_failed", destination=self._subscription.kind, subscription=self._subscription.id,
+        log.error("a kind of destination failed", kind=self._subscription.kind, subscription=self._subscription.id,
                   error=said)  # fmt: skip
         return Outcome(failure=Failure.CONNECTOR, detail=f"The destination {self._subscription.kind} failed: {said}")
 
@@ -147,7 +147,7 @@ class Courier:
             authorization = self.gate.tokens.authorization if call.authorised else None
             if call.authorised and authorization is None and self.gate.tokens.are_needed:
                 return Outcome(failure=Failure.UNAUTHORISED, detail="The token ended before the call was made.")
-            request = request_of(call, authorization, opened.origins, opened.kind.seconds)
+            request = request_of(call, authorization, opened.origins, opened.kind.seconds, self._subscription.tenant_id)
             self.gate.note_call()
             outcome = await answered(self._parts.line, request)
             reply = reply_of(outcome)
@@ -174,8 +174,8 @@ class Courier:
             before=subject.before,
             made=subject.made,
             account={} if granted is None else granted.account,
-            key=_hash(own, event.id),
-            slot=_hash(own, event.document_id),
+            key=key_of(own, event.id),
+            slot=slot_of(own, event.document_id),
             attempt=number,
         )
 
@@ -201,7 +201,10 @@ class Courier:
         took = self._clock.steady() - began
         if took > SLOW_AFTER:
             log.warning(
-                "destination_slow", destination=self._subscription.kind, method=method, milliseconds=took // 1000
+                "a kind of destination holds everything up",
+                kind=self._subscription.kind,
+                method=method,
+                ms=took // 1000,
             )
 
     def _meaning(
@@ -245,7 +248,3 @@ class Courier:
                 self._subscription, f"The vendor refused {MAX_REJECTED_IN_A_ROW} events in a row. {said}"
             )
         return Outcome(failure=Failure.REJECTED, detail=detail)
-
-
-def _hash(*parts: str) -> str:
-    return sha256(" ".join(parts).encode()).hexdigest()[:32]

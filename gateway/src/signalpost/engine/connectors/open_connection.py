@@ -23,6 +23,7 @@ from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.errors import Invalid
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.secrets import Secrets
+from signalpost.engine.connectors.token_endpoints import TokenEndpoints
 from signalpost.engine.connectors.tokens import Tokens
 from signalpost.engine.connectors.wire import Line
 from signalpost.engine.lanes.carriers import NEVER, User
@@ -75,7 +76,17 @@ class OpenConnection:
         self._most_calls, seconds = (1, 1.0) if kind is None else kind.rate
         self._at_once = 1 if kind is None else kind.at_once
         self._rate = RateLimit(round(seconds * SECOND))
-        self.tokens = self._new_tokens(connection)
+        self.endpoints = TokenEndpoints(surroundings.line, connection.tenant_id)
+        self.tokens = Tokens(
+            None if self.opened is None else self.opened.access,
+            connection.granted,
+            self.endpoints,
+            self._clock,
+            surroundings.random,
+            keep=lambda granted: surroundings.keep(self.connection, granted),
+            on_change=self.wake,
+            on_refused=lambda reason: surroundings.note_refused(self.connection, self.secrets.strike(reason)),
+        )
 
     def follow(self, connection: Connection) -> None:
         """Go on with the connection as it was committed."""
@@ -84,30 +95,18 @@ class OpenConnection:
         if connection.config != before.config:
             self._take_up(connection)
             self.wake()
-        elif connection.grant_version != before.grant_version:
+        if connection.grant_version != before.grant_version:
             self.tokens.follow(connection.granted)
 
     def _take_up(self, connection: Connection) -> None:
         before = self.opened
         self.opened, self._unusable = _opened(connection, self._surroundings.destinations)
         self._held_until = 0
-        if before is None or self.opened is None or self.opened.access != before.access:
-            # A request of the former tokens that is on its way may still bring what has to be kept.
-            self.tokens = self._new_tokens(connection)
+        access = None if self.opened is None else self.opened.access
+        if before is None or access != before.access:
+            self.tokens.take_up(access)
         else:
             self.tokens.try_again()
-
-    def _new_tokens(self, connection: Connection) -> Tokens:
-        return Tokens(
-            None if self.opened is None else self.opened.access,
-            connection.granted,
-            self._surroundings.line,
-            self._clock,
-            self._surroundings.random,
-            keep=lambda granted: self._surroundings.keep(self.connection, granted),
-            on_change=self.wake,
-            on_refused=lambda reason: self._surroundings.note_refused(self.connection, self.secrets.strike(reason)),
-        )
 
     # --- The gate -----------------------------------------------------------------------------------------------------
 
@@ -195,5 +194,5 @@ def _opened(connection: Connection, destinations: Destinations) -> tuple[Opened 
         wrong = ", ".join(error.pointer for error in invalid.errors)
         return None, f"The installed kind {connection.kind} does not take what the connection holds: see {wrong}."
     except Exception as error:  # the kind is somebody's code
-        log.error("destination_failed", destination=connection.kind, method="access", error=type(error).__name__)
+        log.error("a kind of destination failed", kind=connection.kind, method="access", error=type(error).__name__)
         return None, f"The kind of destination {connection.kind} failed on the connection: see the gateway's log."

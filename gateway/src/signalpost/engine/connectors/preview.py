@@ -1,4 +1,5 @@
-"""What a subscription would make of an event: whether it is wanted, and the exact request. Nothing is sent."""
+"""What a subscription would make of an event if its time came now: whether it is wanted, and the exact request. Nothing
+is sent."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,18 +7,25 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from signalpost.destinations.destination import Context, Skip
+from signalpost.destinations.destination import Call, Context, Skip
 from signalpost.destinations.fields import filled, secrets_in
 from signalpost.destinations.members import origin_of
 from signalpost.destinations.registry import Destinations
+from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection
 from signalpost.domain.event import Event
+from signalpost.domain.names import Subject
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.template_filters import TemplateError
+from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.secrets import STRUCK, Secrets
-from signalpost.engine.lanes.subject import not_sent, subject_of
+from signalpost.engine.connectors.wire import Impossible, request_of
+from signalpost.engine.lanes.subject import no_longer_sent, not_sent, subject_of
+
+_OF_THE_CONNECTION = ("host", "content-length")
+"""Headers that say nothing which the address and the body do not."""
 
 
 class PreviewedRequest(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -35,59 +43,94 @@ class Preview(Struct, frozen=True, kw_only=True, rename="camel"):
     wanted: bool
     why: str | None
     """A sentence for people: why nothing would be sent."""
+    waits: int | None
+    """Seconds from the event until it is sent, if the subscription delays its events."""
     request: PreviewedRequest | None
 
 
+class Past(Struct, frozen=True, kw_only=True):
+    """An event, and what is known of its document."""
+
+    event: Event
+    newest: Event
+    """The document's newest event: what a delay that ends asks."""
+    made: Mapping[str, str]
+    """What the subscription's last delivery for the document made."""
+
+
 def preview(
-    destinations: Destinations,
-    subscription: Subscription,
-    connection: Connection | None,
-    event: Event,
-    made: Mapping[str, str],
+    destinations: Destinations, subscription: Subscription, connection: Connection | None, past: Past
 ) -> Preview:
     """Pure. `connection` is that of the subscription. Raises Invalid if the config does not fit it."""
-    subject = subject_of(event, made)
-    why = None if subscription.when is None else read_condition(subscription.when).why_not(subject)
-    if why is not None:
-        return Preview(wanted=False, why=not_sent(why), request=None)
+    after = subscription.after
+    waits = None if after is None else after.seconds
+    subject = subject_of(past.event, past.made)
+    if (why := _why_not(subscription, subject, past)) is not None:
+        return Preview(wanted=False, why=why, waits=waits, request=None)
     if subscription.kind == WEBHOOK:
-        return Preview(wanted=True, why=None, request=_of_webhook(subscription, event))
+        return Preview(wanted=True, why=None, waits=waits, request=_of_webhook(subscription, past.event))
     assert connection is not None
     holds = destinations.read_connection(connection.kind, connection.config)
-    config = destinations.read_config(subscription.kind, subscription.config, holds)
-    kind = destinations.kinds[subscription.kind]
     secrets = Secrets(secrets_in(holds))
-    account = {} if connection.granted is None else connection.granted.account
     try:
-        context = Context(
-            event=subject.event,
-            before=subject.before,
-            made=made,
-            account=account,
-            key="0" * 32,
-            slot="0" * 32,
-            attempt=1,
-        )
-        call = kind.prepare(holds, filled(config, subject, kind.escape), context)
+        call = _prepared(destinations, subscription, connection, holds, subject)
+        if isinstance(call, Skip):
+            return Preview(wanted=False, why=not_sent(call.why), waits=waits, request=None)
+        request = _shown(destinations, connection, holds, call, secrets)
     except TemplateError as error:
-        return Preview(wanted=True, why=f"The vendor would get nothing: {error}", request=None)
+        return Preview(wanted=True, why=f"The vendor would get nothing: {error}", waits=waits, request=None)
+    except Impossible as error:
+        return Preview(wanted=True, why=secrets.strike(str(error)), waits=waits, request=None)
     except Exception as error:  # the kind is somebody's code
         said = secrets.strike(f"{type(error).__name__}: {error}")
-        return Preview(wanted=True, why=f"The destination {kind.kind} failed: {said}", request=None)
-    if isinstance(call, Skip):
-        return Preview(wanted=False, why=not_sent(call.why), request=None)
+        why = f"The destination {subscription.kind} failed: {said}"
+        return Preview(wanted=True, why=why, waits=waits, request=None)
+    return Preview(wanted=True, why=None, waits=waits, request=request)
+
+
+def _why_not(subscription: Subscription, subject: Subject, past: Past) -> str | None:
+    when, after = subscription.when, subscription.after
+    if when is not None and (why := read_condition(when).why_not(subject)) is not None:
+        return not_sent(why)
+    still = None if after is None else after.condition
+    if still is not None and (why := read_condition(still).why_not(subject_of(past.newest))) is not None:
+        return no_longer_sent(why)
+    return None
+
+
+def _prepared(
+    destinations: Destinations, subscription: Subscription, connection: Connection, holds: Body, subject: Subject
+) -> Call | Skip:
+    """What the kind makes of the event. Raises TemplateError, and whatever the kind raises."""
+    kind = destinations.kinds[subscription.kind]
+    config = destinations.read_config(subscription.kind, subscription.config, holds)
+    context = Context(
+        event=subject.event,
+        before=subject.before,
+        made=subject.made,
+        account={} if connection.granted is None else connection.granted.account,
+        key=key_of(subscription.id, subject.event["id"]),
+        slot=slot_of(subscription.id, subject.document["externalId"]),
+        attempt=1,
+    )
+    return kind.prepare(holds, filled(config, subject, kind.escape), context)
+
+
+def _shown(
+    destinations: Destinations, connection: Connection, holds: Body, call: Call, secrets: Secrets
+) -> PreviewedRequest:
+    """The request of a call as it would go out. Raises Impossible if it could not."""
+    kind = destinations.kinds[connection.kind]
     is_authorised = call.authorised and kind.access(holds) is not None
-    headers = {**call.headers, **({"authorization": STRUCK} if is_authorised else {})}
+    authorization = STRUCK if is_authorised else None
+    request = request_of(call, authorization, kind.origins(holds), kind.seconds, connection.tenant_id)
+    lines = (line.partition(": ") for line in request.head.decode("ascii").split("\r\n")[1:] if line)
     body: Any = dict(call.form) if call.form is not UNSET else None if call.json is UNSET else call.json
-    return Preview(
-        wanted=True,
-        why=None,
-        request=PreviewedRequest(
-            method=call.method,
-            url=_without_secrets(call.url, secrets),
-            headers={name: secrets.strike(value) for name, value in headers.items()},
-            body=msgspec.json.decode(secrets.strike_bytes(msgspec.json.encode(body))),
-        ),
+    return PreviewedRequest(
+        method=call.method,
+        url=_without_secrets(call.url, secrets),
+        headers={name: secrets.strike(value) for name, _, value in lines if name not in _OF_THE_CONNECTION},
+        body=msgspec.json.decode(secrets.strike_bytes(msgspec.json.encode(body))),
     )
 
 

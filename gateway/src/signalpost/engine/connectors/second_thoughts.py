@@ -12,7 +12,7 @@ from signalpost.domain.conditions import Condition
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.engine.lanes.subject import not_sent, subject_of
+from signalpost.engine.lanes.subject import no_longer_sent, not_sent, subject_of
 from signalpost.store.log import LogStore
 
 MAX_LATER = 100
@@ -34,7 +34,7 @@ class SecondThoughts:
         if run and self._when is not None and (why := self._when.why_not(subject)) is not None:
             return not_sent(why)
         if self._still is not None and (why := await self._why_no_longer(event, self._still)) is not None:
-            return f"Not sent: by now {why}"
+            return no_longer_sent(why)
         if run and self._latest_wins and (later := await self._later_wanted(event)) is not None:
             return f"Not sent: event {later.id} of the same document came later and was wanted too."
         return None

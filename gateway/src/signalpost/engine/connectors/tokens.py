@@ -24,36 +24,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import (
-    Access,
-    Call,
-    Consent,
-    Fixed,
-    Grant,
-    Reply,
-    retry_after,
-)
-from signalpost.destinations.members import basic_authorization, origin_of, shortened
+from signalpost.destinations.destination import Access, Consent, Fixed, Grant
 from signalpost.domain.connection import Granted
-from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.connectors.assertion import signed
-from signalpost.engine.connectors.wire import Line, answered, reply_of, request_of
+from signalpost.engine.connectors.token_endpoints import Issued, Refused, TokenEndpoints, Unanswered
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 
 RENEWED_BEFORE: Final = 60 * SECOND
 """How long before its end a token is replaced; one that is good for less than twice that, after half of its time."""
-FETCH_SECONDS: Final = 10.0
 WAIT_FIRST: Final = 1 * SECOND
 WAIT_LAST: Final = 300 * SECOND
-REFUSALS: Final = frozenset(
-    {"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
-)
-"""Errors of a token request that another try does not mend (RFC 6749, 5.2)."""
-_LOST = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.PROTOCOL})
-"""How a request ends that the vendor may have seen."""
 
 
 class TokenState(StrEnum):
@@ -76,39 +58,12 @@ class Token(Struct):
         return "Token(…)"
 
 
-class Refused(Exception):
-    """The vendor lets the gateway in no more, until a person mends it. The message is a sentence for people."""
-
-
-class Unanswered(Exception):
-    """No token came for now. The message is a sentence for people."""
-
-    def __init__(self, detail: str, wait: float = 0.0, *, is_lost: bool = False) -> None:
-        """`wait` is for how many seconds the vendor wants to be left alone. With `is_lost` nobody knows whether the
-        vendor saw the request."""
-        super().__init__(detail)
-        self.wait = wait
-        self.is_lost = is_lost
-
-
-class Issued(Struct, frozen=True):
-    """What a vendor's token endpoint gave."""
-
-    access_token: str
-    refresh_token: str | None
-    seconds: float | None
-    """For how long the access token is good; None where the vendor did not say."""
-
-    def __repr__(self) -> str:
-        return "Issued(…)"
-
-
 class Tokens:
     def __init__(
         self,
         access: Access,
         granted: Granted | None,
-        line: Line,
+        endpoints: TokenEndpoints,
         clock: Clock,
         random: Random,
         keep: Callable[[Granted], Awaitable[None]],
@@ -119,13 +74,13 @@ class Tokens:
         called when calls may go that had to wait. `on_refused` is told why a person has to mend the connection."""
         self._access = access
         self._granted = granted
-        self._line = line
+        self._endpoints = endpoints
         self._clock = clock
         self._random = random
         self._keep = keep
         self._on_change = on_change
         self._on_refused = on_refused
-        self._token = None if granted is None else _kept_token(granted, clock.wall())
+        self._token = self._kept()
         self._fetching: asyncio.Task[None] | None = None
         self._failures = 0
         self._ask_again_at = 0
@@ -208,7 +163,14 @@ class Tokens:
     def follow(self, granted: Granted | None) -> None:
         """Go on with what is kept from now on."""
         self._granted = granted
-        self._token = None if granted is None else _kept_token(granted, self._clock.wall())
+        self._token = self._kept()
+        self.try_again()
+
+    def take_up(self, access: Access) -> None:
+        """Go on with another way of being let in. A request that is on its way comes to its end first: it may bring a
+        refresh token in place of the one that is kept, with which nobody else may ask meanwhile."""
+        self._access = access
+        self._token = self._kept()
         self.try_again()
 
     def try_again(self) -> None:
@@ -233,7 +195,7 @@ class Tokens:
             if self._granted is granted:  # else a person let the gateway in anew meanwhile
                 await self._take(access, issued)
         except Refused as refused:
-            if self._granted is granted:
+            if self._granted is granted and self._access is access:
                 self._refuse(str(refused))
         except Unanswered as failed:
             self._note_failure(failed)
@@ -249,7 +211,7 @@ class Tokens:
             await self._keep(self._granted_by(issued))
             if self._token is not None and self._token.value == issued.access_token:
                 self._token.was_let_in = False  # it is new
-        else:
+        elif self._access is access:
             self._token = _token(issued.access_token, self._end_of(issued), self._clock.wall())
         self._failures, self.trouble = 0, None
 
@@ -264,8 +226,8 @@ class Tokens:
     async def _ask(self, access: Grant | Consent) -> Issued:
         if isinstance(access, Consent):
             assert self._granted is not None
-            return await renewed(self._line, access, self._granted.refresh_token)
-        return await granted_to_client(self._line, access, self._clock.wall() // SECOND)
+            return await self._endpoints.renewed(access, self._granted.refresh_token)
+        return await self._endpoints.granted_to_client(access, self._clock.wall() // SECOND)
 
     def _granted_by(self, issued: Issued) -> Granted:
         before = self._granted
@@ -279,6 +241,13 @@ class Tokens:
 
     def _end_of(self, issued: Issued) -> int | None:
         return None if issued.seconds is None else self._clock.wall() + round(issued.seconds * SECOND)
+
+    def _kept(self) -> Token | None:
+        """The access token that is kept with a person's consent. It may have been used before."""
+        granted = self._granted
+        if granted is None or not granted.access_token or not isinstance(self._access, Consent):
+            return None
+        return _token(granted.access_token, granted.expires_at or None, self._clock.wall(), was_let_in=True)
 
     def _current(self) -> Token | None:
         """The token, if it is good for a while yet."""
@@ -300,76 +269,7 @@ class Tokens:
         self._ask_again_at = self._clock.steady() + max(wait, WAIT_FIRST)
 
 
-def _kept_token(granted: Granted, now: int) -> Token | None:
-    """The access token that is kept with a consent. It may have been used before."""
-    if not granted.access_token:
-        return None
-    return _token(granted.access_token, granted.expires_at or None, now, was_let_in=True)
-
-
 def _token(value: str, ends_at: int | None, now: int, *, was_let_in: bool = False) -> Token:
     if ends_at is None:
         return Token(value, None, was_let_in)
     return Token(value, ends_at - min(RENEWED_BEFORE, max(0, ends_at - now) // 2), was_let_in)
-
-
-# --- Token endpoints --------------------------------------------------------------------------------------------------
-
-
-async def granted_to_client(line: Line, grant: Grant, now: int) -> Issued:
-    """A token for a client as itself; `now` is in seconds. Raises Refused, Unanswered."""
-    form = dict(grant.form)
-    if grant.claims is not None:
-        try:
-            form["assertion"] = signed(grant.claims, grant.signing_key or "", now)
-        except ValueError:
-            raise Refused("The private key of the connection cannot be used: it must be an RSA key in PEM.") from None
-    return await _issued(line, grant.url, form, grant.basic)
-
-
-async def renewed(line: Line, consent: Consent, refresh_token: str) -> Issued:
-    """A token in exchange for a refresh token. Raises Refused, Unanswered."""
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    return await _issued(line, consent.token_url, form, (consent.client_id, consent.client_secret))
-
-
-async def exchanged(line: Line, consent: Consent, code: str, redirect_uri: str, verifier: str) -> Issued:
-    """A token in exchange for the code that a person's consent brought; `verifier` is that of PKCE. Raises Refused,
-    Unanswered."""
-    form = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": redirect_uri,
-        "code_verifier": verifier,
-    }
-    return await _issued(line, consent.token_url, form, (consent.client_id, consent.client_secret))
-
-
-async def _issued(line: Line, url: str, form: dict[str, str], basic: tuple[str, str] | None) -> Issued:
-    authorization = None if basic is None else basic_authorization(*basic)
-    request = request_of(Call(url=url, form=form), authorization, (origin_of(url),), FETCH_SECONDS)
-    outcome = await answered(line, request)
-    reply = reply_of(outcome)
-    if reply is None:
-        raise Unanswered(f"No token came. {outcome.detail}", is_lost=outcome.failure in _LOST)
-    return _read(reply)
-
-
-def _read(reply: Reply) -> Issued:
-    """What a token endpoint answered. Raises Refused, Unanswered."""
-    token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
-    if 200 <= reply.status < 300 and isinstance(token, str) and token:
-        return Issued(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))
-    error, description = reply.at("error"), reply.at("error_description")
-    if 400 <= reply.status < 500 and isinstance(error, str) and error in REFUSALS:
-        more = f" {shortened(description)}" if isinstance(description, str) else ""
-        raise Refused(f"The vendor lets the gateway in no more: {error}.{more}")
-    said = f" ({shortened(error)})" if isinstance(error, str) else ""
-    raise Unanswered(f"No token came: the vendor answered {reply.status}{said}.", retry_after(reply) or 0.0)
-
-
-def _seconds(value: object) -> float | None:
-    """The life of a token. Some vendors write the number as a text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
-        value = int(value)
-    return float(value) if isinstance(value, int | float) and 0 < value < 1e10 else None

@@ -31,9 +31,12 @@ class Impossible(Exception):
     """A call cannot be made as it is. The message is a sentence for people."""
 
 
-def request_of(call: Call, authorization: str | None, origins: Collection[str], seconds: float) -> OutgoingRequest:
-    """The request of a call. `authorization` is the value of that header, if it has one. Raises Impossible if the call
-    goes to none of the origins, or cannot be written as it is."""
+def request_of(
+    call: Call, authorization: str | None, origins: Collection[str], seconds: float, tenant_id: int
+) -> OutgoingRequest:
+    """The request of a call. `authorization` is the value of that header, if it has one; whatever has to be waited for,
+    such as a look-up of the host's name, is the tenant's. Raises Impossible if the call goes to none of the origins, or
+    cannot be written as it is."""
     try:
         url = endpoint.parse_url(call.url)
     except Bad as bad:
@@ -52,7 +55,7 @@ def request_of(call: Call, authorization: str | None, origins: Collection[str], 
         f"{call.method} {url.path} HTTP/1.1\r\nhost: {url.authority}\r\nuser-agent: Signalpost/{VERSION}\r\n"
         f"accept-encoding: identity\r\n{lines}content-length: {len(body)}\r\n\r\n"
     )
-    return OutgoingRequest(url.target, head.encode("ascii"), body, keeps=True, seconds=seconds)
+    return OutgoingRequest(url.target, head.encode("ascii"), body, keeps=True, seconds=seconds, holder=tenant_id)
 
 
 def _body(call: Call) -> tuple[Mapping[str, str], bytes]:

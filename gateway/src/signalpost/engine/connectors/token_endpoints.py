@@ -1,0 +1,110 @@
+"""What is asked of vendors' token endpoints, on behalf of one tenant (RFC 6749)."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from signalpost.destinations.destination import Call, Consent, Grant, Reply, retry_after
+from signalpost.destinations.members import basic_authorization, origin_of, shortened
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.engine.connectors.assertion import signed
+from signalpost.engine.connectors.wire import Line, answered, reply_of, request_of
+
+FETCH_SECONDS: Final = 10.0
+REFUSALS: Final = frozenset(
+    {"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
+)
+"""Errors of a token request that another try does not mend (RFC 6749, 5.2)."""
+_LOST = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.PROTOCOL})
+"""How a request ends that the vendor may have seen."""
+
+
+class Refused(Exception):
+    """The vendor lets the gateway in no more, until a person mends it. The message is a sentence for people."""
+
+
+class Unanswered(Exception):
+    """No token came for now. The message is a sentence for people."""
+
+    def __init__(self, detail: str, wait: float = 0.0, *, is_lost: bool = False) -> None:
+        """`wait` is for how many seconds the vendor wants to be left alone. With `is_lost` nobody knows whether the
+        vendor saw the request."""
+        super().__init__(detail)
+        self.wait = wait
+        self.is_lost = is_lost
+
+
+class Issued(Struct, frozen=True):
+    """What a vendor's token endpoint gave."""
+
+    access_token: str
+    refresh_token: str | None
+    seconds: float | None
+    """For how long the access token is good; None where the vendor did not say."""
+
+    def __repr__(self) -> str:
+        return "Issued(…)"
+
+
+class TokenEndpoints:
+    """Each method raises Refused or Unanswered where no token comes."""
+
+    def __init__(self, line: Line, tenant_id: int) -> None:
+        self._line = line
+        self._tenant_id = tenant_id
+
+    async def granted_to_client(self, grant: Grant, now: int) -> Issued:
+        """A token for a client as itself; `now` is in seconds."""
+        form = dict(grant.form)
+        if grant.claims is not None:
+            try:
+                form["assertion"] = signed(grant.claims, grant.signing_key or "", now)
+            except ValueError:
+                detail = "The private key of the connection cannot be used: it must be an RSA key in PEM."
+                raise Refused(detail) from None
+        return await self._issued(grant.url, form, grant.basic)
+
+    async def renewed(self, consent: Consent, refresh_token: str) -> Issued:
+        """A token in exchange for a refresh token."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return await self._issued(consent.token_url, form, (consent.client_id, consent.client_secret))
+
+    async def exchanged(self, consent: Consent, code: str, redirect_uri: str, verifier: str) -> Issued:
+        """A token in exchange for the code that a person's consent brought; `verifier` is that of PKCE."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": verifier,
+        }
+        return await self._issued(consent.token_url, form, (consent.client_id, consent.client_secret))
+
+    async def _issued(self, url: str, form: dict[str, str], basic: tuple[str, str] | None) -> Issued:
+        authorization = None if basic is None else basic_authorization(*basic)
+        call = Call(url=url, form=form)
+        request = request_of(call, authorization, (origin_of(url),), FETCH_SECONDS, self._tenant_id)
+        outcome = await answered(self._line, request)
+        reply = reply_of(outcome)
+        if reply is None:
+            raise Unanswered(f"No token came. {outcome.detail}", is_lost=outcome.failure in _LOST)
+        return _read(reply)
+
+
+def _read(reply: Reply) -> Issued:
+    """What a token endpoint answered. Raises Refused, Unanswered."""
+    token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
+    if 200 <= reply.status < 300 and isinstance(token, str) and token:
+        return Issued(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))
+    error, description = reply.at("error"), reply.at("error_description")
+    if 400 <= reply.status < 500 and isinstance(error, str) and error in REFUSALS:
+        more = f" {shortened(description)}" if isinstance(description, str) else ""
+        raise Refused(f"The vendor lets the gateway in no more: {error}.{more}")
+    said = f" ({shortened(error)})" if isinstance(error, str) else ""
+    raise Unanswered(f"No token came: the vendor answered {reply.status}{said}.", retry_after(reply) or 0.0)
+
+
+def _seconds(value: object) -> float | None:
+    """The life of a token. Some vendors write the number as a text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
+        value = int(value)
+    return float(value) if isinstance(value, int | float) and 0 < value < 1e10 else None
