@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from signalpost.api.app import Api
+from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
@@ -160,7 +161,7 @@ class Gateway:
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         opened.push_async_callback(_cancel, asyncio.create_task(FileRetention(store, files, clock).run()))
-        body_reader = opened.enter_context(ThreadPoolExecutor(1, "bodies"))
+        body_reader = BodyReader(opened.enter_context(ThreadPoolExecutor(1, "bodies")))
         tickets = Tickets(derive_key(master_key, "consents"))
         self._services = self._build_services(store, links, files, destinations, tickets, body_reader, chance)
         self.app, self.metrics_app = self._build_apps()
@@ -208,7 +209,7 @@ class Gateway:
         files: Files,
         destinations: Destinations,
         tickets: Tickets,
-        body_reader: Executor,
+        body_reader: BodyReader,
         chance: random.Random,
     ) -> Services:
         """What the handlers of the API use. The engine has been started."""

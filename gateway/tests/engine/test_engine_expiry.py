@@ -116,7 +116,7 @@ def test_a_paused_one_expires_without_a_word_and_says_so_when_it_is_resumed(worl
         assert await status(gateway, "one") == "signatureRequestExpired"
         history = await gateway.store.history.page(TENANT, world.uuid("one"), None, 10)
         assert history is not None
-        assert [(entry.step.action, entry.event_id is not None) for entry in history] == [
+        assert [(entry.step.action, entry.event_id is not None) for entry in history.data] == [
             ("resume", True), ("expire", False), ("pause", True), ("requestSignature", True), ("create", True),
         ]  # fmt: skip
 

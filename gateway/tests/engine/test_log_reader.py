@@ -4,6 +4,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
+
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.event import Event, EventType
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -40,3 +42,34 @@ def test_hundreds_that_wait_for_one_large_event_do_not_get_it_in_one_turn_of_the
     asyncio.run(scenario())
     most = max(given.count(each) for each in set(given))
     assert most * len(EVENT.body) < BYTES_IN_A_ROW + len(EVENT.body)
+
+
+def test_events_that_the_store_reads_in_parts_all_reach_their_deliveries_and_those_that_are_gone_are_told() -> None:
+    """A part ends near 4 MiB: hundreds of a megabyte were in memory at once."""
+    kept = {number: msgspec.structs.replace(EVENT, sequence=number) for number in (2, 3, 5, 6, 7)}
+    asked: list[list[int]] = []
+    given: dict[int, Event | None] = {}
+
+    async def read(_tenant_id: int, sequences: list[int]) -> list[Event]:
+        asked.append(sequences)
+        return [kept[number] for number in sequences if number in kept][:2]
+
+    async def scenario() -> None:
+        store = cast(Store, SimpleNamespace(log=SimpleNamespace(events=read)))
+        told = asyncio.Event()
+
+        def take(_worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
+            assert delivery.sequence not in given
+            given[delivery.sequence] = event
+            if len(given) == 8:
+                told.set()
+
+        reader = LogReader(store, LogCache(), lambda *_: None, take)
+        worker = cast(LaneWorker, SimpleNamespace(subscription=SimpleNamespace(tenant_id=1)))
+        for sequence in (8, 3, 1, 7, 2, 5, 4, 6):
+            reader.want_event(worker, cast(Delivery, SimpleNamespace(sequence=sequence)))
+        await told.wait()
+
+    asyncio.run(scenario())
+    assert given == {number: kept.get(number) for number in range(1, 9)}
+    assert [len(each) for each in asked] == [8, 5, 2, 1]

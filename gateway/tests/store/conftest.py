@@ -173,11 +173,11 @@ class Shop:
         for _ in range(10_000):
             page = await self.store.history.page(tenant, document_id(number), below, limit)
             assert page is not None
-            assert len(page) <= limit
-            found += page
-            if len(page) < limit:
+            assert len(page.data) <= limit
+            found += page.data
+            if page.next is None:
                 return found
-            below = page[-1].position
+            below = page.next
         raise AssertionError("paging does not end")
 
     async def expiring(self, limit: int = 250) -> list[Expiry]:

@@ -97,6 +97,18 @@ def test_bodies_are_fetched_by_sequence(play: "Play") -> None:
     play(scenario)
 
 
+def test_events_are_read_up_to_4_mib_at_a_time(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        facts = {f"fact {number}": "x" * 4_000 for number in range(60)}
+        await shop.publish(make.create(1), make.edit(1, additionalFacts=facts))
+        await shop.publish(*(make.edit(1, title=f"title {number}") for number in range(38)))
+        assert [event.sequence for event in await shop.store.log.events(1, range(1, 41))] == [*range(1, 20)]
+        feed, last = await shop.store.log.feed(1, 0, 7, make.document_id(1), 250)
+        assert ([event.sequence for event in feed], last) == ([*range(1, 20)], 19)
+
+    play(scenario)
+
+
 def test_an_event_is_found_by_its_id_and_no_other_is(play: "Play", make: "type[Tools]") -> None:
     """C2"""
 

@@ -206,6 +206,22 @@ def test_who_asked_is_named_also_once_the_key_is_revoked(play: "Play", make: "ty
     play(scenario)
 
 
+def test_a_page_of_history_ends_near_4_mib_of_events_and_the_next_goes_on(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        facts = {f"fact {number}": "x" * 4_000 for number in range(60)}
+        await shop.publish(make.create(1), make.edit(1, additionalFacts=facts))
+        await shop.publish(*(make.edit(1, title=f"title {number}") for number in range(38)), make.act(1, "pause"))
+        first = await shop.store.history.page(1, make.document_id(1), None, 250)
+        assert first is not None
+        assert len(first.data) == 19, "a step, and 18 events of some 244 KB each"
+        assert first.next == first.data[-1].position
+        found = await shop.history(1)
+        assert [entry.step.action for entry in found] == ["pause", *["update"] * 39, "create"]
+        assert len({entry.position for entry in found}) == len(found)
+
+    play(scenario)
+
+
 def test_there_is_no_history_of_what_never_was_or_is_anothers(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.create(1), make.act(1, "pause"))

@@ -17,7 +17,7 @@ from typing import Any
 
 from signalpost.domain.delivery.slots import Slots
 from signalpost.sender.addresses import Address, literal
-from signalpost.sender.lookup_turns import LookupTurns
+from signalpost.sender.shared_turns import SharedTurns
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text; OSError if it has none."""
@@ -39,7 +39,7 @@ class Names:
     ) -> None:
         self._asked = Slots(limit)
         self._asked_by: dict[int, Slots] = {}
-        self._turns = LookupTurns(MAX_RUNNING)
+        self._turns = SharedTurns(MAX_RUNNING)
         self._resolve = resolve
         self._kept_seconds = kept_seconds
         self._clock = clock

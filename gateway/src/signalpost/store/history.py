@@ -21,12 +21,18 @@ class HistoryRow(Struct, frozen=True):
     step: Step
 
 
+class HistoryRows(Struct, frozen=True):
+    data: tuple[HistoryRow, ...]
+    next: HistoryPosition | None
+    """The `below` of the next page; None where there is none."""
+
+
 class HistoryStore(Protocol):
     """What was done to documents, for people to read: no command reads it."""
 
     async def page(
         self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
-    ) -> list[HistoryRow] | None:
+    ) -> HistoryRows | None:
         """What was done to a document, newest first, also where it was deleted. Returns None if there never was such a
-        document. The position of the last entry is the `below` of the next page."""
+        document."""
         ...

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from signalpost.api.http.pages import gathered
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import document_response, submit
 from signalpost.api.routing.context import RequestBody, RequestContext
@@ -82,8 +83,8 @@ async def list_all(context: RequestContext) -> Response:
         bad = bad_cursor()  # only a list with `updatedAfter` walks through the log
         raise Invalid([FieldError("?cursor", bad.code, bad.detail)])
     page = await context.services.store.documents.page(context.tenant_id, wanted, below, query.limit)
-    shown = {"data": [msgspec.Raw(_shown(context, row).body) for row in page.data], "next": write_cursor(page.next)}
-    return Response(200, msgspec.json.encode(shown))
+    shown = await gathered(_shown(context, row).body for row in page.data)
+    return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(page.next)}))
 
 
 async def read(context: RequestContext) -> Response:

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from signalpost.api.configs import config_check, kind_check, url_of
-from signalpost.api.http.pages import fitting
+from signalpost.api.http.pages import fitting, gathered
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, subscription_response
 from signalpost.api.routing.context import (
@@ -109,7 +109,7 @@ async def _create_for_connector(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     found = await context.services.store.subscriptions.page(context.tenant_id, query.cursor, query.limit)
-    shown = fitting(_shown(context, each).body for each in found)
+    shown = await gathered(fitting(_shown(context, each).body for each in found))
     more = len(found) == query.limit or len(shown) < len(found)
     position = (found[len(shown) - 1].number,) if more else None
     return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))

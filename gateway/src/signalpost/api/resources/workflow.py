@@ -66,8 +66,8 @@ async def history(context: RequestContext) -> Response:
     )
     if found is None:
         raise NotFound("document_not_found", "There never was a document with this externalId.")
-    position = found[-1].position if len(found) == query.limit else None
-    return Response(200, msgspec.json.encode(HistoryPage(data=[*map(_entry, found)], next=write_cursor(position))))
+    page = HistoryPage(data=[*map(_entry, found.data)], next=write_cursor(found.next))
+    return Response(200, msgspec.json.encode(page))
 
 
 def _participant(participant: workflow.Participant) -> Participant:

@@ -250,14 +250,14 @@ class RequestContext:
     async def decoded(self, content: bytes) -> Any:
         """The JSON value of a body, or of a line of one. Raises Unparseable.
 
-        What may take long is done on another thread, one body after the other: a large body, which may take 0.2 s, and
-        the search for what is wrong with a bad one."""
+        What may take long is done on another thread, one body after the other in turns between tenants: a large body,
+        which may take 0.2 s, and the search for what is wrong with a bad one."""
         if len(content) <= SMALL_BODY_BYTES:
             return read_json(content)
         if len(content) <= LARGE_BODY_BYTES:
             with suppress(Refused):
                 return read_quickly(content)
-        return await asyncio.get_running_loop().run_in_executor(self.services.body_reader, read_json, content)
+        return await self.services.body_reader.read(self.tenant_id, content)
 
     async def read_change(self, **also: Check) -> ChangeRequest:
         """All that a change was asked for with. Raises as `read_body` does, and one Invalid for everything that is

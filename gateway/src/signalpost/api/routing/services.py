@@ -1,10 +1,10 @@
 """What handlers work with: passed in, so that an application can be built on any store, engine and clock."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 
 from msgspec import Struct
 
+from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
@@ -63,8 +63,8 @@ class Services(Struct, frozen=True, kw_only=True):
     max_waiting: int
     """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients
     that flood the gateway are refused and others still find a connection."""
-    body_reader: Executor
-    """One thread, on which large bodies and bad ones are read."""
+    body_reader: BodyReader
+    """Reads large bodies and bad ones."""
     idle_seconds: float
     """How long a body may take to arrive, or the next part of a body that is streamed."""
     warnings: tuple[str, ...]

@@ -85,16 +85,24 @@ class LogReader:
         while self._wanted:
             wanted, self._wanted = self._wanted, []
             for tenant_id in {worker.subscription.tenant_id for worker, _ in wanted}:
-                of_tenant = [(r, d) for r, d in wanted if r.subscription.tenant_id == tenant_id]
-                events = await self._events(tenant_id, sorted({d.sequence for _, d in of_tenant}))
-                given = 0
-                for worker, delivery in of_tenant:
-                    event = events.get(delivery.sequence)
-                    self._on_event(worker, delivery, event)
-                    given += 0 if event is None else len(event.body)
-                    if given >= BYTES_IN_A_ROW:
-                        given = 0
-                        await asyncio.sleep(0)
+                await self._give(tenant_id, [(w, d) for w, d in wanted if w.subscription.tenant_id == tenant_id])
+
+    async def _give(self, tenant_id: int, wanted: list[tuple[LaneWorker, Delivery]]) -> None:
+        """Give these deliveries of a tenant their events, as many at a time as the store reads."""
+        given = 0
+        while wanted:
+            events = await self._events(tenant_id, sorted({delivery.sequence for _, delivery in wanted}))
+            last = max(events, default=None)
+            for worker, delivery in wanted:
+                if last is not None and delivery.sequence > last:
+                    continue
+                event = events.get(delivery.sequence)
+                self._on_event(worker, delivery, event)
+                given += 0 if event is None else len(event.body)
+                if given >= BYTES_IN_A_ROW:
+                    given = 0
+                    await asyncio.sleep(0)
+            wanted = [] if last is None else [each for each in wanted if each[1].sequence > last]
 
     async def _events(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
         while True:

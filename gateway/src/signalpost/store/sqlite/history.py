@@ -1,6 +1,8 @@
 """The history of documents, put together from their events in the log and from the steps that no event tells of."""
 
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Generator, Sequence
+from contextlib import closing
 
 import apsw
 import msgspec
@@ -9,9 +11,9 @@ from msgspec import Struct
 from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
 from signalpost.domain.documents.history import ChangeCause, HistoryPosition, KeptStep, Step
 from signalpost.domain.event import EventType
-from signalpost.store.history import HistoryRow
+from signalpost.store.history import HistoryRow, HistoryRows
 from signalpost.store.sqlite.codec import pack_step, pack_uuid, unpack_step, unpack_uuid
-from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.connect import PAGE_BYTES, rows
 from signalpost.store.sqlite.readers import Readers, reading
 
 _NEWEST = HistoryPosition(2**62, 0)
@@ -51,18 +53,38 @@ class SqliteHistory:
         document_id: str,
         below: HistoryPosition | None,
         limit: int,
-    ) -> list[HistoryRow] | None:
+    ) -> HistoryRows | None:
         key, below = (tenant_id, pack_uuid(document_id)), below or _NEWEST
         if not rows(connection, "SELECT 1 FROM document WHERE tenant_id = ? AND external_id = ?", key):
             return None
-        found = {entry.position: entry for entry in _events(connection, key, below, limit)}
-        found |= {entry.position: entry for entry in _steps(connection, key, below, limit)}
-        return [found[position] for position in sorted(found, reverse=True)[:limit]]
+        page: list[HistoryRow] = []
+        size = 0
+        with (
+            closing(_steps(connection, key, below, limit)) as steps,
+            closing(_events(connection, key, below, limit)) as events,
+        ):
+            # Where a step made an event they have one position, and the step, which comes first, says more.
+            for row, took in heapq.merge(steps, events, key=_position, reverse=True):
+                if page and page[-1].position == row.position:
+                    continue
+                page.append(row)
+                size += took
+                if len(page) == limit or size >= PAGE_BYTES:
+                    return HistoryRows(tuple(page), row.position)
+        return HistoryRows(tuple(page), None)
+
+
+_Read = tuple[HistoryRow, int]
+"""A row, and how many bytes were read for it."""
+
+
+def _position(read: _Read) -> HistoryPosition:
+    return read[0].position
 
 
 def _events(
     connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
-) -> Iterable[HistoryRow]:
+) -> Generator[_Read, None, None]:
     # One by one: each body may have 1 MiB.
     events = connection.execute(
         "SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, k.name, e.body"
@@ -76,14 +98,13 @@ def _events(
         latest = document.latest_version if cause in (ChangeCause.UPLOAD, ChangeCause.PUBLISH) else None
         step = Step(action=action, status=document.status, version=None if latest is None else latest.number)
         position = HistoryPosition(sequence, 0)
-        yield HistoryRow(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step)
+        yield HistoryRow(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step), len(body)
 
 
 def _steps(
     connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
-) -> Iterable[HistoryRow]:
-    steps = rows(
-        connection,
+) -> Generator[_Read, None, None]:
+    steps = connection.execute(
         "SELECT s.number, s.sequence, s.at, s.event_id, s.caller, k.name, s.step FROM step s INDEXED BY step_document"
         " LEFT JOIN api_key k ON k.number = s.caller WHERE s.tenant_id = ?1 AND s.document_id = ?2 AND s.sequence <= ?3"
         " AND (s.sequence < ?3 OR iif(s.event_id IS NULL, s.number, 0) < ?4)"
@@ -92,7 +113,7 @@ def _steps(
     )
     for number, sequence, at, event_id, caller, name, step in steps:
         made = event_id is not None
-        yield HistoryRow(
+        row = HistoryRow(
             HistoryPosition(sequence, 0 if made else number),
             at,
             unpack_uuid(event_id) if made else None,
@@ -100,6 +121,7 @@ def _steps(
             _name(caller, name),
             unpack_step(step),
         )
+        yield row, len(step)
 
 
 def _name(caller: int | None, name: str | None) -> str | None:

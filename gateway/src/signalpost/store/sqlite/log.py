@@ -10,7 +10,7 @@ import apsw
 
 from signalpost.domain.event import Event, time_of
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import PAGE_BYTES, rows, rows_of_many, rows_within
+from signalpost.store.sqlite.connect import PAGE_BYTES, rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
 
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before"
@@ -104,14 +104,9 @@ def _feed_of_document(
         last = found[-1]
     elif len(looked_at) == max_scanned:
         last = looked_at[-1][0]
-    events: list[Event] = []
-    size = 0
-    for sequence in found:
-        events += _events(connection, tenant_id, (sequence,))
-        size += len(events[-1].body) if events else 0
-        if size >= PAGE_BYTES:
-            return events, sequence
-    return events, last
+    events = _events(connection, tenant_id, found)
+    is_cut = sum(len(event.body) for event in events) >= PAGE_BYTES
+    return events, events[-1].sequence if is_cut else last
 
 
 def last_sequence(connection: apsw.Connection, tenant_id: int) -> int:
@@ -147,8 +142,16 @@ def sequence_at(connection: apsw.Connection, tenant_id: int, at: int) -> int:
 
 def _events(connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
     statement = f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence = ?"  # noqa: S608
-    found = rows_of_many(connection, statement, [(tenant_id, sequence) for sequence in sequences])
-    return [_event(*columns) for columns in found]
+    events: list[Event] = []
+    size = 0
+    found = connection.executemany(statement, [(tenant_id, sequence) for sequence in sequences])
+    for columns in found:
+        events.append(_event(*columns))
+        size += _body_size(columns)
+        if size >= PAGE_BYTES:
+            break
+    found.close(force=True)  # no read cursor outlives a call, nor those that were not asked for
+    return events
 
 
 def _body_size(columns: tuple[Any, ...]) -> int:

@@ -1,7 +1,9 @@
-"""Which look-ups of names may run: so many at a time, shared by those who want them as attempts share slots.
+"""Turns at what few may do at a time, shared by those who want it as attempts share slots: look-ups of names, and the
+reading of large bodies.
 
-The system's resolver may take ten seconds for a name whose server is silent, and nothing can make it stop. First come,
-first served, one tenant with a hundred such names would leave everybody else without look-ups.
+The system's resolver may take ten seconds for a name whose server is silent, and nothing can make it stop; a body of a
+megabyte takes a thread a while. First come, first served, one tenant with a hundred of them would leave everybody else
+waiting.
 """
 
 import asyncio
@@ -10,7 +12,7 @@ from collections import deque
 from signalpost.domain.delivery.slots import Slots
 
 
-class LookupTurns:
+class SharedTurns:
     def __init__(self, at_once: int) -> None:
         self._running = Slots(at_once)
         self._of: dict[int, Slots] = {}
@@ -43,12 +45,17 @@ class LookupTurns:
             del self._of[holder]
 
     def _give(self, holder: int) -> None:
-        waiting, mine = self._waiting.pop(holder), self._of[holder]
+        """Give this holder a turn if it may have one; then it waits for its next behind the others."""
+        waiting, mine = self._waiting[holder], self._of[holder]
         while waiting and mine.room > 0:
             turn = waiting.popleft()
-            if not turn.done():
-                mine.take()
-                turn.set_result(None)
-                break
-        if waiting:
-            self._waiting[holder] = waiting  # behind the others
+            if turn.done():
+                continue  # whoever waited for it is gone
+            mine.take()
+            turn.set_result(None)
+            del self._waiting[holder]
+            if waiting:
+                self._waiting[holder] = waiting
+            return
+        if not waiting:
+            del self._waiting[holder]

@@ -1,0 +1,68 @@
+"""A large answer is made and sent in slices, and others have their turn after each."""
+
+import asyncio
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from signalpost.api.http.pages import BYTES_IN_A_ROW, PAGE_BYTES, fitting, gathered
+from signalpost.api.http.response import SLICE_BYTES, Response, send_response
+from signalpost.runtime.asgi import Message
+
+
+@pytest.mark.parametrize("size", [0, 1, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1, 3 * SLICE_BYTES, 200_000])
+def test_every_byte_is_sent_once_in_slices_and_others_run_between_them(size: int) -> None:
+    body = bytes(number % 251 for number in range(size))
+    sent: list[Message] = []
+    turns: list[int] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def count_turns() -> None:
+        while True:
+            turns.append(len(sent))
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        beside = asyncio.ensure_future(count_turns())
+        await asyncio.sleep(0)
+        await send_response(Response(200, body), "id", send)
+        beside.cancel()
+
+    asyncio.run(scenario())
+    head, *slices = sent
+    assert (b"content-length", b"%d" % size) in head["headers"]
+    assert b"".join(each["body"] for each in slices) == body
+    assert [each.get("more_body", False) for each in slices] == [True] * (len(slices) - 1) + [False]
+    assert max(len(each["body"]) for each in slices) <= SLICE_BYTES
+    assert len(slices) == max(1, -(-size // SLICE_BYTES))
+    assert set(range(2, len(sent))) <= set(turns), "after each slice but the last"
+
+
+def test_a_page_is_made_entry_by_entry_and_others_run_meanwhile() -> None:
+    made = 0
+    turns: set[int] = set()
+
+    def entries() -> Iterator[bytes]:
+        nonlocal made
+        for number in range(100):
+            made += 1
+            yield b'"%0*d"' % (BYTES_IN_A_ROW, number)
+
+    async def count_turns() -> None:
+        while True:
+            turns.add(made)
+            await asyncio.sleep(0)
+
+    async def scenario() -> list[msgspec.Raw]:
+        beside = asyncio.ensure_future(count_turns())
+        page = await gathered(fitting(entries()))
+        beside.cancel()
+        return page
+
+    page = asyncio.run(scenario())
+    assert len(page) == PAGE_BYTES // BYTES_IN_A_ROW == 64, "up to the one with which they come to a page"
+    assert made == len(page)
+    assert turns >= set(range(1, 64))
