@@ -22,6 +22,8 @@ class HistoryRow(Struct, frozen=True):
 
 
 class HistoryRows(Struct, frozen=True):
+    """A page of a document's history."""
+
     data: tuple[HistoryRow, ...]
     next: HistoryPosition | None
     """The `below` of the next page; None where there is none."""

@@ -22,7 +22,7 @@ def fitting(entries: Iterable[bytes]) -> Iterator[bytes]:
 
 
 async def gathered(entries: Iterable[bytes]) -> list[msgspec.Raw]:
-    """These entries (JSON), each made when it is taken."""
+    """Takes all entries (JSON), each of which is made as it is taken."""
     page: list[msgspec.Raw] = []
     in_a_row = 0
     for entry in entries:
