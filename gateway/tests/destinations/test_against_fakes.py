@@ -5,7 +5,7 @@ The engine's part is played by `delivered`, which makes the calls of one attempt
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
 import pytest
@@ -19,6 +19,7 @@ from signalpost.destinations.destination import (
     Call,
     Context,
     Done,
+    Held,
     Reauthorise,
     Reject,
     Reply,
@@ -29,6 +30,7 @@ from signalpost.destinations.destination import (
     Throttle,
 )
 from signalpost.destinations.google_calendar import GoogleCalendar
+from signalpost.destinations.members import basic_authorization
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
 from signalpost.destinations.xero_bill import XeroBill
@@ -41,6 +43,8 @@ def asked_by(call: Call, token: str) -> Asked:
     if call.authorised:
         headers["authorization"] = f"Bearer {token}"
     body = b"" if call.json is UNSET else msgspec.json.encode(call.json)
+    if call.form is not UNSET:
+        body = urlencode(call.form).encode()
     return Asked(call.method, unquote(target.path), dict(parse_qsl(target.query)), headers, body)
 
 
@@ -272,3 +276,73 @@ def test_a_persons_consent_names_the_organisation() -> None:
     assert reply is not None
     account = kind.discovered(person, reply)
     assert isinstance(delivered(vendor, kind, person, bill(), context(account=account), token), Done)
+
+
+# --- Disconnecting ----------------------------------------------------------------------------------------------------
+
+
+def taken_back(vendor: Vendor, kind: Any, on: Any, held: Held) -> list[Ruling]:
+    """What the vendor makes of a disconnection."""
+    rulings = []
+    for each in kind.revocations(on, held):
+        asked = asked_by(each.call, held.access_token)
+        if each.basic is not None:
+            asked.headers["authorization"] = basic_authorization(*each.basic)
+        answer = vendor.answer(asked)
+        body = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
+        rulings.append(kind.revoked(on, Reply(status=answer.status, headers=answer.headers, body=body)))
+    return rulings
+
+
+def test_slack_takes_a_bots_token_back_once_and_knows_nothing_of_the_kind_for_a_webhook() -> None:
+    workspace, kind = slack.Slack(), Slack()
+    bot = connection("slack", signIn={"with": "bot", "token": "xoxb-good"})
+    assert taken_back(workspace, kind, bot, Held(access_token="xoxb-good")) == [Done()]
+    assert workspace.token is None
+    [again] = taken_back(workspace, kind, bot, Held(access_token="xoxb-good"))
+    assert isinstance(again, Done)
+    webhook = connection("slack", signIn={"with": "webhook", "url": "https://hooks.slack.com/services/T0/B0/x"})
+    assert taken_back(workspace, kind, webhook, Held()) == []
+
+
+def test_salesforce_takes_its_token_back_and_says_what_goes_on_working() -> None:
+    organisation, kind = salesforce.Salesforce(), Salesforce()
+    on = connection(
+        "salesforce",
+        domain="https://example.my.salesforce.com",
+        signIn={"with": "clientCredentials", "clientId": "id", "clientSecret": "secret"},
+    )
+    token = token_of(organisation.tokens)
+    [ruling] = taken_back(organisation, kind, on, Held(access_token=token))
+    assert isinstance(ruling, Done)
+    assert "secret" in ruling.detail
+    assert not organisation.tokens.is_good(asked_by(Call(url="https://x.example/"), token))
+    [again] = taken_back(organisation, kind, on, Held(access_token=token))
+    assert isinstance(again, Done)
+    assert taken_back(organisation, kind, on, Held()) == []
+
+
+def test_google_takes_a_consent_back_with_its_refresh_token() -> None:
+    calendar, kind = google_calendar.GoogleCalendar(), GoogleCalendar()
+    on = connection("google_calendar", signIn={"with": "consent", "clientId": "id", "clientSecret": "secret"})
+    held = Held(access_token="a", refresh_token=calendar.tokens.consented())
+    assert taken_back(calendar, kind, on, held) == [Done()]
+    [again] = taken_back(calendar, kind, on, held)
+    assert isinstance(again, Done)
+    assert "already" in again.detail
+
+
+def test_the_app_leaves_xeros_organisation_and_its_refresh_token_ends() -> None:
+    organisation, kind = xero.Xero(), XeroBill()
+    on = connection("xero_bill", signIn={"with": "consent", "clientId": "id", "clientSecret": "secret"})
+    account = {"organisation": "Demo", "organisationId": xero.Xero.ORGANISATION, "connectionId": xero.Xero.CONNECTION}
+    held = Held(
+        access_token=token_of(organisation.tokens), refresh_token=organisation.tokens.consented(), account=account
+    )
+    assert taken_back(organisation, kind, on, held) == [Done(), Done()]
+    assert not organisation.is_connected
+    assert not organisation.tokens.is_good(asked_by(Call(url="https://x.example/"), held.access_token))
+    without_token = Held(refresh_token=held.refresh_token, account=account)
+    assert len(kind.revocations(on, without_token)) == 1, "only a token lets the app leave"
+    custom = connection("xero_bill", signIn={"with": "customConnection", "clientId": "id", "clientSecret": "secret"})
+    assert taken_back(organisation, kind, custom, Held(access_token="a")) == []

@@ -191,8 +191,8 @@ def test_a_custom_connection_has_a_token_of_its_own_and_a_person_consents() -> N
 def test_a_persons_consent_is_for_an_organisation_that_every_call_names() -> None:
     assert XERO.discover(CUSTOM) is None
     assert XERO.discover(PERSON) == Call(method="GET", url="https://api.xero.com/connections")
-    account = XERO.discovered(PERSON, reply(200, [{"tenantId": "t1", "tenantName": "Demo"}]))
-    assert account == {"organisation": "Demo", "organisationId": "t1"}
+    account = XERO.discovered(PERSON, reply(200, [{"id": "c1", "tenantId": "t1", "tenantName": "Demo"}]))
+    assert account == {"organisation": "Demo", "organisationId": "t1", "connectionId": "c1"}
     call = prepared(account=account)
     assert isinstance(call, Call)
     assert call.headers == {"accept": "application/json", "xero-tenant-id": "t1"}
@@ -203,7 +203,7 @@ def test_a_consent_for_several_organisations_needs_one_to_be_named() -> None:
     with pytest.raises(ValueError, match="A, B"):
         XERO.discovered(PERSON, both)
     for_b = replace(PERSON, sign_in=replace(PERSON.sign_in, organisation="B"))
-    assert XERO.discovered(for_b, both) == {"organisation": "B", "organisationId": "t2"}
+    assert XERO.discovered(for_b, both) == {"organisation": "B", "organisationId": "t2", "connectionId": ""}
     with pytest.raises(ValueError, match="not for B"):
         XERO.discovered(for_b, reply(200, []))
     with pytest.raises(ValueError, match="none"):

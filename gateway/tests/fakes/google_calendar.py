@@ -29,6 +29,8 @@ class GoogleCalendar(Vendor):
         return [entry for entry in self.entries[calendar].values() if entry["status"] == "confirmed"]
 
     def token_answer(self, asked: Asked) -> Answer | None:
+        if asked.path == "/revoke":
+            return Answer(200, {}) if self.tokens.take_back(asked) else Answer(400, {"error": "invalid_token"})
         return self.tokens.answer(asked) if asked.path == "/token" else None
 
     def act(self, asked: Asked) -> Answer:

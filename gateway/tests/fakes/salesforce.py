@@ -24,6 +24,8 @@ class Salesforce(Vendor):
         """The records of each object; every record has its `Id`."""
 
     def token_answer(self, asked: Asked) -> Answer | None:
+        if asked.path == "/services/oauth2/revoke":
+            return Answer(200) if self.tokens.take_back(asked) else Answer(400, {"error": "invalid_token"})
         return self.tokens.answer(asked) if asked.path == "/services/oauth2/token" else None
 
     def act(self, asked: Asked) -> Answer:

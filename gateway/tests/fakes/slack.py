@@ -37,6 +37,9 @@ class Slack(Vendor):
             return refused("token_revoked" if self.token is None else "invalid_auth")
         if asked.path == "/api/auth.test":
             return Answer(200, {"ok": True, "team": "Example", "user": "signalpost"})
+        if asked.path == "/api/auth.revoke":
+            self.token = None
+            return Answer(200, {"ok": True, "revoked": True})
         return self._post(asked)
 
     def _post(self, asked: Asked) -> Answer:

@@ -204,6 +204,21 @@ class Tokens:
         """A person consented long ago. Returns the refresh token."""
         return self._new_refresh_token()
 
+    def take_back(self, asked: Asked) -> bool:
+        """A request to take a token back (RFC 7009). Returns whether it was known."""
+        token = asked.form.get("token", "")
+        if token in self._refresh:
+            self.revoke()
+        elif token in self._good:
+            self._good.discard(token)
+        else:
+            return False
+        return True
+
+    def is_of_client(self, asked: Asked) -> bool:
+        """Whether a request brought the id and the secret of the client."""
+        return self._client(asked) == self.client
+
     def is_good(self, asked: Asked) -> bool:
         """Whether a call brought a token that is good."""
         return asked.bearer in self._good

@@ -12,6 +12,8 @@ class Xero(Vendor):
     """One organisation. A custom connection needs no header to name it, a person's consent does."""
 
     ORGANISATION = "0f0e0d0c-0b0a-4009-8807-060504030201"
+    CONNECTION = "01020304-0506-4708-890a-0b0c0d0e0f00"
+    """The app's way into the organisation, which has an id of its own."""
 
     def __init__(self, accounts: tuple[str, ...] = ("400",)) -> None:
         super().__init__()
@@ -19,6 +21,8 @@ class Xero(Vendor):
         self.tokens.rotates = True
         self.names_organisation = False
         """Whether calls must name the organisation: with a person's consent they must."""
+        self.is_connected = True
+        """Whether the app is in the organisation."""
         self.accounts = accounts
         self.bills: list[dict[str, Any]] = []
         self._answers: dict[str, Answer] = {}
@@ -28,13 +32,22 @@ class Xero(Vendor):
         self._answers.clear()
 
     def token_answer(self, asked: Asked) -> Answer | None:
+        if asked.path == "/connect/revocation":
+            if not self.tokens.is_of_client(asked):
+                return Answer(400, {"error": "invalid_client"})
+            self.tokens.take_back(asked)  # one that is not known is none that works
+            return Answer(200)
         return self.tokens.answer(asked) if asked.path == "/connect/token" else None
 
     def act(self, asked: Asked) -> Answer:
         if not self.tokens.is_good(asked):
             return Answer(401, {"Title": "Unauthorized", "Detail": "TokenExpired"})
         if asked.path == "/connections":
-            return Answer(200, [{"tenantId": self.ORGANISATION, "tenantType": "ORGANISATION", "tenantName": "Demo"}])
+            found = {"id": self.CONNECTION, "tenantId": self.ORGANISATION, "tenantType": "ORGANISATION"}
+            return Answer(200, [{**found, "tenantName": "Demo"}] if self.is_connected else [])
+        if asked.path == f"/connections/{self.CONNECTION}" and asked.method == "DELETE":
+            was_connected, self.is_connected = self.is_connected, False
+            return Answer(204 if was_connected else 404)
         if self.names_organisation and asked.headers.get("xero-tenant-id") != self.ORGANISATION:
             return Answer(403, {"Title": "Forbidden", "Detail": "AuthenticationUnsuccessful"})
         if asked.method == "GET":

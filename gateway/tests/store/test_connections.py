@@ -71,6 +71,11 @@ def follow(number: int = 1, of: int = 1, **given: Any) -> CreateConnectorSubscri
     return CreateConnectorSubscription(**(wanted | given))
 
 
+def cut_off(found: Connection, **given: Any) -> dict[str, Any]:
+    """What a disconnection says of a connection that a person let in."""
+    return {"left": found.config, "needs_consent": True, "of_version": found.version} | given
+
+
 async def only(shop: "Shop") -> Connection:
     [found] = await shop.store.connections.live()
     return found
@@ -240,11 +245,31 @@ def test_a_disconnected_connection_waits_for_a_person(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.do(connect(needs_consent=True))
         await shop.do(KeepGrant(**named(), granted=GRANTED, of_grant_version=0))
-        result = await shop.do(DisconnectConnection(**named()))
+        result = await shop.do(DisconnectConnection(**named(), **cut_off(await only(shop))))
         assert isinstance(result.result, ConnectionChanged)  # type: ignore[union-attr]
         cut = await only(shop)
         assert (cut.granted, cut.state, cut.grant_version) == (None, "needs_consent", 2)
-        assert isinstance((await shop.publish(DisconnectConnection(**named()))).results[0], Conflict)
+        [again] = (await shop.publish(DisconnectConnection(**named(), **cut_off(cut)))).results
+        assert isinstance(again, Conflict)
+
+    play(scenario)
+
+
+def test_a_connection_without_its_secrets_waits_for_others(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(connect(), follow())
+        left = {"token": None, "deep": {"n": [1, 2.5, None]}}
+        cut_of = cut_off(await only(shop), left=left, needs_consent=False)
+        await shop.do(DisconnectConnection(**named(), **cut_of))
+        cut = await only(shop)
+        assert (cut.config, cut.state, cut.is_disconnected) == (left, "broken", True)
+        assert (await shop.subscription()).status == "active", "it waits"
+        [stale] = (await shop.publish(DisconnectConnection(**named(), **cut_of))).results
+        assert isinstance(stale, PreconditionFailed)
+        [again] = (await shop.publish(DisconnectConnection(**named(), **{**cut_of, "of_version": cut.version}))).results
+        assert isinstance(again, Conflict)
+        await shop.do(patch(cut, config={"token": "another"}))
+        assert (await only(shop)).state == "ready"
 
     play(scenario)
 

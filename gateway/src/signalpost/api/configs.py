@@ -75,11 +75,25 @@ def url_of(services: Services, connection: Connection) -> str:
 
 def shown_config(services: Services, connection: Connection) -> Mapping[str, Any]:
     """A connection's config with null in place of secrets; where its kind is not installed, of everything."""
+    if connection.is_disconnected:
+        return connection.config
     try:
         struct: Body = services.destinations.read_connection(connection.kind, connection.config)
     except Invalid:
         return dict.fromkeys(connection.config)
     return without_secrets(struct)
+
+
+def left_of(services: Services, connection: Connection) -> tuple[Mapping[str, Any], bool]:
+    """The config of a connection without what lets the gateway in, and whether a person can let it in anew. Where the
+    kind is not installed, nobody knows which of its members are secret, and none stays unless a person let it in."""
+    try:
+        access = opened_access(services, connection)
+    except Invalid:
+        access = None
+    if isinstance(access, Consent) or (access is None and connection.granted is not None):
+        return connection.config, True
+    return shown_config(services, connection), False
 
 
 def with_kept_secrets(services: Services, connection: Connection, given: Mapping[str, Any]) -> Mapping[str, Any]:

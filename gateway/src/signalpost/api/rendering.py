@@ -106,6 +106,11 @@ def respond(outcome: Completed[Rendered] | Repeated, links: Links) -> Response:
     return render(outcome, links) if outcome.answer is None else _decode_answer(outcome.answer)
 
 
+def is_repeated(response: Response) -> bool:
+    """Whether this is the answer to an earlier call with the same `Idempotency-Key`."""
+    return _REPLAYED in response.headers
+
+
 def kept_answers(links: Links) -> Callable[[Completed[Any]], KeptAnswer]:
     """Makes the answers that the store keeps under `Idempotency-Key`s."""
 

@@ -151,11 +151,17 @@ def connect_(
 
 @app.command
 def disconnect(connection: ConnectionId, /, *, as_json: Json = False) -> None:
-    """Forget what the vendor granted. What uses the connection waits until somebody connects it again.
+    """Forget what lets the gateway in, and have the vendor take it back. What uses the connection waits until somebody
+    lets the gateway in again: with `connections connect`, or by giving the connection its secrets with `… update`.
 
     Example: signalpost connections disconnect 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    _show(connect().call("POST", path("connections", connection, "disconnect")).content, as_json)
+    cut = connect().call("POST", path("connections", connection, "disconnect")).content
+    if as_json:
+        print_json(cut)
+        return
+    revocation = cut["revocation"]
+    say(f"Disconnected. {'' if revocation is None else revocation['detail']}".rstrip())
 
 
 @app.command

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from signalpost.commands.command import ConnectionKey, Decision, IdempotencyKey, Reads, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
-from signalpost.domain.connection import Connection, Granted, State
+from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
 
 
@@ -94,8 +94,9 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
 
     name: str | UnsetType = UNSET
     config: Mapping[str, Any] | UnsetType = UNSET
-    url: str
-    needs_consent: bool
+    url: str | None = None
+    """None where the config stays."""
+    needs_consent: bool = False
     """Whether a person has to let the gateway in at the vendor, according to the new config."""
     of_version: int
     """The version that the new config was made from."""
@@ -115,7 +116,7 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         moved = tuple(
             replace(each, url=self.url, version=each.version + 1, updated_at=stamp.at)
             for each in view.subscriptions_of(self._key)
-            if each.url != self.url
+            if each.url != self.url and self.url is not None
         )
         return Decision(result=ConnectionChanged(changed), connection=changed, subscriptions=moved)
 
@@ -151,13 +152,30 @@ class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
 
 
 class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
-    """Forgets what the vendor granted: a person has to let the gateway in again."""
+    """Forgets what lets the gateway in. Subscriptions of the connection wait, and lose nothing."""
+
+    left: Mapping[str, Any]
+    """The config without what is forgotten: all of it where a person lets the gateway in, since then only what was
+    granted goes."""
+    needs_consent: bool
+    of_version: int
+    """The version that `left` was made from."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
-        if found.granted is None:
-            raise Conflict("not_connected", "Nobody has let the gateway in with this connection.")
-        cut = replace(found, granted=None, grant_version=found.grant_version + 1, state="needs_consent", reason=None)
+        if found.version != self.of_version:
+            detail = "It was changed by another call at the same moment: repeat yours."
+            raise PreconditionFailed("precondition_failed", detail)
+        if found.granted is None and self.left == found.config:
+            raise Conflict("not_connected", "There is nothing to forget: nothing lets the gateway in here.")
+        cut = replace(
+            found,
+            config=self.left,
+            granted=None,
+            grant_version=found.grant_version + 1,
+            state="needs_consent" if self.needs_consent else "broken",
+            reason=None if self.needs_consent else DISCONNECTED,
+        )
         cut = _moved_on(cut, stamp.at)
         return Decision(result=ConnectionChanged(cut), connection=cut)
 

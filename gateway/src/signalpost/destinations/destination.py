@@ -25,6 +25,7 @@ API: Final = 1
 """The version of this interface. A kind that was written for another is left out at the start."""
 MAX_FOLLOW_UPS: Final = 2
 """How many calls may follow the first of an attempt."""
+MAX_REVOCATIONS: Final = 3
 MAX_REPLY_BYTES: Final = 64 * 1024
 DAY: Final = 24 * 3600
 
@@ -206,6 +207,32 @@ class Consent(Struct, frozen=True, kw_only=True):
 Access: TypeAlias = Fixed | Grant | Consent | None
 """What lets calls in; None if nothing is needed, or the URL alone does."""
 
+
+class Held(Struct, frozen=True, kw_only=True):
+    """What a vendor gave that lets calls in now, beside what the connection says."""
+
+    access_token: str = ""
+    """Empty if there is none, or the connection itself says what lets calls in."""
+    refresh_token: str = ""
+    """From a person's consent; otherwise empty."""
+    account: Mapping[str, str] = {}
+    """What `discovered` kept of the vendor's account."""
+
+    def __repr__(self) -> str:
+        return "Held(…)"
+
+
+class Revocation(Struct, frozen=True, kw_only=True):
+    """A call that takes back at the vendor what lets the gateway in."""
+
+    call: Call
+    basic: tuple[str, str] | None = None
+    """Client id and secret that go into the header in place of what `access` says."""
+
+    def __repr__(self) -> str:
+        return f"Revocation({self.call!r})"
+
+
 # --- Presets ----------------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +330,15 @@ class Destination(ABC, Generic[C, F]):
         """What to keep of the reply to `discover`, as `Context.account`. Raises ValueError with a sentence for people
         if the consent is for no account that will do."""
         return {}
+
+    def revocations(self, connection: C, held: Held) -> Sequence[Revocation]:
+        """The calls, at most `MAX_REVOCATIONS`, that take back at the vendor what lets the gateway in; none if its API
+        has none for what this connection has."""
+        return ()
+
+    def revoked(self, connection: C, reply: Reply) -> Ruling:
+        """What the reply to one of `revocations` means."""
+        return by_status(reply)
 
     def escape(self, text: str) -> str:
         """A text as it must stand in this vendor's markup; it is applied to what placeholders bring."""

@@ -11,6 +11,7 @@ brings it back.
 document no longer has the date.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -26,9 +27,11 @@ from signalpost.destinations.destination import (
     Destination,
     Done,
     Grant,
+    Held,
     Reject,
     Reply,
     Retry,
+    Revocation,
     Ruling,
     Skip,
     Then,
@@ -232,6 +235,20 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
     def probe(self, connection: GoogleConnection) -> Call | None:
         """Lists one entry of the account's own calendar, which the scope allows."""
         return Call(method="GET", url=f"{_api(connection)}/calendars/primary/events?maxResults=1")
+
+    def revocations(self, connection: GoogleConnection, held: Held) -> Sequence[Revocation]:
+        """Google takes back a person's consent with its refresh token. A service account's key is deleted in the
+        console alone."""
+        if not held.refresh_token:
+            return ()
+        url = f"{or_stand_in(TOKEN_ORIGIN, connection.stand_in)}/revoke"
+        return (Revocation(call=Call(url=url, form={"token": held.refresh_token}, authorised=False)),)
+
+    def revoked(self, connection: GoogleConnection, reply: Reply) -> Ruling:
+        """A token that Google does not know any more needs no revocation."""
+        if reply.at("error") == "invalid_token":
+            return Done(detail="Google had taken the consent back already.")
+        return by_status(reply)
 
 
 def _api(connection: GoogleConnection) -> str:

@@ -5,7 +5,7 @@ method returns or raises an `Exception`. Here a kind of another distribution is 
 becomes a `BrokenPromise`, which fails the delivery in question and nothing beside it, even if it was `sys.exit()`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, TypeVar, get_args
 
@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from signalpost.destinations.destination import (
     DAY,
+    MAX_REVOCATIONS,
     Access,
     Call,
     Consent,
@@ -21,11 +22,13 @@ from signalpost.destinations.destination import (
     Done,
     Fixed,
     Grant,
+    Held,
     Method,
     Reauthorise,
     Reject,
     Reply,
     Retry,
+    Revocation,
     Ruling,
     Skip,
     Then,
@@ -95,6 +98,16 @@ class Guarded(Destination[Any, Any]):
         """What is kept of an account is texts."""
         account = _asked("discovered", lambda: self._kind.discovered(connection, reply))
         return _held("discovered", account, fault_of_kept(account))
+
+    def revocations(self, connection: Any, held: Held) -> Sequence[Revocation]:
+        """Revocations are a few calls."""
+        calls = _asked("revocations", lambda: self._kind.revocations(connection, held))
+        return _held("revocations", calls, fault_of_revocations(calls))
+
+    def revoked(self, connection: Any, reply: Reply) -> Ruling:
+        """A reply becomes a ruling."""
+        ruling = _asked("revoked", lambda: self._kind.revoked(connection, reply))
+        return _held("revoked", ruling, fault_of_ruling(ruling))
 
     def escape(self, text: str) -> str:
         """A text becomes a text."""
@@ -173,6 +186,20 @@ def fault_of_call(call: object) -> str | None:
         return "headers and forms are names and texts."
     if call.form is not UNSET and call.json is not UNSET:
         return "a call has a body of JSON or of a form, not both."
+    return None
+
+
+def fault_of_revocations(revocations: object) -> str | None:
+    """What is wrong with what `revocations` returned, as the end of a sentence; None if nothing is."""
+    if not isinstance(revocations, tuple | list) or len(revocations) > MAX_REVOCATIONS:
+        return f"it must be a tuple of at most {MAX_REVOCATIONS}."
+    for each in revocations:
+        match each:
+            case Revocation(call=call, basic=None | (str(), str())):
+                if (fault := fault_of_call(call)) is not None:
+                    return fault
+            case _:
+                return "each must be a Revocation, and its `basic` two texts."
     return None
 
 

@@ -11,6 +11,7 @@ trigger or a picklist refused, it would refuse again. An access token's end is n
 A change that is made twice is made once: it sets the same values.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
@@ -24,9 +25,11 @@ from signalpost.destinations.destination import (
     Destination,
     Done,
     Grant,
+    Held,
     Reject,
     Reply,
     Retry,
+    Revocation,
     Ruling,
     Skip,
     Throttle,
@@ -238,6 +241,21 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
     def probe(self, connection: SalesforceConnection) -> Call | None:
         """Asks what the API has, which every user who is let in may know."""
         return Call(method="GET", url=_data(connection))
+
+    def revocations(self, connection: SalesforceConnection, held: Held) -> Sequence[Revocation]:
+        """The access token ends. The app's secret or certificate is the organisation's to take away."""
+        if not held.access_token:
+            return ()
+        url = f"{connection.domain}/services/oauth2/revoke"
+        return (Revocation(call=Call(url=url, form={"token": held.access_token}, authorised=False)),)
+
+    def revoked(self, connection: SalesforceConnection, reply: Reply) -> Ruling:
+        """Says what goes on working."""
+        if 200 <= reply.status < 300 or reply.at("error") == "invalid_token":
+            return Done(
+                detail="Salesforce takes the token no more. The app's own secret or key works until you change it."
+            )
+        return by_status(reply)
 
 
 def _data(connection: SalesforceConnection) -> str:

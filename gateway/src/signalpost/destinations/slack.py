@@ -7,6 +7,7 @@ Slack has no key by which it knows a repeated request: a message whose answer wa
 The Web API answers 200 also when it refuses; the body then says `{"ok": false, "error": …}`.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta
@@ -20,10 +21,12 @@ from signalpost.destinations.destination import (
     Destination,
     Done,
     Fixed,
+    Held,
     Reauthorise,
     Reject,
     Reply,
     Retry,
+    Revocation,
     Ruling,
     Skip,
     Then,
@@ -209,6 +212,17 @@ class Slack(Destination[SlackConnection, SlackConfig]):
     def probed(self, connection: SlackConnection, reply: Reply) -> Ruling:
         """Reads `ok`, because a refusal is a 200 too."""
         return _api_ruling(reply)
+
+    def revocations(self, connection: SlackConnection, held: Held) -> Sequence[Revocation]:
+        """Slack takes back the token that asks for it. An incoming webhook is removed in the app's settings alone."""
+        if isinstance(connection.sign_in, Bot):
+            return (Revocation(call=Call(url=f"{self.origins(connection)[0]}/api/auth.revoke", form={})),)
+        return ()
+
+    def revoked(self, connection: SlackConnection, reply: Reply) -> Ruling:
+        """A token that Slack no longer takes needs no revocation."""
+        ruling = _api_ruling(reply)
+        return Done(detail="Slack had taken the token back already.") if isinstance(ruling, Reauthorise) else ruling
 
     def escape(self, text: str) -> str:
         """Slack's three control characters, so that nothing in a title becomes a link or calls a channel together."""

@@ -9,6 +9,7 @@ at work. What a delivery made is remembered, so later events of the document mak
 Xero takes 60 calls a minute, 5 at once, and some thousands a day; past the day's limit it asks to wait for hours.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final, Literal
@@ -25,8 +26,10 @@ from signalpost.destinations.destination import (
     Destination,
     Done,
     Grant,
+    Held,
     Reject,
     Reply,
+    Revocation,
     Ruling,
     Skip,
     Then,
@@ -235,7 +238,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         """The id of the organisation that the connection names, or of the only one."""
         listed = reply.json if isinstance(reply.json, list) else []
         found = {
-            str(each.get("tenantName")): str(each["tenantId"])
+            str(each.get("tenantName")): (str(each["tenantId"]), str(each.get("id", "")))
             for each in listed
             if isinstance(each, dict) and "tenantId" in each
         }
@@ -246,7 +249,8 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         if wanted is None and len(found) != 1:
             raise ValueError(f"Name the organisation in the connection. The consent is for: {names or 'none'}.")
         name = wanted or names
-        return {"organisation": name, "organisationId": found[name]}
+        organisation_id, connection_id = found[name]
+        return {"organisation": name, "organisationId": organisation_id, "connectionId": connection_id}
 
     def prepare(self, connection: XeroConnection, config: XeroBillConfig, context: Context) -> Call | Skip:
         """The question whether there is a bill of this number."""
@@ -288,6 +292,28 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         return Call(
             method="GET", url=f"{_invoices(connection)}?page=1&pageSize=1", headers={"accept": "application/json"}
         )
+
+    def revocations(self, connection: XeroConnection, held: Held) -> Sequence[Revocation]:
+        """The app leaves the organisation, and the person's refresh token ends. A custom connection is ended in Xero
+        alone."""
+        sign_in, stand_in = connection.sign_in, connection.stand_in
+        if not isinstance(sign_in, User) or not held.refresh_token:
+            return ()
+        token = Revocation(
+            call=Call(
+                url=f"{or_stand_in(TOKEN_ORIGIN, stand_in)}/connect/revocation", form={"token": held.refresh_token}
+            ),
+            basic=(sign_in.client_id, sign_in.client_secret),
+        )
+        connected = held.account.get("connectionId")
+        if not connected or not held.access_token:
+            return (token,)
+        url = f"{or_stand_in(API_ORIGIN, stand_in)}/connections/{quote(connected, safe='')}"
+        return Revocation(call=Call(method="DELETE", url=url)), token
+
+    def revoked(self, connection: XeroConnection, reply: Reply) -> Ruling:
+        """An app that has left the organisation already is what was wanted."""
+        return Done(detail="The app had left the organisation already.") if reply.status == 404 else by_status(reply)
 
 
 def _invoices(connection: XeroConnection) -> str:

@@ -6,7 +6,7 @@ invalidates nobody's ETag.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -16,6 +16,8 @@ from signalpost.domain.kind_config import Config, KindName
 
 State = Literal["ready", "needs_consent", "broken"]
 """`needs_consent`: a person has to let the gateway in first. `broken`: the vendor lets it in no more, see `reason`."""
+DISCONNECTED: Final = "It was disconnected. To go on, let the gateway in anew: give the connection its secrets."
+"""The reason of a connection that forgot its secrets."""
 
 
 class Granted(Struct, frozen=True, kw_only=True):
@@ -61,6 +63,11 @@ class Connection(Struct, frozen=True, kw_only=True):
     @property
     def etag(self) -> str:
         return f'"{self.version}"'
+
+    @property
+    def is_disconnected(self) -> bool:
+        """Whether its secrets were forgotten: in its config, null stands in their place."""
+        return self.state == "broken" and self.reason == DISCONNECTED
 
 
 # --- What clients send ------------------------------------------------------------------------------------------------

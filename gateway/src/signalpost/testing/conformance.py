@@ -26,6 +26,7 @@ from signalpost.destinations.destination import (
     Destination,
     Done,
     Grant,
+    Held,
     Preset,
     Reply,
     Ruling,
@@ -50,6 +51,7 @@ MAX_MILLISECONDS: Final = 10
 """How long an event with its replies may take. While a kind computes, the gateway does nothing else."""
 SHORTEST_SECRET: Final = 6
 """Characters. A shorter secret would be found in every other sentence."""
+_HELD: Final = (Held(), Held(access_token="a", refresh_token="r", account={"id": "1"}))  # noqa: S106 - none of anybody's
 _SOUNDS_SECRET: Final = ("token", "password", "passphrase", "secret", "apikey", "privatekey")
 _STRANGE_VALUES: Final[tuple[Any, ...]] = (
     None, True, 0, -1e300, "", "x", "\x00", "\r\n", "{{", "{{ document.titel }}", "x" * 5_000, [], [None], {}, {"x": {}}
@@ -254,6 +256,8 @@ class Conformance:
             yield "The probe", probe.url
         if (question := trial.kind.discover(trial.connection)) is not None:
             yield "`discover`", question.url
+        for held in _HELD:
+            yield from (("A revocation", each.call.url) for each in trial.kind.revocations(trial.connection, held))
         match trial.kind.access(trial.connection):
             case Grant(url=url) | Consent(token_url=url):
                 yield "The question for a token", url
@@ -266,6 +270,9 @@ class Conformance:
         trial.kind.access(trial.connection)
         if trial.kind.probe(trial.connection) is not None:
             trial.probed(self._replies[0])
+        for held in _HELD:
+            if trial.kind.revocations(trial.connection, held):
+                trial.kind.revoked(trial.connection, self._replies[0])
         if trial.kind.discover(trial.connection) is not None:
             trial.discovered(self._replies[0])
 

@@ -1,5 +1,7 @@
 """Connections: how the gateway is let in at vendors. Their secrets are write-only: they are shown as null."""
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -9,7 +11,6 @@ from signalpost.api.configs import (
     connection_config_check,
     kind_check,
     shown_config,
-    vetted_connection,
     with_kept_secrets,
 )
 from signalpost.api.http.pages import fitting, gathered
@@ -66,24 +67,18 @@ async def patch(context: RequestContext) -> Response:
     found = find(context)
     change = await context.read_change(config=_patch_check(context, found))
     asked: ConnectionPatch = change.body
-    vetted: VettedConnection = change.body.config
-    if asked.config is UNSET:
-        vetted = vetted_connection(context.services, found.kind, found.config)
-    answer = await submit(
-        context.services,
-        PatchConnection(
-            tenant_id=context.tenant_id,
-            connection_id=found.id,
-            name=asked.name,
-            config=vetted.config,
-            url=vetted.url,
-            needs_consent=vetted.needs_consent,
-            of_version=found.version,
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+    patch = PatchConnection(
+        tenant_id=context.tenant_id,
+        connection_id=found.id,
+        name=asked.name,
+        of_version=found.version,
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
-    return with_config(context, answer)
+    if asked.config is not UNSET:
+        vetted: VettedConnection = change.body.config
+        patch = replace(patch, config=vetted.config, url=vetted.url, needs_consent=vetted.needs_consent)
+    return with_config(context, await submit(context.services, patch))
 
 
 async def delete(context: RequestContext) -> Response:
@@ -121,13 +116,18 @@ def _shown(context: RequestContext, found: Connection) -> Response:
 
 def with_config(context: RequestContext, answer: Response) -> Response:
     """Adds the config as its kind shows it. It is not part of what is kept under an `Idempotency-Key`."""
+    return with_more(context, answer)
+
+
+def with_more(context: RequestContext, answer: Response, **more: Any) -> Response:
+    """Adds the config and further members, none of which is part of what is kept under an `Idempotency-Key`."""
     identity = msgspec.json.decode(answer.body)["id"]
-    return _with(context, answer, context.services.directory.connection(context.tenant_id, identity))
+    return _with(context, answer, context.services.directory.connection(context.tenant_id, identity), **more)
 
 
-def _with(context: RequestContext, answer: Response, found: Connection | None) -> Response:
-    config = {} if found is None else shown_config(context.services, found)
-    return replace(answer, body=b'%b,"config":%b}' % (answer.body[:-1], msgspec.json.encode(config)))
+def _with(context: RequestContext, answer: Response, found: Connection | None, **more: Any) -> Response:
+    added = {"config": {} if found is None else shown_config(context.services, found), **more}
+    return replace(answer, body=b"%b,%b" % (answer.body[:-1], msgspec.json.encode(added)[1:]))
 
 
 PATH = "/v1/connections/{id}"

@@ -12,16 +12,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from signalpost.api.configs import opened_access
+from signalpost.api.configs import left_of, opened_access
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response
-from signalpost.api.rendering import submit
-from signalpost.api.resources.connections import PATH, find, with_config
+from signalpost.api.rendering import is_repeated, submit
+from signalpost.api.resources.connections import PATH, find, with_more
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes import Connection as ConnectionShape
-from signalpost.api.routing.shapes import ConnectionTest, ConsentAsked
+from signalpost.api.routing.shapes import ConnectionTest, ConsentAsked, DisconnectedConnection
 from signalpost.commands.connections import DisconnectConnection, require_connection
 from signalpost.destinations.destination import Consent
 from signalpost.destinations.members import origin_of
@@ -66,16 +65,27 @@ async def connect(context: RequestContext) -> Response:
 
 async def disconnect(context: RequestContext) -> Response:
     change = await context.read_change()
-    answer = await submit(
-        context.services,
-        DisconnectConnection(
-            tenant_id=context.tenant_id,
-            connection_id=find(context).id,
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+    services, found = context.services, find(context)
+    left, needs_consent = left_of(services, found)
+    command = DisconnectConnection(
+        tenant_id=context.tenant_id,
+        connection_id=found.id,
+        left=left,
+        needs_consent=needs_consent,
+        of_version=found.version,
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
-    return with_config(context, answer)
+    disconnection = await services.engine.connectors.disconnection(found)
+    try:
+        answer = await submit(services, command)
+    except BaseException:
+        disconnection.go_on()
+        raise
+    if is_repeated(answer):
+        disconnection.go_on()
+        return with_more(context, answer, revocation=None)
+    return with_more(context, answer, revocation=await disconnection.tell())
 
 
 # --- What a browser asks for ------------------------------------------------------------------------------------------
@@ -187,12 +197,12 @@ ROUTES = (
         name="disconnect_connection",
         method="POST",
         path=PATH + "/disconnect",
-        summary="Forget what the vendor granted: a person has to let the gateway in again",
+        summary="Forget what lets the gateway in, and have the vendor take it back",
         roles=OPERATOR,
         handler=disconnect,
         conditional=True,
         idempotent=True,
-        replies={200: Reply("The connection.", ConnectionShape, ("etag",))},
+        replies={200: Reply("The connection, and what the vendor said.", DisconnectedConnection, ("etag",))},
         errors=(NotFound, Conflict),
         example=Example(),
     ),

@@ -272,6 +272,17 @@ class Connection(ConnectionShown, frozen=True, kw_only=True, rename="camel"):
     config: Annotated[dict[str, Any], Meta(description="Secrets are write-only: each is null.")]
 
 
+class Revocation(Shape, frozen=True):
+    """What the vendor made of being told."""
+
+    succeeded: Annotated[bool, Meta(description="Whether it took back all that it had given.")]
+    detail: Annotated[str, Meta(description="What it said, in a sentence for people.")]
+
+
+class DisconnectedConnection(Connection, frozen=True, kw_only=True, rename="camel"):
+    revocation: Annotated[Revocation | None, Meta(description="Null where an earlier answer is repeated.")]
+
+
 class ConnectionTest(Shape, frozen=True):
     """Whether the vendor lets the gateway in."""
 

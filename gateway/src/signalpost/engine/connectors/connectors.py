@@ -21,12 +21,13 @@ from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.errors import CallerError, Conflict, SignalpostError, Stopping
+from signalpost.domain.errors import CallerError, Conflict, NotFound, SignalpostError, Stopping
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.courier import Courier, CourierParts
+from signalpost.engine.connectors.disconnection import Disconnection
 from signalpost.engine.connectors.gates import Shut
 from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
 from signalpost.engine.connectors.token_endpoints import Issued, Refused, Unanswered
@@ -214,7 +215,7 @@ class Connectors:
 
     def _note_works(self, opened: OpenConnection) -> None:
         connection = opened.connection
-        if connection.state == "broken" and not opened.is_mending:
+        if connection.state == "broken" and opened.opened is not None and not opened.is_mending:
             opened.is_mending = True
             command = MendConnection(tenant_id=connection.tenant_id, connection_id=connection.id)
             self._commands.start(self._submit(command))
@@ -247,6 +248,16 @@ class Connectors:
         opened.tokens.note_let_in(opened.tokens.authorization)
         self._note_works(opened)
         return Tested(works=True, detail=ruling.detail or "The vendor let the gateway in.")
+
+    async def disconnection(self, connection: Connection) -> Disconnection:
+        """Of a connection that is about to forget what lets it in: nothing more is asked at the vendor until it has.
+        Raises NotFound if the connection is gone."""
+        opened = self._opened(connection.tenant_id, connection.id)
+        if opened is None:
+            raise NotFound("connection_not_found", GONE)
+        disconnection = Disconnection(opened, self._line)
+        await disconnection.hold_back()
+        return disconnection
 
     async def let_in(self, connection: Connection, code: str, redirect_uri: str, verifier: str) -> None:
         """Take the code that a person's consent brought to the vendor, and keep what it grants. Raises Conflict with

@@ -18,7 +18,7 @@ from signalpost.destinations.fields import secrets_in
 from signalpost.destinations.members import basic_authorization
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
-from signalpost.domain.connection import Connection, Granted
+from signalpost.domain.connection import DISCONNECTED, Connection, Granted
 from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.errors import Invalid
 from signalpost.domain.timestamps import SECOND
@@ -69,6 +69,7 @@ class OpenConnection:
         self.is_mending = False
         """Whether the store is being told that it works again."""
         self._secrets: tuple[tuple[str, ...], Secrets] = (), Secrets(())
+        self._former_secrets: tuple[str, ...] = ()
         self._turned_away = False
         """Whether a lane has to be told when something changes."""
         self.opened, self._unusable = _opened(connection, surroundings.destinations)
@@ -100,6 +101,8 @@ class OpenConnection:
 
     def _take_up(self, connection: Connection) -> None:
         before = self.opened
+        if before is not None:
+            self._former_secrets = before.secrets
         self.opened, self._unusable = _opened(connection, self._surroundings.destinations)
         self._held_until = 0
         access = None if self.opened is None else self.opened.access
@@ -159,11 +162,9 @@ class OpenConnection:
 
     @property
     def secrets(self) -> Secrets:
-        """Everything that must not be shown, as of now."""
-        opened = self.opened
-        if opened is None:
-            return Secrets(())
-        found = (*opened.secrets, *self.tokens.secrets)
+        """Everything that must not be shown: as of now, and before the last change, since calls may be on their way."""
+        opened = () if self.opened is None else self.opened.secrets
+        found = (*opened, *self._former_secrets, *self.tokens.secrets)
         if found != self._secrets[0]:
             self._secrets = found, Secrets(found)
         return self._secrets[1]
@@ -183,6 +184,8 @@ def _secrets_of(holds: Body, access: Access) -> tuple[str, ...]:
 
 def _opened(connection: Connection, destinations: Destinations) -> tuple[Opened | None, str | None]:
     """What the connection comes to, or a sentence why nothing can be sent through it."""
+    if connection.is_disconnected:
+        return None, DISCONNECTED
     kind = destinations.kind(connection.kind)
     if kind is None:
         return None, f"The kind of destination {connection.kind} is not installed here: install it and start again."

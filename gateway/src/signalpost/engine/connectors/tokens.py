@@ -24,7 +24,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import Access, Consent, Fixed, Grant
+from signalpost.destinations.destination import Access, Consent, Fixed, Grant, Held
 from signalpost.domain.connection import Granted
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.token_endpoints import Issued, Refused, TokenEndpoints, Unanswered
@@ -87,7 +87,10 @@ class Tokens:
         self.trouble: str | None = None
         """A sentence for people: why there is no token now; None if nothing is known to be wrong."""
         self._is_refused = False
+        self._is_resting = False
         self._closed = False
+        self._dropped = ""
+        """The last access token that is used no more: an answer to a call that carried it may still come."""
 
     @property
     def state(self) -> TokenState:
@@ -102,7 +105,7 @@ class Tokens:
     def ready_at(self, now: int) -> int:
         """When calls may go, steady µs: at once if that is `now` or earlier, not before something changes if it is
         NEVER. Asks for a token if none is there."""
-        if self._is_refused:
+        if self._is_refused or self._is_resting:
             return NEVER
         if self._access is None or isinstance(self._access, Fixed) or self._current() is not None:
             return 0
@@ -132,7 +135,17 @@ class Tokens:
     def secrets(self) -> tuple[str, ...]:
         """What must be shown to nobody."""
         granted = () if self._granted is None else (self._granted.refresh_token, self._granted.access_token)
-        return (*granted, *(() if self._token is None else (self._token.value,)))
+        return (*granted, self._dropped, *(() if self._token is None else (self._token.value,)))
+
+    @property
+    def held(self) -> Held:
+        """What a vendor gave that lets calls in now."""
+        token, granted = self._current(), self._granted if isinstance(self._access, Consent) else None
+        return Held(
+            access_token="" if token is None else token.value,
+            refresh_token="" if granted is None else granted.refresh_token,
+            account={} if granted is None else granted.account,
+        )
 
     def note_let_in(self, authorization: str | None) -> None:
         """The vendor let a call with this authorisation in."""
@@ -142,13 +155,15 @@ class Tokens:
     def refuse(self, authorization: str | None, detail: str) -> bool:
         """The vendor did not take an authorisation. Returns whether the call says nothing of its event: a token had
         ended, or a person has to mend the connection. One that was new is a failure like others."""
+        if not self.are_needed and authorization != self.authorization:
+            return True  # it was replaced meanwhile
         if not self.are_needed:
             self._refuse(detail)
             return True
         token = self._token
         if token is None or authorization != f"Bearer {token.value}":
             return True  # it was replaced meanwhile
-        self._token = None
+        self._drop(None)
         return token.was_let_in
 
     async def wait(self) -> None:
@@ -163,21 +178,27 @@ class Tokens:
     def follow(self, granted: Granted | None) -> None:
         """Go on with what is kept from now on."""
         self._granted = granted
-        self._token = self._kept()
+        self._drop(self._kept())
         self.try_again()
 
     def take_up(self, access: Access) -> None:
         """Go on with another way of being let in. A request that is on its way comes to its end first: it may bring a
         refresh token in place of the one that is kept, with which nobody else may ask meanwhile."""
         self._access = access
-        self._token = self._kept()
+        self._drop(self._kept())
         self.try_again()
 
     def try_again(self) -> None:
         """A person has done something about it."""
-        self._is_refused, self.trouble = False, None
+        self._is_refused, self._is_resting, self.trouble = False, False, None
         self._failures = self._ask_again_at = 0
         self._on_change()
+
+    async def rest(self) -> None:
+        """Let nothing be sent and nothing be asked for until it is tried again, once what was asked for has come."""
+        self._is_resting = True
+        if (fetching := self._fetching) is not None:
+            await asyncio.wait([fetching])
 
     async def close(self, grace: float) -> None:
         """Ask for no more; let what was asked for come and be kept, for at most `grace` seconds."""
@@ -241,6 +262,12 @@ class Tokens:
 
     def _end_of(self, issued: Issued) -> int | None:
         return None if issued.seconds is None else self._clock.wall() + round(issued.seconds * SECOND)
+
+    def _drop(self, token: Token | None) -> None:
+        """Go on with another access token, or with none."""
+        if self._token is not None:
+            self._dropped = self._token.value
+        self._token = token
 
     def _kept(self) -> Token | None:
         """The access token that is kept with a person's consent. It may have been used before."""

@@ -1,0 +1,101 @@
+"""Taking back at a vendor what lets the gateway in, when somebody disconnects a connection.
+
+    hold back ──▶ commit: the connection forgets ──▶ tell the vendor, with what was held ──▶ say what came of it
+        └──────── not committed: go on as before
+
+The connection forgets whatever the vendor says. What it held is taken down first, once a token that was asked for has
+come: nothing is left at the vendor of which nobody knows any more. If the gateway ends between the commit and the
+vendor's answer, nobody asks the vendor again.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from signalpost.destinations.destination import Done, Held, Revocation
+from signalpost.destinations.members import basic_authorization
+from signalpost.engine.connectors.open_connection import OpenConnection, Opened
+from signalpost.engine.connectors.secrets import Secrets
+from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
+from signalpost.runtime.logger import log
+
+NO_CALL: Final = "Nothing was taken back: the vendor's API has no call for what was held. Take it back at the vendor."
+TAKEN_BACK: Final = "The vendor took back what it had given."
+
+
+class Revoked(Struct, frozen=True):
+    """What the vendor made of it."""
+
+    succeeded: bool
+    detail: str
+    """A sentence for people."""
+
+
+class Disconnection:
+    """One connection that is about to forget what lets it in."""
+
+    def __init__(self, opened: OpenConnection, line: Line) -> None:
+        self._connection = opened
+        self._line = line
+        self._opened: Opened | None = None
+        self._trouble = ""
+        self._held = Held()
+        self._authorization: str | None = None
+        self._secrets = Secrets(())
+
+    async def hold_back(self) -> None:
+        """Take down what is held, and let nothing more be asked for meanwhile."""
+        opened = self._connection
+        await opened.tokens.rest()
+        self._opened, self._trouble = opened.opened, opened.trouble or ""
+        self._held, self._authorization = opened.tokens.held, opened.tokens.authorization
+        self._secrets = opened.secrets
+
+    def go_on(self) -> None:
+        """Nothing was committed."""
+        self._connection.try_again()
+
+    async def tell(self) -> Revoked:
+        """Have the vendor take back what was held."""
+        if self._opened is None:
+            return Revoked(succeeded=False, detail=f"The vendor was not told. {self._trouble}".strip())
+        try:
+            revocations = self._opened.kind.revocations(self._opened.holds, self._held)
+            return await self._told(self._opened, revocations)
+        except Exception as error:  # the kind is somebody's code
+            said = self._secrets.strike(f"{type(error).__name__}: {error}")
+            kind = self._opened.kind.kind
+            log.error("a kind of destination failed", kind=kind, method="revocations", error=said)
+            return Revoked(succeeded=False, detail=f"The vendor was not told: the destination {kind} failed.")
+
+    async def _told(self, opened: Opened, revocations: Sequence[Revocation]) -> Revoked:
+        """Every call is made, also if one before it was refused."""
+        if not revocations:
+            return Revoked(succeeded=False, detail=NO_CALL)
+        said = [await self._one(opened, each) for each in revocations]
+        refused = [each.detail for each in said if not each.succeeded]
+        if refused:
+            return Revoked(succeeded=False, detail=f"Take it back at the vendor. {' '.join(refused)}")
+        return said[-1]
+
+    async def _one(self, opened: Opened, revocation: Revocation) -> Revoked:
+        call, basic = revocation.call, revocation.basic
+        authorization = self._authorization if call.authorised else None
+        if basic is not None:
+            authorization = basic_authorization(*basic)
+        try:
+            request = request_of(
+                call, authorization, opened.origins, opened.kind.seconds, self._connection.connection.tenant_id
+            )
+        except Impossible as error:
+            return Revoked(succeeded=False, detail=self._secrets.strike(str(error)))
+        outcome = await answered(self._line, request)
+        reply = reply_of(outcome)
+        if reply is None:
+            return Revoked(succeeded=False, detail=self._secrets.strike(outcome.detail))
+        ruling = opened.kind.revoked(opened.holds, reply)
+        detail = self._secrets.strike(getattr(ruling, "detail", ""))
+        if isinstance(ruling, Done):
+            return Revoked(succeeded=True, detail=detail or TAKEN_BACK)
+        return Revoked(succeeded=False, detail=detail)
