@@ -171,5 +171,12 @@ def test_a_bad_config_is_named_by_pointers() -> None:
     }
 
 
+def test_each_channel_has_a_rate_of_its_own() -> None:
+    bot = connection("slack", signIn={"with": "bot", "token": "xoxb-1", "channel": "#general"})
+    names = [Slack().paced_by(bot, config("slack", bot, text="Hi", **more)) for more in ({}, {"channel": "#contracts"})]
+    assert names == ["#general", "#contracts"]
+    assert Slack().paced_by(WEBHOOK, config("slack", WEBHOOK, text="Hi")) == ""
+
+
 def test_it_is_registered() -> None:
     assert isinstance(KINDS.kind("slack"), Slack)

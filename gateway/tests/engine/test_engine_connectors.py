@@ -3,6 +3,8 @@ that goes wrong."""
 
 import asyncio
 import json
+from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
@@ -570,3 +572,61 @@ def test_the_rate_and_what_is_under_way_are_bounded_for_all_subscriptions_of_a_c
     starts = [call.at for call in vendor.calls]
     assert all(later > earlier + 1.999 for earlier, later in zip(starts, starts[8:], strict=False))
     assert starts[-1] - starts[0] < 2.0 * 80 / 8 + 20.0, "as many as may be under way are"
+
+
+def apart(calls: Sequence[VendorCall]) -> list[float]:
+    """The seconds between calls that followed one another."""
+    return [later.at - earlier.at for earlier, later in pairwise(sorted(calls, key=lambda call: call.at))]
+
+
+def test_each_channel_has_the_rate_for_itself(world: ScriptedWorld) -> None:
+    vendor = serve(world)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", kind="unhurried")
+        for name, channel in (("s", "#a"), ("t", "#a"), ("u", "#b")):
+            config = {"channel": channel, "text": channel}
+            await gateway.deliver(name, "c", kind="unhurried", config=config)
+        await gateway.create(*(f"d{number}" for number in range(10)))
+        await gateway.until(lambda: len(vendor.messages) == 30)
+
+    world.run(scenario)
+    of = {channel: [call for call in vendor.calls if channel in call.body.decode()] for channel in ("#a", "#b")}
+    assert (len(of["#a"]), len(of["#b"])) == (20, 10)
+    for calls in of.values():
+        assert min(apart(calls)) > 0.999
+    assert of["#b"][-1].at < of["#a"][12].at, "one channel does not wait for the other"
+
+
+def test_a_subscription_that_moves_to_another_channel_goes_at_that_ones_pace(world: ScriptedWorld) -> None:
+    vendor = serve(world)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", kind="unhurried")
+        for name, channel in (("s", "#a"), ("t", "#b")):
+            await gateway.deliver(name, "c", kind="unhurried", config={"channel": channel, "text": channel})
+        await gateway.create("a")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.change("t", config={"channel": "#a", "text": "#a"})
+        await gateway.create(*(f"d{number}" for number in range(5)))
+        await gateway.until(lambda: len(vendor.messages) == 12)
+
+    world.run(scenario)
+    assert min(apart([call for call in vendor.calls if b"#a" in call.body])) > 0.999
+
+
+def test_a_further_call_of_a_delivery_waits_for_its_turn(world: ScriptedWorld) -> None:
+    vendor = serve(world)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", kind="unhurried")
+        await gateway.deliver("s", "c", kind="unhurried", config={"does": "twice"})
+        await gateway.deliver("t", "c", kind="unhurried", config={"does": "twice"})
+        await gateway.create(*(f"d{number}" for number in range(5)))
+        await gateway.until(lambda: len(vendor.messages) == 20)
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    assert min(apart(vendor.calls)) > 0.999
+    assert vendor.calls[-1].at - vendor.calls[0].at < 22
+    assert {failure for sequence in range(1, 6) for failure in failures(world, "s", sequence)} == {None}

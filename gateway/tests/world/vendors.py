@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
 from gateway.tests.world.network import VendorCall, VendorReply
-from msgspec import Struct
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from signalpost.destinations.destination import (
     Access,
@@ -50,7 +51,9 @@ class FakeConfig(Body, frozen=True, kw_only=True):
     """What is sent."""
 
     text: Template = "{{ document.title }}"
-    does: Literal["send", "raise", "nonsense", "skip", "elsewhere", "never_end", "remember"] = "send"
+    channel: Annotated[str, Meta(max_length=80)] = ""
+    """What the vendor counts messages by."""
+    does: Literal["send", "raise", "nonsense", "skip", "elsewhere", "never_end", "remember", "twice"] = "send"
     """What the kind does with an event."""
 
 
@@ -86,6 +89,10 @@ class Fake(Destination[FakeConnection, FakeConfig]):
                 )
         return None
 
+    def paced_by(self, connection: FakeConnection, config: FakeConfig) -> str:
+        """The channel."""
+        return config.channel
+
     def prepare(self, connection: FakeConnection, config: FakeConfig, context: Context) -> Call | Skip:
         """One message."""
         message = {"text": config.text, "key": context.key, "event": context.event["id"], "made": dict(context.made)}
@@ -104,8 +111,8 @@ class Fake(Destination[FakeConnection, FakeConfig]):
         self, connection: FakeConnection, config: FakeConfig, context: Context, call: Call, reply: Reply
     ) -> Ruling:
         """Reads the status, and what the vendor says of it."""
-        if config.does == "never_end":
-            return Then(call)
+        if config.does == "never_end" or (config.does == "twice" and "channel" not in call.headers):
+            return Then(replace(call, headers={"channel": config.channel}))
         if reply.status == 422:
             return Reject(str(reply.at("error")), "The vendor does not want it.")
         if config.does == "remember" and reply.status == 200:
@@ -117,7 +124,14 @@ class Fake(Destination[FakeConnection, FakeConfig]):
         return Call(url=ORIGIN + "/me", method="GET")
 
 
-KINDS = Destinations([Fake()])
+class Unhurried(Fake):
+    """Takes one message a second in each channel."""
+
+    kind = "unhurried"
+    rate = (1, 1.0)
+
+
+KINDS = Destinations([Fake(), Unhurried()])
 
 
 class GivenToken(Struct):

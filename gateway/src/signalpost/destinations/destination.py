@@ -278,7 +278,7 @@ class Destination(ABC, Generic[C, F]):
     seconds: ClassVar[float] = 5.0
     """How long one call may take."""
     rate: ClassVar[tuple[int, float]] = (50, 1.0)
-    """At most so many calls in so many seconds, of all subscriptions of one connection."""
+    """At most so many calls in so many seconds, of what `paced_by` says the vendor counts together."""
     at_once: ClassVar[int] = 4
     """How many deliveries of one connection may be under way."""
     strict: ClassVar[bool] = False
@@ -300,6 +300,11 @@ class Destination(ABC, Generic[C, F]):
     def origins(self, connection: C) -> tuple[str, ...]:
         """The origins that calls may go to, such as `https://slack.com`: checked when a connection is saved, and on
         every call."""
+
+    def paced_by(self, connection: C, config: F) -> str:
+        """The name of what the vendor counts a subscription's calls by, such as a channel: each has `rate` for itself.
+        Without one, all calls of a connection are counted together."""
+        return ""
 
     def access(self, connection: C) -> Access:
         """What lets calls in."""

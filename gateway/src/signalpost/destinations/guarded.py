@@ -64,6 +64,11 @@ class Guarded(Destination[Any, Any]):
         origins = _asked("origins", lambda: self._kind.origins(connection))
         return _held("origins", origins, fault_of_origins(origins))
 
+    def paced_by(self, connection: Any, config: Any) -> str:
+        """What calls are counted by is a text."""
+        name = _asked("paced_by", lambda: self._kind.paced_by(connection, config))
+        return _held("paced_by", name, None if _is_text(name) else "that is no text.")
+
     def access(self, connection: Any) -> Access:
         """What lets calls in is of one of three types, or None."""
         access = _asked("access", lambda: self._kind.access(connection))

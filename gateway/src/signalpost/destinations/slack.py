@@ -143,7 +143,7 @@ class Slack(Destination[SlackConnection, SlackConfig]):
 
     kind = "slack"
     title = "Slack"
-    rate = (1, 1.0)  # a channel takes one message a second
+    rate = (1, 1.0)
     presets = recipes.SLACK
     connection = SlackConnection
     config = SlackConfig
@@ -169,6 +169,10 @@ class Slack(Destination[SlackConnection, SlackConfig]):
         if isinstance(connection.sign_in, Bot):
             return (or_stand_in(API_ORIGIN, connection.stand_in),)
         return (or_stand_in(origin_of(connection.sign_in.url), connection.stand_in),)
+
+    def paced_by(self, connection: SlackConnection, config: SlackConfig) -> str:
+        """A channel takes one message a second. An incoming webhook has its own."""
+        return (_channel(connection.sign_in, config) if isinstance(connection.sign_in, Bot) else None) or ""
 
     def access(self, connection: SlackConnection) -> Access:
         """A bot's token goes with each call; a webhook's URL is all that its calls need."""

@@ -30,6 +30,7 @@ from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.disconnection import Disconnection
 from signalpost.engine.connectors.gates import Shut
 from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
+from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.token_endpoints import Issued, Refused, Unanswered
 from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
 from signalpost.engine.lanes.auto_disable import AutoDisable
@@ -78,6 +79,7 @@ class Connectors:
         self._clock = clock
         self._connections: dict[tuple[int, str], Connection] = {}
         self._open: dict[tuple[int, str], OpenConnection] = {}
+        self._passages: dict[User, Passage] = {}
         self._commands = Tasks()
         self._attempts = Tasks()
         self._surroundings = Surroundings(destinations, self._line, clock, random, self._keep, self._note_refused)
@@ -126,17 +128,17 @@ class Connectors:
         opened = self._opened(subscription.tenant_id, subscription.connection_id or "")
         if opened is None:
             return Shut(GONE)
-        opened.users.add(user)
-        return opened
+        passage = self._passages[user] = Passage(opened, subscription, user)
+        return passage
 
     def leave(self, user: User) -> None:
         """See `Carriers`."""
-        for opened in self._open.values():
-            opened.users.discard(user)
+        if (passage := self._passages.pop(user, None)) is not None:
+            passage.leave()
 
     def carrier(self, subscription: Subscription, gate: Gate | None, made: Made | None) -> Carrier:
         """See `Carriers`."""
-        if isinstance(gate, OpenConnection) and made is not None:
+        if isinstance(gate, Passage) and made is not None:
             return Courier(subscription, gate, made, self._parts)
         return WebhookCarrier(subscription, self._transport, self._clock)
 
@@ -158,7 +160,8 @@ class Connectors:
         except Unanswered as error:
             done(Outcome(failure=Failure.UNAUTHORISED, detail=opened.secrets.strike(str(error))))
             return
-        courier = Courier(subscription, opened, self.made(subscription), self._parts)
+        passage = Passage(opened, subscription, None)
+        courier = Courier(subscription, passage, self.made(subscription), self._parts)
         courier.carry(event, Delivery(event.sequence, event.document_id), done)
 
     def _opened(self, tenant_id: int, connection_id: str) -> OpenConnection | None:
@@ -250,8 +253,8 @@ class Connectors:
         return Tested(works=True, detail=ruling.detail or "The vendor let the gateway in.")
 
     async def disconnection(self, connection: Connection) -> Disconnection:
-        """Of a connection that is about to forget what lets it in: nothing more is asked at the vendor until it has.
-        Raises NotFound if the connection is gone."""
+        """What is done beside the commit in which a connection forgets what lets it in. Nothing is asked at the vendor
+        meanwhile. Raises NotFound if the connection is gone."""
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None:
             raise NotFound("connection_not_found", GONE)
@@ -300,7 +303,7 @@ class Connectors:
         kind, origins = opened.opened.kind, opened.opened.origins
         request = request_of(call, authorization if call.authorised else None, origins, kind.seconds,
                              opened.connection.tenant_id)  # fmt: skip
-        opened.note_call()
+        opened.pace_of().note_call()
         outcome = await answered(self._line, request)
         reply = reply_of(outcome)
         if reply is None:

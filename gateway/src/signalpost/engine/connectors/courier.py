@@ -43,6 +43,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
+from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.second_thoughts import SecondThoughts
 from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
 from signalpost.engine.lanes.carriers import Made
@@ -74,9 +75,10 @@ class CourierParts(Struct, frozen=True):
 
 
 class Courier:
-    def __init__(self, subscription: Subscription, gate: OpenConnection, made: Made, parts: CourierParts) -> None:
+    def __init__(self, subscription: Subscription, passage: Passage, made: Made, parts: CourierParts) -> None:
         kind = parts.destinations.kind(subscription.kind)
-        self.gate = gate
+        self.gate = passage.connection
+        self._passage = passage
         self._subscription = subscription
         self._made = made
         self._parts = parts
@@ -90,13 +92,12 @@ class Courier:
 
     def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
         """See `Carrier`."""
-        self.gate.begin()
-        self._parts.tasks.start(self._run(event, delivery.run, delivery.failed_attempts + 1, done))
+        self._parts.tasks.start(self._run(event, delivery, done))
 
-    async def _run(self, event: Event, run: int, number: int, done: Callable[[Outcome], None]) -> None:
+    async def _run(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
         started_at, began = self._clock.wall(), self._clock.steady()
         try:
-            outcome = await self._attempt(event, run, number)
+            outcome = await self._attempt(event, delivery)
         except (Impossible, Invalid) as error:
             outcome = Outcome(failure=Failure.CONNECTOR, detail=str(error))
         except Exception as error:
@@ -113,7 +114,8 @@ class Courier:
         try:
             done(outcome)
         finally:
-            self.gate.end()
+            self._passage.pace.note_end(delivery)
+            self.gate.wake()
 
     def _failed_by_itself(self, error: Exception) -> Outcome:
         said = self.gate.secrets.strike(f"{type(error).__name__}: {error}")
@@ -123,9 +125,9 @@ class Courier:
 
     # --- One attempt --------------------------------------------------------------------------------------------------
 
-    async def _attempt(self, event: Event, run: int, number: int) -> Outcome:
+    async def _attempt(self, event: Event, delivery: Delivery) -> Outcome:
         """Everything from the event to its outcome. Raises what the kind raises, Impossible, Invalid."""
-        why = await self._thoughts.why_not(event, subject_of(event), run)
+        why = await self._thoughts.why_not(event, subject_of(event), delivery.run)
         if why is not None:
             return Outcome(failure=Failure.SKIPPED, detail=why)
         subject = subject_of(event, await self._made.find(event.document_id))
@@ -135,20 +137,23 @@ class Courier:
             config = self._filled(opened, subject)
         except TemplateError as error:
             return self._rejection(Reject("template", str(error)))
-        context = self._context(event, subject, number)
+        context = self._context(event, subject, delivery.failed_attempts + 1)
         call = self._prepared(opened, config, context)
         if isinstance(call, Skip):
             return Outcome(failure=Failure.SKIPPED, detail=call.why)
-        return await self._called(opened, config, context, call)
+        return await self._called(opened, config, context, call, delivery)
 
-    async def _called(self, opened: Opened, config: Body, context: Context, call: Call) -> Outcome:
-        """Make the call and those that follow it."""
-        for _ in range(1 + MAX_FOLLOW_UPS):
+    async def _called(self, opened: Opened, config: Body, context: Context, call: Call, delivery: Delivery) -> Outcome:
+        """Make the call and those that follow it, each in its turn."""
+        for following in range(1 + MAX_FOLLOW_UPS):
+            pace = self._passage.pace
+            if following:
+                await pace.further_call()
             authorization = self.gate.tokens.authorization if call.authorised else None
             if call.authorised and authorization is None and self.gate.tokens.are_needed:
                 return Outcome(failure=Failure.UNAUTHORISED, detail="The token ended before the call was made.")
             request = request_of(call, authorization, opened.origins, opened.kind.seconds, self._subscription.tenant_id)
-            self.gate.note_call()
+            pace.note_call(delivery)
             outcome = await answered(self._parts.line, request)
             reply = reply_of(outcome)
             if reply is None:

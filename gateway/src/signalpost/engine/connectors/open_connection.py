@@ -1,10 +1,10 @@
 """A connection as all lanes that use it share it: how it is let in, how fast calls may follow one another, and how many
 may be under way.
 
-It is the gate of these lanes. A lane that it turns away without a time is given a turn once that may have changed: a
-token came, a delivery of another lane has ended, a person mended the connection. What the store says of the connection
-is authoritative; all of this is made from it again after a restart. A wait that the vendor asked for is then forgotten,
-and the first call hears of it again.
+It stands behind the gates of these lanes (`passage.py`). A lane that it turns away without a time is given a turn once
+that may have changed: a token came, a delivery of another lane has ended, a person mended the connection. What the
+store says of the connection is authoritative; all of this is made from it again after a restart. A wait that the vendor
+asked for is then forgotten, and the first call hears of it again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,14 +19,15 @@ from signalpost.destinations.members import basic_authorization
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted
-from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.errors import Invalid
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
 from signalpost.engine.connectors.secrets import Secrets
 from signalpost.engine.connectors.token_endpoints import TokenEndpoints
 from signalpost.engine.connectors.tokens import Tokens
 from signalpost.engine.connectors.wire import Line
-from signalpost.engine.lanes.carriers import NEVER, User
+from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 
@@ -62,9 +63,8 @@ class OpenConnection:
         self._surroundings = surroundings
         self._clock = surroundings.clock
         self.connection = connection
-        self.users: set[User] = set()
-        self._started = 0
-        """How many deliveries have had their first call, or are about to, and have not ended."""
+        self._paces: dict[str, Pace] = {}
+        """The paces of its calls, by what the vendor counts them by."""
         self._held_until = 0
         self.is_mending = False
         """Whether the store is being told that it works again."""
@@ -74,9 +74,7 @@ class OpenConnection:
         """Whether a lane has to be told when something changes."""
         self.opened, self._unusable = _opened(connection, surroundings.destinations)
         kind = None if self.opened is None else self.opened.kind
-        self._most_calls, seconds = (1, 1.0) if kind is None else kind.rate
         self._at_once = 1 if kind is None else kind.at_once
-        self._rate = RateLimit(round(seconds * SECOND))
         self.endpoints = TokenEndpoints(surroundings.line, connection.tenant_id)
         self.tokens = Tokens(
             None if self.opened is None else self.opened.access,
@@ -119,13 +117,11 @@ class OpenConnection:
         trouble = self._unusable or self.tokens.trouble
         return None if trouble is None else self.secrets.strike(trouble)
 
-    def ready_at(self, now: int) -> int:
-        """See `Gate`."""
+    def ready_at(self, now: int, pace: Pace) -> int:
+        """See `Gate`; for a lane that goes at that pace."""
         at = NEVER
-        in_flight = sum(user.in_flight for user in self.users)
-        if self.opened is not None and in_flight < self._at_once:
-            self._rate.promised = max(0, in_flight - self._started)
-            at = max(self.tokens.ready_at(now), self._held_until, self._rate.earliest(self._most_calls, now))
+        if self.opened is not None and sum(each.in_flight for each in self._paces.values()) < self._at_once:
+            at = max(self.tokens.ready_at(now), self._held_until, pace.earliest(now))
         if at >= NEVER:
             self._turned_away = True
         return at
@@ -138,23 +134,36 @@ class OpenConnection:
         """Let lanes ask again that were turned away without a time."""
         if self._turned_away:
             self._turned_away = False
-            for user in self.users:
-                user.ask_again()
+            for pace in self._paces.values():
+                for user in pace.users:
+                    user.ask_again()
 
     # --- Calls --------------------------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """A delivery is under way."""
-        self._started += 1
+    def pace_of(self, subscription: Subscription | None = None) -> Pace:
+        """The pace of a subscription's calls; without one, that of calls for nobody in particular."""
+        name = "" if subscription is None else self._paced_by(subscription)
+        pace = self._paces.get(name)
+        if pace is None:
+            self._paces = {each: found for each, found in self._paces.items() if not found.is_idle}
+            rate = UNKNOWN_RATE if self.opened is None else self.opened.kind.rate
+            pace = self._paces[name] = Pace(rate, self._clock)
+        return pace
 
-    def end(self) -> None:
-        """A delivery has ended, and its lane knows."""
-        self._started -= 1
-        self.wake()
-
-    def note_call(self) -> None:
-        """A call goes out."""
-        self._rate.start(self._clock.steady())
+    def _paced_by(self, subscription: Subscription) -> str:
+        opened = self.opened
+        if opened is None:
+            return ""
+        try:
+            read = self._surroundings.destinations.read_config
+            config = read(subscription.kind, subscription.config, opened.holds)
+            return opened.kind.paced_by(opened.holds, config)
+        except Invalid:
+            return ""  # its deliveries say what is wrong
+        except Exception as error:  # the kind is somebody's code
+            kind = subscription.kind
+            log.error("a kind of destination failed", kind=kind, method="paced_by", error=type(error).__name__)
+            return ""
 
     def hold(self, seconds: int) -> None:
         """The vendor wants to be left alone."""
