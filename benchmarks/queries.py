@@ -34,10 +34,11 @@ from signalpost.store.sqlite.codec import (
     unpack_uuid,
 )
 from signalpost.store.sqlite.connect import connect, rows
+from signalpost.store.sqlite.data_keys import set_aside
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import Store
-from signalpost.store.vault import Vault
+from signalpost.store.vault import SEALS_AT_ONCE, MasterKeys, Vault
 
 LINKS = Links(b"", "")
 MAX_PAGE_MS = 50.0
@@ -51,7 +52,7 @@ STEP = SECOND // 2
 BODY = b"{" + b'"title":"' + b"T" * 700 + b'"}'
 SEED = 11
 TENANT = 1
-VAULT = Vault(bytes(32))
+MASTER_KEYS = MasterKeys([bytes(32)])
 
 
 class Size(NamedTuple):
@@ -72,10 +73,15 @@ def build(path: Path, size: Size) -> None:
     connection = connect(path)
     migrate(connection, START)
     connection.pragma("synchronous", "off")
+    vault = Vault(MASTER_KEYS)
+    for key in set_aside(connection, MASTER_KEYS, [TENANT], START):
+        vault.seal_with(key, SEALS_AT_ONCE)
     chance = random.Random(SEED)  # noqa: S311
-    for what in (_documents, _events, _subscriptions, _exceptions, _attempts):
+    for what in (_documents, _events, _exceptions, _attempts):
         with connection:
             connection.executemany(*what(chance, size))
+    with connection:
+        connection.executemany(*_subscriptions(size, vault))
     with connection:
         connection.executemany(*_lanes(size))
         connection.execute(
@@ -145,7 +151,7 @@ def _events(chance: random.Random, size: Size) -> Rows:
     )
 
 
-def _subscriptions(_chance: random.Random, size: Size) -> Rows:
+def _subscriptions(size: Size, vault: Vault) -> Rows:
     def each() -> Iterator[tuple[Any, ...]]:
         # As many deleted ones lie among them as there are.
         for number in range(1, 2 * size.subscriptions + 1):
@@ -157,10 +163,10 @@ def _subscriptions(_chance: random.Random, size: Size) -> Rows:
                     filters=((0, 4 if number % 10 == 9 else 7),), created_at=START, updated_at=START,
                     deleted_at=None if number <= size.subscriptions else START,
                 ),
-                VAULT,
+                vault,
             )  # fmt: skip
 
-    return f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", each()  # noqa: S608
+    return f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", each()  # noqa: S608
 
 
 NOTHING, FULL_OF_FAILED, FAR_BEHIND, FULL_OF_RETRIES, STUCK_BELOW = 1, 2, 3, 4, 5
@@ -466,7 +472,7 @@ def pruning(console: Console, path: Path) -> None:
 async def time_all(console: Console, path: Path, size: Size) -> list[Timing]:
     store = SqliteStore(
         path,
-        VAULT,
+        MASTER_KEYS,
         LINKS,
         kept_answers(LINKS),
         lambda: START,

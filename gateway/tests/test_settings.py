@@ -118,7 +118,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("trusted_proxies", "127.0.0.1, 10.0.0.0/8,", (ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8"))),
     ("metrics_port", "0", 0),
     ("metrics_port", "9090", 9090),
-    ("master_key", BASE64, MASTER_KEY),
+    ("master_key", BASE64, (MASTER_KEY,)),
     ("master_key_file", "/run/secrets/master", Path("/run/secrets/master")),
     ("operator_key", KEY, KEY),
     ("allow_targets", "", ()),
@@ -273,7 +273,7 @@ def test_a_variable_that_looks_like_a_setting_and_is_none_is_found() -> None:
 
 
 def test_settings_that_are_printed_show_no_secret() -> None:
-    shown = repr(Settings(port=1, master_key=MASTER_KEY, operator_key=KEY))
+    shown = repr(Settings(port=1, master_key=(MASTER_KEY,), operator_key=KEY))
     assert repr(MASTER_KEY) not in shown
     assert KEY not in shown
     assert "port=1, " in shown
@@ -362,7 +362,7 @@ def test_a_data_directory_that_others_can_write_stops_the_start_unless_no_key_li
     assert not (data / "master-key").exists()
 
     async def start() -> None:
-        async with Gateway(Settings(data_dir=data, master_key=MASTER_KEY, operator_key=KEY)):
+        async with Gateway(Settings(data_dir=data, master_key=(MASTER_KEY,), operator_key=KEY)):
             pass
 
     asyncio.run(start())
@@ -382,7 +382,7 @@ def test_the_master_key_is_read_from_the_file_that_is_named(tmp_path: Path) -> N
 
     asyncio.run(start(settings))
     assert not (data / "master-key").exists()
-    asyncio.run(start(Settings(data_dir=data, master_key=MASTER_KEY)))
-    assert "MASTER_KEY_FILE" in refused_start(Settings(data_dir=data, master_key=MASTER_KEY, master_key_file=file))
+    asyncio.run(start(Settings(data_dir=data, master_key=(MASTER_KEY,))))
+    assert "MASTER_KEY_FILE" in refused_start(Settings(data_dir=data, master_key=(MASTER_KEY,), master_key_file=file))
     (shown,) = (each for each in show_settings({}, {"master_key_file": str(file)}) if each.name == "master_key")
     assert shown.value == f"read from {file}"

@@ -17,7 +17,7 @@ def bench_settings(folder: Path, url: str, ca_file: Path | None) -> Settings:
     authority = rest.partition("/")[0]
     return Settings(
         data_dir=folder,
-        master_key=MASTER_KEY,
+        master_key=(MASTER_KEY,),
         allow_targets=SETTINGS["allow_targets"].read(f"{scheme}://{authority}"),
         ca_file=ca_file,
         public_url="https://signalpost.example.com",

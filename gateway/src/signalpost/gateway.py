@@ -51,7 +51,7 @@ from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import SETTINGS, Settings, secret_file
 from signalpost.store.open import default_url, find_database, open_store
 from signalpost.store.store import Store
-from signalpost.store.vault import KEY_BYTES, Vault, derive_key
+from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, MasterKeys
 
 IDLE_SECONDS = 60.0
 """Seconds that a client may take to send a body, and between the parts of a stream."""
@@ -140,14 +140,14 @@ class Gateway:
         settings, clock, chance = self._settings, self._clock, random.Random()  # noqa: S311 - ids, jitter; no secret
         if settings.master_key and settings.master_key_file:
             raise StartError("MASTER_KEY and MASTER_KEY_FILE are both set. Set one of them.")
-        master_key: bytes = _secret(settings, "master_key", _new_master_key)
+        master_keys = MasterKeys(_secret(settings, "master_key", _new_master_key))
         self.operator_key = _secret(settings, "operator_key", _new_operator_key)
-        links = Links(derive_key(master_key, "download links"), self._links_url)
+        links = Links(master_keys.first_derived(LINKS), self._links_url)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
         store = open_store(
             self._url,
-            vault=Vault(master_key),
+            master_keys=master_keys,
             links=links,
             render=kept_answers(links),
             now=clock.wall,
@@ -155,6 +155,7 @@ class Gateway:
             on_broken=self._on_broken,
         )
         opened.push_async_callback(store.close)
+        links.sign_with(await store.data_keys.signing(LINKS))
         disk_executor = opened.enter_context(ThreadPoolExecutor(1, "disk"))
         destinations = Destinations.installed()
         self._engine = self._build_engine(store, disk_executor, chance, destinations)
@@ -162,7 +163,7 @@ class Gateway:
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         opened.push_async_callback(_cancel, asyncio.create_task(FileRetention(store, files, clock).run()))
         body_reader = BodyReader(opened.enter_context(ThreadPoolExecutor(1, "bodies")))
-        tickets = Tickets(derive_key(master_key, "consents"))
+        tickets = Tickets(await store.data_keys.signing(CONSENTS))
         self._services = self._build_services(store, links, files, destinations, tickets, body_reader, chance)
         self.app, self.metrics_app = self._build_apps()
         if settings.public_url is None:

@@ -49,7 +49,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[Network, ...] = ()
     metrics_port: int | None = None
     max_connections: int = 1_000
-    master_key: bytes | None = None
+    master_key: tuple[bytes, ...] | None = None
+    """The current one first, then those of before."""
     master_key_file: Path | None = None
     operator_key: str | None = None
     allow_targets: tuple[AllowedTarget, ...] = ()
@@ -163,14 +164,15 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
-def _master_key(text: str) -> bytes:
+def _master_keys(text: str) -> tuple[bytes, ...]:
+    """Keys between commas, or a line for each."""
     try:
-        key = base64.b64decode(text, validate=True)
+        keys = tuple(base64.b64decode(part, validate=True) for part in re.split(",|\n", text))
     except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != 32:
-        raise ValueError("must be 32 bytes as base64")
-    return key
+        keys = ()
+    if not keys or any(len(key) != 32 for key in keys):
+        raise ValueError("must be 32 bytes as base64, or several such keys separated by commas, the newest first")
+    return keys
 
 
 def _operator_key(text: str) -> str:
@@ -215,15 +217,17 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "/health get 503. [1000]",
     ),
     "master_key": Setting(
-        _master_key,
-        "Key that encrypts secrets at rest: 32 bytes as base64. Use the variable, because other users can see flags. "
+        _master_keys,
+        "Key that encrypts secrets at rest: 32 bytes as base64. Several, separated by commas: the first is in use, the "
+        "others open what was encrypted before. Use the variable, because other users can see flags. "
         "[generated in DATA_DIR]",
         secret=True,
     ),
     "master_key_file": Setting(
         _path,
         "File that holds the master key, such as a secret mounted into a container, so that it does not lie beside the "
-        "database. Other users must not be able to read it. [DATA_DIR/master-key]",
+        "database; a line for each key, the one in use first. Other users must not be able to read it. "
+        "[DATA_DIR/master-key]",
     ),
     "operator_key": Setting(
         _operator_key,

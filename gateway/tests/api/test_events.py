@@ -16,7 +16,7 @@ from gateway.tests.sqlite_file import database_file
 from signalpost.api.rendering import kept_answers
 from signalpost.domain.documents.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Client, World
@@ -163,7 +163,7 @@ def prune(world: "World", floor: int) -> None:
         key = base64.b64decode((world.settings.data_dir / "master-key").read_text())
         store = SqliteStore(
             database_file(world.settings.data_dir),
-            Vault(key),
+            MasterKeys([key]),
             LINKS,
             kept_answers(LINKS),
             lambda: time.time_ns() // 1000,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.bodies import subscription_patch, subscription_request
+from gateway.tests.vaults import vault_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
@@ -30,7 +31,7 @@ from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite.codec import pack_subscription, unpack_subscription
-from signalpost.store.vault import Vault
+from signalpost.store.vault import Place
 from signalpost_receiver import Verifier, make_token
 from signalpost_receiver.errors import VerificationError
 
@@ -39,7 +40,7 @@ NOW = 1_700_000_000 * SECOND
 HOUR = 3600 * SECOND
 ID = "00000000-0000-4000-8000-000000000001"
 EVENT = sample.event(EventType.CREATED, 1, NOW, Random(1).getrandbits)
-VAULT = Vault(bytes(32))
+VAULT = vault_for(1)
 OWN = "an owner's own, ü"
 SECRETS = [make_token(Random(number).randbytes) for number in range(6)] + [OWN, "whsec_not base64 !", "another one"]
 
@@ -233,10 +234,10 @@ def test_whatever_is_done_when_each_request_is_signed_with_the_secrets_of_its_ti
 def test_a_subscription_that_was_written_before_there_were_rotations_still_opens() -> None:
     shop = Shop(OWN)
     *columns, config, sealed = pack_subscription(shop.found, VAULT)
-    row = f"subscription {ID}"
+    place = Place("subscription", shop.found.tenant_id, ID, shop.found.version)
     old_config = config.replace(b',"promote_at":null', b"")
-    old_sealed = VAULT.open(sealed, row).replace(b',"next_secret":null', b"")
+    old_sealed = VAULT.open(sealed, place).replace(b',"next_secret":null', b"")
     assert old_config != config
     assert b"next_secret" not in old_sealed
-    found = unpack_subscription((*columns, old_config, VAULT.seal(old_sealed, row)), VAULT)  # type: ignore[arg-type]
+    found = unpack_subscription((*columns, old_config, VAULT.seal(old_sealed, place)), VAULT)  # type: ignore[arg-type]
     assert found == shop.found

@@ -22,7 +22,7 @@ from signalpost.engine.maintenance.file_retention import BATCH, KEPT_AFTER_DELET
 from signalpost.files.files import FilesUnavailable
 from signalpost.files.folder import Folder
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys
 
 LINKS = Links(b"", "")
 START = 1_700_000_000 * SECOND
@@ -48,8 +48,8 @@ class Archive:
         self.ahead = 0
         """How far the wall clock was set ahead."""
         self.store = SqliteStore(
-            folder / "signalpost.db", Vault(bytes(32)), LINKS, kept_answers(LINKS), self.wall, Random(1).getrandbits,
-            thread_executors(), print,
+            folder / "signalpost.db", MasterKeys([bytes(32)]), LINKS, kept_answers(LINKS), self.wall,
+            Random(1).getrandbits, thread_executors(), print,
         )  # fmt: skip
         self.files = Failing(folder / "files", ThreadPoolExecutor(1), os.urandom)
         self.retention = FileRetention(self.store, self.files, self)

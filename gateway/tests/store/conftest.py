@@ -44,7 +44,7 @@ from signalpost.store.log import LogRow
 from signalpost.store.open import open_store
 from signalpost.store.replays import ReplayPart
 from signalpost.store.store import MAX_SCANNED, Published, Store
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys
 
 T = TypeVar("T")
 START = 1_700_000_000 * SECOND
@@ -82,6 +82,8 @@ class Shop:
     def __init__(self, implementation: Implementation, folder: Path) -> None:
         self.folder = folder
         self.now = START
+        self.master_keys = [MASTER_KEY]
+        """The current one first; `reopen` after changing them."""
         self.max_scanned = MAX_SCANNED
         """What one page looks through; `reopen` after changing it."""
         self._implementation = implementation
@@ -91,7 +93,7 @@ class Shop:
     def _open(self) -> Store:
         return open_store(
             self._implementation.url(self.folder),
-            vault=Vault(MASTER_KEY),
+            master_keys=MasterKeys(self.master_keys),
             links=LINKS,
             render=render,
             now=lambda: self.now,
@@ -247,10 +249,10 @@ def put(number: int, source_version: int | None, title: str = "t", **given: Any)
 
 
 def subscribe(
-    number: int = 1, *, secret: str = SECRET, key: IdempotencyKey | None = None, **given: Any
+    number: int = 1, *, secret: str = SECRET, key: IdempotencyKey | None = None, tenant: int = TENANT, **given: Any
 ) -> CreateSubscription:
     return CreateSubscription(
-        tenant_id=TENANT,
+        tenant_id=tenant,
         subscription_id=subscription_id(number),
         new=subscription_request(**given),
         secret=secret,

@@ -24,7 +24,7 @@ from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.store.sqlite.store import Executors
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys
 
 if TYPE_CHECKING:
     from gateway.tests.world.world import World
@@ -95,7 +95,7 @@ class Process:
             return FaultyStore(
                 machine.faults,
                 database,
-                Vault(bytes(32)),
+                MasterKeys([bytes(32)]),
                 LINKS,
                 kept_answers(LINKS),
                 self.clock.wall,

@@ -7,6 +7,7 @@ nonce too (RFC 7636), so nothing is stored between the two visits.
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.errors import Forbidden
+from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.timestamps import SECOND
 
 LIFETIME: Final = 10 * 60 * SECOND
@@ -31,21 +33,31 @@ class Ticket(Struct, frozen=True):
     nonce: str
     expires_at: int
     """µs since the epoch."""
+    epoch: int = 1
+    """The epoch of the key that signs it."""
 
 
 class Tickets:
     """Writes and reads states. Each can be used once, as far as this process knows; a vendor takes a code once too."""
 
-    def __init__(self, key: bytes) -> None:
-        """`key` signs states, and nothing else."""
-        self._key = key
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
+        """`keys` sign states, and nothing else."""
+        self.sign_with(keys)
         self._used: dict[str, int] = {}
         """The nonces that were used, with the moment until which they are remembered."""
+
+    def sign_with(self, keys: Sequence[SigningKey]) -> None:
+        """Sign with the first of these keys from now on, and read what any of them may have signed."""
+        self._epoch = keys[0].epoch
+        self._keys = {key.epoch: key for key in keys}
+
+    def make(self, tenant_id: int, connection_id: str, nonce: str, now: int) -> Ticket:
+        return Ticket(tenant_id, connection_id, nonce, now + LIFETIME, self._epoch)
 
     def write(self, ticket: Ticket) -> str:
         """The state that carries a ticket."""
         content = msgspec.json.encode(ticket)
-        return urlsafe_b64encode(self._mac("state", content) + content).decode().rstrip("=")
+        return urlsafe_b64encode(self._mac(ticket, "state", content) + content).decode().rstrip("=")
 
     def read(self, state: str, now: int) -> Ticket:
         """The ticket of a state. Raises Forbidden if it was altered, has ended or was used."""
@@ -55,7 +67,10 @@ class Tickets:
             ticket = msgspec.json.decode(content, type=Ticket)
         except (ValueError, msgspec.DecodeError):
             raise refused() from None
-        if not hmac.compare_digest(mac, self._mac("state", content)):
+        key = self._keys.get(ticket.epoch)
+        if key is None or not hmac.compare_digest(mac, self._mac(ticket, "state", content)):
+            raise refused()
+        if not key.vouches_for(ticket.expires_at, LIFETIME):
             raise refused()
         if ticket.expires_at <= now or ticket.nonce in self._used:
             raise refused()
@@ -68,21 +83,21 @@ class Tickets:
 
     def cookie(self, ticket: Ticket) -> str:
         """What the browser brings back that was sent to the vendor."""
-        return self._mac("cookie", ticket.nonce.encode()).hex()
+        return self._mac(ticket, "cookie", ticket.nonce.encode()).hex()
 
     def is_cookie(self, ticket: Ticket, given: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "replace"), self.cookie(ticket).encode())
 
     def verifier(self, ticket: Ticket) -> str:
         """PKCE's verifier: 43 characters."""
-        return urlsafe_b64encode(self._mac("verifier", ticket.nonce.encode())).decode().rstrip("=")
+        return urlsafe_b64encode(self._mac(ticket, "verifier", ticket.nonce.encode())).decode().rstrip("=")
 
     def challenge(self, ticket: Ticket) -> str:
         """The S256 challenge of the verifier."""
         return urlsafe_b64encode(sha256(self.verifier(ticket).encode()).digest()).decode().rstrip("=")
 
-    def _mac(self, purpose: str, content: bytes) -> bytes:
-        return hmac.digest(self._key, purpose.encode() + b"\0" + content, sha256)
+    def _mac(self, ticket: Ticket, purpose: str, content: bytes) -> bytes:
+        return hmac.digest(self._keys[ticket.epoch].secret, purpose.encode() + b"\0" + content, sha256)
 
 
 def refused() -> Forbidden:

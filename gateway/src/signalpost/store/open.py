@@ -12,7 +12,7 @@ from signalpost.store.database import Database
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import MAX_SCANNED, Store
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys
 
 
 def default_url(data_dir: Path) -> str:
@@ -28,7 +28,7 @@ def find_database(url: str) -> Database:
 def open_store(
     url: str,
     *,
-    vault: Vault,
+    master_keys: MasterKeys,
     links: Links,
     render: Render,
     now: Callable[[], int],
@@ -42,7 +42,15 @@ def open_store(
     disk failed and nothing more can be made durable. Raises StartError.
     """
     return SqliteStore(
-        sqlite_file(url), vault, links, render, now, random_bits, thread_executors(), on_broken, max_scanned=max_scanned
+        sqlite_file(url),
+        master_keys,
+        links,
+        render,
+        now,
+        random_bits,
+        thread_executors(),
+        on_broken,
+        max_scanned=max_scanned,
     )
 
 

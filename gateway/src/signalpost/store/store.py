@@ -18,6 +18,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store.access import AccessStore
 from signalpost.store.connections import ConnectionStore
+from signalpost.store.data_keys import DataKeyStore
 from signalpost.store.deliveries import DeliveryStore
 from signalpost.store.documents import DocumentStore
 from signalpost.store.history import HistoryStore
@@ -94,6 +95,11 @@ class Store(Protocol):
     @property
     def access(self) -> AccessStore:
         """Who uses the gateway: tenants and API keys."""
+        ...
+
+    @property
+    def data_keys(self) -> DataKeyStore:
+        """What seals and signs, wrapped by the master key."""
         ...
 
     @property

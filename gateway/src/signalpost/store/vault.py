@@ -1,16 +1,79 @@
-"""Secrets at rest: AES-256-GCM under the master key, bound to the row that holds them."""
+"""Secrets at rest.
+
+A *master key* is the operator's. It encrypts nothing but *data keys*, which the gateway makes and keeps in its
+database, wrapped. A data key belongs to one tenant and one epoch, and encrypts (AES-256-GCM) what is kept of that
+tenant: erase it, and everything under it is unreadable. A new epoch begins long before a key has sealed so much that
+two of its random nonces could be the same, and at the latest after `EPOCH_AGE`.
+
+A sealed value opens in its place only. The place is the kind of row, its tenant, its id and its version, so neither
+another row's value nor an earlier one of the same row can be put there.
+
+What was sealed before there were data keys lies under a master key itself, and knows its row alone. It is still opened;
+whatever is written anew, and every change of the master key, seals it under a data key.
+"""
 
 import os
+from collections.abc import Iterable, Sequence
+from struct import Struct as Layout
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec import Struct
 
 from signalpost.domain.errors import StartError
+from signalpost.domain.timestamps import SECOND
 
-KEY_BYTES = 32
+KEY_BYTES: Final = 32
+EPOCH_AGE: Final = 90 * 24 * 3600 * SECOND
+SEALS_AT_ONCE: Final = 1 << 20
+"""How many values a data key may seal before that is written down again; a restart takes them all for sealed."""
+SEALS_OF_AN_EPOCH: Final = 1 << 28
+"""Random nonces of 96 bits repeat with a chance of 2^-32 after 2^32 values, the bound of NIST SP 800-38D; after these
+it is 2^-41."""
+SEALS_LEFT: Final = 1 << 16
+"""More values than one transaction ever seals: with fewer left, the next ones are set aside first."""
+SEALING: Final = "sealing"
+LINKS: Final = "download links"
+CONSENTS: Final = "consents"
+SIGNING: Final = (LINKS, CONSENTS)
+"""What the gateway's own keys sign."""
+OWN: Final = 0
+"""In place of a tenant: data keys of the gateway itself, which sign."""
+
 _NONCE_BYTES = 12
+_MARK = b"sealed 2"
+"""How a value begins that is sealed under a data key. One of before begins with a random nonce."""
+_HEADER = Layout(f">{len(_MARK)}sI")
+
+
+class Place(NamedTuple):
+    """Where a sealed value is kept."""
+
+    kind: str
+    """A word for the column."""
+    tenant_id: int
+    row: str
+    version: int
+    """The row's version: it changes with every value."""
+
+
+class DataKey(Struct, frozen=True):
+    """A data key as it is kept."""
+
+    number: int
+    purpose: str
+    """`SEALING`, or what it signs."""
+    tenant_id: int
+    epoch: int
+    master_key: str
+    """The id of the master key that wraps it."""
+    wrapped: bytes
+    made_at: int
+    retired_at: int | None = None
+    """From then on it seals and signs no more."""
 
 
 def derive_key(master_key: bytes, purpose: str) -> bytes:
@@ -18,24 +81,171 @@ def derive_key(master_key: bytes, purpose: str) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"signalpost {purpose}".encode()).derive(master_key)
 
 
-class Vault:
-    """Seals and opens secrets with one master key. Raises StartError where that key has the wrong length."""
+class MasterKeys:
+    """The master keys that the operator gave. The first is the current one, which wraps; the others are of before, and
+    only unwrap. Each has an id, which follows from it and does not tell it."""
 
-    def __init__(self, master_key: bytes) -> None:
-        if len(master_key) != KEY_BYTES:
-            raise StartError(f"MASTER_KEY must be {KEY_BYTES} bytes, as base64; it has {len(master_key)}.")
-        self._cipher = AESGCM(master_key)
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """Raises StartError where a key has the wrong length."""
+        for key in keys:
+            if len(key) != KEY_BYTES:
+                raise StartError(f"MASTER_KEY must be {KEY_BYTES} bytes, as base64; it has {len(key)}.")
+        self._keys = tuple(keys)
+        by_id = {derive_key(key, "id")[:4].hex(): key for key in keys}
+        self.ids = tuple(by_id)
+        self.current = self.ids[0]
+        self._wrapping = {name: AESGCM(derive_key(key, "wrapping")) for name, key in by_id.items()}
+        self.before_data_keys = tuple(AESGCM(key) for key in keys)
+        """Ciphers that open what was sealed when there were no data keys."""
 
-    def seal(self, plain: bytes, row: str) -> bytes:
-        """`plain`, readable only with the master key and only as part of `row`."""
+    def after(self, key: bytes) -> "MasterKeys":
+        """The master keys once `key` is the current one."""
+        return MasterKeys([key, *self._keys])
+
+    def first_derived(self, purpose: str) -> bytes:
+        """A key for a purpose that follows from the oldest master key, as all did before there were data keys."""
+        return derive_key(self._keys[-1], purpose)
+
+    def wrap(self, secret: bytes, key: DataKey) -> DataKey:
+        """`key` with `secret` wrapped by the current master key."""
+        return self._wrap(secret, key, self.current)
+
+    def wrap_first(self, secret: bytes, key: DataKey) -> DataKey:
+        """`key` with `secret` wrapped by the oldest master key."""
+        return self._wrap(secret, key, self.ids[-1])
+
+    def _wrap(self, secret: bytes, key: DataKey, by: str) -> DataKey:
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, plain, row.encode())
+        wrapped = nonce + self._wrapping[by].encrypt(nonce, secret, _wrapped_place(key))
+        return DataKey(key.number, key.purpose, key.tenant_id, key.epoch, by, wrapped, key.made_at, key.retired_at)
 
-    def open(self, sealed: bytes, row: str) -> bytes:
-        """The inverse of `seal`. Raises StartError where the key is another one or the row was altered."""
+    def unwrap(self, key: DataKey) -> bytes:
+        """The data key itself. Raises StartError where its master key was not given, or it was altered."""
+        cipher = self._wrapping.get(key.master_key)
+        if cipher is None:
+            raise StartError(self.lacks((key.master_key,)))
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.encode())
+            return cipher.decrypt(key.wrapped[:_NONCE_BYTES], key.wrapped[_NONCE_BYTES:], _wrapped_place(key))
         except (InvalidTag, ValueError):
-            raise StartError(
-                "MASTER_KEY does not open what this database holds: give the key that it was made with."
-            ) from None
+            raise StartError(f"Data key {key.number} was altered: restore the database from a backup.") from None
+
+    def lacks(self, needed: Iterable[str]) -> str:
+        """What to say where master keys are needed that were not given."""
+        given = "the one that was given is" if len(self.ids) == 1 else "those that were given are"
+        return (
+            f"MASTER_KEY: this database needs the master key {' and '.join(sorted(needed))}; {given} "
+            f"{', '.join(self.ids)}. Give every key that it needs, the newest first: separated by commas in "
+            "MASTER_KEY, or a line for each in the key's file."
+        )
+
+
+class _Sealing:
+    """The data key that seals for a tenant."""
+
+    def __init__(self, number: int, cipher: AESGCM, ends_at: int) -> None:
+        self.header = _HEADER.pack(_MARK, number)
+        self.cipher = cipher
+        self.ends_at = ends_at
+        self.left = 0
+
+
+class Vault:
+    """Seals and opens with the data keys that it was shown. It unwraps each when it is first needed, and keeps it.
+
+    The writer's thread seals; any thread opens."""
+
+    def __init__(self, masters: MasterKeys) -> None:
+        self.masters = masters
+        self._keys: dict[int, DataKey] = {}
+        self._ciphers: dict[int, AESGCM] = {}
+        self._sealing: dict[int, _Sealing] = {}
+        """What seals now, by tenant."""
+
+    def learn(self, keys: Iterable[DataKey]) -> None:
+        """Take notice of data keys that are kept."""
+        self._keys.update((key.number, key) for key in keys)
+
+    def seal_with(self, key: DataKey, seals: int) -> None:
+        """Seal with a data key from now on; `seals` more values were set aside for it."""
+        self.learn([key])
+        known = self._sealing.get(key.tenant_id)
+        header = _HEADER.pack(_MARK, key.number)
+        if known is None or known.header != header:
+            known = _Sealing(key.number, self._cipher(key.number), key.made_at + EPOCH_AGE)
+            self._sealing[key.tenant_id] = known
+        known.left += seals
+
+    def lacks(self, tenant_id: int, now: int) -> bool:
+        """Whether a data key must be made for a tenant, or seals set aside, before more is sealed for it."""
+        sealing = self._sealing.get(tenant_id)
+        return sealing is None or sealing.left < SEALS_LEFT or sealing.ends_at <= now
+
+    def retire(self) -> None:
+        """Ask for other data keys from now on. Those of now seal for who was promised one until another is there."""
+        for sealing in self._sealing.values():
+            sealing.ends_at = 0
+
+    def forget(self, tenant_id: int) -> None:
+        """Forget the data keys of a tenant."""
+        self._sealing.pop(tenant_id, None)
+        for number in [key.number for key in self._keys.values() if key.tenant_id == tenant_id]:
+            del self._keys[number]
+            self._ciphers.pop(number, None)
+
+    def seal(self, plain: bytes, place: Place) -> bytes:
+        """`plain`, to be opened in its place only. The tenant must not lack a data key."""
+        sealing = self._sealing[place.tenant_id]
+        sealing.left -= 1
+        nonce = os.urandom(_NONCE_BYTES)
+        return sealing.header + nonce + sealing.cipher.encrypt(nonce, plain, _bound(sealing.header, place))
+
+    def open(self, sealed: bytes, place: Place) -> bytes:
+        """The inverse of `seal`. Raises StartError where the value was altered or is not of this place, or its data key
+        is gone."""
+        if not is_under_data_key(sealed):
+            return self._open_former(sealed, place)
+        header, rest = sealed[: _HEADER.size], sealed[_HEADER.size :]
+        number = _HEADER.unpack(header)[1] if len(header) == _HEADER.size else 0
+        try:
+            return self._cipher(number).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _bound(header, place))
+        except (KeyError, InvalidTag, ValueError):
+            raise _not_opened(place) from None
+
+    def _cipher(self, number: int) -> AESGCM:
+        cipher = self._ciphers.get(number)
+        if cipher is None:
+            cipher = self._ciphers[number] = AESGCM(self.masters.unwrap(self._keys[number]))
+        return cipher
+
+    def _open_former(self, sealed: bytes, place: Place) -> bytes:
+        for cipher in self.masters.before_data_keys:
+            try:
+                bound = f"{place.kind} {place.row}".encode()
+                return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
+            except (InvalidTag, ValueError):
+                continue
+        raise StartError(
+            f"MASTER_KEY does not open what this database holds ({place.kind} {place.row}): give the key that it was "
+            "made with. Or the value was altered: restore the database from a backup."
+        )
+
+
+def is_under_data_key(sealed: bytes) -> bool:
+    """Whether a value was sealed under a data key; otherwise a master key sealed it."""
+    return sealed.startswith(_MARK)
+
+
+def _not_opened(place: Place) -> StartError:
+    return StartError(
+        f"What is sealed for {place.kind} {place.row} was altered, or put there from another place: restore the "
+        "database from a backup."
+    )
+
+
+def _bound(header: bytes, place: Place) -> bytes:
+    # The row's id comes last: it alone may have spaces.
+    return header + f" {place.kind} {place.tenant_id} {place.version} {place.row}".encode()
+
+
+def _wrapped_place(key: DataKey) -> bytes:
+    return f"data key {key.purpose} {key.tenant_id} {key.epoch}".encode()

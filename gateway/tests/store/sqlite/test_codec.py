@@ -3,15 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+from gateway.tests.vaults import vault_for
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite import codec
-from signalpost.store.vault import Vault
 
 SEQUENCES = st.sets(st.integers(1, 2**62)).map(sorted)
-VAULT = Vault(bytes(range(32)))
 TEXTS = st.text(st.characters(codec="utf-8"))
 TIMES = st.integers(0, 2**53)
 
@@ -65,4 +64,5 @@ def test_neighbours_take_a_byte_each(first: int, steps: list[int]) -> None:
 def test_subscriptions(attributes: dict[str, Any]) -> None:
     subscription = Subscription(**attributes)
     assert set(Subscription.__struct_fields__) >= set(attributes)
-    assert codec.unpack_subscription(codec.pack_subscription(subscription, VAULT), VAULT) == subscription
+    vault = vault_for(subscription.tenant_id)
+    assert codec.unpack_subscription(codec.pack_subscription(subscription, vault), vault) == subscription

@@ -22,7 +22,7 @@ from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
 from signalpost.domain.event import Event
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import Store
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -37,10 +37,10 @@ from signalpost.commands.documents import CreateDocument
 from signalpost.domain.documents.bodies import NewDocument
 from signalpost.domain.documents.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys
 
 async def main():
-    store = SqliteStore(Path(sys.argv[1]), Vault(bytes(32)), Links(b"", ""), repr,
+    store = SqliteStore(Path(sys.argv[1]), MasterKeys([bytes(32)]), Links(b"", ""), repr,
                         lambda: 1_700_000_000_000_000, Random(1).getrandbits, thread_executors(), print)
     new = NewDocument(type="NDA", title="x" * 400, owner_email="o@x", author_email="a@x")
     async def client(number):
@@ -61,7 +61,7 @@ def opened(path: Path, vfs: str | None = None, broken: list[BaseException] | Non
     told = [] if broken is None else broken
     return SqliteStore(
         path,
-        Vault(bytes(32)),
+        MasterKeys([bytes(32)]),
         LINKS,
         kept_answers(LINKS),
         lambda: START,

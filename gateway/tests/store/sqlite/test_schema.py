@@ -6,13 +6,14 @@ from typing import Any
 
 import apsw
 import pytest
+from gateway.tests.vaults import sealed_before_data_keys
 
 from signalpost.domain.errors import StartError
 from signalpost.store.sqlite import schema
 from signalpost.store.sqlite.codec import SUBSCRIPTION_COLUMNS, unpack_subscription, unpack_uuid
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.schema import migrate
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys, Vault
 
 MIGRATIONS = sorted((Path(connect.__code__.co_filename).parent / "migrations").glob("*.sql"))
 
@@ -127,7 +128,7 @@ def test_an_earlier_database_gets_exact_counts_of_its_rows(database: Path) -> No
 
 def test_a_database_from_before_connectors_works_on(database: Path) -> None:
     """Migration 9: events of before are known to have changed nothing, and subscriptions are webhooks."""
-    vault = Vault(bytes(32))
+    vault = Vault(MasterKeys([bytes(32)]))
     connection = connect(database)
     migrate(connection, 0, schema.MIGRATIONS[:8])
     connection.execute(
@@ -138,7 +139,8 @@ def test_a_database_from_before_connectors_works_on(database: Path) -> None:
         b'{"name":"n","url":"https://example.com/","status":"active","ordering":"loose","rate_limit":null,'
         b'"retry_delays":[10],"starts_after":0,"filters":[[0,7]],"skip_to":0,"created_at":1,"updated_at":1}'
     )
-    sealed = vault.seal(b'{"secret":"12345678","headers":{}}', f"subscription {unpack_uuid(bytes(16))}")
+    row = f"subscription {unpack_uuid(bytes(16))}"
+    sealed = sealed_before_data_keys(b'{"secret":"12345678","headers":{}}', row)
     connection.execute("INSERT INTO subscription VALUES (1, ?, 1, 1, NULL, ?, ?)", (bytes(16), config, sealed))
     migrate(connection, 0)
     assert connection.execute("SELECT before FROM event").fetchall() == [(None,)]

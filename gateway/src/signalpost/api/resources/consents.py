@@ -25,7 +25,7 @@ from signalpost.commands.connections import DisconnectConnection, require_connec
 from signalpost.destinations.destination import Consent
 from signalpost.destinations.members import origin_of
 from signalpost.domain.connection import Connection, ConsentBrought
-from signalpost.domain.consent import CALLBACK, COOKIE, LIFETIME, Ticket, authorize_url, refused
+from signalpost.domain.consent import CALLBACK, COOKIE, Ticket, authorize_url, refused
 from signalpost.domain.errors import Conflict, Forbidden, NotFound
 
 _PAGE = (
@@ -52,7 +52,7 @@ async def connect(context: RequestContext) -> Response:
         await _bring(services, found, str(brought.code), "" if brought.state is UNSET else brought.state, issuer)
         return Response(200, msgspec.json.encode(ConsentAsked(connected=True)))
     now = services.clock.wall()
-    ticket = Ticket(found.tenant_id, found.id, services.secret_bytes(_NONCE_BYTES).hex(), now + LIFETIME)
+    ticket = services.tickets.make(found.tenant_id, found.id, services.secret_bytes(_NONCE_BYTES).hex(), now)
     state = services.tickets.write(ticket)
     asked = ConsentAsked(
         connected=False,

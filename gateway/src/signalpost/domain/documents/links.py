@@ -4,6 +4,8 @@ A link ends in a token: tenant, document, version and the microsecond at which i
 them. The token alone proves what may be downloaded and until when, wherever the file is stored; nothing is stored for a
 link.
 
+The key that signs may be exchanged: then links that it signed before work until they expire.
+
 Documents are stored without links: the `downloadUrl` of one of the gateway's own versions is empty, which no other can
 be. Fresh links are put in when an event is built or an answer is given.
 """
@@ -12,12 +14,14 @@ import hmac
 import re
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
+from collections.abc import Sequence
 from hashlib import sha256
 from struct import Struct as Layout
 from typing import Final, NamedTuple
 
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import Number
+from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.timestamps import SECOND
 
 LIFETIME: Final = 15 * 60 * SECOND
@@ -50,27 +54,29 @@ class Links:
     def __init__(self, key: bytes, public_url: str) -> None:
         """`key`, of at most 64 bytes, signs links and nothing else. `public_url` is where clients reach the
         gateway."""
-        padded = key.ljust(_BLOCK_BYTES, b"\0")
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in padded))
-        self._outer = sha256(bytes(byte ^ 0x5C for byte in padded))
+        self.sign_with([SigningKey(1, key)])
         self._prefix = public_url + PATH
         self._prefix_bytes = self._prefix.encode()
         self._last: tuple[bytes, int, bytes] = (b"", 0, b"")
         """A document, a moment, and the one with links of the other: an event and the answer beside it share them."""
+
+    def sign_with(self, keys: Sequence[SigningKey]) -> None:
+        """Sign with the first of these keys from now on, and read what any of them may have signed."""
+        self._signers = tuple(map(_Signer, keys))
 
     def link(self, linked: Linked) -> str:
         of_document = _of_document(linked.tenant_id, linked.document_id, linked.expires_at)
         return self._prefix + self._token(of_document + _OF_NUMBER.pack(*linked.number)).decode()
 
     def read(self, token: str) -> Linked | None:
-        """What a token gives access to, expired or not; None if the token was not made with this key."""
+        """What a token gives access to, expired or not; None if the token was made with none of the keys."""
         if not _TOKEN.fullmatch(token):
             return None
         raw = urlsafe_b64decode(token)
         said, digest = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
-        if not hmac.compare_digest(self._digest(said), digest):
-            return None
         _, expires_at, tenant_id, document, major, minor = _LAYOUT.unpack(said)
+        if not any(signer.signed(said, digest, expires_at) for signer in self._signers):
+            return None
         text = document.hex()
         document_id = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
         return Linked(tenant_id, document_id, Number(major, minor), expires_at)
@@ -110,14 +116,26 @@ class Links:
         return b"".join(parts)
 
     def _token(self, said: bytes) -> bytes:
-        return b2a_base64(said + self._digest(said), newline=False).translate(_URL_SAFE)
+        return b2a_base64(said + self._signers[0].digest(said), newline=False).translate(_URL_SAFE)
 
-    def _digest(self, said: bytes) -> bytes:
-        """HMAC-SHA256 through copied hash states, which takes a third of the time of the library's."""
+
+class _Signer:
+    """HMAC-SHA256 through copied hash states, which takes a third of the time of the library's."""
+
+    def __init__(self, key: SigningKey) -> None:
+        padded = key.secret.ljust(_BLOCK_BYTES, b"\0")
+        self._key = key
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in padded))
+
+    def digest(self, said: bytes) -> bytes:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(said)
         outer.update(inner.digest())
         return outer.digest()
+
+    def signed(self, said: bytes, digest: bytes, expires_at: int) -> bool:
+        return hmac.compare_digest(self.digest(said), digest) and self._key.vouches_for(expires_at, LIFETIME)
 
 
 def _of_document(tenant_id: int, document_id: str, expires_at: int) -> bytes:

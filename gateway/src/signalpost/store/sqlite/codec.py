@@ -13,7 +13,7 @@ from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
 from signalpost.domain.documents.workflow import Workflow
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
-from signalpost.store.vault import Vault
+from signalpost.store.vault import Place, Vault
 
 
 def pack_uuid(text: str) -> bytes:
@@ -122,13 +122,16 @@ def pack_subscription(subscription: Subscription, vault: Vault) -> SubscriptionC
         subscription.deleted_at,
         None if subscription.connection_id is None else pack_uuid(subscription.connection_id),
         _encode(config),
-        vault.seal(_encode(sealed), f"subscription {subscription.id}"),
+        vault.seal(
+            _encode(sealed), Place("subscription", subscription.tenant_id, subscription.id, subscription.version)
+        ),
     )
 
 
 def unpack_subscription(columns: SubscriptionColumns, vault: Vault) -> Subscription:
     number, packed_id, tenant_id, version, deleted_at, connection_id, config, sealed = columns
     identity = unpack_uuid(packed_id)
+    place = Place("subscription", tenant_id, identity, version)
     return Subscription(
         id=identity,
         tenant_id=tenant_id,
@@ -137,7 +140,7 @@ def unpack_subscription(columns: SubscriptionColumns, vault: Vault) -> Subscript
         deleted_at=deleted_at,
         connection_id=None if connection_id is None else unpack_uuid(connection_id),
         **msgspec.structs.asdict(_decode_config(config)),
-        **msgspec.structs.asdict(_decode_sealed(vault.open(sealed, f"subscription {identity}"))),
+        **msgspec.structs.asdict(_decode_sealed(vault.open(sealed, place))),
     )
 
 
@@ -166,8 +169,14 @@ def pack_connection(connection: Connection, vault: Vault) -> ConnectionColumns:
         connection.reason,
         connection.created_at,
         connection.updated_at,
-        vault.seal(_encode(connection.config), f"connection {connection.id}"),
-        None if granted is None else vault.seal(_encode(granted), f"grant {connection.id}"),
+        vault.seal(
+            _encode(connection.config), Place("connection", connection.tenant_id, connection.id, connection.version)
+        ),
+        None
+        if granted is None
+        else vault.seal(
+            _encode(granted), Place("grant", connection.tenant_id, connection.id, connection.grant_version)
+        ),
         connection.grant_version,
     )
 
@@ -176,6 +185,8 @@ def unpack_connection(columns: ConnectionColumns, vault: Vault) -> Connection:
     number, packed_id, tenant_id, version, deleted_at, kind, name, state, reason, created_at, updated_at = columns[:11]
     config, granted, grant_version = columns[11:]
     identity = unpack_uuid(packed_id)
+    config_place = Place("connection", tenant_id, identity, version)
+    grant_place = Place("grant", tenant_id, identity, grant_version)
     return Connection(
         number=number,
         id=identity,
@@ -188,8 +199,8 @@ def unpack_connection(columns: ConnectionColumns, vault: Vault) -> Connection:
         reason=reason,
         created_at=created_at,
         updated_at=updated_at,
-        config=_decode_members(vault.open(config, f"connection {identity}")),
-        granted=None if granted is None else _decode_granted(vault.open(granted, f"grant {identity}")),
+        config=_decode_members(vault.open(config, config_place)),
+        granted=None if granted is None else _decode_granted(vault.open(granted, grant_place)),
         grant_version=grant_version,
     )
 

@@ -25,11 +25,11 @@ from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.sqlite import codec, connections, documents, history, replays, versions
+from signalpost.store.sqlite import codec, connections, data_keys, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.store import Published
-from signalpost.store.vault import Vault
+from signalpost.store.vault import Place, Vault
 
 _EMPTY = msgspec.json.encode([])
 _HEALTHY = msgspec.json.encode(EndpointHealth())
@@ -73,12 +73,14 @@ def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception
 
 
 def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault) -> Rows:
+    tenants = _tenants(connection, {command.tenant_id for command in commands})
+    # What a deleted tenant has cannot be opened any more, and whatever is asked for it is refused.
+    commands = [command for command in commands if tenants[command.tenant_id].deleted_at is None]
     reads = [command.reads for command in commands]
     subscriptions = _subscriptions(connection, {r.subscription for r in reads if r.subscription is not None}, vault)
     subscriptions |= _subscriptions_of(
         connection, {r.subscriptions_of for r in reads if r.subscriptions_of is not None}, vault
     )
-    tenants = _tenants(connection, {command.tenant_id for command in commands})
     named = _tenants_named(connection, {r.tenant for r in reads if r.tenant is not None})
     return Rows(
         tenants=tenants | named,
@@ -114,7 +116,8 @@ def _has_content(connection: apsw.Connection, tenant_id: int) -> bool:
 
 
 def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> None:
-    """A deleted tenant's keys end with it. Its row stays under a name that nobody can give."""
+    """A deleted tenant's API keys end with it, and so do its data keys: nothing sealed for it can be opened. Its row
+    stays under a name that nobody can give."""
     for tenant in changed:
         name = tenant.name if tenant.deleted_at is None else f"#{tenant.id}"
         connection.execute(
@@ -124,6 +127,7 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
             (tenant.id, name, tenant.created_at, tenant.paused_at, tenant.deleted_at),
         )
         if tenant.deleted_at is not None:
+            data_keys.destroy(connection, tenant.id)
             ended = "UPDATE api_key SET revoked_at = ? WHERE tenant_id = ? AND revoked_at IS NULL"
             connection.execute(ended, (tenant.deleted_at, tenant.id))
 
@@ -177,8 +181,9 @@ def _stored_answers(
     found = {}
     for key in keys:
         for request_hash, sealed, expires_at, sealed_without in rows(connection, statement, key):
-            without_secrets = None if sealed_without is None else vault.open(sealed_without, _answer_row(key))
-            found[key] = StoredAnswer(request_hash, vault.open(sealed, _answer_row(key)), expires_at, without_secrets)
+            place = _answer_place(key, expires_at)
+            without_secrets = None if sealed_without is None else vault.open(sealed_without, place)
+            found[key] = StoredAnswer(request_hash, vault.open(sealed, place), expires_at, without_secrets)
     return found
 
 
@@ -260,9 +265,9 @@ def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, Stor
 
 
 def _pack_answer(key: AnswerKey, stored: StoredAnswer, vault: Vault) -> tuple[Any, ...]:
-    row = _answer_row(key)
-    without_secrets = None if stored.without_secrets is None else vault.seal(stored.without_secrets, row)
-    return (*key, stored.request_hash, vault.seal(stored.answer, row), stored.expires_at, without_secrets)
+    place = _answer_place(key, stored.expires_at)
+    without_secrets = None if stored.without_secrets is None else vault.seal(stored.without_secrets, place)
+    return (*key, stored.request_hash, vault.seal(stored.answer, place), stored.expires_at, without_secrets)
 
 
 def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> None:
@@ -293,10 +298,18 @@ def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscrip
 
 
 def check_key(connection: apsw.Connection, vault: Vault) -> None:
-    """Raises StartError where the vault cannot open the answers that are kept: they were sealed with another key."""
-    for *key, sealed in rows(connection, "SELECT tenant_id, api_key_id, key, answer FROM idempotency LIMIT 1"):
-        vault.open(sealed, _answer_row((key[0], key[1], key[2])))
+    """Open one value of each kind that is kept. Raises StartError where one was sealed with another key."""
+    answers = rows(connection, "SELECT tenant_id, api_key_id, key, expires_at, answer FROM idempotency LIMIT 1")
+    for tenant_id, api_key_id, key, expires_at, sealed in answers:
+        vault.open(sealed, _answer_place((tenant_id, api_key_id, key), expires_at))
+    live = "FROM {} WHERE deleted_at IS NULL LIMIT 1"
+    for columns in rows(connection, f"SELECT {codec.SUBSCRIPTION_COLUMNS} {live.format('subscription')}"):
+        codec.unpack_subscription(columns, vault)
+    for columns in rows(connection, f"SELECT {codec.CONNECTION_COLUMNS} {live.format('connection')}"):
+        codec.unpack_connection(columns, vault)
 
 
-def _answer_row(key: AnswerKey) -> str:
-    return f"idempotency {key[0]} {key[1]} {key[2]}"
+def _answer_place(key: AnswerKey, expires_at: int) -> Place:
+    """Where an answer is kept, with its secrets and without: the latter takes its place. A later answer to the same key
+    expires later."""
+    return Place("idempotency", key[0], f"{key[0]} {key[1]} {key[2]}", expires_at)

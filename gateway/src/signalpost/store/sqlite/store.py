@@ -14,10 +14,12 @@ from signalpost.commands.batch import Batch, Render, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
+from signalpost.store.sqlite import data_keys
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
 from signalpost.store.sqlite.connect import check_version, connect
 from signalpost.store.sqlite.connections import SqliteConnections
+from signalpost.store.sqlite.data_keys import SqliteDataKeys
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
 from signalpost.store.sqlite.history import SqliteHistory
@@ -31,7 +33,7 @@ from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import MAX_SCANNED, Published, StoreSize
-from signalpost.store.vault import Vault
+from signalpost.store.vault import MasterKeys, Vault
 
 READERS = 2
 
@@ -56,7 +58,7 @@ class SqliteStore:
     def __init__(
         self,
         path: Path,
-        vault: Vault,
+        master_keys: MasterKeys,
         links: Links,
         render: Render,
         now: Callable[[], int],
@@ -70,7 +72,7 @@ class SqliteStore:
         StartError."""
         check_version()
         self._path = path
-        self._vault = vault
+        vault = self._vault = Vault(master_keys)
         self._links = links
         self._render = render
         self._now = now
@@ -78,7 +80,7 @@ class SqliteStore:
         self._executors = executors
         connection = connect(path, vfs=vfs)
         migrate(connection, now())
-        publishing.check_key(connection, vault)
+        data_keys.prepare(connection, vault, now(), lambda: publishing.check_key(connection, vault))
         self.writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
         self.readers = Readers([connect(path, read_only=True, vfs=vfs) for _ in range(READERS)], executors.readers)
         self.documents = SqliteDocuments(self.readers, max_scanned)
@@ -87,6 +89,7 @@ class SqliteStore:
         self.subscriptions = SqliteSubscriptions(self.readers, vault)
         self.connections = SqliteConnections(self.readers, vault)
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
+        self.data_keys = SqliteDataKeys(self.readers, self.writer, vault, now)
         self.access = SqliteAccess(self.readers, self.writer)
         self.log = SqliteLog(self.readers, max_scanned)
         self.lanes = SqliteLanes(self.readers, self.writer)
@@ -108,8 +111,9 @@ class SqliteStore:
         def job(connection: apsw.Connection) -> Published:
             return publishing.publish(connection, commands, self._vault, self._batch)
 
+        await self.data_keys.provide({command.tenant_id for command in commands})
         try:
-            return await self.writer.run(job)
+            published = await self.writer.run(job)
         except Unavailable:
             raise
         except Exception as defect:
@@ -119,6 +123,10 @@ class SqliteStore:
             middle = len(commands) // 2
             first, second = await self._publish_half(commands[:middle]), await self._publish_half(commands[middle:])
             return Published(*map(add, astuple(first), astuple(second)))
+        for tenant in published.tenants:
+            if tenant.deleted_at is not None:
+                self._vault.forget(tenant.id)
+        return published
 
     def _batch(self, rows: Rows) -> Batch:
         return Batch(rows, self._now(), self._random_bits, self._links, self._render)
