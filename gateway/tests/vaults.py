@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from signalpost.store.vault import KEY_BYTES, SEALING, SEALS_AT_ONCE, DataKey, MasterKeys, Vault
 
 
-def data_key(masters: MasterKeys, number: int, tenant_id: int, epoch: int = 1, made_at: int = 0) -> DataKey:
-    return masters.wrap(os.urandom(KEY_BYTES), DataKey(number, SEALING, tenant_id, epoch, "", b"", made_at))
+def data_key(masters: MasterKeys, number: int, tenant_id: int) -> DataKey:
+    return masters.wrap(os.urandom(KEY_BYTES), DataKey(number, SEALING, tenant_id, "", b"", 0))
 
 
 def vault_for(*tenants: int, master_key: bytes = bytes(KEY_BYTES)) -> Vault:

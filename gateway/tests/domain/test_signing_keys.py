@@ -20,7 +20,7 @@ OLD, NEW = SigningKey(1, b"old" * 10), SigningKey(2, b"new" * 10)
 
 
 def retired(at: int) -> list[SigningKey]:
-    return [NEW, SigningKey(OLD.epoch, OLD.secret, retired_at=at)]
+    return [NEW, SigningKey(OLD.number, OLD.secret, retired_at=at)]
 
 
 def links(*keys: SigningKey) -> Links:
@@ -76,8 +76,8 @@ def test_a_consent_that_was_under_way_ends_as_it_began() -> None:
 def test_a_retired_key_signs_no_consent_that_ends_later() -> None:
     forger = Tickets([OLD])
     tickets = Tickets(retired(NOW))
-    for epoch in (OLD.epoch, NEW.epoch, 3):
-        forger.sign_with([SigningKey(epoch, OLD.secret)])
+    for number in (OLD.number, NEW.number, 3):
+        forger.sign_with([SigningKey(number, OLD.secret)])
         with pytest.raises(Forbidden):
             tickets.read(forger.write(forger.make(1, DOCUMENT, "nonce", NOW + 1)), NOW)
     assert consent.LIFETIME < LIFETIME

@@ -33,8 +33,8 @@ class Ticket(Struct, frozen=True):
     nonce: str
     expires_at: int
     """µs since the epoch."""
-    epoch: int = 1
-    """The epoch of the key that signs it."""
+    signed_by: int
+    """The number of the key that signs it."""
 
 
 class Tickets:
@@ -48,11 +48,11 @@ class Tickets:
 
     def sign_with(self, keys: Sequence[SigningKey]) -> None:
         """Sign with the first of these keys from now on, and read what any of them may have signed."""
-        self._epoch = keys[0].epoch
-        self._keys = {key.epoch: key for key in keys}
+        self._signed_by = keys[0].number
+        self._keys = {key.number: key for key in keys}
 
     def make(self, tenant_id: int, connection_id: str, nonce: str, now: int) -> Ticket:
-        return Ticket(tenant_id, connection_id, nonce, now + LIFETIME, self._epoch)
+        return Ticket(tenant_id, connection_id, nonce, now + LIFETIME, self._signed_by)
 
     def write(self, ticket: Ticket) -> str:
         """The state that carries a ticket."""
@@ -67,7 +67,7 @@ class Tickets:
             ticket = msgspec.json.decode(content, type=Ticket)
         except (ValueError, msgspec.DecodeError):
             raise refused() from None
-        key = self._keys.get(ticket.epoch)
+        key = self._keys.get(ticket.signed_by)
         if key is None or not hmac.compare_digest(mac, self._mac(ticket, "state", content)):
             raise refused()
         if not key.vouches_for(ticket.expires_at, LIFETIME):
@@ -97,7 +97,7 @@ class Tickets:
         return urlsafe_b64encode(sha256(self.verifier(ticket).encode()).digest()).decode().rstrip("=")
 
     def _mac(self, ticket: Ticket, purpose: str, content: bytes) -> bytes:
-        return hmac.digest(self._keys[ticket.epoch].secret, purpose.encode() + b"\0" + content, sha256)
+        return hmac.digest(self._keys[ticket.signed_by].secret, purpose.encode() + b"\0" + content, sha256)
 
 
 def refused() -> Forbidden:

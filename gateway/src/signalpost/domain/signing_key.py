@@ -9,14 +9,13 @@ from msgspec import Struct
 
 
 class SigningKey(Struct, frozen=True):
-    epoch: int
-    """1, 2, …: the highest signs."""
+    number: int
     secret: bytes
     retired_at: int | None = None
     """The moment (µs since the epoch) from which on it signs no more; None if it signs."""
 
     def __repr__(self) -> str:
-        return f"SigningKey({self.epoch}, retired_at={self.retired_at})"
+        return f"SigningKey({self.number}, retired_at={self.retired_at})"
 
     def vouches_for(self, expires_at: int, lifetime: int) -> bool:
         """Whether it can have signed, while it did, what ends at `expires_at` and was given `lifetime`."""

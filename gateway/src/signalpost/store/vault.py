@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import SECOND
@@ -46,7 +47,7 @@ OWN: Final = 0
 _NONCE_BYTES = 12
 _MARK = b"sealed 2"
 """How a value begins that is sealed under a data key. One of before begins with a random nonce."""
-_HEADER = Layout(f">{len(_MARK)}sI")
+_HEADER = Layout(f">{len(_MARK)}sQ")
 
 
 class Place(NamedTuple):
@@ -64,10 +65,10 @@ class DataKey(Struct, frozen=True):
     """A data key as it is kept."""
 
     number: int
+    """Drawn at random, so that two databases that were restored from one backup give none to two keys."""
     purpose: str
     """`SEALING`, or what it signs."""
     tenant_id: int
-    epoch: int
     master_key: str
     """The id of the master key that wraps it."""
     wrapped: bytes
@@ -117,7 +118,7 @@ class MasterKeys:
     def _wrap(self, secret: bytes, key: DataKey, by: str) -> DataKey:
         nonce = os.urandom(_NONCE_BYTES)
         wrapped = nonce + self._wrapping[by].encrypt(nonce, secret, _wrapped_place(key))
-        return DataKey(key.number, key.purpose, key.tenant_id, key.epoch, by, wrapped, key.made_at, key.retired_at)
+        return replace(key, master_key=by, wrapped=wrapped)
 
     def unwrap(self, key: DataKey) -> bytes:
         """The data key itself. Raises StartError where its master key was not given, or it was altered."""
@@ -248,4 +249,4 @@ def _bound(header: bytes, place: Place) -> bytes:
 
 
 def _wrapped_place(key: DataKey) -> bytes:
-    return f"data key {key.purpose} {key.tenant_id} {key.epoch}".encode()
+    return f"data key {key.number} {key.purpose} {key.tenant_id}".encode()

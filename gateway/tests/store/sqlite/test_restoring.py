@@ -16,6 +16,7 @@ from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain.api_key import Role
 from signalpost.store.database import AccessFrom, AccessTaken
 from signalpost.store.sqlite.database import SqliteDatabase
+from signalpost.store.vault import EPOCH_AGE
 
 TENANT = 1
 
@@ -208,5 +209,29 @@ def test_secrets_of_another_version_are_left_and_its_revocations_are_not(restori
         assert taken is not None
         assert (taken.secrets_taken, taken.keys_revoked) == (False, ("key 1",))
         assert (await shop.subscription(1)).secret == "the old secret"
+
+    restoring(scenario)
+
+
+def test_restores_of_two_backups_in_turn_leave_every_secret_readable(restoring: Any, make: Any) -> None:
+    """Two lines of one history give their data keys different numbers, and a restore keeps those of both."""
+
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.do(make.subscribe(1, secret="the first secret"))
+        await restore.back_up()
+        earlier = restore.backup.rename(restore.backup.with_name("earlier.db"))
+        shop.now += EPOCH_AGE
+        await shop.do(make.subscribe(2, secret="the second secret"))
+        await restore.back_up()
+        later = restore.backup
+        for backup in (earlier, later, earlier, later):
+            restore.backup = backup
+            await restore.run()
+            await rotate(shop, make, 1, f"a secret given at {shop.now}")
+            found = {each.id: each.secret for each in await shop.store.subscriptions.live()}
+            assert found[make.subscription_id(1)] == f"a secret given at {shop.now}"
+            assert found.get(make.subscription_id(2), "the second secret") == "the second secret"
+            shop.now += 1
+        assert len(found) == 2
 
     restoring(scenario)

@@ -25,7 +25,7 @@ from signalpost.store.vault import (
     Vault,
 )
 
-_COLUMNS = "number, purpose, tenant_id, epoch, master_key, wrapped, made_at, retired_at"
+_COLUMNS = "number, purpose, tenant_id, master_key, wrapped, made_at, retired_at"
 
 
 class SqliteDataKeys:
@@ -37,9 +37,9 @@ class SqliteDataKeys:
 
     @reading
     def signing(self, connection: apsw.Connection, purpose: str) -> list[SigningKey]:
-        statement = f"SELECT {_COLUMNS} FROM data_key WHERE purpose = ? AND tenant_id = ? ORDER BY epoch DESC"  # noqa: S608
-        found = [DataKey(*columns) for columns in rows(connection, statement, (purpose, OWN))]
-        return [SigningKey(key.epoch, self._vault.masters.unwrap(key), key.retired_at) for key in found]
+        found = _kept(connection, "tenant_id = ? AND purpose = ?", (OWN, purpose))
+        found.sort(key=lambda key: (key.retired_at is None, key.made_at), reverse=True)
+        return [SigningKey(key.number, self._vault.masters.unwrap(key), key.retired_at) for key in found]
 
     async def provide(self, tenant_ids: AbstractSet[int]) -> None:
         now = self._now()
@@ -91,12 +91,11 @@ def load(connection: apsw.Connection, vault: Vault) -> list[DataKey]:
 def _make_first(connection: apsw.Connection, masters: MasterKeys, purpose: str, now: int) -> None:
     """The first key that signs. It follows from the oldest master key, which signed by itself before there were data
     keys, and is wrapped by it: where another is the current one already, the change to that is still to be made."""
-    key = DataKey(_next_number(connection), purpose, OWN, 1, "", b"", now)
-    _insert(connection, masters.wrap_first(masters.first_derived(purpose), key))
+    _insert(connection, masters.wrap_first(masters.first_derived(purpose), _new(purpose, OWN, now)))
 
 
 def _kept(connection: apsw.Connection, where: str = "true", bindings: Sequence[Any] = ()) -> list[DataKey]:
-    statement = f"SELECT {_COLUMNS} FROM data_key WHERE {where} ORDER BY number"  # noqa: S608
+    statement = f"SELECT {_COLUMNS} FROM data_key WHERE {where} ORDER BY made_at, number"  # noqa: S608
     return [DataKey(*columns) for columns in rows(connection, statement, bindings)]
 
 
@@ -114,7 +113,7 @@ def set_aside(connection: apsw.Connection, masters: MasterKeys, tenant_ids: Sequ
 def _usable(connection: apsw.Connection, tenant_id: int, now: int) -> DataKey | None:
     """The key of a tenant that may seal `SEALS_AT_ONCE` values more, which are set aside; None if there is none. One
     whose epoch is over is retired."""
-    for key in _kept(connection, "purpose = ? AND tenant_id = ? AND retired_at IS NULL", (SEALING, tenant_id)):
+    for key in _kept(connection, "tenant_id = ? AND purpose = ? AND retired_at IS NULL", (tenant_id, SEALING)):
         ((seals,),) = rows(connection, "SELECT seals FROM data_key WHERE number = ?", (key.number,))
         if key.made_at + EPOCH_AGE > now and seals + SEALS_AT_ONCE <= SEALS_OF_AN_EPOCH:
             more = "UPDATE data_key SET seals = seals + ? WHERE number = ?"
@@ -125,22 +124,18 @@ def _usable(connection: apsw.Connection, tenant_id: int, now: int) -> DataKey | 
 
 
 def _make(connection: apsw.Connection, masters: MasterKeys, purpose: str, tenant_id: int, now: int) -> DataKey:
-    epochs = "SELECT coalesce(max(epoch), 0) + 1 FROM data_key WHERE purpose = ? AND tenant_id = ?"
-    ((epoch,),) = rows(connection, epochs, (purpose, tenant_id))
-    key = DataKey(_next_number(connection), purpose, tenant_id, epoch, "", b"", now)
-    made = masters.wrap(secrets.token_bytes(KEY_BYTES), key)
+    made = masters.wrap(secrets.token_bytes(KEY_BYTES), _new(purpose, tenant_id, now))
     _insert(connection, made)
     return made
 
 
 def _insert(connection: apsw.Connection, key: DataKey) -> None:
     connection.execute(
-        f"INSERT INTO data_key ({_COLUMNS}, seals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO data_key ({_COLUMNS}, seals) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             key.number,
             key.purpose,
             key.tenant_id,
-            key.epoch,
             key.master_key,
             key.wrapped,
             key.made_at,
@@ -150,9 +145,20 @@ def _insert(connection: apsw.Connection, key: DataKey) -> None:
     )
 
 
-def _next_number(connection: apsw.Connection) -> int:
-    """Above every number that was ever given, also to a key that was destroyed."""
-    return rows(connection, "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'data_key'")[0][0]  # type: ignore[no-any-return]
+def _new(purpose: str, tenant_id: int, now: int) -> DataKey:
+    """A data key that is not wrapped yet."""
+    return DataKey(secrets.randbits(62), purpose, tenant_id, "", b"", now)
+
+
+def take_from_replaced(connection: apsw.Connection) -> None:
+    """Give a backup, which is `main`, the data keys of the database that it replaces, which is attached as `replaced`:
+    what is taken over from there is sealed under them, and those that both have are wrapped as they are now. A tenant
+    that was deleted since the backup has none."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO main.data_key ({_COLUMNS}, seals) SELECT {_COLUMNS}, seals FROM replaced.data_key"  # noqa: S608
+    )
+    for (tenant_id,) in rows(connection, "SELECT id FROM main.tenant WHERE deleted_at IS NOT NULL"):
+        destroy(connection, tenant_id)
 
 
 def destroy(connection: apsw.Connection, tenant_id: int) -> None:

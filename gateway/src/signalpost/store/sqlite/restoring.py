@@ -21,7 +21,7 @@ import msgspec
 
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
-from signalpost.store.sqlite import log
+from signalpost.store.sqlite import data_keys, log
 from signalpost.store.sqlite.codec import SubscriptionConfig, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.copies import draft_of
@@ -65,6 +65,7 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
         paused, deleted = _take_tenants(connection) if _columns(connection, "tenant", "deleted_at") else ((), ())
         revoked, made = _take_keys(connection, now)
         if is_same_version:
+            data_keys.take_from_replaced(connection)
             subscriptions = _take_subscriptions(connection)
             connections = _take_connections(connection)
             stopped = (*_pause_deleted_subscriptions(connection), *_break_deleted_connections(connection))
