@@ -9,7 +9,7 @@ import apsw
 
 from signalpost.domain.errors import StartError
 from signalpost.domain.signing_key import SigningKey
-from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.connect import reason, rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.vault import (
@@ -75,10 +75,13 @@ def prepare(connection: apsw.Connection, vault: Vault, now: int, check_former: C
         if key.tenant_id == OWN:
             vault.masters.unwrap(key)
     check_former()
-    with connection:
-        for purpose in SIGNING:
-            if not any(key.purpose == purpose for key in kept):
-                _make_first(connection, vault.masters, purpose, now)
+    try:
+        with connection:
+            for purpose in SIGNING:
+                if not any(key.purpose == purpose for key in kept):
+                    _make_first(connection, vault.masters, purpose, now)
+    except apsw.Error as error:
+        raise StartError(f"The database {connection.filename} cannot be written: {reason(error)}.") from None
 
 
 def load(connection: apsw.Connection, vault: Vault) -> list[DataKey]:

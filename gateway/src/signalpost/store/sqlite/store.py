@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,8 +80,13 @@ class SqliteStore:
         self._random_bits = random_bits
         self._executors = executors
         connection = connect(path, vfs=vfs)
-        migrate(connection, now())
-        data_keys.prepare(connection, vault, now(), lambda: publishing.check_key(connection, vault))
+        try:
+            migrate(connection, now())
+            data_keys.prepare(connection, vault, now(), lambda: publishing.check_key(connection, vault))
+        except BaseException:
+            with suppress(apsw.Error):  # a disk that failed once may fail again
+                connection.close()
+            raise
         self.writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
         self.readers = Readers([connect(path, read_only=True, vfs=vfs) for _ in range(READERS)], executors.readers)
         self.documents = SqliteDocuments(self.readers, max_scanned)
