@@ -8,8 +8,10 @@ from types import TracebackType
 
 from gateway.tests.world.disk import Image
 
+from signalpost.store.sqlite import data_keys
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.schema import migrate
+from signalpost.store.vault import MasterKeys, Vault
 
 
 @cache
@@ -19,6 +21,7 @@ def fresh(tenants: int) -> Image:
         database = Path(folder) / "fresh.db"
         connection = connect(database)
         migrate(connection, 0)
+        data_keys.prepare(connection, Vault(MasterKeys([bytes(32)])), 0, lambda: None)
         connection.executemany("INSERT INTO tenant (name) VALUES (?)", [(f"t{n}",) for n in range(2, tenants + 1)])
         connection.close()
         return Image(database.read_bytes(), b"")
