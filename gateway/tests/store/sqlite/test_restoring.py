@@ -229,9 +229,9 @@ def test_restores_of_two_backups_in_turn_leave_every_secret_readable(restoring: 
             await restore.run()
             await rotate(shop, make, 1, f"a secret given at {shop.now}")
             found = {each.id: each.secret for each in await shop.store.subscriptions.live()}
+            assert len(found) == (1 if backup is earlier else 2)
             assert found[make.subscription_id(1)] == f"a secret given at {shop.now}"
             assert found.get(make.subscription_id(2), "the second secret") == "the second secret"
             shop.now += 1
-        assert len(found) == 2
 
     restoring(scenario)
