@@ -20,6 +20,7 @@ from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
 from signalpost.sender.addresses import parse_allow_targets, parse_deny_targets, parse_nat64_prefixes
+from signalpost.sender.egress_proxy import parse_egress_proxy
 from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings, show_settings, unknown_variables
 
 KEY = "sp_" + "aB9_-" * 8 + "xyz"
@@ -115,6 +116,8 @@ GOOD: list[tuple[str, str, Any]] = [
     ("file_kinds", " PDF, docx ,txt", ("pdf", "docx", "txt")),
     ("public_url", "https://signalpost.example.com", "https://signalpost.example.com"),
     ("public_url", "http://[::1]:8080/hooks/", "http://[::1]:8080/hooks"),
+    ("tls_cert", "/etc/ssl/cert.pem", Path("/etc/ssl/cert.pem")),
+    ("tls_key", "/etc/ssl/key.pem", Path("/etc/ssl/key.pem")),
     ("trusted_proxies", "127.0.0.1, 10.0.0.0/8,", (ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8"))),
     ("metrics_port", "0", 0),
     ("metrics_port", "9090", 9090),
@@ -131,6 +134,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("deny_targets", "", ()),
     ("deny_targets", "10.0.0.0/8 , Evil.example,", parse_deny_targets("10.0.0.0/8,evil.example")),
     ("nat64_prefixes", "64:ff9b::/96", parse_nat64_prefixes("64:ff9b::/96")),
+    ("egress_proxy", "http://a:b@proxy:3128", parse_egress_proxy("http://a:b@proxy:3128")),
     ("retry_delays", "", ()),
     ("retry_delays", "1", (1,)),
     ("retry_delays", " 10, 60 ,86400", (10, 60, 86_400)),
@@ -172,6 +176,8 @@ BAD: dict[str, tuple[list[str], str]] = {
          "https://example.com:0", 'https://example.com/"', "https://example.com/" + "x" * 512],
         "must be http(s)://host[:port][/path], such as https://signalpost.example.com",
     ),
+    "tls_cert": (["", " "], "must not be empty; leave it out for the default"),
+    "tls_key": (["", " "], "must not be empty; leave it out for the default"),
     "trusted_proxies": (["proxy.example", "10.0.0.1/8", "*"], ""),
     "metrics_port": (["", "-1", "65536", "none"], "must be a whole number from 0 to 65535"),
     "master_key": (
@@ -184,6 +190,7 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["", "secret", KEY[:-1], KEY + "a", KEY.upper(), " " + KEY, KEY + "\n", KEY[:-1] + "é", KEY[:-1] + "="],
         "must be sp_ and 43 letters, digits, - or _",
     ),
+    "egress_proxy": (["", "proxy:3128", "https://proxy:3128"], "must be http://[user:password@]host:port"),
     "ca_file": (["", "/nowhere/ca.pem", "/", __file__], "must be a "),
     "retry_delays": (
         ["0", "86401", "10,,60", "10;60", "10 60", "-1", "1.5", "x", "10,60,", "٣", "[10]"],
@@ -221,7 +228,7 @@ def test_a_bad_value_is_refused_with_the_variable_or_the_flag_and_what_it_must_b
 
 
 def test_secrets_are_not_repeated_in_the_refusal() -> None:
-    for name in ("master_key", "operator_key"):
+    for name in ("master_key", "operator_key", "egress_proxy"):
         assert "Passw0rd" not in refusal(name, "Passw0rd")
 
 

@@ -61,8 +61,8 @@ MAX_LARGE_ANSWERS = 32
 """How many large answers may be held at a time for clients that have not read them yet; each has some 4 MiB."""
 FILE_THREADS = 4
 _PLAIN_WARNING = (
-    "The gateway listens beyond this machine without TLS, so keys and documents can be read on their way. Put a proxy "
-    "with TLS in front and name it in TRUSTED_PROXIES, or set HOST to 127.0.0.1."
+    "The gateway listens beyond this machine without TLS, so keys and documents can be read on their way. Set TLS_CERT "
+    "and TLS_KEY, put a proxy with TLS in front and name it in TRUSTED_PROXIES, or set HOST to 127.0.0.1."
 )
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to replace, not to bind
 
@@ -132,8 +132,9 @@ class Gateway:
         """The URL that download links begin with: PUBLIC_URL, or else the address at which it listens."""
         if self._settings.public_url is not None:
             return self._settings.public_url
+        scheme = "http" if self._settings.tls_cert is None else "https"
         host = _WILDCARD_HOSTS.get(self._settings.host, self._settings.host)
-        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+        return f"{scheme}://[{host}]:{self._port}" if ":" in host else f"{scheme}://{host}:{self._port}"
 
     async def _start(self, opened: AsyncExitStack) -> None:
         """Open every part in order. `opened` closes them in reverse, also when a later part cannot be opened."""
@@ -169,7 +170,9 @@ class Gateway:
         if settings.public_url is None:
             log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=self._links_url)
         if _is_open_and_plain(settings):
-            log.warning("listening beyond this machine without TLS: set TRUSTED_PROXIES or HOST", host=settings.host)
+            log.warning(
+                "listening beyond this machine without TLS: set TLS_CERT, TRUSTED_PROXIES or HOST", host=settings.host
+            )
 
     def _build_engine(
         self, store: Store, disk_executor: Executor, chance: random.Random, destinations: Destinations
@@ -270,8 +273,9 @@ def _warnings(settings: Settings, links_url: str) -> tuple[str, ...]:
 
 
 def _is_open_and_plain(settings: Settings) -> bool:
-    """Whether others than this machine may connect, and nothing says that a proxy with TLS stands in between."""
-    if settings.trusted_proxies or settings.host == "localhost":
+    """Whether others than this machine may connect, and nothing says that the gateway or a proxy in between speaks
+    TLS."""
+    if settings.tls_cert or settings.trusted_proxies or settings.host == "localhost":
         return False
     try:
         return not ip_address(settings.host).is_loopback

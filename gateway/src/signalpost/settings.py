@@ -46,6 +46,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     files_url: str | None = None
     file_kinds: tuple[str, ...] = tuple(KINDS)
     public_url: str | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     metrics_port: int | None = None
     max_connections: int = 1_000
@@ -200,8 +202,14 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "file_kinds": Setting(_file_kinds, f"File types that can be uploaded, separated by commas. [{','.join(KINDS)}]"),
     "public_url": Setting(
-        _public_url, "URL at which clients reach the gateway; download links begin with it. [http://HOST:PORT]"
+        _public_url, "URL at which clients reach the gateway; download links begin with it. [http(s)://HOST:PORT]"
     ),
+    "tls_cert": Setting(
+        _path,
+        "PEM file of the gateway's certificate, followed by those between it and its authority. With it and TLS_KEY, "
+        "every port speaks TLS. Read again when it changes. []",
+    ),
+    "tls_key": Setting(_path, "PEM file of the certificate's key. Other users must not be able to read it. []"),
     "trusted_proxies": Setting(
         parse_proxies,
         "Addresses and networks of the proxies in front, separated by commas: their X-Forwarded-For says where a "

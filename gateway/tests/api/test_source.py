@@ -1,6 +1,7 @@
 """Where a request came from, as far as the operator's own proxies say so."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,7 @@ PLAIN = "without TLS"
         ({"host": "localhost"}, False),
         ({"host": "0.0.0.0"}, True),
         ({"host": "0.0.0.0", "trusted_proxies": parse_proxies("10.0.0.1")}, False),
+        ({"host": "0.0.0.0", "tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}, False),
     ],
 )
 def test_who_listens_beyond_this_machine_without_a_proxy_is_warned(

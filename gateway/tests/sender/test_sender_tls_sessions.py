@@ -11,7 +11,7 @@ import trustme
 
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.request import Target
-from signalpost.sender.dialer import tls_context
+from signalpost.sender.tls_context import tls_context
 from signalpost.sender.tls_sessions import KEPT_SECONDS, Sessions
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import socket
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from signalpost.domain.errors import SignalpostError
+from signalpost.sender.tls_context import tls_context
 
 TIMEOUT = 30
 ADDRESS_FILE = "address"
@@ -20,6 +22,7 @@ SEND_BUFFER = 256 * 1024
 line, so that sending never waits for a gateway that answers first."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 """Hosts to which the key in this machine's data directory may be sent. It is never sent to another machine."""
+_CERTIFICATE_BEGIN, _CERTIFICATE_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 MAX_PAGE = 250
 """The maximum number of entries on one page of a list."""
 
@@ -76,15 +79,17 @@ def path(*parts: str) -> str:
 class Client:
     """Calls the API over one connection, which is kept between calls."""
 
-    def __init__(self, url: str, key: str, tenant: str | None, options: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: str, key: str, tenant: str | None, options: Mapping[str, str], certificate: Path | None = None
+    ) -> None:
         """`options` maps a body's field (`/name`) or a query parameter (`?name`) to the option that sets it, so that
-        an error can name the option."""
+        an error can name the option. `certificate` is that of a gateway on this machine: see `_of_this_machine`."""
         self.url = url
         self._options = options
         self._headers = {"authorization": f"Bearer {key}", "accept": "application/json"}
         if tenant is not None:
             self._headers["signalpost-tenant"] = tenant
-        self._connection, self._prefix = _connection(url)
+        self._connection, self._prefix = _connection(url, certificate)
 
     def call(
         self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None, **headers: str
@@ -212,9 +217,9 @@ class Client:
 def connect(options: Mapping[str, str] | None = None) -> Client:
     """A client of the gateway that SIGNALPOST_URL names, or else of the one that runs on the data directory."""
     data_dir = Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
-    own = _kept(data_dir / ADDRESS_FILE)
+    own, _, certificate = (_kept(data_dir / ADDRESS_FILE) or "").partition("\n")
     url = os.environ.get("SIGNALPOST_URL") or own
-    if url is None:
+    if not url:
         raise CommandError(
             f"No gateway found: none is running on {data_dir}. Start one with `signalpost serve`, or set "
             "SIGNALPOST_URL and SIGNALPOST_KEY (or SIGNALPOST_DATA_DIR, on the gateway's own machine)."
@@ -228,19 +233,47 @@ def connect(options: Mapping[str, str] | None = None) -> Client:
     for name, value in (("SIGNALPOST_KEY", key), ("SIGNALPOST_TENANT", tenant or "")):
         if not (value.isascii() and value.isprintable()):
             raise CommandError(f"{name} must be printable ASCII characters only.")
-    return Client(url, key, tenant, options or {})
+    return Client(url, key, tenant, options or {}, Path(certificate) if certificate and url == own else None)
 
 
-def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
+def _connection(url: str, certificate: Path | None = None) -> tuple[http.client.HTTPConnection, str]:
     """A connection to the URL's host, and the path prefix of the API."""
     try:
         parts = urlsplit(url)
-        kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[parts.scheme]
-        if not parts.hostname:
+        if not parts.hostname or parts.scheme not in ("http", "https"):
             raise ValueError
-        return kind(parts.hostname, parts.port, timeout=TIMEOUT), parts.path.rstrip("/")
-    except (KeyError, ValueError):
+        host, port, prefix = parts.hostname, parts.port, parts.path.rstrip("/")
+    except ValueError:
         raise CommandError(f"SIGNALPOST_URL must be http(s)://host:port, not {url}") from None
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT), prefix
+    context = _trusting_authorities() if certificate is None else _of_this_machine(certificate)
+    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context), prefix
+
+
+def _trusting_authorities() -> ssl.SSLContext:
+    """Trusts what the system trusts, and what SIGNALPOST_CA_FILE has."""
+    file = os.environ.get("SIGNALPOST_CA_FILE")
+    try:
+        return tls_context(Path(file) if file else None)
+    except (OSError, ssl.SSLError):
+        raise CommandError(f"SIGNALPOST_CA_FILE must be a PEM file of certificates; {file} is not one.") from None
+
+
+def _of_this_machine(file: Path) -> ssl.SSLContext:
+    """Trusts the certificate in this file alone, whatever host it is for: the gateway on this machine is called by an
+    address that no certificate names, and said itself where its certificate is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        first, end, _ = file.read_text(encoding="ascii", errors="replace").partition(_CERTIFICATE_END)
+        context.load_verify_locations(cadata=first[first.index(_CERTIFICATE_BEGIN) :] + end)
+    except (OSError, ValueError):
+        raise CommandError(
+            f"The gateway's certificate cannot be read from {file}. Set SIGNALPOST_URL to its address."
+        ) from None
+    return context
 
 
 def _open(connection: http.client.HTTPConnection) -> None:
@@ -250,7 +283,7 @@ def _open(connection: http.client.HTTPConnection) -> None:
 
 def _kept(file: Path) -> str | None:
     try:
-        return file.read_text(encoding="ascii").strip()
+        return file.read_text(encoding="utf-8").strip()
     except OSError:
         return None
 

@@ -22,6 +22,7 @@ from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, console, discard_output, print_json, print_table, say
 from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
+from signalpost.listener.certificate import Certificate
 from signalpost.listener.http_connection import server_config
 from signalpost.runtime.asgi import App
 from signalpost.runtime.garbage_collector import tune_garbage_collector
@@ -53,6 +54,8 @@ def serve(
     files_url: Annotated[str | None, _help("files_url")] = None,
     file_kinds: Annotated[str | None, _help("file_kinds")] = None,
     public_url: Annotated[str | None, _help("public_url")] = None,
+    tls_cert: Annotated[str | None, _help("tls_cert")] = None,
+    tls_key: Annotated[str | None, _help("tls_key")] = None,
     trusted_proxies: Annotated[str | None, _help("trusted_proxies")] = None,
     metrics_port: Annotated[str | None, _help("metrics_port")] = None,
     max_connections: Annotated[str | None, _help("max_connections")] = None,
@@ -117,22 +120,24 @@ def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    certificate = _certificate(settings)
     listener = listen(settings.host, settings.port, IDLE_SECONDS)
     metrics_port = settings.metrics_port
     metrics_listener = None if metrics_port is None else listen(settings.host, metrics_port, IDLE_SECONDS)
     async with Gateway(settings, on_broken=_end_at_once, port=listener.getsockname()[1]) as gateway:
         most = settings.max_connections
-        servers = [Server(gateway.app, listener, most)]
+        servers = [Server(gateway.app, listener, most, certificate)]
         if gateway.metrics_app is not None and metrics_listener is not None:
-            servers.append(Server(gateway.metrics_app, metrics_listener, most))
+            servers.append(Server(gateway.metrics_app, metrics_listener, most, certificate))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, servers)
         tune_garbage_collector()
         address_file = settings.data_dir / ADDRESS_FILE
-        write_address(address_file, _address(listener))
+        addresses = [_address(server.listener, settings.tls_cert) for server in servers]
+        write_address(address_file, addresses[0], settings.tls_cert)
         try:
-            _greet(settings, gateway, *(_address(server.listener) for server in servers))
+            _greet(settings, gateway, *addresses)
         except OSError:
             discard_output()  # standard output was closed, or its disk is full
         await asyncio.gather(*(server.serve([server.listener]) for server in servers))
@@ -141,13 +146,23 @@ async def _serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def write_address(file: Path, address: str) -> None:
-    """Write the gateway's address to a file for commands on this machine, in one step: never half of it."""
+def _certificate(settings: Settings) -> Certificate | None:
+    """What the settings say of TLS. Raises StartError."""
+    if settings.tls_cert is None and settings.tls_key is None:
+        return None
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise StartError("TLS takes both TLS_CERT and TLS_KEY. Set the other one too.")
+    return Certificate(settings.tls_cert, settings.tls_key)
+
+
+def write_address(file: Path, address: str, certificate: Path | None = None) -> None:
+    """Write the gateway's address to a file for commands on this machine, in one step: never half of it. With TLS, the
+    second line says where its certificate is, by which they know it."""
     draft = file.with_suffix(".new")
     try:
         draft.unlink(missing_ok=True)
-        with draft.open("x", encoding="ascii") as writing:  # new, so that no link leads the address elsewhere
-            writing.write(address + "\n")
+        with draft.open("x", encoding="utf-8") as writing:  # new, so that no link leads the address elsewhere
+            writing.write(f"{address}\n" if certificate is None else f"{address}\n{certificate.absolute()}\n")
         draft.rename(file)
     except OSError as error:
         # A full disk must not keep the gateway from delivering.
@@ -184,15 +199,24 @@ def listen(host: str, port: int, idle_seconds: float) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def _address(listener: socket.socket, certificate: Path | None) -> str:
+    scheme = "http" if certificate is None else "https"
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class Server(uvicorn.Server):
-    def __init__(self, app: App, listener: socket.socket, max_connections: int) -> None:
+    def __init__(
+        self, app: App, listener: socket.socket, max_connections: int, certificate: Certificate | None = None
+    ) -> None:
         super().__init__(
-            server_config(app, max_connections=max_connections, always_answered=QUIET_ROUTES, stop_seconds=HTTP_GRACE)
+            server_config(
+                app,
+                max_connections=max_connections,
+                always_answered=QUIET_ROUTES,
+                stop_seconds=HTTP_GRACE,
+                certificate=certificate,
+            )
         )
         self.listener = listener
 
@@ -220,6 +244,8 @@ def _greet(settings: Settings, gateway: Gateway, address: str, metrics_address: 
         key = f"$(cat {gateway.key_file})"
         if sys.stdout.isatty():
             console.print(f"Operator key: {gateway.operator_key}  (kept in {gateway.key_file})")
+    if settings.tls_cert is not None and settings.public_url is not None:
+        address = settings.public_url  # the certificate's
     authorization = f'-H "authorization: Bearer {key}"'
     document = '{"type":"NDA","title":"My first","ownerEmail":"me@example.com","authorEmail":"me@example.com"}'
     console.print("Try next, in another terminal:")

@@ -19,10 +19,12 @@ application answers it like any other, and the connection then leaves.
 `connection_limits.py` says which connections may stay and how long one may wait. While a body arrives, the
 application's own limits hold. A client that does not read its answer is ended by `overdue`, or by the kernel
 (`cli/serve.py`) if it reads nothing at all.
+
+With a certificate, `tls_connection.py` stands between it and the network.
 """
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Callable, Set
 from functools import partial
 from typing import cast
 from urllib.parse import unquote
@@ -32,9 +34,11 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from signalpost.domain.errors import CallerError, TooManyConnections, Unavailable, Unparseable
+from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
 from signalpost.listener.exchange import Exchange
 from signalpost.listener.request_head import END, RequestHead, fault_of_beginning, read_head
+from signalpost.listener.tls_connection import TlsConnection
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, App, Scope
 
 BODY_HELD_BYTES = 64 * 1024
@@ -43,6 +47,8 @@ MIN_TAKEN_BYTES = 64 * 1024
 TAKING_WAITS = 6
 """A client must read at least `MIN_TAKEN_BYTES` of its answers in this many waits for a request: in a minute."""
 UNKNOWN_METHOD = "?"
+STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
+"""What browsers are told where there is TLS: to use nothing else with this host for a year."""
 
 
 def server_config(
@@ -52,10 +58,15 @@ def server_config(
     always_answered: Set[str],
     stop_seconds: float,
     wait_seconds: float = WAIT_SECONDS,
+    certificate: Certificate | None = None,
 ) -> uvicorn.Config:
     """The configuration with which uvicorn serves an application through this protocol, on the running event loop. The
-    paths in `always_answered` are answered even while `max_connections` requests are in progress."""
-    connection = partial(HttpConnection, ConnectionLimits(max_connections, wait_seconds), always_answered)
+    paths in `always_answered` are answered even while `max_connections` requests are in progress. With a certificate it
+    speaks TLS, and tells browsers to insist on that."""
+    limits = ConnectionLimits(max_connections, wait_seconds)
+    connection: Callable[..., asyncio.Protocol] = partial(HttpConnection, limits, always_answered)
+    if certificate is not None:
+        connection = partial(TlsConnection, certificate, limits, connection)
     return uvicorn.Config(
         app,
         http=connection,  # type: ignore[arg-type] # a class is meant, but anything that makes a protocol will do
@@ -64,6 +75,7 @@ def server_config(
         access_log=False,
         log_config=None,
         server_header=False,
+        headers=[] if certificate is None else [("strict-transport-security", STRICT_TRANSPORT)],
         proxy_headers=False,  # nothing depends on a client's address, so no proxy is trusted about it
         timeout_graceful_shutdown=stop_seconds,  # type: ignore[arg-type] # it may be a fraction
     )
@@ -108,6 +120,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._server.connections.add(self)  # type: ignore[arg-type]
         self._client = transport.get_extra_info("peername")
+        self._scheme = "http" if transport.get_extra_info("ssl_object") is None else "https"
         if not self._limits.enter(self):
             self._transport.abort()
 
@@ -278,7 +291,7 @@ class HttpConnection(asyncio.Protocol):
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1" if head.http_1_1 else "1.0",
             "method": head.method,
-            "scheme": "http",
+            "scheme": self._scheme,
             "path": unquote(path) if "%" in path else path,
             "raw_path": head.path,
             "query_string": head.query,

@@ -11,7 +11,6 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
-from pathlib import Path
 from typing import cast
 
 from signalpost.domain.delivery.outcome import Failure
@@ -105,22 +104,6 @@ def _give_up(connection: Connection, owner: Owner) -> None:
     too, it could be another connection's by then."""
     if not isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
         owner.lost(connection)
-
-
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """A TLS context that trusts the system's authorities and those in `ca_file`. Building it takes 10 ms, so all
-    connections share one.
-
-    `ssl.create_default_context` would write the keys of every connection to the file that SSLKEYLOGFILE names, so that
-    one variable in the environment could open all deliveries to whoever reads that file."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.hostname_checks_common_name = False  # a certificate says its hosts in its alternative names only
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
-    return context
 
 
 def _interleaved(addresses: Sequence[Address]) -> list[Address]:

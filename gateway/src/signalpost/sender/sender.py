@@ -28,10 +28,11 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import NO_EXCEPTIONS, Guard
 from signalpost.sender.connection import Connection, RunningAttempt, Stage, TimeLimit
-from signalpost.sender.dialer import Dialler, tls_context
+from signalpost.sender.dialer import Dialler
 from signalpost.sender.egress_proxy import EgressProxy, ThroughProxy
 from signalpost.sender.resolver import Names, Resolve, SystemResolver
 from signalpost.sender.response_reader import AnswerReader
+from signalpost.sender.tls_context import tls_context
 from signalpost.sender.tls_sessions import Sessions
 from signalpost.sender.ways import DialFailed, Straight
 

@@ -1,0 +1,97 @@
+"""The certificate and key with which the gateway speaks TLS, read again when their files change.
+
+Whoever connects gets the files as they are, looked at once a second at most. A connection keeps the certificate that it
+began with. A pair that cannot be used (half of it is written yet, the key is another's, others may read it) changes
+nothing: the last good one stays, and the log says why, once for each state of the files.
+"""
+
+import os
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from signalpost.domain.errors import StartError
+from signalpost.runtime import key_file
+from signalpost.runtime.logger import log
+
+LOOK_SECONDS = 1.0
+"""Minimum seconds between two looks at the files."""
+
+
+class Unusable(Exception):
+    """This pair cannot be used. The message is a sentence that says why."""
+
+
+class Certificate:
+    def __init__(self, cert: Path, key: Path, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` is in seconds, and may begin anywhere. Raises StartError if the pair cannot be used."""
+        self._cert = cert
+        self._key = key
+        self._now = now
+        self._looked_at = now()
+        self._seen = self._state()
+        try:
+            self._context = _context(cert, key)
+        except Unusable as error:
+            raise StartError(f"TLS_CERT and TLS_KEY cannot be used. {error}") from None
+
+    def context(self) -> ssl.SSLContext:
+        """The context for a connection that begins now."""
+        now = self._now()
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            self._follow()
+        return self._context
+
+    def _follow(self) -> None:
+        state = self._state()
+        if state == self._seen:
+            return
+        self._seen = state
+        try:
+            self._context = _context(self._cert, self._key)
+        except Unusable as error:
+            log.warning("the new certificate cannot be used, the one before stays", reason=str(error))
+        else:
+            log.info("the certificate was read again", file=str(self._cert))
+
+    def _state(self) -> object:
+        """Something that is another once a file was written or exchanged, also where it is a link."""
+        return tuple(map(_state_of, (self._cert, self._key)))
+
+
+def _state_of(file: Path) -> tuple[int, ...] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _context(cert: Path, key: Path) -> ssl.SSLContext:
+    """A context of this pair. Raises Unusable."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        key_file.read_elsewhere(key)
+        context.load_cert_chain(cert, key, password=_refuse_password)
+    except (key_file.NotPrivate, Unusable) as error:
+        raise Unusable(str(error)) from None
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise Unusable(f"The key in {key} is not that of the certificate in {cert}.") from None
+        raise Unusable(f"{cert} must be a PEM file of certificates, and {key} one of a key.") from None
+    except OSError as error:
+        missing = error.filename or (cert if os.path.lexists(key) else key)
+        raise Unusable(f"{missing} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise Unusable(f"{key} must be a PEM file of a key.") from None
+    return context
+
+
+def _refuse_password() -> str:
+    """Without this, OpenSSL would ask at the terminal."""
+    raise Unusable("The key is encrypted with a password. Write it without one, for the gateway's user only.")
