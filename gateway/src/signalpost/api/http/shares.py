@@ -2,29 +2,30 @@
 
 from collections.abc import Hashable
 
-from signalpost.domain.delivery.slots import Slots
+from signalpost.domain.delivery.slots import share
 
 
 class Shares:
     """A caller may take one more while it holds fewer than four times what is free, so that the next finds one."""
 
     def __init__(self, most: int) -> None:
-        self._all = Slots(most)
-        self._of: dict[Hashable, Slots] = {}
+        self._free = most
+        self._held: dict[Hashable, int] = {}
+        """How many each caller holds that holds any."""
 
     def take(self, caller: Hashable) -> bool:
         """Take one for this caller. Returns False if it may hold no more."""
-        held = self._of.get(caller)
-        if held is None:
-            held = Slots(self._all.most, self._all)
-        if held.room == 0:
+        mine = self._held.get(caller, 0)
+        if not share(self._free, mine):
             return False
-        held.take()
-        self._of[caller] = held
+        self._held[caller] = mine + 1
+        self._free -= 1
         return True
 
     def give_back(self, caller: Hashable) -> None:
-        held = self._of[caller]
-        held.take(-1)
-        if held.held == 0:
-            del self._of[caller]
+        mine = self._held[caller] - 1
+        if mine:
+            self._held[caller] = mine
+        else:
+            del self._held[caller]
+        self._free += 1
