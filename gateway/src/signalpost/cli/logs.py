@@ -9,11 +9,14 @@ import logging
 import os
 import select
 import sys
-from typing import Any, BinaryIO, TextIO, cast
+import time
+from typing import BinaryIO, TextIO, cast
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+from signalpost.domain.timestamps import format_timestamp
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 WAIT_MILLISECONDS = 100
@@ -69,8 +72,7 @@ def set_up_logs(level: str, layout: str) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _name,
+            _complete,
             stream.tell,
             *(_as_text() if text else _as_json()),
         ],
@@ -85,7 +87,8 @@ def set_up_logs(level: str, layout: str) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
 
 
-def _name(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+def _complete(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    line["timestamp"] = format_timestamp(time.time_ns() // 1000).replace("+00:00", "Z")
     line["message"] = line.pop("event")
     if "event_id" in line:
         line["event"] = line.pop("event_id")
@@ -103,10 +106,10 @@ def _as_text() -> list[structlog.typing.Processor]:
 
 
 def _as_json() -> list[structlog.typing.Processor]:
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
+    return [structlog.processors.format_exc_info, _json]
 
 
-def _json(line: Any, **_options: Any) -> bytes:
+def _json(_logger: WrappedLogger, _method: str, line: EventDict) -> bytes:
     try:
         return _encode(line)
     except (TypeError, ValueError):  # such as half of a surrogate pair: an escaped line is better than none

@@ -34,7 +34,8 @@ class Logger:
 
     def _write(self, method: str, event: str, fields: dict[str, object]) -> None:
         with suppress(Exception):
-            getattr(self._to, method)(event, **fields)
+            # Without `bind`, structlog would look for the method in its proxy first, which takes as long as a header.
+            getattr(self._to.bind(), method)(event, **fields)
 
 
 log: Final = Logger()
