@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-from signalpost.api.http.principals import Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
@@ -128,41 +127,32 @@ class Api:
         return handler
 
     async def _call(self, route: Route, request: Request) -> Response | Streamed:
-        """One call of the route table, step by step."""
+        """One call of the route table, step by step. Where many are refused, each waits before it learns so."""
         services = self._services
-        principal = request.principal = await self._authenticate(request)
+        try:
+            principal = request.principal = services.principals.of(request.header(b"authorization"))
+        except Unauthenticated:
+            await services.wrong_keys.turn()
+            raise
         tenant = authorize(route, principal, request.header(TENANT), services.directory)
         request.tenant = tenant.name
-        await self._take_share(request, (principal.key_id, tenant.id))
-        await self._check_queue(route, tenant.id)
+        caller = (principal.key_id, tenant.id)
+        if not services.at_work.take(caller):
+            await services.over_share.turn()
+            raise _too_many_requests()
+        request.caller = caller
+        try:
+            self._check_queue(route, tenant.id)
+        except TooMany:
+            await services.refusals.turn()
+            raise
         context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
 
-    async def _authenticate(self, request: Request) -> Principal:
-        """Raises Unauthenticated, and after a while where many have sent wrong keys."""
-        try:
-            return self._services.principals.of(request.header(b"authorization"))
-        except Unauthenticated:
-            await self._services.wrong_keys.turn()
-            raise
-
-    async def _take_share(self, request: Request, caller: tuple[int, int]) -> None:
-        """Raises TooMany where this caller has its share of the requests at work."""
-        if not self._services.at_work.take(caller):
-            await self._services.over_share.turn()
-            detail = "With this key too many requests are at work already. Wait for some of their answers."
-            raise TooMany("too_many_requests", detail, retry_after=1)
-        request.caller = caller
-
-    async def _check_queue(self, route: Route, tenant_id: int) -> None:
+    def _check_queue(self, route: Route, tenant_id: int) -> None:
         """Refuses a change before its body is read where too many wait. Raises TooMany."""
-        if route.intake is None:
-            return
-        try:
+        if route.intake is not None:
             self._services.engine.check_intake(tenant_id, route.intake, self._services.max_waiting)
-        except TooMany:
-            await self._services.refusals.turn()
-            raise
 
     def _note(self, request: Request, response: Response | Streamed, seconds: float) -> None:
         """Count and log a response. Of what the client sent the log shows only what is known here: anything else may
@@ -183,6 +173,11 @@ class Api:
             source=source_of(request.peer, request.headers(FORWARDED_FOR), self._services.trusted_proxies),
             event_id=dict(response.headers).get(EVENT_HEADER),
         )
+
+
+def _too_many_requests() -> TooMany:
+    detail = "With this key too many requests are at work already. Wait for some of their answers."
+    return TooMany("too_many_requests", detail, retry_after=1)
 
 
 def _too_many_answers() -> TooMany:

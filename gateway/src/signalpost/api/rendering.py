@@ -133,7 +133,8 @@ def render(completed: Completed[Rendered], links: Links) -> Response:
     response = _response(completed, links)
     if completed.event_id is None:
         return response
-    return replace(response, headers=(*response.headers, (EVENT_HEADER, completed.event_id)))
+    headers = (*response.headers, (EVENT_HEADER, completed.event_id))
+    return Response(response.status, response.body, headers)
 
 
 def _response(completed: Completed[Rendered], links: Links) -> Response:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -174,18 +174,17 @@ class RequestContext:
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge before more than the limit is read, Unparseable where it takes too long."""
         if self._content is None:
-            if self.content_length > MAX_BODY_BYTES:
-                raise _too_large()
             # Most are here by now, and a limit on the time costs a twentieth of a small call.
-            reading = self._read()
-            self._content = await (reading if self.request.has_arrived else self._in_time(reading))
+            self._content = await (self._read() if self.request.has_arrived else self._read_in_time())
         return self._content
 
-    async def _in_time(self, reading: Coroutine[Any, Any, bytes]) -> bytes:
+    async def _read_in_time(self) -> bytes:
+        if self.content_length > MAX_BODY_BYTES:
+            raise _too_large()
         seconds = self.services.idle_seconds
         try:
             async with asyncio.timeout(seconds):
-                return await reading
+                return await self._read()
         except TimeoutError:
             raise Unparseable("incomplete_body", f"The body was not whole within {seconds:g} s.") from None
 
@@ -262,39 +261,29 @@ class RequestContext:
     async def read_change(self, **also: Check) -> ChangeRequest:
         """All that a change was asked for with. Raises as `read_body` does, and one Invalid for everything that is
         wrong in the query, the body and the headers."""
-        wrong = _Gathered()
+        wrong: list[FieldError] = []
         query: Any = None
         body: Any = None
         idempotency: IdempotencyKey | None = None
-        with wrong:
+        try:
             query = self.query()
-        with wrong:
+        except Invalid as invalid:
+            wrong += invalid.errors
+        try:
             body = await self.read_body(**also)
-        with wrong:
+        except Invalid as invalid:
+            wrong += invalid.errors
+        try:
             idempotency = await self.idempotency()
-        if wrong.errors:
-            raise Invalid(wrong.errors)
+        except Invalid as invalid:
+            wrong += invalid.errors
+        if wrong:
+            raise Invalid(wrong)
         return ChangeRequest(body, query, idempotency)
 
     def new_id(self) -> str:
         """A fresh UUIDv7."""
         return event_id(self.services.clock.wall(), self.services.random_bits(62))
-
-
-class _Gathered:
-    """What was wrong in all that was done with it."""
-
-    def __init__(self) -> None:
-        self.errors: list[FieldError] = []
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
-        if not isinstance(error, Invalid):
-            return False
-        self.errors += error.errors
-        return True
 
 
 def _too_large() -> TooLarge:
