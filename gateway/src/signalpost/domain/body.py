@@ -112,10 +112,11 @@ class Members:
         found: dict[str, Any] = {}
         bads: list[Bad] = []
         for name, given in value.items():
+            member = members.get(name)
             try:
-                if name not in members:
+                if member is None:
                     raise Bad("unknown_field", f"There is no such field here. Known: {', '.join(members)}.")
-                attribute, check = members[name]
+                attribute, check = member
                 found[attribute] = check(given)
             except (Bad, Several) as bad:
                 bads += bad.under(name)

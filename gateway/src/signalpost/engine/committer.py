@@ -60,7 +60,15 @@ class Committer:
         """Waits until there is room for a background command, and returns the future of its outcome. Raises
         Unavailable when the gateway is stopping."""
         assert command.queue is Queue.BACKGROUND
-        await self._wait_for_room(command.tenant_id)
+        of_tenant = self._background_of.get(command.tenant_id)
+        if of_tenant is None:
+            of_tenant = self._background_of[command.tenant_id] = asyncio.Semaphore(MAX_BACKGROUND_OF_TENANT)
+        await of_tenant.acquire()
+        try:
+            await self._background.acquire()
+        except BaseException:
+            of_tenant.release()
+            raise
         return self._add(command)
 
     def _add(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
@@ -73,17 +81,6 @@ class Committer:
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return outcome
-
-    async def _wait_for_room(self, tenant_id: int) -> None:
-        of_tenant = self._background_of.get(tenant_id)
-        if of_tenant is None:
-            of_tenant = self._background_of[tenant_id] = asyncio.Semaphore(MAX_BACKGROUND_OF_TENANT)
-        await of_tenant.acquire()
-        try:
-            await self._background.acquire()
-        except BaseException:
-            of_tenant.release()
-            raise
 
     def _left(self, command: Command[Any]) -> None:
         """The command has left its queue. If it is a background command, the next one gets its place."""

@@ -36,13 +36,12 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]', re.DOTALL)
 
 def _exactly(spelled: str) -> Decimal:
     """A number as it is written. Raises ValueError for one that no double comes near."""
+    if not math.isfinite(float(spelled)):
+        raise ValueError(spelled)
     try:
-        exact = Decimal(spelled)
+        return Decimal(spelled)
     except InvalidOperation:
         raise ValueError(spelled) from None
-    if not math.isfinite(float(exact)):
-        raise ValueError(spelled)
-    return exact
 
 
 _decode = msgspec.json.Decoder(float_hook=_exactly).decode
