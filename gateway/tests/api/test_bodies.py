@@ -146,6 +146,8 @@ LARGE = b'{"additionalFacts": [' + b"[], " * 50_000 + b"\n"
     [
         (b"x]}", "invalid_json", "This is not JSON: invalid character (line 2, column 1)."),
         (b"1,]}", "invalid_json", "This is not JSON: trailing comma in array (line 2, column 3)."),
+        (b"1]} {}", "invalid_json", "This is not JSON: trailing characters (line 2, column 5)."),
+        (b'"\xc3\xa9"]}}', "invalid_json", "This is not JSON: trailing characters (line 2, column 6)."),
         (b'"\xc3\xa9", NaN]}', "not_a_number", "This is not a JSON number (line 2, column 6)."),
         (b'"\xc3\xa9\xff"]}', "invalid_utf8", "The body must be UTF-8 (line 2, column 3)."),
         (b"1", "invalid_json", "This is not JSON: it ends too early, or has a lone surrogate."),

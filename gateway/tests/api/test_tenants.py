@@ -1,39 +1,20 @@
 """Tenants: created, listed, paused, resumed, deleted; and no key of one that finds out anything about another."""
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway.tests.api.moved_clock import MovedClock
+from gateway.tests.api.two_tenants import Two, in_tenant, make_key, make_tenant, without_id
 
 from signalpost.api.routes import ROUTES
 from signalpost.api.routing.route import Route
 from signalpost.domain.api_key import Role
-from signalpost.domain.timestamps import SECOND, format_timestamp
 
 if TYPE_CHECKING:
-    from gateway.tests.api.conftest import Answer, World
+    from gateway.tests.api.conftest import World
 
-ABSENT = "01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
 each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-
-
-def in_tenant(name: str) -> dict[str, str]:
-    return {"signalpost-tenant": name}
-
-
-def make_tenant(world: "World", name: str) -> dict[str, Any]:
-    made: dict[str, Any] = world.send("POST", "/v1/tenants", {"name": name}).ok(201)
-    return made
-
-
-def make_key(world: "World", role: str, tenant: str, **members: str) -> dict[str, str]:
-    """The headers of requests with a new key."""
-    made = world.send("POST", "/v1/keys", {"name": role, "role": role, **members}, in_tenant(tenant)).ok(201)
-    assert made["tenant"] == tenant
-    return {"authorization": f"Bearer {made['key']}"}
 
 
 # --- Their life -------------------------------------------------------------------------------------------------------
@@ -127,61 +108,10 @@ def test_default_is_always_there(world: "World") -> None:
 # --- Every call, with every kind of key -------------------------------------------------------------------------------
 
 
-class Two:
-    """Two tenants: one with one of everything, and one with nothing but keys of every role."""
-
-    def __init__(self, world: "World", clock: MovedClock) -> None:
-        self.world = world
-        make_tenant(world, "alpha")
-        make_tenant(world, "beta")
-        alpha = in_tenant("alpha")
-        document = world.send("POST", "/v1/documents", dict(world.document), alpha).ok(201)
-        subscription = world.send("POST", "/v1/subscriptions", dict(world.subscription), alpha).ok(201)
-        span = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "status": "failed"}
-        replay = world.send("POST", f"/v1/subscriptions/{subscription['id']}/replays", span, alpha).ok(202)
-        event = world.get("/v1/events", **alpha).ok()["data"][0]["event"]["id"]
-        self.ids = {
-            "{externalId}": document["externalId"],
-            "{eventId}": event,
-            "{replayId}": replay["id"],
-            "{number}": "0.1",
-            "{name}": "alpha",
-        }
-        self.id_of = {"/v1/subscriptions": subscription["id"], "/v1/events": event}
-        self.keys = {role: make_key(world, role, "beta") for role in Role}
-        until = format_timestamp(clock.wall() + SECOND)
-        self.expired = make_key(world, "operator", "beta", expiresAt=until)
-        clock.move(2 * SECOND)
-        self.revoked = make_key(world, "operator", "beta")
-        [newest, *_] = world.get("/v1/keys", **in_tenant("beta")).ok()["data"]
-        assert world.send("DELETE", f"/v1/keys/{newest['id']}").status == 204
-
-    def path(self, route: Route, *, absent: bool = False) -> str:
-        """The path of a call about what alpha has, or about what nobody has."""
-
-        def filled(found: re.Match[str]) -> str:
-            if absent and found[0] in ("{number}", "{name}"):
-                return {"{number}": "0.1", "{name}": "nobodys"}[found[0]]
-            known = self.id_of.get("/".join(route.path.split("/")[:3]), ABSENT)
-            return ABSENT if absent else self.ids.get(found[0], known)
-
-        return re.sub(r"{\w+}", filled, route.path)
-
-    def call(self, route: Route, headers: Mapping[str, str | None], *, absent: bool = False) -> "Answer":
-        body = None if route.body is None else route.example.body
-        return self.world.send(route.method, self.path(route, absent=absent), body, headers)
-
-
 @pytest.fixture(scope="module")
 def two(make_world: Callable[..., "World"]) -> Two:
     clock = MovedClock()
     return Two(make_world(clock=clock), clock)
-
-
-def without_id(answer: "Answer") -> tuple[int, dict[str, Any]]:
-    problem = json.loads(answer.body)
-    del problem["requestId"]
-    return answer.status, problem
 
 
 @each_route

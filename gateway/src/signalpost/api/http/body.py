@@ -94,7 +94,9 @@ def _fault_of_large(body: bytes, text: str, error: BaseException | None) -> Unpa
     told = _AT_BYTE.fullmatch(str(error))
     if told is None:
         return _problem("invalid_json", "This is not JSON: it ends too early, or has a lone surrogate.", "")
-    position = len(body[: int(told[2])].decode("utf-8", "ignore"))
+    # Of what follows the value, the decoder tells the byte after the first.
+    at = int(told[2]) - (told[1] == "trailing characters")
+    position = len(body[:at].decode("utf-8", "ignore"))
     if text.startswith(("NaN", "Infinity"), position):
         return _unparseable("not_a_number", "This is not a JSON number", text, position)
     return _unparseable("invalid_json", f"This is not JSON: {told[1]}", text, position)
