@@ -27,6 +27,7 @@ from signalpost.commands.documents import (
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.commands.workflow import ActionTaken, ActOnDocument
 from signalpost.domain import body
+from signalpost.domain.audit import Actor
 from signalpost.domain.checks import Bad
 from signalpost.domain.documents import bodies, document
 from signalpost.domain.documents.actions import RequestedAction, action_of, given_with
@@ -121,7 +122,8 @@ class Documents:
 
     async def delete(self, external_id: str) -> None:
         """Deletes a document. Raises NotFound."""
-        command = DeleteDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id))
+        actor = Actor(kind="program", id=f"program:{self._name}", name=self._name)
+        command = DeleteDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), actor=actor)
         await self._submit(command)
 
     async def import_snapshot(

@@ -38,6 +38,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.embedded import Documents
 from signalpost.engine.engine import Engine
+from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.files.files import Files
@@ -163,6 +164,8 @@ class Gateway:
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         opened.push_async_callback(_cancel, asyncio.create_task(FileRetention(store, files, clock).run()))
+        audit_retention = AuditRetention(store, clock, settings.audit_retention_days)
+        opened.push_async_callback(_cancel, asyncio.create_task(audit_retention.run()))
         body_reader = BodyReader(opened.enter_context(ThreadPoolExecutor(1, "bodies")))
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
         self._services = self._build_services(store, links, files, destinations, tickets, body_reader, chance)

@@ -67,6 +67,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     in_flight_per_tenant: int = 512
     in_flight_per_endpoint: int = 128
     retention_days: int = 30
+    audit_retention_days: int = 400
     disk_reserve_mb: int = 256
     log_level: str = "info"
     log_format: str = "auto"
@@ -286,6 +287,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "[128]",
     ),
     "retention_days": Setting(_number(1, 3_650), "Days to keep events and their delivery attempts, 1 to 3650. [30]"),
+    "audit_retention_days": Setting(
+        _number(1, 3_650), "Days to keep entries of the audit (who changed what), 1 to 3650. [400]"
+    ),
     "disk_reserve_mb": Setting(
         _number(0, 1_048_576), "Disk space to keep free in MB, 0 to 1048576. With less, documents are refused. [256]"
     ),

@@ -18,7 +18,7 @@ each_role = pytest.mark.parametrize("role", Role)
 
 
 def caller(role: Role, tenant: Tenant = ACME) -> Principal:
-    return Principal(1, "someone", role, None if role is Role.OPERATOR else tenant.id)
+    return Principal(1, "an id", "someone", role, None if role is Role.OPERATOR else tenant.id)
 
 
 def allowed(route: Route, principal: Principal, named: str | None) -> Tenant | CallerError:
@@ -66,11 +66,11 @@ def test_nothing_of_a_paused_tenant_can_be_changed_and_everything_can_be_read(ro
 
 def test_only_an_operator_touches_what_concerns_access_and_nobody_lesser_makes_a_key() -> None:
     for route in ROUTES:
-        if route.path.startswith(("/v1/keys", "/v1/tenants")):
+        if route.path.startswith(("/v1/keys", "/v1/tenants", "/v1/audit")):
             assert route.roles == {Role.OPERATOR}
 
 
 def test_a_viewer_changes_nothing_and_whatever_one_may_read_a_viewer_may_except_access() -> None:
     for route in ROUTES:
-        about_access = route.path.startswith(("/v1/keys", "/v1/tenants"))
+        about_access = route.path.startswith(("/v1/keys", "/v1/tenants", "/v1/audit"))
         assert (Role.VIEWER in route.roles) == (route.method == "GET" and not about_access)

@@ -42,7 +42,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.lanes import LaneFlushed
-from signalpost.store.sqlite import lanes, publish, record, row_counts, store
+from signalpost.store.sqlite import audit, lanes, publish, record, row_counts, store
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.writer import Writer
 
@@ -511,6 +511,21 @@ def _(_right: Any) -> Any:
 @fault("counts what the retention removed", row_counts, "forget_below")
 def _(_right: Any) -> Any:
     return lambda _connection, _tenant_id, _sequence: None
+
+
+# --- What is told of changes ------------------------------------------------------------------------------------------
+
+
+@fault("writes entries of the audit after the commit of what they tell", audit, "append")
+def _(right: Any) -> Any:
+    late: list[Any] = []
+
+    def append(connection: apsw.Connection, drafts: Any, notary: Any) -> Any:
+        now = late[:]
+        late[:] = drafts
+        return right(connection, now, notary)
+
+    return append
 
 
 # --- Finding them -----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ SOON = (
     "signs with the new secret alone during a rotation",
     "retries up to a fifth too early",
     "sends two of a document at once",
+    "writes entries of the audit after the commit of what they tell",
 )
 SEEDS = 60
 

@@ -27,11 +27,9 @@ from signalpost.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from signalpost.listener.source import source_of
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 
-FORWARDED_FOR: Final = b"x-forwarded-for"
 LARGE_ANSWER_BYTES: Final = 64 * 1024
 """Above this size an answer counts among those that are held until they are read."""
 NO_ROUTE: Final = "none"
@@ -170,7 +168,7 @@ class Api:
             key=None if principal is None else principal.name,
             key_id=None if principal is None else principal.key_id,
             tenant=request.tenant,
-            source=source_of(request.peer, request.headers(FORWARDED_FOR), self._services.trusted_proxies),
+            source=request.source(self._services.trusted_proxies),
             event_id=dict(response.headers).get(EVENT_HEADER),
         )
 

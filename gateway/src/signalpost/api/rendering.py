@@ -12,7 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from signalpost.api.http.response import Response
-from signalpost.api.routing.services import Services
+from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.shapes import (
     ConnectionShown,
     Document,
@@ -93,9 +93,11 @@ Rendered = (
 Header = tuple[str, str]
 
 
-async def submit(services: Services, command: Command[Rendered]) -> Response:
+async def submit(context: RequestContext, command: Command[Rendered]) -> Response:
     """The response to a call that asks for this change. Raises as `Engine.submit` does."""
-    return respond(await services.engine.submit(command), services.links)
+    if command.audited_as is not None:
+        command = command.asked_by(context.actor)
+    return respond(await context.services.engine.submit(command), context.services.links)
 
 
 def respond(outcome: Completed[Rendered] | Repeated, links: Links) -> Response:

@@ -1,6 +1,7 @@
 """The route table: every call of the API. Each resource lists its own; nothing is reachable that is not here."""
 
 from signalpost.api.resources import (
+    audit,
     connections,
     consents,
     deliveries,
@@ -35,6 +36,7 @@ ROUTES: tuple[Route, ...] = (
     *events.ROUTES,
     *keys.ROUTES,
     *tenants.ROUTES,
+    *audit.ROUTES,
 )
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.OWN_PORT_ROUTES

@@ -7,6 +7,7 @@ from cyclopts import App, Group
 
 from signalpost import VERSION
 from signalpost.cli import (
+    audit,
     connections,
     deliveries,
     destinations,
@@ -68,7 +69,7 @@ app = App(
 app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
 app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
 app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWHERE)
-for module in (documents, subscriptions, destinations, connections, deliveries, replay, events, tenants):
+for module in (documents, subscriptions, destinations, connections, deliveries, replay, events, tenants, audit):
     module.app.group = _ANYWHERE
     app.command(module.app)
 app.command(why.why, group=_ANYWHERE)

@@ -9,6 +9,7 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.data_directory import DataDir, existing_database
 from signalpost.cli.moments import AHEAD, Deadline, now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.commands.audit import told_of
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
 from signalpost.domain.event import event_id
 
@@ -33,17 +34,16 @@ def recover(
     database = existing_database(data_dir)
     with database.claim():
         key, at = make_key(secrets.token_bytes), now()
-        database.add_key(
-            ApiKey(
-                number=0,
-                tenant_id=FIRST_TENANT,
-                id=event_id(at, secrets.randbits(62)),
-                name="recovered",
-                role=Role.OPERATOR,
-                hash=hash_key(key),
-                created_at=at,
-            )
+        made = ApiKey(
+            number=0,
+            tenant_id=FIRST_TENANT,
+            id=event_id(at, secrets.randbits(62)),
+            name="recovered",
+            role=Role.OPERATOR,
+            hash=hash_key(key),
+            created_at=at,
         )
+        database.add_key(made, told_of(made))
     say(key)
     say("This new operator's key is shown only this once. Start the gateway, then revoke the keys that were lost.")
 

@@ -74,6 +74,7 @@ def serve(
     in_flight_per_tenant: Annotated[str | None, _help("in_flight_per_tenant")] = None,
     in_flight_per_endpoint: Annotated[str | None, _help("in_flight_per_endpoint")] = None,
     retention_days: Annotated[str | None, _help("retention_days")] = None,
+    audit_retention_days: Annotated[str | None, _help("audit_retention_days")] = None,
     disk_reserve_mb: Annotated[str | None, _help("disk_reserve_mb")] = None,
     log_level: Annotated[str | None, _help("log_level")] = None,
     log_format: Annotated[str | None, _help("log_format")] = None,

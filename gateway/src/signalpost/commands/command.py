@@ -6,12 +6,14 @@ program that embeds the gateway gets the result, and a client of the API gets th
 of it. Nothing here knows of HTTP.
 """
 
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.audit import GATEWAY, Actor
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
@@ -90,6 +92,15 @@ class Numbers(NamedTuple):
     key: int = 1
     replay: int = 1
     tenant: int = 1
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """A part of every command: who asks for it."""
+
+    actor: Actor = GATEWAY
+
+    def asked_by(self, actor: Actor) -> Self:
+        return replace(self, actor=actor)
 
 
 class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
@@ -205,6 +216,20 @@ class Command(Protocol[Result]):
     @property
     def queue(self) -> Queue:
         """The queue in which it waits for its commit."""
+        ...
+
+    @property
+    def audited_as(self) -> str | None:
+        """What the audit calls the change: a noun and a verb. None for a change that no entry tells of."""
+        ...
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks for it."""
+        ...
+
+    def asked_by(self, actor: Actor) -> Self:
+        """The same command, asked for by someone else than the gateway itself."""
         ...
 
     @property

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import ConnectionKey, Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command import Asked, ConnectionKey, Decision, IdempotencyKey, Reads, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
@@ -35,7 +35,7 @@ class ConnectionDeleted(Struct, frozen=True):
     connection: Connection
 
 
-class ConnectionCommand(Struct, frozen=True, kw_only=True):
+class ConnectionCommand(Asked, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     connection_id: str
@@ -67,6 +67,7 @@ class _CommandWithSubscriptions(ConnectionCommand, frozen=True, kw_only=True):
 class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
     """`connection_id` is the id of the new connection, `config` what its kind has checked."""
 
+    audited_as: ClassVar[str] = "connection.create"
     kind: str
     name: str
     config: Mapping[str, Any]
@@ -92,6 +93,7 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     """A new config, which its kind has checked, is tried anew even where the connection was broken. `url` is the first
     origin that it leads to, which the connection's subscriptions show."""
 
+    audited_as: ClassVar[str] = "connection.change"
     name: str | UnsetType = UNSET
     config: Mapping[str, Any] | UnsetType = UNSET
     url: str | None = None
@@ -124,6 +126,8 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
 class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     """What was sealed goes at once."""
 
+    audited_as: ClassVar[str] = "connection.delete"
+
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionDeleted]:
         found = self._found(view)
         used_by = [each.id for each in view.subscriptions_of(self._key)]
@@ -138,6 +142,7 @@ class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
     """Keeps what a vendor granted, at a person's consent or in exchange for a refresh token. Raises Conflict if
     someone kept another since `of_grant_version` was read."""
 
+    audited_as: ClassVar[str] = "connection.connect"
     granted: Granted
     of_grant_version: int
 
@@ -160,6 +165,8 @@ class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
     needs_consent: bool
     of_version: int
     """The version that `left` was made from."""
+
+    audited_as: ClassVar[str] = "connection.disconnect"
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
@@ -185,6 +192,7 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     lost, since their lanes stay where they are. `if_match` and `of_grant_version` name the state that was judged, so
     whatever mended it meanwhile wins."""
 
+    audited_as: ClassVar[str] = "connection.break"
     reason: str
     of_grant_version: int
 
@@ -201,6 +209,8 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
 
 class MendConnection(ConnectionCommand, frozen=True, kw_only=True):
     """A call has shown that a connection that was broken works."""
+
+    audited_as: ClassVar[str] = "connection.mend"
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)

@@ -6,7 +6,7 @@ from typing import ClassVar, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
@@ -51,8 +51,10 @@ class DocumentImported(Struct, frozen=True):
     effect: ImportEffect
 
 
-class DocumentCommand(Struct, frozen=True, kw_only=True):
+class DocumentCommand(Asked, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.DOCUMENT
+    audited_as: ClassVar[str | None] = None
+    """Documents have a history, which tells who changed them."""
     tenant_id: int
     document_id: str
     idempotency: IdempotencyKey | None = None
@@ -117,6 +119,8 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
 
 
 class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
+    audited_as: ClassVar[str | None] = "document.delete"
+
     def decide(self, view: View, stamp: Stamp) -> Decision[DocumentDeleted]:
         row = self._found(view)
         gone = document.tombstone(row, stamp.at)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import ApiKey, Role, hash_key
 from signalpost.domain.errors import NotFound
@@ -23,7 +23,7 @@ class KeyRevoked(Struct, frozen=True):
     key: ApiKey
 
 
-class _KeyCommand(Struct, frozen=True, kw_only=True):
+class _KeyCommand(Asked, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     key_id: str
@@ -37,6 +37,7 @@ class _KeyCommand(Struct, frozen=True, kw_only=True):
 class CreateKey(_KeyCommand, frozen=True, kw_only=True):
     """`key_id` is the id of the new key, `key` the key itself."""
 
+    audited_as: ClassVar[str] = "key.create"
     tenant: str
     """The name of its tenant."""
     name: str
@@ -61,6 +62,7 @@ class CreateKey(_KeyCommand, frozen=True, kw_only=True):
 
 
 class RevokeKey(_KeyCommand, frozen=True, kw_only=True):
+    audited_as: ClassVar[str] = "key.revoke"
     within: int | None = None
     """The tenant that the key must be of; None for any."""
 

@@ -1,5 +1,7 @@
 """Commands that start and cancel replays."""
 
+from typing import ClassVar
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -33,6 +35,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
     """`replay_id` is the id of the new replay. The sequences are those of the times; none is above the lane's head.
     `count` says how many deliveries of the range there were to replay when the client asked."""
 
+    audited_as: ClassVar[str] = "replay.start"
     what: What
     from_at: int
     to_at: int
@@ -68,6 +71,8 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
 
 class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):
     """No more deliveries are queued. Those that are queued already are sent."""
+
+    audited_as: ClassVar[str] = "replay.cancel"
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ReplayCancelled]:
         found = self._found(view, stamp.now)

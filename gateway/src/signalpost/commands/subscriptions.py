@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Decision, IdempotencyKey, Reads, Retry, Stamp, View
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Retry, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
@@ -42,7 +42,7 @@ class RetryQueued(Struct, frozen=True):
     retry: Retry
 
 
-class SubscriptionCommand(Struct, frozen=True, kw_only=True):
+class SubscriptionCommand(Asked, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     subscription_id: str
@@ -66,6 +66,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for one that
     names none."""
 
+    audited_as: ClassVar[str] = "subscription.create"
     new: SubscriptionRequest
     secret: str
     retry_delays: tuple[int, ...]
@@ -98,6 +99,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
     """Creates a subscription of a kind other than the webhook; see `CreateSubscription`. Whoever knows the kind has
     checked `config`, `when` and `after`. `url` is the first origin of the connection."""
 
+    audited_as: ClassVar[str] = "subscription.create"
     kind: str
     connection_id: str
     url: str
@@ -148,6 +150,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """New event types count for later events, everything else at once. Whoever knows the kind has checked the config,
     and names with a new connection the `url` that it leads to."""
 
+    audited_as: ClassVar[str] = "subscription.change"
     patch: SubscriptionPatch
     url: str | UnsetType = UNSET
 
@@ -186,6 +189,7 @@ class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     Nothing is lost: its lane stays where it is. `if_match` names the state that was judged, so a change that a client
     made meanwhile wins."""
 
+    audited_as: ClassVar[str] = "subscription.disable"
     because: str | None = None
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
@@ -195,6 +199,8 @@ class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
+    audited_as: ClassVar[str] = "subscription.delete"
+
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionDeleted]:
         found = self._found(view, stamp.now).promoted()
         gone = replace(
@@ -206,6 +212,7 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
     """Adds a new secret beside the old one for `overlap_hours`; 0 replaces the old one at once (C21)."""
 
+    audited_as: ClassVar[str] = "subscription.rotate-secret"
     secret: str
     overlap_hours: int
 
@@ -228,6 +235,8 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
 class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
     """Ends the overlap of a rotation: the new secret becomes the only one (C21)."""
 
+    audited_as: ClassVar[str] = "subscription.promote-secret"
+
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         _check_signs(found)
@@ -241,6 +250,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     """Asks for one more attempt, now. `sequence`, `event_type` (as bits) and `event_document_id` are those of the
     event."""
 
+    audited_as: ClassVar[str] = "subscription.retry-delivery"
     sequence: int
     event_type: int
     event_document_id: str

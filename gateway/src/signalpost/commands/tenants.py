@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Decision, IdempotencyKey, Reads, Stamp, Tenant, View
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, Tenant, View
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import FIRST_TENANT
 from signalpost.domain.errors import Conflict, NotFound
@@ -24,7 +24,7 @@ class TenantDeleted(Struct, frozen=True):
     tenant: Tenant
 
 
-class _TenantCommand(Struct, frozen=True, kw_only=True):
+class _TenantCommand(Asked, frozen=True, kw_only=True):
     """`tenant_id` is the tenant for which the caller calls, `name` the one that the command is about."""
 
     queue: ClassVar[Queue] = Queue.CONTROL
@@ -44,6 +44,8 @@ class _TenantCommand(Struct, frozen=True, kw_only=True):
 
 
 class CreateTenant(_TenantCommand, frozen=True, kw_only=True):
+    audited_as: ClassVar[str] = "tenant.create"
+
     def decide(self, view: View, stamp: Stamp) -> Decision[TenantCreated]:
         if view.tenant_named(self.name) is not None:
             raise Conflict("tenant_exists", f"There is a tenant {self.name} already.")
@@ -52,6 +54,7 @@ class CreateTenant(_TenantCommand, frozen=True, kw_only=True):
 
 
 class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
+    audited_as: ClassVar[str] = "tenant.change"
     status: TenantStatus
 
     def decide(self, view: View, stamp: Stamp) -> Decision[TenantChanged]:
@@ -65,6 +68,8 @@ class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
 class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
     """The tenant must have nothing left that is live: its documents and subscriptions are deleted before, so that
     whoever deletes it has seen what goes. Its keys end with it."""
+
+    audited_as: ClassVar[str] = "tenant.delete"
 
     def decide(self, view: View, stamp: Stamp) -> Decision[TenantDeleted]:
         found = self._found(view)

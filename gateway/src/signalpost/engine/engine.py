@@ -30,6 +30,7 @@ from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.store import Published, Store
@@ -167,5 +168,7 @@ class Engine:
         self.connectors.follow(published.connections)
         self.lanes.follow(published)
         self.counts.count_events(published.events)
+        for entry in published.audited:
+            log.info("audited", tenant=entry.tenant_id, number=entry.number, hash=entry.hash.hex(), object=entry.object)
         for at in published.expiries:
             self._expiries.note(at)

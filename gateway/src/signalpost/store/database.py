@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.audit import Draft
 from signalpost.domain.documents.version import KeptVersion
 
 
@@ -129,8 +130,8 @@ class Database(Protocol):
         """Give unused space back to the disk. Where that fails, nothing is changed."""
         ...
 
-    def add_key(self, key: ApiKey) -> None:
-        """Add an API key, which gets the next free number."""
+    def add_key(self, key: ApiKey, told: Draft) -> None:
+        """Add an API key, which gets the next free number. The next start tells of it in the audit."""
         ...
 
     def space(self) -> Space:

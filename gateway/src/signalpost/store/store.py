@@ -1,7 +1,8 @@
 """What the engine and the API need of a store, whatever database is behind it.
 
 Commands are written by `publish`, which changes many nouns in one transaction, and lanes by `lanes.record`. Besides
-these only the retention and `versions.forget` write, and they only remove. A write is durable when it returns. Reads
+these only `access.note_uses` and `audit.add` write, and the retention, `audit.prune` and `versions.forget`, which only
+remove. A write is durable when it returns. Reads
 see every write that returned before they began.
 """
 
@@ -12,11 +13,13 @@ from msgspec import Struct
 
 from signalpost.commands.command import Command, CommandOutcome, Retry, Tenant
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.audit import Entry
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store.access import AccessStore
+from signalpost.store.audit import AuditStore
 from signalpost.store.connections import ConnectionStore
 from signalpost.store.data_keys import DataKeyStore
 from signalpost.store.deliveries import DeliveryStore
@@ -49,6 +52,8 @@ class Published(Struct, frozen=True):
     replays: tuple[Replay, ...] = ()
     expiries: tuple[int, ...] = ()
     """When signature requests of changed documents expire."""
+    audited: tuple[Entry, ...] = ()
+    """Entries of the audit."""
 
 
 class StoreSize(NamedTuple):
@@ -100,6 +105,11 @@ class Store(Protocol):
     @property
     def data_keys(self) -> DataKeyStore:
         """What seals and signs, wrapped by the master key."""
+        ...
+
+    @property
+    def audit(self) -> AuditStore:
+        """Who changed what."""
         ...
 
     @property

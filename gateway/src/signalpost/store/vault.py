@@ -41,6 +41,8 @@ LINKS: Final = "download links"
 CONSENTS: Final = "consents"
 SIGNING: Final = (LINKS, CONSENTS)
 """What the gateway's own keys sign."""
+AUDIT: Final = "audit"
+"""What proves the entries of the audit. It stays the same for good, whatever wraps it."""
 OWN: Final = 0
 """In place of a tenant: data keys of the gateway itself, which sign."""
 

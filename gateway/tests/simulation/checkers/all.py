@@ -2,6 +2,7 @@
 
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.checkers.attempts import Attempts
+from gateway.tests.simulation.checkers.audit import Audit
 from gateway.tests.simulation.checkers.counts import Counts
 from gateway.tests.simulation.checkers.limits import Limits
 from gateway.tests.simulation.checkers.log import Log
@@ -15,5 +16,5 @@ from gateway.tests.simulation.checkers.signatures import Signatures
 from gateway.tests.simulation.checkers.waiting import Waiting
 
 CHECKERS: tuple[type[Checker], ...] = (
-    Promises, Log, Selection, Attempts, Order, Signatures, Limits, Waiting, Resends, Settling, Counts, Reading,
+    Promises, Log, Selection, Attempts, Order, Signatures, Limits, Waiting, Resends, Settling, Counts, Reading, Audit,
 )  # fmt: skip

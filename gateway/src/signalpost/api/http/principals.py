@@ -13,7 +13,8 @@ class Principal(Struct, frozen=True):
     """The API key that a request came with."""
 
     key_id: int
-    """The number of the API key; 0 for the operator's key of the settings."""
+    """The number of the API key; 0 for the operator's key of the settings, whose `id` is its name."""
+    id: str
     name: str
     role: Role
     tenant_id: int | None = None
@@ -22,7 +23,7 @@ class Principal(Struct, frozen=True):
     """The hash of the API key; empty for the operator's key of the settings."""
 
 
-_OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, Role.OPERATOR)
+_OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, OPERATOR_NAME, Role.OPERATOR)
 
 
 class Principals:
@@ -52,7 +53,7 @@ class Principals:
         found = self._valid(digest)
         self._note_use(found)
         tenant_id = None if found.role is Role.OPERATOR else found.tenant_id
-        return Principal(found.number, found.name, found.role, tenant_id, digest)
+        return Principal(found.number, found.id, found.name, found.role, tenant_id, digest)
 
     def check(self, principal: Principal) -> None:
         """Raises Unauthenticated if the key was revoked, or expired, since `of` found it."""

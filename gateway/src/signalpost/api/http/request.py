@@ -1,15 +1,17 @@
 """Requests as the server hands them over (ASGI). Headers, query and body are decoded only when something asks."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
 from signalpost.api.http.principals import Principal
 from signalpost.domain.errors import CallerError, Unavailable, Unparseable
+from signalpost.listener.source import Network, source_of
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, Receive, Scope
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
-_PASSED_ON = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
+_FORWARDED_FOR = b"x-forwarded-for"
+_PASSED_ON = frozenset({b"forwarded", b"via", _FORWARDED_FOR, b"x-real-ip"})
 
 
 class Request:
@@ -60,6 +62,10 @@ class Request:
         """The address of whoever holds the connection, a client or a proxy. None if the server does not tell."""
         client = self._scope.get("client")
         return client[0] if client and client[0] else None
+
+    def source(self, proxies: Sequence[Network]) -> str | None:
+        """The client's own address, as far as these proxies vouch for it."""
+        return source_of(self.peer, self.headers(_FORWARDED_FOR), proxies)
 
     @property
     def raw_path(self) -> bytes:

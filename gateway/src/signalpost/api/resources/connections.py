@@ -35,7 +35,7 @@ async def create(context: RequestContext) -> Response:
     new: ConnectionRequest = change.body
     vetted: VettedConnection = change.body.config
     answer = await submit(
-        services,
+        context,
         CreateConnection(
             tenant_id=context.tenant_id,
             connection_id=context.new_id(),
@@ -78,13 +78,13 @@ async def patch(context: RequestContext) -> Response:
     if asked.config is not UNSET:
         vetted: VettedConnection = change.body.config
         patch = replace(patch, config=vetted.config, url=vetted.url, needs_consent=vetted.needs_consent)
-    return with_config(context, await submit(context.services, patch))
+    return with_config(context, await submit(context, patch))
 
 
 async def delete(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         DeleteConnection(
             tenant_id=context.tenant_id,
             connection_id=connection_id(context),

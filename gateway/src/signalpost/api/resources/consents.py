@@ -7,7 +7,7 @@ brought into a second POST of `code` and `state`.
 """
 
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -24,6 +24,7 @@ from signalpost.api.routing.shapes import ConnectionTest, ConsentAsked, Disconne
 from signalpost.commands.connections import DisconnectConnection, require_connection
 from signalpost.destinations.destination import Consent
 from signalpost.destinations.members import origin_of
+from signalpost.domain.audit import Actor
 from signalpost.domain.connection import Connection, ConsentBrought
 from signalpost.domain.consent import CALLBACK, COOKIE, Ticket, authorize_url, refused
 from signalpost.domain.errors import Conflict, Forbidden, NotFound
@@ -48,8 +49,8 @@ async def connect(context: RequestContext) -> Response:
     services, found = context.services, find(context)
     consent = _consent(services, found)
     if brought.code is not UNSET:
-        issuer = None if brought.iss is UNSET else brought.iss
-        await _bring(services, found, str(brought.code), "" if brought.state is UNSET else brought.state, issuer)
+        brings = _Brought(str(brought.code), brought.state or "", brought.iss or None, context.actor)
+        await _bring(services, found, brings)
         return Response(200, msgspec.json.encode(ConsentAsked(connected=True)))
     now = services.clock.wall()
     ticket = services.tickets.make(found.tenant_id, found.id, services.secret_bytes(_NONCE_BYTES).hex(), now)
@@ -78,7 +79,7 @@ async def disconnect(context: RequestContext) -> Response:
     )
     disconnection = await services.engine.connectors.disconnection(found)
     try:
-        answer = await submit(services, command)
+        answer = await submit(context, command)
     except BaseException:
         disconnection.go_on()
         raise
@@ -114,22 +115,34 @@ async def callback(services: Services, request: Request) -> Response:
     if "error" in given:
         services.tickets.use(ticket, services.clock.wall())
         raise Forbidden("consent_denied", "The vendor says that nobody agreed. Begin again to let the gateway in.")
-    await _bring(services, found, given.get("code", ""), state, given.get("iss"))
+    source = request.source(services.trusted_proxies)
+    visitor = Actor(kind="consent", id="consent", name="consent", source=source, request=request.id)
+    await _bring(services, found, _Brought(given.get("code", ""), state, given.get("iss"), visitor))
     return Response(200, _PAGE.encode(), ((CONTENT_TYPE, "text/html; charset=utf-8"), _POLICY))
 
 
-async def _bring(services: Services, found: Connection, code: str, state: str, issuer: str | None) -> None:
+class _Brought(NamedTuple):
+    """What a vendor's redirect brought, and by whom it came here."""
+
+    code: str
+    state: str
+    issuer: str | None
+    actor: Actor
+
+
+async def _bring(services: Services, found: Connection, brought: _Brought) -> None:
     """Exchange a code for what the vendor grants. An issuer that is named must be the vendor's own: else another
     vendor gave the code. Raises Forbidden, Conflict."""
     now = services.clock.wall()
-    if issuer is not None and issuer != _issuer(_consent(services, found)):
+    if brought.issuer is not None and brought.issuer != _issuer(_consent(services, found)):
         raise refused()
-    ticket = services.tickets.read(state, now)
-    if (ticket.tenant_id, ticket.connection_id) != (found.tenant_id, found.id) or not code:
+    ticket = services.tickets.read(brought.state, now)
+    if (ticket.tenant_id, ticket.connection_id) != (found.tenant_id, found.id) or not brought.code:
         raise refused()
     services.tickets.use(ticket, now)
     verifier = services.tickets.verifier(ticket)
-    await services.engine.connectors.let_in(found, code, services.public_url + CALLBACK, verifier)
+    redirect_uri = services.public_url + CALLBACK
+    await services.engine.connectors.let_in(found, brought.code, redirect_uri, verifier, brought.actor)
 
 
 def _connection(services: Services, ticket: Ticket) -> Connection:

@@ -147,7 +147,7 @@ async def retry(context: RequestContext) -> Response:
     found = await subscriptions.find(context)
     event = await _event(context)
     return await submit(
-        context.services,
+        context,
         RetryDelivery(
             tenant_id=context.tenant_id,
             subscription_id=found.id,

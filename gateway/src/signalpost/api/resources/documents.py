@@ -57,7 +57,7 @@ async def create(context: RequestContext) -> Response:
     is_operator = context.principal.role is Role.OPERATOR
     change = await context.read_change(**({} if is_operator else {"sourceApp": _named_source}))
     return await submit(
-        context.services,
+        context,
         CreateDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
@@ -95,7 +95,7 @@ async def read(context: RequestContext) -> Response:
 async def patch(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         PatchDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
@@ -110,7 +110,7 @@ async def patch(context: RequestContext) -> Response:
 async def delete(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         DeleteDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
@@ -125,7 +125,7 @@ async def put(context: RequestContext) -> Response:
     document_id = _import_id(context)
     change = await context.read_change(externalId=_same_as(document_id))
     return await submit(
-        context.services,
+        context,
         ImportDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,

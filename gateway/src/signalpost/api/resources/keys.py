@@ -27,7 +27,7 @@ async def create(context: RequestContext) -> Response:
     change = await context.read_change(expiresAt=in_future)
     until = change.body.expires_at
     return await submit(
-        context.services,
+        context,
         CreateKey(
             tenant_id=context.tenant_id,
             tenant=context.tenant_name,
@@ -64,7 +64,7 @@ def _within(context: RequestContext) -> int | None:
 async def revoke(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         RevokeKey(
             tenant_id=context.tenant_id,
             key_id=context.path_uuid("id", "key"),

@@ -34,7 +34,7 @@ async def start(context: RequestContext) -> Response:
         shown = ReplayCount(count=count, count_is_capped=capped, left_out=left_out)
         return Response(200, msgspec.json.encode(shown))
     return await submit(
-        context.services,
+        context,
         StartReplay(
             tenant_id=context.tenant_id,
             subscription_id=found.id,
@@ -74,7 +74,7 @@ async def cancel(context: RequestContext) -> Response:
     change = await context.read_change()
     found = await subscriptions.find(context)
     return await submit(
-        context.services,
+        context,
         CancelReplay(
             tenant_id=context.tenant_id,
             subscription_id=found.id,

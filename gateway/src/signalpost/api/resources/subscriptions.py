@@ -58,7 +58,7 @@ async def create(context: RequestContext) -> Response:
     change = await context.read_change(url=_vetted(context), after=_delay_check(context))
     subscription_id = context.new_id()
     answer = await submit(
-        context.services,
+        context,
         CreateSubscription(
             tenant_id=context.tenant_id,
             subscription_id=subscription_id,
@@ -84,7 +84,7 @@ async def _create_for_connector(context: RequestContext) -> Response:
     assert connection is not None
     destination = services.destinations.kinds[new.kind]
     answer = await submit(
-        services,
+        context,
         CreateConnectorSubscription(
             tenant_id=context.tenant_id,
             subscription_id=context.new_id(),
@@ -132,7 +132,7 @@ async def patch(context: RequestContext) -> Response:
     )
     moves = change.body.connection is not UNSET and connection is not None
     answer = await submit(
-        context.services,
+        context,
         PatchSubscription(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
@@ -148,7 +148,7 @@ async def patch(context: RequestContext) -> Response:
 async def delete(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         DeleteSubscription(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
@@ -161,7 +161,7 @@ async def delete(context: RequestContext) -> Response:
 async def rotate(context: RequestContext) -> Response:
     change = await context.read_change()
     answer = await submit(
-        context.services,
+        context,
         RotateSecret(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
@@ -177,7 +177,7 @@ async def rotate(context: RequestContext) -> Response:
 async def promote(context: RequestContext) -> Response:
     change = await context.read_change()
     answer = await submit(
-        context.services,
+        context,
         PromoteSecret(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),

@@ -26,7 +26,7 @@ class Confirmation(Query, frozen=True):
 async def create(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         CreateTenant(tenant_id=context.tenant_id, name=change.body.name, idempotency=change.idempotency),
     )
 
@@ -52,7 +52,7 @@ async def show(context: RequestContext) -> Response:
 async def patch(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         ChangeTenant(
             tenant_id=context.tenant_id,
             name=context.path_text("name"),
@@ -67,9 +67,7 @@ async def delete(context: RequestContext) -> Response:
     if change.query.confirm != name:
         detail = "This must be the name of the tenant once more: what goes with it cannot be brought back."
         raise Invalid([FieldError("?confirm", "not_confirmed", detail)])
-    return await submit(
-        context.services, DeleteTenant(tenant_id=context.tenant_id, name=name, idempotency=change.idempotency)
-    )
+    return await submit(context, DeleteTenant(tenant_id=context.tenant_id, name=name, idempotency=change.idempotency))
 
 
 ROUTES = (

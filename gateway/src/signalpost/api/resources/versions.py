@@ -79,7 +79,7 @@ async def publish(context: RequestContext) -> Response:
     number = _number(context)
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         PublishVersion(
             tenant_id=context.tenant_id,
             document_id=document_id,

@@ -25,7 +25,7 @@ from signalpost.store.history import HistoryRow
 async def act(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
-        context.services,
+        context,
         ActOnDocument(
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,

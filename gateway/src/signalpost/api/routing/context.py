@@ -24,6 +24,7 @@ from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import IdempotencyKey, Tenant
 from signalpost.domain import fields
+from signalpost.domain.audit import Actor
 from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
@@ -138,6 +139,14 @@ class RequestContext:
         where the tenant was paused, NotFound where it was deleted."""
         self.services.principals.check(self.principal)
         self.services.directory.check_changeable(self.tenant_id)
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls, for the audit."""
+        caller, source = self.principal, self.request.source(self.services.trusted_proxies)
+        return Actor(
+            kind="key", id=caller.id, name=caller.name, role=caller.role, source=source, request=self.request_id
+        )
 
     @property
     def if_match(self) -> frozenset[str] | None:

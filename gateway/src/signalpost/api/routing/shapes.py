@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from signalpost.destinations.destination import Preset
 from signalpost.domain import connection, subscription
 from signalpost.domain.api_key import Role
+from signalpost.domain.audit import ActorKind, Outcome
 from signalpost.domain.delivery.explanation import Cause
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.replay import LeftOut, ReplayState, What
@@ -422,6 +423,70 @@ class NewKey(Key, frozen=True, rename="camel"):
 class KeyPage(Shape, frozen=True):
     data: list[Key]
     next: Cursor
+
+
+class AuditActor(Shape, frozen=True):
+    kind: ActorKind
+    id: Annotated[str, Meta(description="The API key's id, or a word that stands for whoever has no key.")]
+    name: str
+    role: Role | None
+
+
+class AuditObject(Shape, frozen=True):
+    kind: str
+    id: str
+
+
+class AuditChange(Shape, frozen=True):
+    old: Annotated[Any, Meta(description="What it was; null where there was nothing. `***` stands for a secret.")]
+    new: Annotated[Any, Meta(description="What it became; null where there is nothing any more.")]
+
+
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class AuditEntry(Shape, frozen=True):
+    number: Annotated[int, Meta(description="Counts the tenant's entries without a gap.")]
+    at: Timestamp
+    tenant: TenantName
+    actor: AuditActor
+    source: Annotated[str | None, Meta(description="The client's address, as far as trusted proxies vouch for it.")]
+    request: Annotated[str | None, Meta(description="ID of the request in the gateway's log.")]
+    action: Annotated[str, Meta(description="A noun and a verb, such as `subscription.change`.")]
+    object: AuditObject
+    outcome: Outcome
+    changes: Annotated[dict[str, AuditChange], Meta(description="What changed, by member.")]
+    previous: Annotated[Hash, Meta(description="The hash of the tenant's entry before it; zeros for the first.")]
+    hash: Annotated[
+        Hash,
+        Meta(description="SHA-256 of the other members as JSON in UTF-8, with sorted members and without spaces."),
+    ]
+
+
+class AuditMark(Shape, frozen=True):
+    """The newest entry, which stands for all before it."""
+
+    number: int
+    hash: Hash
+
+
+class AuditPage(Shape, frozen=True):
+    data: list[AuditEntry]
+    next: Cursor
+    mark: Annotated[
+        AuditMark | None, Meta(description="Written down elsewhere, it shows later that nothing up to it was changed.")
+    ]
+
+
+class AuditFault(Shape, frozen=True):
+    tenant: Annotated[str | None, Meta(description="Whose entry it is; null for a tenant that was deleted.")]
+    number: int
+    reason: Annotated[str, Meta(description="A sentence for people.")]
+
+
+class AuditVerification(Shape, frozen=True):
+    entries: Annotated[int, Meta(description="How many entries were gone through, of all tenants.")]
+    fault: Annotated[AuditFault | None, Meta(description="The first entry that does not fit; null if all do.")]
 
 
 class TenantShown(Shape, frozen=True):

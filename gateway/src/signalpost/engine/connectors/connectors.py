@@ -16,6 +16,7 @@ from signalpost.commands.command import Command
 from signalpost.commands.connections import BreakConnection, KeepGrant, MendConnection
 from signalpost.destinations.destination import Call, Consent, Done, Reply
 from signalpost.destinations.registry import Destinations
+from signalpost.domain.audit import Actor
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection, Granted
@@ -262,7 +263,7 @@ class Connectors:
         await disconnection.hold_back()
         return disconnection
 
-    async def let_in(self, connection: Connection, code: str, redirect_uri: str, verifier: str) -> None:
+    async def let_in(self, connection: Connection, code: str, redirect_uri: str, verifier: str, actor: Actor) -> None:
         """Take the code that a person's consent brought to the vendor, and keep what it grants. Raises Conflict with
         what the vendor said if it grants nothing."""
         opened = self._opened(connection.tenant_id, connection.id)
@@ -278,6 +279,7 @@ class Connectors:
             connection_id=connection.id,
             granted=granted,
             of_grant_version=connection.grant_version,
+            actor=actor,
         )
         await self._committer.submit(command)
 

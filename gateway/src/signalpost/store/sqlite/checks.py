@@ -5,8 +5,9 @@ from pathlib import Path
 import apsw
 
 from signalpost.domain.errors import StartError
+from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.connect import connect, rows
-from signalpost.store.sqlite.schema import applied_migrations
+from signalpost.store.sqlite.schema import MIGRATIONS, applied_migrations
 
 _INVARIANTS = {
     "a log with a gap": (
@@ -35,6 +36,7 @@ _INVARIANTS = {
 }
 _SINCE = {"a version beyond its document's last": 6}
 """The migrations that brought what some of them are about. A backup may be of an earlier version."""
+_AUDIT = next(each.number for each in MIGRATIONS if each.name == "audit")
 
 
 def check(database: Path) -> list[str]:
@@ -46,6 +48,8 @@ def check(database: Path) -> list[str]:
         for fault, statement in _INVARIANTS.items():
             if _SINCE.get(fault, 1) in migrations and (example := rows(connection, statement)):
                 found.append(f"There is {fault}: {example[0][0]}.")
+        if _AUDIT in migrations and (misfit := audit.verify(connection, None).fault) is not None:
+            found.append(f"Entry {misfit.number} of tenant {misfit.tenant_id} in the audit: {misfit.reason}")
         connection.close()
     except StartError as error:
         return [str(error)]

@@ -7,12 +7,15 @@ from typing import Any
 
 import apsw
 
+from signalpost.domain.audit import Notary
 from signalpost.domain.errors import StartError
 from signalpost.domain.signing_key import SigningKey
+from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.connect import reason, rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.vault import (
+    AUDIT,
     EPOCH_AGE,
     KEY_BYTES,
     OWN,
@@ -80,8 +83,17 @@ def prepare(connection: apsw.Connection, vault: Vault, now: int, check_former: C
             for purpose in SIGNING:
                 if not any(key.purpose == purpose for key in kept):
                     _make_first(connection, vault.masters, purpose, now)
+            if not any(key.purpose == AUDIT for key in kept):
+                _make(connection, vault.masters, AUDIT, OWN, now)
     except apsw.Error as error:
         raise StartError(f"The database {connection.filename} cannot be written: {reason(error)}.") from None
+
+
+def notary(connection: apsw.Connection, vault: Vault) -> Notary:
+    """Who proves the entries of the audit. After a restore of another gateway's backup there are the keys of both: the
+    one counts that has proven what there is."""
+    found = [Notary(vault.masters.unwrap(key)) for key in _kept(connection, "purpose = ?", (AUDIT,))]
+    return next((each for each in found if audit.is_proven_by(connection, each)), found[0])
 
 
 def load(connection: apsw.Connection, vault: Vault) -> list[DataKey]:

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import apsw
 
-from signalpost.domain.api_key import ApiKey
+from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.audit import COMMAND_LINE, Draft, Object
 from signalpost.domain.errors import StartError
+from signalpost.domain.timestamps import format_timestamp
 from signalpost.runtime import durable
 from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
-from signalpost.store.sqlite import log, retention
+from signalpost.store.sqlite import audit, log, retention
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.codec import KEY_COLUMNS, pack_key
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of
 from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.folder_lock import FolderLock
-from signalpost.store.sqlite.restoring import draft_with, take_access
+from signalpost.store.sqlite.restoring import draft_with, note, take_access, take_audit
 from signalpost.store.sqlite.schema import connect_current
 
 PRUNED_AT_ONCE = 1_000
@@ -63,6 +65,8 @@ class SqliteDatabase:
         try:
             with draft_with(backup, self._path) as draft:
                 taken = None if access == "backup" else take_access(draft, self._path, now)
+                audited = "kept" if take_audit(draft, self._path) else "as in the backup"
+                note(draft, _told("database.restore", now, access=access, audit=audited))
                 durable.sync(draft)
                 if self._path.exists():
                     kept = self._set_aside()
@@ -98,6 +102,8 @@ class SqliteDatabase:
         connection = connect_current(self._path)
         try:
             connection.pragma("wal_autocheckpoint", 1_000)
+            with connection:
+                audit.note(connection, _told("database.prune", now, keptSince=format_timestamp(before)))
             counted = _count(connection)
             lost = _prune_logs(connection, before, progress)
             removed = PRUNED_AT_ONCE
@@ -124,14 +130,16 @@ class SqliteDatabase:
         finally:
             connection.close()
 
-    def add_key(self, key: ApiKey) -> None:
+    def add_key(self, key: ApiKey, told: Draft) -> None:
         connection = connect_current(self._path)
         try:
-            connection.execute(
-                f"INSERT INTO api_key ({KEY_COLUMNS})"  # noqa: S608
-                " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM api_key",
-                pack_key(key)[1:],
-            )
+            with connection:
+                connection.execute(
+                    f"INSERT INTO api_key ({KEY_COLUMNS})"  # noqa: S608
+                    " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM api_key",
+                    pack_key(key)[1:],
+                )
+                audit.note(connection, told)
         finally:
             connection.close()
 
@@ -161,6 +169,13 @@ class SqliteDatabase:
             yield register
         finally:
             register.close()
+
+
+def _told(action: str, now: int, **what: str) -> Draft:
+    """What the audit will say of something that was done to the whole database."""
+    changes = {name: {"old": None, "new": value} for name, value in what.items()}
+    database = Object("database", "database")
+    return Draft(tenant_id=FIRST_TENANT, at=now, actor=COMMAND_LINE, action=action, object=database, changes=changes)
 
 
 def _prune_logs(connection: apsw.Connection, before: int, progress: Callable[[int, int], None]) -> dict[str, int]:

@@ -20,12 +20,13 @@ from signalpost.commands.command import (
     Tenant,
 )
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.audit import Notary
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.sqlite import codec, connections, data_keys, documents, history, replays, versions
+from signalpost.store.sqlite import audit, codec, connections, data_keys, documents, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.store import Published
@@ -36,12 +37,17 @@ _HEALTHY = msgspec.json.encode(EndpointHealth())
 
 
 def publish(
-    connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault, begin: Callable[[Rows], Batch]
+    connection: apsw.Connection,
+    commands: Sequence[Command[Any]],
+    vault: Vault,
+    notary: Notary,
+    begin: Callable[[Rows], Batch],
 ) -> Published:
     before = _read(connection, commands, vault)
     batch = begin(before)
     results = tuple(_run(batch, command) for command in commands)
     _write(connection, batch, before, vault)
+    audited = audit.append(connection, batch.audited, notary)
     return Published(
         results,
         events=tuple(batch.events),
@@ -56,6 +62,7 @@ def publish(
             for row in batch.documents.changed.values()
             if row.workflow is not None and row.workflow.expires_at is not None
         ),
+        audited=audited,
     )
 
 
@@ -201,7 +208,9 @@ def _numbers(connection: apsw.Connection, reads: Iterable[Reads]) -> Numbers:
         return Numbers()  # a change of a document takes none
     tables = ("subscription", "connection", "retry", "api_key", "replay")
     numbers = Numbers(*(_next(connection, table) for table in tables))
-    return numbers._replace(tenant=_next(connection, "tenant", "id"))
+    # After a restore the audit may tell of tenants that are no longer there.
+    tenant = max(_next(connection, "tenant", "id"), _next(connection, "audit_end", "tenant_id"))
+    return numbers._replace(tenant=tenant)
 
 
 def _next(connection: apsw.Connection, table: str, column: str = "number") -> int:

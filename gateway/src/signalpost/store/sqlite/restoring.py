@@ -6,22 +6,24 @@ deleted, and subscriptions and connections keep the secrets, addresses and token
 there comes back without effect: a subscription paused, a connection broken, for an operator to decide.
 
 The replaced database is authoritative for all of that, so where it is gone or cannot be read nobody can tell which keys
-were revoked since: all keys that the backup has are revoked. The draft that becomes the database is changed before it
+were revoked since: all keys that the backup has are revoked. The audit goes on from where it was: a restore undoes
+nothing of what was done. The draft that becomes the database is changed before it
 has its name, so a restore that fails or is killed leaves everything as it was.
 """
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import apsw
 import msgspec
 
+from signalpost.domain.audit import Draft
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
-from signalpost.store.sqlite import data_keys, log
+from signalpost.store.sqlite import audit, data_keys, log
 from signalpost.store.sqlite.codec import SubscriptionConfig, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.copies import draft_of
@@ -50,6 +52,35 @@ def take_access(draft: Path, replaced: Path, now: int) -> AccessTaken:
             return AccessTaken(is_known=False, keys_revoked=_revoke_others(connection, "SELECT x'' WHERE 0", now))
 
 
+def take_audit(draft: Path, replaced: Path) -> bool:
+    """Keep the audit of the database `replaced` where that goes on from the one in `draft`: a restore undoes nothing of
+    what was done. Tells whether it was kept."""
+    with closing(_open(draft)) as connection:
+        try:
+            _attach(connection, replaced)
+            if _migrations(connection, "main") != _migrations(connection, "replaced"):
+                return False
+            goes_on = (
+                "SELECT 1 FROM main.audit_end e JOIN replaced.audit a ON a.position = e.last AND a.proof = e.hash"
+                " WHERE e.tenant_id = 0 UNION SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM main.audit_end)"
+            )
+            if not rows(connection, goes_on):
+                return False
+            with connection:
+                for table in ("audit", "audit_end", "audit_draft"):
+                    connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
+                    connection.execute(f"INSERT INTO main.{table} SELECT * FROM replaced.{table}")  # noqa: S608
+        except apsw.Error:
+            return False  # it is not there, or no database of ours any more
+    return True
+
+
+def note(draft: Path, told: Draft) -> None:
+    """Have the next start tell of the restore in the audit. A backup of before there was one has no place for it."""
+    with closing(_open(draft)) as connection, suppress(apsw.SQLError):
+        audit.note(connection, told)
+
+
 def _open(draft: Path) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
     connection = apsw.Connection(f"file:{quote(str(draft))}", flags=flags)
@@ -58,8 +89,12 @@ def _open(draft: Path) -> apsw.Connection:
     return connection
 
 
-def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
+def _attach(connection: apsw.Connection, replaced: Path) -> None:
     connection.execute("ATTACH ? AS replaced", (f"file:{quote(str(replaced))}?mode=ro",))
+
+
+def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
+    _attach(connection, replaced)
     is_same_version = _migrations(connection, "main") == _migrations(connection, "replaced")
     with connection:
         paused, deleted = _take_tenants(connection) if _columns(connection, "tenant", "deleted_at") else ((), ())

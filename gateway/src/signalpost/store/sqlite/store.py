@@ -18,6 +18,7 @@ from signalpost.domain.errors import Unavailable
 from signalpost.store.sqlite import data_keys
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
+from signalpost.store.sqlite.audit import SqliteAudit, append_noted
 from signalpost.store.sqlite.connect import check_version, connect
 from signalpost.store.sqlite.connections import SqliteConnections
 from signalpost.store.sqlite.data_keys import SqliteDataKeys
@@ -83,6 +84,8 @@ class SqliteStore:
         try:
             migrate(connection, now())
             data_keys.prepare(connection, vault, now(), lambda: publishing.check_key(connection, vault))
+            self.notary = data_keys.notary(connection, vault)
+            append_noted(connection, self.notary)
         except BaseException:
             with suppress(apsw.Error):  # a disk that failed once may fail again
                 connection.close()
@@ -97,6 +100,7 @@ class SqliteStore:
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
         self.data_keys = SqliteDataKeys(self.readers, self.writer, vault, now)
         self.access = SqliteAccess(self.readers, self.writer)
+        self.audit = SqliteAudit(self.readers, self.writer, self.notary)
         self.log = SqliteLog(self.readers, max_scanned)
         self.lanes = SqliteLanes(self.readers, self.writer)
         self.replays = SqliteReplays(self.readers)
@@ -115,7 +119,7 @@ class SqliteStore:
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         def job(connection: apsw.Connection) -> Published:
-            return publishing.publish(connection, commands, self._vault, self._batch)
+            return publishing.publish(connection, commands, self._vault, self.notary, self._batch)
 
         await self.data_keys.provide({command.tenant_id for command in commands})
         try:

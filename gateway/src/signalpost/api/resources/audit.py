@@ -1,0 +1,85 @@
+"""The audit: who changed what. Operators alone may read it."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from signalpost.api.http.response import Response
+from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.queries import MAX_IN_CURSOR, PageQuery, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import AuditFault, AuditMark, AuditPage, AuditVerification
+from signalpost.domain.audit import Entry, Fault
+from signalpost.store.audit import AuditFilter
+
+Identity = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class AuditQuery(PageQuery, frozen=True):
+    after: Annotated[int, Meta(ge=0, le=MAX_IN_CURSOR, description="Only entries with a higher number.")] = 0
+    actor: Annotated[Identity, Meta(description="Only changes that this one asked for, by its id.")] | None = None
+    object: Annotated[Identity, Meta(description="Only changes of the object with this id.")] | None = None
+    newest: Annotated[bool, Meta(description="Newest first.")] = False
+
+
+async def list_all(context: RequestContext) -> Response:
+    query: AuditQuery = context.query()
+    audit, wanted = context.services.store.audit, AuditFilter(query.actor, query.object)
+    if query.newest:
+        below = MAX_IN_CURSOR if query.cursor is None else query.cursor
+        page = await audit.newest(context.tenant_id, wanted, query.after, below, query.limit)
+    else:
+        page = await audit.page(context.tenant_id, wanted, max(query.after, query.cursor or 0), query.limit)
+    # Read after the page, so that no entry of it is above.
+    mark = await audit.mark(context.tenant_id)
+    shown = {
+        "data": [*_shown(page.entries)],
+        "next": None if page.is_last else write_cursor((page.entries[-1].number,)),
+        "mark": None if mark is None else AuditMark(number=mark.number, hash=mark.hash.hex()),
+    }
+    return Response(200, msgspec.json.encode(shown))
+
+
+def _shown(entries: Iterable[Entry]) -> Iterable[msgspec.Raw]:
+    """Each as it is kept, with its hash behind."""
+    for entry in entries:
+        yield msgspec.Raw(entry.content[:-1] + b',"hash":"' + entry.hash.hex().encode() + b'"}')
+
+
+async def verify(context: RequestContext) -> Response:
+    context.query()
+    found = await context.services.store.audit.verify()
+    fault = None if found.fault is None else _fault(context, found.fault)
+    return Response(200, msgspec.json.encode(AuditVerification(entries=found.entries, fault=fault)))
+
+
+def _fault(context: RequestContext, fault: Fault) -> AuditFault:
+    tenant = context.services.directory.tenant_with(fault.tenant_id)
+    return AuditFault(tenant=None if tenant is None else tenant.name, number=fault.number, reason=fault.reason)
+
+
+ROUTES = (
+    Route(
+        name="list_audit",
+        method="GET",
+        path="/v1/audit",
+        summary="Read who changed what, oldest first",
+        roles=OPERATOR,
+        handler=list_all,
+        query=AuditQuery,
+        replies={200: Reply("A page of the tenant's entries.", AuditPage)},
+        example=Example(query={"after": "0", "actor": "operator"}),
+    ),
+    Route(
+        name="verify_audit",
+        method="GET",
+        path="/v1/audit/verification",
+        summary="Verify that no entry of any tenant was changed, added, moved or removed",
+        roles=OPERATOR,
+        handler=verify,
+        replies={200: Reply("What was found.", AuditVerification)},
+        example=Example(),
+    ),
+)

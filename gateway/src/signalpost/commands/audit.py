@@ -1,0 +1,211 @@
+"""What the audit says of a change: made of the rows that a command changed, as they were and as they became.
+
+No command writes an entry of its own, so none can forget one. A command says what it is called (`audited_as`) and who
+asks for it (`actor`); what it decides to change is compared here with what there was, before its batch applies it. What
+a member of a row may show is decided here too. A member that nobody has decided on is taken for a secret: the entry
+says that it changed, and no more.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.commands.command import Command, Decision, Stamp, Tenant, View
+from signalpost.commands.subscriptions import SubscriptionCommand
+from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Draft, Object
+from signalpost.domain.connection import Connection
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import format_timestamp
+
+MAX_VALUE_BYTES: Final = 1024
+"""A longer value is told by its size and its hash, so that an entry stays small whatever a client sends."""
+STRUCK: Final = "***"
+"""Stands for a secret."""
+_RENEWED: Final = frozenset({"granted"})
+"""What the gateway renews by itself, every hour or so."""
+
+_NOTHING: Final[tuple[object, ...]] = (None, 0, {})
+"""Values that say no more than their absence."""
+AuditedRow = Subscription | Connection | ApiKey | Tenant | Replay
+
+
+class _Hidden:
+    """A value that an entry compares, and of which it shows `seen` alone."""
+
+    __slots__ = ("_value", "seen")
+
+    def __init__(self, value: Any, seen: str = STRUCK) -> None:
+        self._value = value
+        self.seen = seen
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hidden) and self._value == other._value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Members(Struct, frozen=True):
+    """Which members of a row an entry tells. Those that are in no set are taken for secrets."""
+
+    shown: frozenset[str]
+    left_out: frozenset[str]
+    """What nobody asks to change: numbers, versions, times that follow from others."""
+    urls: frozenset[str] = frozenset()
+    """Texts that may be URLs. Only the origin of one is shown: what follows may be a credential."""
+    derived: Mapping[str, Callable[[Any], Any]] = {}
+    """Members under another name or in another form."""
+
+
+_BOOKKEEPING: Final = frozenset({"id", "tenant_id", "number", "version", "created_at", "updated_at", "deleted_at"})
+_MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
+    Subscription: _Members(
+        shown=frozenset(
+            "kind connection_id config when after status ordering rate_limit retry_delays skip_to promote_at"
+            " disabled_because".split()
+        ),
+        left_out=_BOOKKEEPING | {"starts_after", "filters", "headers", "skipped_at", "disabled_at", "revived_at"},
+        urls=frozenset({"name", "url"}),
+        derived={
+            "eventTypes": lambda row: list(row.event_types),
+            "headers": lambda row: {name: _Hidden(value) for name, value in row.headers.items()},
+        },
+    ),
+    Connection: _Members(
+        shown=frozenset({"kind", "state", "reason"}),
+        left_out=_BOOKKEEPING | {"config", "grant_version"},
+        urls=frozenset({"name"}),
+        derived={"config": lambda row: {name: _Hidden(value) for name, value in row.config.items()}},
+    ),
+    ApiKey: _Members(
+        shown=frozenset({"name", "role", "expires_at", "revoked_at"}),
+        left_out=_BOOKKEEPING | {"hash", "created_by", "last_used_at"},
+    ),
+    Tenant: _Members(
+        shown=frozenset(Tenant.__struct_fields__) - {"id", "last_sequence", "last_at", "created_at", "deleted_at"},
+        left_out=frozenset({"id", "last_sequence", "last_at", "created_at", "deleted_at"}),
+    ),
+    Replay: _Members(
+        shown=frozenset({"what", "state", "from_at", "to_at", "count"}),
+        left_out=frozenset(Replay.__struct_fields__) - {"what", "state", "from_at", "to_at", "count"},
+    ),
+}
+
+
+def drafts(command: Command[Any], decision: Decision[Any], view: View, stamp: Stamp) -> list[Draft]:
+    """The entries of a command that was decided and is not applied yet: one for each row that changes."""
+    of_subscription = command.subscription_id if isinstance(command, SubscriptionCommand) else ""
+    found: list[Draft] = []
+
+    def tell(thing: Object, tenant_id: int, changes: Mapping[str, Any]) -> None:
+        if command.actor == GATEWAY and changes.keys() == _RENEWED:
+            return
+        action, actor = command.audited_as or type(command).__name__, command.actor
+        found.append(
+            Draft(tenant_id=tenant_id, at=stamp.now, actor=actor, action=action, object=thing, changes=changes)
+        )
+
+    for each in decision.subscriptions:
+        changes = _changes(view.subscriptions.get((each.tenant_id, each.id)), each)
+        tell(Object("subscription", each.id), each.tenant_id, changes)
+    if (connection := decision.connection) is not None:
+        changes = _changes(view.connections.get((connection.tenant_id, connection.id)), connection)
+        tell(Object("connection", connection.id), connection.tenant_id, changes)
+    if (key := decision.key) is not None:
+        tell(Object("key", key.id), key.tenant_id, _changes(view.keys.get(key.id), key))
+    if (tenant := decision.tenant) is not None:
+        # What becomes of tenants is told in the audit of `default`, which is always there.
+        tell(Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant))
+    if (replay := decision.replay) is not None:
+        changes = _changes(view.replays.get((replay.subscription_number, replay.id)), replay)
+        changes |= _difference({}, {"subscription": of_subscription})
+        tell(Object("replay", replay.id), replay.tenant_id, changes)
+    if (retry := decision.retry) is not None:
+        # Deliveries have no ids of their own.
+        asked = {"sequence": retry.sequence, "document": retry.document_id}
+        tell(Object("subscription", of_subscription), command.tenant_id, _difference({}, asked))
+    if (document := decision.document) is not None and command.audited_as is not None:
+        # Nothing of what was in it: whoever has a document deleted may want that gone.
+        tell(Object("document", document.external_id), command.tenant_id, {})
+    return found
+
+
+def told_of(recovered: ApiKey) -> Draft:
+    """The entry of a key that the command line made, with the gateway stopped."""
+    return Draft(
+        tenant_id=recovered.tenant_id,
+        at=recovered.created_at,
+        actor=COMMAND_LINE,
+        action="key.recover",
+        object=Object("key", recovered.id),
+        changes=_changes(None, recovered),
+    )
+
+
+def described(row: AuditedRow) -> dict[str, Any]:
+    """A row as its entries tell of it: what its members are, without secrets."""
+    return {name: _shown(value) for name, value in _members(row).items()}
+
+
+def _changes(before: AuditedRow | None, after: AuditedRow) -> dict[str, Any]:
+    return _difference(_members(before), _members(after))
+
+
+def _difference(was: Mapping[str, Any], became: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"old": _shown(was.get(name)), "new": _shown(became.get(name))}
+        for name in sorted({*was, *became})
+        if was.get(name) != became.get(name)
+    }
+
+
+def _members(row: AuditedRow | None) -> dict[str, Any]:
+    """What a row says, by the members' names on the wire, secrets as such; nothing of one that is not there, or was
+    deleted."""
+    if row is None or getattr(row, "deleted_at", None) is not None:
+        return {}
+    rules = _MEMBERS[type(row)]
+    members: dict[str, Any] = {}
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if name in rules.left_out or value in _NOTHING:
+            continue
+        if name in rules.shown:
+            members[_on_the_wire(name)] = format_timestamp(value) if name.endswith("_at") else value
+        elif name in rules.urls:
+            members[_on_the_wire(name)] = _Hidden(value, _origin(value)) if "://" in value else value
+        else:
+            members[_on_the_wire(name)] = _Hidden(value)
+    for name, derive in rules.derived.items():
+        members[name] = derive(row)
+    return members
+
+
+def _shown(value: Any) -> Any:
+    """A value as an entry shows it."""
+    shown = msgspec.to_builtins(value, enc_hook=lambda hidden: hidden.seen)
+    written = msgspec.json.encode(shown)
+    if len(written) <= MAX_VALUE_BYTES:
+        return shown
+    return {"bytes": len(written), "sha256": hashlib.sha256(written).hexdigest()}
+
+
+def _origin(url: str) -> str:
+    """A URL of which only the origin can be read."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return STRUCK
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}/{STRUCK}"
+
+
+def _on_the_wire(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))

@@ -1,0 +1,270 @@
+"""The audit: who did what to which object, from where, and what came of it. Each entry follows the one before.
+
+Two chains run through the entries, so that nobody can change one unnoticed.
+
+- **Hashes**, by tenant. An entry's content names its number and the hash of the tenant's entry before it; its own hash
+  is the SHA-256 of its content. Whoever has read the entries can check them alone, without a key and without seeing
+  those of other tenants, and a hash that was written down elsewhere shows later that nothing up to it has changed.
+- **Proofs**, through the whole database. A proof is a keyed hash (HMAC) of the proof before it and of everything that
+  is stored of the entry. Whoever can write to the database but does not know the master key can make hashes that fit,
+  but no proofs.
+
+The **end** of a chain says where it begins (the retention removes the oldest entries) and where it ends, proven too: so
+that entries which are missing at either end are missed. There is one end for each tenant that has had an entry, and one
+of number 0 for the whole database, in which proofs stand for hashes. What no proof can show is that the whole file was
+exchanged for an earlier copy of itself. The gateway's log, which names the hash of every entry, shows that.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.domain.timestamps import format_timestamp
+
+ActorKind = Literal["key", "program", "command-line", "consent", "gateway"]
+"""An API key; a program that embeds the gateway; a command that opens the database itself; a browser that brings a
+person's consent; the gateway by itself."""
+Outcome = Literal["done", "refused"]
+NOTHING: Final = bytes(32)
+"""Stands for the hash, or the proof, before the first."""
+WHOLE: Final = 0
+"""The number under which the end of the chain of proofs is kept. No tenant has it."""
+
+
+class Actor(Struct, frozen=True, kw_only=True):
+    """Who asks for a change, and from where."""
+
+    kind: ActorKind
+    id: str
+    """The id of the API key, or a word that stands for whoever has none."""
+    name: str
+    role: str | None = None
+    source: str | None = None
+    """The address of the client, as far as trusted proxies vouch for it."""
+    request: str | None = None
+    """The id of the request in the gateway's log."""
+
+
+GATEWAY: Final = Actor(kind="gateway", id="gateway", name="gateway")
+COMMAND_LINE: Final = Actor(kind="command-line", id="command-line", name="command line")
+
+
+class Object(NamedTuple):
+    """What an entry is about."""
+
+    kind: str
+    id: str
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """An entry that has no place in the chains yet."""
+
+    tenant_id: int
+    at: int
+    """When it happened, µs since the epoch."""
+    actor: Actor
+    action: str
+    object: Object
+    outcome: Outcome = "done"
+    changes: Mapping[str, Any] = {}
+    """What changed, by member: what it was (`old`) and what it became (`new`), without secrets."""
+
+
+class Entry(NamedTuple):
+    """An entry as it is kept. `at`, `actor` and `object` are what entries are found by; the content says them too."""
+
+    position: int
+    """The place among the entries of the whole database: 1, 2, 3 …"""
+    tenant_id: int
+    number: int
+    """The place among the entries of its tenant: 1, 2, 3 …"""
+    at: int
+    actor: str
+    """The actor's id."""
+    object: str
+    """The object's id."""
+    content: bytes
+    hash: bytes
+    proof: bytes
+
+
+class End(Struct, frozen=True, kw_only=True):
+    """Where a chain begins and ends."""
+
+    tenant_id: int
+    first: int = 1
+    """The number of the oldest entry that is kept, or would be. Those before it were removed."""
+    before: bytes = NOTHING
+    """The hash of the last entry that was removed."""
+    last: int = 0
+    hash: bytes = NOTHING
+    """The hash of the last entry."""
+    tenants: int = 0
+    """In the end of the whole: how many tenants have an end."""
+
+
+class Notary:
+    """Makes proofs with a key that is used for nothing else."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def proof(self, before: bytes, entry: Entry) -> bytes:
+        """The proof of an entry after the one with the proof `before`."""
+        said = (entry.position, entry.tenant_id, entry.number, entry.at, entry.actor, entry.object, entry.hash.hex())
+        return self._mac("entry", before.hex(), *said)
+
+    def proof_of_end(self, end: End) -> bytes:
+        said = (end.tenant_id, end.first, end.before.hex(), end.last, end.hash.hex(), end.tenants)
+        return self._mac("end", *said)
+
+    def _mac(self, *said: object) -> bytes:
+        return hmac.digest(self._key, msgspec.json.encode(said), hashlib.sha256)
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """The bytes of an entry's content that its hash is made of: JSON with sorted members and no spaces, in UTF-8."""
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(
+        errors="backslashreplace"
+    )
+
+
+def linked(draft: Draft, tenant: str, own: End, whole: End, notary: Notary) -> tuple[Entry, End, End]:
+    """The entry of a draft after the ends of its tenant's chain and of the whole, and the ends that it leaves. `tenant`
+    is the tenant's name."""
+    actor = draft.actor
+    content = canonical(
+        {
+            "number": own.last + 1,
+            "at": format_timestamp(draft.at),
+            "tenant": tenant,
+            "actor": {"kind": actor.kind, "id": actor.id, "name": actor.name, "role": actor.role},
+            "source": actor.source,
+            "request": actor.request,
+            "action": draft.action,
+            "object": {"kind": draft.object.kind, "id": draft.object.id},
+            "outcome": draft.outcome,
+            "changes": draft.changes,
+            "previous": own.hash.hex(),
+        }
+    )
+    entry = Entry(
+        position=whole.last + 1,
+        tenant_id=draft.tenant_id,
+        number=own.last + 1,
+        at=draft.at,
+        actor=actor.id,
+        object=draft.object.id,
+        content=content,
+        hash=hashlib.sha256(content).digest(),
+        proof=b"",
+    )
+    entry = entry._replace(proof=notary.proof(whole.hash, entry))
+    is_first = own.last == 0
+    own = replace(own, last=entry.number, hash=entry.hash)
+    whole = replace(whole, last=entry.position, hash=entry.proof, tenants=whole.tenants + is_first)
+    return entry, own, whole
+
+
+# --- Checking ---------------------------------------------------------------------------------------------------------
+
+
+class Fault(NamedTuple):
+    """The first place at which a chain does not hold."""
+
+    tenant_id: int
+    number: int
+    """The number of the tenant's entry that does not fit; for what the database has of its ends, the last one's."""
+    reason: str
+    """A sentence for people."""
+
+
+class Verification:
+    """Goes through the entries of a database in the order of their positions, and finds the first that does not fit."""
+
+    def __init__(self, ends: Mapping[int, tuple[End, bytes]], notary: Notary | None) -> None:
+        """`ends` are the ends that are kept, with their proofs. Without a notary, proofs are taken as they are."""
+        self._notary = notary
+        self._ends = {tenant_id: end for tenant_id, (end, _) in ends.items()}
+        self._reached = {end.tenant_id: (end.first - 1, end.before) for end in self._ends.values()}
+        """For each chain, the number and the hash (or the proof) of the last entry that was gone through."""
+        self.entries = 0
+        self.fault = self._fault_of_ends(ends)
+
+    def _fault_of_ends(self, ends: Mapping[int, tuple[End, bytes]]) -> Fault | None:
+        for end, proof in ends.values():
+            if self._notary is not None and not hmac.compare_digest(proof, self._notary.proof_of_end(end)):
+                return Fault(end.tenant_id, end.last, "What is kept of the chain's ends was altered.")
+        whole = self._ends.get(WHOLE)
+        if ends and (whole is None or whole.tenants != len(ends) - 1):
+            return Fault(WHOLE, 0, "What is kept of a chain's ends is missing.")
+        return None
+
+    def see(self, entries: Iterable[Entry]) -> None:
+        """Go through further entries, up to the first that does not fit."""
+        for entry in entries:
+            if self.fault is not None:
+                return
+            if reason := self._misfit(entry):
+                self.fault = Fault(entry.tenant_id, entry.number, reason)
+                return
+            self.entries += 1
+            self._reached[entry.tenant_id] = (entry.number, entry.hash)
+            self._reached[WHOLE] = (entry.position, entry.proof)
+
+    def finish(self) -> None:
+        """Say that there are no further entries: all must have been there."""
+        for tenant_id, end in sorted(self._ends.items(), reverse=True):  # the whole last: a tenant's says more
+            if self.fault is None and self._reached[tenant_id] != (end.last, end.hash):
+                reason = f"The newest entries are missing: the last one should be number {end.last}."
+                self.fault = Fault(tenant_id, self._reached[tenant_id][0], reason)
+
+    def _misfit(self, entry: Entry) -> str | None:
+        if entry.tenant_id not in self._reached or WHOLE not in self._reached:
+            return "Nothing is kept of the end of its chain."
+        number, before = self._reached[entry.tenant_id]
+        position, proof = self._reached[WHOLE]
+        if entry.number != number + 1 or entry.position != position + 1:
+            return "An entry before it is missing."
+        if entry.hash != hashlib.sha256(entry.content).digest():
+            return "Its content does not have its hash."
+        if not _says_what_is_kept(entry, before):
+            return "Its content is not that of the entry in this place."
+        if self._notary is not None and not hmac.compare_digest(entry.proof, self._notary.proof(proof, entry)):
+            return "Its proof was not made by this gateway."
+        return None
+
+
+def _says_what_is_kept(entry: Entry, before: bytes) -> bool:
+    """Whether the content agrees with what is stored beside it."""
+    try:
+        said = json.loads(entry.content)
+        return bool(
+            said["number"] == entry.number
+            and said["at"] == format_timestamp(entry.at)
+            and said["actor"]["id"] == entry.actor
+            and said["object"]["id"] == entry.object
+            and said["previous"] == before.hex()
+        )
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def misfit_of_shown(entries: Iterable[Mapping[str, Any]], tell: Callable[[int, str], None]) -> int | None:
+    """Check entries as the API shows them, oldest first, by their hashes alone. `tell` is told the number and the hash
+    of each that fits. Returns the number of the first that does not."""
+    before: tuple[int, str] | None = None
+    for shown in entries:
+        content = {name: value for name, value in shown.items() if name != "hash"}
+        fits = shown["hash"] == hashlib.sha256(canonical(content)).hexdigest()
+        if not fits or before not in (None, (shown["number"] - 1, shown["previous"])):
+            return int(shown["number"])
+        before = (shown["number"], shown["hash"])
+        tell(*before)
+    return None

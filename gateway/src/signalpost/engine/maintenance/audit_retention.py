@@ -1,0 +1,38 @@
+"""Removes entries of the audit once they are old enough, which is later than events go."""
+
+import asyncio
+from typing import Final
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.engine.maintenance.retention import DAY
+from signalpost.runtime.clock import Clock, passed
+from signalpost.runtime.logger import log
+from signalpost.store.store import Store
+
+EVERY: Final = 3600.0
+BATCH: Final = 500
+PAUSE: Final = 0.05
+"""Seconds between batches, so that writers always get their turn."""
+
+
+class AuditRetention:
+    def __init__(self, store: Store, clock: Clock, days: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._kept = days * DAY
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.pass_once()
+            except SignalpostError as error:
+                log.warning("old entries of the audit could not be removed; trying again later", error=str(error))
+            except Exception:
+                log.exception("old entries of the audit could not be removed; trying again later")
+
+    async def pass_once(self) -> None:
+        """Remove everything that is too old now."""
+        before = passed(self._clock) - self._kept
+        while await self._store.audit.prune(before, BATCH) == BATCH:
+            await asyncio.sleep(PAUSE)

@@ -1,0 +1,67 @@
+"""The audit: who changed what. Entries are written by `publish`, in the transaction of the change that they tell of."""
+
+from typing import NamedTuple, Protocol
+
+from signalpost.domain.audit import Draft, Entry, Fault
+
+
+class AuditFilter(NamedTuple):
+    """Which entries of a tenant are asked for. What is None does not matter."""
+
+    actor: str | None = None
+    """The id of whoever asked for the change."""
+    object: str | None = None
+    """The id of what was changed."""
+
+
+class AuditPage(NamedTuple):
+    """A part of a tenant's entries."""
+
+    entries: list[Entry]
+    is_last: bool
+    """Whether nothing follows. A page can be the last one of its kind and not be full."""
+
+
+class Mark(NamedTuple):
+    """The number and the hash of an entry, which stand for all of its tenant up to it."""
+
+    number: int
+    hash: bytes
+
+
+class Verified(NamedTuple):
+    """What came of going through all entries."""
+
+    entries: int
+    """How many entries were gone through, of all tenants."""
+    fault: Fault | None
+    """The first that does not fit; None if all do."""
+
+
+class AuditStore(Protocol):
+    """Entries of the audit, which are never changed, and removed from the oldest on."""
+
+    async def page(self, tenant_id: int, wanted: AuditFilter, above: int, limit: int) -> AuditPage:
+        """Entries with a number above one, oldest first. There are fewer than `limit` where they are large."""
+        ...
+
+    async def newest(self, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int) -> AuditPage:
+        """Entries with a number between two, newest first. There are fewer than `limit` where they are large."""
+        ...
+
+    async def mark(self, tenant_id: int) -> Mark | None:
+        """The mark of a tenant's newest entry; None if it never had one."""
+        ...
+
+    async def verify(self) -> Verified:
+        """Go through all entries of the database, as of one moment."""
+        ...
+
+    async def add(self, drafts: list[Draft]) -> tuple[Entry, ...]:
+        """Add entries that belong to no change, such as of calls that were refused."""
+        ...
+
+    async def prune(self, before: int, limit: int) -> int:
+        """Remove the oldest entries, as long as they are of before a moment (µs), at most `limit`. What is left can be
+        verified as before. Returns how many were removed."""
+        ...

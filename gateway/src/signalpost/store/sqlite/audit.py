@@ -1,0 +1,166 @@
+"""The audit in SQLite. Entries are only ever added at the end and removed at the beginning."""
+
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import Any, Final
+
+import apsw
+import msgspec
+from msgspec.structs import astuple, replace
+
+from signalpost.domain.audit import WHOLE, Draft, End, Entry, Notary, Verification, linked
+from signalpost.store.audit import AuditFilter, AuditPage, Mark, Verified
+from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
+from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.writer import Writer, writing
+
+_COLUMNS: Final = ", ".join(Entry._fields)
+_ENDS: Final = "tenant_id, first, before, last, hash, tenants"
+_CONTENT: Final = Entry._fields.index("content")
+_encode = msgspec.json.Encoder().encode
+_decode_draft = msgspec.json.Decoder(Draft).decode
+
+
+class SqliteAudit:
+    def __init__(self, readers: Readers, writer: Writer, notary: Notary) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._notary = notary
+
+    @reading
+    def page(
+        self, connection: apsw.Connection, tenant_id: int, wanted: AuditFilter, above: int, limit: int
+    ) -> AuditPage:
+        return _page(connection, tenant_id, wanted, "number > ? ORDER BY number", (above, limit))
+
+    @reading
+    def newest(
+        self, connection: apsw.Connection, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int
+    ) -> AuditPage:
+        within = "number > ? AND number < ? ORDER BY number DESC"
+        return _page(connection, tenant_id, wanted, within, (above, below, limit))
+
+    @reading
+    def mark(self, connection: apsw.Connection, tenant_id: int) -> Mark | None:
+        found = rows(connection, "SELECT last, hash FROM audit_end WHERE tenant_id = ?", (tenant_id,))
+        return Mark(*found[0]) if found else None
+
+    @reading
+    def verify(self, connection: apsw.Connection) -> Verified:
+        return verify(connection, self._notary)
+
+    @writing
+    def add(self, connection: apsw.Connection, drafts: list[Draft]) -> tuple[Entry, ...]:
+        return append(connection, drafts, self._notary)
+
+    @writing
+    def prune(self, connection: apsw.Connection, before: int, limit: int) -> int:
+        return prune(connection, before, limit, self._notary)
+
+
+def append(connection: apsw.Connection, drafts: Sequence[Draft], notary: Notary) -> tuple[Entry, ...]:
+    """Add entries behind those that are there."""
+    if not drafts:
+        return ()
+    ends = {end.tenant_id: end for end, _ in _ends(connection, {WHOLE, *(draft.tenant_id for draft in drafts)})}
+    entries = []
+    for draft in drafts:
+        own = ends.get(draft.tenant_id, End(tenant_id=draft.tenant_id))
+        whole = ends.get(WHOLE, End(tenant_id=WHOLE))
+        [(tenant,)] = rows(connection, "SELECT name FROM tenant WHERE id = ?", (draft.tenant_id,))
+        entry, ends[draft.tenant_id], ends[WHOLE] = linked(draft, tenant, own, whole, notary)
+        entries.append(entry)
+    connection.executemany(
+        f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        [entry._replace(content=entry.content.decode()) for entry in entries],  # type: ignore[arg-type]
+    )
+    _write_ends(connection, ends.values(), notary)
+    return tuple(entries)
+
+
+def note(connection: apsw.Connection, draft: Draft) -> None:
+    """Keep a draft for the next start, which has the key for its proof."""
+    connection.execute("INSERT INTO audit_draft (draft) VALUES (?)", (_encode(draft),))
+
+
+def append_noted(connection: apsw.Connection, notary: Notary) -> None:
+    """Add the entries of what was noted since the last start."""
+    with connection:
+        noted = rows(connection, "SELECT draft FROM audit_draft ORDER BY number")
+        append(connection, [_decode_draft(draft) for (draft,) in noted], notary)
+        if noted:
+            connection.execute("DELETE FROM audit_draft")
+
+
+def prune(connection: apsw.Connection, before: int, limit: int, notary: Notary) -> int:
+    """See `AuditStore.prune`. The ends then say with which entry each chain begins, and what was before it."""
+    oldest = rows(
+        connection, "SELECT position, tenant_id, number, at, hash, proof FROM audit ORDER BY position LIMIT ?", (limit,)
+    )
+    removed = list(takewhile(lambda row: row[3] < before, oldest))
+    if not removed:
+        return 0
+    ends = {end.tenant_id: end for end, _ in _ends(connection, {WHOLE, *(row[1] for row in removed)})}
+    for position, tenant_id, number, _, digest, proof in removed:
+        ends[tenant_id] = replace(ends[tenant_id], first=number + 1, before=digest)
+        ends[WHOLE] = replace(ends[WHOLE], first=position + 1, before=proof)
+    connection.execute("DELETE FROM audit WHERE position <= ?", (removed[-1][0],))
+    _write_ends(connection, ends.values(), notary)
+    return len(removed)
+
+
+def verify(connection: apsw.Connection, notary: Notary | None) -> Verified:
+    """Go through all entries; without a notary by their hashes alone."""
+    verification = Verification({end.tenant_id: (end, proof) for end, proof in _ends(connection)}, notary)
+    cursor = connection.execute(f"SELECT {_COLUMNS} FROM audit ORDER BY position")  # noqa: S608
+    verification.see(map(_entry, cursor))
+    cursor.close()
+    verification.finish()
+    return Verified(verification.entries, verification.fault)
+
+
+def is_proven_by(connection: apsw.Connection, notary: Notary) -> bool:
+    """Whether a notary has proven the end of the whole audit."""
+    return any(proof == notary.proof_of_end(end) for end, proof in _ends(connection, (WHOLE,)))
+
+
+def _page(
+    connection: apsw.Connection, tenant_id: int, wanted: AuditFilter, within: str, bounds: tuple[int, ...]
+) -> AuditPage:
+    """The entries of a page; the last of `bounds` is how many there may be."""
+    conditions: list[str] = ["tenant_id = ?"]
+    bindings: list[object] = [tenant_id]
+    for column, value in (("actor", wanted.actor), ("object", wanted.object)):
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            bindings.append(value)
+    statement = f"SELECT {_COLUMNS} FROM audit WHERE {' AND '.join(conditions)} AND {within} LIMIT ?"  # noqa: S608
+    found, is_cut = rows_within(connection, statement, (*bindings, *bounds), lambda row: len(row[_CONTENT]))
+    return AuditPage([_entry(columns) for columns in found], not is_cut and len(found) < bounds[-1])
+
+
+def _entry(columns: Sequence[Any]) -> Entry:
+    entry = Entry(*columns)
+    return entry._replace(content=entry.content.encode())  # type: ignore[attr-defined]
+
+
+def _ends(connection: apsw.Connection, tenant_ids: Iterable[int] | None = None) -> list[tuple[End, bytes]]:
+    """The ends of these tenants' chains, or of all, with their proofs."""
+    if tenant_ids is None:
+        found = rows(connection, f"SELECT {_ENDS}, proof FROM audit_end ORDER BY tenant_id")  # noqa: S608
+    else:
+        statement = f"SELECT {_ENDS}, proof FROM audit_end WHERE tenant_id = ?"  # noqa: S608
+        found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in tenant_ids])
+    return [
+        (End(tenant_id=tenant_id, first=first, before=before, last=last, hash=digest, tenants=tenants), proof)
+        for tenant_id, first, before, last, digest, tenants, proof in found
+    ]
+
+
+def _write_ends(connection: apsw.Connection, ends: Iterable[End], notary: Notary) -> None:
+    connection.executemany(
+        f"INSERT INTO audit_end ({_ENDS}, proof) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id) DO UPDATE SET"  # noqa: S608
+        " first = excluded.first, before = excluded.before, last = excluded.last, hash = excluded.hash,"
+        " tenants = excluded.tenants, proof = excluded.proof",
+        [(*astuple(end), notary.proof_of_end(end)) for end in ends],
+    )
