@@ -1,8 +1,10 @@
 """Bodies that cannot be read: each is refused with the place that is wrong, on every call that takes one, and nothing
 is changed."""
 
+import gc
 import json
 import sys
+import tracemalloc
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +187,36 @@ def test_python_takes_no_step_for_each_value_of_a_large_body_that_is_refused(end
 
     short = b'{"additionalFacts": [' + b"[], " * 5_000 + b"\n"
     assert lines_for(LARGE + end) == lines_for(short + end)
+
+
+def test_nothing_is_made_of_a_large_body_that_is_no_json() -> None:
+    """Fifty thousand lists would be four megabytes, and whoever makes them lets no other thread run."""
+    content = LARGE + b"x]}"
+    with pytest.raises(Unparseable):
+        read_json(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unparseable):
+            read_json(content)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_garbage_is_collected_while_a_large_body_is_read() -> None:
+    """Each would look at everything that has been made of the body so far."""
+    phases: list[str] = []
+
+    def note(phase: str, _about: dict[str, int]) -> None:
+        phases.append(phase)
+
+    gc.callbacks.append(note)
+    try:
+        read_json(LARGE + b"1]}")
+    finally:
+        gc.callbacks.remove(note)
+    assert phases.count("start") <= 2, "one for what was made before, one for what it came to"
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 4301, "9" * 400 + ".5"])
