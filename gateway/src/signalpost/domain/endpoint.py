@@ -1,6 +1,7 @@
 """The URL and the additional headers of a subscription: what may be in them (C14, C18)."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from itertools import islice
 from typing import Annotated, Any, Final
@@ -93,6 +94,7 @@ def parse_url(text: str) -> Url:
     return Url(_target(scheme.lower(), authority), path)
 
 
+@lru_cache(maxsize=1024)  # the calls of a connection go to one or two, and to read a host takes as long as to read JSON
 def _target(scheme: str, authority: str) -> Target:
     # Not urllib's: it drops tabs and newlines, and whatever stands around an IPv6 address.
     match = _AUTHORITY.fullmatch(authority)

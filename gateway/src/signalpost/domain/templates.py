@@ -92,8 +92,9 @@ class Template(Struct, frozen=True):
 
     def value(self, subject: Subject, escape: Escape) -> Any:
         """The text, or the value of a placeholder that stands alone, with its type. Raises TemplateError."""
-        alone = self.alone
-        return self.text(subject, escape) if alone is None else escaped(alone.value(subject), escape)
+        if len(self.parts) == 1 and isinstance(alone := self.parts[0], Placeholder):
+            return escaped(alone.value(subject), escape)
+        return self.text(subject, escape)
 
 
 def _within_bounds(text: str) -> str:

@@ -57,6 +57,7 @@ SLOW_AFTER: Final = 50_000
 """µs after which a kind that holds up the event loop is named in the log."""
 MAX_REJECTED_IN_A_ROW: Final = 10
 MAX_DETAIL_CHARACTERS: Final = 1_000
+_PREPARED = (Call, Skip)
 _RULINGS = (Done, Retry, Throttle, Reject, Reauthorise, Then)
 
 
@@ -127,7 +128,7 @@ class Courier:
 
     async def _attempt(self, event: Event, delivery: Delivery) -> Outcome:
         """Everything from the event to its outcome. Raises what the kind raises, Impossible, Invalid."""
-        why = await self._thoughts.why_not(event, subject_of(event), delivery.run)
+        why = await self._thoughts.why_not(event, delivery.run)
         if why is not None:
             return Outcome(failure=Failure.SKIPPED, detail=why)
         subject = subject_of(event, await self._made.find(event.document_id))
@@ -190,7 +191,7 @@ class Courier:
         began = self._clock.steady()
         call: Any = opened.kind.prepare(opened.holds, config, context)
         self._note_slowness("prepare", began)
-        if not isinstance(call, Call | Skip):
+        if not isinstance(call, _PREPARED):
             raise Impossible(f"The destination {opened.kind.kind} made neither a call nor a skip of the event.")
         return call
 

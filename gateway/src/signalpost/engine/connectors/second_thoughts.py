@@ -10,7 +10,6 @@ from typing import Any
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.conditions import Condition
 from signalpost.domain.event import Event
-from signalpost.domain.names import Subject
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.engine.lanes.subject import no_longer_sent, not_sent, subject_of
 from signalpost.store.log import LogStore
@@ -29,9 +28,9 @@ class SecondThoughts:
         self._when = _condition(subscription.when)
         self._still = None if after is None else _condition(after.condition)
 
-    async def why_not(self, event: Event, subject: Subject, run: int) -> str | None:
+    async def why_not(self, event: Event, run: int) -> str | None:
         """A sentence why the event is not to be sent in this run of its delivery; None if it is."""
-        if run and self._when is not None and (why := self._when.why_not(subject)) is not None:
+        if run and self._when is not None and (why := self._when.why_not(subject_of(event))) is not None:
             return not_sent(why)
         if self._still is not None and (why := await self._why_no_longer(event, self._still)) is not None:
             return no_longer_sent(why)

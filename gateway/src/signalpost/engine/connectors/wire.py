@@ -41,7 +41,8 @@ def request_of(
         url = endpoint.parse_url(call.url)
     except Bad as bad:
         raise Impossible(f"The call's address cannot be used. {bad.detail}") from None
-    origin = f"{url.target.scheme}://{url.authority}"
+    authority = url.authority
+    origin = f"{url.target.scheme}://{authority}"
     if origin not in origins:
         raise Impossible(f"The call goes to {origin}, which is none of the connection's origins.")
     content_type, body = _body(call)
@@ -52,7 +53,7 @@ def request_of(
         headers["authorization"] = _header_value("authorization", authorization)
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = (
-        f"{call.method} {url.path} HTTP/1.1\r\nhost: {url.authority}\r\nuser-agent: Signalpost/{VERSION}\r\n"
+        f"{call.method} {url.path} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: Signalpost/{VERSION}\r\n"
         f"accept-encoding: identity\r\n{lines}content-length: {len(body)}\r\n\r\n"
     )
     return OutgoingRequest(url.target, head.encode("ascii"), body, keeps=True, seconds=seconds, holder=tenant_id)
