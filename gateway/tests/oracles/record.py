@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httplib2
+import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -39,6 +40,8 @@ from xero_python.api_client.configuration import Configuration
 from xero_python.api_client.oauth2 import OAuth2Token
 
 RECORDED = Path(__file__).with_name("recorded.json")
+ASSERTION_KEY = Path(__file__).with_name("assertion_key.pem")
+"""A key that signs nothing but what is recorded, so that the same assertion comes of it each time."""
 KEPT_HEADERS = ("authorization", "content-type", "idempotency-key", "xero-tenant-id")
 """The headers that matter to a vendor. Others name the client, or are about compression."""
 KEY = rsa.generate_private_key(65537, 2048)
@@ -278,14 +281,28 @@ def xero_bill(recorder: Recorder) -> None:
     api.create_invoices(tenant, Invoices(invoices=[bill]), idempotency_key="0123456789abcdef" * 2)
 
 
-def recorded() -> dict[str, list[dict[str, Any]]]:
-    """What every client sends."""
-    found = {}
+def recorded() -> dict[str, Any]:
+    """What every client sends, and how it signs."""
+    found: dict[str, Any] = {"assertion": assertion()}
     for ask in (slack, salesforce, google_calendar, xero_bill):
         recorder = Recorder()
         ask(recorder)
         found[ask.__name__] = recorder.requests
     return found
+
+
+def assertion() -> dict[str, Any]:
+    """What PyJWT, which the clients sign with, makes of claims."""
+    claims = {
+        "iss": "id",
+        "scope": "a b",
+        "aud": "https://login.example.com",
+        "sub": "u@example.com",
+        "iat": 1_000,
+        "exp": 1_180,
+    }
+    key = ASSERTION_KEY.read_text(encoding="ascii")
+    return {"claims": claims, "token": jwt.encode(claims, key, algorithm="RS256", sort_headers=True)}
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ from signalpost.destinations.google_calendar import GoogleCalendar
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
 from signalpost.destinations.xero_bill import XeroBill
+from signalpost.engine.connectors.assertion import signed
 
 RECORDED: Mapping[str, Any] = json.loads(Path(__file__).with_name("recorded.json").read_text(encoding="utf-8"))
 
@@ -100,6 +101,13 @@ def test_salesforce() -> None:
     # The client's upsert always creates; ours does so only if the subscription says so.
     found = config("salesforce", home, **lead, matchField="Number__c")
     assert sent(kind.prepare(home, found, context())) == {**by_number, "query": {"updateOnly": "true"}}
+
+
+def test_an_assertion_is_that_of_the_library_with_which_the_clients_sign() -> None:
+    made = RECORDED["assertion"]
+    claims = {name: value for name, value in made["claims"].items() if name not in ("iat", "exp")}
+    key = Path(__file__).with_name("assertion_key.pem").read_text(encoding="ascii")
+    assert signed(claims, key, made["claims"]["iat"]) == made["token"]
 
 
 def test_google_calendar() -> None:

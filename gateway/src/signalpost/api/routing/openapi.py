@@ -12,7 +12,7 @@ from signalpost.api.routing.context import MERGE_PATCH, RequestBody
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.routing.shapes import Problem
-from signalpost.domain import event, subscription
+from signalpost.domain import connection, event, subscription
 from signalpost.domain.api_key import Role
 from signalpost.domain.body import members_of_texts
 from signalpost.domain.delivery import replay
@@ -46,6 +46,7 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "Ordering": get_args(subscription.Ordering),
     "ReplayStatus": get_args(replay.What),
     "Role": tuple(Role),
+    "ConnectionState": get_args(connection.State),
 }
 """Lists of words that stand in many places, under the name of the type that clients make of them."""
 _BYTES: Mapping[str, Any] = {
