@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 import schemathesis
 from gateway.tests.patience import PATIENCE
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case, CheckContext, Config, DeserializationContext, HookContext, Response, SerializationContext
 from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.parameters import ParameterLocation
@@ -25,6 +25,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import Route
+from signalpost.domain.api_key import Role
 from signalpost.domain.subscription import SubscriptionPatch, SubscriptionRequest
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -35,6 +36,7 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
 """How many examples are made up for each call, and of workflows."""
 NOTHING_LISTENS = "http://127.0.0.1:9/"
 SUBSCRIBES = (SubscriptionRequest, SubscriptionPatch)
+BY_NAME = {route.name: route for route in ROUTES}
 BODIES = {route.name: route.body for route in ROUTES if route.body is not None}
 LINES = BODIES["import_documents"].media_types
 
@@ -82,7 +84,8 @@ CONFIG = {
             # Beside the usual ones: If-Match may name another version (412), `after` what is no longer kept (410).
             "expected-statuses": ["2xx", "401", "403", "404", "409", "410", "412", "429"],
         },
-        "negative_data_rejection": {"expected-statuses": ["400", "401", "404", "405", "412", "415", "422"]},
+        # Whether the role may make a call is looked at before what it sends.
+        "negative_data_rejection": {"expected-statuses": ["400", "401", "403", "404", "405", "412", "415", "422"]},
     },
 }
 
@@ -250,10 +253,15 @@ def keep_harmless(case: Case[Any]) -> None:
 
 
 def name_anew(case: Case[Any]) -> None:
-    """Create no tenant whose name an earlier example took: what is drawn next must not depend on what was there."""
+    """Create no tenant, and import no document, whose name an earlier example took: what is drawn next must not depend
+    on what was there."""
     assert case.meta is not None
-    creates = case.operation.definition.raw["operationId"] == "create_tenant"
-    if creates and not case.meta.is_negative_at(ParameterLocation.BODY):
+    called = case.operation.definition.raw["operationId"]
+    if called == "import_document" and not case.meta.is_negative_at(ParameterLocation.PATH):
+        case.path_parameters["externalId"] = str(uuid4())
+        if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
+            case.body["externalId"] = case.path_parameters["externalId"]
+    if called == "create_tenant" and not case.meta.is_negative_at(ParameterLocation.BODY):
         assert isinstance(case.body, dict)
         case.body["name"] = f"{str(case.body['name'])[:26]}{uuid4().hex}"
 
@@ -298,10 +306,31 @@ def test_a_call_does_what_is_described(case: Case[Any], world: "World", things: 
     )
 
 
+@pytest.fixture(scope="module")
+def keys(world: "World") -> dict[Role, str]:
+    """A key of each role."""
+    return {role: world.send("POST", "/v1/keys", {"name": role, "role": role}).ok(201)["key"] for role in Role}
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=max(2, EXAMPLES // 15), derandomize=True, database=None, phases=[Phase.generate])
+def test_a_role_that_may_not_make_a_call_is_told_so_whatever_it_sends(
+    case: Case[Any], world: "World", keys: dict[Role, str]
+) -> None:
+    route = BY_NAME.get(case.operation.definition.raw["operationId"])
+    if route is None:
+        return  # anyone may make it
+    for role in set(Role) - route.roles:
+        headers = {"Authorization": f"Bearer {keys[role]}"}
+        keeps_to(role, case.call(base_url=f"http://127.0.0.1:{world.port}", headers=headers), case)
+
+
 class Workflow(WORKFLOWS.as_state_machine()):  # type: ignore[misc]
     """Creates, and goes on with what was created: it is there until it is deleted, and then it is gone."""
 
     things: Things
+    role: Role
+    key: str
 
     def before_call(self, case: Case[Any]) -> None:
         keep_harmless(case)
@@ -311,15 +340,33 @@ class Workflow(WORKFLOWS.as_state_machine()):  # type: ignore[misc]
         make_known(case, self.things)
 
     def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.things.world.key}"}
+        headers = {"Authorization": f"Bearer {self.key}"}
         return {"base_url": f"http://127.0.0.1:{self.things.world.port}", "headers": headers}
 
+    def validate_response(self, response: Response, case: Case[Any], **given: Any) -> None:
+        super().validate_response(response, case, **given)
+        keeps_to(self.role, response, case)
 
-def test_what_was_created_is_there_until_it_is_deleted(things: Things) -> None:
-    Workflow.things = things
-    Workflow.run(
+
+def keeps_to(role: Role, response: Response, case: Case[Any]) -> None:
+    """A role may make the calls of its entries in the route table, and is told of every other that it may not."""
+    route = BY_NAME.get(case.operation.definition.raw["operationId"])
+    assert case.meta is not None
+    if route is None or case.meta.is_negative_at(ParameterLocation.PATH):
+        return  # anyone may make it, or it is perhaps another call
+    refused = response.status_code == 403 and response.json()["code"] == "role_not_allowed"
+    assert refused == (role not in route.roles), f"{role}, {response.status_code}"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_was_created_is_there_until_it_is_deleted_and_a_role_does_what_it_may(
+    things: Things, keys: dict[Role, str], role: Role
+) -> None:
+    """Operators may do everything, so most of it is theirs."""
+    given = type("Given", (Workflow,), {"things": things, "role": role, "key": keys[role]})
+    given.run(  # type: ignore[attr-defined]
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=EXAMPLES if role is Role.OPERATOR else max(1, EXAMPLES // 5),
             stateful_step_count=8,
             derandomize=True,
             database=None,
