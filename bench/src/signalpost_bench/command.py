@@ -47,23 +47,23 @@ app = App(name="bench", help_format="plaintext")
 def bench(
     *,
     scene: Annotated[
-        list[str] | None, Parameter(negative="", help=f"Only this; as often as needed. {_SCENES}.")
+        list[str] | None, Parameter(negative="", help=f"Run only this scene; repeatable. {_SCENES}.")
     ] = None,
-    endpoints: Annotated[Count, Parameter(help="Subscriptions in all.")] = 1,
-    tenants: Annotated[Count, Parameter(help="Tenants that they are spread over.")] = 1,
+    endpoints: Annotated[Count, Parameter(help="Total number of subscriptions.")] = 1,
+    tenants: Annotated[Count, Parameter(help="Number of tenants that the subscriptions are spread over.")] = 1,
     fan_out: Annotated[Count, Parameter(help="How many subscriptions of a tenant get each event.")] = 1,
-    payload: Annotated[Count, Parameter(help="Bytes of an event, roughly.")] = 1_300,
+    payload: Annotated[Count, Parameter(help="Approximate size of an event in bytes.")] = 1_300,
     documents: Annotated[Count, Parameter(help="How many documents are changed in turn.")] = 5_000,
     ordering: Literal["loose", "strict"] = "loose",
     tls: Annotated[bool, Parameter(negative="", show_default=False, help="Deliver over TLS.")] = False,
-    events: Annotated[Count, Parameter(help="Changes in each run of a scene that is as fast as it can.")] = 30_000,
+    events: Annotated[Count, Parameter(help="Changes in each run of a scene that runs flat out.")] = 30_000,
     duration: Annotated[
         float, Parameter(validator=validators.Number(gt=0), help="Seconds of each run of a steady scene.")
     ] = 10.0,
-    backlog: Annotated[Count, Parameter(help="Events that lie in the database of the scene backlog.")] = 100_000,
-    runs: Annotated[Count, Parameter(help="The table shows their medians.")] = 3,
+    backlog: Annotated[Count, Parameter(help="Events in the database of the scene backlog.")] = 100_000,
+    runs: Annotated[Count, Parameter(help="Number of runs; the table shows their medians.")] = 3,
     database_url: Annotated[
-        str | None, Parameter(help="Folder in which databases are made, on another disk say: sqlite:///FOLDER.")
+        str | None, Parameter(help="Folder for the databases, for example on another disk: sqlite:///FOLDER.")
     ] = None,
     as_json: Json = False,
 ) -> None:

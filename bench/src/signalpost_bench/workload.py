@@ -22,7 +22,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     fan_out: int = 1
     """How many of a tenant's subscriptions want the events that are made; the others want another type."""
     payload: int = 1_300
-    """Bytes of an event, roughly."""
+    """Approximate size of an event in bytes."""
     documents: int = 5_000
     """Over all tenants; each change is of the one that was changed longest ago."""
     ordering: str = "loose"

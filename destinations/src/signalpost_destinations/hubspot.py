@@ -75,7 +75,7 @@ class HubSpotConfig(Body, frozen=True, kw_only=True):
         str,
         Meta(
             title="Object",
-            description="The object's name in the API; your own are named by their type id.",
+            description="The object's API name; for custom objects, their type id.",
             examples=["deals", "contacts", "2-3465404"],
             min_length=1,
             max_length=100,
@@ -94,7 +94,7 @@ class HubSpotConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Has the value",
-            description="What that property has in the record of a document.",
+            description="The value of that property in the document's record.",
             examples=["{{ document.referenceId }}"],
         ),
     ]
@@ -102,7 +102,7 @@ class HubSpotConfig(Body, frozen=True, kw_only=True):
         dict[PropertyName, Value],
         Meta(
             title="Properties",
-            description="What to set, by the internal names of the properties. An empty text empties one.",
+            description="What to set, by the internal names of the properties. An empty text clears one.",
             examples=[{"dealstage": "closedwon", "amount": "{{ document.contractValue }}"}],
             max_length=MAX_PROPERTIES,
         ),
@@ -111,7 +111,7 @@ class HubSpotConfig(Body, frozen=True, kw_only=True):
         Literal["fail", "leave"],
         Meta(
             title="If there is none",
-            description="Without such a record: fail the delivery, or leave it.",
+            description="If there is no such record: fail, or leave it (send nothing).",
             examples=["fail"],
         ),
     ] = "fail"
@@ -131,7 +131,7 @@ class HubSpot(Destination[HubSpotConnection, HubSpotConfig]):
         Preset(
             name="hubspot-executed-deal",
             title="Signed contract → deal",
-            about="Moves the deal whose id the document has as its reference once everyone has signed. Makes none.",
+            about="Moves the deal whose id the document has as its reference once everyone has signed. Creates none.",
             body={
                 "eventTypes": ["documentUpdated"],
                 "when": {
@@ -162,7 +162,7 @@ class HubSpot(Destination[HubSpotConnection, HubSpotConfig]):
                 Input(
                     name="matchValue",
                     title="Has the value",
-                    description="What that property has in the deal of a document.",
+                    description="The value of that property in the document's deal.",
                     pointer="/config/matchValue",
                     example="{{ document.externalId }}",
                     default="{{ document.referenceId }}",

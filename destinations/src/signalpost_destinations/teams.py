@@ -68,7 +68,7 @@ class TeamsConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Text",
-            description="What stands below it, in Markdown: **bold**, _italic_, [a link](https://example.com). What "
+            description="The text below it, in Markdown: **bold**, _italic_, [a link](https://example.com). What "
             "placeholders bring is shown as it is.",
             examples=["With {{ document.counterpartyName | default: 'nobody else' }}."],
         ),

@@ -62,7 +62,7 @@ MAX_LARGE_ANSWERS = 32
 """How many large answers may be held at a time for clients that have not read them yet; each has some 4 MiB."""
 FILE_THREADS = 4
 _PLAIN_WARNING = (
-    "The gateway listens beyond this machine without TLS, so keys and documents can be read on their way. Set TLS_CERT "
+    "The gateway listens beyond this machine without TLS, so keys and documents can be read in transit. Set TLS_CERT "
     "and TLS_KEY, put a proxy with TLS in front and name it in TRUSTED_PROXIES, or set HOST to 127.0.0.1."
 )
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to replace, not to bind
@@ -171,7 +171,9 @@ class Gateway:
         self._services = self._build_services(store, links, files, destinations, tickets, body_reader, chance)
         self.app, self.metrics_app = self._build_apps()
         if settings.public_url is None:
-            log.warning("set PUBLIC_URL if clients reach this gateway elsewhere than links lead", links=self._links_url)
+            log.warning(
+                "set PUBLIC_URL if clients reach this gateway at another address than its links", links=self._links_url
+            )
         if _is_open_and_plain(settings):
             log.warning(
                 "listening beyond this machine without TLS: set TLS_CERT, TRUSTED_PROXIES or HOST", host=settings.host

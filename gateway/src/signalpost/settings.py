@@ -213,8 +213,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "tls_key": Setting(_path, "PEM file of the certificate's key. Other users must not be able to read it. []"),
     "trusted_proxies": Setting(
         parse_proxies,
-        "Addresses and networks of the proxies in front, separated by commas: their X-Forwarded-For says where a "
-        "request came from, in the log. []",
+        "Addresses and networks of your reverse proxies, separated by commas. The log takes the client's address from "
+        "their X-Forwarded-For. []",
     ),
     "metrics_port": Setting(
         _number(0, 65_535),
@@ -234,8 +234,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "master_key_file": Setting(
         _path,
-        "File that holds the master key, such as a secret mounted into a container, so that it does not lie beside the "
-        "database; a line for each key, the one in use first. Other users must not be able to read it. "
+        "File that holds the master key, such as a secret mounted into a container, so that it is not stored beside "
+        "the database; a line for each key, the one in use first. Other users must not be able to read it. "
         "[DATA_DIR/master-key]",
     ),
     "operator_key": Setting(

@@ -100,5 +100,5 @@ def test_a_start_without_a_public_url_says_where_links_lead(
     """Behind a proxy on the same machine they lead nowhere, whatever the host is."""
     gateway = gateways(log_format="json", **({"public_url": public_url} if public_url else {}))
     gateway.api.request("GET", "/health/ready")
-    said = lines(gateway, "set PUBLIC_URL if clients reach this gateway elsewhere than links lead")
+    said = lines(gateway, "set PUBLIC_URL if clients reach this gateway at another address than its links")
     assert [line["links"].startswith("http://127.0.0.1:") for line in said] == [True] * warnings

@@ -30,7 +30,7 @@ def test_a_bots_token_is_taken_back_forgotten_and_replaced(make_world: Making) -
         path = connected(world, "slack", signIn=BOT, standIn=workspace.origin)
         cut = world.send("POST", f"{path}/disconnect").ok()
         assert workspace.token is None
-        assert cut["revocation"] == {"succeeded": True, "detail": "The vendor took back what it had given."}
+        assert cut["revocation"] == {"succeeded": True, "detail": "The vendor revoked the access."}
         assert (cut["state"], cut["config"]["signIn"]) == ("broken", {**BOT, "token": None})
         assert "disconnected" in cut["reason"]
         world.send("POST", f"{path}/disconnect").refused(409, code="not_connected")
@@ -55,7 +55,7 @@ def test_whatever_the_vendor_says_the_connection_forgets(make_world: Making) -> 
     away = world.send("POST", f"{path}/disconnect").ok()
     for cut in (refused, away):
         assert cut["revocation"]["succeeded"] is False
-        assert cut["revocation"]["detail"].startswith("Take it back at the vendor.")
+        assert cut["revocation"]["detail"].startswith("Revoke the access at the vendor.")
         assert cut["config"]["signIn"]["token"] is None
     assert workspace.token == "xoxb-good"
 

@@ -156,7 +156,7 @@ def test_a_body_that_comes_too_slowly_is_refused(hasty: "World") -> None:
         with connected(hasty) as connection:
             connection.sendall(request(hasty, "POST /v1/documents", framing))
             problem = refused(dripped(connection, drop), 400, "incomplete_body")
-            assert problem["detail"] == "The body was not whole within 1 s."
+            assert problem["detail"] == "The body was not complete within 1 s."
     assert hasty.state() == before
 
 

@@ -296,7 +296,7 @@ def test_an_upload_that_stops_coming_ends_and_leaves_nothing(make_world: Callabl
     )
     answer = world.raw(head.encode() + body[:2_000_000], 20)
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"Nothing more of the body came for 0.5 s." in answer
+    assert b"No more of the body arrived for 0.5 s." in answer
     assert kept(world) == set()
 
 

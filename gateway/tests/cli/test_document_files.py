@@ -73,7 +73,7 @@ def test_what_cannot_be_done_is_told_with_the_next_step(run: Run, file: Path, tm
     assert "no known kind of file" in run("documents", "upload", document, str(program), code=1).stderr
     run("documents", "upload", document, str(file))
     run("documents", "publish", document, "0.1")
-    assert "published already, as 1.0" in run("documents", "publish", document, "0.1", code=1).stderr
+    assert "already published, as 1.0" in run("documents", "publish", document, "0.1", code=1).stderr
     unknown = run("documents", "download", document, "9.9", "--to", str(tmp_path / "x"), code=1).stderr
     assert "signalpost documents versions" in unknown
     assert not (tmp_path / "x").exists()

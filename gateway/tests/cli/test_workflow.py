@@ -52,7 +52,7 @@ def test_what_does_not_fit_is_refused_with_what_does(run: Run, document: str) ->
 
 def test_what_is_wrong_is_named_by_the_option_that_set_it(run: Run, document: str) -> None:
     wrong = run("documents", "act", document, "requestSignature", "--signer", "a@x", "--signer", "A@X", code=1).stderr
-    assert "  --signer entry 2: This person is named before." in wrong
+    assert "  --signer entry 2: This person is named twice." in wrong
     assert "  --expires-at: This field is required." in wrong
     assert (
         "  ACTION: This must be one of requestReview," in run("documents", "act", document, "approveAll", code=1).stderr

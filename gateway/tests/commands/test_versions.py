@@ -112,7 +112,7 @@ def test_what_is_published_is_not_published_again(desk: Desk) -> None:
     desk.upload()
     desk.publish("0.1")
     for number in ("0.1", "1.0"):
-        with pytest.raises(Conflict, match=r"already, as 1\.0"):
+        with pytest.raises(Conflict, match=r"already published, as 1\.0"):
             desk.publish(number)
     assert desk.upload() == "1.1"
 

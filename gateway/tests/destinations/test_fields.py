@@ -137,11 +137,11 @@ def test_a_config_without_placeholders_stays_the_same() -> None:
             {"json": {"{{ document.title }}": 1}},
             "/json/{{ document.title }}",
             "bad_template",
-            "The name of a member is no template; placeholders stand in its value.",
+            "A member's name cannot have placeholders; put them into its value.",
         ),
         ({"json": ["{{ document.title }}"] * 65}, "/json", "too_many", "There can be at most 64 placeholders in all."),
         ({"json": [0] * 1000}, "/json", "too_many", "There can be at most 1000 values in all."),
-        ({"json": Decimal("1e400")}, "/json", "out_of_range", "No double comes near this number."),
+        ({"json": Decimal("1e400")}, "/json", "out_of_range", "This number is too large or too small for a double."),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_member(value: Any, pointer: str, code: str, detail: str) -> None:

@@ -531,7 +531,7 @@ def test_a_connection_without_a_consent_waits_for_it(world: ScriptedWorld) -> No
         await gateway.create("a")
         await asyncio.sleep(1_000)
         assert vendor.calls == vendor.token_calls == []
-        assert "let the gateway in" in str(gateway.health("s")["lastError"])
+        assert "give consent at the vendor" in str(gateway.health("s")["lastError"])
 
     world.run(scenario)
 

@@ -440,7 +440,7 @@ def test_tls_1_2_is_spoken(ask_tls: Callable[..., Outcome], authority: trustme.C
 def test_a_certificate_from_an_unknown_authority_is_untrusted(ask_tls: Callable[..., Outcome]) -> None:
     outcome = ask_tls(server_context(trustme.CA(), HOST))
     assert outcome.failure is Failure.TLS_UNTRUSTED
-    assert outcome.detail == "The certificate does not come from an authority that is trusted."
+    assert outcome.detail == "The certificate's authority is not trusted."
 
 
 def test_a_self_signed_certificate_is_untrusted(ask_tls: Callable[..., Outcome], tmp_path: Path) -> None:

@@ -174,12 +174,12 @@ class Api:
 
 
 def _too_many_requests() -> TooMany:
-    detail = "With this key too many requests are at work already. Wait for some of their answers."
+    detail = "This key has too many requests in progress. Wait for some of their answers."
     return TooMany("too_many_requests", detail, retry_after=1)
 
 
 def _too_many_answers() -> TooMany:
-    detail = "With this key too many large answers were asked for that are not read yet. Read them first."
+    detail = "This key has too many large answers that were not read yet. Read them first."
     return TooMany("too_many_answers", detail, retry_after=1)
 
 

@@ -41,11 +41,11 @@ def vetted_connection(services: Services, kind: str, config: Any) -> VettedConne
         needs_consent = isinstance(destination.access(struct), Consent)
     except Exception:
         log.exception("a kind of destination failed", kind=kind, method="origins")
-        detail = f"The destination {kind} failed on this; the gateway's operator finds the cause in its log."
+        detail = f"The destination {kind} failed to check this; the gateway's log says why."
         raise Invalid([FieldError("/config", "destination_failed", detail)]) from None
     refused = _refusals(origins, services.guard)
     if refused or not origins:
-        raise Invalid(refused or [FieldError("/config", "address_refused", "This leads nowhere.")])
+        raise Invalid(refused or [FieldError("/config", "address_refused", "This has no address to call.")])
     return VettedConnection(msgspec.to_builtins(struct), origins[0], needs_consent)
 
 
@@ -123,7 +123,7 @@ def kind_check(services: Services) -> Check:
     def check(kind: str) -> str:
         if services.destinations.kind(kind) is None:
             known = ", ".join(services.destinations.kinds)
-            raise Bad("unknown_kind", f"This is no kind that is installed here. Known: {known}.")
+            raise Bad("unknown_kind", f"No kind of this name is installed here. Known: {known}.")
         return kind
 
     return check

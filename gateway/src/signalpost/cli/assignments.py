@@ -22,7 +22,7 @@ def read_json(file: Path) -> Any:
     except OSError as error:
         raise Misuse(f"{file} cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise Misuse(f"{file} holds no JSON: {error}.") from None
+        raise Misuse(f"{file} is not JSON: {error}.") from None
 
 
 def value_of(text: str) -> Any:

@@ -9,7 +9,7 @@ from signalpost.cli.assignments import ask_secret, config_of
 from signalpost.cli.client import CommandError, Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 
-app = App(name="connections", help="Let the gateway in at vendors, and try whether it is.", help_format="markdown")
+app = App(name="connections", help="Give the gateway access to vendors, and test it.", help_format="markdown")
 
 ConnectionId = Annotated[str, Parameter(name="CONNECTION", help="ID of the connection.")]
 Sets = Annotated[
@@ -23,7 +23,7 @@ Secrets = Annotated[
     Parameter(
         name="--secret",
         negative="",
-        help="A secret member, such as signIn.token: typed in, or a line of standard input; repeatable.",
+        help="A secret member, such as signIn.token; its value is asked for, or read from standard input; repeatable.",
     ),
 ]
 SecretFiles = Annotated[
@@ -36,7 +36,7 @@ OPTIONS = {"/kind": "--kind", "/name": "--name", "/config": "--set"}
 
 @app.command(name="list")
 def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
-    """List connections, newest first. Their secrets are not shown.
+    """List connections, newest first, without their secrets.
 
     Example: signalpost connections list
     """
@@ -62,7 +62,7 @@ def create(
     secret_file: SecretFiles = None,
     as_json: Json = False,
 ) -> None:
-    """Create a connection. Secrets are typed in or read from files, so that they are in no history of commands.
+    """Create a connection. Secrets are typed in or read from files, so that no shell's history has them.
 
     Example: signalpost connections create --kind slack --set signIn.with=bot --secret signIn.token
     """
@@ -74,7 +74,7 @@ def create(
 
 @app.command
 def get(connection: ConnectionId, /, *, as_json: Json = False) -> None:
-    """Show a connection; its secrets are not shown.
+    """Show a connection, without its secrets.
 
     Example: signalpost connections get 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -106,7 +106,7 @@ def update(
 
 @app.command(name="test")
 def try_(connection: ConnectionId, /, *, as_json: Json = False) -> None:
-    """Try whether the vendor lets the gateway in. Exit code 1 if it does not.
+    """Check that the vendor grants access. Exit code 1 if it does not.
 
     Example: signalpost connections test 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -116,7 +116,7 @@ def try_(connection: ConnectionId, /, *, as_json: Json = False) -> None:
     elif tested["works"]:
         say(f"It works. {tested['detail']}")
     if not tested["works"]:
-        raise CommandError(f"The vendor does not let the gateway in: {tested['detail']}")
+        raise CommandError(f"The vendor refuses access: {tested['detail']}")
 
 
 @app.command(name="connect")
@@ -126,11 +126,13 @@ def connect_(
     *,
     paste: Annotated[
         bool,
-        Parameter(negative="", show_default=False, help="For a browser that cannot reach the gateway."),
+        Parameter(
+            negative="", show_default=False, help="Paste the result here, if the browser cannot reach the gateway."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Let the gateway in at a vendor that asks a person. Open the address that is shown in a browser.
+    """Connect to a vendor that asks for a person's consent. Open the URL that is shown in a browser.
 
     Example: signalpost connections connect 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -140,9 +142,9 @@ def connect_(
         print_json(asked)
         return
     if not paste:
-        say(f"Open this within ten minutes, and agree:\n\n{asked['url']}")
+        say(f"Open this URL within ten minutes, and agree:\n\n{asked['url']}")
         return
-    say(f"Open this and agree. Then paste the address that your browser ends up at:\n\n{asked['authorizeUrl']}\n")
+    say(f"Open this URL and agree. Then paste the address that your browser ends up at:\n\n{asked['authorizeUrl']}\n")
     brought = dict(parse_qsl(urlsplit(ask_secret("Address")).query))
     body = {name: brought[name] for name in ("code", "state", "iss") if name in brought}
     client.call("POST", path("connections", connection, "connect"), body=body)
@@ -151,8 +153,8 @@ def connect_(
 
 @app.command
 def disconnect(connection: ConnectionId, /, *, as_json: Json = False) -> None:
-    """Forget what lets the gateway in, and have the vendor take it back. What uses the connection waits until somebody
-    lets the gateway in again: with `connections connect`, or by giving the connection its secrets with `… update`.
+    """Forget the credentials, and have the vendor revoke them. The connection's subscriptions wait until somebody gives
+    consent again (`connections connect`), or enters the secrets again (`connections update`).
 
     Example: signalpost connections disconnect 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -180,4 +182,4 @@ def _show(connection: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - 
         return
     print_facts(connection)
     if connection["state"] == "needs_consent":
-        say(f"Let the gateway in: signalpost connections connect {connection['id']}")
+        say(f"Ask for consent: signalpost connections connect {connection['id']}")

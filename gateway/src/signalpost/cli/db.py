@@ -70,7 +70,7 @@ def restore(
         Parameter(
             negative="",
             show_default=False,
-            help="Let in whom the backup lets in, also keys and secrets that were revoked or replaced since.",
+            help="Restore access too: keys and secrets that were revoked or replaced since work again.",
         ),
     ] = False,
     data_dir: DataDir = None,

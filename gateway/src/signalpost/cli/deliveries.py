@@ -106,7 +106,7 @@ def get(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show a delivery with every attempt, or what became of an event at every subscription.
+    """Show a delivery with every attempt, or what happened to an event at every subscription.
 
     Example: signalpost deliveries get 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
@@ -138,7 +138,7 @@ def get(
 
 @app.command
 def retry(subscription: SubscriptionId, event: EventId, /) -> None:
-    """Make one more attempt, now. If it fails, what was scheduled goes on.
+    """Make one more attempt now. If it fails, scheduled retries still take place.
 
     Example: signalpost deliveries retry 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """

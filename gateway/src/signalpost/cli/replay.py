@@ -48,10 +48,10 @@ def replay(
     wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Resend what failed or waits, or everything, from a span of time.
+    """Resend the failed, the waiting, or all deliveries of a span of time.
 
     Each delivery that failed or was delivered gets a full budget of attempts. One that waits for its retry gets its
-    next attempt now. A replay queues them little by little, and can be cancelled meanwhile.
+    next attempt now. A replay queues them gradually, and can be cancelled.
 
     Example: signalpost replay --since 2h --failed --dry-run
     """
@@ -77,7 +77,7 @@ def replay(
         _show(made, dry_run)
         _say_left_out(left_out, asked[0])
         if subscription is not None and left_out[0]["unwanted"]:
-            say(f"Left out: {left_out[0]['unwanted']:,} that the subscription had not asked for, or from before it.")
+            say(f"Left out: {left_out[0]['unwanted']:,} not asked for by the subscription, or older than it.")
     if refused:
         raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
 
@@ -169,8 +169,8 @@ def _say_left_out(left_out: list[LeftOut], status: str) -> None:
     if removed:
         say(f"Left out: up to {removed:,} that the retention has removed.")
     if waiting:
-        sooner = "" if status == "waiting" else " --waiting sends now what waits for a retry."
-        say(f"Left out: {waiting:,} that still wait, and are sent in their time.{sooner}")
+        sooner = "" if status == "waiting" else " --waiting retries those that wait for a retry now."
+        say(f"Left out: {waiting:,} that still wait, and are sent without a replay.{sooner}")
 
 
 def _waited(client: Client, made: list[Replay]) -> list[Replay]:

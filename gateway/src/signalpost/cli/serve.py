@@ -83,7 +83,7 @@ def serve(
         Parameter(
             negative="",
             show_default=False,
-            help="Print the settings that a start here would use and where each comes from, then exit.",
+            help="Print the settings that a gateway would start with here and where each comes from, then exit.",
         ),
     ] = False,
     as_json: Json = False,
@@ -115,7 +115,9 @@ def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
     else:
         rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
         print_table(("setting", "value", "from", "meaning"), rows, "")
-        say("A start here would use these. A gateway that is running keeps the settings that it was started with.")
+        say(
+            "These apply to the next start here. A gateway that is running keeps the settings that it was started with."
+        )
         for variable in unknown:
             say(f"{variable} is not a setting and has no effect.")
 

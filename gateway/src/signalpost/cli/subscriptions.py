@@ -42,10 +42,10 @@ RetryDelays = Annotated[
 Status = Annotated[
     Literal["active", "paused"] | None, Parameter(help="Whether to send. Events of a paused subscription wait.")
 ]
-Connection = Annotated[str | None, Parameter(help="ID of the connection that lets the gateway in.")]
+Connection = Annotated[str | None, Parameter(help="ID of the connection to use.")]
 ConfigFile = Annotated[Path | None, Parameter(help="A file with the kind's config as JSON; - for standard input.")]
-WhenFile = Annotated[str | None, Parameter(help="The condition that an event must meet, as JSON, or @FILE with it.")]
-AfterFile = Annotated[str | None, Parameter(help="How long deliveries wait, as JSON, or @FILE with it.")]
+WhenFile = Annotated[str | None, Parameter(help="The condition that an event must meet, as JSON or @FILE.")]
+AfterFile = Annotated[str | None, Parameter(help="How long deliveries wait, as JSON or @FILE.")]
 OPTIONS = {
     "/url": "URL", "/eventTypes": "--event-type", "/name": "--name", "/secret": "--secret", "/headers": "--header",
     "/ordering": "--ordering", "/rateLimit": "--rate-limit", "/retryDelays": "--retry-delays", "/status": "--status",
@@ -80,17 +80,18 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
 
 @app.command
 def create(
-    url: Annotated[str | None, Parameter(help="The endpoint's https URL; of a webhook alone.")] = None,
+    url: Annotated[str | None, Parameter(help="The endpoint's https URL, for a webhook.")] = None,
     /,
     *,
     preset: Annotated[
-        str | None, Parameter(help="A recipe to fill in, as `signalpost destinations list` shows it.")
+        str | None, Parameter(help="A preset to fill in, as `signalpost destinations list` shows it.")
     ] = None,
     connection: Connection = None,
     set_: Annotated[
-        list[str] | None, Parameter(name="--set", negative="", help="A blank of the preset, name=value; repeatable.")
+        list[str] | None,
+        Parameter(name="--set", negative="", help="A value for a blank of the preset, name=value; repeatable."),
     ] = None,
-    kind: Annotated[str | None, Parameter(help="The kind of destination, if it is no webhook and no preset.")] = None,
+    kind: Annotated[str | None, Parameter(help="The kind of destination, without a URL or a preset.")] = None,
     config: ConfigFile = None,
     when: WhenFile = None,
     after: AfterFile = None,
@@ -104,7 +105,7 @@ def create(
     status: Status = None,
     as_json: Json = False,
 ) -> None:
-    """Create a subscription: of a webhook by its URL, or of a connection, from a preset or by its kind.
+    """Create a subscription: for a webhook by its URL, or for a connection by a preset or a kind.
 
     A webhook gets every event type unless you name some; its secret is shown only this once.
 
@@ -236,7 +237,7 @@ def rotate(
 
 @app.command
 def promote(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
-    """End a rotation's overlap now. From here on only the new secret signs.
+    """End a rotation's overlap now, so that only the new secret signs.
 
     Example: signalpost subscriptions promote 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -279,7 +280,7 @@ def preview(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show what a subscription would make of a past event: the exact request, or why there is none. Nothing is sent.
+    """Show the exact request that a past event would become, or why there is none. Nothing is sent.
 
     Example: signalpost subscriptions preview 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-2b1c-7f00-8a63-b2c66f94aaaa
     """
@@ -320,7 +321,7 @@ def _json_or_file(text: str | None) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise Misuse(f"This is no JSON: {text} ({error})") from None
+        raise Misuse(f"This is not JSON: {text} ({error})") from None
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:

@@ -42,17 +42,17 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
 
 @app.command
 def pause(name: Name, /) -> None:
-    """Pause a tenant: nothing of it can be changed, and nothing is sent. Nothing is lost.
+    """Pause a tenant: nothing in it is changed or sent, and nothing is lost.
 
     Example: signalpost tenants pause acme
     """
     connect().call("PATCH", path("tenants", name), body={"status": "paused"})
-    say(f"Paused {name}. What waits is sent once it is resumed.")
+    say(f"Paused {name}. Its events wait until it is resumed.")
 
 
 @app.command
 def resume(name: Name, /) -> None:
-    """Resume a tenant: what waited is sent.
+    """Resume a tenant, and send its waiting events.
 
     Example: signalpost tenants resume acme
     """
@@ -61,7 +61,9 @@ def resume(name: Name, /) -> None:
 
 
 @app.command
-def delete(name: Name, /, *, confirm: Annotated[str, Parameter(help="The tenant's name once more.")] = "") -> None:
+def delete(
+    name: Name, /, *, confirm: Annotated[str, Parameter(help="The tenant's name again, to confirm.")] = ""
+) -> None:
     """Delete a tenant that has no documents, subscriptions or connections. Its keys are refused from now on.
 
     Example: signalpost tenants delete acme --confirm acme

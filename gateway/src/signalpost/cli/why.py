@@ -13,13 +13,13 @@ MAX_SUBSCRIPTIONS = 100_000
 def why(
     event: Annotated[str, Parameter(name="EVENT", help="The event's id.")],
     subscription: Annotated[
-        str | None, Parameter(name="SUBSCRIPTION", help="Only this subscription's id; every subscription if left out.")
+        str | None, Parameter(name="SUBSCRIPTION", help="Show only this subscription; every one if left out.")
     ] = None,
     /,
     *,
     as_json: Json = False,
 ) -> None:
-    """Say what became of an event at each subscription, and why.
+    """Explain what happened to an event at each subscription.
 
     Example: signalpost why 01a20e92-1d2e-7800-9367-c582ce4230bd
     """

@@ -174,7 +174,7 @@ class Batch:
         if stored is None or stored.expires_at <= self._now:
             return None
         if stored.request_hash != key.request_hash:
-            detail = "This key came with another request before. Use a new key for a new request."
+            detail = "This key was used for another request before. Use a new key for a new request."
             raise Invalid([FieldError("Idempotency-Key", "reused", detail)], code="idempotency_key_reused")
         return Repeated(stored.at(self._now))
 

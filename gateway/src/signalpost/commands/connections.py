@@ -106,7 +106,7 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.version != self.of_version:
-            detail = "It was changed by another call at the same moment: repeat yours."
+            detail = "Another call changed it at the same time: repeat yours."
             raise PreconditionFailed("precondition_failed", detail)
         changed = found if self.name is UNSET else replace(found, name=self.name)
         if self.config is not UNSET and self.config != found.config:
@@ -132,7 +132,7 @@ class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         found = self._found(view)
         used_by = [each.id for each in view.subscriptions_of(self._key)]
         if used_by:
-            detail = f"{len(used_by)} of your subscriptions use it: delete these first."
+            detail = f"{len(used_by)} of your subscriptions use it: delete them first."
             raise Conflict("connection_in_use", detail, subscriptions=used_by[:100])
         gone = _moved_on(replace(found, config={}, granted=None, deleted_at=stamp.at), stamp.at)
         return Decision(result=ConnectionDeleted(gone), connection=gone)
@@ -149,7 +149,7 @@ class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.grant_version != self.of_grant_version:
-            raise Conflict("grant_moved_on", "Another grant was kept for this connection meanwhile.")
+            raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
         kept = replace(found, granted=self.granted, grant_version=found.grant_version + 1)
         if found.state != "ready":
             kept = _moved_on(replace(kept, state="ready", reason=None), stamp.at)
@@ -171,10 +171,10 @@ class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.version != self.of_version:
-            detail = "It was changed by another call at the same moment: repeat yours."
+            detail = "Another call changed it at the same time: repeat yours."
             raise PreconditionFailed("precondition_failed", detail)
         if found.granted is None and self.left == found.config:
-            raise Conflict("not_connected", "There is nothing to forget: nothing lets the gateway in here.")
+            raise Conflict("not_connected", "There is nothing to forget: this connection has no credentials.")
         cut = replace(
             found,
             config=self.left,
@@ -199,7 +199,7 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.grant_version != self.of_grant_version:
-            raise Conflict("grant_moved_on", "Another grant was kept for this connection meanwhile.")
+            raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
         broken = _moved_on(replace(found, state="broken", reason=self.reason), stamp.at)
         disabled = tuple(
             each.disabled(stamp.at, self.reason) for each in view.subscriptions_of(self._key) if each.status == "active"

@@ -174,7 +174,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes |= {"disabled_at": None, "disabled_because": None, "revived_at": stamp.now}
         if changes.pop("skip_backlog"):
             if found.status == "active" or changes.get("status") != "active":
-                detail = "The backlog is skipped with a resume only: send it with status active to one that is not."
+                detail = "The backlog can be skipped only by a resume: send it with status active, while it is not."
                 raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
             changes |= {"skip_to": last, "skipped_at": stamp.at}
         patched = replace(found, **changes)
@@ -258,7 +258,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[RetryQueued]:
         found = self._found(view, stamp.now)
         if found.status != "active":
-            detail = f"The subscription is {found.status}: resume it, and what is pending is sent."
+            detail = f"The subscription is {found.status}: resume it, and its pending deliveries are sent."
             raise Conflict("subscription_not_active", detail)
         asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
         if self.sequence <= found.starts_after or not asked_for:
@@ -289,7 +289,7 @@ def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
 def _check_signs(found: Subscription) -> None:
     """Raises Conflict for a subscription that has no secret."""
     if found.kind != rules.WEBHOOK:
-        raise Conflict("no_secret", "Only webhooks are signed with a secret. Its connection lets this one in.")
+        raise Conflict("no_secret", "Only webhooks have a secret; this subscription uses a connection.")
 
 
 def _moved_on(changed: Subscription, now: int) -> Subscription:

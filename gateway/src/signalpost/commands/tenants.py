@@ -74,9 +74,9 @@ class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[TenantDeleted]:
         found = self._found(view)
         if found.id == FIRST_TENANT:
-            raise Conflict("tenant_is_default", "The tenant `default` is always there.")
+            raise Conflict("tenant_is_default", "The tenant `default` cannot be deleted.")
         if found.id == self.tenant_id:
-            raise Conflict("tenant_in_use", "This call is for the very tenant that it would delete: name another one.")
+            raise Conflict("tenant_in_use", "A call cannot delete the tenant that it works in: name another tenant.")
         if view.has_content(found.id):
             detail = "The tenant has documents, subscriptions or connections. Delete them first."
             raise Conflict("tenant_not_empty", detail)

@@ -55,7 +55,7 @@ class PublishVersion(DocumentCommand, frozen=True, kw_only=True):
         draft = require_live(view.versions.get((self.tenant_id, self.document_id, self.version_number)))
         already = self.version_number if self.version_number.is_published else draft.published_as
         if already is not None:
-            detail = f"It is published already, as {already}. Upload what should follow it."
+            detail = f"It is already published, as {already}. Upload a new draft to publish another version."
             raise Conflict("already_published", detail, publishedAs=str(already))
         shown = document.decode(row.body)
         number = next_published(document.last_number(shown, row.last_number))

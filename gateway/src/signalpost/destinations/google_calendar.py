@@ -127,7 +127,7 @@ class GoogleCalendarConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="When",
-            description="A date makes an entry for the whole day, a timestamp one at that time.",
+            description="A date makes an all-day entry, a timestamp an entry at that time.",
             examples=["{{ document.expiryDate | days: -30 | date }}"],
         ),
     ]
@@ -135,19 +135,19 @@ class GoogleCalendarConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Last day",
-            description="Of an entry of several days: the last of them. Left empty it lasts one day.",
+            description="The last day of an entry of several days. If empty, it lasts one day.",
             examples=["{{ document.expiryDate | date }}"],
         ),
     ] = ""
     minutes: Annotated[
         int,
-        Meta(title="Minutes", description="How long an entry at a time lasts.", examples=[30], ge=1, le=1440),
+        Meta(title="Minutes", description="How long an entry with a time lasts.", examples=[30], ge=1, le=1440),
     ] = 30
     remove_when: Annotated[
         tuple[Status, ...],
         Meta(
             title="Goes when",
-            description="The statuses in which the document needs no entry. It goes with the document in any case.",
+            description="Statuses in which the entry is deleted. It is always deleted with its document.",
             examples=[["cancelled"]],
             max_length=len(STATUSES),
         ),

@@ -80,7 +80,7 @@ class ClientCredentials(Private, frozen=True, kw_only=True, tag_field="with", ta
         EndpointUrl,
         Meta(
             title="Token URL",
-            description="Where tokens are asked for.",
+            description="The URL of the token endpoint.",
             examples=["https://login.example.com/oauth2/token"],
         ),
     ]
@@ -90,7 +90,7 @@ class ClientCredentials(Private, frozen=True, kw_only=True, tag_field="with", ta
         str,
         Meta(
             title="Scope",
-            description="What the tokens shall be good for, if the service wants to be told.",
+            description="The scope to request, if the service needs one.",
             examples=["contracts.write"],
             max_length=1024,
         ),
@@ -120,7 +120,7 @@ class HttpConnection(Body, frozen=True, kw_only=True):
         Nothing | Bearer | Basic | ApiKey | ClientCredentials,
         Meta(
             title="Signs in with",
-            description="How the service knows the gateway.",
+            description="How the gateway signs in at the service.",
             examples=[{"with": "bearer", "token": "eyJhbGciOi"}],
         ),
     ]

@@ -77,7 +77,7 @@ StandIn = Annotated[
     Origin | UnsetType,
     Meta(
         title="Stand-in",
-        description="For a proxy or a test: an origin that is called in place of every one of the vendor's own.",
+        description="For a proxy or a test: an origin that is called instead of the vendor's.",
         examples=["https://proxy.example.com"],
     ),
 ]

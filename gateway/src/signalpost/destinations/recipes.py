@@ -31,7 +31,7 @@ def _message(text: str) -> Input:
 _CHANNEL: Final = Input(
     name="channel",
     title="Channel",
-    description="With a bot: the channel to post to. Leave it empty for the connection's own, and with a webhook.",
+    description="With a bot: the channel to post to; empty for the connection's own. Leave it empty with a webhook.",
     pointer="/config/channel",
     example="#contracts",
     default=None,
@@ -71,7 +71,7 @@ SLACK: Final = (
     ),
     _slack(
         "slack-approval-waits",
-        "Approval waits → nudge",
+        "Approval waits → reminder",
         "Reminds a channel of a document that still waits for its approval three days later.",
         ":hourglass: *{{ document.title }}* still waits for its approval.",
         eventTypes=[UPDATED],
@@ -81,7 +81,7 @@ SLACK: Final = (
             Input(
                 name="seconds",
                 title="After",
-                description="Seconds from the request for approval to the nudge: 259200 are three days.",
+                description="Seconds from the request for approval to the reminder; 259200 are three days.",
                 pointer="/after/seconds",
                 example=86_400,
                 default=259_200,
@@ -110,7 +110,7 @@ def _salesforce(what: str, record: str, field: str, value: str) -> Preset:
     return Preset(
         name=f"salesforce-executed-{what}",
         title=f"Signed contract → {what}",
-        about=f"Changes the {what} whose id the document has as its reference once everyone has signed. Makes none.",
+        about=f"Changes the {what} whose id the document has as its reference once everyone has signed. Creates none.",
         body={
             "eventTypes": [UPDATED],
             "when": {"all": [_becomes("executed"), _is_known("referenceId")]},
@@ -141,7 +141,7 @@ def _salesforce(what: str, record: str, field: str, value: str) -> Preset:
             Input(
                 name="matchValue",
                 title="Has the value",
-                description="What that field has in the record of a document.",
+                description="The value of that field in the document's record.",
                 pointer="/config/matchValue",
                 example="{{ document.externalId }}",
                 default="{{ document.referenceId }}",
@@ -204,7 +204,7 @@ XERO_BILL: Final = (
     Preset(
         name="xero-bill-executed",
         title="Signed contract → draft bill",
-        about="Makes a draft bill of a contract with a value once everyone has signed.",
+        about="Creates a draft bill for a contract with a value once everyone has signed.",
         body={
             "eventTypes": [UPDATED],
             "when": {
@@ -260,7 +260,7 @@ HTTP: Final = (
     Preset(
         name="http-everything",
         title="Every event → a service",
-        about="Sends every event as webhooks receive it to a service that wants another way of signing in.",
+        about="Sends every event, as webhooks receive it, to a service with another way to sign in.",
         body={"eventTypes": [CREATED, UPDATED, DELETED], "config": {"method": "POST", "path": "/"}},
         inputs=(
             Input(

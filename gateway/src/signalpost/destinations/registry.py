@@ -90,7 +90,7 @@ class Destinations:
         if found is None:
             known = ", ".join(self.kinds)
             raise Invalid(
-                [FieldError("/kind", "unknown_kind", f"This is no kind that is installed here. Known: {known}.")]
+                [FieldError("/kind", "unknown_kind", f"No kind of this name is installed here. Known: {known}.")]
             )
         return found
 
@@ -145,5 +145,5 @@ def _naming(kind: str) -> Generator[None, None, None]:
         raise Invalid([FieldError(pointer(*each.below), each.code, each.detail) for each in bads]) from None
     except Exception:
         log.exception("a kind of destination failed", kind=kind, method="check")
-        detail = f"The destination {kind} failed to check this; the gateway's operator finds the cause in its log."
+        detail = f"The destination {kind} failed to check this; the gateway's log says why."
         raise Invalid([FieldError("/config", "destination_failed", detail)]) from None

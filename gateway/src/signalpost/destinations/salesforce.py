@@ -117,7 +117,7 @@ class SalesforceConfig(Body, frozen=True, kw_only=True):
         ApiName,
         Meta(
             title="Object",
-            description="The object's API name; your own end in __c.",
+            description="The object's API name; those of custom objects end in __c.",
             examples=["Opportunity", "Lead", "Contract__c"],
         ),
     ]
@@ -133,7 +133,7 @@ class SalesforceConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Has the value",
-            description="What that field has in the record of a document.",
+            description="The value of that field in the document's record.",
             examples=["{{ document.referenceId }}"],
         ),
     ]
@@ -150,7 +150,7 @@ class SalesforceConfig(Body, frozen=True, kw_only=True):
         Literal["fail", "leave", "create"],
         Meta(
             title="If there is none",
-            description="Without such a record: fail the delivery, leave it, or create the record (never by Id).",
+            description="If there is no such record: fail, leave it (send nothing), or create it (not by Id).",
             examples=["fail"],
         ),
     ] = "fail"

@@ -84,7 +84,7 @@ class User(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
         Text | None,
         Meta(
             title="Organisation",
-            description="Its name in Xero, if the person lets the gateway in to more than one.",
+            description="Its name in Xero, if the person gives access to more than one.",
             examples=["Demo Company (AU)"],
         ),
     ] = None
@@ -145,7 +145,7 @@ class XeroBillConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Supplier",
-            description="The contact's name; Xero makes a contact if it has none of this name.",
+            description="The contact's name; Xero creates one if there is none of this name.",
             examples=["{{ document.counterpartyName }}"],
         ),
     ]
@@ -153,7 +153,7 @@ class XeroBillConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Number",
-            description="The bill's number, by which a bill that is there already is found again.",
+            description="The bill's number, by which an existing bill is found.",
             examples=["{{ document.externalId }}"],
         ),
     ] = "{{ document.externalId }}"
@@ -177,7 +177,7 @@ class XeroBillConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Currency",
-            description="A code of three letters that the organisation has; left empty, its own currency.",
+            description="A three-letter code that the organisation uses; if empty, its default.",
             examples=["{{ document.additionalFacts.currency }}"],
         ),
     ] = ""

@@ -109,7 +109,7 @@ def number(least: float | None, most: float | None) -> Check:
             return value
         double = float(value)
         if not math.isfinite(double) or (double == 0 and value != 0):
-            raise Bad("out_of_range", "No double comes near this number.")
+            raise Bad("out_of_range", "This number is too large or too small for a double.")
         return double
 
     return check

@@ -123,7 +123,7 @@ def _field(value: Any) -> Name:
     except NoSuchName as error:
         raise Bad("unknown_name", error.detail) from None
     if end < len(text):
-        raise Bad("unknown_name", f"After {name.text}, at {end + 1}, comes something that is no part of a name.")
+        raise Bad("unknown_name", f"After {name.text}, at {end + 1}, is something that is not part of a name.")
     if name.path[0] == "made" or len(name.path) == 1:
         raise Bad("unknown_name", "Conditions look at members of document, before and event, such as document.status.")
     return name

@@ -102,7 +102,7 @@ class Tickets:
 
 def refused() -> Forbidden:
     """The answer to a state that is not right, the same whatever is wrong."""
-    detail = "This consent was not asked for here, is over, or was used. Begin again: connect the connection."
+    detail = "This consent was not requested here, has expired or was already used. Connect the connection again."
     return Forbidden("consent_refused", detail)
 
 

@@ -110,7 +110,7 @@ def _ipv6(text: str) -> str:
     try:
         return IPv6Address(text).compressed
     except ValueError:
-        raise Bad("bad_url", "What stands in brackets must be an IPv6 address.") from None
+        raise Bad("bad_url", "The host in brackets must be an IPv6 address.") from None
 
 
 def _host(host: str) -> str:
@@ -178,7 +178,7 @@ Headers = Annotated[
     ],
     Meta(
         max_length=MAX_HEADERS,
-        description="Sent with every request; none that the gateway sets itself. Values are write-only.",
+        description="Sent with every request, besides the gateway's own. Values are write-only.",
         extra=read_by(_read_headers),
     ),
 ]

@@ -116,7 +116,7 @@ _number = number(None, None)
 
 def _member_name(name: str) -> str:
     if "{{" in plain_text(name, least=0):
-        raise Bad("bad_template", "The name of a member is no template; placeholders stand in its value.")
+        raise Bad("bad_template", "A member's name cannot have placeholders; put them into its value.")
     return name
 
 

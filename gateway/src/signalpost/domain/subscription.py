@@ -153,7 +153,7 @@ RateLimit = Annotated[
     Meta(
         ge=1,
         le=100_000,
-        description="Attempts that start in any one second at most; after a pause, up to this many at once.",
+        description="Maximum attempts that start in any one second; after a pause, up to this many at once.",
     ),
 ]
 RetryDelays = Annotated[
@@ -209,7 +209,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     config: Config | UnsetType = UNSET
     when: When | None | UnsetType = UNSET
     after: Delay | None | UnsetType = UNSET
-    skip_backlog: Annotated[bool, Meta(description="With a resume: go on at the end of the log.")] = False
+    skip_backlog: Annotated[bool, Meta(description="With a resume: skip all waiting events.")] = False
 
 
 class SecretRotation(Body, frozen=True, kw_only=True):
@@ -219,7 +219,7 @@ class SecretRotation(Body, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=MAX_OVERLAP_HOURS,
-            description="How long both secrets sign; 0 makes the new one the only one at once.",
+            description="How long both secrets sign; 0 switches to the new one at once.",
         ),
     ] = OVERLAP_HOURS
 

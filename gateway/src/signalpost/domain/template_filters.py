@@ -110,7 +110,7 @@ def _choose(taken: Type, arguments: Arguments) -> Step:
     def choose(value: Any) -> Argument:
         chosen = choices.get(values.written(value), otherwise)
         if chosen is None:
-            raise TemplateError(f"choose says nothing for {shown(value)}; add a last value for all others.")
+            raise TemplateError(f"choose has no text for {shown(value)}; add a last value for all others.")
         return chosen
 
     return choose
@@ -150,7 +150,7 @@ def _truncate(_: Type, arguments: Arguments) -> Step:
 def _read_number(value: Any) -> int | float:
     number = values.as_number(value)
     if number is None or not -_MAX_AMOUNT < number < _MAX_AMOUNT:
-        raise TemplateError(f"{shown(value)} is no number that can be read; write it like 1234.5.")
+        raise TemplateError(f"{shown(value)} is not a number; write it like 1234.5.")
     return number
 
 
@@ -169,7 +169,7 @@ def _money(_: Type, arguments: Arguments) -> Step:
 def _read_moment(value: Any) -> str:
     moment = values.as_moment(value)
     if moment is None:
-        raise TemplateError(f"{shown(value)} is no date that can be read; write it like 2026-01-31.")
+        raise TemplateError(f"{shown(value)} is not a date; write it like 2026-01-31.")
     return moment
 
 
@@ -187,7 +187,7 @@ def _day(_: Type, arguments: Arguments) -> Step:
         try:
             return datetime.fromisoformat(moment).astimezone(zone).date().isoformat()
         except OverflowError:
-            raise TemplateError(f"{moment} is on no day of the calendar there.") from None
+            raise TemplateError(f"{moment} is outside the calendar in that time zone.") from None
 
     return day
 
@@ -197,9 +197,7 @@ def _zone(argument: Argument) -> ZoneInfo:
     try:
         return ZoneInfo(name if _is_zone(name) else "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise WrongArgument(
-            f"This machine knows no time zone {shown(name)}; there are Europe/Berlin and such."
-        ) from None
+        raise WrongArgument(f"This machine knows no time zone {shown(name)}; write it like Europe/Berlin.") from None
 
 
 def _days(_: Type, arguments: Arguments) -> Step:
@@ -210,7 +208,7 @@ def _days(_: Type, arguments: Arguments) -> Step:
         try:
             day = date.fromisoformat(moment[: values.DAY_CHARACTERS]) + step
         except OverflowError:
-            raise TemplateError(f"{step.days} days from {moment} there is no calendar.") from None
+            raise TemplateError(f"{step.days} days from {moment} is outside the calendar.") from None
         return f"{day.isoformat()}{moment[values.DAY_CHARACTERS :]}"
 
     return move
@@ -242,7 +240,7 @@ def _date(_: Type, arguments: Arguments) -> Step:
     form = _some_text(arguments[0], MAX_TRUNCATED)
     unknown = next((each for each in _DIRECTIVE.findall(form) if each not in DIRECTIVES), None)
     if unknown is not None:
-        raise WrongArgument(f"A date has no {unknown}; there are {', '.join(DIRECTIVES)}.")
+        raise WrongArgument(f"A date has no {unknown}; it has {', '.join(DIRECTIVES)}.")
 
     def write(value: Any) -> str:
         moment = datetime.fromisoformat(_read_moment(value))

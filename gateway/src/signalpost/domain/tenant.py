@@ -25,5 +25,5 @@ class TenantRequest(Body, frozen=True, kw_only=True):
 
 class TenantPatch(Body, frozen=True, kw_only=True):
     status: Annotated[
-        TenantStatus, Meta(description="While it is paused nothing of it is changed or sent, and nothing lost.")
+        TenantStatus, Meta(description="While it is paused, nothing in it is changed or sent, and nothing is lost.")
     ]

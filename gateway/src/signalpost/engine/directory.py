@@ -66,7 +66,7 @@ class Directory:
         if tenant is None:
             raise NotFound("tenant_not_found", "The tenant was deleted.")
         if tenant.paused_at is not None:
-            detail = f"The tenant {tenant.name} is paused: nothing of it can be changed until an operator resumes it."
+            detail = f"The tenant {tenant.name} is paused: nothing in it can be changed until an operator resumes it."
             raise Conflict("tenant_paused", detail)
 
     def key(self, digest: bytes) -> ApiKey | None:

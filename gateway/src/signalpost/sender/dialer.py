@@ -125,7 +125,7 @@ def _tls_failure(error: OSError | ssl.CertificateError) -> DialFailed:
                 return DialFailed(Failure.TLS_HOSTNAME, "The certificate is for another host.")
             case 18:
                 return DialFailed(Failure.TLS_UNTRUSTED, "The certificate is self-signed.")
-        detail = "The certificate does not come from an authority that is trusted."
+        detail = "The certificate's authority is not trusted."
         return DialFailed(Failure.TLS_UNTRUSTED, detail)
     if isinstance(error, ssl.SSLError):
         return DialFailed(Failure.TLS_HANDSHAKE, "TLS could not be agreed on with the endpoint.")

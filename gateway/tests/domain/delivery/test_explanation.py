@@ -85,7 +85,7 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
             Cause.RETRY_SCHEDULED,
             "The endpoint asked to wait until 1970-01-01T00:00:00.000000+00:00 (Retry-After). The next attempt follows",
         ),
-        (known("retrying", due=0), Cause.DELAYED, "It was not sent yet: its first attempt follows at 1970-01-01"),
+        (known("retrying", due=0), Cause.DELAYED, "It has not been sent yet: the first attempt follows at 1970-01-01"),
         (known("pending", behind_event="e1"), Cause.BEHIND_EARLIER, "behind event e1 of the same document"),
         (known("pending", ahead=3, held_up=HeldUp(asked_to_wait_until=0)), Cause.ASKED_TO_WAIT, "(Retry-After)"),
         (
@@ -93,7 +93,7 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
             Cause.RATE_LIMITED,
             "The rate limit of 5 a second",
         ),
-        (known("pending", ahead=3), Cause.IN_QUEUE, "3 events of the log come before it"),
+        (known("pending", ahead=3), Cause.IN_QUEUE, "3 events of the log come first"),
         (known("pending"), Cause.IN_QUEUE, "sent next"),
     ],
 )

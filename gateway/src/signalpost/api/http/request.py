@@ -115,5 +115,5 @@ class Request:
         that."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            raise Unparseable("incomplete_body", "The body broke off, or its chunks are malformed.")
+            raise Unparseable("incomplete_body", "The body ended too early, or its chunks are malformed.")
         return message.get("body", b""), message.get("more_body", False)

@@ -29,10 +29,7 @@ from signalpost.domain.connection import Connection, ConsentBrought
 from signalpost.domain.consent import CALLBACK, COOKIE, Ticket, authorize_url, refused
 from signalpost.domain.errors import Conflict, Forbidden, NotFound
 
-_PAGE = (
-    "<!doctype html><meta charset=utf-8><title>Signalpost</title>"
-    "<p>Connected. Signalpost is let in now; you can close this page."
-)
+_PAGE = "<!doctype html><meta charset=utf-8><title>Signalpost</title><p>Connected. You can close this page."
 _POLICY = ("content-security-policy", "default-src 'none'")
 _NONCE_BYTES = 18
 
@@ -114,7 +111,7 @@ async def callback(services: Services, request: Request) -> Response:
     found = _connection(services, ticket)
     if "error" in given:
         services.tickets.use(ticket, services.clock.wall())
-        raise Forbidden("consent_denied", "The vendor says that nobody agreed. Begin again to let the gateway in.")
+        raise Forbidden("consent_denied", "The vendor says that consent was denied. Connect the connection again.")
     source = request.source(services.trusted_proxies)
     visitor = Actor(kind="consent", id="consent", name="consent", source=source, request=request.id)
     await _bring(services, found, _Brought(given.get("code", ""), state, given.get("iss"), visitor))
@@ -152,7 +149,7 @@ def _connection(services: Services, ticket: Ticket) -> Connection:
 def _consent(services: Services, found: Connection) -> Consent:
     access = opened_access(services, found)
     if not isinstance(access, Consent):
-        raise Conflict("no_consent_needed", "Nobody has to let the gateway in with this connection.")
+        raise Conflict("no_consent_needed", "This connection needs no person's consent.")
     return access
 
 
@@ -187,7 +184,7 @@ ROUTES = (
         name="test_connection",
         method="POST",
         path=PATH + "/test",
-        summary="Try whether the vendor lets the gateway in, by a call that changes nothing",
+        summary="Check that the vendor grants access, with a call that changes nothing",
         roles=OPERATOR,
         handler=test,
         replies={200: Reply("What the vendor said.", ConnectionTest)},
@@ -198,7 +195,7 @@ ROUTES = (
         name="connect_connection",
         method="POST",
         path=PATH + "/connect",
-        summary="Ask for a person's consent, or bring the code that it led to",
+        summary="Ask for a person's consent, or submit the code that it brought",
         roles=OPERATOR,
         handler=connect,
         body=RequestBody(ConsentBrought, optional=True),
@@ -210,7 +207,7 @@ ROUTES = (
         name="disconnect_connection",
         method="POST",
         path=PATH + "/disconnect",
-        summary="Forget what lets the gateway in, and have the vendor take it back",
+        summary="Forget the credentials, and have the vendor revoke them",
         roles=OPERATOR,
         handler=disconnect,
         conditional=True,

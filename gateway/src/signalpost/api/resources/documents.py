@@ -50,7 +50,7 @@ class ImportQuery(Query, frozen=True):
 
 
 def _named_source(_source: str) -> str:
-    raise Bad("not_allowed", "Only an operator may name another source than the key that makes the document.")
+    raise Bad("not_allowed", "Only an operator may name another source than the key that creates the document.")
 
 
 async def create(context: RequestContext) -> Response:

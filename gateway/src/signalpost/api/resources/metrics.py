@@ -120,12 +120,12 @@ def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
     yield _gauge("signalpost_log_cache_bytes", "Memory that caches recent events of the log.", lanes.cached_bytes)
     yield _gauge(
         "signalpost_deliveries_awaiting_retry",
-        "Deliveries that wait for a retry, as far as they are in memory.",
+        "Deliveries in memory that wait for a retry.",
         overview.awaiting_retry,
     )
     yield _gauges(
         "signalpost_deliveries_waiting",
-        "Deliveries that are being sent, or wait for that, for a retry or behind others.",
+        "Deliveries in flight, queued, awaiting a retry, or behind others of their document.",
         "status",
         {status: overview.waiting[status] for status in STATUSES},
     )

@@ -20,7 +20,7 @@ _PATH: Final = "/v1/tenants/{name}"
 
 
 class Confirmation(Query, frozen=True):
-    confirm: Annotated[Text, Meta(description="The name of the tenant once more.")] | None = None
+    confirm: Annotated[Text, Meta(description="The tenant's name again, to confirm.")] | None = None
 
 
 async def create(context: RequestContext) -> Response:
@@ -65,7 +65,7 @@ async def patch(context: RequestContext) -> Response:
 async def delete(context: RequestContext) -> Response:
     change, name = await context.read_change(), context.path_text("name")
     if change.query.confirm != name:
-        detail = "This must be the name of the tenant once more: what goes with it cannot be brought back."
+        detail = "Repeat the tenant's name here: a deleted tenant cannot be brought back."
         raise Invalid([FieldError("?confirm", "not_confirmed", detail)])
     return await submit(context, DeleteTenant(tenant_id=context.tenant_id, name=name, idempotency=change.idempotency))
 

@@ -116,7 +116,7 @@ class RequestContext:
             try:
                 if name not in members:
                     known = ", ".join(members) or "none"
-                    raise Bad("unknown_parameter", f"Not a parameter here. Known: {known}.")
+                    raise Bad("unknown_parameter", f"There is no such parameter here. Known: {known}.")
                 if times[name] > 1:
                     raise Bad("duplicate", "Give this parameter once.")
                 attribute, check = members[name]
@@ -195,7 +195,7 @@ class RequestContext:
             async with asyncio.timeout(seconds):
                 return await self._read()
         except TimeoutError:
-            raise Unparseable("incomplete_body", f"The body was not whole within {seconds:g} s.") from None
+            raise Unparseable("incomplete_body", f"The body was not complete within {seconds:g} s.") from None
 
     async def _read(self) -> bytes:
         parts: list[bytes] = []
@@ -217,7 +217,7 @@ class RequestContext:
                 async with asyncio.timeout(idle):
                     part, more = await self.request.part()
             except TimeoutError:
-                raise Unparseable("incomplete_body", f"Nothing more of the body came for {idle:g} s.") from None
+                raise Unparseable("incomplete_body", f"No more of the body arrived for {idle:g} s.") from None
             yield part
 
     def check_media_type(self, takes: RequestBody) -> None:

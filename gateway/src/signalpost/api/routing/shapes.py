@@ -156,11 +156,11 @@ class Health(Shape, frozen=True):
     breaker: Literal["open", "closed"]
     next_probe_at: Annotated[
         Timestamp | None,
-        Meta(description="While the breaker is open: when the next attempt is made, if nobody asks for one."),
+        Meta(description="While the breaker is open: when the next probe is sent, unless somebody retries sooner."),
     ]
     lag: Annotated[int, Meta(description="Events of the log not yet delivered, given up or waiting for a retry.")]
     waiting: Annotated[
-        int, Meta(description="Deliveries that are being sent, or wait for that, for a retry or behind others.")
+        int, Meta(description="Deliveries in flight, queued, awaiting a retry, or behind others of their document.")
     ]
     failed: Annotated[int, Meta(description="Deliveries that were given up; a retry or a replay sends them again.")]
     oldest_due_at: Timestamp | None
@@ -240,11 +240,9 @@ class Destination(Shape, frozen=True):
     kind: str
     title: str
     about: str
-    connection: Annotated[dict[str, Any], Meta(description="JSON Schema of what a connection of this kind holds.")]
-    config: Annotated[dict[str, Any], Meta(description="JSON Schema of what a subscription of this kind says.")]
-    presets: Annotated[
-        list[Preset], Meta(description="Subscriptions in which two or three blanks are left to fill in.")
-    ]
+    connection: Annotated[dict[str, Any], Meta(description="JSON Schema of a connection's `config`.")]
+    config: Annotated[dict[str, Any], Meta(description="JSON Schema of a subscription's `config`.")]
+    presets: Annotated[list[Preset], Meta(description="Prepared subscriptions with two or three blanks to fill in.")]
 
 
 class DestinationList(Shape, frozen=True):
@@ -261,10 +259,10 @@ class ConnectionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     name: str
     state: Annotated[
         connection.State,
-        Meta(description="`needs_consent`: a person has to let the gateway in. `broken`: the vendor refuses it."),
+        Meta(description="`needs_consent`: a person has to consent. `broken`: the vendor refuses access."),
     ]
     reason: Annotated[str | None, Meta(description="Why it is broken.")]
-    account: Annotated[dict[str, str], Meta(description="What the vendor said of the account.")]
+    account: Annotated[dict[str, str], Meta(description="What the vendor said about the account.")]
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -276,7 +274,7 @@ class Connection(ConnectionShown, frozen=True, kw_only=True, rename="camel"):
 class Revocation(Shape, frozen=True):
     """What the vendor made of being told."""
 
-    succeeded: Annotated[bool, Meta(description="Whether it took back all that it had given.")]
+    succeeded: Annotated[bool, Meta(description="Whether the vendor revoked everything.")]
     detail: Annotated[str, Meta(description="What it said, in a sentence for people.")]
 
 
@@ -288,16 +286,18 @@ class ConnectionTest(Shape, frozen=True):
     """Whether the vendor lets the gateway in."""
 
     works: bool
-    detail: Annotated[str, Meta(description="What was seen, in a sentence for people.")]
+    detail: Annotated[str, Meta(description="The result, in a sentence for people.")]
 
 
 class ConsentAsked(Shape, frozen=True):
     """Where a person lets the gateway in."""
 
-    connected: Annotated[bool, Meta(description="Whether the code that was brought let the gateway in.")]
-    url: Annotated[str | None, Meta(description="For a browser that reaches the gateway, within ten minutes.")] = None
+    connected: Annotated[bool, Meta(description="Whether the submitted code was accepted.")]
+    url: Annotated[str | None, Meta(description="For a browser that can reach the gateway; valid for ten minutes.")] = (
+        None
+    )
     authorize_url: Annotated[
-        str | None, Meta(description="For one that does not: paste `code` and `state` of where it leads.")
+        str | None, Meta(description="For other browsers: submit `code` and `state` of the URL that they end up at.")
     ] = None
     state: str | None = None
 
@@ -329,11 +329,11 @@ class Delivery(Shape, frozen=True):
     created_at: Timestamp
     status: Annotated[
         DeliveryStatus | None,
-        Meta(description="Null where the subscription has no delivery of the event, which only `eventId` lists."),
+        Meta(description="Null without a delivery of the event there, which only lists by `eventId` show."),
     ]
     next_attempt_at: Annotated[
         Timestamp | None,
-        Meta(description="When it is sent at the earliest: its retry, or later the next probe of an open breaker."),
+        Meta(description="Earliest time of the next attempt: the retry, or the next probe of an open breaker."),
     ]
     cause: DeliveryCause
 
@@ -343,7 +343,7 @@ class Attempt(Shape, frozen=True):
     run: Annotated[
         int,
         Meta(
-            description="0 for the first attempts; each replay, and each retry of a settled delivery, begins another."
+            description="0 for the first attempts; each replay and each retry of a settled delivery begins another run."
         ),
     ]
     counted: bool
@@ -407,11 +407,13 @@ class Key(Struct, frozen=True, rename="camel"):
     id: Uuid
     name: str
     role: Role
-    tenant: Annotated[str, Meta(description="The tenant that it works in; an operator's key works in any.")]
+    tenant: Annotated[str, Meta(description="The tenant in which it works; an operator's key works in any.")]
     created_at: Timestamp
-    created_by: Annotated[str | None, Meta(description="The name of the key that made it.")]
+    created_by: Annotated[str | None, Meta(description="Name of the key that created it.")]
     expires_at: Timestamp | None
-    last_used_at: Annotated[Timestamp | None, Meta(description="A crash forgets the uses of the last hour.")]
+    last_used_at: Annotated[
+        Timestamp | None, Meta(description="After a crash, the uses of the last hour may be missing.")
+    ]
 
 
 class NewKey(Key, frozen=True, rename="camel"):
@@ -492,7 +494,7 @@ class AuditVerification(Shape, frozen=True):
 class TenantShown(Shape, frozen=True):
     name: TenantName
     status: TenantStatus
-    created_at: Annotated[Timestamp | None, Meta(description="Null for `default`, which every gateway begins with.")]
+    created_at: Annotated[Timestamp | None, Meta(description="Null for `default`, which exists from the start.")]
 
 
 class TenantPage(Shape, frozen=True):
@@ -506,9 +508,9 @@ class Liveness(Shape, frozen=True):
 
 class Readiness(Shape, frozen=True):
     status: Literal["ready", "not ready"]
-    trouble: Annotated[str | None, Meta(description="What keeps the gateway from its work.")]
+    trouble: Annotated[str | None, Meta(description="Why the gateway is not ready.")]
     warnings: Annotated[
-        list[str], Meta(description="What an operator may have to change although the gateway is ready.")
+        list[str], Meta(description="What the operator may have to change, although the gateway is ready.")
     ]
 
 

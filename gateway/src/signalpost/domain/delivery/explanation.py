@@ -213,7 +213,7 @@ def _waits(known: Known) -> Explanation:
     if known.status == "retrying":
         at = "soon" if known.due is None else f"at {format_timestamp(known.due)}"
         if known.last_attempt is None:
-            return Explanation(Cause.DELAYED, f"It was not sent yet: its first attempt follows {at}.")
+            return Explanation(Cause.DELAYED, f"It has not been sent yet: the first attempt follows {at}.")
         failed = f"Attempt {known.failed_attempts} failed" if known.failed_attempts else "An attempt failed"
         sentence = f"{failed}{_last_error(known)}. {f'{asked} ' if asked else ''}The next attempt follows {at}."
         return Explanation(Cause.RETRY_SCHEDULED, sentence)
@@ -228,7 +228,7 @@ def _waits(known: Known) -> Explanation:
     if known.ahead:
         events = "1 event" if known.ahead == 1 else f"{known.ahead} events"
         come = "comes" if known.ahead == 1 else "come"
-        return Explanation(Cause.IN_QUEUE, f"It waits for its turn: {events} of the log {come} before it.")
+        return Explanation(Cause.IN_QUEUE, f"It waits for its turn: {events} of the log {come} first.")
     return Explanation(Cause.IN_QUEUE, "It is sent next, as soon as a slot is free.")
 
 

@@ -42,13 +42,11 @@ class ReplayRequest(Body, frozen=True, kw_only=True):
 class LeftOut(Struct, frozen=True, rename="camel"):
     """What lies in a replay's span of time and is not sent by it. Each number ends at the bound that counts have."""
 
-    removed: Annotated[int, Meta(description="At most so many events of the time range were removed by the retention.")]
+    removed: Annotated[int, Meta(description="Upper bound of the events of the range that the retention removed.")]
     unwanted: Annotated[
         int, Meta(description="Events that the subscription had not asked for, or from before it was created.")
     ]
-    waiting: Annotated[
-        int, Meta(description="Deliveries that are not settled yet, which are sent in their time without a replay.")
-    ]
+    waiting: Annotated[int, Meta(description="Deliveries that still wait and are sent without a replay.")]
 
 
 NOTHING_LEFT_OUT = LeftOut(removed=0, unwanted=0, waiting=0)

@@ -19,7 +19,7 @@ def _name_nobody_twice(addresses: tuple[str, ...]) -> tuple[str, ...]:
     first: dict[str, int] = {}
     twice = [at for at, address in enumerate(addresses) if first.setdefault(address.casefold(), at) != at]
     if twice:
-        raise Several([Bad("duplicate", "This person is named before.", (str(at),)) for at in twice])
+        raise Several([Bad("duplicate", "This person is named twice.", (str(at),)) for at in twice])
     return addresses
 
 

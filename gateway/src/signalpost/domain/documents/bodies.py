@@ -43,7 +43,7 @@ FactText = Annotated[
 FactNumber = Annotated[
     float,
     Meta(
-        description="What is written as a whole number fits into 64 bits.",
+        description="Whole numbers must fit into 64 bits.",
         extra=checked_by(_check_fact_number),
     ),
 ]

@@ -98,4 +98,4 @@ def require_live(row: VersionRow | None) -> VersionRow:
 
 
 def _no_version() -> NotFound:
-    return NotFound("version_not_found", "The gateway keeps no version with this number of this document.")
+    return NotFound("version_not_found", "The gateway has no version of this document with this number.")

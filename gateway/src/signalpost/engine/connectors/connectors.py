@@ -49,8 +49,8 @@ LOOK_FOR_IDLE_EVERY: Final = 24 * 3600.0
 """Seconds between two looks for consents that nothing used."""
 COMMIT_AGAIN_AFTER: Final = 0.5
 """Seconds between two tries to keep what a vendor granted."""
-GONE: Final = "The connection is not there any more."
-NO_PROBE: Final = "The vendor has no call that changes nothing. Test a subscription to see whether it lets a call in."
+GONE: Final = "The connection no longer exists."
+NO_PROBE: Final = "The vendor has no call that tests access and changes nothing. Test a subscription instead."
 ENDED_WITHIN: Final = 1.0
 """Seconds that attempts have to end in once no call is under way."""
 
@@ -187,16 +187,16 @@ class Connectors:
             try:
                 await self._committer.submit(command)
             except (CallerError, Stopping) as error:
-                log.warning("a granted token was not kept", connection=connection.id, error=str(error))
+                log.warning("a granted token was not stored", connection=connection.id, error=str(error))
                 return
             except SignalpostError as error:
-                log.error("a granted token cannot be kept; it is tried again", error=str(error))
+                log.error("a granted token cannot be stored; trying again", error=str(error))
                 await asyncio.sleep(COMMIT_AGAIN_AFTER)
             else:
                 return
 
     def _note_refused(self, connection: Connection, reason: str) -> None:
-        log.error("connection broken: its vendor lets it in no more", connection=connection.id, reason=reason)
+        log.error("connection broken: the vendor refuses access", connection=connection.id, reason=reason)
         command = BreakConnection(
             tenant_id=connection.tenant_id,
             connection_id=connection.id,
@@ -228,7 +228,7 @@ class Connectors:
         try:
             await self._committer.submit(command)
         except SignalpostError as error:
-            log.warning("a connection could not be marked as mended", error=str(error))
+            log.warning("a connection could not be marked as working", error=str(error))
 
     # --- What people ask for ------------------------------------------------------------------------------------------
 
@@ -251,7 +251,7 @@ class Connectors:
             return Tested(works=False, detail=opened.secrets.strike(getattr(ruling, "detail", "")))
         opened.tokens.note_let_in(opened.tokens.authorization)
         self._note_works(opened)
-        return Tested(works=True, detail=ruling.detail or "The vendor let the gateway in.")
+        return Tested(works=True, detail=ruling.detail or "The vendor accepted the credentials.")
 
     async def disconnection(self, connection: Connection) -> Disconnection:
         """What is done beside the commit in which a connection forgets what lets it in. Nothing is asked at the vendor
@@ -268,7 +268,7 @@ class Connectors:
         what the vendor said if it grants nothing."""
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None or opened.opened is None or not isinstance(opened.opened.access, Consent):
-            raise Conflict("no_consent_needed", "Nobody has to let the gateway in with this connection.")
+            raise Conflict("no_consent_needed", "This connection needs no person's consent.")
         try:
             issued = await opened.endpoints.exchanged(opened.opened.access, code, redirect_uri, verifier)
             granted = await self._granted(opened, issued)
@@ -287,7 +287,7 @@ class Connectors:
         """What is to be kept of a consent, with the account that it is for."""
         assert opened.opened is not None
         if issued.refresh_token is None:
-            raise Unanswered("The vendor gave no refresh token, so the gateway would soon be shut out again.")
+            raise Unanswered("The vendor gave no refresh token, so access would soon end.")
         kind, holds = opened.opened.kind, opened.opened.holds
         call = kind.discover(holds)
         account = {}

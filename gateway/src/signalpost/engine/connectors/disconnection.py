@@ -20,8 +20,8 @@ from signalpost.engine.connectors.secrets import Secrets
 from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
 from signalpost.runtime.logger import log
 
-NO_CALL: Final = "Nothing was taken back: the vendor's API has no call for what was held. Take it back at the vendor."
-TAKEN_BACK: Final = "The vendor took back what it had given."
+NO_CALL: Final = "Nothing was revoked: the vendor's API has no call for that. Revoke the access at the vendor."
+TAKEN_BACK: Final = "The vendor revoked the access."
 
 
 class Revoked(Struct, frozen=True):
@@ -76,7 +76,7 @@ class Disconnection:
         said = [await self._one(opened, each) for each in revocations]
         refused = [each.detail for each in said if not each.succeeded]
         if refused:
-            return Revoked(succeeded=False, detail=f"Take it back at the vendor. {' '.join(refused)}")
+            return Revoked(succeeded=False, detail=f"Revoke the access at the vendor. {' '.join(refused)}")
         return said[-1]
 
     async def _one(self, opened: Opened, revocation: Revocation) -> Revoked:

@@ -98,7 +98,7 @@ def _read(reply: Reply) -> Issued:
     error, description = reply.at("error"), reply.at("error_description")
     if 400 <= reply.status < 500 and isinstance(error, str) and error in REFUSALS:
         more = f" {shortened(description)}" if isinstance(description, str) else ""
-        raise Refused(f"The vendor lets the gateway in no more: {error}.{more}")
+        raise Refused(f"The vendor no longer grants access: {error}.{more}")
     said = f" ({shortened(error)})" if isinstance(error, str) else ""
     raise Unanswered(f"No token came: the vendor answered {reply.status}{said}.", retry_after(reply) or 0.0)
 

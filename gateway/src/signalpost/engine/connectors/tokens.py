@@ -112,7 +112,7 @@ class Tokens:
         if self._fetching is not None or self._closed:
             return NEVER
         if isinstance(self._access, Consent) and self._granted is None:
-            self.trouble = "A person has to let the gateway in at the vendor first."
+            self.trouble = "A person has to give consent at the vendor first."
             return NEVER
         if self._ask_again_at > now:
             return self._ask_again_at
@@ -221,8 +221,8 @@ class Tokens:
         except Unanswered as failed:
             self._note_failure(failed)
         except Exception:
-            log.exception("a token could not be asked for, or not be kept")
-            self._note_failure(Unanswered("The gateway could not ask for a token; its log says why."))
+            log.exception("a token could not be requested or stored")
+            self._note_failure(Unanswered("The gateway could not request a token; its log says why."))
         finally:
             self._fetching = None
             self._on_change()

@@ -94,7 +94,7 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> d
 def _why_disabled(worker: LaneWorker) -> str:
     because = worker.subscription.disabled_because
     if because is not None:
-        return f"{because} Once that is mended, resume it with status active: what waits is sent."
+        return f"{because} Once that is fixed, resume it with status active: its waiting events are sent."
     since = worker.health.breaker.failing_since
     failed = "for days" if since is None else f"since {format_timestamp(since)}"
-    return f"Every attempt failed {failed}. Resume it with status active: what waits is sent."
+    return f"Every attempt failed {failed}. Resume it with status active: its waiting events are sent."

@@ -113,7 +113,9 @@ class SqliteDatabase:
             left = _count(connection)
             return Pruned({table: count - left[table] for table, count in counted.items()}, lost)
         except apsw.Error as error:
-            raise StartError(f"Pruning stopped: {error}. What is gone is gone; repeat it for the rest.") from None
+            raise StartError(
+                f"Pruning stopped: {error}. Part of the data is removed; run it again for the rest."
+            ) from None
         finally:
             connection.close()
 
