@@ -1,4 +1,4 @@
-"""The figures of a scene, and what several runs of it come to."""
+"""The figures that a scene measures, and how those of several runs are combined."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ class Stall(Struct, frozen=True, kw_only=True):
     no_core_ms: float
     """The thread could have run and had no core: another process, or another thread of this one, had it."""
     most_no_core_ms: float
-    """The same of the thread that waited longest for one: if it held the interpreter's lock, the loop waited for it."""
+    """`no_core_ms` of the thread that waited longest: if it held the interpreter's lock, the loop waited for it."""
     at_s: float
     """When it ended, on the monotonic clock, which all processes of a machine share."""
     threads: dict[str, str]
@@ -31,27 +31,27 @@ class Measured(Struct, frozen=True, kw_only=True):
     rate: float | None = None
     """Deliveries (or requests) a second."""
     ratio: float | None = None
-    """Against the row or the number that the title names."""
+    """This row's figure divided by that of the row, or by the number, that the title names."""
     cpu_us: float | None = None
-    """CPU of the measured process for each."""
+    """CPU time of the measured process for each delivery or request."""
     memory_mb: float | None = None
-    """The most that was resident."""
+    """The peak of the resident memory."""
     disk_bytes: float | None = None
-    """On disk for each delivery."""
+    """Bytes on disk for each delivery."""
     wal_mb: float | None = None
-    """The most that the WAL took."""
+    """The peak size of the WAL."""
     p50_ms: float | None = None
     p99_ms: float | None = None
     p999_ms: float | None = None
     worst_ms: float | None = None
     start_s: float | None = None
-    """From the start of the process to ready."""
+    """Seconds from the start of the process until it is ready."""
     more: dict[str, float] = {}
-    """What this row alone has, by a name that says its unit."""
+    """Figures that this row alone has, by names that include the unit."""
     stalls: tuple[Stall, ...] = ()
-    """The longest."""
+    """The longest stalls, the longest first."""
     broken: tuple[str, ...] = ()
-    """What this row shows to be beyond its bound, a sentence each. The run fails for it, once its table is shown."""
+    """A sentence for each bound that this row exceeds. The run fails for them, after its table was shown."""
 
 
 Rows = Mapping[str, Measured]
@@ -59,11 +59,11 @@ Rows = Mapping[str, Measured]
 
 STALLS_KEPT = 3
 OVERTAKEN = "overtaken"
-"""In `more`: how many deliveries came after a later one of their document, where loose order let a retry wait."""
+"""The name in `more` of how many deliveries were overtaken by a later one of their document, as loose order allows."""
 
 
 def longest(stalls: Iterable[Stall]) -> tuple[Stall, ...]:
-    """The few that are told, the longest first."""
+    """The `STALLS_KEPT` longest stalls, the longest first."""
     return tuple(sorted(stalls, key=lambda stall: -stall.ms)[:STALLS_KEPT])
 
 
@@ -76,7 +76,7 @@ MIN_P99_MS = 100.0
 P99_OF_LEAST = 500
 """A 99th percentile of fewer arrivals says nothing, and is not judged."""
 _WORST = ("worst_ms", "memory_mb", "wal_mb")
-"""Figures of which the greatest of all runs counts."""
+"""Figures of which the worst run counts, and not the median."""
 
 
 class Size(Struct, frozen=True):
@@ -85,13 +85,13 @@ class Size(Struct, frozen=True):
     seconds: float
     """How long a steady scene lasts."""
     events: int
-    """How many events a scene makes that goes as fast as it can."""
+    """How many events a scene makes that runs flat out."""
     backlog: int
-    """Events that lie in the database that the scene `backlog` builds."""
+    """How many events are in the database that the scene `backlog` builds."""
 
 
 def median(runs: Sequence[Measured]) -> Measured:
-    """Each figure's median over the runs; of latency, memory and WAL the greatest."""
+    """The runs as one row: the median of each figure, but the greatest of worst latency, memory and WAL."""
 
     def middle(name: str) -> float | None:
         values = [value for run in runs if (value := getattr(run, name)) is not None]
@@ -116,8 +116,8 @@ def latencies(took_ms: Sequence[float]) -> Measured:
 
 
 def beside(alone: Measured, took_ms: Sequence[float], what: str) -> Measured:
-    """The figures of those who are held up by `what` if anybody is, against those of before: their p99 may be twice
-    what it was, or `MIN_P99_MS`."""
+    """The latencies beside `what`, compared with those alone: the p99 may be twice what it was, or `MIN_P99_MS` if that
+    is more."""
     found = latencies(took_ms)
     before, now = alone.p99_ms or 0.0, found.p99_ms or 0.0
     most = max(2 * before, MIN_P99_MS)
@@ -130,5 +130,5 @@ def beside(alone: Measured, took_ms: Sequence[float], what: str) -> Measured:
 
 
 def share(ascending: Sequence[float], of: float) -> float:
-    """What this share of the values does not exceed."""
+    """The quantile: the value that this share of the values does not exceed."""
     return ascending[min(len(ascending) - 1, int(len(ascending) * of))]

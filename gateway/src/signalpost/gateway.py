@@ -55,11 +55,11 @@ from signalpost.store.store import Store
 from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, MasterKeys
 
 IDLE_SECONDS = 60.0
-"""Seconds that a client may take to send a body, and between the parts of a stream."""
+"""Seconds that a client may take to send a body, and that a stream may pause between two of its parts."""
 MAX_SHUTDOWN_GRACE = 5.5
 """Seconds that attempts in flight may still take at shutdown: one attempt (C15), within the 8 s of a whole shutdown."""
 MAX_LARGE_ANSWERS = 32
-"""How many large answers may be held at a time for clients that have not read them yet; each has some 4 MiB."""
+"""How many large answers, some 4 MiB each, may be in memory at a time because clients have not read them yet."""
 FILE_THREADS = 4
 _PLAIN_WARNING = (
     "The gateway listens beyond this machine without TLS, so keys and documents can be read in transit. Set TLS_CERT "
@@ -272,14 +272,13 @@ def _guard(settings: Settings) -> Guard:
 
 
 def _warnings(settings: Settings, links_url: str) -> tuple[str, ...]:
-    """What an operator may have to change although the gateway can do its work, a sentence each."""
+    """A sentence for each thing that the operator may have to change, although the gateway is ready."""
     links = () if settings.public_url else (_links_warning(links_url),)
     return (*links, _PLAIN_WARNING) if _is_open_and_plain(settings) else links
 
 
 def _is_open_and_plain(settings: Settings) -> bool:
-    """Whether others than this machine may connect, and nothing says that the gateway or a proxy in between speaks
-    TLS."""
+    """Whether other machines may connect although neither the gateway nor, as far as it knows, a proxy speaks TLS."""
     if settings.tls_cert or settings.trusted_proxies or settings.host == "localhost":
         return False
     try:

@@ -1,4 +1,4 @@
-"""Whether lanes that catch up hold up those that have nothing to catch up with."""
+"""Measures whether lanes that work off a backlog slow down a lane that has none."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ CATCHING_UP = f"{LANES} lanes catching up"
 
 
 def catch_up(harness: Harness, size: Size, _: Rows) -> Rows:
-    """A hundred lanes of one tenant resume at once; each has a tenth of the run's events behind it."""
+    """A hundred lanes of one tenant resume at once, each with a backlog of a tenth of the run's events."""
     behind = size.events // 10
     workload = replace(harness.workload, endpoints=LANES, fan_out=LANES)
     with harness.engine(workload, status="paused") as engine:
@@ -41,7 +41,7 @@ def _caught_up(harness: Harness, engine: EngineProcess, behind: int) -> Rows:
 def live_lane(
     harness: Harness, engine: EngineProcess, behind: int, how: str, seconds: float, **given: object
 ) -> Measured:
-    """What a live lane sees while the engine does as it is asked, and delivers `behind` beside it."""
+    """The latencies of a live lane while the engine does `how`, and delivers a backlog of `behind` events beside it."""
     harness.sink.ask("forget", secret=SECRET, timed=LIVE)
     engine.stalls()
     sent: list[tuple[str, int]] = engine.ask(how, rate=RATE, seconds=seconds, **given)

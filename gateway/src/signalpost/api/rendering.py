@@ -1,7 +1,7 @@
-"""Results of commands as responses: the status, the headers, the paths and the JSON of everything that a call changes.
+"""Renders the results of commands as responses: the status, the headers, the paths and the JSON.
 
-A response is made once its change is committed. Only the response to a call with an `Idempotency-Key` is made before,
-inside of the transaction, and kept beside the change (`kept_answer`): a repeat of the call gets the same bytes.
+A response is rendered once its change is committed. Only the response to a call with an `Idempotency-Key` is rendered
+earlier, inside the transaction, and stored with the change (`kept_answers`), so that a repeat gets the same bytes.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,7 @@ Rendered = (
     | KeyCreated
     | KeyRevoked
 )
-"""What a command that a client can ask for comes to."""
+"""The results of the commands that clients can ask for."""
 Header = tuple[str, str]
 
 

@@ -32,7 +32,7 @@ _STYLES = {
 _FRACTION = re.compile(r"(?<=\d\d:\d\d:\d\d)\.\d{6}\+00:00")
 """The part of a timestamp that people need not see; `--json` shows it."""
 _TIMESTAMP = re.compile(r"[-\d]+T[:.\d]+\+00:00")
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and characters that change the direction of a text."""
 _CUT_TO = 16
 """Minimum width of a column that may be cut."""
@@ -162,7 +162,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     flat = dict(_flat(facts))
     width = max(len(name) for name in flat)
     for name, value in flat.items():
-        console.print(Text(f"{_seen(name):<{width}}  ", style="bold") + cell(value))
+        console.print(Text(f"{_escaped(name):<{width}}  ", style="bold") + cell(value))
 
 
 def _flat(facts: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -195,7 +195,7 @@ def misuse(error: CycloptsError) -> Text:
 
 
 def _complaint(problem: str) -> Text:
-    return Text("signalpost: ", style="bold red") + "\n".join(_seen(line) for line in problem.splitlines())
+    return Text("signalpost: ", style="bold red") + "\n".join(_escaped(line) for line in problem.splitlines())
 
 
 def remark(sentence: str) -> None:
@@ -206,7 +206,7 @@ def remark(sentence: str) -> None:
 
 def warn(sentences: str) -> None:
     """Print a warning to standard error, whether or not that is a terminal."""
-    remarks.print(Text("\n".join(map(_seen, sentences.splitlines())), style="red"))
+    remarks.print(Text("\n".join(map(_escaped, sentences.splitlines())), style="red"))
 
 
 def progress(*columns: ProgressColumn) -> Progress:
@@ -228,17 +228,17 @@ def cell(value: object) -> Text:
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, list | tuple):
-        return Text(_seen(", ".join(str(part) for part in value)))
+        return Text(_escaped(", ".join(str(part) for part in value)))
     text = str(value)
-    text = without_fractions(text) if _TIMESTAMP.fullmatch(text) else _seen(text)
+    text = without_fractions(text) if _TIMESTAMP.fullmatch(text) else _escaped(text)
     return Text(text, style=_STYLES.get(text, ""))
 
 
 def without_fractions(text: str) -> str:
     """The text with every timestamp in it as people read it."""
-    return _FRACTION.sub("Z", _seen(text))
+    return _FRACTION.sub("Z", _escaped(text))
 
 
-def _seen(text: str) -> str:
+def _escaped(text: str) -> str:
     """The text with every invisible or control character escaped."""
-    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return _INVISIBLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

@@ -1,6 +1,6 @@
-"""An answer that is made for all who ask for it at the same time, and takes at most a tenth of the time.
+"""One rendering for all requests that come at the same time, which takes at most a tenth of the time.
 
-Who asks while it may not be made waits, and gets what is made then: so it is never older than the question.
+A request that comes during the pause after a rendering waits for the next one, so no answer is older than its request.
 """
 
 import asyncio
@@ -10,18 +10,18 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock
 
 PAUSE = 9
-"""How many times as long as it took to make the answer none is made after it."""
+"""The pause after a rendering, as a multiple of the time that it took."""
 
 
 class SharedRendering:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next: asyncio.Task[bytes] | None = None
-        """What those who ask now will get."""
+        """The rendering that requests wait for now; None if none waits."""
         self._free_at = 0
 
     async def get(self, render: Callable[[], Awaitable[bytes]]) -> bytes:
-        """What `render` makes, now or once it may."""
+        """What `render` makes, now or after the pause."""
         if self._next is None:
             self._next = asyncio.create_task(self._made(render))
         return await asyncio.shield(self._next)
@@ -30,7 +30,7 @@ class SharedRendering:
         pause = self._free_at - self._clock.steady()
         if pause > 0:
             await asyncio.sleep(pause / SECOND)
-        self._next = None  # who asks from now on wants later numbers
+        self._next = None  # requests from now on want later numbers
         began = self._clock.steady()
         made = await render()
         ended = self._clock.steady()

@@ -1,4 +1,4 @@
-"""Shares what there is a bounded number of between callers, as attempts share slots (decision 14)."""
+"""Shares a bounded number of things between callers, as attempts share slots (decision 14)."""
 
 from collections.abc import Hashable
 

@@ -1,8 +1,8 @@
 """`GET /metrics`: what the engine and the API counted, in the text format of Prometheus.
 
-Nothing is prepared before someone asks: counts are plain integers where the work is done, and the families are made of
-them here. That part is short and runs on the event loop, so the numbers are of one moment; reading files and writing
-the text does not.
+The engine and the API only count in plain integers. The metric families are made of them here, when somebody asks. That
+is short and runs on the event loop, so all numbers are of one moment; reading file sizes and writing the text run on
+other threads.
 
 No label carries an id, a URL or a name: a time series per subscription would outgrow any Prometheus.
 """
@@ -45,9 +45,9 @@ async def metrics(services: Services, _request: Request) -> Response:
     return Response(200, text, ((CONTENT_TYPE, CONTENT_TYPE_PLAIN_0_0_4),))
 
 
-async def metrics_for_few(services: Services, request: Request) -> Response:
-    """On the port of the API: for who sends an operator's key, or asks on this machine. They are of all tenants. Raises
-    Unauthenticated, Forbidden."""
+async def guarded_metrics(services: Services, request: Request) -> Response:
+    """The metrics on the API's port. They are about all tenants, so a request needs an operator's key or must come from
+    this machine. Raises Unauthenticated, Forbidden."""
     if not request.is_local:
         principal = request.principal = services.principals.of(request.header(b"authorization"))
         if principal.role not in OPERATOR:
@@ -204,5 +204,5 @@ def _route(handler: Callable[[Services, Request], Awaitable[Response]], summary:
     )
 
 
-ROUTES = (_route(metrics_for_few, "Metrics for Prometheus, for an operator's key or on the gateway's machine"),)
+ROUTES = (_route(guarded_metrics, "Metrics for Prometheus, for an operator's key or on the gateway's machine"),)
 OWN_PORT_ROUTES = (_route(metrics, "Metrics for Prometheus"),)

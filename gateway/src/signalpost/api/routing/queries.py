@@ -1,6 +1,6 @@
-"""The parameters that a call takes in its query: a struct, as a body is, whose members say what each may be.
+"""Query parameters: each route has a struct for them, as for its body, whose members say what each parameter may be.
 
-A parameter that is not given has its member's default, so a default of None means that it was not asked for.
+A parameter that a request leaves out has its member's default; None means that it was left out.
 """
 
 import base64
@@ -22,11 +22,11 @@ MAX_IN_CURSOR: Final = 10**18 - 1
 
 
 FromText = Any
-"""What a text is read into that is described as a text: msgspec would describe the type that it becomes."""
+"""The type of converted parameters: `Any`, or msgspec would describe what a text becomes instead of the text."""
 
 
 class Query(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What calls that take no parameters take."""
+    """The parameters of a call that takes none, and the base of all others."""
 
 
 def _moment(value: str) -> int:
@@ -50,7 +50,7 @@ def _event_types(value: str) -> int:
 EventTypes = Annotated[
     FromText, Meta(extra_json_schema={"type": "string", "enum": [*BY_WIRE]}, extra=read_by(_event_types))
 ]
-"""The name of an event type, as the set of types that has this one alone."""
+"""The name of an event type, read as the set that has only this type."""
 EVERY_TYPE: Final = sum(EventType)
 
 
@@ -65,8 +65,8 @@ def write_cursor(position: Sequence[int] | None) -> str | None:
 
 
 def cursor_to(position: Callable[..., Any], largest: int = MAX_IN_CURSOR) -> Meta:
-    """What a cursor is, and how it is read: `position` makes a position in a list of whole numbers from 0 to `largest`.
-    It is `int`, or a named tuple of as many numbers as the cursor has."""
+    """Describes a cursor and reads it. `position` makes a list's position of whole numbers from 0 to `largest`: it is
+    `int`, or a named tuple of as many numbers as the cursor has."""
     count = 1 if position is int else len(get_type_hints(position))
     numbers = re.compile(r"\d{1,18}" + r"\.\d{1,18}" * (count - 1), re.ASCII)
 

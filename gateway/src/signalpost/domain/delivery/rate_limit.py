@@ -1,7 +1,7 @@
-"""A rate limit: in no second, or other stretch of time, wherever it begins, more than `rate` starts.
+"""A rate limit over a sliding window: no window, wherever it begins, has more than `rate` starts.
 
-The times of the last stretch's starts are kept. A limit that keeps a single number either lets nearly twice as many
-through in the first second after a rest, or has every start that is a little late cost throughput for good.
+It keeps the time of each start in the last window. A limiter that keeps a single number would either let nearly twice
+as many through in the first second after a pause, or lose throughput for good by every start that is a little late.
 """
 
 from array import array
@@ -16,15 +16,15 @@ class RateLimit:
     __slots__ = ("_starts", "_window", "promised")
 
     def __init__(self, window: int = SECOND) -> None:
-        """`window` is the stretch of time, µs."""
+        """`window` is the length of the window, µs."""
         self._window = window
         self._starts = array("q")
-        """Ascending: the last one, and those of the stretch before it."""
+        """The times of the starts in the window that ends with the last one, ascending."""
         self.promised = 0
-        """How many were let go and have yet to start: no sooner than now."""
+        """How many starts were granted that have not happened yet; they count as starts from now on."""
 
     def earliest(self, rate: int, now: int) -> int:
-        """When one more may start, so far as is known now; `now` or earlier: at once."""
+        """When one more may start, as far as is known now; at once if that is `now` or earlier."""
         left = rate - self.promised
         if left <= 0:
             return now + self._window

@@ -27,9 +27,9 @@ from signalpost.domain.event import Event
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.committer import Committer
+from signalpost.engine.connectors.closed_gate import ClosedGate
 from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.disconnection import Disconnection
-from signalpost.engine.connectors.gates import Shut
 from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.token_endpoints import Issued, Refused, Unanswered
@@ -125,10 +125,10 @@ class Connectors:
         if subscription.kind == WEBHOOK:
             return None
         if (why := _unreadable(subscription)) is not None:
-            return Shut(why)
+            return ClosedGate(why)
         opened = self._opened(subscription.tenant_id, subscription.connection_id or "")
         if opened is None:
-            return Shut(GONE)
+            return ClosedGate(GONE)
         passage = self._passages[user] = Passage(opened, subscription, user)
         return passage
 

@@ -44,7 +44,7 @@ from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.passage import Passage
-from signalpost.engine.connectors.second_thoughts import SecondThoughts
+from signalpost.engine.connectors.still_wanted import StillWanted
 from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
 from signalpost.engine.lanes.carriers import Made
 from signalpost.engine.lanes.subject import subject_of
@@ -84,7 +84,7 @@ class Courier:
         self._made = made
         self._parts = parts
         self._clock = parts.clock
-        self._thoughts = SecondThoughts(
+        self._still_wanted = StillWanted(
             subscription, parts.store.log, latest_wins=kind is not None and kind.latest_wins
         )
         self._filling: tuple[Opened, Filling[Body]] | None = None
@@ -128,7 +128,7 @@ class Courier:
 
     async def _attempt(self, event: Event, delivery: Delivery) -> Outcome:
         """Everything from the event to its outcome. Raises what the kind raises, Impossible, Invalid."""
-        why = await self._thoughts.why_not(event, delivery.run)
+        why = await self._still_wanted.why_not(event, delivery.run)
         if why is not None:
             return Outcome(failure=Failure.SKIPPED, detail=why)
         subject = subject_of(event, await self._made.find(event.document_id))

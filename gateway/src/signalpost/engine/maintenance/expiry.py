@@ -1,12 +1,12 @@
-"""Lets signature requests expire at their time.
+"""Expires signature requests once their deadline has passed.
 
-The store knows what is to expire, in the order of time; it is asked for a part at a time. Each expiry is a command like
-any other, decided once more when its turn comes: who signed in time was faster. Nothing is kept here but the moment to
-look again: that of the next expiry, a nearer one that a commit brings, or soon, where the store could not be written.
-So it makes no difference whether the time passed while a gateway ran, or between two.
+The store lists what will expire, in the order of time, and is read a batch at a time. Each expiry is a command like any
+other and is decided when its turn comes, so a signature that was committed before it wins. The only state here is when
+to look again: at the next expiry, at a nearer one that a commit brings, or soon, if the store could not be written.
+So it makes no difference whether a gateway ran when the deadline passed.
 
-An expiry cannot be undone, so it waits for time that has passed: a wall clock that is set ahead while the process runs
-lets nothing expire.
+An expiry cannot be undone, so it waits until the time has really passed: setting the wall clock ahead while the process
+runs expires nothing.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from signalpost.store.documents import Expiry
 from signalpost.store.store import Store
 
 BATCH = 250
-"""How many expire together: few enough that a change of the same tenant waits for one commit more."""
+"""How many expire together: few enough that other changes of the tenant wait for at most one commit more."""
 LOOK_EVERY = 30.0
-"""The most seconds between two looks, since the clock may be set."""
+"""Maximum seconds between two looks, because the clock may be set."""
 AGAIN_AFTER = 2.0
-"""Seconds to wait where the store could not be written."""
+"""Seconds to wait after the store could not be written."""
 
 
 class Expiries:
@@ -37,12 +37,12 @@ class Expiries:
         clock: Clock,
         enqueue: Callable[[ExpireSignatureRequest], Awaitable[asyncio.Future[Any]]],
     ) -> None:
-        """`enqueue` waits for a place in the queue rather than refuse."""
+        """`enqueue` waits for a place in the queue instead of being refused."""
         self._store = store
         self._clock = clock
         self._enqueue = enqueue
         self._next: int | None = None
-        """When something expires next; None where that is not known."""
+        """When something expires next; None if that is not known."""
         self._sooner = asyncio.Event()
         self._failing = False
 
@@ -62,7 +62,7 @@ class Expiries:
                     await self._sooner.wait()
 
     async def _pass(self) -> float:
-        """Have all expire whose time has come; returns the seconds until it is worth to look again."""
+        """Expire everything whose deadline has passed. Returns the seconds until the next look."""
         try:
             upcoming = await self._expire_due()
         except SignalpostError as error:
@@ -82,14 +82,14 @@ class Expiries:
         return min(LOOK_EVERY, max(0.0, (upcoming - passed(self._clock)) / SECOND) + 0.001)
 
     async def _expire_due(self) -> int | None:
-        """Returns when the next one after them expires. Raises Unavailable where one could not."""
+        """Expire what is due. Returns when the next one expires; None if there is none. Raises Unavailable."""
         last: Expiry | None = None
         while True:
             found = await self._store.documents.expiring(last, BATCH)
             now = passed(self._clock)
             due = [expiry for expiry in found if expiry.at <= now]
             results = await asyncio.gather(*(self._expire(each, now) for each in due), return_exceptions=True)
-            self._look_through(results)
+            self._raise_or_log(results)
             if len(due) < len(found):
                 return found[len(due)].at
             if len(found) < BATCH:
@@ -100,10 +100,10 @@ class Expiries:
         command = ExpireSignatureRequest(tenant_id=expiry.tenant_id, document_id=expiry.document_id, as_of=now)
         await (await self._enqueue(command))
 
-    def _look_through(self, results: list[BaseException | None]) -> None:
+    def _raise_or_log(self, results: list[BaseException | None]) -> None:
         for error in results:
             if isinstance(error, SignalpostError):
                 raise error
             if error is not None:
-                # The others go on: one that fails for itself would hold them for ever.
+                # The others still expire: one that always fails must not block them for ever.
                 log.error("a signature request cannot expire", exc_info=error)

@@ -1,7 +1,7 @@
-"""States as statements name them.
+"""Deliveries' and replays' states as literals for SQL statements.
 
-They are literals because SQLite uses an index of some rows alone (`delivery_parked`, `replay_running`) only where the
-text of a statement says what the index says.
+SQLite uses a partial index (`delivery_parked`, `replay_running`) only if the text of a statement has the same condition
+as the index, so a bound parameter would not do.
 """
 
 from signalpost.domain.delivery.delivery import State

@@ -1,7 +1,7 @@
-"""Whether an event that its subscription wanted when the lane took it in is still to be sent.
+"""Decides whether an event is still to be sent that its subscription wanted when the lane took it in.
 
-Time has passed since then where the subscription delays its events, and where a delivery is sent once more: by a retry
-by hand or a replay.
+Time has passed since then if the subscription delays its events, or if the delivery is sent again by a replay or a
+retry by hand.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ MAX_LATER = 100
 """How many later events of a document one look brings."""
 
 
-class SecondThoughts:
+class StillWanted:
     def __init__(self, subscription: Subscription, log: LogStore, *, latest_wins: bool) -> None:
         """`latest_wins` says that an event is of no use once a later one of its document was sent."""
         after = subscription.after
