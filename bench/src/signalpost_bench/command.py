@@ -18,7 +18,7 @@ from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median
 from signalpost_bench.scenes import SCENES, with_needs
-from signalpost_bench.scenes.flat import LIMIT
+from signalpost_bench.scenes.throughput import LIMIT
 from signalpost_bench.workload import Workload
 
 SQLITE = "sqlite:///"

@@ -73,7 +73,7 @@ def longest_ms(stalls: Sequence[Stall]) -> float:
 
 
 MIN_P99_MS = 100.0
-P99_OF_LEAST = 500
+MIN_ARRIVALS_FOR_P99 = 500
 """A 99th percentile of fewer arrivals says nothing, and is not judged."""
 _WORST = ("worst_ms", "memory_mb", "wal_mb")
 """Figures of which the worst run counts, and not the median."""
@@ -123,7 +123,7 @@ def beside(alone: Measured, took_ms: Sequence[float], what: str) -> Measured:
     most = max(2 * before, MIN_P99_MS)
     broken = (
         (f"beside {what} others had a p99 of {now:.1f} ms, and at most {most:.1f} ms are allowed",)
-        if now > most and len(took_ms) >= P99_OF_LEAST
+        if now > most and len(took_ms) >= MIN_ARRIVALS_FOR_P99
         else ()
     )
     return replace(found, ratio=now / (before or 1.0), broken=broken)

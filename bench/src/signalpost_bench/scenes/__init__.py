@@ -15,9 +15,7 @@ from signalpost_bench.scenes import (
     catch_up,
     endpoints,
     expiry,
-    fan,
     flapping,
-    flat,
     hostile,
     hot_document,
     http,
@@ -26,8 +24,10 @@ from signalpost_bench.scenes import (
     memory,
     one_bad_caller,
     overload,
+    publishing,
     recovery,
     retention,
+    throughput,
     tls,
 )
 
@@ -44,9 +44,9 @@ class Scene(Struct, frozen=True, kw_only=True):
 
 
 SCENES: Mapping[str, Scene] = {
-    "limit": Scene(about="the reference client", run=flat.limit, of_many_tenants=True),
-    "engine": Scene(about="the engine alone, flat out", run=flat.flat_out, of_many_tenants=True),
-    "drain": Scene(about="the engine alone, delivering what had gathered", run=flat.drain, of_many_tenants=True),
+    "limit": Scene(about="the reference client", run=throughput.limit, of_many_tenants=True),
+    "engine": Scene(about="the engine alone, flat out", run=throughput.flat_out, of_many_tenants=True),
+    "drain": Scene(about="the engine alone, delivering what had gathered", run=throughput.drain, of_many_tenants=True),
     "api": Scene(about="the HTTP API, one change a request", run=http.api),
     "import": Scene(about="the HTTP API, bulk import", run=http.bulk),
     "latency": Scene(about="at 100/s, and at half the rate of `api`", run=latency.latency, needs=("api",)),
@@ -61,7 +61,9 @@ SCENES: Mapping[str, Scene] = {
         run=endpoints.endpoints,
         in_table=False,
     ),
-    "publish": Scene(about=f"publishing to {fan.MANY} subscriptions, and to one", run=fan.publish, in_table=False),
+    "publish": Scene(
+        about=f"publishing to {publishing.MANY} subscriptions, and to one", run=publishing.publish, in_table=False
+    ),
     "catch-up": Scene(about="a live lane while many catch up", run=catch_up.catch_up, in_table=False),
     "hostile": Scene(
         about="another tenant beside hostile endpoints and a backlog", run=hostile.hostile, in_table=False

@@ -11,7 +11,7 @@ from signalpost_bench import aged_database
 from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
 from signalpost_bench.results import Measured, Rows, Size
-from signalpost_bench.scenes.flat import ENGINE, published
+from signalpost_bench.scenes.throughput import ENGINE, published
 from signalpost_bench.workload import SECRET
 
 WAITING = 10

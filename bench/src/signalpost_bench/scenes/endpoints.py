@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import Measured, Rows, Size
-from signalpost_bench.scenes.flat import published
+from signalpost_bench.scenes.throughput import published
 
 MANY = 1_000
 TENANTS = 100

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from signalpost_bench.flaky_endpoints import FLAP_SECONDS
 from signalpost_bench.harness import PATIENT_DELAYS, Harness
 from signalpost_bench.results import Measured, Rows, Size
-from signalpost_bench.scenes.well import WELL, Well
+from signalpost_bench.scenes.healthy_endpoints import WELL, HealthyEndpoints
 
 EACH = 20
 RATE = 100
@@ -20,7 +20,7 @@ def flapping(harness: Harness, size: Size, _: Rows) -> Rows:
     workload = replace(harness.workload, tenants=2, endpoints=0, documents=2 * max(RATE, int(RATE * size.seconds) + 1))
     with harness.engine(workload, retry_delays=PATIENT_DELAYS) as engine:
         engine.ask("add_well", url=harness.url + WELL)
-        well = Well(harness, engine, RATE, size.seconds)
+        well = HealthyEndpoints(harness, engine, RATE, size.seconds)
         alone = well.changed()
         engine.ask("add_active", urls=[f"{harness.url}/flaky/{number}" for number in range(EACH)])
         harness.sink.ask("set_flaky", state="flapping")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from signalpost_bench.harness import PATIENT_DELAYS, Harness
 from signalpost_bench.resource_monitor import MB
 from signalpost_bench.results import OVERTAKEN, Measured, Rows, Size
-from signalpost_bench.scenes.well import WELL, Well
+from signalpost_bench.scenes.healthy_endpoints import WELL, HealthyEndpoints
 from signalpost_bench.workload import Workload
 
 EVENTS = 10_000
@@ -35,7 +35,7 @@ def _one_hot(harness: Harness, workload: Workload, size: Size) -> Rows:
     workload = replace(workload, tenants=2, endpoints=0, documents=others)
     with harness.engine(workload, retry_delays=PATIENT_DELAYS) as engine:
         engine.ask("add_well", url=harness.url + WELL)
-        well = Well(harness, engine, RATE, size.seconds)
+        well = HealthyEndpoints(harness, engine, RATE, size.seconds)
         alone = well.changed()
         harness.sink.ask("set_flaky", state="down")
         engine.ask("add_active", urls=[f"{harness.url}/flaky/0"])

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
 from signalpost_bench.results import Measured, Rows, Size, longest_ms
-from signalpost_bench.scenes.flat import figures
+from signalpost_bench.scenes.throughput import figures
 from signalpost_bench.workload import SECRET
 
 API = "HTTP API, one change a request"

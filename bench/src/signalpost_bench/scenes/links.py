@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import Rows, Size
-from signalpost_bench.scenes.flat import published
+from signalpost_bench.scenes.throughput import published
 
 IMPORTED = "engine alone, flat out, two imported links in each event"
 OWN = "the same with two of its own, signed for each"

@@ -17,7 +17,7 @@ from signalpost_bench.bad_caller import PROBES
 from signalpost_bench.child_process import ChildProcess
 from signalpost_bench.harness import QUIET_SECONDS, Harness
 from signalpost_bench.load import Trickled
-from signalpost_bench.results import P99_OF_LEAST, Measured, Rows, Size, Stall, beside, latencies, longest
+from signalpost_bench.results import MIN_ARRIVALS_FOR_P99, Measured, Rows, Size, Stall, beside, latencies, longest
 from signalpost_bench.serving import GatewayProcess
 from signalpost_bench.workload import SECRET
 
@@ -104,7 +104,7 @@ def _judged(about: str, alone: _Seen, others: _Seen, stalls: Sequence[Stall], to
         broken.append(f"beside {about} {others.refused} changes of others were refused")
     if others.failed:
         broken.append(f"beside {about} {others.failed} attempts of others failed")
-    if away > MAX_HELD_MS and len(others.took_ms) >= P99_OF_LEAST:
+    if away > MAX_HELD_MS and len(others.took_ms) >= MIN_ARRIVALS_FOR_P99:
         broken.append(f"beside {about} the loop was away for {away:.0f} ms, and at most {MAX_HELD_MS:.0f} are allowed")
     answers = {f"answered {what}" if what.isdigit() else what: count for what, count in told.items()}
     more = {BEFORE: before.p99_ms or 0.0, REFUSED: others.refused, FAILED: others.failed, AWAY: away, **answers}

@@ -1,4 +1,4 @@
-"""What publishing costs by how many subscriptions want what is published, up to the answer."""
+"""Measures how long a change takes to be answered, by the number of subscriptions that want its event."""
 
 import statistics
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ TO_MANY = f"publishing to {MANY} subscriptions, against to 1"
 
 
 def publish(harness: Harness, size: Size, _: Rows) -> Rows:
-    """Equal batches to one subscription and to a hundred in turns, each once all of the one before was delivered."""
+    """Publish equal batches to one subscription and to a hundred in turns, each after all of the last was delivered."""
     at_once = min(MAX_AT_ONCE, size.events // 10)
     batches = max(1, min(MAX_BATCHES, size.events // at_once // 10))
     with _engine(harness, 1) as to_one, _engine(harness, MANY) as to_many:
@@ -32,7 +32,7 @@ def _engine(harness: Harness, subscriptions: int) -> AbstractContextManager[Engi
 
 
 def _batch(harness: Harness, engine: EngineProcess, subscriptions: int, at_once: int) -> float:
-    """The seconds until all of a batch was answered, right after one that nobody timed: this engine was just idle."""
+    """The seconds until a batch was answered. An untimed one goes before it, because this engine was idle until now."""
     harness.sink.ask("forget", secret=SECRET)
     seconds = 0.0
     for number in (1, 2):

@@ -1,4 +1,4 @@
-"""Events as fast as they can be sent: by the reference client, and by the engine alone."""
+"""Measures how many events a second can be sent, by the reference client and by the engine alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ QUICKLY = 1_000
 
 
 def limit(harness: Harness, size: Size, _: Rows) -> Rows:
-    """The reference client into the same sink."""
+    """Send with the reference client into the same sink, which gives the limit of the machine."""
     harness.sink.ask("forget")
     requests = size.events * 3
     with harness.reference() as reference:
@@ -33,13 +33,13 @@ def limit(harness: Harness, size: Size, _: Rows) -> Rows:
 
 
 def flat_out(harness: Harness, size: Size, _: Rows) -> Rows:
-    """Each document's change, its event, delivery and record."""
+    """Measure whole changes flat out: commit, event, delivery and record."""
     with harness.engine(harness.workload) as engine:
         return {ENGINE: published(harness, engine, size.events)}
 
 
 def drain(harness: Harness, size: Size, _: Rows) -> Rows:
-    """What is in the log already, to subscriptions that resume."""
+    """Deliver a backlog to subscriptions that resume."""
     with harness.engine(harness.workload, status="paused") as engine:
         engine.ask("publish", events=size.events)
         harness.sink.ask("forget", secret=SECRET)
@@ -50,7 +50,7 @@ def drain(harness: Harness, size: Size, _: Rows) -> Rows:
 
 
 def published(harness: Harness, engine: EngineProcess, events: int) -> Measured:
-    """An engine that is warm publishes `events` and delivers them."""
+    """Publish `events` on an engine that is warm, and wait until they are delivered."""
     fan_out = harness.workload.fan_out
     harness.sink.ask("forget", secret=SECRET)
     engine.ask("publish", events=QUICKLY)
@@ -77,7 +77,7 @@ def measured(harness: Harness, engine: EngineProcess, before: Usage, began: int,
 
 
 def figures(found: Mapping[str, Any], began: int, due: int, before: Usage, after: Usage) -> Measured:
-    """What arrived from `began` on, and what that took."""
+    """The rate, and what each delivery cost, since `began`."""
     return Measured(
         rate=due / ((found["last"] - began) / 1e9),
         cpu_us=(after.cpu - before.cpu) / due * 1e6,
