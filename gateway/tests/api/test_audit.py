@@ -138,6 +138,61 @@ def test_an_embedding_program_is_told_by_the_name_that_it_gave(world: "World") -
     assert (entry["source"], entry["request"]) == (None, None)
 
 
+# --- Calls that were refused ------------------------------------------------------------------------------------------
+
+
+def refused(world: "World", key: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """What the audit tells of calls with a key that were refused, once it tells of any."""
+    entries = world.wait_until(
+        lambda: [entry for entry in told(world, f"actor={key['id']}") if entry["action"] == "call.refuse"]
+    )
+    assert {entry["outcome"] for entry in entries} == {"refused"}
+    assert {entry["source"] for entry in entries} == {"127.0.0.1"}
+    return sorted(
+        (entry["object"]["id"], entry["changes"]["code"]["new"], entry["changes"]["times"]["new"]) for entry in entries
+    )
+
+
+def write_refused(world: "World") -> None:
+    asyncio.run_coroutine_threadsafe(world.gateway._engine.refused_calls.write(), world.loop).result()
+
+
+def test_what_a_role_does_not_allow_is_told_once_however_often_it_is_tried(world: "World") -> None:
+    write_refused(world)
+    key = make_key(world, "viewer")
+    by = {"authorization": f"Bearer {key['key']}"}
+    for _ in range(20):
+        world.send("DELETE", f"/v1/keys/{ABSENT}", headers=by).refused(403)
+    world.send("GET", "/v1/documents", headers={**by, "signalpost-tenant": "nobodys"}).refused(404)
+    world.send("GET", f"/v1/documents/{ABSENT}", headers=by).refused(404)
+    write_refused(world)
+    found = refused(world, key)
+    assert {(route, code) for route, code, _ in found} == {
+        ("DELETE /v1/keys/{id}", "role_not_allowed"),
+        ("GET /v1/documents", "tenant_not_found"),
+    }
+    assert sum(times for _, _, times in found) == 21
+    assert len(found) <= 4
+
+
+def test_who_goes_on_with_a_revoked_key_is_told_also_after_a_restart(
+    make_world: Callable[..., "World"],
+) -> None:
+    world = make_world()
+    key = make_key(world, "app")
+    assert world.send("DELETE", f"/v1/keys/{key['id']}").status == 204
+    world.send("GET", "/v1/documents", headers={"authorization": f"Bearer {key['key']}"}).refused(401)
+    write_refused(world)
+    assert refused(world, key) == [("GET /v1/documents", "unknown_key", 1)]
+    world.stop()
+    again = make_world(data_dir=world.settings.data_dir)
+    again.send("GET", "/v1/documents", headers={"authorization": f"Bearer {key['key']}"}).refused(401)
+    again.send("GET", "/v1/documents", headers={"authorization": "Bearer sp_nobodys"}).refused(401)
+    write_refused(again)
+    assert refused(again, key) == [("GET /v1/documents", "unknown_key", 1)] * 2
+    assert holds(again) == len(told(again))
+
+
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from signalpost.api.http.principals import EndedKey
 from signalpost.api.http.problems import CALLER_PROBLEMS, problem
 from signalpost.domain import errors
 from signalpost.domain.errors import CallerError, DiskNearlyFull, FieldError, Invalid, MethodNotAllowed, NoSuchRange
@@ -9,6 +10,7 @@ from signalpost.domain.errors import CallerError, DiskNearlyFull, FieldError, In
 STATUSES = {
     errors.Unparseable: 400,
     errors.Unauthenticated: 401,
+    EndedKey: 401,
     errors.Forbidden: 403,
     errors.LinkRefused: 403,
     errors.NotFound: 404,

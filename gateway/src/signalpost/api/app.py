@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from signalpost.api.http.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
@@ -18,8 +19,11 @@ from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OpenRoute, Route
 from signalpost.api.routing.services import Services
+from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.audit import Actor
 from signalpost.domain.errors import (
     CallerError,
+    Forbidden,
     MethodNotAllowed,
     NotFound,
     OutcomeUnknown,
@@ -27,6 +31,7 @@ from signalpost.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from signalpost.engine.maintenance.refused_calls import RefusedCall
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 
@@ -103,6 +108,8 @@ class Api:
             handle = self._find(request)
             return await handle(request)
         except (CallerError, Unavailable) as error:
+            if isinstance(error, EndedKey | Forbidden | NotFound):
+                self._tell_refused(request, error)
             return problem(error, request.id)
         except asyncio.CancelledError:
             # The server waits no longer for it at a stop; what it asked for may still be committed.
@@ -151,6 +158,27 @@ class Api:
         """Refuses a change before its body is read where too many wait. Raises TooMany."""
         if route.intake is not None:
             self._services.engine.check_intake(tenant_id, route.intake, self._services.max_waiting)
+
+    def _tell_refused(self, request: Request, error: EndedKey | Forbidden | NotFound) -> None:
+        """Have the audit tell what a known key was refused."""
+        caller: Principal | ApiKey | None = error.key if isinstance(error, EndedKey) else request.principal
+        if caller is None or request.tenant is not None:
+            return  # nobody is known, or the call was let through and then found that something is not there
+        tenant = None if caller.tenant_id is None else self._services.directory.tenant_with(caller.tenant_id)
+        if tenant is None and not isinstance(error, EndedKey):
+            return  # an operator who mistyped the tenant's name
+        actor = Actor(
+            kind="key",
+            id=caller.id,
+            name=caller.name,
+            role=caller.role,
+            source=request.source(self._services.trusted_proxies),
+            request=request.id,
+        )
+        tenant_id = FIRST_TENANT if tenant is None else tenant.id
+        self._services.engine.refused_calls.note(
+            RefusedCall(tenant_id, actor, error.code, f"{request.method} {request.route}")
+        )
 
     def _note(self, request: Request, response: Response | Streamed, seconds: float) -> None:
         """Count and log a response. Of what the client sent the log shows only what is known here: anything else may

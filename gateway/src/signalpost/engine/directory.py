@@ -1,5 +1,5 @@
-"""The directory holds what every node knows, whichever lanes it owns, as it was last committed: tenants, API keys that
-are not revoked, subscriptions and connections that are not deleted.
+"""The directory holds what every node knows, whichever lanes it owns, as it was last committed: tenants, API keys (also
+those that were revoked), subscriptions and connections that are not deleted.
 
 It is loaded at the start and follows every commit. Nothing but a restart reads it from the store again.
 """
@@ -20,6 +20,7 @@ class Directory:
         self._tenants_by_id: dict[int, Tenant] = {}
         """Tenants that are not deleted. The ends of their logs are those of when they last changed."""
         self._keys: dict[bytes, ApiKey] = {}
+        """API keys by their hash, also those that were revoked."""
         self._subscriptions: dict[int, dict[str, Subscription]] = {}
         """Subscriptions by tenant and id, in the order of creation."""
         self._connections: dict[tuple[int, str], Connection] = {}
@@ -70,7 +71,7 @@ class Directory:
             raise Conflict("tenant_paused", detail)
 
     def key(self, digest: bytes) -> ApiKey | None:
-        """The API key with this hash; None if there is none or it was revoked."""
+        """The API key with this hash, which may have been revoked; None if there is none."""
         return self._keys.get(digest)
 
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
@@ -95,10 +96,7 @@ class Directory:
 
     def _follow_keys(self, keys: Iterable[ApiKey]) -> None:
         for key in keys:
-            if key.revoked_at is None:
-                self._keys[key.hash] = key
-            else:
-                self._keys.pop(key.hash, None)
+            self._keys[key.hash] = key
 
     def _follow_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:

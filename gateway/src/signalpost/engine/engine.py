@@ -28,6 +28,7 @@ from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
+from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -62,6 +63,7 @@ class Engine:
         self.counts = Counts()
         self.directory = Directory()
         self.key_uses = KeyUses(store, clock)
+        self.refused_calls = RefusedCalls(store, clock)
         self._store = store
         self._clock = clock
         self._transport = transport
@@ -90,7 +92,8 @@ class Engine:
         """Take up every lane where the store says it was."""
         await self.disk.look()
         tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
-        keys, connections = await self._store.access.keys(), await self._store.connections.live()
+        keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
+        connections = await self._store.connections.live()
         self.directory.load(tenants, keys, subscriptions, connections)
         self.connectors.load(connections)
         await self.lanes.start(tenants, subscriptions)
@@ -98,6 +101,7 @@ class Engine:
         self._tasks.start(self._expiries.run())
         self._tasks.start(self.disk.run())
         self._tasks.start(self.key_uses.run())
+        self._tasks.start(self.refused_calls.run())
         self._tasks.start(self.connectors.keep_consents_alive())
 
     async def close(self, grace: float) -> None:
@@ -107,6 +111,7 @@ class Engine:
         self._tasks.cancel()
         await self.lanes.close(grace)
         await self.key_uses.write()
+        await self.refused_calls.write()
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
         """See `Committer.submit`. What may make an event is refused with DiskNearlyFull while the disk is nearly

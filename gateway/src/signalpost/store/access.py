@@ -18,6 +18,10 @@ class AccessStore(Protocol):
         """Every API key that is not revoked."""
         ...
 
+    async def revoked_keys(self) -> list[ApiKey]:
+        """All API keys that were revoked, so that who still uses one can be told."""
+        ...
+
     async def key_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[ApiKey]:
         """API keys of a tenant, or of all, that are not revoked, newest first. The number of the last one is the
         `below` of the next page."""

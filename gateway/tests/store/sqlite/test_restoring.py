@@ -1,5 +1,6 @@
 """A restore takes data back to the backup, and lets nobody in who was shut out since."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain.api_key import Role
+from signalpost.store.audit import AuditFilter
 from signalpost.store.database import AccessFrom, AccessTaken
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.vault import EPOCH_AGE
@@ -73,6 +75,47 @@ def restoring(play: Any, tmp_path: Path) -> Any:
         play(lambda shop: scenario(shop, Restore(shop, tmp_path)))
 
     return run
+
+
+async def audited(shop: Any) -> list[tuple[str, str]]:
+    """What the audit tells of, once it was verified."""
+    verified = await shop.store.audit.verify()
+    assert verified.fault is None
+    page = await shop.store.audit.page(TENANT, AuditFilter(), 0, 250)
+    told = [json.loads(entry.content) for entry in page.entries]
+    return [(each["action"], each["object"]["id"]) for each in told]
+
+
+def test_the_audit_goes_on_from_where_it_was_and_tells_of_the_restore(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.publish(create_key(1))
+        await restore.back_up()
+        await shop.publish(CreateTenant(tenant_id=TENANT, name="acme"))
+        [_, acme] = await shop.store.access.tenants()
+        await shop.publish(create_key(2, acme.id), revoke(1))
+        await restore.run()
+        assert await audited(shop) == [
+            ("key.create", key_id(1)),
+            ("tenant.create", "acme"),
+            ("key.revoke", key_id(1)),
+            ("database.restore", "database"),
+        ]
+        await shop.publish(CreateTenant(tenant_id=TENANT, name="other"))
+        *_, other = await shop.store.access.tenants()
+        assert other.id > acme.id, "nobody gets the entries of a tenant that the backup does not know"
+
+    restoring(scenario)
+
+
+def test_without_the_replaced_database_the_audit_is_that_of_the_backup(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.publish(create_key(1))
+        await restore.back_up()
+        await shop.publish(create_key(2))
+        await restore.run(damage=True)
+        assert await audited(shop) == [("key.create", key_id(1)), ("database.restore", "database")]
+
+    restoring(scenario)
 
 
 def test_a_key_works_after_a_restore_where_it_worked_before_it(restoring: Any) -> None:

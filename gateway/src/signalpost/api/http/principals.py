@@ -26,6 +26,14 @@ class Principal(Struct, frozen=True):
 _OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, OPERATOR_NAME, Role.OPERATOR)
 
 
+class EndedKey(Unauthenticated):
+    """A key that was revoked or has expired. Whoever sends it may still have it by mistake, or have stolen it."""
+
+    def __init__(self, code: str, detail: str, key: ApiKey) -> None:
+        super().__init__(code, detail)
+        self.key = key
+
+
 class Principals:
     def __init__(
         self,
@@ -34,7 +42,7 @@ class Principals:
         now: Callable[[], int],
         note_use: Callable[[ApiKey], None],
     ) -> None:
-        """`operator_key` is the key of the settings. `find` returns the API key with a hash, unless it was revoked;
+        """`operator_key` is the key of the settings. `find` returns the API key with a hash, also one that was revoked;
         `now` is the wall clock, in µs; `note_use` is told of every key that opened something."""
         self._operator = hash_key(operator_key)
         self._find = find
@@ -63,7 +71,13 @@ class Principals:
     def _valid(self, digest: bytes) -> ApiKey:
         found = self._find(digest)
         if found is None:
-            raise Unauthenticated("unknown_key", "This key is not known here, or was revoked.")
+            raise _unknown()
+        if found.revoked_at is not None:
+            raise EndedKey("unknown_key", str(_unknown()), found)
         if found.expires_at is not None and found.expires_at <= self._now():
-            raise Unauthenticated("expired_key", "This key has expired. Ask an operator for a new one.")
+            raise EndedKey("expired_key", "This key has expired. Ask an operator for a new one.", found)
         return found
+
+
+def _unknown() -> Unauthenticated:
+    return Unauthenticated("unknown_key", "This key is not known here, or was revoked.")

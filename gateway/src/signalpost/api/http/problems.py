@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from signalpost.api.http.principals import EndedKey
 from signalpost.api.http.response import CONTENT_TYPE, Response
 from signalpost.domain.errors import (
     CallerError,
@@ -41,6 +42,7 @@ class ProblemType(NamedTuple):
 CALLER_PROBLEMS: Final[Mapping[type[CallerError], ProblemType]] = {
     Unparseable: ProblemType(400, "Bad request"),
     Unauthenticated: ProblemType(401, "Unauthorized"),
+    EndedKey: ProblemType(401, "Unauthorized"),
     Forbidden: ProblemType(403, "Forbidden"),
     LinkRefused: ProblemType(403, "Invalid or expired link"),
     NotFound: ProblemType(404, "Not found"),

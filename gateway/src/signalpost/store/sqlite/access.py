@@ -13,6 +13,8 @@ from signalpost.store.sqlite.writer import Writer, writing
 
 _VALID_KEYS = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NULL"  # noqa: S608
 
+_REVOKED_KEYS = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NOT NULL"  # noqa: S608
+
 
 class SqliteAccess:
     def __init__(self, readers: Readers, writer: Writer) -> None:
@@ -27,6 +29,10 @@ class SqliteAccess:
     @reading
     def keys(self, connection: apsw.Connection) -> list[ApiKey]:
         return [unpack_key(columns) for columns in rows(connection, _VALID_KEYS)]
+
+    @reading
+    def revoked_keys(self, connection: apsw.Connection) -> list[ApiKey]:
+        return [unpack_key(columns) for columns in rows(connection, _REVOKED_KEYS)]
 
     @reading
     def key_page(
