@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
+from gateway.tests.bodies import document_patch
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.network import VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, LOST, SECRET, FakeVendor
 
+from signalpost.commands.documents import PatchDocument
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.connection import Granted
 from signalpost.domain.delivery.delivery import State
@@ -252,6 +254,37 @@ def test_a_replay_asks_the_condition_again(world: ScriptedWorld, vendor: FakeVen
     world.run(scenario)
     assert [message["text"] for message in vendor.messages] == ["b", "b"]
     assert failures(world, "s", 1) == ["skipped", "skipped"]
+
+
+def test_where_the_latest_wins_a_replay_leaves_out_what_a_later_wanted_event_has_made_old(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    wants = {"field": "document.type", "isNot": "Draft"}
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", kind="setting")
+        await gateway.deliver("s", "c", kind="setting", when=wants)
+        await gateway.connect("d")
+        await gateway.deliver("t", "d", when=wants)
+        await gateway.create("a", "b")
+        for change in ({"title": "a, changed"}, {"type": "Draft"}):  # a draft is not wanted, and makes nothing old
+            patch = document_patch(**change)
+            await gateway.submit(PatchDocument(tenant_id=1, document_id=world.uuid("a"), patch=patch))
+        await gateway.until(lambda: len(vendor.messages) == 6)
+        await gateway.until_recorded()
+        vendor.messages.clear()
+        await gateway.replay("s", "all")
+        await gateway.replay("t", "all")
+        await gateway.until(lambda: len(vendor.messages) == 5)
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    assert failures(world, "s", 1) == [None, "skipped"]
+    assert failures(world, "s", 2) == failures(world, "s", 3) == [None, None]
+    assert failures(world, "t", 1) == [None, None], "messages are all sent again"
+    left_out = world.attempts("s", 1)[-1].detail
+    assert left_out is not None
+    assert left_out.endswith("of the same document came later and was wanted too.")
 
 
 # --- A kind that goes wrong -------------------------------------------------------------------------------------------

@@ -131,7 +131,14 @@ class Unhurried(Fake):
     rate = (1, 1.0)
 
 
-KINDS = Destinations([Fake(), Unhurried()])
+class Setting(Fake):
+    """Sets values, so that the last event of a document is all that counts."""
+
+    kind = "setting"
+    latest_wins = True
+
+
+KINDS = Destinations([Fake(), Unhurried(), Setting()])
 
 
 class GivenToken(Struct):
