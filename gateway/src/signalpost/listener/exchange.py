@@ -53,7 +53,9 @@ class Exchange:
     ) -> None:
         """`default_headers` are added to every answer."""
         self._writer = writer
-        self._scope = scope
+        # The scope is not kept: it leads back here (`ARRIVED`), and whatever goes in a circle waits for the collector.
+        self._is_head_request = scope["method"] == "HEAD"
+        self._takes_chunks = scope["http_version"] == "1.1"
         self._default_headers = default_headers
         self._owes_continue = expects_continue
         self._news = asyncio.Event()
@@ -99,9 +101,9 @@ class Exchange:
 
     # --- Called by the application ------------------------------------------------------------------------------------
 
-    async def run(self, app: App) -> None:
+    async def run(self, app: App, scope: Scope) -> None:
         try:
-            await app(self._scope, self._receive, self._send)
+            await app(scope, self._receive, self._send)
         except Exception:
             log.exception("an answer broke off")
         finally:
@@ -140,9 +142,9 @@ class Exchange:
             parts.append(b"%b: %b\r\n" % (name, value))
             if name == b"content-length":
                 self._left = int(value)
-        self._silent = self._scope["method"] == "HEAD" or status in _BODILESS
+        self._silent = self._is_head_request or status in _BODILESS
         streamed = self._left is None and not self._silent
-        if streamed and self._scope["http_version"] == "1.1":
+        if streamed and self._takes_chunks:
             self._chunked = True
             parts.append(b"transfer-encoding: chunked\r\n")
         # A client that is answered at once and still sends would not know how much of that was read. One that is

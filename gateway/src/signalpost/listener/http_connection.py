@@ -280,7 +280,7 @@ class HttpConnection(asyncio.Protocol):
         exchange = Exchange(self, scope, self._server.default_headers, expects_continue=expects_continue)
         self._exchange = exchange
         scope[ARRIVED] = lambda: exchange.whole
-        task = asyncio.get_running_loop().create_task(exchange.run(self._app))
+        task = asyncio.get_running_loop().create_task(exchange.run(self._app, scope))
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
 
