@@ -37,7 +37,7 @@ def test_the_guide_shows_the_templates_files_as_they_are(file: str) -> None:
 
 
 def test_the_guides_other_code_does_what_it_says() -> None:
-    classify, rehearsed = (block for block in blocks("python") if not block.startswith("# "))
+    classify, rehearsed, kept = (block for block in blocks("python") if not block.startswith("# "))
     names: dict[str, Any] = {**vars(destinations)}
     exec((TEMPLATE / "signalpost_ntfy.py").read_text(encoding="utf-8"), names)
     exec(f"class Ruling_(Ntfy):\n{textwrap.indent(classify, '    ')}", names)
@@ -49,6 +49,14 @@ def test_the_guides_other_code_does_what_it_says() -> None:
     ):
         assert kind.classify(None, None, None, None, testing.reply(status, body)) == ruling
     exec(rehearsed.replace("from signalpost_ntfy import Ntfy\n", ""), names)
+    names["API"] = "https://cards.example"
+    exec("class Config(Body, frozen=True, kw_only=True):\n    name: Template", names)
+    own = "    config = Config\n    def origins(self, connection):\n        return (API,)\n"
+    exec(f"class Cards(Ntfy):\n{own}{textwrap.indent(kept, '    ')}", names)
+    cards = testing.Rehearsal(names["Cards"], {"server": "https://ntfy.sh", "token": "t"}, {"name": "A card"})
+    gone, made = testing.reply(404), testing.reply(200, {"id": "c2"})
+    assert cards.play(testing.context(), made).end == destinations.Done(made={"id": "c2"})
+    assert cards.play(testing.context(made={"id": "c1"}), gone, made).end == destinations.Done(made={"id": "c2"})
 
 
 def test_the_guide_names_only_what_there_is() -> None:

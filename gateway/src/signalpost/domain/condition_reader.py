@@ -301,9 +301,12 @@ def _checked(value: Any) -> Any:
     return values.kept(value)
 
 
+SCHEMA: Final = "#/components/schemas/Condition"
+"""Where the API's description has the schema of conditions (`condition_schema.py`), which refers to itself there."""
 When = Annotated[
     dict[str, Any],
     Meta(
+        extra_json_schema={"$ref": SCHEMA},
         description="Which events are wanted, by the document and what changed: `all`, `any` or `not` with conditions, "
         "or a `field` with one operator.",
         examples=[{"field": "document.status", "changedTo": "executed"}],

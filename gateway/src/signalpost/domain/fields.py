@@ -86,6 +86,8 @@ def _timestamp(value: Any) -> str:
 
 
 _TIMESTAMP: Final = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN}
+MOMENT_SCHEMA: Final = {"anyOf": [{"type": "string", "format": "date"}, _TIMESTAMP]}
+"""A date, or a timestamp with its zone."""
 GivenTimestamp = Annotated[
     str,
     Meta(
@@ -98,7 +100,7 @@ GivenDateOrTimestamp = Annotated[
     str,
     Meta(
         description="A date, or a timestamp with its zone and at most six decimals.",
-        extra_json_schema={"anyOf": [{"type": "string", "format": "date"}, _TIMESTAMP]},
+        extra_json_schema=MOMENT_SCHEMA,
         extra=read_by(_date_or_timestamp),
     ),
 ]

@@ -12,7 +12,7 @@ and nothing for a creation.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from enum import Enum
 from typing import Any, Final
@@ -121,6 +121,18 @@ def find(path: tuple[str, ...]) -> Name:
     """The name of a path, which begins with its root. Raises NoSuchName, whose `at` is the index of the step."""
     found, read = _found(path)
     return Name(path, found, read, written_path(path))
+
+
+def all_names(a_fact: str) -> Iterator[Name]:
+    """Every name below the document, before and event. There is no end of facts: `a_fact` stands for them."""
+    for root, version in (("document", _VERSION), ("before", _FORMER_VERSION)):
+        for attribute, kind in _ATTRIBUTES.items():
+            yield find((root, attribute))
+            if kind is Type.OBJECT:
+                for member in (a_fact,) if attribute == FACTS else version:
+                    yield find((root, attribute, member))
+    for member in _EVENT:
+        yield find(("event", member))
 
 
 def _found(path: tuple[str, ...]) -> tuple[Type, Reader]:

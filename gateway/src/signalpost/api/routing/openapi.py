@@ -15,6 +15,8 @@ from signalpost.api.routing.shapes import Problem
 from signalpost.domain import connection, event, subscription
 from signalpost.domain.api_key import Role
 from signalpost.domain.body import members_of_texts
+from signalpost.domain.condition_reader import SCHEMA as CONDITION
+from signalpost.domain.condition_schema import condition_schema
 from signalpost.domain.delivery import replay
 from signalpost.domain.documents import workflow
 from signalpost.domain.errors import (
@@ -251,6 +253,7 @@ def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
                 bodies |= _body(variant.name, variant.kind)
     shown = {name: _whole(schema) for name, schema in components.items()}
     words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}
+    bodies[CONDITION.rsplit("/", 1)[1]] = condition_schema()
     return words | {
         name: schema if "enum" in schema else _with_words(schema) for name, schema in (shown | bodies).items()
     }
@@ -275,6 +278,8 @@ def _without_references(part: Any, components: Mapping[str, Any]) -> Any:
         return [_without_references(each, components) for each in part]
     if not isinstance(part, dict):
         return part
+    if part.get("$ref") == CONDITION:  # refers to itself, so it needs its name
+        return {key: value for key, value in part.items() if key != "type"}
     if "$ref" in part:
         return _without_references(components[part["$ref"].rsplit("/", 1)[1]], components)
     return {key: _without_references(value, components) for key, value in part.items() if not _says_nothing(key, value)}
