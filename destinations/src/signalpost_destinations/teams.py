@@ -46,7 +46,7 @@ class TeamsConnection(Private, frozen=True, kw_only=True):
         EndpointUrl,
         secret(
             "Workflow URL",
-            "From the workflow's first step, “When a Teams webhook request is received”. Whoever knows it can post.",
+            "From the workflow's first step, “When a Teams webhook request is received”. Anyone who has it can post.",
             "https://default0123456789.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows"
             "/0123/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=0123",
         ),

@@ -29,7 +29,7 @@ class VettedConnection(Struct, frozen=True):
     url: str
     """The first origin that it leads to."""
     needs_consent: bool
-    """Whether a person has to let the gateway in at the vendor."""
+    """Whether a person has to give consent at the vendor."""
 
 
 def vetted_connection(services: Services, kind: str, config: Any) -> VettedConnection:

@@ -101,7 +101,7 @@ async def submit(context: RequestContext, command: Command[Rendered]) -> Respons
 
 
 def respond(outcome: Completed[Rendered] | Repeated, links: Links) -> Response:
-    """The response to whoever asked for the change."""
+    """The response to the request for the change."""
     if isinstance(outcome, Repeated):
         first = _decode_answer(outcome.answer)
         return replace(first, headers=(*first.headers, _REPLAYED))

@@ -1,4 +1,4 @@
-"""`signalpost connections`: how the gateway is let in at vendors."""
+"""`signalpost connections`: the gateway's credentials for vendors."""
 
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit

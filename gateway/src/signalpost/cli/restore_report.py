@@ -1,4 +1,4 @@
-"""Tells an operator who is let in after a restore."""
+"""Tells an operator who has access after a restore."""
 
 from collections.abc import Iterable
 

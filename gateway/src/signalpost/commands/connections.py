@@ -72,7 +72,7 @@ class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
     name: str
     config: Mapping[str, Any]
     needs_consent: bool
-    """Whether a person has to let the gateway in at the vendor."""
+    """Whether a person has to give consent at the vendor."""
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionCreated]:
         made = Connection(
@@ -99,7 +99,7 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     url: str | None = None
     """None where the config stays."""
     needs_consent: bool = False
-    """Whether a person has to let the gateway in at the vendor, according to the new config."""
+    """Whether a person has to give consent at the vendor, according to the new config."""
     of_version: int
     """The version that the new config was made from."""
 
@@ -157,10 +157,10 @@ class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
 
 
 class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
-    """Forgets what lets the gateway in. Subscriptions of the connection wait, and lose nothing."""
+    """Forgets the credentials. Subscriptions of the connection wait, and lose nothing."""
 
     left: Mapping[str, Any]
-    """The config without what is forgotten: all of it where a person lets the gateway in, since then only what was
+    """The config without what is forgotten: all of it where a person gave consent, since then only what was
     granted goes."""
     needs_consent: bool
     of_version: int
@@ -188,9 +188,9 @@ class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
 
 
 class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
-    """The vendor lets the gateway in no more. The connection's subscriptions are disabled with the reason; nothing is
+    """The vendor refuses access. The connection's subscriptions are disabled with the reason; nothing is
     lost, since their lanes stay where they are. `if_match` and `of_grant_version` name the state that was judged, so
-    whatever mended it meanwhile wins."""
+    whatever fixed it meanwhile wins."""
 
     audited_as: ClassVar[str] = "connection.break"
     reason: str

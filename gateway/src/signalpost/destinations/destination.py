@@ -116,7 +116,7 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 class Retry(Struct, frozen=True):
-    """A failure that a later attempt may mend; it counts as the webhook's failures do (C16)."""
+    """A failure that may pass; it counts as the webhook's failures do (C16)."""
 
     detail: str
     after: float | None = None
@@ -132,7 +132,7 @@ class Throttle(Struct, frozen=True):
 
 
 class Reject(Struct, frozen=True):
-    """The vendor refuses this event, and would again: it fails at once and can be replayed once the cause is mended."""
+    """The vendor refuses this event, and would again: it fails at once and can be replayed once the cause is fixed."""
 
     code: str
     """The vendor's name for the cause, such as `invalid_blocks`. Ten in a row with one disable a subscription."""
@@ -141,7 +141,7 @@ class Reject(Struct, frozen=True):
 
 class Reauthorise(Struct, frozen=True):
     """The vendor no longer takes the authorisation. With a token that can be renewed, the delivery waits for the next
-    token; otherwise the subscriptions of the connection are disabled until a person mends it."""
+    token; otherwise the subscriptions of the connection are disabled until a person fixes it."""
 
     detail: str
 
@@ -155,7 +155,7 @@ class Then(Struct, frozen=True):
 Ruling: TypeAlias = Done | Retry | Throttle | Reject | Reauthorise | Then
 """What a reply means."""
 
-# --- How a kind is let in ---------------------------------------------------------------------------------------------
+# --- How a kind signs in ----------------------------------------------------------------------------------------------
 
 
 class Fixed(Struct, frozen=True):
@@ -186,7 +186,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 
 
 class Consent(Struct, frozen=True, kw_only=True):
-    """A person lets the gateway in at `authorize_url` (RFC 6749, 4.1, with PKCE). What comes of it is kept with the
+    """A person gives consent at `authorize_url` (RFC 6749, 4.1, with PKCE). What the vendor grants is kept with the
     connection and renewed at `token_url` with its refresh token, which the vendor may replace each time."""
 
     authorize_url: str
@@ -205,14 +205,14 @@ class Consent(Struct, frozen=True, kw_only=True):
 
 
 Access: TypeAlias = Fixed | Grant | Consent | None
-"""What lets calls in; None if nothing is needed, or the URL alone does."""
+"""How calls are authorised; None if they need nothing, or the URL is the secret."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """What a vendor gave that lets calls in now, beside what the connection says."""
+    """The credentials that a vendor gave, beside those in the connection."""
 
     access_token: str = ""
-    """Empty if there is none, or the connection itself says what lets calls in."""
+    """Empty if there is none, or the connection itself has the credentials."""
     refresh_token: str = ""
     """From a person's consent; otherwise empty."""
     account: Mapping[str, str] = {}
@@ -223,7 +223,7 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 class Revocation(Struct, frozen=True, kw_only=True):
-    """A call that takes back at the vendor what lets the gateway in."""
+    """A call that revokes the gateway's credentials at the vendor."""
 
     call: Call
     basic: tuple[str, str] | None = None
@@ -307,7 +307,7 @@ class Destination(ABC, Generic[C, F]):
         return ""
 
     def access(self, connection: C) -> Access:
-        """What lets calls in."""
+        """How calls of a connection are authorised."""
         return None
 
     @abstractmethod

@@ -79,7 +79,7 @@ class ServiceAccount(Private, frozen=True, kw_only=True, tag_field="with", tag="
 
 
 class User(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
-    """A person who lets the gateway in to the calendars that this person may change."""
+    """A person who gives the gateway access to all calendars that they may change."""
 
     client_id: ClientId
     client_secret: Annotated[

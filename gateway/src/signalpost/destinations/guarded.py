@@ -70,7 +70,7 @@ class Guarded(Destination[Any, Any]):
         return _held("paced_by", name, None if _is_text(name) else "that is no text.")
 
     def access(self, connection: Any) -> Access:
-        """What lets calls in is of one of three types, or None."""
+        """Access is of one of three types, or None."""
         access = _asked("access", lambda: self._kind.access(connection))
         return _held("access", access, fault_of_access(access))
 

@@ -106,7 +106,7 @@ class ClientCredentials(Private, frozen=True, kw_only=True, tag_field="with", ta
 
 
 class HttpConnection(Body, frozen=True, kw_only=True):
-    """A service, and how the gateway is let in there."""
+    """A service, and how the gateway signs in there."""
 
     origin: Annotated[
         Origin,

@@ -90,7 +90,7 @@ class Jwt(Private, frozen=True, kw_only=True, tag_field="with", tag="jwt"):
 
 
 class SalesforceConnection(Body, frozen=True, kw_only=True):
-    """An organisation of Salesforce, and how the gateway is let in there."""
+    """An organisation in Salesforce, and how the gateway signs in there."""
 
     domain: Annotated[
         Origin,
@@ -239,7 +239,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
         return _refusal(reply)
 
     def probe(self, connection: SalesforceConnection) -> Call | None:
-        """Asks what the API has, which every user who is let in may know."""
+        """Asks what the API has, which every user who can sign in may know."""
         return Call(method="GET", url=_data(connection))
 
     def revocations(self, connection: SalesforceConnection, held: Held) -> Sequence[Revocation]:

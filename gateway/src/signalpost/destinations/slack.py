@@ -65,7 +65,7 @@ class IncomingWebhook(Private, frozen=True, kw_only=True, tag_field="with", tag=
         EndpointUrl,
         secret(
             "Webhook URL",
-            "From the Slack app's page “Incoming Webhooks”. Whoever knows it can post.",
+            "From the Slack app's page “Incoming Webhooks”. Anyone who has it can post.",
             "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx",
         ),
     ]
@@ -95,7 +95,7 @@ class Bot(Private, frozen=True, kw_only=True, tag_field="with", tag="bot"):
 
 
 class SlackConnection(Body, frozen=True, kw_only=True):
-    """How the gateway is let in at a Slack workspace."""
+    """How the gateway signs in to a Slack workspace."""
 
     sign_in: Annotated[
         IncomingWebhook | Bot,

@@ -75,7 +75,7 @@ class CustomConnection(Private, frozen=True, kw_only=True, tag_field="with", tag
 
 
 class User(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
-    """A person who lets the gateway in to an organisation. Needs no paid app."""
+    """A person who gives the gateway access to an organisation. Needs no paid app."""
 
     client_id: ClientId
     client_secret: ClientSecret
@@ -229,7 +229,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         )
 
     def discover(self, connection: XeroConnection) -> Call | None:
-        """Asks to which organisations a person let the gateway in."""
+        """Asks to which organisations a person gave access."""
         if isinstance(connection.sign_in, User):
             return Call(method="GET", url=f"{or_stand_in(API_ORIGIN, connection.stand_in)}/connections")
         return None

@@ -1,4 +1,4 @@
-"""A connection: how the gateway is let in at a vendor, shared by the subscriptions that go there.
+"""A connection: the gateway's credentials for a vendor, shared by the subscriptions that deliver there.
 
 One owner holds what a vendor gave: a refresh token that is replaced with each use would be lost if two held it. What a
 client said (`config`) and what the vendor gave (`granted`) change apart: a new token moves `grant_version` alone, so it
@@ -15,8 +15,8 @@ from signalpost.domain.fields import Text
 from signalpost.domain.kind_config import Config, KindName
 
 State = Literal["ready", "needs_consent", "broken"]
-"""`needs_consent`: a person has to let the gateway in first. `broken`: the vendor lets it in no more, see `reason`."""
-DISCONNECTED: Final = "It was disconnected. To go on, let the gateway in anew: give the connection its secrets."
+"""`needs_consent`: a person has to give consent first. `broken`: the vendor refuses access, see `reason`."""
+DISCONNECTED: Final = "It was disconnected. To go on, give the connection its secrets again."
 """The reason of a connection that forgot its secrets."""
 
 

@@ -48,7 +48,7 @@ class Subscription(Struct, frozen=True, kw_only=True):
     kind: str = WEBHOOK
     """The kind of destination that it sends to."""
     connection_id: str | None = None
-    """What lets it in there; None for a webhook."""
+    """The connection that it delivers through; None for a webhook."""
     config: Mapping[str, Any] = {}
     """The members of the kind's struct of what a subscription says, as JSON; none of them is a secret."""
     when: Mapping[str, Any] | None = None

@@ -1,6 +1,6 @@
 """Where a request came from, for the log: the client's own address, also where proxies pass requests on.
 
-`X-Forwarded-For` is a claim of whoever sent it. Each proxy appends the address of whom it got the request from, so only
+Anybody can send an `X-Forwarded-For`. Each proxy appends the address from which it got the request, so only
 what the operator's own proxies appended is true: the list is read from its end, as long as it was a trusted proxy that
 said so. What stands before that, the client may have made up.
 """

@@ -36,7 +36,7 @@ _URL = re.compile(
 
 
 class EgressProxy(Struct, frozen=True):
-    """Where the proxy is, and what lets the gateway in."""
+    """The address of the proxy, and the credentials for it."""
 
     host: str
     port: int

@@ -89,7 +89,7 @@ class Store(Protocol):
 
     @property
     def connections(self) -> ConnectionStore:
-        """How the gateway is let in at vendors, and what was made there."""
+        """The gateway's credentials for vendors, and what deliveries created there."""
         ...
 
     @property

@@ -59,7 +59,7 @@ class Request:
 
     @property
     def peer(self) -> str | None:
-        """The address of whoever holds the connection, a client or a proxy. None if the server does not tell."""
+        """The address of the other end of the connection, a client or a proxy; None if the server does not tell."""
         client = self._scope.get("client")
         return client[0] if client and client[0] else None
 

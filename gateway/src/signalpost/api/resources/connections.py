@@ -1,4 +1,4 @@
-"""Connections: how the gateway is let in at vendors. Their secrets are write-only: they are shown as null."""
+"""Connections: the gateway's credentials for vendors. Their secrets are write-only: they are shown as null."""
 
 from typing import Any
 

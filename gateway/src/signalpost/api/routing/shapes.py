@@ -283,14 +283,14 @@ class DisconnectedConnection(Connection, frozen=True, kw_only=True, rename="came
 
 
 class ConnectionTest(Shape, frozen=True):
-    """Whether the vendor lets the gateway in."""
+    """Whether the vendor grants access."""
 
     works: bool
     detail: Annotated[str, Meta(description="The result, in a sentence for people.")]
 
 
 class ConsentAsked(Shape, frozen=True):
-    """Where a person lets the gateway in."""
+    """Where a person gives consent."""
 
     connected: Annotated[bool, Meta(description="Whether the submitted code was accepted.")]
     url: Annotated[str | None, Meta(description="For a browser that can reach the gateway; valid for ten minutes.")] = (

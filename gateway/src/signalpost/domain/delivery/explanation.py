@@ -178,7 +178,7 @@ def _not_active(known: Known) -> Explanation | None:
         because = subscription.disabled_because
         if because is not None:
             return Explanation(
-                Cause.DISABLED, f"The subscription was disabled{since}: {because} Mend it, then resume it."
+                Cause.DISABLED, f"The subscription was disabled{since}: {because} Fix that, then resume it."
             )
         sentence = f"The subscription was disabled{since}, because its endpoint had failed for days. Resume it."
         return Explanation(Cause.DISABLED, sentence)

@@ -2,7 +2,7 @@
 
 A connection is opened when its first lane is taken up, and follows each commit that changes it. What becomes of it at
 the vendor goes back to the store by commands, each of which names the version that was read: a token was renewed, the
-vendor lets nobody in any more, it works again.
+vendor refuses access, it works again.
 """
 
 import asyncio
@@ -254,7 +254,7 @@ class Connectors:
         return Tested(works=True, detail=ruling.detail or "The vendor accepted the credentials.")
 
     async def disconnection(self, connection: Connection) -> Disconnection:
-        """What is done beside the commit in which a connection forgets what lets it in. Nothing is asked at the vendor
+        """What is done beside the commit in which a connection forgets its credentials. Nothing is asked at the vendor
         meanwhile. Raises NotFound if the connection is gone."""
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None:

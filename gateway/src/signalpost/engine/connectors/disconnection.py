@@ -1,4 +1,4 @@
-"""Taking back at a vendor what lets the gateway in, when somebody disconnects a connection.
+"""Has a vendor revoke the gateway's credentials when somebody disconnects a connection.
 
     hold back ──▶ commit: the connection forgets ──▶ tell the vendor, with what was held ──▶ say what came of it
         └──────── not committed: go on as before
@@ -33,7 +33,7 @@ class Revoked(Struct, frozen=True):
 
 
 class Disconnection:
-    """One connection that is about to forget what lets it in."""
+    """One connection that is about to forget its credentials."""
 
     def __init__(self, opened: OpenConnection, line: Line) -> None:
         self._connection = opened

@@ -1,8 +1,8 @@
-"""A connection as all lanes that use it share it: how it is let in, how fast calls may follow one another, and how many
+"""A connection as all lanes that use it share it: its credentials, how fast calls may follow one another, and how many
 may be under way.
 
 It stands behind the gates of these lanes (`passage.py`). A lane that it turns away without a time is given a turn once
-that may have changed: a token came, a delivery of another lane has ended, a person mended the connection. What the
+that may have changed: a token came, a delivery of another lane has ended, a person fixed the connection. What the
 store says of the connection is authoritative; all of this is made from it again after a restart. A wait that the vendor
 asked for is then forgotten, and the first call hears of it again.
 """

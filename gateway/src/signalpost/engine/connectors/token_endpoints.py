@@ -14,13 +14,13 @@ FETCH_SECONDS: Final = 10.0
 REFUSALS: Final = frozenset(
     {"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
 )
-"""Errors of a token request that another try does not mend (RFC 6749, 5.2)."""
+"""Errors of a token request for which another try does not help (RFC 6749, 5.2)."""
 _LOST = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.PROTOCOL})
 """How a request ends that the vendor may have seen."""
 
 
 class Refused(Exception):
-    """The vendor lets the gateway in no more, until a person mends it. The message is a sentence for people."""
+    """The vendor refuses access until a person fixes it. The message is a sentence for people."""
 
 
 class Unanswered(Exception):

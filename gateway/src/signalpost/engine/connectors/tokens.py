@@ -2,7 +2,7 @@
 
     NONE ──ask──▶ ASKED ──granted──▶ HELD ──60 s before its end, or refused by a call──▶ NONE
                     ├──failed──▶ NONE, for a time that doubles (1 s → 5 min)
-                    └──refused by the vendor──▶ REFUSED ──a person mends it──▶ NONE
+                    └──refused by the vendor──▶ REFUSED ──a person fixes it──▶ NONE
 
 A lane asks `ready_at` before it sends. Without a token it is told to wait, and what it would send is not charged for
 that. However many lanes and deliveries wait, one request is on its way.
@@ -52,7 +52,7 @@ class Token(Struct):
     renew_at: int | None
     """µs of the wall clock; None where the vendor did not say how long it is good."""
     was_let_in: bool = False
-    """Whether a vendor has let a call in with it, so that a refusal later means that it has ended."""
+    """Whether a vendor has accepted it before, so that a later refusal means that it has expired."""
 
     def __repr__(self) -> str:
         return "Token(…)"
@@ -71,7 +71,7 @@ class Tokens:
         on_refused: Callable[[str], None],
     ) -> None:
         """`keep` commits what was granted, and returns once `follow` was told of what is kept now. `on_change` is
-        called when calls may go that had to wait. `on_refused` is told why a person has to mend the connection."""
+        called when calls may go that had to wait. `on_refused` is told why a person has to fix the connection."""
         self._access = access
         self._granted = granted
         self._endpoints = endpoints
@@ -139,7 +139,7 @@ class Tokens:
 
     @property
     def held(self) -> Held:
-        """What a vendor gave that lets calls in now."""
+        """The credentials that the vendor gave and that are valid now."""
         token, granted = self._current(), self._granted if isinstance(self._access, Consent) else None
         return Held(
             access_token="" if token is None else token.value,
@@ -154,7 +154,7 @@ class Tokens:
 
     def refuse(self, authorization: str | None, detail: str) -> bool:
         """The vendor did not take an authorisation. Returns whether the call says nothing of its event: a token had
-        ended, or a person has to mend the connection. One that was new is a failure like others."""
+        ended, or a person has to fix the connection. One that was new is a failure like others."""
         if not self.are_needed and authorization != self.authorization:
             return True  # it was replaced meanwhile
         if not self.are_needed:
@@ -182,7 +182,7 @@ class Tokens:
         self.try_again()
 
     def take_up(self, access: Access) -> None:
-        """Go on with another way of being let in. A request that is on its way comes to its end first: it may bring a
+        """Go on with other credentials. A request that is on its way comes to its end first: it may bring a
         refresh token in place of the one that is kept, with which nobody else may ask meanwhile."""
         self._access = access
         self._drop(self._kept())
@@ -213,7 +213,7 @@ class Tokens:
         granted = self._granted
         try:
             issued = await self._asked(access)
-            if self._granted is granted:  # else a person let the gateway in anew meanwhile
+            if self._granted is granted:  # else a person gave consent again meanwhile
                 await self._take(access, issued)
         except Refused as refused:
             if self._granted is granted and self._access is access:

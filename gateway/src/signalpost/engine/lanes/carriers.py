@@ -19,7 +19,7 @@ from signalpost.store.connections import ConnectionStore
 NEVER: Final = 1 << 62
 """The time of a send that has to wait until something else happens."""
 MAX_REMEMBERED: Final = 2_000
-"""Documents of which it is remembered what was made for them: more than a lane leaves unrecorded."""
+"""The number of documents for which a lane remembers what was made: more than it leaves unrecorded."""
 
 
 class Gate(Protocol):
@@ -103,7 +103,7 @@ class Made:
 
 
 class Carriers(Protocol):
-    """Whoever knows how each subscription's deliveries are carried."""
+    """Knows how each subscription's deliveries are carried."""
 
     def gate(self, subscription: Subscription, user: User) -> Gate | None:
         """What a lane asks before it sends, in place of what it asked before; None for one that may send whenever its

@@ -59,7 +59,7 @@ from signalpost.store.replays import ReplayPart
 
 MAX_UNRECORDED = 1_000
 RETRIES_LOADED_STRICT = 1_000_000
-TENANT_PAUSED = "The tenant is paused. Resume it, and what waits is sent."
+TENANT_PAUSED = "The tenant is paused. Resume it, and its waiting events are sent."
 
 # What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
 IDLE, WAITING_FOR_SLOT, ASK = Turn.IDLE, Turn.WAITING_FOR_SLOT, TurnInput.ASK

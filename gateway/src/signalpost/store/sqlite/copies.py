@@ -11,7 +11,7 @@ import apsw
 from signalpost.runtime import durable
 
 _DRAFT = ".signalpost-part"
-"""The end of a draft's name. A file with this name is removed by whoever finds it unlocked."""
+"""The suffix of a draft's name. A draft that is found unlocked is removed."""
 
 
 def copy(connection: apsw.Connection, to: Path) -> None:
