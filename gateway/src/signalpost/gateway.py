@@ -6,8 +6,6 @@ async with Gateway(settings) as gateway:
 """
 
 import asyncio
-import base64
-import os
 import random
 import secrets
 import shutil
@@ -17,7 +15,7 @@ from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from signalpost.api.app import Api
 from signalpost.api.http.body_reader import BodyReader
@@ -31,28 +29,28 @@ from signalpost.api.rendering import kept_answers
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.destinations.registry import Destinations
-from signalpost.domain.api_key import make_key
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
-from signalpost.domain.errors import NotFound, StartError
+from signalpost.domain.errors import NotFound
 from signalpost.embedded import Documents
 from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.file_retention import FileRetention
+from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
-from signalpost.runtime import key_file
 from signalpost.runtime.asgi import App
 from signalpost.runtime.clock import Clock, SystemClock
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
-from signalpost.settings import SETTINGS, Settings, secret_file
+from signalpost.settings import Settings, secret_file
+from signalpost.start_keys import MasterKeySource, operator_key
 from signalpost.store.open import default_url, find_database, open_store
 from signalpost.store.store import Store
-from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, MasterKeys
+from signalpost.store.vault import CONSENTS, LINKS, MasterKeys
 
 IDLE_SECONDS = 60.0
 """Seconds that a client may take to send a body, and that a stream may pause between two of its parts."""
@@ -140,10 +138,9 @@ class Gateway:
     async def _start(self, opened: AsyncExitStack) -> None:
         """Open every part in order. `opened` closes them in reverse, also when a later part cannot be opened."""
         settings, clock, chance = self._settings, self._clock, random.Random()  # noqa: S311 - ids, jitter; no secret
-        if settings.master_key and settings.master_key_file:
-            raise StartError("MASTER_KEY and MASTER_KEY_FILE are both set. Set one of them.")
-        master_keys = MasterKeys(_secret(settings, "master_key", _new_master_key))
-        self.operator_key = _secret(settings, "operator_key", _new_operator_key)
+        master_key_source = MasterKeySource(settings)
+        master_keys = MasterKeys(master_key_source.read())
+        self.operator_key = operator_key(settings)
         links = Links(master_keys.first_derived(LINKS), self._links_url)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
@@ -168,7 +165,10 @@ class Gateway:
         opened.push_async_callback(_cancel, asyncio.create_task(audit_retention.run()))
         body_reader = BodyReader(opened.enter_context(ThreadPoolExecutor(1, "bodies")))
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
-        self._services = self._build_services(store, links, files, destinations, tickets, body_reader, chance)
+        change = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})
+        await change.start()
+        opened.push_async_callback(change.close)
+        self._services = self._build_services(store, links, files, destinations, tickets, change, body_reader, chance)
         self.app, self.metrics_app = self._build_apps()
         if settings.public_url is None:
             log.warning(
@@ -218,6 +218,7 @@ class Gateway:
         files: Files,
         destinations: Destinations,
         tickets: Tickets,
+        master_key: MasterKeyChange,
         body_reader: BodyReader,
         chance: random.Random,
     ) -> Services:
@@ -242,6 +243,7 @@ class Gateway:
             destinations=destinations,
             guard=_guard(settings),
             tickets=tickets,
+            master_key=master_key,
             public_url=self._links_url,
             retry_delays=settings.retry_delays,
             retention_days=settings.retention_days,
@@ -307,46 +309,6 @@ async def open_files(settings: Settings) -> Files:
     bucket = Bucket(settings.files_url, local, ThreadPoolExecutor(FILE_THREADS, "bucket"))
     await bucket.check()
     return bucket
-
-
-def _new_master_key() -> str:
-    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-
-
-def _new_operator_key() -> str:
-    return make_key(secrets.token_bytes)
-
-
-def _secret(settings: Settings, name: str, make: Callable[[], str]) -> Any:
-    """A secret setting's value: as given, or read from its file. The first start generates the file, readable by its
-    owner only, unless the operator named it.
-
-    Raises StartError."""
-    if (given := getattr(settings, name)) is not None:
-        return given
-    file = secret_file(settings, name)
-    try:
-        if file == settings.master_key_file:
-            text = key_file.read_elsewhere(file)
-        else:
-            if not os.path.lexists(file):
-                _write_key(file, make())
-            text = key_file.read(file)
-        return SETTINGS[name].read(text)
-    except key_file.NotPrivate as error:
-        raise StartError(str(error)) from None
-    except OSError as error:
-        raise StartError(f"{file} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        problem = "must be ASCII" if isinstance(error, UnicodeDecodeError) else error
-        raise StartError(f"The content of {file} {problem}. Restore the key from a backup.") from None
-
-
-def _write_key(file: Path, text: str) -> None:
-    try:
-        key_file.write(file, text)
-    except OSError as error:
-        raise StartError(f"{file} cannot be written: {error.strerror}.") from None
 
 
 def _log_broken(error: BaseException) -> None:

@@ -33,6 +33,10 @@ class GatewayProcess:
         """How much of the standard output came from earlier processes."""
         self.api = self.client()
 
+    def set(self, **flags: str) -> None:
+        """Settings of the next start."""
+        self._flags |= flags
+
     # --- Life ---------------------------------------------------------------------------------------------------------
 
     def spawn(self) -> None:

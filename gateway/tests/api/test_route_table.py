@@ -47,7 +47,7 @@ def method_of(route: Route | OpenRoute) -> str:
 @each_of_all
 def test_an_entry_has_a_name_a_path_a_summary_a_handler_and_described_answers(route: Route | OpenRoute) -> None:
     assert re.fullmatch(r"[a-z]+(_[a-z]+)+", route.name)
-    assert re.fullmatch(r"(/([a-z0-9.]+|{\w+}))+", route.path)
+    assert re.fullmatch(r"(/([a-z0-9.-]+|{\w+}))+", route.path)
     assert route.summary
     assert not route.summary.endswith(".")
     assert callable(route.handler)

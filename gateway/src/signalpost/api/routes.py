@@ -11,6 +11,7 @@ from signalpost.api.resources import (
     health,
     imports,
     keys,
+    master_key,
     metrics,
     previews,
     replays,
@@ -36,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     *events.ROUTES,
     *keys.ROUTES,
     *tenants.ROUTES,
+    *master_key.ROUTES,
     *audit.ROUTES,
 )
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES

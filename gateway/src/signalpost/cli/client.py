@@ -214,9 +214,9 @@ class Client:
         )
 
 
-def connect(options: Mapping[str, str] | None = None) -> Client:
+def connect(options: Mapping[str, str] | None = None, data_dir: Path | None = None) -> Client:
     """A client of the gateway that SIGNALPOST_URL names, or else of the one that runs on the data directory."""
-    data_dir = Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
+    data_dir = data_dir or Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
     own, _, certificate = (_kept(data_dir / ADDRESS_FILE) or "").partition("\n")
     url = os.environ.get("SIGNALPOST_URL") or own
     if not url:

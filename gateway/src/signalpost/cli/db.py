@@ -13,12 +13,14 @@ from rich.progress import Progress
 from signalpost.cli import file_scrub, restore_report
 from signalpost.cli.client import CommandError
 from signalpost.cli.data_directory import DataDir, database_in, existing_database, folder
+from signalpost.cli.master_key import rotate_master_key
 from signalpost.cli.output import Json, print_json, print_table, say
 from signalpost.engine.maintenance.retention import DAY
 from signalpost.runtime.clock import SystemClock
 from signalpost.settings import read_settings
 
 app = App(name="db", help_format="markdown")
+app.command(rotate_master_key)
 
 
 @app.command

@@ -4,6 +4,7 @@ from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from signalpost.domain.signing_key import SigningKey
+from signalpost.store.vault import MasterKeys
 
 
 class DataKeyStore(Protocol):
@@ -11,6 +12,24 @@ class DataKeyStore(Protocol):
 
     async def signing(self, purpose: str) -> list[SigningKey]:
         """Every key that signs or signed for a purpose, the one that signs now first."""
+        ...
+
+    @property
+    def master_keys(self) -> MasterKeys:
+        """The master keys in use."""
+        ...
+
+    async def wrapped_by(self) -> dict[str, int]:
+        """How many data keys lie under each master key, by its id."""
+        ...
+
+    def use(self, master_keys: MasterKeys) -> None:
+        """Wrap with the current one of these from now on. They must have all that were in use before."""
+        ...
+
+    async def wrap_with_current(self) -> None:
+        """Bring everything under the current master key, in small transactions; what is there already stays as it is.
+        Every data key of before is retired. Where this is broken off, it goes on when it is called again."""
         ...
 
     async def provide(self, tenant_ids: AbstractSet[int]) -> None:

@@ -1,9 +1,9 @@
 """What the engine and the API need of a store, whatever database is behind it.
 
 Commands are written by `publish`, which changes many nouns in one transaction, and lanes by `lanes.record`. Besides
-these only `access.note_uses` and `audit.add` write, and the retention, `audit.prune` and `versions.forget`, which only
-remove. A write is durable when it returns. Reads
-see every write that returned before they began.
+these only `access.note_uses`, `audit.add` and `data_keys` write, and the retention, `audit.prune` and
+`versions.forget`, which only remove. A write is durable when it returns. Reads see every write that returned before
+they began.
 """
 
 from collections.abc import Sequence

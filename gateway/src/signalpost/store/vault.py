@@ -47,9 +47,9 @@ OWN: Final = 0
 """In place of a tenant: data keys of the gateway itself, which sign."""
 
 _NONCE_BYTES = 12
-_MARK = b"sealed 2"
+MARK = b"sealed 2"
 """How a value begins that is sealed under a data key. One of before begins with a random nonce."""
-_HEADER = Layout(f">{len(_MARK)}sQ")
+_HEADER = Layout(f">{len(MARK)}sQ")
 
 
 class Place(NamedTuple):
@@ -146,7 +146,7 @@ class _Sealing:
     """The data key that seals for a tenant."""
 
     def __init__(self, number: int, cipher: AESGCM, ends_at: int) -> None:
-        self.header = _HEADER.pack(_MARK, number)
+        self.header = _HEADER.pack(MARK, number)
         self.cipher = cipher
         self.ends_at = ends_at
         self.left = 0
@@ -172,7 +172,7 @@ class Vault:
         """Seal with a data key from now on; `seals` more values were set aside for it."""
         self.learn([key])
         known = self._sealing.get(key.tenant_id)
-        header = _HEADER.pack(_MARK, key.number)
+        header = _HEADER.pack(MARK, key.number)
         if known is None or known.header != header:
             known = _Sealing(key.number, self._cipher(key.number), key.made_at + EPOCH_AGE)
             self._sealing[key.tenant_id] = known
@@ -182,6 +182,10 @@ class Vault:
         """Whether a data key must be made for a tenant, or seals set aside, before more is sealed for it."""
         sealing = self._sealing.get(tenant_id)
         return sealing is None or sealing.left < SEALS_LEFT or sealing.ends_at <= now
+
+    def can_seal(self, tenant_id: int) -> bool:
+        """Whether a tenant has a data key; one that was deleted has none."""
+        return tenant_id in self._sealing
 
     def retire(self) -> None:
         """Ask for other data keys from now on. Those of now seal for who was promised one until another is there."""
@@ -205,7 +209,7 @@ class Vault:
     def open(self, sealed: bytes, place: Place) -> bytes:
         """The inverse of `seal`. Raises StartError where the value was altered or is not of this place, or its data key
         is gone."""
-        if not is_under_data_key(sealed):
+        if not sealed.startswith(MARK):
             return self._open_former(sealed, place)
         header, rest = sealed[: _HEADER.size], sealed[_HEADER.size :]
         number = _HEADER.unpack(header)[1] if len(header) == _HEADER.size else 0
@@ -231,11 +235,6 @@ class Vault:
             f"MASTER_KEY does not open what this database holds ({place.kind} {place.row}): give the key that it was "
             "made with. Or the value was altered: restore the database from a backup."
         )
-
-
-def is_under_data_key(sealed: bytes) -> bool:
-    """Whether a value was sealed under a data key; otherwise a master key sealed it."""
-    return sealed.startswith(_MARK)
 
 
 def _not_opened(place: Place) -> StartError:

@@ -1,16 +1,33 @@
 """Data keys in a database: made, set aside, destroyed; and what somebody who can write the database gets past them."""
 
+import asyncio
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
 from gateway.tests.vaults import sealed_before_data_keys
 
+from signalpost.commands.batch import KeptAnswer
+from signalpost.commands.command import IdempotencyKey
+from signalpost.commands.connections import CreateConnection
+from signalpost.commands.tenants import CreateTenant
+from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import StartError
-from signalpost.store.vault import EPOCH_AGE, SEALING, SEALS_AT_ONCE, SEALS_OF_AN_EPOCH
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.sqlite import former_seals
+from signalpost.store.sqlite.codec import unpack_uuid
+from signalpost.store.sqlite.store import Executors, SqliteStore, thread_executors
+from signalpost.store.vault import EPOCH_AGE, LINKS, SEALING, SEALS_AT_ONCE, SEALS_OF_AN_EPOCH, MasterKeys
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
+
+START = 1_700_000_000 * SECOND
 
 
 def data_keys(shop: "Shop") -> list[Any]:
@@ -108,5 +125,144 @@ def test_a_database_of_before_data_keys_is_opened_and_sealed_anew_as_it_changes(
         ((sealed,),) = raw(shop, "SELECT sealed FROM subscription WHERE number = 1")
         assert sealed.startswith(b"sealed 2")
         assert (await shop.subscription(1)).secret == "an-owner-s-secret"
+
+    play(scenario)
+
+
+# --- Another master key -----------------------------------------------------------------------------------------------
+
+OLD, NEW = bytes(range(32)), bytes(range(1, 33))
+TENANTS = (1, 2, 3)
+
+
+class Killed(Exception):
+    """The process ended before this transaction."""
+
+
+class DyingWriter(Executor):
+    """Runs so many jobs, and then no more."""
+
+    def __init__(self, jobs: int) -> None:
+        self._left = jobs
+
+    def submit(self, transact: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        self._left -= 1
+        done.set_result([(None, Killed())] if self._left < 0 else transact(*args, **kwargs))
+        return done
+
+
+def opened(path: Path, masters: MasterKeys, writer: Executor | None = None) -> SqliteStore:
+    executors = thread_executors() if writer is None else Executors(writer, *thread_executors()[1:])
+    return SqliteStore(
+        path, masters, Links(b"", ""), lambda _: KeptAnswer(b"answer"), lambda: START, Random(3).getrandbits,
+        executors, lambda _error: None,
+    )  # fmt: skip
+
+
+def sealed_of_before(path: Path) -> None:
+    """Put values under the old master key itself, as they were before there were data keys."""
+    connection = apsw.Connection(str(path))
+    for column in former_seals.COLUMNS:
+        key, row = ", ".join(column.key), ", ".join(column.row)
+        found = connection.execute(f"SELECT {key}, {row} FROM {column.table} WHERE {column.name} NOT NULL").fetchall()
+        for values in found:
+            own, of = values[: len(column.key)], values[len(column.key) :]
+            name = " ".join(unpack_uuid(each) if isinstance(each, bytes) else str(each) for each in of)
+            plain = {"sealed": b'{"secret":"of before","headers":{}}', "config": b'{"token":"of before"}'}
+            sealed = sealed_before_data_keys(plain.get(column.name, b"of before"), f"{column.kind} {name}", OLD)
+            same = " AND ".join(f"{each} = ?" for each in column.key)
+            connection.execute(f"UPDATE {column.table} SET {column.name} = ? WHERE {same}", (sealed, *own))
+    connection.close()
+
+
+async def filled(path: Path, make: "type[Tools]") -> None:
+    """Tenants with a subscription, a connection and a kept answer each; half of it was sealed before data keys."""
+    store = opened(path, MasterKeys([OLD]))
+    for name in ("second", "third"):
+        await store.publish([CreateTenant(tenant_id=1, name=name)])
+    for former in (True, False):
+        for tenant in TENANTS:
+            number = tenant * 10 + former
+            connection = CreateConnection(
+                tenant_id=tenant, connection_id=make.document_id(number), kind="http", name="n",
+                config={"token": "of before" if former else "now"}, needs_consent=False,
+            )  # fmt: skip
+            answered = make.subscribe(
+                number, tenant=tenant, secret="of before" if former else "now", key=IdempotencyKey(1, f"{former}", b"h")
+            )
+            await store.publish([connection, answered])
+        if former:
+            sealed_of_before(path)
+    await store.close()
+
+
+async def secrets_of(store: SqliteStore) -> list[Any]:
+    subscriptions = [each.secret for each in await store.subscriptions.live()]
+    return sorted([*subscriptions, *(each.config["token"] for each in await store.connections.live())])
+
+
+def test_a_change_of_the_master_key_is_complete_wherever_it_was_broken_off(tmp_path: Path, make: "type[Tools]") -> None:
+    """Killed before each of its transactions, it needs both keys and leaves everything readable; then it goes on."""
+    whole = tmp_path / "whole.db"
+
+    async def broken_off(jobs: int) -> bool:
+        path = tmp_path / f"{jobs}.db"
+        shutil.copy(whole, path)
+        dying = opened(path, MasterKeys([OLD]), DyingWriter(jobs))
+        dying.data_keys.use(dying.data_keys.master_keys.after(NEW))
+        try:
+            await dying.data_keys.wrap_with_current()
+            is_complete = True
+        except Killed:
+            is_complete = False
+        await dying.readers.close()
+        if not is_complete:
+            with pytest.raises(StartError, match="needs the master key"):
+                opened(path, MasterKeys([NEW]))
+        store = opened(path, MasterKeys([NEW, OLD]))
+        assert await secrets_of(store) == before
+        await store.data_keys.wrap_with_current()
+        assert set(await store.data_keys.wrapped_by()) == {MasterKeys([NEW]).current}
+        await store.close()
+        store = opened(path, MasterKeys([NEW]))
+        assert await secrets_of(store) == before
+        signing = await store.data_keys.signing(LINKS)
+        assert [key.retired_at is None for key in signing] == [True, False]
+        await store.publish([make.subscribe(99, secret="sealed anew")])
+        await store.close()
+        with pytest.raises(StartError, match="needs the master key"):
+            opened(path, MasterKeys([OLD]))
+        return is_complete
+
+    async def scenario() -> int:
+        for jobs in range(100):
+            if await broken_off(jobs):
+                return jobs
+        raise AssertionError("it does not end")
+
+    async def first() -> list[Any]:
+        await filled(whole, make)
+        store = opened(whole, MasterKeys([OLD]))
+        found = await secrets_of(store)
+        await store.close()
+        return found
+
+    before = asyncio.run(first())
+    assert before == ["now"] * 6 + ["of before"] * 6
+    assert asyncio.run(scenario()) >= 6
+
+
+def test_what_leaked_with_a_former_master_key_seals_nothing_new(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.subscribe(1))
+        leaked = {number for (number,) in raw(shop, "SELECT number FROM data_key")}
+        shop.store.data_keys.use(shop.store.data_keys.master_keys.after(NEW))
+        await shop.publish(make.subscribe(2))
+        await shop.store.data_keys.wrap_with_current()
+        await shop.publish(make.subscribe(3), make.change(1, headers={"x": "y"}))
+        for (sealed,) in raw(shop, "SELECT sealed FROM subscription"):
+            assert int.from_bytes(sealed[8:16]) not in leaked
+        assert len(await shop.store.subscriptions.live()) == 3
 
     play(scenario)

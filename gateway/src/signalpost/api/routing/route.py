@@ -17,6 +17,8 @@ from signalpost.domain.tenant import TENANT_NAME
 
 JSON: Final = "application/json"
 OPERATOR: Final = frozenset({Role.OPERATOR})
+ABOUT_ACCESS: Final = ("/v1/keys", "/v1/tenants", "/v1/audit", "/v1/master-key")
+"""Paths that are about the gateway and who may use it, not about what a tenant has. Operators alone may."""
 READS: Final = frozenset(Role)
 """Documents and their files, which every role may read."""
 CHANGES_DOCUMENTS: Final = frozenset({Role.OPERATOR, Role.APP})
@@ -70,7 +72,7 @@ class Route(Struct, frozen=True, kw_only=True):
     @property
     def changes_tenant(self) -> bool:
         """Whether it changes something of the tenant, or sends something for it: not while the tenant is paused."""
-        return self.method != "GET" and not self.path.startswith(("/v1/keys", "/v1/tenants"))
+        return self.method != "GET" and not self.path.startswith(ABOUT_ACCESS)
 
     @property
     def intake(self) -> Queue | None:

@@ -17,6 +17,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.files.files import Files
 from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
@@ -43,6 +44,7 @@ class Services(Struct, frozen=True, kw_only=True):
     guard: Guard
     tickets: Tickets
     """Signs which connection a person's consent is for."""
+    master_key: MasterKeyChange
     public_url: str
     """Where browsers reach the gateway."""
     retry_delays: tuple[int, ...]

@@ -502,6 +502,17 @@ class TenantPage(Shape, frozen=True):
     next: Cursor
 
 
+class MasterKeyUse(Shape, frozen=True):
+    id: Annotated[str, Meta(description="It follows from the key, and does not tell it.")]
+    data_keys: Annotated[int, Meta(ge=0, description="How many data keys it wraps; with 0 it is not needed.")]
+
+
+class MasterKeyShown(Shape, frozen=True):
+    current: str
+    state: Literal["settled", "changing"]
+    keys: list[MasterKeyUse]
+
+
 class Liveness(Shape, frozen=True):
     status: Literal["live"]
 

@@ -6,12 +6,15 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import apsw
+from msgspec.structs import replace
 
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import StartError
 from signalpost.domain.signing_key import SigningKey
-from signalpost.store.sqlite import audit
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.sqlite import audit, former_seals
 from signalpost.store.sqlite.connect import reason, rows
+from signalpost.store.sqlite.former_seals import Column, Found
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.vault import (
@@ -28,6 +31,11 @@ from signalpost.store.vault import (
     Vault,
 )
 
+AT_ONCE = 200
+"""How many rows one transaction changes, so that others do not wait for it."""
+SIGNS_ON = 60 * SECOND
+"""How long a key may sign after it was retired: until everybody has heard of its successor, and by as much as a clock
+was set back."""
 _COLUMNS = "number, purpose, tenant_id, master_key, wrapped, made_at, retired_at"
 
 
@@ -55,6 +63,62 @@ class SqliteDataKeys:
     @writing
     def _set_aside(self, connection: apsw.Connection, tenant_ids: Sequence[int], now: int) -> list[DataKey]:
         return set_aside(connection, self._vault.masters, tenant_ids, now)
+
+    @reading
+    def wrapped_by(self, connection: apsw.Connection) -> dict[str, int]:
+        counts = "SELECT master_key, count(*) FROM data_key GROUP BY master_key"
+        return dict(rows(connection, counts))
+
+    @property
+    def master_keys(self) -> MasterKeys:
+        return self._vault.masters
+
+    def use(self, master_keys: MasterKeys) -> None:
+        self._vault.masters = master_keys
+        self._vault.retire()
+
+    async def wrap_with_current(self) -> None:
+        current = self._vault.masters.current
+        if set(await self.wrapped_by()) == {current}:
+            return
+        for column in former_seals.COLUMNS:
+            found = await self._former(column, None)
+            while found:
+                await self.provide({each.place.tenant_id for each in found})
+                await self._seal_anew(column, found)
+                found = await self._former(column, found[-1].key)
+        while moved := await self._wrap_some(self._now()):
+            self._vault.learn(moved)
+        self._vault.learn(await self._sign_anew(self._now()))
+
+    @reading
+    def _former(self, connection: apsw.Connection, column: Column, after: Sequence[Any] | None) -> list[Found]:
+        return former_seals.find(connection, column, after, AT_ONCE)
+
+    @writing
+    def _seal_anew(self, connection: apsw.Connection, column: Column, found: Sequence[Found]) -> None:
+        former_seals.seal_anew(connection, column, found, self._vault)
+
+    @writing
+    def _wrap_some(self, connection: apsw.Connection, now: int) -> list[DataKey]:
+        """Wrap some keys that seal with the current master key. Whoever had the former one may know them, so they seal
+        no more."""
+        masters = self._vault.masters
+        kept = _kept(connection, "purpose = ? AND master_key <> ? LIMIT ?", (SEALING, masters.current, AT_ONCE))
+        return [_wrap_anew(connection, masters, key, now) for key in kept]
+
+    @writing
+    def _sign_anew(self, connection: apsw.Connection, now: int) -> list[DataKey]:
+        """Wrap the keys that sign with the current master key, and make others to sign in their place; the one that
+        proves the audit stays, as the proofs do. This comes last, in one transaction: once nothing is left under
+        another master key, all is done."""
+        masters = self._vault.masters
+        kept = _kept(connection, "purpose <> ? AND master_key <> ?", (SEALING, masters.current))
+        moved = [
+            _wrap_anew(connection, masters, key, now + SIGNS_ON if key.purpose in SIGNING else None) for key in kept
+        ]
+        purposes = {key.purpose for key in kept} & set(SIGNING)
+        return moved + [_make(connection, masters, purpose, OWN, now) for purpose in purposes]
 
     async def forget(self, tenant_id: int) -> None:
         await self._destroy(tenant_id)
@@ -110,7 +174,7 @@ def _make_first(connection: apsw.Connection, masters: MasterKeys, purpose: str, 
 
 
 def _kept(connection: apsw.Connection, where: str = "true", bindings: Sequence[Any] = ()) -> list[DataKey]:
-    statement = f"SELECT {_COLUMNS} FROM data_key WHERE {where} ORDER BY made_at, number"  # noqa: S608
+    statement = f"SELECT {_COLUMNS} FROM data_key WHERE {where}"  # noqa: S608
     return [DataKey(*columns) for columns in rows(connection, statement, bindings)]
 
 
@@ -119,18 +183,19 @@ def set_aside(connection: apsw.Connection, masters: MasterKeys, tenant_ids: Sequ
     tenant gets none."""
     live = "SELECT 1 FROM tenant WHERE id = ? AND deleted_at IS NULL"
     return [
-        _usable(connection, tenant_id, now) or _make(connection, masters, SEALING, tenant_id, now)
+        _usable(connection, masters, tenant_id, now) or _make(connection, masters, SEALING, tenant_id, now)
         for tenant_id in tenant_ids
         if rows(connection, live, (tenant_id,))
     ]
 
 
-def _usable(connection: apsw.Connection, tenant_id: int, now: int) -> DataKey | None:
+def _usable(connection: apsw.Connection, masters: MasterKeys, tenant_id: int, now: int) -> DataKey | None:
     """The key of a tenant that may seal `SEALS_AT_ONCE` values more, which are set aside; None if there is none. One
-    whose epoch is over is retired."""
+    whose epoch is over, or that is not under the current master key, is retired."""
     for key in _kept(connection, "tenant_id = ? AND purpose = ? AND retired_at IS NULL", (tenant_id, SEALING)):
         ((seals,),) = rows(connection, "SELECT seals FROM data_key WHERE number = ?", (key.number,))
-        if key.made_at + EPOCH_AGE > now and seals + SEALS_AT_ONCE <= SEALS_OF_AN_EPOCH:
+        has_room = key.made_at + EPOCH_AGE > now and seals + SEALS_AT_ONCE <= SEALS_OF_AN_EPOCH
+        if has_room and key.master_key == masters.current:
             more = "UPDATE data_key SET seals = seals + ? WHERE number = ?"
             connection.execute(more, (SEALS_AT_ONCE, key.number))
             return key
@@ -158,6 +223,16 @@ def _insert(connection: apsw.Connection, key: DataKey) -> None:
             SEALS_AT_ONCE if key.purpose == SEALING else 0,
         ),
     )
+
+
+def _wrap_anew(connection: apsw.Connection, masters: MasterKeys, key: DataKey, retired_at: int | None) -> DataKey:
+    """Wrap a key with the current master key, and retire it, if at all, at a moment."""
+    wrapped = replace(masters.wrap(masters.unwrap(key), key), retired_at=key.retired_at or retired_at)
+    connection.execute(
+        "UPDATE data_key SET master_key = ?, wrapped = ?, retired_at = ? WHERE number = ?",
+        (wrapped.master_key, wrapped.wrapped, wrapped.retired_at, wrapped.number),
+    )
+    return wrapped
 
 
 def _new(purpose: str, tenant_id: int, now: int) -> DataKey:

@@ -308,8 +308,12 @@ def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscrip
 
 def check_key(connection: apsw.Connection, vault: Vault) -> None:
     """Open one value of each kind that is kept. Raises StartError where one was sealed with another key."""
-    answers = rows(connection, "SELECT tenant_id, api_key_id, key, expires_at, answer FROM idempotency LIMIT 1")
-    for tenant_id, api_key_id, key, expires_at, sealed in answers:
+    # What a deleted tenant left can be opened with no key.
+    answers = (
+        "SELECT tenant_id, api_key_id, key, expires_at, answer FROM idempotency"
+        " WHERE tenant_id IN (SELECT id FROM tenant WHERE deleted_at IS NULL) LIMIT 1"
+    )
+    for tenant_id, api_key_id, key, expires_at, sealed in rows(connection, answers):
         vault.open(sealed, _answer_place((tenant_id, api_key_id, key), expires_at))
     live = "FROM {} WHERE deleted_at IS NULL LIMIT 1"
     for columns in rows(connection, f"SELECT {codec.SUBSCRIPTION_COLUMNS} {live.format('subscription')}"):
