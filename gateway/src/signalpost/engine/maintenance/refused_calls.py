@@ -76,7 +76,13 @@ class RefusedCalls:
         if untold:
             with suppress(SignalpostError):
                 for entry in await self._store.audit.add([*_drafts(untold)]):
-                    log.info("audited", number=entry.number, hash=entry.hash.hex(), object=entry.object)
+                    log.info(
+                        "audited",
+                        tenant=entry.tenant_id,
+                        number=entry.number,
+                        hash=entry.hash.hex(),
+                        object=entry.object,
+                    )
                 for kind, times in untold.items():
                     kind.times -= times
                     kind.told_at = now

@@ -1,5 +1,6 @@
 """The audit in SQLite. Entries are only ever added at the end and removed at the beginning."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any, Final
@@ -26,6 +27,8 @@ class SqliteAudit:
         self._readers = readers
         self._writer = writer
         self._notary = notary
+        self._verifying = asyncio.Lock()
+        """Held while one goes through all entries, so that another reader is left for everybody else."""
 
     @reading
     def page(
@@ -45,8 +48,12 @@ class SqliteAudit:
         found = rows(connection, "SELECT last, hash FROM audit_end WHERE tenant_id = ?", (tenant_id,))
         return Mark(*found[0]) if found else None
 
+    async def verify(self) -> Verified:
+        async with self._verifying:
+            return await self._verify()
+
     @reading
-    def verify(self, connection: apsw.Connection) -> Verified:
+    def _verify(self, connection: apsw.Connection) -> Verified:
         return verify(connection, self._notary)
 
     @writing
@@ -62,13 +69,15 @@ def append(connection: apsw.Connection, drafts: Sequence[Draft], notary: Notary)
     """Add entries behind those that are there."""
     if not drafts:
         return ()
-    ends = {end.tenant_id: end for end, _ in _ends(connection, {WHOLE, *(draft.tenant_id for draft in drafts)})}
+    tenants = {draft.tenant_id for draft in drafts}
+    ends = {end.tenant_id: end for end, _ in _ends(connection, {WHOLE, *tenants})}
+    names = dict(rows_of_many(connection, "SELECT id, name FROM tenant WHERE id = ?", [(each,) for each in tenants]))
     entries = []
     for draft in drafts:
         own = ends.get(draft.tenant_id, End(tenant_id=draft.tenant_id))
         whole = ends.get(WHOLE, End(tenant_id=WHOLE))
-        [(tenant,)] = rows(connection, "SELECT name FROM tenant WHERE id = ?", (draft.tenant_id,))
-        entry, ends[draft.tenant_id], ends[WHOLE] = linked(draft, tenant, own, whole, notary)
+        name = names[draft.tenant_id]
+        entry, ends[draft.tenant_id], ends[WHOLE] = linked(draft, name, own, whole, notary)
         entries.append(entry)
     connection.executemany(
         f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
