@@ -17,6 +17,7 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.serve import serve
 from signalpost.domain.errors import StartError, WrongSetting
+from signalpost.domain.tenant_limits import TenantLimits
 from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
 from signalpost.sender.addresses import parse_allow_targets, parse_deny_targets, parse_nat64_prefixes
@@ -132,6 +133,8 @@ GOOD: list[tuple[str, str, Any]] = [
         parse_allow_targets("https://a.b:1,http://10.0.0.0/8:2"),
     ),
     ("deny_targets", "", ()),
+    ("tenant_limits", "", TenantLimits()),
+    ("tenant_limits", "documents=5, requestsPerSecond = 50", TenantLimits(documents=5, requests_per_second=50)),
     ("deny_targets", "10.0.0.0/8 , Evil.example,", parse_deny_targets("10.0.0.0/8,evil.example")),
     ("nat64_prefixes", "64:ff9b::/96", parse_nat64_prefixes("64:ff9b::/96")),
     ("egress_proxy", "http://a:b@proxy:3128", parse_egress_proxy("http://a:b@proxy:3128")),
@@ -158,6 +161,10 @@ GOOD: list[tuple[str, str, Any]] = [
     ("log_format", "Text", "text"),
 ]
 BAD: dict[str, tuple[list[str], str]] = {
+    "tenant_limits": (
+        ["documents", "documents=", "documents=-1", "documents=x", "pages=5", "documents=1,documents=2", "inFlight=0"],
+        "must be NAME=NUMBER, separated by commas, with names of requestsPerSecond",
+    ),
     "data_dir": (["", " "], "must not be empty; leave it out for the default"),
     "host": (["", " "], "must not be empty; leave it out for the default"),
     "port": (

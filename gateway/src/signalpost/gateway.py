@@ -39,6 +39,7 @@ from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
+from signalpost.engine.tenant_rates import TenantRates
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
 from signalpost.runtime.asgi import App
@@ -152,6 +153,7 @@ class Gateway:
             now=clock.wall,
             random_bits=chance.getrandbits,
             on_broken=self._on_broken,
+            default_limits=settings.tenant_limits,
         )
         opened.push_async_callback(store.close)
         links.sign_with(await store.data_keys.signing(LINKS))
@@ -209,6 +211,7 @@ class Gateway:
             limits=limits,
             destinations=destinations,
             disable_after_days=settings.disable_after_days,
+            tenant_limits=settings.tenant_limits,
         )
 
     def _build_services(
@@ -252,6 +255,7 @@ class Gateway:
             wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),
             at_work=Shares(settings.max_connections),
             large_answers=Shares(MAX_LARGE_ANSWERS),
+            request_rates=TenantRates(clock, "request_rate", "requests"),
             metrics=SharedRendering(clock),
             trusted_proxies=settings.trusted_proxies,
             max_waiting=max(1, settings.max_connections // 2),

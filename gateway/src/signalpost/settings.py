@@ -14,10 +14,12 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, fields
 
+from signalpost.domain import body
 from signalpost.domain.delivery import retry
-from signalpost.domain.errors import WrongSetting
+from signalpost.domain.errors import Invalid, WrongSetting
+from signalpost.domain.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 from signalpost.files.content_types import KINDS
 from signalpost.listener.source import Network, parse_proxies
 from signalpost.sender.addresses import (
@@ -66,6 +68,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     in_flight: int = 512
     in_flight_per_tenant: int = 512
     in_flight_per_endpoint: int = 128
+    tenant_limits: TenantLimits = NO_LIMITS
     retention_days: int = 30
     audit_retention_days: int = 400
     disk_reserve_mb: int = 256
@@ -103,6 +106,19 @@ def _number(minimum: int, maximum: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _tenant_limits(text: str) -> TenantLimits:
+    try:
+        pairs = [part.split("=") for part in text.split(",")] if text.strip() else []
+        said = {name.strip(): int(most) if re.fullmatch(r"[0-9]{1,13}", most.strip()) else most for name, most in pairs}
+        if len(said) < len(pairs):
+            raise ValueError
+        patch: LimitsPatch = body.read(LimitsPatch, said)
+    except (ValueError, Invalid):
+        known = ", ".join(field.encode_name for field in fields(TenantLimits))
+        raise ValueError(f"must be NAME=NUMBER, separated by commas, with names of {known}") from None
+    return patch.applied_to(NO_LIMITS)
 
 
 def _seconds(text: str) -> float:
@@ -286,6 +302,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "Maximum concurrent attempts for one endpoint, 1 to 1000. It starts at 4 and rises while the endpoint is fast. "
         "[128]",
     ),
+    "tenant_limits": Setting(
+        _tenant_limits,
+        "What each tenant may use at most unless an operator set it for that tenant: NAME=NUMBER, separated by commas, "
+        "such as documents=10000,requestsPerSecond=50. []",
+    ),
     "retention_days": Setting(_number(1, 3_650), "Days to keep events and their delivery attempts, 1 to 3650. [30]"),
     "audit_retention_days": Setting(
         _number(1, 3_650), "Days to keep entries of the audit (who changed what), 1 to 3650. [400]"
@@ -362,7 +383,7 @@ def _variable(name: str) -> str:
 
 def _written(value: Any) -> str | None:
     """A value as a user would write it in a flag or variable."""
-    if value is None or value == ():
+    if value in (None, (), NO_LIMITS):
         return None
     if isinstance(value, tuple):
         return ",".join(map(str, value))

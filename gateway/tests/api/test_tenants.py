@@ -29,7 +29,7 @@ def test_a_tenant_is_made_read_and_listed_and_outlives_a_restart(make_world: Cal
     world.refuses("POST", "/v1/tenants", {"name": "acme"}, status=409, code="tenant_exists")
     world.stop()
     world = make_world(data_dir=world.settings.data_dir)
-    assert world.get("/v1/tenants/acme").ok() == made
+    assert world.get("/v1/tenants/acme").ok().items() >= made.items()
     assert [each["name"] for each in world.get("/v1/tenants").ok()["data"]] == ["acme", "default"]
     first = world.get("/v1/tenants?limit=1").ok()
     second = world.get(f"/v1/tenants?limit=1&cursor={first['next']}").ok()

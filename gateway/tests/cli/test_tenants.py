@@ -23,3 +23,21 @@ def test_a_tenant_is_made_used_paused_resumed_and_deleted(run: Run) -> None:
     assert run("tenants", "delete", "acme", "--confirm", "acme").stdout == "Deleted acme.\n"
     assert "acme" not in run("tenants", "list").stdout
     assert "signalpost tenants list" in run("tenants", "pause", "acme", code=1).stderr
+
+
+def test_limits_of_a_tenant_are_set_shown_and_taken_back(run: Run) -> None:
+    run("tenants", "create", "limited")
+    shown = run("tenants", "limits", "limited", "--documents", "1", "--requests-per-second", "50").stdout
+    assert re.search(r"^documents +1 +0$", shown, re.MULTILINE)
+    assert re.search(r"^requests-per-second +50 +-$", shown, re.MULTILINE)
+    new = ("documents", "create", "--type", "NDA", "--title", "Mine", "--owner", "me@example.com")
+    run(*new, SIGNALPOST_TENANT="limited")
+    assert "may have 1 documents, and has 1" in run(*new, code=1, SIGNALPOST_TENANT="limited").stderr
+    found = json_of(run("tenants", "limits", "limited", "--documents", "none", "--json"))
+    assert (found["limits"]["documents"], found["limits"]["requestsPerSecond"]) == (None, 50)
+    assert found["use"]["documents"] == 1
+    assert "--in-flight" in run("tenants", "limits", "limited", "--in-flight", "5000", code=1).stderr
+    assert (
+        "--file-bytes takes a whole number, or none"
+        in run("tenants", "limits", "limited", "--file-bytes", "1 GB", code=2).stderr
+    )

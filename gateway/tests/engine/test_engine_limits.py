@@ -8,10 +8,12 @@ from gateway.tests.engine.scripted_world import TENANT, RunningGateway, Scripted
 from gateway.tests.world.network import BROKEN, HANG, Reply, SentRequest
 
 from signalpost.commands.subscriptions import PatchSubscription
+from signalpost.commands.tenants import ChangeTenant
 from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.slots import DEFAULTS
-from signalpost.domain.errors import Unavailable
+from signalpost.domain.errors import TooMany, Unavailable
 from signalpost.domain.event import EventType
+from signalpost.domain.tenant_limits import LimitsPatch
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes import dispatcher, lane_worker
 
@@ -438,5 +440,76 @@ def test_what_memory_alone_knows_of_a_delivery_is_told_to_whoever_asks_why_it_is
         assert now + 99 * SECOND < asked <= now + 101 * SECOND
         await asyncio.sleep(102)
         assert held_up("limited", 2, "y") == HeldUp()
+
+    world.run(scenario)
+
+
+# --- Limits of a tenant -----------------------------------------------------------------------------------------------
+
+
+async def _limit(gateway: RunningGateway, **limits: int | None) -> None:
+    await gateway.submit(ChangeTenant(tenant_id=TENANT, name="default", limits=LimitsPatch(**limits)))
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_a_tenant_has_no_more_attempts_in_flight_than_it_may_and_a_change_counts_at_once(
+    world: ScriptedWorld, crash: bool
+) -> None:
+    hosts = [f"host{number}" for number in range(12)]
+    most: list[int] = []
+
+    def in_flight() -> int:
+        return sum(world.endpoint(host).in_flight for host in hosts)
+
+    def answer(_: SentRequest) -> Reply:
+        most.append(in_flight())
+        return Reply(after=0.5)
+
+    async def first(gateway: RunningGateway) -> None:
+        await _limit(gateway, in_flight=3)
+        for host in hosts:
+            world.endpoint(host).answer = answer
+            await gateway.subscribe(host)
+        await gateway.create(*(f"a{number}" for number in range(20)))
+        await asyncio.sleep(10)
+        assert max(most) <= 3
+        assert gateway.engine.lanes.in_flight_of(TENANT) <= 3
+
+    async def second(gateway: RunningGateway) -> None:
+        most.clear()
+        await asyncio.sleep(5)
+        assert 0 < max(most) <= 3, "also after a restart"
+        await _limit(gateway, in_flight=None)
+        await asyncio.sleep(5)
+        assert max(most) > 3
+        await _limit(gateway, in_flight=1)
+        await asyncio.sleep(2)
+        most.clear()
+        await gateway.create(*(f"b{number}" for number in range(5)))
+        await asyncio.sleep(10)
+        assert max(most) == 1
+        await gateway.until(lambda: all(world.endpoint(host).successes >= 25 for host in hosts))
+
+    (world.crash if crash else world.run)(first)
+    world.run(second)
+
+
+def test_changes_beyond_the_rate_of_a_tenant_are_refused_and_imports_wait_for_it(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await _limit(gateway, changes_per_second=5)
+        for _ in range(3):
+            outcomes = await asyncio.gather(
+                *(gateway.engine.submit(world.create(f"{gateway.loop.time()} {number}")) for number in range(8)),
+                return_exceptions=True,
+            )
+            refused = [each for each in outcomes if isinstance(each, TooMany)]
+            assert [(each.code, each.retry_after) for each in refused] == [("change_rate", 1)] * 3
+            await asyncio.sleep(1)
+        began = gateway.loop.time()
+        for _ in range(20):
+            await gateway.engine.import_turn(TENANT)
+        assert 3 <= gateway.loop.time() - began < 4
+        await _limit(gateway, changes_per_second=None)
+        await gateway.create(*(f"free {number}" for number in range(50)))
 
     world.run(scenario)

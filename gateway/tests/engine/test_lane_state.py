@@ -69,7 +69,7 @@ def worker() -> LaneWorker:
         secret="not a secret",
         headers={},
     )
-    slots = EndpointSlots(DEFAULTS, tenant_slots(DEFAULTS, process_slots(DEFAULTS)))
+    slots = EndpointSlots(DEFAULTS, tenant_slots(DEFAULTS.tenant, process_slots(DEFAULTS)))
     return LaneWorker(subscription, ROW, slots, BOUNDS, NoGates(), lambda _worker: None)
 
 

@@ -17,7 +17,7 @@ from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.context import TENANT, RequestContext
 from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
-from signalpost.api.routing.route import OpenRoute, Route
+from signalpost.api.routing.route import OPERATOR, OpenRoute, Route
 from signalpost.api.routing.services import Services
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import Actor
@@ -31,6 +31,7 @@ from signalpost.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from signalpost.domain.tenant_limits import TenantLimits
 from signalpost.engine.maintenance.refused_calls import RefusedCall
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
@@ -147,12 +148,20 @@ class Api:
             raise _too_many_requests()
         request.caller = caller
         try:
+            if (limits := services.directory.limits_of(tenant.id)) is not None:
+                self._count_request(route, tenant.id, limits)
             self._check_queue(route, tenant.id)
         except TooMany:
             await services.refusals.turn()
             raise
         context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
+
+    def _count_request(self, route: Route, tenant_id: int, limits: TenantLimits) -> None:
+        """Raises TooMany where the tenant has sent as many requests as it may in this second. What operators alone may
+        ask for is not counted: they may have to raise the limit."""
+        if limits.requests_per_second is not None and route.roles != OPERATOR:
+            self._services.request_rates.take(tenant_id, limits.requests_per_second)
 
     def _check_queue(self, route: Route, tenant_id: int) -> None:
         """Refuses a change before its body is read where too many wait. Raises TooMany."""

@@ -17,11 +17,14 @@ from signalpost.api.routing.shapes import (
     ConnectionShown,
     Document,
     Key,
+    LimitsShown,
     NewKey,
     ShownReplay,
     StartedReplay,
     SubscriptionShown,
     TenantShown,
+    TenantWithUse,
+    UseShown,
 )
 from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, Completed, Repeated, Tenant
@@ -51,6 +54,7 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
 from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.tenant_limits import TenantLimits, TenantUse
 from signalpost.domain.timestamps import format_timestamp
 from signalpost_receiver import standard_secret
 
@@ -293,7 +297,25 @@ def tenant_shown(tenant: Tenant) -> TenantShown:
         name=tenant.name,
         status="active" if tenant.paused_at is None else "paused",
         created_at=None if tenant.created_at is None else format_timestamp(tenant.created_at),
+        limits=_limits_shown(tenant.limits),
     )
+
+
+def tenant_with_use(tenant: Tenant, effective: TenantLimits, use: TenantUse, in_flight: int) -> TenantWithUse:
+    """`effective` are the limits that count for it."""
+    shown = tenant_shown(tenant)
+    return TenantWithUse(
+        name=shown.name,
+        status=shown.status,
+        created_at=shown.created_at,
+        limits=shown.limits,
+        effective_limits=_limits_shown(effective),
+        use=UseShown(**asdict(use), in_flight=in_flight),
+    )
+
+
+def _limits_shown(limits: TenantLimits) -> LimitsShown:
+    return LimitsShown(**asdict(limits))
 
 
 def key_shown(key: ApiKey, tenant: str, used_at: int | None) -> Key:

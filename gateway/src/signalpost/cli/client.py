@@ -305,7 +305,7 @@ def _refusal(answer: Answer, problem: Mapping[str, Any], options: Mapping[str, s
 
 def _where(pointer: str, options: Mapping[str, str]) -> str:
     """The option that set the field of a pointer, or the field's name, followed by the rest of the pointer."""
-    if pointer.startswith("?"):
+    if pointer.startswith("?") or pointer in options:
         return options.get(pointer, pointer[1:])
     field, *below = pointer[1:].split("/")
     named = options.get(f"/{field}", field) or "the body"

@@ -73,6 +73,7 @@ def serve(
     in_flight: Annotated[str | None, _help("in_flight")] = None,
     in_flight_per_tenant: Annotated[str | None, _help("in_flight_per_tenant")] = None,
     in_flight_per_endpoint: Annotated[str | None, _help("in_flight_per_endpoint")] = None,
+    tenant_limits: Annotated[str | None, _help("tenant_limits")] = None,
     retention_days: Annotated[str | None, _help("retention_days")] = None,
     audit_retention_days: Annotated[str | None, _help("audit_retention_days")] = None,
     disk_reserve_mb: Annotated[str | None, _help("disk_reserve_mb")] = None,

@@ -1,16 +1,18 @@
 """`signalpost tenants`: separate sets of documents, events and subscriptions in one gateway."""
 
+import re
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.client import connect, path
+from signalpost.cli.client import Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_json, print_table, say
 
-app = App(name="tenants", help="Create, list, pause, resume and delete tenants.", help_format="markdown")
+app = App(name="tenants", help="Create, list, pause, resume, limit and delete tenants.", help_format="markdown")
 
 OPTIONS = {"/name": "NAME", "?confirm": "--confirm"}
 Name = Annotated[str, Parameter(name="NAME", help="The tenant's name.")]
+_Limit = Annotated[str | None, Parameter(help="At most so many, or none.", show_default=False)]
 
 
 @app.command
@@ -70,3 +72,60 @@ def delete(
     """
     connect(OPTIONS).call("DELETE", path("tenants", name), {"confirm": confirm or None})
     say(f"Deleted {name}.")
+
+
+@app.command
+def limits(
+    name: Name,
+    /,
+    *,
+    requests_per_second: _Limit = None,
+    changes_per_second: _Limit = None,
+    in_flight: _Limit = None,
+    documents: _Limit = None,
+    subscriptions: _Limit = None,
+    file_bytes: _Limit = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a tenant may use at most and what it uses, after changing what is given. `none` takes a limit back:
+    then that of the settings (TENANT_LIMITS) counts.
+
+    Example: signalpost tenants limits acme --documents 10000 --requests-per-second 50
+    """
+    given = {
+        "requestsPerSecond": requests_per_second,
+        "changesPerSecond": changes_per_second,
+        "inFlight": in_flight,
+        "documents": documents,
+        "subscriptions": subscriptions,
+        "fileBytes": file_bytes,
+    }
+    gateway = connect({**OPTIONS, **{f"/limits/{each}": f"--{_option(each)}" for each in given}})
+    changed = {
+        each: None if most == "none" else _number(each, most) for each, most in given.items() if most is not None
+    }
+    if changed:
+        gateway.call("PATCH", path("tenants", name), body={"limits": changed})
+    found = gateway.call("GET", path("tenants", name)).content
+    if as_json:
+        print_json(found)
+        return
+    lines = [
+        (_option(each), _or_dash(found["effectiveLimits"][each]), _or_dash(found["use"].get(each))) for each in given
+    ]
+    print_table(("limit", "at most", "used"), lines, "No limits.")
+
+
+def _number(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 13:
+        raise Misuse(f"--{_option(name)} takes a whole number, or none.")
+    return int(text)
+
+
+def _option(name: str) -> str:
+    """The option's name of a member's."""
+    return re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", name)
+
+
+def _or_dash(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"

@@ -43,6 +43,7 @@ from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, TenantUse, check_room
 from signalpost.domain.timestamps import SECOND
 
 IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
@@ -93,11 +94,23 @@ class Rows(Struct, frozen=True, kw_only=True):
     """Every replay that a command names, and with it all of the same subscription that are running."""
     answers: Mapping[AnswerKey, StoredAnswer] = {}
     numbers: Numbers = Numbers()
+    uses: Mapping[int, TenantUse] = {}
+    """How much the tenants have of what can be limited."""
 
 
 class Batch:
-    def __init__(self, rows: Rows, now: int, random_bits: Callable[[int], int], links: Links, render: Render) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        now: int,
+        random_bits: Callable[[int], int],
+        links: Links,
+        render: Render,
+        default_limits: TenantLimits = NO_LIMITS,
+    ) -> None:
+        """`default_limits` count where a tenant has none of its own."""
         self._now = now
+        self._default_limits = default_limits
         self._random_bits = random_bits
         self._render = render
         self.links = links
@@ -113,6 +126,7 @@ class Batch:
         self.keys = Overlay(rows.keys)
         self.replays = Overlay(rows.replays)
         self.answers = Overlay(rows.answers)
+        self.uses = Overlay(rows.uses)
         self.events: list[Event] = []
         self.origins: list[Origin] = []
         """How each event came about, in the order of `events`."""
@@ -158,6 +172,7 @@ class Batch:
             return repeated
         stamp = Stamp(tenant.last_sequence + 1, max(self._now, tenant.last_at + 1), self._now)
         decision = command.decide(self, stamp)
+        use = self._use_after(tenant, decision)
         # Who changed a document is told by its history. So most changes pass here at no cost.
         has_history = decision.document is not None and command.audited_as is None
         told = [] if has_history else drafts(command, decision, self, stamp)
@@ -167,7 +182,31 @@ class Batch:
             completed = replace(completed, answer=self._answer(tenant.id, key, completed))
         self.audited += told
         self._apply(tenant, stamp, decision, made)
+        if use is not None:
+            self.uses.put(tenant.id, use)
         return completed
+
+    def _use_after(self, tenant: Tenant, decision: Decision[Any]) -> TenantUse | None:
+        """How much of what can be limited the tenant will have; None where that stays as it is. Raises Forbidden where
+        it would be more than the tenant may have."""
+        growth = self._growth(tenant.id, decision)
+        if growth is None:
+            return None
+        use = self.uses.get(tenant.id) or NO_USE
+        check_room(tenant.limits.over(self._default_limits), use, growth)
+        return use.grown_by(growth)
+
+    def _growth(self, tenant_id: int, decision: Decision[Any]) -> TenantUse | None:
+        """How much more (or less) of what can be limited the tenant will have; None for most changes, as much as
+        before. Whatever brings a document makes that event, and whatever takes one away the other."""
+        documents = (decision.event is EventType.CREATED) - (decision.event is EventType.DELETED)
+        subscriptions = 0
+        for each in decision.subscriptions:
+            known = self.subscriptions.get((tenant_id, each.id))
+            subscriptions += (each.deleted_at is None) - (known is not None and known.deleted_at is None)
+        if not (documents or subscriptions or decision.file_bytes):
+            return None
+        return TenantUse(documents=documents, subscriptions=subscriptions, file_bytes=decision.file_bytes)
 
     def _repeated(self, tenant_id: int, key: IdempotencyKey) -> Repeated | None:
         stored = self.answers.get((tenant_id, key.api_key_id, key.key))

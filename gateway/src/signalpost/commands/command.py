@@ -22,6 +22,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 
 Result = TypeVar("Result", covariant=True)
 """What a command comes to when it is not refused."""
@@ -54,6 +55,8 @@ class Tenant(Struct, frozen=True):
     """None for the one that every database begins with."""
     paused_at: int | None = None
     deleted_at: int | None = None
+    limits: TenantLimits = NO_LIMITS
+    """What operators set for it; see `Directory.limits_of` for what counts."""
 
 
 class IdempotencyKey(NamedTuple):
@@ -118,6 +121,8 @@ class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
     step: Step | None = None
     """An entry of the document's history that its events do not show."""
     versions: tuple[VersionRow, ...] = ()
+    file_bytes: int = 0
+    """How large the file is that came with a version."""
     subscriptions: tuple[Subscription, ...] = ()
     connection: Connection | None = None
     retry: Retry | None = None

@@ -1,8 +1,8 @@
-"""Commands that create, pause, resume and delete tenants."""
+"""Commands that create, pause, resume, limit and delete tenants."""
 
 from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, Tenant, View
@@ -10,6 +10,7 @@ from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import FIRST_TENANT
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.tenant import TenantStatus
+from signalpost.domain.tenant_limits import LimitsPatch
 
 
 class TenantCreated(Struct, frozen=True):
@@ -55,14 +56,16 @@ class CreateTenant(_TenantCommand, frozen=True, kw_only=True):
 
 class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "tenant.change"
-    status: TenantStatus
+    status: TenantStatus | UnsetType = UNSET
+    limits: LimitsPatch | UnsetType = UNSET
 
     def decide(self, view: View, stamp: Stamp) -> Decision[TenantChanged]:
-        found = self._found(view)
-        if (self.status == "paused") == (found.paused_at is not None):
-            return Decision(result=TenantChanged(found))
-        changed = replace(found, paused_at=stamp.now if self.status == "paused" else None)
-        return Decision(result=TenantChanged(changed), tenant=changed)
+        found = changed = self._found(view)
+        if self.status is not UNSET and (self.status == "paused") != (found.paused_at is not None):
+            changed = replace(changed, paused_at=stamp.now if self.status == "paused" else None)
+        if self.limits is not UNSET:
+            changed = replace(changed, limits=self.limits.applied_to(changed.limits))
+        return Decision(result=TenantChanged(changed), tenant=None if changed == found else changed)
 
 
 class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):

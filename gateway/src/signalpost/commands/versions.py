@@ -38,7 +38,8 @@ class AddVersion(DocumentCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             created_by=self.by,
         )
-        return _made(self, row, shown, stamp, ChangeCause.UPLOAD, made)
+        decision = _made(self, row, shown, stamp, ChangeCause.UPLOAD, made)
+        return replace(decision, file_bytes=self.file.size)
 
 
 class PublishVersion(DocumentCommand, frozen=True, kw_only=True):

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.domain.body import Body
+from signalpost.domain.tenant_limits import LimitsPatch
 
 TenantStatus = Literal["active", "paused"]
 TENANT_NAME = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -25,5 +26,7 @@ class TenantRequest(Body, frozen=True, kw_only=True):
 
 class TenantPatch(Body, frozen=True, kw_only=True):
     status: Annotated[
-        TenantStatus, Meta(description="While it is paused, nothing in it is changed or sent, and nothing is lost.")
-    ]
+        TenantStatus | UnsetType,
+        Meta(description="While it is paused, nothing in it is changed or sent, and nothing is lost."),
+    ] = UNSET
+    limits: LimitsPatch | UnsetType = UNSET

@@ -11,11 +11,16 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.store.store import Published
 
 
 class Directory:
-    def __init__(self) -> None:
+    def __init__(self, default_limits: TenantLimits = NO_LIMITS) -> None:
+        """`default_limits` count for tenants that have none of their own."""
+        self._default_limits = default_limits
+        self._limits: dict[int, TenantLimits] = {}
+        """What counts for each tenant of which anything is limited."""
         self._tenants: dict[str, Tenant] = {}
         self._tenants_by_id: dict[int, Tenant] = {}
         """Tenants that are not deleted. The ends of their logs are those of when they last changed."""
@@ -61,6 +66,10 @@ class Directory:
         """The tenant with this number; None if there is none or it was deleted."""
         return self._tenants_by_id.get(tenant_id)
 
+    def limits_of(self, tenant_id: int) -> TenantLimits | None:
+        """What a tenant may use at most; None where nothing of it is limited."""
+        return self._limits.get(tenant_id)
+
     def check_changeable(self, tenant_id: int) -> None:
         """Raises Conflict while the tenant is paused, NotFound once it is deleted: it may not be changed."""
         tenant = self._tenants_by_id.get(tenant_id)
@@ -88,8 +97,12 @@ class Directory:
 
     def _follow_tenants(self, tenants: Iterable[Tenant]) -> None:
         for tenant in tenants:
+            limits = tenant.limits.over(self._default_limits)
+            self._limits.pop(tenant.id, None)
             if tenant.deleted_at is None:
                 self._tenants[tenant.name] = self._tenants_by_id[tenant.id] = tenant
+                if limits != NO_LIMITS:
+                    self._limits[tenant.id] = limits
             elif (gone := self._tenants_by_id.pop(tenant.id, None)) is not None:
                 del self._tenants[gone.name]
                 self._keys = {digest: key for digest, key in self._keys.items() if key.tenant_id != tenant.id}

@@ -17,6 +17,7 @@ from signalpost.domain.delivery.slots import DEFAULTS, Limits
 from signalpost.domain.errors import DiskNearlyFull, TooMany
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.connectors import Connectors
@@ -30,6 +31,7 @@ from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
+from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
@@ -55,13 +57,16 @@ class Engine:
         disable_after_days: int = 5,
         lane_bounds: Bounds = BOUNDS,
         destinations: Destinations = NO_OTHERS,
+        tenant_limits: TenantLimits = NO_LIMITS,
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is kept of each lane, `limits`
         what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never.
-        `destinations` are the kinds other than the webhook."""
+        `destinations` are the kinds other than the webhook; `tenant_limits` count for tenants that have none of their
+        own."""
         self.disk = disk
         self.counts = Counts()
-        self.directory = Directory()
+        self.directory = Directory(tenant_limits)
+        self._changes = TenantRates(clock, "change_rate", "changes of documents")
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
         self._store = store
@@ -78,6 +83,7 @@ class Engine:
             random,
             self.counts,
             limits,
+            self._in_flight_of,
             lane_bounds,
             cache_bytes,
             self.connectors,
@@ -115,10 +121,11 @@ class Engine:
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
         """See `Committer.submit`. What may make an event is refused with DiskNearlyFull while the disk is nearly
-        full."""
+        full, and with TooMany beyond what the tenant may change in a second."""
         try:
             if command.queue is not Queue.CONTROL:
                 self.disk.check()
+                self._count_change(command.tenant_id)
             return await self._committer.submit(command)
         except DiskNearlyFull:
             await self.disk.look()
@@ -128,6 +135,23 @@ class Engine:
         """See `Committer.enqueue`. Raises DiskNearlyFull while the disk is nearly full."""
         self.disk.check()
         return await self._committer.enqueue(command)
+
+    async def import_turn(self, tenant_id: int) -> None:
+        """Wait until the tenant may make one more change in this second: an import is not refused, but read more
+        slowly."""
+        limits = self.directory.limits_of(tenant_id)
+        if limits is not None and limits.changes_per_second is not None:
+            await self._changes.turn(tenant_id, limits.changes_per_second)
+
+    def _count_change(self, tenant_id: int) -> None:
+        """Raises TooMany."""
+        limits = self.directory.limits_of(tenant_id)
+        if limits is not None and limits.changes_per_second is not None:
+            self._changes.take(tenant_id, limits.changes_per_second)
+
+    def _in_flight_of(self, tenant_id: int) -> int | None:
+        limits = self.directory.limits_of(tenant_id)
+        return None if limits is None else limits.in_flight
 
     def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
         """Raises TooMany if the tenant may not add another change to a queue, of which no more than `most` may wait. So

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.tenant_limits import TenantUse
 
 
 class AccessStore(Protocol):
@@ -12,6 +13,10 @@ class AccessStore(Protocol):
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant, with the last event of its log."""
+        ...
+
+    async def use(self, tenant_id: int) -> TenantUse:
+        """How much a tenant has of what can be limited. It is kept with the tenant: nothing is counted."""
         ...
 
     async def keys(self) -> list[ApiKey]:

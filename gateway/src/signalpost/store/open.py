@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote_to_bytes
 from signalpost.commands.batch import Render
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import StartError
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.store.database import Database
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
@@ -35,11 +36,13 @@ def open_store(
     random_bits: Callable[[int], int],
     on_broken: Callable[[BaseException], None],
     max_scanned: int = MAX_SCANNED,
+    default_limits: TenantLimits = NO_LIMITS,
 ) -> Store:
     """Open a database that its process has claimed; it is made or upgraded first where that is needed.
 
-    `render` makes the answers that are kept for repeated requests. `on_broken` is called, from any thread, when the
-    disk failed and nothing more can be made durable. Raises StartError.
+    `render` makes the answers that are kept for repeated requests; `default_limits` count for tenants that have none of
+    their own. `on_broken` is called, from any thread, when the disk failed and nothing more can be made durable. Raises
+    StartError.
     """
     return SqliteStore(
         sqlite_file(url),
@@ -51,6 +54,7 @@ def open_store(
         thread_executors(),
         on_broken,
         max_scanned=max_scanned,
+        default_limits=default_limits,
     )
 
 

@@ -97,17 +97,17 @@ def test_one_alone_has_four_fifths(most: int) -> None:
 def test_a_tenant_gets_no_multiple_of_anothers_slots_by_having_more_endpoints(most: int, many: int, few: int) -> None:
     limits = Limits(process=most, tenant=most, endpoint=most)
     process = process_slots(limits)
-    first, second = tenant_slots(limits, process), tenant_slots(limits, process)
+    first, second = tenant_slots(limits.tenant, process), tenant_slots(limits.tenant, process)
     fill([Slots(most, first.every) for _ in range(many)], [Slots(most, second.every) for _ in range(few)])
     less, more = sorted((first.every.held, second.every.held))
     assert more <= 3 * less
-    assert Slots(most, tenant_slots(limits, process).every).room > 0
+    assert Slots(most, tenant_slots(limits.tenant, process).every).room > 0
 
 
 @given(st.integers(250, 800), st.integers(1, 12))
 def test_a_tenant_alone_has_room_for_one_more_endpoint(most: int, greedy: int) -> None:
     limits = Limits(process=most, tenant=most, endpoint=most)
-    tenant = tenant_slots(limits, process_slots(limits))
+    tenant = tenant_slots(limits.tenant, process_slots(limits))
     fill([Slots(most, tenant.every) for _ in range(greedy)])
     assert Slots(most, tenant.every).room > 0
 
@@ -116,7 +116,7 @@ def test_a_tenant_alone_has_room_for_one_more_endpoint(most: int, greedy: int) -
 def test_however_many_slow_endpoints_there_are_a_fast_one_has_room(most: int, slow: int) -> None:
     limits = Limits(process=most, tenant=most, endpoint=128)
     process = process_slots(limits)
-    tenant = tenant_slots(limits, process)
+    tenant = tenant_slots(limits.tenant, process)
     for _ in range(slow):
         endpoint = EndpointSlots(limits, tenant)
         for _ in range(min(4, endpoint.room)):
@@ -131,10 +131,10 @@ def test_however_many_slow_endpoints_there_are_a_fast_one_has_room(most: int, sl
 def test_what_an_endpoint_holds_counts_as_slow_exactly_while_it_is(does: list[str]) -> None:
     limits = Limits(process=40, tenant=30, endpoint=20)
     process = process_slots(limits)
-    other = EndpointSlots(limits, tenant_slots(limits, process))
+    other = EndpointSlots(limits, tenant_slots(limits.tenant, process))
     for _ in range(3):
         other.take()
-    endpoint = EndpointSlots(limits, tenant_slots(limits, process))
+    endpoint = EndpointSlots(limits, tenant_slots(limits.tenant, process))
     for step in does:
         match step:
             case "take" if endpoint.room:

@@ -195,6 +195,7 @@ class _Import:
         try:
             given = await self._given(line)
             self._call.check_still_allowed()
+            await self._call.services.engine.import_turn(self._call.tenant_id)
             said: SnapshotLine = body.read(SnapshotLine, given)
             external_id = said.external_id
             command = ImportLine(

@@ -1,4 +1,4 @@
-"""Tenants: create, list, pause, resume and delete them. Operators alone may."""
+"""Tenants: create, list, pause, resume, limit and delete them. Operators alone may."""
 
 from typing import Annotated, Final
 
@@ -6,15 +6,16 @@ import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit, tenant_shown
+from signalpost.api.rendering import submit, tenant_shown, tenant_with_use
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import TenantPage, TenantShown
+from signalpost.api.routing.shapes import TenantPage, TenantShown, TenantWithUse
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Text
 from signalpost.domain.tenant import TenantPatch, TenantRequest
+from signalpost.domain.tenant_limits import NO_LIMITS
 
 _PATH: Final = "/v1/tenants/{name}"
 
@@ -46,7 +47,11 @@ async def show(context: RequestContext) -> Response:
     found = context.services.directory.tenant(context.path_text("name"))
     if found is None:
         raise tenant_not_found()
-    return Response(200, msgspec.json.encode(tenant_shown(found)))
+    services = context.services
+    use = await services.store.access.use(found.id)
+    in_flight = services.lanes.in_flight_of(found.id)
+    effective = services.directory.limits_of(found.id) or NO_LIMITS
+    return Response(200, msgspec.json.encode(tenant_with_use(found, effective, use, in_flight)))
 
 
 async def patch(context: RequestContext) -> Response:
@@ -57,6 +62,7 @@ async def patch(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             name=context.path_text("name"),
             status=change.body.status,
+            limits=change.body.limits,
             idempotency=change.idempotency,
         ),
     )
@@ -99,10 +105,10 @@ ROUTES = (
         name="read_tenant",
         method="GET",
         path=_PATH,
-        summary="Read a tenant",
+        summary="Read a tenant, its limits and what it uses",
         roles=OPERATOR,
         handler=show,
-        replies={200: Reply("The tenant.", TenantShown)},
+        replies={200: Reply("The tenant.", TenantWithUse)},
         errors=(NotFound,),
         example=Example(),
     ),
@@ -110,14 +116,14 @@ ROUTES = (
         name="change_tenant",
         method="PATCH",
         path=_PATH,
-        summary="Pause or resume a tenant",
+        summary="Pause or resume a tenant, or change its limits",
         roles=OPERATOR,
         handler=patch,
         body=RequestBody(TenantPatch),
         idempotent=True,
         replies={200: Reply("The tenant as it is now.", TenantShown)},
         errors=(NotFound,),
-        example=Example({"status": "paused"}),
+        example=Example({"status": "paused", "limits": {"documents": 10_000, "requestsPerSecond": 50}}),
     ),
     Route(
         name="delete_tenant",

@@ -101,8 +101,7 @@ def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[
 
 def errors_of(route: Route) -> tuple[type[CallerError], ...]:
     """Every error that a call can be answered: its own, and what its other entries imply."""
-    implied: list[type[CallerError]] = [Unauthenticated, Forbidden, NotFound]
-    implied += [Invalid]
+    implied: list[type[CallerError]] = [Unauthenticated, Forbidden, NotFound, Invalid, TooMany]
     if route.body is not None:
         implied += [Unparseable, TooLarge, UnsupportedMedia]
     elif route.idempotent:
@@ -111,8 +110,6 @@ def errors_of(route: Route) -> tuple[type[CallerError], ...]:
         implied.append(PreconditionFailed)
     if route.changes_tenant:
         implied.append(Conflict)
-    if route.intake is not None:
-        implied.append(TooMany)
     return tuple(sorted({*implied, *route.errors}, key=lambda error: problems.CALLER_PROBLEMS[error].status))
 
 

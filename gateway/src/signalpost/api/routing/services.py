@@ -18,6 +18,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
+from signalpost.engine.tenant_rates import TenantRates
 from signalpost.files.files import Files
 from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
@@ -54,6 +55,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """The requests that are at work, shared by key and tenant."""
     large_answers: Shares
     """The large answers that are held until their clients have read them, shared in the same way."""
+    request_rates: TenantRates
+    """The requests of tenants of which only so many a second may come."""
     metrics: SharedRendering
     refusals: Refusals
     over_share: Refusals

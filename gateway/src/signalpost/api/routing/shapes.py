@@ -491,10 +491,38 @@ class AuditVerification(Shape, frozen=True):
     fault: Annotated[AuditFault | None, Meta(description="The first entry that does not fit; null if all do.")]
 
 
+class LimitsShown(Shape, frozen=True):
+    """What a tenant may use at most; null where nothing is limited."""
+
+    requests_per_second: int | None
+    changes_per_second: int | None
+    in_flight: int | None
+    documents: int | None
+    subscriptions: int | None
+    file_bytes: int | None
+
+
+class UseShown(Shape, frozen=True):
+    """How much a tenant has of what can be limited."""
+
+    documents: int
+    subscriptions: int
+    file_bytes: int
+    in_flight: int
+
+
 class TenantShown(Shape, frozen=True):
     name: TenantName
     status: TenantStatus
     created_at: Annotated[Timestamp | None, Meta(description="Null for `default`, which exists from the start.")]
+    limits: Annotated[LimitsShown, Meta(description="Those that were set for it.")]
+
+
+class TenantWithUse(TenantShown, frozen=True, kw_only=True, rename="camel"):
+    effective_limits: Annotated[
+        LimitsShown, Meta(description="Those that count: the settings' where none were set for it.")
+    ]
+    use: UseShown
 
 
 class TenantPage(Shape, frozen=True):

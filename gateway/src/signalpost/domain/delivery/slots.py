@@ -74,8 +74,13 @@ def process_slots(limits: Limits) -> Trees:
     return Trees(Slots(limits.process), Slots(_half(limits.process)))
 
 
-def tenant_slots(limits: Limits, process: Trees) -> Trees:
-    return Trees(Slots(limits.tenant, process.every), Slots(_half(limits.tenant), process.slow))
+def tenant_slots(most: int, process: Trees) -> Trees:
+    return Trees(Slots(most, process.every), Slots(_half(most), process.slow))
+
+
+def bound(trees: Trees, most: int) -> None:
+    """Whoever has more begins none until enough were given back."""
+    trees.every.most, trees.slow.most = most, _half(most)
 
 
 class EndpointSlots:

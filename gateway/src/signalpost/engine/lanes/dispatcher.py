@@ -20,7 +20,7 @@ from random import Random
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide, taken_back, waits_until
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, process_slots, tenant_slots
+from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
 from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
@@ -69,10 +69,12 @@ class Dispatcher:
         random: Random,
         counts: Counts,
         limits: Limits,
+        in_flight_of: Callable[[int], int | None],
         on_change: Callable[[LaneWorker], None],
         on_failure: Callable[[LaneWorker], None],
     ) -> None:
-        """`on_change` is told of a lane that has something to record, `on_failure` of one whose endpoint failed."""
+        """`in_flight_of` says how many attempts of a tenant may be in flight, if it has a limit of its own. `on_change`
+        is told of a lane that has something to record, `on_failure` of one whose endpoint failed."""
         self._log = log_cache
         self._reader = LogReader(store, log_cache, self._on_page, self._on_event)
         self._transport = transport
@@ -83,6 +85,7 @@ class Dispatcher:
         self._on_failure = on_failure
         self._turns: Turns[LaneWorker] = Turns(self._is_behind)
         self._limits = limits
+        self._in_flight_of = in_flight_of
         self._slots = process_slots(limits)
         self._slots_of: dict[int, Trees] = {}
         self._freed = 0
@@ -102,8 +105,25 @@ class Dispatcher:
         """The slots of one more endpoint of a tenant."""
         tenant = self._slots_of.get(tenant_id)
         if tenant is None:
-            tenant = self._slots_of[tenant_id] = tenant_slots(self._limits, self._slots)
+            tenant = self._slots_of[tenant_id] = tenant_slots(self._most_of(tenant_id), self._slots)
         return EndpointSlots(self._limits, tenant)
+
+    def bound_tenant(self, tenant_id: int) -> None:
+        """Take up how many attempts of a tenant may be in flight, after that was changed."""
+        slots, most = self._slots_of.get(tenant_id), self._most_of(tenant_id)
+        if slots is not None and slots.every.most != most:
+            bound(slots, most)
+            self._freed += most
+            self._schedule()
+
+    def in_flight_of(self, tenant_id: int) -> int:
+        """How many attempts of a tenant are in flight."""
+        slots = self._slots_of.get(tenant_id)
+        return 0 if slots is None else slots.every.held
+
+    def _most_of(self, tenant_id: int) -> int:
+        own = self._in_flight_of(tenant_id)
+        return self._limits.tenant if own is None else min(own, self._limits.tenant)
 
     def give_turn(self, worker: LaneWorker) -> None:
         """Queue the lane for a turn, unless it is queued or held."""

@@ -55,13 +55,15 @@ class Lanes:
         random: Random,
         counts: Counts,
         limits: Limits,
+        in_flight_of: Callable[[int], int | None],
         bounds: Bounds,
         cache_bytes: int,
         carriers: Carriers,
         on_failure: Callable[[LaneWorker], None],
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `bounds` what is kept of each lane, `limits` what is
-        in flight. `on_failure` is told of a lane whose endpoint failed."""
+        in flight; `in_flight_of` says how much of a tenant, if it has a limit of its own. `on_failure` is told of a
+        lane whose endpoint failed."""
         self._store = store
         self._clock = clock
         self._bounds = bounds
@@ -73,7 +75,7 @@ class Lanes:
         self._recorder = Recorder(store, clock, counts, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, bounds)
         self._dispatcher = Dispatcher(
-            store, self._log, transport, clock, random, counts, limits, self._recorder.changed, on_failure
+            store, self._log, transport, clock, random, counts, limits, in_flight_of, self._recorder.changed, on_failure
         )
 
     # --- Life cycle ---------------------------------------------------------------------------------------------------
@@ -138,6 +140,10 @@ class Lanes:
         """How many attempts are in flight."""
         return self._dispatcher.in_flight
 
+    def in_flight_of(self, tenant_id: int) -> int:
+        """How many attempts of a tenant are in flight."""
+        return self._dispatcher.in_flight_of(tenant_id)
+
     @property
     def unrecorded(self) -> int:
         """How many attempts ended and are not recorded yet."""
@@ -168,6 +174,7 @@ class Lanes:
         for tenant in tenants:
             self._log.last.setdefault(tenant.id, tenant.last_sequence)
             (self._paused_tenants.discard if tenant.paused_at is None else self._paused_tenants.add)(tenant.id)
+            self._dispatcher.bound_tenant(tenant.id)
             for worker in self._workers.of_tenant(tenant.id):
                 worker.tenant_is_paused = tenant.paused_at is not None
                 self._recorder.changed(worker)

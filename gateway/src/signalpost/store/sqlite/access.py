@@ -6,7 +6,15 @@ import apsw
 
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
-from signalpost.store.sqlite.codec import KEY_COLUMNS, TENANT_COLUMNS, unpack_key
+from signalpost.domain.tenant_limits import TenantUse
+from signalpost.store.sqlite.codec import (
+    KEY_COLUMNS,
+    TENANT_COLUMNS,
+    USE_COLUMNS,
+    unpack_key,
+    unpack_tenant,
+    unpack_use,
+)
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
@@ -24,7 +32,12 @@ class SqliteAccess:
     @reading
     def tenants(self, connection: apsw.Connection) -> list[Tenant]:
         found = rows(connection, f"SELECT {TENANT_COLUMNS} FROM tenant WHERE deleted_at IS NULL ORDER BY id")  # noqa: S608
-        return [Tenant(*columns) for columns in found]
+        return [unpack_tenant(columns) for columns in found]
+
+    @reading
+    def use(self, connection: apsw.Connection, tenant_id: int) -> TenantUse:
+        found = rows(connection, f"SELECT {USE_COLUMNS} FROM tenant WHERE id = ?", (tenant_id,))  # noqa: S608
+        return unpack_use(found[0])
 
     @reading
     def keys(self, connection: apsw.Connection) -> list[ApiKey]:

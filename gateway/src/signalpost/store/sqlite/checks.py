@@ -30,11 +30,29 @@ _INVARIANTS = {
         "SELECT hex(v.document_id) FROM version v LEFT JOIN document d ON d.tenant_id = v.tenant_id"
         " AND d.external_id = v.document_id WHERE d.last_number IS NULL OR v.number > d.last_number"
     ),
+    "a tenant whose documents are miscounted": (
+        "SELECT t.name FROM tenant t WHERE t.deleted_at IS NULL AND t.documents <>"
+        " (SELECT count(*) FROM document d WHERE d.tenant_id = t.id AND d.deleted_at IS NULL)"
+    ),
+    "a tenant whose subscriptions are miscounted": (
+        "SELECT t.name FROM tenant t WHERE t.deleted_at IS NULL AND t.subscriptions <>"
+        " (SELECT count(*) FROM subscription s WHERE s.tenant_id = t.id AND s.deleted_at IS NULL)"
+    ),
+    "a tenant whose files are miscounted": (
+        "SELECT t.name FROM tenant t WHERE t.deleted_at IS NULL AND t.file_bytes <>"
+        " (SELECT coalesce(sum(size), 0) FROM version v"
+        " WHERE v.tenant_id = t.id AND v.deleted_at IS NULL AND v.published_as IS NULL)"
+    ),
     "a delivery beyond its lane": (
         "SELECT d.sequence FROM delivery d JOIN lane l USING (subscription_number) WHERE d.sequence > l.head LIMIT 1"
     ),
 }
-_SINCE = {"a version beyond its document's last": 6}
+_SINCE = {
+    "a version beyond its document's last": 6,
+    "a tenant whose documents are miscounted": 14,
+    "a tenant whose subscriptions are miscounted": 14,
+    "a tenant whose files are miscounted": 14,
+}
 """The migrations that brought what some of them are about. A backup may be of an earlier version."""
 _AUDIT = next(each.number for each in MIGRATIONS if each.name == "audit")
 

@@ -1,19 +1,23 @@
 """How values are laid out in SQLite's columns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey, Role
 from signalpost.domain.connection import Connection, Granted, State
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
 from signalpost.domain.documents.workflow import Workflow
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
 from signalpost.store.vault import Place, Vault
+
+_decode_limits = msgspec.json.Decoder(TenantLimits).decode
 
 
 def pack_uuid(text: str) -> bytes:
@@ -205,10 +209,28 @@ def unpack_connection(columns: ConnectionColumns, vault: Vault) -> Connection:
     )
 
 
-TENANT_COLUMNS = "id, name, last_sequence, last_at, created_at, paused_at, deleted_at"
-"""In the order of the members of `Tenant`."""
+TENANT_COLUMNS = "id, name, last_sequence, last_at, created_at, paused_at, deleted_at, limits"
+USE_COLUMNS = "documents, subscriptions, file_bytes"
+"""The columns of a tenant's row that say how much it has of what can be limited."""
 KEY_COLUMNS = "number, id, name, role, hash, created_at, revoked_at, tenant_id, expires_at, created_by, last_used_at"
 KeyColumns = tuple[int, bytes, str, str, bytes, int, int | None, int, int | None, str | None, int | None]
+
+
+def unpack_tenant(columns: Sequence[Any]) -> Tenant:
+    """From `TENANT_COLUMNS`, which are in the order of the members of `Tenant`."""
+    *members, limits = columns
+    members.append(NO_LIMITS if limits is None else _decode_limits(limits))
+    return Tenant(*members)
+
+
+def pack_limits(limits: TenantLimits) -> str | None:
+    return None if limits == NO_LIMITS else msgspec.json.encode(limits).decode()
+
+
+def unpack_use(columns: Sequence[int]) -> TenantUse:
+    """From `USE_COLUMNS`."""
+    documents, subscriptions, file_bytes = columns
+    return TenantUse(documents=documents, subscriptions=subscriptions, file_bytes=file_bytes)
 
 
 def pack_key(key: ApiKey) -> KeyColumns:

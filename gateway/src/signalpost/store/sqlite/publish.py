@@ -24,6 +24,7 @@ from signalpost.domain.audit import Notary
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant_limits import TenantUse
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import EndpointHealth
 from signalpost.store.sqlite import audit, codec, connections, data_keys, documents, history, replays, versions
@@ -80,7 +81,7 @@ def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception
 
 
 def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault) -> Rows:
-    tenants = _tenants(connection, {command.tenant_id for command in commands})
+    tenants, uses = _tenants(connection, {command.tenant_id for command in commands})
     # What a deleted tenant has cannot be opened any more, and whatever is asked for it is refused.
     commands = [command for command in commands if tenants[command.tenant_id].deleted_at is None]
     reads = [command.reads for command in commands]
@@ -100,19 +101,21 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
         replays=_replays(connection, reads, subscriptions),
         answers=_stored_answers(connection, commands, vault),
         numbers=_numbers(connection, reads),
+        uses=uses,
     )
 
 
-def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> dict[int, Tenant]:
-    statement = f"SELECT {codec.TENANT_COLUMNS} FROM tenant WHERE id = ?"  # noqa: S608
-    found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in ids])
-    return {columns[0]: Tenant(*columns) for columns in found}
+def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> tuple[dict[int, Tenant], dict[int, TenantUse]]:
+    """Tenants, and how much each has of what can be limited."""
+    statement = f"SELECT {codec.USE_COLUMNS}, {codec.TENANT_COLUMNS} FROM tenant WHERE id = ?"  # noqa: S608
+    found = [(c[:3], codec.unpack_tenant(c[3:])) for c in rows_of_many(connection, statement, [(of,) for of in ids])]
+    return {tenant.id: tenant for _, tenant in found}, {tenant.id: codec.unpack_use(use) for use, tenant in found}
 
 
 def _tenants_named(connection: apsw.Connection, names: Iterable[str]) -> dict[int, Tenant]:
     statement = f"SELECT {codec.TENANT_COLUMNS} FROM tenant WHERE name = ?"  # noqa: S608
     found = rows_of_many(connection, statement, [(name,) for name in names])
-    return {columns[0]: Tenant(*columns) for columns in found}
+    return {columns[0]: codec.unpack_tenant(columns) for columns in found}
 
 
 def _has_content(connection: apsw.Connection, tenant_id: int) -> bool:
@@ -128,10 +131,17 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
     for tenant in changed:
         name = tenant.name if tenant.deleted_at is None else f"#{tenant.id}"
         connection.execute(
-            "INSERT INTO tenant (id, name, created_at, paused_at, deleted_at) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO tenant (id, name, created_at, paused_at, deleted_at, limits) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET name = excluded.name, paused_at = excluded.paused_at,"
-            " deleted_at = excluded.deleted_at",
-            (tenant.id, name, tenant.created_at, tenant.paused_at, tenant.deleted_at),
+            " deleted_at = excluded.deleted_at, limits = excluded.limits",
+            (
+                tenant.id,
+                name,
+                tenant.created_at,
+                tenant.paused_at,
+                tenant.deleted_at,
+                codec.pack_limits(tenant.limits),
+            ),
         )
         if tenant.deleted_at is not None:
             data_keys.destroy(connection, tenant.id)
@@ -225,6 +235,7 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     documents.write(connection, before.documents, batch.documents.changed)
     history.write(connection, batch.steps)
     versions.write(connection, batch.versions.changed)
+    _write_uses(connection, batch.uses.changed)
     versions.delete(connection, batch.tombstones)
     _write_log(connection, batch)
     _write_answers(connection, batch.answers.changed, vault)
@@ -237,6 +248,13 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
         [codec.pack_key(key) for key in batch.keys.changed.values()],
     )
     replays.write(connection, batch.replays.changed.values())
+
+
+def _write_uses(connection: apsw.Connection, changed: Mapping[int, TenantUse]) -> None:
+    connection.executemany(
+        "UPDATE tenant SET documents = ?, subscriptions = ?, file_bytes = ? WHERE id = ?",
+        [(use.documents, use.subscriptions, use.file_bytes, tenant_id) for tenant_id, use in changed.items()],
+    )
 
 
 def _write_log(connection: apsw.Connection, batch: Batch) -> None:

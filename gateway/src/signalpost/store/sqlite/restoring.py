@@ -1,9 +1,9 @@
 """Puts a backup in the place of a database: data goes back to the backup, access does not.
 
 Documents, the log and how far each subscription had come are the backup's. Whoever was shut out since the backup stays
-shut out: an API key works after the restore where it works in the database that is replaced, tenants stay paused or
-deleted, and subscriptions and connections keep the secrets, addresses and tokens that they have there. What was deleted
-there comes back without effect: a subscription paused, a connection broken, for an operator to decide.
+shut out: an API key works after the restore where it works in the database that is replaced, tenants stay paused,
+limited or deleted, and subscriptions and connections keep the secrets, addresses and tokens that they have there. What
+was deleted there comes back without effect: a subscription paused, a connection broken, for an operator to decide.
 
 The replaced database is authoritative for all of that, so where it is gone or cannot be read nobody can tell which keys
 were revoked since: all keys that the backup has are revoked. The audit goes on from where it was: a restore undoes
@@ -150,6 +150,10 @@ def _take_tenants(connection: apsw.Connection) -> tuple[tuple[str, ...], tuple[s
         "UPDATE main.tenant AS t SET name = r.name, paused_at = r.paused_at, deleted_at = r.deleted_at"  # noqa: S608
         f" FROM replaced.tenant r WHERE {_SAME_TENANT}"
     )
+    if _columns(connection, "tenant", "limits"):
+        connection.execute(
+            f"UPDATE main.tenant AS t SET limits = r.limits FROM replaced.tenant r WHERE {_SAME_TENANT}"  # noqa: S608
+        )
     _end_what_deleted_tenants_have(connection)
     return paused, deleted
 

@@ -15,6 +15,7 @@ from signalpost.commands.batch import Batch, Render, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.store.sqlite import data_keys
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
@@ -69,9 +70,10 @@ class SqliteStore:
         on_broken: Callable[[BaseException], None],
         vfs: str | None = None,
         max_scanned: int = MAX_SCANNED,
+        default_limits: TenantLimits = NO_LIMITS,
     ) -> None:
-        """Open the database, made or upgraded if need be. `render` makes the answers that are kept for repeats. Raises
-        StartError."""
+        """Open the database, made or upgraded if need be. `render` makes the answers that are kept for repeats;
+        `default_limits` count for tenants that have none of their own. Raises StartError."""
         check_version()
         self._path = path
         vault = self._vault = Vault(master_keys)
@@ -80,6 +82,7 @@ class SqliteStore:
         self._now = now
         self._random_bits = random_bits
         self._executors = executors
+        self._default_limits = default_limits
         connection = connect(path, vfs=vfs)
         try:
             migrate(connection, now())
@@ -139,7 +142,7 @@ class SqliteStore:
         return published
 
     def _batch(self, rows: Rows) -> Batch:
-        return Batch(rows, self._now(), self._random_bits, self._links, self._render)
+        return Batch(rows, self._now(), self._random_bits, self._links, self._render, self._default_limits)
 
     async def _publish_half(self, commands: Sequence[Command[Any]]) -> Published:
         """Publish one half of a batch. Where it is not committed, that says nothing of the other half."""

@@ -89,15 +89,24 @@ def write(connection: apsw.Connection, changed: Mapping[VersionKey, VersionRow])
 
 
 def delete(connection: apsw.Connection, tombstones: Iterable[tuple[int, DocumentRow]]) -> None:
-    """Mark the versions of documents that were deleted, so that their files are removed later."""
+    """Mark the versions of documents that were deleted, so that their files are removed later, and count these no
+    more."""
+    gone = [
+        (row.deleted_at, tenant_id, pack_uuid(row.external_id), pack_number(row.last_number))
+        for tenant_id, row in tombstones
+        if row.last_number is not None
+    ]
+    # A draft that was published has its file twice. One that was made in the very batch is marked already.
+    connection.executemany(
+        "UPDATE tenant SET file_bytes = file_bytes - (SELECT coalesce(sum(size), 0) FROM version"
+        " WHERE tenant_id = ?2 AND document_id = ?3 AND number <= ?4 AND published_as IS NULL"
+        " AND (deleted_at IS NULL OR deleted_at = ?1)) WHERE id = ?2",
+        gone,
+    )
     connection.executemany(
         "UPDATE version SET deleted_at = ?"
         " WHERE tenant_id = ? AND document_id = ? AND number <= ? AND deleted_at IS NULL",
-        [
-            (row.deleted_at, tenant_id, pack_uuid(row.external_id), pack_number(row.last_number))
-            for tenant_id, row in tombstones
-            if row.last_number is not None
-        ],
+        gone,
     )
 
 

@@ -1,0 +1,44 @@
+"""How often tenants do something that is limited: no more often in any second than they may."""
+
+import asyncio
+from math import ceil
+
+from signalpost.domain.delivery.rate_limit import RateLimit
+from signalpost.domain.errors import TooMany
+from signalpost.domain.timestamps import SECOND
+from signalpost.runtime.clock import Clock
+
+
+class TenantRates:
+    """Nothing is kept of a tenant that is not limited."""
+
+    def __init__(self, clock: Clock, code: str, what: str) -> None:
+        """`code` and `what` (such as "requests") tell a tenant that there were too many."""
+        self._clock = clock
+        self._code = code
+        self._what = what
+        self._of: dict[int, RateLimit] = {}
+
+    def take(self, tenant_id: int, per_second: int) -> None:
+        """Count one now. Raises TooMany, and counts nothing, where the tenant had as many as it may in this second."""
+        wait = self._wait(tenant_id, per_second)
+        if wait > 0:
+            detail = f"The tenant may make {per_second} {self._what} a second. Repeat this one in a moment."
+            raise TooMany(self._code, detail, retry_after=ceil(wait / SECOND))
+
+    async def turn(self, tenant_id: int, per_second: int) -> None:
+        """Wait until there may be one more, and count it."""
+        while (wait := self._wait(tenant_id, per_second)) > 0:
+            await asyncio.sleep(wait / SECOND)
+
+    def _wait(self, tenant_id: int, per_second: int) -> int:
+        """Counts one and returns 0, or returns in how many µs there may be one."""
+        rate = self._of.get(tenant_id)
+        if rate is None:
+            rate = self._of[tenant_id] = RateLimit()
+        now = self._clock.steady()
+        wait = rate.earliest(per_second, now) - now
+        if wait > 0:
+            return wait
+        rate.start(now)
+        return 0
