@@ -14,7 +14,7 @@ JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate planted power-cuts crash-points connector-kills fuzz-api fuzz-sender hostile oracles check format lock clean
+.PHONY: help demo serve test simulate planted power-cuts crash-points connector-kills fuzz-api fuzz-sender hostile oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,18 +64,25 @@ check: .venv/dev ## Format, lint, strict types, import contracts, docstrings, fa
 	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests examples benchmarks docs checks
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python checks/words.py
+	@$(BIN)/python checks/vulnerabilities.py
 	@$(BIN)/pytest $(JOBS) -m "not slow" $(FAST)
+
+audit: .venv-audit/ready ## Ask public lists of vulnerabilities about the locked versions; from then on `make check` does
+	@$(BIN)/python checks/vulnerabilities.py
+
+sbom: .venv/dev ## Write what the gateway is made of (CycloneDX) to dist/
+	@$(BIN)/python checks/sbom.py dist/signalpost.cdx.json
 
 format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv runtime dev fuzz oracles; do \
+	@for name in uv runtime dev fuzz oracles audit; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf .venv .venv-oracles .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-oracles .venv-audit .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt
@@ -97,4 +104,9 @@ clean: ## Remove the virtual environment and caches
 .venv-oracles/ready: .venv/dev requirements/oracles.txt
 	@$(PYTHON) -m venv .venv-oracles
 	@$(BIN)/uv pip install --quiet --python .venv-oracles/bin/python --require-hashes -r requirements/oracles.txt
+	@touch $@
+
+.venv-audit/ready: .venv/uv requirements/audit.txt
+	@$(PYTHON) -m venv .venv-audit
+	@$(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r requirements/audit.txt
 	@touch $@
