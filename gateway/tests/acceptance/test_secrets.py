@@ -217,16 +217,17 @@ def test_no_secret_is_found_where_it_has_no_business(gateways: Gateways, endpoin
         for arguments in (
             ("subscriptions", "list"), ("subscriptions", "get", subscriptions["made"]["id"]), ("events", "list"),
             ("db", "check"), ("db", "sizes"), ("serve", "--show-settings"),
-            ("db", "backup", str(tmp_path / "backup.db")),
+            ("db", "backup", str(tmp_path / "backup.db")), ("db", "rotate-master-key"),
         )
     }  # fmt: skip
     assert hooks["well"].requests[-1].headers["x-token"] == CHANGED_HEADER, "endpoints do get what is for them"
 
     made = subscriptions["made"]["secret"]
-    master_key = base64.b64decode((gateway.data_dir / "master-key").read_text())
+    master_key, former = map(base64.b64decode, (gateway.data_dir / "master-key").read_text().split())
     canaries = {
         "the operator's key": gateway.operator_key.encode(),
         "the master key": master_key,
+        "the former master key": former,
         "an owner's secret": OWN_SECRET.encode(),
         "a made secret": made.encode(),
         "a made secret, decoded": base64.b64decode(made.removeprefix("whsec_")),
@@ -250,6 +251,7 @@ def test_no_secret_is_found_where_it_has_no_business(gateways: Gateways, endpoin
     key_files = {name: (gateway.data_dir / name).read_bytes() for name in ("operator-key", "master-key")}
     assert found(canaries, key_files) == [
         ("the operator's key", "operator-key"), ("the master key", "master-key"),
+        ("the former master key", "master-key"),
     ]  # fmt: skip
     # A URL is no secret to who may read the subscription; but neither logs nor metrics show it.
     public = {name: text for name, text in api.answers.items() if "/metrics" in name or "/health" in name}
