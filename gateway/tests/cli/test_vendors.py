@@ -98,17 +98,17 @@ def connection(run: Run, *options: str, stdin: str = "") -> str:
 def test_a_connection_is_tested_disconnected_and_given_another_secret(run: Run, slack: Slack) -> None:
     slack.token = "xoxb-good"
     ours = connection(run, *BOT, "--set", f"standIn={slack.origin}", stdin="xoxb-bad\n")
-    assert "The vendor refuses access: Slack refused: invalid_auth." in run("connections", "test", ours, code=1).stderr
+    assert "invalid_auth" in run("connections", "test", ours, code=1).stderr
     run("connections", "update", ours, *BOT[2:], stdin="xoxb-good\n")
-    assert run("connections", "test", ours).stdout.startswith("It works.")
+    assert "accepted" in run("connections", "test", ours).stdout
     assert json_of(run("connections", "test", ours, "--json"))["works"] is True
-    assert run("connections", "disconnect", ours).stdout == "Disconnected. The vendor revoked the access.\n"
+    assert "revoked" in run("connections", "disconnect", ours).stdout
     assert not slack.token
-    assert "It was disconnected." in run("connections", "list").stdout
-    assert "nothing to forget" in run("connections", "disconnect", ours, code=1).stderr
+    assert "disconnected" in run("connections", "list").stdout
+    assert "nothing" in run("connections", "disconnect", ours, code=1).stderr
     slack.token = "xoxb-new"
     run("connections", "update", ours, *BOT[2:], stdin="xoxb-new\n")
-    assert run("connections", "test", ours).stdout.startswith("It works.")
+    assert "accepted" in run("connections", "test", ours).stdout
     slack.token = "xoxb-good"
 
 
@@ -122,14 +122,11 @@ def test_a_person_lets_the_gateway_in_and_is_forgotten(run: Run, google: GoogleC
     asked = json_of(run("connections", "connect", ours, "--json"))
     landed = f"https://gateway.example/oauth/callback?code=good&iss=https://accounts.google.com&state={asked['state']}"
     assert run("connections", "connect", ours, "--paste", stdin=landed + "\n").stdout.endswith("Connected.\n")
-    assert run("connections", "test", ours).stdout.startswith("It works.")
+    assert "accepted" in run("connections", "test", ours).stdout
     cut = json_of(run("connections", "disconnect", ours, "--json"))
     assert (cut["state"], cut["revocation"]["succeeded"]) == ("needs_consent", True)
     wrong = landed.replace("accounts.google.com", "evil.example.com")
-    assert (
-        "Connect the connection again."
-        in run("connections", "connect", ours, "--paste", stdin=wrong + "\n", code=1).stderr
-    )
+    assert "consent was not" in run("connections", "connect", ours, "--paste", stdin=wrong + "\n", code=1).stderr
 
 
 def test_a_preview_shows_the_request_or_why_there_is_none(run: Run, api: Client, slack: Slack) -> None:

@@ -114,7 +114,7 @@ def try_(connection: ConnectionId, /, *, as_json: Json = False) -> None:
     if as_json:
         print_json(tested)
     elif tested["works"]:
-        say(f"It works. {tested['detail']}")
+        say(tested["detail"])
     if not tested["works"]:
         raise CommandError(f"The vendor refuses access: {tested['detail']}")
 
