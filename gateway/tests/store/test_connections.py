@@ -12,8 +12,8 @@ from signalpost.commands.connections import (
     DeleteConnection,
     DisconnectConnection,
     KeepGrant,
-    MendConnection,
     PatchConnection,
+    RepairConnection,
 )
 from signalpost.commands.subscriptions import CreateConnectorSubscription, DisableSubscription
 from signalpost.domain.connection import Connection, Granted
@@ -189,7 +189,7 @@ def test_what_is_not_there_cannot_be_used(play: "Play") -> None:
             [result] = (await shop.publish(refused)).results
             assert isinstance(result, Invalid)
             assert [error.pointer for error in result.errors] == ["/connection"]
-        for command in (DeleteConnection(**named(2)), MendConnection(**named(3))):
+        for command in (DeleteConnection(**named(2)), RepairConnection(**named(3))):
             assert isinstance((await shop.publish(command)).results[0], NotFound)
         assert await shop.store.subscriptions.live() == []
 
@@ -223,7 +223,7 @@ def test_a_connection_that_breaks_disables_its_subscriptions_and_a_resume_mends_
         assert await shop.subscription(1) == each
         found = next(one for one in await shop.store.connections.live() if one.number == 1)
         assert (found.state, found.reason) == ("broken", "The token was revoked.")
-        await shop.publish(MendConnection(**named()), make.change(1, status="active"))
+        await shop.publish(RepairConnection(**named()), make.change(1, status="active"))
         resumed = await shop.subscription(1)
         assert (resumed.status, resumed.disabled_at, resumed.disabled_because) == ("active", None, None)
 

@@ -207,17 +207,17 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         return Decision(result=ConnectionChanged(broken), connection=broken, subscriptions=disabled)
 
 
-class MendConnection(ConnectionCommand, frozen=True, kw_only=True):
+class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):
     """A call has shown that a connection that was broken works."""
 
-    audited_as: ClassVar[str] = "connection.mend"
+    audited_as: ClassVar[str] = "connection.repair"
 
     def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.state != "broken":
             return Decision(result=ConnectionChanged(found))
-        mended = _moved_on(replace(found, state="ready", reason=None), stamp.at)
-        return Decision(result=ConnectionChanged(mended), connection=mended)
+        repaired = _moved_on(replace(found, state="ready", reason=None), stamp.at)
+        return Decision(result=ConnectionChanged(repaired), connection=repaired)
 
 
 def require_connection(found: Connection | None) -> Connection:

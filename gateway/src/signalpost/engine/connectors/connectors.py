@@ -13,7 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from signalpost.commands.command import Command
-from signalpost.commands.connections import BreakConnection, KeepGrant, MendConnection
+from signalpost.commands.connections import BreakConnection, KeepGrant, RepairConnection
 from signalpost.destinations.destination import Call, Consent, Done, Reply
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.audit import Actor
@@ -221,7 +221,7 @@ class Connectors:
         connection = opened.connection
         if connection.state == "broken" and opened.opened is not None and not opened.is_mending:
             opened.is_mending = True
-            command = MendConnection(tenant_id=connection.tenant_id, connection_id=connection.id)
+            command = RepairConnection(tenant_id=connection.tenant_id, connection_id=connection.id)
             self._commands.start(self._submit(command))
 
     async def _submit(self, command: Command[Any]) -> None:
