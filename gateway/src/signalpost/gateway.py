@@ -37,6 +37,7 @@ from signalpost.embedded import Documents
 from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.engine.tenant_rates import TenantRates
@@ -165,6 +166,8 @@ class Gateway:
         opened.push_async_callback(_cancel, asyncio.create_task(FileRetention(store, files, clock).run()))
         audit_retention = AuditRetention(store, clock, settings.audit_retention_days)
         opened.push_async_callback(_cancel, asyncio.create_task(audit_retention.run()))
+        eraser = Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked)
+        opened.push_async_callback(_cancel, asyncio.create_task(eraser.run()))
         body_reader = BodyReader(opened.enter_context(ThreadPoolExecutor(1, "bodies")))
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
         change = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})

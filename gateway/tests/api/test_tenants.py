@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.acceptance.client import until
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.two_tenants import Two, in_tenant, make_key, make_tenant, without_id
 
@@ -79,21 +80,26 @@ def test_a_paused_tenant_can_be_read_and_not_changed_until_it_is_resumed(make_wo
     world.send("POST", "/v1/documents", dict(world.document), app).ok(201)
 
 
-def test_only_an_empty_tenant_is_deleted_and_only_if_its_name_is_said_twice(make_world: Callable[..., "World"]) -> None:
+def test_a_tenant_is_deleted_with_all_it_has_if_its_name_is_said_twice(make_world: Callable[..., "World"]) -> None:
     world = make_world()
     make_tenant(world, "gone")
     app, path = make_key(world, "app", "gone"), "/v1/tenants/gone"
-    document = world.send("POST", "/v1/documents", dict(world.document), app).ok(201)["externalId"]
+    world.send("POST", "/v1/documents", {**world.document, "title": "Canary7Wharf"}, app).ok(201)
+    world.send("POST", "/v1/subscriptions", dict(world.subscription), in_tenant("gone")).ok(201)
     world.refuses("DELETE", path, at=("?confirm",))
     world.refuses("DELETE", f"{path}?confirm=default", at=("?confirm",))
-    world.refuses("DELETE", f"{path}?confirm=gone", status=409, code="tenant_not_empty")
-    assert world.send("DELETE", f"/v1/documents/{document}", headers=app).status == 204
-    assert world.send("DELETE", f"{path}?confirm=gone").status == 204
+    answer = world.send("DELETE", f"{path}?confirm=gone")
+    erasure = answer.ok(202)
+    assert answer.headers["location"] == f"/v1/erasures/{erasure['id']}"
+    assert (erasure["tenant"], erasure["document"], erasure["state"]) == ("gone", None, "running")
     world.get("/v1/documents", **app).refused(401, code="unknown_key")
     world.get(path).refused(404, code="tenant_not_found")
     world.get("/v1/documents", **in_tenant("gone")).refused(404, code="tenant_not_found")
     make_tenant(world, "gone")
     assert world.get("/v1/events", **in_tenant("gone")).ok()["last"] == 0
+    until(lambda: world.get(f"/v1/erasures/{erasure['id']}").ok()["state"] == "finished")
+    raw = b"".join(path.read_bytes() for path in world.settings.data_dir.rglob("*") if path.is_file())
+    assert b"Canary7Wharf" not in raw
     world.stop()
     world = make_world(data_dir=world.settings.data_dir)
     world.get("/v1/documents", **app).refused(401)

@@ -20,7 +20,11 @@ def test_a_tenant_is_made_used_paused_resumed_and_deleted(run: Run) -> None:
     assert create(run), "another tenant goes on"
     run("tenants", "resume", "acme")
     assert "--confirm" in run("tenants", "delete", "acme", code=1).stderr
-    assert run("tenants", "delete", "acme", "--confirm", "acme").stdout == "Deleted acme.\n"
+    done = run("tenants", "delete", "acme", "--confirm", "acme")
+    assert done.stdout.startswith("Deleted acme.\nErased acme: ")
+    [erasure] = json_of(run("erasures", "list", "--json"))
+    assert (erasure["tenant"], erasure["state"]) == ("acme", "finished")
+    assert "all of it" in run("erasures", "list").stdout
     assert "acme" not in run("tenants", "list").stdout
     assert "signalpost tenants list" in run("tenants", "pause", "acme", code=1).stderr
 

@@ -16,6 +16,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.shapes import (
     ConnectionShown,
     Document,
+    ErasureShown,
     Key,
     LimitsShown,
     NewKey,
@@ -36,6 +37,7 @@ from signalpost.commands.documents import (
     DocumentPatched,
     ImportEffect,
 )
+from signalpost.commands.erasures import ErasureStarted
 from signalpost.commands.keys import KeyCreated, KeyRevoked
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
 from signalpost.commands.subscriptions import (
@@ -45,7 +47,7 @@ from signalpost.commands.subscriptions import (
     SubscriptionCreated,
     SubscriptionDeleted,
 )
-from signalpost.commands.tenants import TenantChanged, TenantCreated, TenantDeleted
+from signalpost.commands.tenants import TenantChanged, TenantCreated
 from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken
 from signalpost.domain.api_key import ApiKey
@@ -53,6 +55,7 @@ from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.tenant_limits import TenantLimits, TenantUse
 from signalpost.domain.timestamps import format_timestamp
@@ -89,7 +92,7 @@ Rendered = (
     | ConnectionDeleted
     | TenantCreated
     | TenantChanged
-    | TenantDeleted
+    | ErasureStarted
     | KeyCreated
     | KeyRevoked
 )
@@ -159,19 +162,15 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             return Response(201, _encode({"number": str(version.number)}), (("etag", row.etag), location))
         case SubscriptionCreated() | SubscriptionChanged() | SecretRotated():
             return _subscription(completed.result)
-        case ReplayStarted(replay, subscription_id, left_out):
-            location = ("location", f"/v1/subscriptions/{subscription_id}/replays/{replay.id}")
-            started = StartedReplay(**asdict(replay_shown(replay, subscription_id)), left_out=left_out)
-            return Response(202, _encode(started), (location,))
-        case ReplayCancelled(replay, subscription_id):
-            return Response(200, _encode(replay_shown(replay, subscription_id)))
+        case ReplayStarted() | ReplayCancelled() | ErasureStarted():
+            return _work(completed.result)
         case KeyCreated() | TenantCreated() | TenantChanged():
             return _access(completed.result)
         case RetryQueued():
             return Response(202)
         case ConnectionCreated() | ConnectionChanged():
             return _connection(completed.result)
-        case DocumentDeleted() | SubscriptionDeleted() | ConnectionDeleted() | KeyRevoked() | TenantDeleted():
+        case DocumentDeleted() | SubscriptionDeleted() | ConnectionDeleted() | KeyRevoked():
             return Response(204)
     assert_never(completed.result)
 
@@ -185,6 +184,20 @@ def _subscription(result: SubscriptionCreated | SubscriptionChanged | SecretRota
             return subscription_response(subscription)
         case SecretRotated(subscription, secret):
             return _response_with_secret(subscription, secret)
+
+
+def _work(result: ReplayStarted | ReplayCancelled | ErasureStarted) -> Response:
+    """What goes on after its call."""
+    match result:
+        case ReplayStarted(replay, subscription_id, left_out):
+            location = ("location", f"/v1/subscriptions/{subscription_id}/replays/{replay.id}")
+            started = StartedReplay(**asdict(replay_shown(replay, subscription_id)), left_out=left_out)
+            return Response(202, _encode(started), (location,))
+        case ReplayCancelled(replay, subscription_id):
+            return Response(200, _encode(replay_shown(replay, subscription_id)))
+        case ErasureStarted(erasure):
+            location = ("location", f"/v1/erasures/{erasure.id}")
+            return Response(202, _encode(erasure_shown(erasure)), (location,))
 
 
 def _access(result: KeyCreated | TenantCreated | TenantChanged) -> Response:
@@ -316,6 +329,18 @@ def tenant_with_use(tenant: Tenant, effective: TenantLimits, use: TenantUse, in_
 
 def _limits_shown(limits: TenantLimits) -> LimitsShown:
     return LimitsShown(**asdict(limits))
+
+
+def erasure_shown(erasure: Erasure) -> ErasureShown:
+    return ErasureShown(
+        id=erasure.id,
+        tenant=erasure.tenant,
+        document=erasure.document_id,
+        state="running" if erasure.finished_at is None else "finished",
+        removed=erasure.removed,
+        asked_at=format_timestamp(erasure.asked_at),
+        finished_at=None if erasure.finished_at is None else format_timestamp(erasure.finished_at),
+    )
 
 
 def key_shown(key: ApiKey, tenant: str, used_at: int | None) -> Key:

@@ -7,6 +7,7 @@ from signalpost.api.resources import (
     deliveries,
     destinations,
     documents,
+    erasures,
     events,
     health,
     imports,
@@ -39,6 +40,7 @@ ROUTES: tuple[Route, ...] = (
     *tenants.ROUTES,
     *master_key.ROUTES,
     *audit.ROUTES,
+    *erasures.ROUTES,
 )
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.OWN_PORT_ROUTES

@@ -12,6 +12,7 @@ from signalpost.cli import (
     deliveries,
     destinations,
     documents,
+    erasures,
     events,
     replay,
     status,
@@ -69,7 +70,18 @@ app = App(
 app.command("signalpost.cli.serve:serve", help=SERVE_HELP, group=_HERE, sort_key=0)
 app.command("signalpost.cli.db:app", name="db", help=DB_HELP, group=_HERE)
 app.command("signalpost.cli.keys:app", name="keys", help=KEYS_HELP, group=_ANYWHERE)
-for module in (documents, subscriptions, destinations, connections, deliveries, replay, events, tenants, audit):
+for module in (
+    documents,
+    subscriptions,
+    destinations,
+    connections,
+    deliveries,
+    replay,
+    events,
+    tenants,
+    erasures,
+    audit,
+):
     module.app.group = _ANYWHERE
     app.command(module.app)
 app.command(why.why, group=_ANYWHERE)

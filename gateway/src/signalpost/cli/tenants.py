@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from signalpost.cli import erasures
 from signalpost.cli.client import Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_json, print_table, say
 
@@ -66,12 +67,15 @@ def resume(name: Name, /) -> None:
 def delete(
     name: Name, /, *, confirm: Annotated[str, Parameter(help="The tenant's name again, to confirm.")] = ""
 ) -> None:
-    """Delete a tenant that has no documents, subscriptions or connections. Its keys are refused from now on.
+    """Delete a tenant and erase all that it has: documents, files, events, subscriptions, connections. Its keys are
+    refused and nothing is sent from the first moment on. This cannot be undone; backups still have it.
 
     Example: signalpost tenants delete acme --confirm acme
     """
-    connect(OPTIONS).call("DELETE", path("tenants", name), {"confirm": confirm or None})
+    client = connect(OPTIONS)
+    started = client.call("DELETE", path("tenants", name), {"confirm": confirm or None}).content
     say(f"Deleted {name}.")
+    erasures.follow(client, started, name)
 
 
 @app.command

@@ -116,6 +116,8 @@ def drafts(command: Command[Any], decision: Decision[Any], view: View, stamp: St
     if (connection := decision.connection) is not None:
         changes = _changes(view.connections.get((connection.tenant_id, connection.id)), connection)
         tell(Object("connection", connection.id), connection.tenant_id, changes)
+    if (erasure := decision.erasure) is not None and erasure.document_id is not None:
+        tell(Object("document", erasure.document_id), erasure.tenant_id, {})
     if (key := decision.key) is not None:
         tell(Object("key", key.id), key.tenant_id, _changes(view.keys.get(key.id), key))
     if (tenant := decision.tenant) is not None:

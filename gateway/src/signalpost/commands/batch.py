@@ -40,6 +40,7 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import KeptStep, Origin
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import VersionRow
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import Subscription
@@ -82,8 +83,6 @@ class Rows(Struct, frozen=True, kw_only=True):
     """What was read for a batch."""
 
     tenants: Mapping[int, Tenant]
-    filled: frozenset[int] = frozenset()
-    """Tenants named by commands that have documents, subscriptions or connections."""
     documents: Mapping[DocumentKey, DocumentRow] = {}
     versions: Mapping[VersionKey, VersionRow] = {}
     subscriptions: Mapping[SubscriptionKey, Subscription] = {}
@@ -118,7 +117,6 @@ class Batch:
         self.tenants = Overlay(rows.tenants)
         self.changed_tenants: set[int] = set()
         """The tenants of which more than the end of the log changed."""
-        self._filled = rows.filled
         self.documents = Overlay(rows.documents)
         self.versions = Overlay(rows.versions)
         self.subscriptions = Overlay(rows.subscriptions)
@@ -132,6 +130,7 @@ class Batch:
         """How each event came about, in the order of `events`."""
         self.steps: list[KeptStep] = []
         self.retries: list[Retry] = []
+        self.erasures: list[Erasure] = []
         self.tombstones: list[tuple[int, DocumentRow]] = []
         """The tenant and the tombstone of every deletion, also if the document was imported again in the same batch."""
         self.audited: list[Draft] = []
@@ -140,12 +139,6 @@ class Batch:
     def tenant_named(self, name: str) -> Tenant | None:
         named = (tenant for _, tenant in self.tenants.items() if tenant.name == name and tenant.deleted_at is None)
         return next(named, None)
-
-    def has_content(self, tenant_id: int) -> bool:
-        changed: list[tuple[int, Any]] = [(key[0], row) for key, row in self.documents.changed.items()]
-        changed += [(key[0], row) for key, row in self.subscriptions.changed.items()]
-        changed += [(key[0], row) for key, row in self.connections.changed.items()]
-        return tenant_id in self._filled or any(of == tenant_id and row.deleted_at is None for of, row in changed)
 
     def running_replays(self, subscription_number: int) -> int:
         return sum(
@@ -245,6 +238,8 @@ class Batch:
             self.tenants.put(changed.id, changed)
             self.changed_tenants.add(changed.id)
             self._given_out(tenant=changed.id)
+        if decision.erasure is not None:
+            self.erasures.append(decision.erasure)
         if (replay := decision.replay) is not None:
             self.replays.put((replay.subscription_number, replay.id), replay)
             self._given_out(replay=replay.number)

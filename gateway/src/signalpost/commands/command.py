@@ -20,6 +20,7 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import UNKNOWN, Origin, Step
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, VersionRow
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
@@ -129,6 +130,7 @@ class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
     key: ApiKey | None = None
     replay: Replay | None = None
     tenant: Tenant | None = None
+    erasure: Erasure | None = None
 
 
 class Completed(Struct, Generic[Result], frozen=True, kw_only=True):
@@ -167,7 +169,7 @@ class Reads(Struct, frozen=True, kw_only=True):
     """The id of a replay of that subscription; all of its replays that run are read too."""
     key: str | None = None
     tenant: str | None = None
-    """The name of a tenant; whether it has anything is read too."""
+    """The name of a tenant."""
 
 
 class Lookup(Protocol[Key, Row]):
@@ -198,10 +200,6 @@ class View(Protocol):
 
     def tenant_named(self, name: str) -> Tenant | None:
         """The tenant with this name; None if there is none or it was deleted."""
-        ...
-
-    def has_content(self, tenant_id: int) -> bool:
-        """Whether a tenant that a command named has documents, subscriptions or connections that are not deleted."""
         ...
 
     def running_replays(self, subscription_number: int) -> int: ...

@@ -7,7 +7,9 @@ from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, Tenant, View
 from signalpost.commands.command_queues import Queue
+from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.api_key import FIRST_TENANT
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.tenant import TenantStatus
 from signalpost.domain.tenant_limits import LimitsPatch
@@ -18,10 +20,6 @@ class TenantCreated(Struct, frozen=True):
 
 
 class TenantChanged(Struct, frozen=True):
-    tenant: Tenant
-
-
-class TenantDeleted(Struct, frozen=True):
     tenant: Tenant
 
 
@@ -69,22 +67,26 @@ class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
 
 
 class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
-    """The tenant must have nothing left that is live: its documents and subscriptions are deleted before, so that
-    whoever deletes it has seen what goes. Its keys end with it."""
+    """Nothing of the tenant works from then on, and all that it has is erased."""
 
     audited_as: ClassVar[str] = "tenant.delete"
+    erasure_id: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[TenantDeleted]:
+    def decide(self, view: View, stamp: Stamp) -> Decision[ErasureStarted]:
         found = self._found(view)
         if found.id == FIRST_TENANT:
             raise Conflict("tenant_is_default", "The tenant `default` cannot be deleted.")
         if found.id == self.tenant_id:
             raise Conflict("tenant_in_use", "A call cannot delete the tenant that it works in: name another tenant.")
-        if view.has_content(found.id):
-            detail = "The tenant has documents, subscriptions or connections. Delete them first."
-            raise Conflict("tenant_not_empty", detail)
         gone = replace(found, deleted_at=stamp.now)
-        return Decision(result=TenantDeleted(gone), tenant=gone)
+        asked = Erasure(
+            id=self.erasure_id,
+            tenant_id=found.id,
+            tenant=found.name,
+            asked_at=stamp.now,
+            to_sequence=found.last_sequence,
+        )
+        return Decision(result=ErasureStarted(asked), tenant=gone, erasure=asked)
 
 
 def tenant_not_found() -> NotFound:

@@ -6,6 +6,8 @@ It is loaded at the start and follows every commit. Nothing but a restart reads 
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
@@ -49,6 +51,26 @@ class Directory:
         self._follow_keys(published.keys)
         self._follow_subscriptions(published.subscriptions)
         self._follow_connections(published.connections)
+
+    def with_all_of_deleted_tenants(self, published: Published) -> Published:
+        """What a commit changed, with what ended with the tenants that it deleted: their subscriptions and
+        connections."""
+        deleted = {tenant.id: tenant.deleted_at for tenant in published.tenants if tenant.deleted_at is not None}
+        if not deleted:
+            return published
+        subscriptions = [each for tenant_id in deleted for each in self.subscriptions(tenant_id)]
+        connections = [each for (tenant_id, _), each in self._connections.items() if tenant_id in deleted]
+        return replace(
+            published,
+            subscriptions=(
+                *published.subscriptions,
+                *(replace(each, deleted_at=deleted[each.tenant_id]) for each in subscriptions),
+            ),
+            connections=(
+                *published.connections,
+                *(replace(each, deleted_at=deleted[each.tenant_id]) for each in connections),
+            ),
+        )
 
     @property
     def tenant_ids(self) -> tuple[int, ...]:

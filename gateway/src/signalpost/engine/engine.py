@@ -69,6 +69,8 @@ class Engine:
         self._changes = TenantRates(clock, "change_rate", "changes of documents")
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
+        self.erasures_asked = asyncio.Event()
+        """Set by each commit of an erasure."""
         self._store = store
         self._clock = clock
         self._transport = transport
@@ -193,11 +195,14 @@ class Engine:
         return self._committer.waiting
 
     def _on_published(self, published: Published) -> None:
+        published = self.directory.with_all_of_deleted_tenants(published)
         self.directory.follow(published)
         self.connectors.follow(published.connections)
         self.lanes.follow(published)
         self.counts.count_events(published.events)
         for entry in published.audited:
             log.info("audited", tenant=entry.tenant_id, number=entry.number, hash=entry.hash.hex(), object=entry.object)
+        if published.erasures:
+            self.erasures_asked.set()
         for at in published.expiries:
             self._expiries.note(at)

@@ -1,7 +1,7 @@
 """What the engine and the API need of a store, whatever database is behind it.
 
 Commands are written by `publish`, which changes many nouns in one transaction, and lanes by `lanes.record`. Besides
-these only `access.note_uses`, `audit.add` and `data_keys` write, and the retention, `audit.prune` and
+these only `access.note_uses`, `audit.add` and `data_keys` write, and the retention, erasures, `audit.prune` and
 `versions.forget`, which only remove. A write is durable when it returns. Reads see every write that returned before
 they began.
 """
@@ -16,6 +16,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import Entry
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store.access import AccessStore
@@ -24,6 +25,7 @@ from signalpost.store.connections import ConnectionStore
 from signalpost.store.data_keys import DataKeyStore
 from signalpost.store.deliveries import DeliveryStore
 from signalpost.store.documents import DocumentStore
+from signalpost.store.erasures import ErasureStore
 from signalpost.store.history import HistoryStore
 from signalpost.store.lanes import LaneStore
 from signalpost.store.log import LogStore
@@ -50,6 +52,7 @@ class Published(Struct, frozen=True):
     retries: tuple[Retry, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     replays: tuple[Replay, ...] = ()
+    erasures: tuple[Erasure, ...] = ()
     expiries: tuple[int, ...] = ()
     """When signature requests of changed documents expire."""
     audited: tuple[Entry, ...] = ()
@@ -125,6 +128,11 @@ class Store(Protocol):
     @property
     def replays(self) -> ReplayStore:
         """Commands to send a range of deliveries again, and how far they have come."""
+        ...
+
+    @property
+    def erasures(self) -> ErasureStore:
+        """What tenants and documents left and must not be kept."""
         ...
 
     @property

@@ -11,10 +11,12 @@ from gateway.tests.sqlite_file import database_file
 from signalpost.commands.command import Command
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection
 from signalpost.commands.documents import DeleteDocument
+from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain.api_key import Role
+from signalpost.domain.erasure import is_erased
 from signalpost.store.audit import AuditFilter
 from signalpost.store.database import AccessFrom, AccessTaken
 from signalpost.store.sqlite.database import SqliteDatabase
@@ -226,7 +228,7 @@ def test_tenants_stay_paused_and_deleted_with_all_that_they_have(restoring: Any,
         await restore.back_up()
         await shop.do(ChangeTenant(tenant_id=TENANT, name="paused", status="paused"))
         await shop.do(DeleteDocument(tenant_id=3, document_id=make.document_id(1)))
-        await shop.do(DeleteTenant(tenant_id=TENANT, name="deleted"))
+        await shop.do(DeleteTenant(tenant_id=TENANT, name="deleted", erasure_id=key_id(9)))
         taken = await restore.run()
         assert taken is not None
         assert (taken.tenants_paused, taken.tenants_deleted) == (("paused",), ("deleted",))
@@ -234,6 +236,34 @@ def test_tenants_stay_paused_and_deleted_with_all_that_they_have(restoring: Any,
         left = {tenant.name: tenant.paused_at is not None for tenant in await shop.store.access.tenants()}
         assert left == {"default": False, "paused": True}
         await shop.do(CreateTenant(tenant_id=TENANT, name="deleted"))
+
+    restoring(scenario)
+
+
+def test_what_was_erased_since_is_erased_again(restoring: Any, make: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.do(CreateTenant(tenant_id=TENANT, name="deleted"))
+        await shop.publish(make.create(1), make.create(2), make.create(3, tenant=2))
+        await restore.back_up()
+        await shop.do(make.delete(1))
+        erase = {"tenant_id": TENANT, "tenant": "default", "document_id": make.document_id(1)}
+        await shop.do(EraseDocument(**erase, erasure_id=key_id(1)))
+        await shop.do(DeleteTenant(tenant_id=TENANT, name="deleted", erasure_id=key_id(2)))
+        for erasure in await shop.store.erasures.pending():
+            await shop.store.erasures.finish(erasure, shop.now)
+        assert await shop.store.erasures.pending() == []
+        await restore.run()
+        pending = await shop.store.erasures.pending()
+        assert [(each.tenant, each.document_id) for each in pending] == [
+            ("default", make.document_id(1)),
+            ("deleted", None),
+        ]
+        for erasure in pending:
+            while await shop.store.erasures.erase_part(erasure, 10):
+                pass
+        assert [row.external_id for row in await shop.documents()] == [make.document_id(2)]
+        assert await shop.documents(tenant=2) == []
+        assert [*map(is_erased, await shop.store.log.after(TENANT, 0, 9))] == [True, False]
 
     restoring(scenario)
 

@@ -33,6 +33,7 @@ from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad, Check
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection
 from signalpost.domain.documents import sample
+from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.subscription import (
@@ -245,7 +246,9 @@ async def _newest_wanted(context: RequestContext, found: Subscription) -> Event 
         (
             event
             for event in events
-            if event.type & found.filters[-1][1] and (condition is None or condition.why_not(subject_of(event)) is None)
+            if event.type & found.filters[-1][1]
+            and not is_erased(event)
+            and (condition is None or condition.why_not(subject_of(event)) is None)
         ),
         None,
     )

@@ -10,7 +10,7 @@ from signalpost.api.rendering import submit, tenant_shown, tenant_with_use
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import TenantPage, TenantShown, TenantWithUse
+from signalpost.api.routing.shapes import ErasureShown, TenantPage, TenantShown, TenantWithUse
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Text
@@ -73,7 +73,12 @@ async def delete(context: RequestContext) -> Response:
     if change.query.confirm != name:
         detail = "Repeat the tenant's name here: a deleted tenant cannot be brought back."
         raise Invalid([FieldError("?confirm", "not_confirmed", detail)])
-    return await submit(context, DeleteTenant(tenant_id=context.tenant_id, name=name, idempotency=change.idempotency))
+    return await submit(
+        context,
+        DeleteTenant(
+            tenant_id=context.tenant_id, name=name, erasure_id=context.new_id(), idempotency=change.idempotency
+        ),
+    )
 
 
 ROUTES = (
@@ -129,12 +134,18 @@ ROUTES = (
         name="delete_tenant",
         method="DELETE",
         path=_PATH,
-        summary="Delete a tenant that has no documents, subscriptions or connections",
+        summary="Delete a tenant and erase everything it has",
         roles=OPERATOR,
         handler=delete,
         query=Confirmation,
         idempotent=True,
-        replies={204: Reply("Deleted. Its keys are refused from now on.")},
+        replies={
+            202: Reply(
+                "Deleted: its keys are refused, and nothing is sent, from now on. What it had is being erased.",
+                ErasureShown,
+                ("location",),
+            )
+        },
         errors=(NotFound, Conflict),
         example=Example(query={"confirm": "acme"}),
     ),

@@ -76,7 +76,7 @@ class EventDocument(document.Document, frozen=True, rename="camel"):
 
 
 class EventData(Shape, frozen=True):
-    document: EventDocument
+    document: Annotated[EventDocument | None, Meta(description="Null once the document was erased.")]
 
 
 class Event(Shape, frozen=True):
@@ -509,6 +509,23 @@ class UseShown(Shape, frozen=True):
     subscriptions: int
     file_bytes: int
     in_flight: int
+
+
+class ErasureShown(Shape, frozen=True):
+    """Who was erased, and how far that is."""
+
+    id: Uuid
+    tenant: Annotated[str, Meta(description="The name of the tenant.")]
+    document: Annotated[Uuid | None, Meta(description="The document's externalId; null for the whole tenant.")]
+    state: Literal["running", "finished"]
+    removed: Annotated[int, Meta(description="How many rows and files are gone already.")]
+    asked_at: Timestamp
+    finished_at: Timestamp | None
+
+
+class ErasurePage(Shape, frozen=True):
+    data: list[ErasureShown]
+    next: Cursor
 
 
 class TenantShown(Shape, frozen=True):

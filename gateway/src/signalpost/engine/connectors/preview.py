@@ -15,6 +15,7 @@ from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection
+from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.domain.subscription import WEBHOOK, Subscription
@@ -64,6 +65,8 @@ def preview(
     """Pure. `connection` is that of the subscription. Raises Invalid if the config does not fit it."""
     after = subscription.after
     waits = None if after is None else after.seconds
+    if is_erased(past.event):
+        return Preview(wanted=False, why=not_sent(ERASED), waits=waits, request=None)
     subject = subject_of(past.event, past.made)
     if (why := _why_not(subscription, subject, past)) is not None:
         return Preview(wanted=False, why=why, waits=waits, request=None)

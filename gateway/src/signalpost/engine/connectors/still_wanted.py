@@ -9,6 +9,7 @@ from typing import Any
 
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.conditions import Condition
+from signalpost.domain.erasure import is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.engine.lanes.subject import no_longer_sent, not_sent, subject_of
@@ -40,7 +41,7 @@ class StillWanted:
 
     async def _why_no_longer(self, event: Event, still: Condition) -> str | None:
         newest = await self._log.newest(event.tenant_id, event.document_id)
-        return still.why_not(subject_of(newest or event))
+        return still.why_not(subject_of(event if newest is None or is_erased(newest) else newest))
 
     async def _later_wanted(self, event: Event) -> Event | None:
         after, filters = event.sequence, self._subscription.filters
@@ -54,6 +55,8 @@ class StillWanted:
             after = reached
 
     def _is_wanted(self, event: Event) -> bool:
+        if is_erased(event):
+            return False
         return self._when is None or self._when.why_not(subject_of(event)) is None
 
 

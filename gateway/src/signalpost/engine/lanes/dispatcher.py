@@ -22,6 +22,7 @@ from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
 from signalpost.domain.delivery.turns import Turns
+from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
@@ -324,6 +325,9 @@ class Dispatcher:
 
     def _post(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
         subscription = worker.subscription
+        if is_erased(event):
+            self._skip_erased(worker, delivery)
+            return
         if subscription.after is not None and not delivery.is_retry:
             due = event.at + subscription.after.seconds * SECOND
             if due > self._clock.steady():
@@ -332,6 +336,16 @@ class Dispatcher:
         if subscription.rate_limit is not None:
             worker.rate_limit.start(self._clock.steady())
         worker.carrier.carry(event, delivery, partial(self._done, worker, subscription.url, delivery, event.id))
+
+    def _skip_erased(self, worker: LaneWorker, delivery: Delivery) -> None:
+        """Settle a delivery whose document was erased while it waited: there is nothing left to send."""
+        self._free_slot(worker)
+        skipped = Outcome(failure=Failure.SKIPPED, detail=ERASED, started_at=self._clock.wall())
+        verdict = Verdict(Input.SKIP)
+        self._note_attempt(worker, _attempt(delivery, verdict, skipped), skipped)
+        worker.settle(delivery, verdict)
+        self._on_change(worker)
+        self.give_turn(worker)
 
     def _put_off(self, worker: LaneWorker, delivery: Delivery, due: int) -> None:
         """Have a delivery wait for as long as its subscription says. Nothing was tried, and nothing is counted."""

@@ -33,6 +33,7 @@ from signalpost.domain.delivery.lane import Bounds, Lane
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
 from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.delivery.slots import EndpointSlots
+from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
@@ -267,6 +268,9 @@ class LaneWorker:
         after, types = filters[-1]
         if not event.type & (types if event.sequence > after else wanted(filters, event.sequence)):
             self.lane.skip(event.sequence)
+        elif is_erased(event):
+            self.lane.skip(event.sequence)
+            return ERASED
         elif self._when is None or (why := self._when.why_not(subject_of(event))) is None:
             self.lane.take(event.sequence, event.document_id)
         else:

@@ -19,6 +19,7 @@ from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.delivery.slots import Limits
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -134,6 +135,10 @@ class Lanes:
             events = [cached] if cached is not None else await self._store.log.events(tenant_id, [sequence])
             oldest = min([oldest, *(event.at for event in events)])
         return (now - oldest) / SECOND
+
+    def erase_from_memory(self, erasure: Erasure) -> None:
+        """Let lanes see what the store has of erased events: shells."""
+        self._log.erase(erasure)
 
     @property
     def in_flight(self) -> int:

@@ -7,6 +7,7 @@ first leaves first, and no lane can hold it back. A miss is answered by the stor
 from collections import deque
 from collections.abc import Iterable
 
+from signalpost.domain.erasure import Erasure, erased
 from signalpost.domain.event import Event
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -27,6 +28,17 @@ class LogCache:
 
     def get(self, tenant_id: int, sequence: int) -> Event | None:
         return self._events.get((tenant_id, sequence))
+
+    def erase(self, erasure: Erasure) -> None:
+        """Forget what an erasure is about."""
+        for key, event in self._events.items():
+            if (
+                event.tenant_id == erasure.tenant_id
+                and event.sequence <= erasure.to_sequence
+                and erasure.document_id in (None, event.document_id)
+            ):
+                self._events[key] = shell = erased(event)
+                self.bytes += len(shell.body) - len(event.body)
 
     def put(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from signalpost.commands.workflow import ExpireSignatureRequest
-from signalpost.domain.errors import SignalpostError
+from signalpost.domain.errors import NotFound, SignalpostError
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
@@ -98,7 +98,8 @@ class Expiries:
 
     async def _expire(self, expiry: Expiry, now: int) -> None:
         command = ExpireSignatureRequest(tenant_id=expiry.tenant_id, document_id=expiry.document_id, as_of=now)
-        await (await self._enqueue(command))
+        with suppress(NotFound):  # its tenant was deleted, and the document is about to be erased
+            await (await self._enqueue(command))
 
     def _raise_or_log(self, results: list[BaseException | None]) -> None:
         for error in results:

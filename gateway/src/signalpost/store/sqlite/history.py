@@ -31,7 +31,8 @@ class _Document(Struct, rename="camel"):
 
 
 class _Data(Struct):
-    document: _Document
+    document: _Document | None
+    """None once it was erased."""
 
 
 class _Event(Struct):
@@ -95,10 +96,14 @@ def _events(
     for sequence, at, event_id, event_type, cause, caller, name, body in events:
         action = ChangeCause(cause).name.lower() if cause != ChangeCause.UNKNOWN else _BY_TYPE[event_type]
         document = _decode_event(body).data.document
-        latest = document.latest_version if cause in (ChangeCause.UPLOAD, ChangeCause.PUBLISH) else None
-        step = Step(action=action, status=document.status, version=None if latest is None else latest.number)
+        step = Step(action=action, status="other") if document is None else _step(action, cause, document)
         position = HistoryPosition(sequence, 0)
         yield HistoryRow(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step), len(body)
+
+
+def _step(action: str, cause: int, document: _Document) -> Step:
+    latest = document.latest_version if cause in (ChangeCause.UPLOAD, ChangeCause.PUBLISH) else None
+    return Step(action=action, status=document.status, version=None if latest is None else latest.number)
 
 
 def _steps(

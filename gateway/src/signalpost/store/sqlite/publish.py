@@ -27,7 +27,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.sqlite import audit, codec, connections, data_keys, documents, history, replays, versions
+from signalpost.store.sqlite import audit, codec, connections, documents, erasures, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.store import Published
@@ -58,6 +58,7 @@ def publish(
         retries=tuple(batch.retries),
         keys=tuple(batch.keys.changed.values()),
         replays=tuple(batch.replays.changed.values()),
+        erasures=tuple(batch.erasures),
         expiries=tuple(
             row.workflow.expires_at
             for row in batch.documents.changed.values()
@@ -92,7 +93,6 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
     named = _tenants_named(connection, {r.tenant for r in reads if r.tenant is not None})
     return Rows(
         tenants=tenants | named,
-        filled=frozenset(tenant_id for tenant_id in named if _has_content(connection, tenant_id)),
         documents=documents.read(connection, {r.document for r in reads if r.document is not None}),
         versions=versions.read(connection, {r.version for r in reads if r.version is not None}),
         subscriptions=subscriptions,
@@ -118,13 +118,6 @@ def _tenants_named(connection: apsw.Connection, names: Iterable[str]) -> dict[in
     return {columns[0]: codec.unpack_tenant(columns) for columns in found}
 
 
-def _has_content(connection: apsw.Connection, tenant_id: int) -> bool:
-    return any(
-        rows(connection, f"SELECT 1 FROM {table} WHERE tenant_id = ? AND deleted_at IS NULL LIMIT 1", (tenant_id,))  # noqa: S608
-        for table in ("document", "subscription", "connection")
-    )
-
-
 def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> None:
     """A deleted tenant's API keys end with it, and so do its data keys: nothing sealed for it can be opened. Its row
     stays under a name that nobody can give."""
@@ -144,9 +137,7 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
             ),
         )
         if tenant.deleted_at is not None:
-            data_keys.destroy(connection, tenant.id)
-            ended = "UPDATE api_key SET revoked_at = ? WHERE tenant_id = ? AND revoked_at IS NULL"
-            connection.execute(ended, (tenant.deleted_at, tenant.id))
+            erasures.end_access(connection, tenant.id, tenant.deleted_at)
 
 
 def _subscriptions(
@@ -248,6 +239,7 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
         [codec.pack_key(key) for key in batch.keys.changed.values()],
     )
     replays.write(connection, batch.replays.changed.values())
+    erasures.write(connection, batch.erasures)
 
 
 def _write_uses(connection: apsw.Connection, changed: Mapping[int, TenantUse]) -> None:

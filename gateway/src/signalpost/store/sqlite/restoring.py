@@ -23,7 +23,7 @@ import msgspec
 from signalpost.domain.audit import Draft
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
-from signalpost.store.sqlite import audit, data_keys, log
+from signalpost.store.sqlite import audit, data_keys, erasures, log
 from signalpost.store.sqlite.codec import SubscriptionConfig, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.copies import draft_of
@@ -97,8 +97,8 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
     _attach(connection, replaced)
     is_same_version = _migrations(connection, "main") == _migrations(connection, "replaced")
     with connection:
-        paused, deleted = _take_tenants(connection) if _columns(connection, "tenant", "deleted_at") else ((), ())
         revoked, made = _take_keys(connection, now)
+        paused, deleted = _take_tenants(connection) if _columns(connection, "erasure", "id") else ((), ())
         if is_same_version:
             data_keys.take_from_replaced(connection)
             subscriptions = _take_subscriptions(connection)
@@ -155,18 +155,22 @@ def _take_tenants(connection: apsw.Connection) -> tuple[tuple[str, ...], tuple[s
             f"UPDATE main.tenant AS t SET limits = r.limits FROM replaced.tenant r WHERE {_SAME_TENANT}"  # noqa: S608
         )
     _end_what_deleted_tenants_have(connection)
+    _ask_for_erasures_again(connection)
     return paused, deleted
 
 
 def _end_what_deleted_tenants_have(connection: apsw.Connection) -> None:
-    for table in ("subscription", "connection"):
-        connection.execute(
-            f"UPDATE main.{table} AS x SET deleted_at = t.deleted_at FROM main.tenant t"  # noqa: S608
-            " WHERE t.id = x.tenant_id AND t.deleted_at IS NOT NULL AND x.deleted_at IS NULL"
-        )
+    for tenant_id, at in rows(connection, "SELECT id, deleted_at FROM main.tenant WHERE deleted_at IS NOT NULL"):
+        erasures.end_access(connection, tenant_id, at)
+
+
+def _ask_for_erasures_again(connection: apsw.Connection) -> None:
+    """What was erased since is in the backup, so it is erased anew at the next start."""
     connection.execute(
-        "DELETE FROM main.lane WHERE subscription_number IN (SELECT s.number FROM main.subscription s"
-        " JOIN main.tenant t ON t.id = s.tenant_id WHERE t.deleted_at IS NOT NULL)"
+        "INSERT INTO main.erasure (id, tenant_id, tenant, document_id, asked_at, to_sequence, removed)"  # noqa: S608
+        " SELECT e.id, e.tenant_id, e.tenant, e.document_id, e.asked_at, e.to_sequence, 0 FROM replaced.erasure e"
+        f" JOIN replaced.tenant r ON r.id = e.tenant_id JOIN main.tenant t ON {_SAME_TENANT}"
+        " WHERE e.id NOT IN (SELECT id FROM main.erasure) ORDER BY e.number"
     )
 
 

@@ -92,7 +92,7 @@ def give_up_below(connection: apsw.Connection, tenant_id: int, floor: int) -> di
 
 def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limit: int) -> int:
     """Remove expired idempotency answers, secrets in those that are older than an hour, replays that ended before
-    `kept_since`, the rows of deleted subscriptions and the logs of deleted tenants, at most `limit` of each."""
+    `kept_since` and the rows of deleted subscriptions, at most `limit` of each."""
     removed = _forget_secrets(connection, now, limit)
     expired = rows(
         connection,
@@ -104,28 +104,29 @@ def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limi
     ended = rows(connection, "SELECT number FROM replay WHERE finished_at < ? LIMIT ?", (kept_since, limit))
     connection.executemany("DELETE FROM replay WHERE number = ?", ended)
     removed += len(ended)
-    deleted = "SELECT id, last_sequence FROM tenant WHERE deleted_at IS NOT NULL AND floor <= last_sequence"
-    for tenant_id, last in rows(connection, deleted):
-        removed += prune_log(connection, tenant_id, last + 1, limit)
     for (number,) in rows(connection, "SELECT number FROM subscription WHERE deleted_at IS NOT NULL"):
-        left = rows(connection, "SELECT sequence FROM delivery WHERE subscription_number = ? LIMIT ?", (number, limit))
-        connection.executemany(
-            "DELETE FROM delivery WHERE subscription_number = ? AND sequence = ?",
-            [(number, s) for (s,) in left],
-        )
-        removed += len(left)
-        made = _remove_made(connection, number, limit)
-        removed += made
-        if not left and not made:
-            connection.execute("DELETE FROM retry WHERE subscription_number = ?", (number,))
-            connection.execute("DELETE FROM replay WHERE subscription_number = ?", (number,))
-            # The highest stays, so that its number is never given to another one.
-            highest = "SELECT max(number) FROM subscription"
-            connection.execute(f"DELETE FROM subscription WHERE number = ? AND number < ({highest})", (number,))  # noqa: S608
-            removed += connection.changes()
+        removed += remove_of_subscription(connection, number, limit)
         if removed >= limit:
             break
     return removed + _remove_connections(connection, limit)
+
+
+def remove_of_subscription(connection: apsw.Connection, number: int, limit: int) -> int:
+    """Remove at most `limit` rows of each kind that a deleted subscription left, and last of all its own."""
+    left = rows(connection, "SELECT sequence FROM delivery WHERE subscription_number = ? LIMIT ?", (number, limit))
+    connection.executemany(
+        "DELETE FROM delivery WHERE subscription_number = ? AND sequence = ?",
+        [(number, s) for (s,) in left],
+    )
+    made = _remove_made(connection, number, limit)
+    if left or made:
+        return len(left) + made
+    connection.execute("DELETE FROM retry WHERE subscription_number = ?", (number,))
+    connection.execute("DELETE FROM replay WHERE subscription_number = ?", (number,))
+    # The highest stays, so that its number is never given to another one.
+    highest = "SELECT max(number) FROM subscription"
+    connection.execute(f"DELETE FROM subscription WHERE number = ? AND number < ({highest})", (number,))  # noqa: S608
+    return connection.changes()
 
 
 def _forget_secrets(connection: apsw.Connection, now: int, limit: int) -> int:

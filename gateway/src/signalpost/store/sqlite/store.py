@@ -25,6 +25,7 @@ from signalpost.store.sqlite.connections import SqliteConnections
 from signalpost.store.sqlite.data_keys import SqliteDataKeys
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
+from signalpost.store.sqlite.erasures import SqliteErasures
 from signalpost.store.sqlite.history import SqliteHistory
 from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.log import SqliteLog
@@ -108,6 +109,7 @@ class SqliteStore:
         self.lanes = SqliteLanes(self.readers, self.writer)
         self.replays = SqliteReplays(self.readers)
         self.retention = SqliteRetention(self.writer)
+        self.erasures = SqliteErasures(self.readers, self.writer, path)
 
     async def close(self) -> None:
         await self.readers.close()

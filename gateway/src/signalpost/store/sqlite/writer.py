@@ -71,6 +71,21 @@ class Writer:
             self._draining = asyncio.create_task(self._drain())
         return await future
 
+    async def alone(self, job: Callable[[apsw.Connection], T]) -> T:
+        """The result of a job between two transactions, which begins and ends none that others could be in. Raises
+        Unavailable, or what the job raised."""
+        if self._broken:
+            raise _failed()
+        if self._closed:
+            raise Stopping
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, job, self._connection)
+        except apsw.IOError as error:
+            self._break(error)
+            raise _failed() from None
+        except apsw.Error as error:
+            raise _as_told(error) from None
+
     async def close(self) -> None:
         """Finish what was asked, and let SQLite copy the WAL back, which it does as the last connection closes."""
         self._closed = True

@@ -1,0 +1,90 @@
+"""Erasures: have what a deleted document left removed for good, and follow how far erasures are. Operators alone may.
+
+The erasure of a tenant begins with its deletion (`tenants.py`).
+"""
+
+import msgspec
+
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import erasure_shown, submit
+from signalpost.api.resources.documents import document_id_of
+from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.queries import PageQuery, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes import ErasurePage, ErasureShown
+from signalpost.commands.erasures import EraseDocument
+from signalpost.domain.errors import Conflict, NotFound
+
+
+async def erase_document(context: RequestContext) -> Response:
+    change = await context.read_change()
+    return await submit(
+        context,
+        EraseDocument(
+            tenant_id=context.tenant_id,
+            tenant=context.tenant_name,
+            document_id=document_id_of(context),
+            erasure_id=context.new_id(),
+            idempotency=change.idempotency,
+        ),
+    )
+
+
+async def list_all(context: RequestContext) -> Response:
+    query: PageQuery = context.query()
+    found = await context.services.store.erasures.page(query.cursor, query.limit)
+    position = (found[-1].number,) if len(found) == query.limit else None
+    page = ErasurePage(data=[*map(erasure_shown, found)], next=write_cursor(position))
+    return Response(200, msgspec.json.encode(page))
+
+
+async def read(context: RequestContext) -> Response:
+    context.query()
+    found = await context.services.store.erasures.get(context.path_uuid("id", "erasure"))
+    if found is None:
+        raise NotFound("erasure_not_found", "There is no erasure with this id.")
+    return Response(200, msgspec.json.encode(erasure_shown(found)))
+
+
+ROUTES = (
+    Route(
+        name="erase_document",
+        method="POST",
+        path="/v1/documents/{externalId}/erase",
+        summary="Erase what a deleted document left",
+        roles=OPERATOR,
+        handler=erase_document,
+        idempotent=True,
+        replies={
+            202: Reply(
+                "The erasure. Events of the document stay, with null in its place, and are sent no more.",
+                ErasureShown,
+                ("location",),
+            )
+        },
+        errors=(NotFound, Conflict),
+        example=Example(),
+    ),
+    Route(
+        name="list_erasures",
+        method="GET",
+        path="/v1/erasures",
+        summary="List erasures, of all tenants",
+        roles=OPERATOR,
+        handler=list_all,
+        query=PageQuery,
+        replies={200: Reply("A page, newest first.", ErasurePage)},
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="read_erasure",
+        method="GET",
+        path="/v1/erasures/{id}",
+        summary="Read how far an erasure is",
+        roles=OPERATOR,
+        handler=read,
+        replies={200: Reply("The erasure.", ErasureShown)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

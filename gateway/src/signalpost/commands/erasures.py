@@ -1,0 +1,48 @@
+"""Commands that have a deleted document erased. The erasure of a tenant begins with its deletion."""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command_queues import Queue
+from signalpost.domain.erasure import Erasure
+from signalpost.domain.errors import Conflict, NotFound
+
+
+class ErasureStarted(Struct, frozen=True):
+    erasure: Erasure
+
+
+class EraseDocument(Asked, frozen=True, kw_only=True):
+    """The document must have been deleted, so that its subscribers have an event that tells them."""
+
+    queue: ClassVar[Queue] = Queue.CONTROL
+    audited_as: ClassVar[str] = "document.erase"
+    tenant_id: int
+    tenant: str
+    """The name of its tenant."""
+    document_id: str
+    erasure_id: str
+    idempotency: IdempotencyKey | None = None
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(document=(self.tenant_id, self.document_id))
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ErasureStarted]:
+        found = view.documents.get((self.tenant_id, self.document_id))
+        if found is None:
+            raise NotFound("document_not_found", "There never was a document with this externalId.")
+        if found.deleted_at is None:
+            detail = "Delete the document first: that tells its subscribers. Then erase what is left of it."
+            raise Conflict("document_not_deleted", detail)
+        asked = Erasure(
+            id=self.erasure_id,
+            tenant_id=self.tenant_id,
+            tenant=self.tenant,
+            document_id=self.document_id,
+            asked_at=stamp.now,
+            to_sequence=stamp.sequence - 1,
+        )
+        return Decision(result=ErasureStarted(asked), erasure=asked)

@@ -1,0 +1,71 @@
+"""Carries erasures out: files first, then rows, part by part, with a pause after each, so that others hardly notice.
+
+What is to be done is in the store: the erasures that are not finished. Every part may be repeated, so after a crash, or
+where files or the store cannot be reached, it begins again with whatever is left.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from signalpost.domain.erasure import Erasure
+from signalpost.domain.errors import SignalpostError
+from signalpost.engine.lanes.lanes import Lanes
+from signalpost.files.files import Files
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.store.store import Store
+
+BATCH: Final = 100
+PAUSE: Final = 0.02
+"""Seconds between parts, so that writers always get their turn."""
+AGAIN_AFTER: Final = 5.0
+"""Seconds to wait where something could not be reached."""
+
+
+class Eraser:
+    def __init__(self, store: Store, files: Files, lanes: Lanes, clock: Clock, asked: asyncio.Event) -> None:
+        """`asked` is set when an erasure was asked for."""
+        self._store = store
+        self._files = files
+        self._lanes = lanes
+        self._clock = clock
+        self._asked = asked
+
+    async def run(self) -> None:
+        while True:
+            self._asked.clear()
+            try:
+                await self.erase_all()
+            except SignalpostError as error:
+                log.warning("an erasure waits; trying again", error=str(error))
+                await self._asked_or(AGAIN_AFTER)
+            except Exception:
+                log.exception("an erasure failed; trying again")
+                await self._asked_or(AGAIN_AFTER)
+            else:
+                await self._asked.wait()
+
+    async def _asked_or(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+
+    async def erase_all(self) -> None:
+        """Finish every erasure that was asked for."""
+        for erasure in await self._store.erasures.pending():
+            await self._erase(erasure)
+
+    async def _erase(self, erasure: Erasure) -> None:
+        erasures = self._store.erasures
+        self._lanes.erase_from_memory(erasure)
+        while found := await erasures.files(erasure, BATCH):
+            for name, _ in found:
+                await self._files.remove(name)
+            await erasures.forget_files(erasure, [key for _, key in found])
+            await asyncio.sleep(PAUSE)
+        while await erasures.erase_part(erasure, BATCH):
+            await asyncio.sleep(PAUSE)
+        self._lanes.erase_from_memory(erasure)
+        await erasures.finish(erasure, self._clock.wall())
+        log.info("erased", erasure=erasure.id, tenant=erasure.tenant, document=erasure.document_id)

@@ -1,0 +1,270 @@
+"""Erasures: asked for, carried out part by part, finished.
+
+A part removes rows as the retention does, or empties those that have to stay: an event's shell, the row with the
+highest number of its table, an API key's row that the history of others refers to. The connection overwrites what it
+removes (`secure_delete`); `page_slack.py` sees to the rest once everything is gone.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+
+from signalpost.commands.command import VersionKey
+from signalpost.domain.erasure import MAX_SHELL_BYTES, Erasure, shell
+from signalpost.store.sqlite import data_keys, page_slack, retention
+from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
+from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.writer import Writer, writing
+
+_COLUMNS = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
+_ROWS_OF_TENANT = {
+    "step": "number",
+    "attempt": "tenant_id, sequence, subscription_number, started_at",
+    "idempotency": "tenant_id, api_key_id, key",
+    "document": "number",
+}
+"""Tables whose rows go by their tenant, with the key of each. The log and subscriptions go in ways of their own."""
+HANDLED_OTHERWISE = frozenset(
+    {
+        "audit",
+        "audit_end",
+        "event",
+        "delivery",
+        "replay",
+        "subscription",
+        "connection",
+        "version",
+        "api_key",
+        "erasure",
+        "data_key",
+    }
+)
+"""Tables with a tenant whose rows go, or are emptied, in another way. The audit stays until its own retention ends: its
+entries prove one another."""
+EMPTY_CONFIG = b"{}"
+
+
+class SqliteErasures:
+    def __init__(self, readers: Readers, writer: Writer, path: Path) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._path = path
+
+    @reading
+    def get(self, connection: apsw.Connection, erasure_id: str) -> Erasure | None:
+        found = rows(connection, f"SELECT {_COLUMNS} FROM erasure WHERE id = ?", (pack_uuid(erasure_id),))  # noqa: S608
+        return _erasure(*found[0]) if found else None
+
+    @reading
+    def page(self, connection: apsw.Connection, below: int | None, limit: int) -> list[Erasure]:
+        statement = f"SELECT {_COLUMNS} FROM erasure WHERE number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+        return [_erasure(*columns) for columns in rows(connection, statement, (below or 2**62, limit))]
+
+    @reading
+    def pending(self, connection: apsw.Connection) -> list[Erasure]:
+        statement = f"SELECT {_COLUMNS} FROM erasure WHERE finished_at IS NULL ORDER BY number"  # noqa: S608
+        return [_erasure(*columns) for columns in rows(connection, statement)]
+
+    @reading
+    def files(self, connection: apsw.Connection, erasure: Erasure, limit: int) -> list[tuple[str, VersionKey]]:
+        found = rows(
+            connection,
+            "SELECT document_id, number, file FROM version WHERE tenant_id = ?1 AND coalesce(document_id = ?2, true)"
+            " AND created_at <= ?3 LIMIT ?4",
+            (erasure.tenant_id, _document(erasure), erasure.asked_at, limit),
+        )
+        versions = [(file, unpack_uuid(document_id), unpack_number(number)) for document_id, number, file in found]
+        return [
+            (file.hex(), (erasure.tenant_id, document_id, number))
+            for file, document_id, number in versions
+            if number is not None
+        ]
+
+    @writing
+    def forget_files(self, connection: apsw.Connection, erasure: Erasure, keys: Sequence[VersionKey]) -> None:
+        connection.executemany(
+            # Where a restored backup has the document still, its files count in what the tenant uses.
+            "UPDATE tenant SET file_bytes = file_bytes - v.size FROM version v WHERE tenant.id = ?1"
+            " AND v.tenant_id = ?1 AND v.document_id = ?2 AND v.number = ?3"
+            " AND v.deleted_at IS NULL AND v.published_as IS NULL",
+            [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
+        )
+        connection.executemany(
+            "DELETE FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",
+            [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
+        )
+        _count(connection, erasure, len(keys))
+
+    @writing
+    def erase_part(self, connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
+        erase = _erase_of_tenant if erasure.document_id is None else _erase_of_document
+        removed = erase(connection, erasure, limit)
+        _count(connection, erasure, removed)
+        return removed
+
+    async def finish(self, erasure: Erasure, at: int) -> None:
+        await page_slack.overwrite(self._writer, self._path)
+        await self._note_end(erasure, at)
+
+    @writing
+    def _note_end(self, connection: apsw.Connection, erasure: Erasure, at: int) -> None:
+        connection.execute("UPDATE erasure SET finished_at = ? WHERE number = ?", (at, erasure.number))
+
+
+def write(connection: apsw.Connection, asked: Sequence[Erasure]) -> None:
+    connection.executemany(
+        "INSERT INTO erasure (id, tenant_id, tenant, document_id, asked_at, to_sequence, removed)"
+        " VALUES (?, ?, ?, ?, ?, ?, 0)",
+        [(pack_uuid(e.id), e.tenant_id, e.tenant, _document(e), e.asked_at, e.to_sequence) for e in asked],
+    )
+
+
+def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
+    """End in one go what a deleted tenant's lanes, connections and API keys could still do. Their rows say nothing more
+    from then on; those that must stay, because numbers are given once, stay empty. Without its data keys, whatever was
+    sealed for it can be opened no more."""
+    data_keys.destroy(connection, tenant_id)
+    connection.execute(
+        "UPDATE subscription SET deleted_at = ?, connection_id = NULL, config = ?, sealed = x'' WHERE tenant_id = ?",
+        (at, EMPTY_CONFIG, tenant_id),
+    )
+    connection.execute(
+        "DELETE FROM lane WHERE subscription_number IN (SELECT number FROM subscription WHERE tenant_id = ?)",
+        (tenant_id,),
+    )
+    connection.execute(
+        "UPDATE connection SET deleted_at = ?, name = '', reason = NULL, config = x'', granted = NULL"
+        " WHERE tenant_id = ?",
+        (at, tenant_id),
+    )
+    connection.execute(
+        "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?), name = '', created_by = NULL WHERE tenant_id = ?",
+        (at, tenant_id),
+    )
+
+
+# --- Parts ------------------------------------------------------------------------------------------------------------
+
+
+def _erase_of_tenant(connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
+    for part in (_erase_log, _erase_subscriptions, *map(_rows_of, _ROWS_OF_TENANT), _erase_connections):
+        if removed := part(connection, erasure.tenant_id, limit):
+            return removed
+    return 0
+
+
+def _erase_log(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
+    last = rows(connection, "SELECT last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0][0]
+    return retention.prune_log(connection, tenant_id, last + 1, limit)
+
+
+def _erase_subscriptions(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
+    for (number,) in rows(connection, "SELECT number FROM subscription WHERE tenant_id = ?", (tenant_id,)):
+        if removed := retention.remove_of_subscription(connection, number, limit):
+            return removed
+    return 0
+
+
+def _erase_connections(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
+    connection.execute(
+        "DELETE FROM connection WHERE number IN (SELECT number FROM connection WHERE tenant_id = ?"
+        " AND number < (SELECT max(number) FROM connection) LIMIT ?)",
+        (tenant_id, limit),
+    )
+    return connection.changes()
+
+
+def _rows_of(table: str) -> Callable[[apsw.Connection, int, int], int]:
+    key = _ROWS_OF_TENANT[table]
+
+    def erase(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
+        connection.execute(
+            f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE tenant_id = ? LIMIT ?)",  # noqa: S608
+            (tenant_id, limit),
+        )
+        return connection.changes()
+
+    return erase
+
+
+def _erase_of_document(connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
+    # Where a backup was restored that has the document still, it goes without an event.
+    connection.execute(
+        "UPDATE tenant SET documents = documents - (SELECT count(*) FROM document WHERE tenant_id = ?1"
+        " AND external_id = ?2 AND updated_at <= ?3 AND deleted_at IS NULL) WHERE id = ?1",
+        (erasure.tenant_id, _document(erasure), erasure.asked_at),
+    )
+    connection.execute(
+        "UPDATE document SET deleted_at = coalesce(deleted_at, ?3), type = NULL, status = NULL, reference_id = NULL,"
+        " owner_email = NULL, body = x'', workflow = NULL, expires_at = NULL"
+        " WHERE tenant_id = ?1 AND external_id = ?2 AND updated_at <= ?3 AND length(body) > 0",
+        (erasure.tenant_id, _document(erasure), erasure.asked_at),
+    )
+    removed = connection.changes()
+    connection.execute(
+        "DELETE FROM step WHERE number IN (SELECT number FROM step INDEXED BY step_document"
+        " WHERE tenant_id = ? AND document_id = ? AND sequence <= ? LIMIT ?)",
+        (erasure.tenant_id, _document(erasure), erasure.to_sequence, limit),
+    )
+    removed += connection.changes()
+    connection.execute(
+        "DELETE FROM made WHERE document_id = ?2 AND subscription_number IN"
+        " (SELECT number FROM subscription WHERE tenant_id = ?1)",
+        (erasure.tenant_id, _document(erasure)),
+    )
+    return removed + connection.changes() + _empty_events(connection, erasure, limit)
+
+
+def _empty_events(connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
+    events = rows(
+        connection,
+        "SELECT e.number, e.sequence, e.type, e.at, e.id FROM event e INDEXED BY event_document"
+        " WHERE e.tenant_id = ? AND e.document_id = ? AND e.sequence <= ? AND length(e.body) > ? LIMIT ?",
+        (erasure.tenant_id, _document(erasure), erasure.to_sequence, MAX_SHELL_BYTES, limit),
+    )
+    connection.executemany(
+        "UPDATE event SET body = ?, before = NULL WHERE number = ?",
+        [(shell(type_, at, unpack_uuid(identity)), number) for number, _, type_, at, identity in events],
+    )
+    connection.executemany(
+        "UPDATE attempt SET detail = '', answer = x'' WHERE tenant_id = ? AND sequence = ?",
+        [(erasure.tenant_id, sequence) for _, sequence, *_ in events],
+    )
+    return len(events)
+
+
+# --- Rows -------------------------------------------------------------------------------------------------------------
+
+
+def _count(connection: apsw.Connection, erasure: Erasure, removed: int) -> None:
+    connection.execute("UPDATE erasure SET removed = removed + ? WHERE number = ?", (removed, erasure.number))
+
+
+def _document(erasure: Erasure) -> bytes | None:
+    return None if erasure.document_id is None else pack_uuid(erasure.document_id)
+
+
+def _erasure(
+    number: int,
+    identity: bytes,
+    tenant_id: int,
+    tenant: str,
+    document_id: bytes | None,
+    asked_at: int,
+    to_sequence: int,
+    removed: int,
+    finished_at: int | None,
+) -> Erasure:
+    return Erasure(
+        number=number,
+        id=unpack_uuid(identity),
+        tenant_id=tenant_id,
+        tenant=tenant,
+        document_id=None if document_id is None else unpack_uuid(document_id),
+        asked_at=asked_at,
+        to_sequence=to_sequence,
+        removed=removed,
+        finished_at=finished_at,
+    )
