@@ -78,7 +78,7 @@ def test_the_master_key_changes_under_load_without_a_failed_request(gateways: Ga
     shown = gateway.api.ask("GET", "/v1/master-key")
     assert (shown["current"], shown["state"], len(shown["keys"])) == (name_of(current), "settled", 1)
     told = gateway.api.ask("GET", f"/v1/audit?object={name_of(current)}")["data"]
-    assert [(entry["action"], entry["actor"]["kind"]) for entry in told] == [("masterKey.rotate", "key")]
+    assert [(entry["action"], entry["actor"]["kind"]) for entry in told] == [("master-key.rotate", "key")]
     assert gateway.api.request("GET", f"{link.path}", authorization="").status == 200
     gateway.api.create()
     hook.until(len(feed) + 1)

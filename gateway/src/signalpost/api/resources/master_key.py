@@ -40,8 +40,8 @@ def _told(actor: Actor, now: int, former: str, current: str) -> Draft:
         tenant_id=FIRST_TENANT,
         at=now,
         actor=actor,
-        action="masterKey.rotate",
-        object=Object("masterKey", current),
+        action="master-key.rotate",
+        object=Object("master-key", current),
         changes={"current": {"old": former, "new": current}},
     )
 
