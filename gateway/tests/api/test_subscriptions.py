@@ -59,7 +59,7 @@ def test_what_is_left_out_has_its_default(world: "World") -> None:
     made = world.send(
         "POST", "/v1/subscriptions", {"url": "https://receiver.example.com/x", "eventTypes": ["documentDeleted"]}
     ).ok(201)
-    assert made["name"] == "https://receiver.example.com/x"
+    assert made["name"] == "receiver.example.com"
     assert (made["status"], made["ordering"], made["rateLimit"]) == ("active", "loose", None)
     assert (made["retryDelays"], made["headers"]) == ([10, 60, 300], {})
     assert made["startsAfter"] == world.last()

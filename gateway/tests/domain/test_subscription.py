@@ -3,6 +3,7 @@
 import json
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from gateway.tests.bodies import new_document
@@ -242,7 +243,8 @@ def test_what_is_not_given_has_its_default() -> None:
     """C16, C17"""
     body = json.loads(Desk().create().body)
     expected: dict[str, Any] = {
-        "id": ID, "name": NEW["url"], "url": NEW["url"], "eventTypes": NEW["eventTypes"], "headers": {},
+        "id": ID, "name": urlsplit(str(NEW["url"])).netloc, "url": NEW["url"], "eventTypes": NEW["eventTypes"],
+        "headers": {},
         "status": "active", "ordering": "loose", "rateLimit": None, "retryDelays": [10, 60, 300], "startsAfter": 0,
         "rotationEndsAt": None,
     }  # fmt: skip

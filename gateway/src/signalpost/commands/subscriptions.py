@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
@@ -64,7 +65,7 @@ class SubscriptionCommand(Asked, frozen=True, kw_only=True):
 class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """`subscription_id` is the id of the new subscription. The subscription starts at the end of the log, as the
     tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for one that
-    names none."""
+    names none. Without a name it is named after its host: what follows in a URL may be a credential."""
 
     audited_as: ClassVar[str] = "subscription.create"
     new: SubscriptionRequest
@@ -77,7 +78,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             id=self.subscription_id,
             tenant_id=self.tenant_id,
             number=view.numbers.subscription,
-            name=new.url[:MAX_TEXT_CHARACTERS] if new.name is UNSET else new.name,
+            name=urlsplit(new.url).netloc[:MAX_TEXT_CHARACTERS] if new.name is UNSET else new.name,
             url=new.url,
             secret=self.secret,
             headers=new.headers,
