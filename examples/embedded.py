@@ -4,8 +4,11 @@
 """
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
+
+import structlog
 
 from signalpost.domain.errors import Invalid
 from signalpost.gateway import Gateway
@@ -38,5 +41,6 @@ async def main(data_dir: Path) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # where the gateway's log goes
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(main(Path(folder)))

@@ -112,8 +112,10 @@ def test_they_agree_of_facts_of_any_name(fact: str) -> None:
 
 
 def test_every_operator_is_in_the_schema() -> None:
-    said = {member for each in condition_schema()["anyOf"] for member in each["properties"]}
-    assert said == {*OPERATORS, "field", "all", "any", "not"}
+    comparisons = condition_schema()["dependentSchemas"]["field"]["anyOf"]
+    said = {member for each in comparisons for member in each["properties"]}
+    assert said == {*OPERATORS, "field"}
+    assert condition_schema()["properties"].keys() == said | {"all", "any", "not"}
 
 
 def test_only_a_needless_backslash_is_forbidden_and_taken() -> None:

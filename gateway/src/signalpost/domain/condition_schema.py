@@ -48,11 +48,20 @@ def condition_schema() -> dict[str, Any]:
     """The schema, for where `SCHEMA` leads."""
     within = {"$ref": SCHEMA}
     several = {"type": "array", "items": within, "minItems": 1, "maxItems": MAX_LEAVES}
-    groups = [_object({group: schema}) for group, schema in (("all", several), ("any", several), ("not", within))]
+    groups = {"all": several, "any": several, "not": within}
+    comparisons = list(_comparisons())
+    operators = sorted({name for each in comparisons for name in each["properties"]} - {"field"})
     return {
         "description": "`all`, `any` or `not` with conditions, or a `field` with one operator. Conditions nest "
         f"{MAX_DEPTH} deep, the comparison counted, and have {MAX_LEAVES} comparisons at most.",
-        "anyOf": [*groups, *_comparisons()],
+        # One object with every member, and rules for which go together: generators of clients make nothing of a choice
+        # between objects that contain the choice.
+        "type": "object",
+        "properties": {**groups, "field": {"type": "string"}, **{operator: {} for operator in operators}},
+        "minProperties": 1,
+        "additionalProperties": False,
+        "dependentRequired": {operator: ["field"] for operator in operators},
+        "dependentSchemas": {**{group: {"maxProperties": 1} for group in groups}, "field": {"anyOf": comparisons}},
     }
 
 
@@ -89,10 +98,6 @@ def _value(operator: str, kind: Type) -> Mapping[str, Any]:
         case "is" | "isNot" | "changedTo" | "changedFrom":
             return _EQUAL[kind]
     return _ORDERED[kind]
-
-
-def _object(members: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
 
 
 def _pattern(names: Iterable[Name]) -> str:

@@ -113,13 +113,14 @@ class RequestContext:
         checked: dict[str, Any] = {}
         errors: list[FieldError] = []
         for name, value in dict(given).items():
+            if name not in members:
+                detail = f"There is no such parameter here. Known: {', '.join(members) or 'none'}."
+                errors.append(FieldError(f"?{name}", "unknown_parameter", detail))
+                continue
+            if times[name] > 1:
+                errors.append(FieldError(f"?{name}", "duplicate", "Give this parameter once."))
+            attribute, check = members[name]
             try:
-                if name not in members:
-                    known = ", ".join(members) or "none"
-                    raise Bad("unknown_parameter", f"There is no such parameter here. Known: {known}.")
-                if times[name] > 1:
-                    raise Bad("duplicate", "Give this parameter once.")
-                attribute, check = members[name]
                 checked[attribute] = check(value)
             except Bad as bad:
                 errors.append(FieldError(f"?{name}", bad.code, bad.detail))
