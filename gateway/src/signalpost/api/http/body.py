@@ -8,6 +8,7 @@ A number with a decimal point or an exponent becomes a `Decimal`: no digit of it
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -37,12 +38,14 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]', re.DOTALL)
 
 def _exactly(spelled: str) -> Decimal:
     """A number as it is written. Raises ValueError for one that no double comes near."""
-    if not math.isfinite(float(spelled)):
-        raise ValueError(spelled)
     try:
-        return Decimal(spelled)
+        number = Decimal(spelled)
     except InvalidOperation:
         raise ValueError(spelled) from None
+    # Only what is written with a power of ten as high as a double's highest can lie beyond it.
+    if number.adjusted() >= sys.float_info.max_10_exp and not math.isfinite(float(spelled)):
+        raise ValueError(spelled)
+    return number
 
 
 _decode = msgspec.json.Decoder(float_hook=_exactly).decode
