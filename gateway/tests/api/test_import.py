@@ -128,7 +128,7 @@ def test_others_have_their_turn_while_blank_lines_are_read() -> None:
                 await asyncio.sleep(0)
 
         beside = asyncio.create_task(other())
-        found = [line async for line in lines(b"\n" * MAX_BODY_BYTES, nothing())]
+        found = [line async for some in lines(b"\n" * MAX_BODY_BYTES, nothing()) for line in some]
         beside.cancel()
         return len(found), turns
 
@@ -150,7 +150,7 @@ def test_where_the_body_is_cut_on_its_way_means_nothing(body: bytes, cuts: list[
             yield piece
 
     async def split() -> list[Line]:
-        return [each async for each in lines(pieces[0], rest())]
+        return [each async for some in lines(pieces[0], rest()) for each in some]
 
     expected = [Line(number, each) for number, each in enumerate(body.split(b"\n"), 1) if each.strip()]
     assert asyncio.run(split()) == expected

@@ -79,21 +79,25 @@ async def import_many(context: RequestContext) -> Streamed:
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
-    """All lines but the blank ones. Numbers count from 1 and include the blank ones."""
+async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[list[Line]]:
+    """All lines but the blank ones, as many at a time as are there. Numbers count from 1 and include the blank ones."""
     number, rest, too_long = 1, bytearray(), False
     async for chunk in _in_small_pieces(_whole(first, chunks)):
+        found: list[Line] = []
         begin, searched = 0, len(rest)
         rest += chunk
         while (end := rest.find(b"\n", max(begin, searched))) >= 0:
             content = bytes(rest[begin:end])
             if too_long or len(content) > MAX_BODY_BYTES:
-                yield Line(number, None)
+                found.append(Line(number, None))
             elif content.strip():
-                yield Line(number, content)
+                found.append(Line(number, content))
             number, begin, too_long = number + 1, end + 1, False
             if number % LINES_IN_A_ROW == 0:
+                yield found
+                found = []
                 await asyncio.sleep(0)
+        yield found
         del rest[:begin]
         if len(rest) > MAX_BODY_BYTES:
             too_long = True
@@ -121,7 +125,7 @@ async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
 class _Import:
     """An import while it runs: the lines that were read, and the answers that are owed."""
 
-    def __init__(self, context: RequestContext, lines: AsyncIterator[Line]) -> None:
+    def __init__(self, context: RequestContext, lines: AsyncIterator[list[Line]]) -> None:
         self._call = context
         self._lines = lines
         self._places = asyncio.Semaphore(PLACES)
@@ -174,15 +178,16 @@ class _Import:
 
     async def _read(self) -> None:
         try:
-            async for line in self._lines:
-                places = 1 + len(line.content or b"") // PLACE_BYTES
-                for _ in range(places):
-                    await self._places.acquire()
-                waiting = await self._begun(line, places)
-                self._waiting.append(waiting)
-                self._came.set()
-                if waiting.result.done():
-                    await asyncio.sleep(0)  # a line that is refused costs as much as many that are right
+            async for found in self._lines:
+                for line in found:
+                    places = 1 + len(line.content or b"") // PLACE_BYTES
+                    for _ in range(places):
+                        await self._places.acquire()
+                    waiting = await self._begun(line, places)
+                    self._waiting.append(waiting)
+                    self._came.set()
+                    if waiting.result.done():
+                        await asyncio.sleep(0)  # a line that is refused costs as much as many that are right
         finally:
             self._waiting.append(None)
             self._came.set()
@@ -193,7 +198,9 @@ class _Import:
         external_id: str | None
         result: asyncio.Future[Completed[DocumentImported] | Repeated]
         try:
-            given = await self._given(line)
+            if line.content is None:
+                raise TooLarge("line_too_large", f"A line can have at most {MAX_BODY_BYTES} bytes.")
+            given = await self._call.decoded(line.content)
             self._call.check_still_allowed()
             await self._call.services.engine.import_turn(self._call.tenant_id)
             said: SnapshotLine = body.read(SnapshotLine, given)
@@ -211,11 +218,6 @@ class _Import:
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
         return _WaitingLine(line.number, places, external_id, result)
-
-    async def _given(self, line: Line) -> Any:
-        if line.content is None:
-            raise TooLarge("line_too_large", f"A line can have at most {MAX_BODY_BYTES} bytes.")
-        return await self._call.decoded(line.content)
 
     def _answer(self, waiting: _WaitingLine) -> bytes:
         number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
