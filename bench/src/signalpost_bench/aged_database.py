@@ -39,6 +39,12 @@ AT_ONCE = 20_000
 """Rows of one transaction."""
 AWAITING_RETRY, FAILED = 1, 3
 """States of deliveries as the database has them."""
+_COUNT = (
+    "UPDATE tenant SET"
+    " documents = (SELECT count(*) FROM document d WHERE d.tenant_id = tenant.id AND d.deleted_at IS NULL),"
+    " subscriptions = (SELECT count(*) FROM subscription s WHERE s.tenant_id = tenant.id AND s.deleted_at IS NULL)"
+)
+"""Counts what each tenant has, which the gateway keeps with every change."""
 _DELIVERY = "delivery (tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run)"
 _ATTEMPT = (
     "attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status, failure,"
@@ -74,6 +80,7 @@ def build_database(folder: Path, events: int, workload: Workload, age_us: int = 
     with connection:
         connection.execute("UPDATE lane SET head = ? WHERE subscription_number != ?", (events, WAITING))
         connection.execute("UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?", (events, now, TENANT))
+        connection.execute(_COUNT)
     connection.close()
     _sync(draft)  # gigabytes, which the system would write while something is measured
     draft.rename(folder)
@@ -85,6 +92,7 @@ def point(folder: Path, url: str, status: str, behind: int) -> None:
     with connection:
         for table, column in (("subscription", "number"), ("lane", "subscription_number")):
             connection.execute(f"DELETE FROM {table} WHERE {column} > ?", (LIVE,))  # noqa: S608
+        connection.execute(_COUNT)
         _set_head(connection, 0)
     connection.close()
     asyncio.run(_change_live(folder, {"url": url, "status": status}))

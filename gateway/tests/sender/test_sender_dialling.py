@@ -153,7 +153,7 @@ def test_names_that_take_long_leave_look_ups_for_the_names_of_others(run: "Run")
         return ["192.0.2.1"]
 
     async def scenario() -> None:
-        names = Names(resolve, 0.0, asyncio.get_running_loop().time)
+        names = Names(resolve, 0.0, asyncio.get_running_loop().time, wait_seconds=PATIENCE)
         silent = [asyncio.ensure_future(names.addresses(f"silent{n}", 443, holder=1)) for n in range(2 * MAX_LOOKUPS)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)

@@ -35,20 +35,28 @@ class Names:
     """Caches a resolver's answers, and shares look-ups in progress."""
 
     def __init__(
-        self, resolve: Resolve, kept_seconds: float, clock: Callable[[], float], *, limit: int = MAX_LOOKUPS
+        self,
+        resolve: Resolve,
+        kept_seconds: float,
+        clock: Callable[[], float],
+        *,
+        limit: int = MAX_LOOKUPS,
+        wait_seconds: float = LOOKUP_SECONDS,
     ) -> None:
+        """`limit` bounds how many names are looked up or queued, `wait_seconds` how long an attempt waits for one."""
         self._asked = Slots(limit)
         self._asked_by: dict[int, Slots] = {}
         self._turns = SharedTurns(MAX_RUNNING)
         self._resolve = resolve
         self._kept_seconds = kept_seconds
         self._clock = clock
+        self._wait_seconds = wait_seconds
         self._running: dict[tuple[int, str], asyncio.Task[Sequence[str] | OSError]] = {}
         self._known: dict[str, tuple[float, Sequence[str]]] = {}
 
     async def addresses(self, host: str, port: int, holder: int = 0) -> Sequence[str]:
         """The addresses of a host, for this holder of look-ups. Raises OSError if there are none, TimeoutError (which
-        is one) if that is not known within `LOOKUP_SECONDS`."""
+        is one) if that is not known in time."""
         known = self._known.get(host)
         if known is not None and self._clock() < known[0]:
             return known[1]
@@ -59,7 +67,7 @@ class Names:
                 raise OSError("too many names are being looked up")
             asked.take()
             lookup = self._running[holder, host] = asyncio.ensure_future(self._look_up(host, port, holder))
-        async with asyncio.timeout(LOOKUP_SECONDS):
+        async with asyncio.timeout(self._wait_seconds):
             found = await asyncio.shield(lookup)
         if isinstance(found, OSError):
             raise found
