@@ -459,7 +459,7 @@ def pruning(console: Console, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     jobs: dict[str, Callable[[], int]] = {
         "prune_log, 500 events": lambda: retention.prune_log(connection, TENANT, 10**9, 500),
-        "prune_leftovers, 500": lambda: retention.prune_leftovers(connection, START, START, 500),
+        "prune_leftovers, 500": lambda: retention.prune_leftovers(connection, START, 500),
     }
     for name, job in jobs.items():
         began = time.perf_counter()

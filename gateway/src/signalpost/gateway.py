@@ -252,7 +252,6 @@ class Gateway:
             master_key=master_key,
             public_url=self._links_url,
             retry_delays=settings.retry_delays,
-            retention_days=settings.retention_days,
             refusals=Refusals(clock, REFUSALS_PER_SECOND, settings.max_connections),
             over_share=Refusals(clock, REFUSALS_PER_SECOND, max(1, settings.max_connections // 10)),
             wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),

@@ -19,6 +19,7 @@ from msgspec.structs import asdict, fields
 from signalpost.domain import body
 from signalpost.domain.delivery import retry
 from signalpost.domain.errors import Invalid, WrongSetting
+from signalpost.domain.tenant import MAX_RETENTION_DAYS
 from signalpost.domain.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 from signalpost.files.content_types import KINDS
 from signalpost.listener.source import Network, parse_proxies
@@ -307,7 +308,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "What each tenant may use at most unless an operator set it for that tenant: NAME=NUMBER, separated by commas, "
         "such as documents=10000,requestsPerSecond=50. []",
     ),
-    "retention_days": Setting(_number(1, 3_650), "Days to keep events and their delivery attempts, 1 to 3650. [30]"),
+    "retention_days": Setting(
+        _number(1, MAX_RETENTION_DAYS), "Days to keep events and their delivery attempts, 1 to 3650. [30]"
+    ),
     "audit_retention_days": Setting(
         _number(1, 3_650), "Days to keep entries of the audit (who changed what), 1 to 3650. [400]"
     ),

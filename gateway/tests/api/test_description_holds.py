@@ -61,6 +61,7 @@ BEYOND_A_SCHEMA = {
     ("/url", "required"): "what goes together depends on the kind, which may be left out",
     ("/", "not_allowed"): "what goes together depends on the kind, which may be left out",
     ("/after/seconds", "too_long"): "for how long events are kept is the operator's choice",
+    ("/retentionDays", "too_short"): "how long deliveries wait, only the tenant's subscriptions say",
 }
 """Where a request that its schema allows may be refused, with which code, and why. Everything else is a defect."""
 OF_ANOTHER_GRAMMAR = {

@@ -29,6 +29,17 @@ def test_a_tenant_is_made_used_paused_resumed_and_deleted(run: Run) -> None:
     assert "signalpost tenants list" in run("tenants", "pause", "acme", code=1).stderr
 
 
+def test_the_retention_of_a_tenant_is_set_shown_and_taken_back(run: Run) -> None:
+    run("tenants", "create", "brief")
+    shown = run("tenants", "retention", "brief", "--days", "7").stdout
+    assert shown == "Events of brief are kept for 7 days (set for it).\n"
+    assert "--days" in run("tenants", "retention", "brief", "--days", "0", code=1).stderr
+    assert "--days takes a whole number, or none" in run("tenants", "retention", "brief", "--days", "7d", code=2).stderr
+    assert json_of(run("tenants", "retention", "brief", "--json"))["retentionDays"] == 7
+    shown = run("tenants", "retention", "brief", "--days", "none").stdout
+    assert shown == "Events of brief are kept for 30 days (RETENTION_DAYS).\n"
+
+
 def test_limits_of_a_tenant_are_set_shown_and_taken_back(run: Run) -> None:
     run("tenants", "create", "limited")
     shown = run("tenants", "limits", "limited", "--documents", "1", "--requests-per-second", "50").stdout

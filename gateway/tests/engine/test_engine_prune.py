@@ -20,7 +20,7 @@ def prune_between(world: ScriptedWorld) -> Pruned:
     between = world.query("SELECT at FROM event WHERE sequence = 3")[0][0] + SECOND
     told: list[tuple[int, int]] = []
     now = world.wall.at(world.time.now)
-    pruned = SqliteDatabase(world.path).prune(now, between, lambda *step: told.append(step))
+    pruned = SqliteDatabase(world.path).prune(now, now - between, lambda *step: told.append(step))
     assert told[-1] == (3, 3)
     return pruned
 

@@ -327,7 +327,7 @@ def test_what_was_made_goes_with_its_subscription(play: "Play", make: "type[Tool
         made = {make.document_id(number): {"ts": "1"} for number in range(30)}
         await shop.record(make.flush(first, 0, 1, made=made), make.flush(second, 0, 1, made=made))
         await shop.do(make.unsubscribe(1))
-        while await shop.store.retention.prune_leftovers(shop.now, 0, 7):
+        while await shop.store.retention.prune_leftovers(shop.now, 7):
             pass
         assert await made_of(shop, first, *range(30)) == {}
         assert len(await made_of(shop, second, *range(30))) == 30
@@ -357,8 +357,8 @@ def test_what_was_made_goes_with_the_deletion_of_its_document(
 def test_deleted_connections_leave_no_row_and_give_no_number_again(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(connect(1), connect(2), DeleteConnection(**named(1)), DeleteConnection(**named(2)))
-        assert await shop.store.retention.prune_leftovers(shop.now, 0, 7) == 1
-        assert await shop.store.retention.prune_leftovers(shop.now, 0, 7) == 0
+        assert await shop.store.retention.prune_leftovers(shop.now, 7) == 1
+        assert await shop.store.retention.prune_leftovers(shop.now, 7) == 0
         [third] = (await shop.publish(connect(3))).connections
         assert third.number == 3
 

@@ -272,7 +272,7 @@ def test_what_a_deleted_subscription_left_is_removed_in_batches(play: "Play", ma
         await shop.record(make.flush(gone, 0, 1, rows=rows), make.flush(kept, 0, 1, rows=rows[:1]))
         await shop.publish(make.retry(1, 1), make.retry(1, 2), make.unsubscribe(1))
         rounds = 0
-        while await shop.store.retention.prune_leftovers(shop.now, shop.now, 10):
+        while await shop.store.retention.prune_leftovers(shop.now, 10):
             rounds += 1
             assert rounds < 10
         assert rounds >= 3

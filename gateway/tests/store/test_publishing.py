@@ -184,13 +184,13 @@ def test_a_repeat_shows_a_secret_for_an_hour_pruned_or_not(play: "Play", make: "
         assert isinstance(first, Completed)
         await shop.reopen()
         shop.now += HOUR - 1
-        assert await shop.store.retention.prune_leftovers(shop.now, shop.now, 100) == 0
+        assert await shop.store.retention.prune_leftovers(shop.now, 100) == 0
         assert await repeat() == first.answer
         shop.now += 1
         later = await repeat()
         assert first.answer == later + b"a secret of mine"
-        assert await shop.store.retention.prune_leftovers(shop.now, shop.now, 100) == 1
-        assert await shop.store.retention.prune_leftovers(shop.now, shop.now, 100) == 0
+        assert await shop.store.retention.prune_leftovers(shop.now, 100) == 1
+        assert await shop.store.retention.prune_leftovers(shop.now, 100) == 0
         assert await repeat() == later
 
     play(scenario)
@@ -202,7 +202,7 @@ def test_a_key_is_free_again_after_24_hours_pruned_or_not(play: "Play", make: "t
         await shop.do(make.create(1, key=IdempotencyKey(1, "l", b"one")))
         shop.now += DAY
         await shop.do(make.create(2, key=IdempotencyKey(1, "k", b"two")))
-        assert await shop.store.retention.prune_leftovers(shop.now, shop.now, 100) == 1
+        assert await shop.store.retention.prune_leftovers(shop.now, 100) == 1
         await shop.do(make.create(2, key=IdempotencyKey(1, "l", b"two")))
         assert len(await log_of(shop)) == 4
 
@@ -264,7 +264,7 @@ def test_a_number_is_never_given_to_another_subscription(play: "Play", make: "ty
         await shop.subscribe(1)
         await shop.subscribe(2)
         await shop.publish(make.unsubscribe(2))
-        while await shop.store.retention.prune_leftovers(shop.now, shop.now, 100):
+        while await shop.store.retention.prune_leftovers(shop.now, 100):
             pass
         assert (await shop.subscribe(3)).number == 3
 

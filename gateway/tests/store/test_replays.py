@@ -144,7 +144,9 @@ def test_those_that_ended_go_with_the_retention_and_all_with_their_subscription(
         shop.now += 100 * SECOND
         await shop.do(make.cancel(2))
         await shop.publish(make.unsubscribe(2))
-        while await shop.store.retention.prune_leftovers(shop.now, shop.now - 50 * SECOND, 10):
+        assert await shop.store.retention.prune_replays(2, shop.now + 1, 10) == 0, "another tenant"
+        assert await shop.store.retention.prune_replays(1, shop.now - 50 * SECOND, 10) == 1
+        while await shop.store.retention.prune_leftovers(shop.now, 10):
             pass
         left = await shop.store.replays.page(subscription, None, 10)
         assert [replay.id for replay in left] == [running.id, recent.id]

@@ -311,18 +311,23 @@ def tenant_shown(tenant: Tenant) -> TenantShown:
         status="active" if tenant.paused_at is None else "paused",
         created_at=None if tenant.created_at is None else format_timestamp(tenant.created_at),
         limits=_limits_shown(tenant.limits),
+        retention_days=tenant.retention_days,
     )
 
 
-def tenant_with_use(tenant: Tenant, effective: TenantLimits, use: TenantUse, in_flight: int) -> TenantWithUse:
-    """`effective` are the limits that count for it."""
+def tenant_with_use(
+    tenant: Tenant, effective: TenantLimits, retention_days: int, use: TenantUse, in_flight: int
+) -> TenantWithUse:
+    """`effective` are the limits that count for it, and `retention_days` is the retention that does."""
     shown = tenant_shown(tenant)
     return TenantWithUse(
         name=shown.name,
         status=shown.status,
         created_at=shown.created_at,
         limits=shown.limits,
+        retention_days=shown.retention_days,
         effective_limits=_limits_shown(effective),
+        effective_retention_days=retention_days,
         use=UseShown(**asdict(use), in_flight=in_flight),
     )
 

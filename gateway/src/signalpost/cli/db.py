@@ -15,7 +15,7 @@ from signalpost.cli.client import CommandError
 from signalpost.cli.data_directory import DataDir, database_in, existing_database, folder
 from signalpost.cli.master_key import rotate_master_key
 from signalpost.cli.output import Json, print_json, print_table, say
-from signalpost.engine.maintenance.retention import DAY
+from signalpost.domain.timestamps import DAY
 from signalpost.runtime.clock import SystemClock
 from signalpost.settings import read_settings
 
@@ -109,7 +109,9 @@ def restore(
 @app.command
 def prune(
     *,
-    retention_days: Annotated[str | None, Parameter(help="Days to keep. [SIGNALPOST_RETENTION_DAYS, or 30]")] = None,
+    retention_days: Annotated[
+        str | None, Parameter(help="Days to keep events. [SIGNALPOST_RETENTION_DAYS, or 30]")
+    ] = None,
     compact: Annotated[
         bool, Parameter(negative="", show_default=False, help="Return free space to the disk; this takes longer.")
     ] = False,
@@ -118,6 +120,7 @@ def prune(
 ) -> None:
     """Remove everything past the retention now. The gateway must be stopped; a running one does this by itself.
 
+    Tenants with a retention of their own (`signalpost tenants retention`) keep that, whatever is given here.
     Subscriptions that are so far behind that they lose events are named, and their health says how many they lost.
 
     Example: signalpost db prune --retention-days 7 --compact
@@ -131,9 +134,7 @@ def prune(
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("Removing events")
-            pruned = database.prune(
-                now, now - days * DAY, lambda done, total: bar.update(task, completed=done, total=total)
-            )
+            pruned = database.prune(now, days * DAY, lambda done, total: bar.update(task, completed=done, total=total))
         if compact:
             database.compact()
         size, free = database.space()

@@ -9,9 +9,13 @@ from signalpost.cli import erasures
 from signalpost.cli.client import Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_json, print_table, say
 
-app = App(name="tenants", help="Create, list, pause, resume, limit and delete tenants.", help_format="markdown")
+app = App(
+    name="tenants",
+    help="Create, list, pause, resume, limit and delete tenants, and say how long to keep events.",
+    help_format="markdown",
+)
 
-OPTIONS = {"/name": "NAME", "?confirm": "--confirm"}
+OPTIONS = {"/name": "NAME", "?confirm": "--confirm", "/retentionDays": "--days"}
 Name = Annotated[str, Parameter(name="NAME", help="The tenant's name.")]
 _Limit = Annotated[str | None, Parameter(help="At most so many, or none.", show_default=False)]
 
@@ -118,6 +122,33 @@ def limits(
         (_option(each), _or_dash(found["effectiveLimits"][each]), _or_dash(found["use"].get(each))) for each in given
     ]
     print_table(("limit", "at most", "used"), lines, "No limits.")
+
+
+@app.command
+def retention(
+    name: Name,
+    /,
+    *,
+    days: Annotated[
+        str | None, Parameter(help="Days to keep events and their attempts, or none.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how long a tenant's events are kept, after changing it where `--days` is given. `none` takes it back: then
+    the setting (RETENTION_DAYS) counts. What is older is removed within ten minutes, and cannot be brought back.
+
+    Example: signalpost tenants retention acme --days 7
+    """
+    gateway = connect(OPTIONS)
+    if days is not None:
+        wanted = None if days == "none" else _number("days", days)
+        gateway.call("PATCH", path("tenants", name), body={"retentionDays": wanted})
+    found = gateway.call("GET", path("tenants", name)).content
+    if as_json:
+        print_json(found)
+        return
+    source = "RETENTION_DAYS" if found["retentionDays"] is None else "set for it"
+    say(f"Events of {name} are kept for {found['effectiveRetentionDays']} days ({source}).")
 
 
 def _number(name: str, text: str) -> int:

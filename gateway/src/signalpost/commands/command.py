@@ -58,6 +58,8 @@ class Tenant(Struct, frozen=True):
     deleted_at: int | None = None
     limits: TenantLimits = NO_LIMITS
     """What operators set for it; see `Directory.limits_of` for what counts."""
+    retention_days: int | None = None
+    """What operators set for it; see `Directory.retention_days_of` for what counts."""
 
 
 class IdempotencyKey(NamedTuple):

@@ -1,4 +1,4 @@
-"""Commands that create, pause, resume, limit and delete tenants."""
+"""Commands that create, pause, resume, limit and delete tenants, and say how long their events are kept."""
 
 from typing import ClassVar
 
@@ -56,6 +56,7 @@ class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "tenant.change"
     status: TenantStatus | UnsetType = UNSET
     limits: LimitsPatch | UnsetType = UNSET
+    retention_days: int | None | UnsetType = UNSET
 
     def decide(self, view: View, stamp: Stamp) -> Decision[TenantChanged]:
         found = changed = self._found(view)
@@ -63,6 +64,8 @@ class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
             changed = replace(changed, paused_at=stamp.now if self.status == "paused" else None)
         if self.limits is not UNSET:
             changed = replace(changed, limits=self.limits.applied_to(changed.limits))
+        if self.retention_days is not UNSET:
+            changed = replace(changed, retention_days=self.retention_days)
         return Decision(result=TenantChanged(changed), tenant=None if changed == found else changed)
 
 

@@ -1,6 +1,6 @@
 """Tenants: separate sets of documents, events, subscriptions, keys and files in one gateway."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -9,6 +9,8 @@ from signalpost.domain.tenant_limits import LimitsPatch
 
 TenantStatus = Literal["active", "paused"]
 TENANT_NAME = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+MAX_RETENTION_DAYS: Final = 3_650
+RetentionDays = Annotated[int, Meta(ge=1, le=MAX_RETENTION_DAYS)]
 TenantName = Annotated[
     str,
     Meta(
@@ -30,3 +32,7 @@ class TenantPatch(Body, frozen=True, kw_only=True):
         Meta(description="While it is paused, nothing in it is changed or sent, and nothing is lost."),
     ] = UNSET
     limits: LimitsPatch | UnsetType = UNSET
+    retention_days: Annotated[
+        RetentionDays | None | UnsetType,
+        Meta(description="Days to keep its events and their delivery attempts; null for as long as the gateway does."),
+    ] = UNSET

@@ -13,6 +13,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 SECOND = 1_000_000
 """One second in the unit of every time inside: microseconds."""
+DAY = 24 * 3600 * SECOND
 
 
 def format_timestamp(at: int) -> str:

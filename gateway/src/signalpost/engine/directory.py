@@ -18,9 +18,10 @@ from signalpost.store.store import Published
 
 
 class Directory:
-    def __init__(self, default_limits: TenantLimits = NO_LIMITS) -> None:
-        """`default_limits` count for tenants that have none of their own."""
+    def __init__(self, default_limits: TenantLimits = NO_LIMITS, default_retention_days: int = 30) -> None:
+        """The defaults count for tenants for which nothing else was set."""
         self._default_limits = default_limits
+        self._default_retention_days = default_retention_days
         self._limits: dict[int, TenantLimits] = {}
         """What counts for each tenant of which anything is limited."""
         self._tenants: dict[str, Tenant] = {}
@@ -91,6 +92,13 @@ class Directory:
     def limits_of(self, tenant_id: int) -> TenantLimits | None:
         """What a tenant may use at most; None where nothing of it is limited."""
         return self._limits.get(tenant_id)
+
+    def retention_days_of(self, tenant_id: int) -> int:
+        """For how many days a tenant's events are kept."""
+        tenant = self._tenants_by_id.get(tenant_id)
+        if tenant is None or tenant.retention_days is None:
+            return self._default_retention_days
+        return tenant.retention_days
 
     def check_changeable(self, tenant_id: int) -> None:
         """Raises Conflict while the tenant is paused, NotFound once it is deleted: it may not be changed."""

@@ -61,11 +61,11 @@ class Engine:
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is kept of each lane, `limits`
         what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never.
-        `destinations` are the kinds other than the webhook; `tenant_limits` count for tenants that have none of their
-        own."""
+        `destinations` are the kinds other than the webhook; `tenant_limits` and `retention_days` count for tenants that
+        have none of their own."""
         self.disk = disk
         self.counts = Counts()
-        self.directory = Directory(tenant_limits)
+        self.directory = Directory(tenant_limits, retention_days)
         self._changes = TenantRates(clock, "change_rate", "changes of documents")
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
@@ -91,7 +91,7 @@ class Engine:
             self.connectors,
             auto_disable.consider,
         )
-        self._retention = Retention(store, clock, retention_days, self.directory, self.lanes)
+        self._retention = Retention(store, clock, self.directory, self.lanes)
         self._expiries = Expiries(store, clock, self.enqueue)
         self._tests = 0
         """Test deliveries that are in flight."""

@@ -121,9 +121,10 @@ class Database(Protocol):
         is changed. With access as in a replaced database that is gone, all API keys are revoked."""
         ...
 
-    def prune(self, now: int, before: int, progress: Callable[[int, int], None]) -> Pruned:
-        """Remove the events made before a moment, with their history, and what has expired, as the retention of a
-        running gateway does. `progress` is told how many events are gone, and of how many."""
+    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:
+        """Remove the events that are older than `kept` (µs), or than their tenant's own retention where it has one,
+        with their history, and what has expired, as the retention of a running gateway does. `progress` is told how
+        many events are gone, and of how many."""
         ...
 
     def compact(self) -> None:

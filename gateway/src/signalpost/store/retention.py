@@ -13,8 +13,11 @@ class RetentionStore(Protocol):
         """
         ...
 
-    async def prune_leftovers(self, now: int, kept_since: int, limit: int) -> int:
-        """Remove answers to idempotent requests that have expired, secrets in answers that are shown no more, replays
-        that ended before `kept_since`, and what deleted subscriptions left: at most `limit` rows of each. Returns how
-        many rows were removed or changed."""
+    async def prune_replays(self, tenant_id: int, kept_since: int, limit: int) -> int:
+        """Remove replays of a tenant that ended before `kept_since`, at most `limit` of them. Returns how many."""
+        ...
+
+    async def prune_leftovers(self, now: int, limit: int) -> int:
+        """Remove answers to idempotent requests that have expired, secrets in answers that are shown no more, and what
+        deleted subscriptions left: at most `limit` rows of each. Returns how many rows were removed or changed."""
         ...

@@ -120,6 +120,20 @@ def test_without_the_replaced_database_the_audit_is_that_of_the_backup(restoring
     restoring(scenario)
 
 
+def test_events_are_kept_after_a_restore_for_as_long_as_before_it(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.do(ChangeTenant(tenant_id=TENANT, name="default", retention_days=7))
+        await restore.back_up()
+        await shop.do(ChangeTenant(tenant_id=TENANT, name="default", retention_days=400))
+        await restore.run()
+        assert [tenant.retention_days for tenant in await shop.store.access.tenants()] == [400]
+        await shop.do(ChangeTenant(tenant_id=TENANT, name="default", retention_days=None))
+        await restore.run()
+        assert [tenant.retention_days for tenant in await shop.store.access.tenants()] == [None]
+
+    restoring(scenario)
+
+
 def test_a_key_works_after_a_restore_where_it_worked_before_it(restoring: Any) -> None:
     async def scenario(shop: Any, restore: Restore) -> None:
         await shop.publish(create_key(1), create_key(2))

@@ -278,11 +278,11 @@ def _connection_check(context: RequestContext, kind: Any) -> Check:
 
 def _delay_check(context: RequestContext) -> Check:
     """Refuses a delay that outlives its event."""
-    most = context.services.retention_days * 24 * 3600
+    days = context.services.directory.retention_days_of(context.tenant_id)
 
     def check(after: Delay | None) -> Delay | None:
-        if after is not None and after.seconds >= most:
-            detail = f"Events are kept for {context.services.retention_days} days: a delivery cannot wait for longer."
+        if after is not None and after.seconds >= days * 24 * 3600:
+            detail = f"Events are kept for {days} days: a delivery cannot wait for longer."
             raise Bad("too_long", detail, ("seconds",))
         return after
 

@@ -1,4 +1,5 @@
-"""Tenants: create, list, pause, resume, limit and delete them. Operators alone may."""
+"""Tenants: create, list, pause, resume, limit and delete them, and say how long their events are kept. Operators alone
+may."""
 
 from typing import Annotated, Final
 
@@ -16,6 +17,7 @@ from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Text
 from signalpost.domain.tenant import TenantPatch, TenantRequest
 from signalpost.domain.tenant_limits import NO_LIMITS
+from signalpost.engine.directory import Directory
 
 _PATH: Final = "/v1/tenants/{name}"
 
@@ -51,11 +53,14 @@ async def show(context: RequestContext) -> Response:
     use = await services.store.access.use(found.id)
     in_flight = services.lanes.in_flight_of(found.id)
     effective = services.directory.limits_of(found.id) or NO_LIMITS
-    return Response(200, msgspec.json.encode(tenant_with_use(found, effective, use, in_flight)))
+    days = services.directory.retention_days_of(found.id)
+    return Response(200, msgspec.json.encode(tenant_with_use(found, effective, days, use, in_flight)))
 
 
 async def patch(context: RequestContext) -> Response:
     change = await context.read_change()
+    if isinstance(days := change.body.retention_days, int):
+        _check_delays(context.services.directory, context.path_text("name"), days)
     return await submit(
         context,
         ChangeTenant(
@@ -63,9 +68,19 @@ async def patch(context: RequestContext) -> Response:
             name=context.path_text("name"),
             status=change.body.status,
             limits=change.body.limits,
+            retention_days=change.body.retention_days,
             idempotency=change.idempotency,
         ),
     )
+
+
+def _check_delays(directory: Directory, name: str, days: int) -> None:
+    """Raises Invalid where a subscription would wait for longer than its events are to be kept."""
+    tenant = directory.tenant(name)
+    for subscription in [] if tenant is None else directory.subscriptions(tenant.id):
+        if subscription.after is not None and subscription.after.seconds >= days * 24 * 3600:
+            detail = f"Deliveries of the subscription {subscription.id} wait for {subscription.after.seconds} seconds."
+            raise Invalid([FieldError("/retentionDays", "too_short", detail)])
 
 
 async def delete(context: RequestContext) -> Response:
@@ -110,7 +125,7 @@ ROUTES = (
         name="read_tenant",
         method="GET",
         path=_PATH,
-        summary="Read a tenant, its limits and what it uses",
+        summary="Read a tenant, its limits, its retention and what it uses",
         roles=OPERATOR,
         handler=show,
         replies={200: Reply("The tenant.", TenantWithUse)},
@@ -121,14 +136,16 @@ ROUTES = (
         name="change_tenant",
         method="PATCH",
         path=_PATH,
-        summary="Pause or resume a tenant, or change its limits",
+        summary="Pause or resume a tenant, or change its limits or its retention",
         roles=OPERATOR,
         handler=patch,
         body=RequestBody(TenantPatch),
         idempotent=True,
         replies={200: Reply("The tenant as it is now.", TenantShown)},
         errors=(NotFound,),
-        example=Example({"status": "paused", "limits": {"documents": 10_000, "requestsPerSecond": 50}}),
+        example=Example(
+            {"status": "paused", "limits": {"documents": 10_000, "requestsPerSecond": 50}, "retentionDays": 7}
+        ),
     ),
     Route(
         name="delete_tenant",

@@ -50,7 +50,6 @@ class Services(Struct, frozen=True, kw_only=True):
     """Where browsers reach the gateway."""
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""
-    retention_days: int
     at_work: Shares
     """The requests that are at work, shared by key and tenant."""
     large_answers: Shares

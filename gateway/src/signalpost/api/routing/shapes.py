@@ -18,7 +18,7 @@ from signalpost.domain.documents import document
 from signalpost.domain.documents.workflow import ActionName, Decision, Status
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
-from signalpost.domain.tenant import TenantName, TenantStatus
+from signalpost.domain.tenant import RetentionDays, TenantName, TenantStatus
 from signalpost.store.deliveries import DeliveryStatus
 
 Cursor = Annotated[str | None, Meta(description="Pass it as `cursor` to get the next page; null on the last page.")]
@@ -533,11 +533,17 @@ class TenantShown(Shape, frozen=True):
     status: TenantStatus
     created_at: Annotated[Timestamp | None, Meta(description="Null for `default`, which exists from the start.")]
     limits: Annotated[LimitsShown, Meta(description="Those that were set for it.")]
+    retention_days: Annotated[
+        RetentionDays | None, Meta(description="Days to keep its events, if they were set for it.")
+    ]
 
 
 class TenantWithUse(TenantShown, frozen=True, kw_only=True, rename="camel"):
     effective_limits: Annotated[
         LimitsShown, Meta(description="Those that count: the settings' where none were set for it.")
+    ]
+    effective_retention_days: Annotated[
+        RetentionDays, Meta(description="What counts: the setting RETENTION_DAYS where nothing was set for it.")
     ]
     use: UseShown
 

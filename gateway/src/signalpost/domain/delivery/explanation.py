@@ -142,7 +142,7 @@ def _backlog_skipped(known: Known) -> Explanation:
 
 
 def _removed() -> Explanation:
-    sentence = "The retention (RETENTION_DAYS) removed the event before it was delivered."
+    sentence = "The retention (RETENTION_DAYS, or the tenant's own) removed the event before it was delivered."
     return Explanation(Cause.REMOVED, sentence)
 
 

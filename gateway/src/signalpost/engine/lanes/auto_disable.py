@@ -5,15 +5,13 @@ from signalpost.commands.subscriptions import DisableSubscription
 from signalpost.domain.delivery.breaker import is_given_up
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.engine.committer import Committer
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-
-DAY = 24 * 3600 * SECOND
 
 
 class AutoDisable:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from signalpost.domain.errors import SignalpostError
-from signalpost.engine.maintenance.retention import DAY
+from signalpost.domain.timestamps import DAY
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
 from signalpost.store.store import Store

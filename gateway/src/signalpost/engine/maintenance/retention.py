@@ -1,4 +1,4 @@
-"""Removes what is older than the retention, a little at a time.
+"""Removes what is older than its tenant's retention, a little at a time.
 
 A lane that is so far behind that the retention reaches it is told first: it gives up what it would lose, records that,
 and an operator reads of it in the log and in the subscription's `health`. Half-way there it warns.
@@ -9,7 +9,7 @@ A wall clock that is set ahead while the process runs makes nothing older: that 
 import asyncio
 
 from signalpost.domain.errors import SignalpostError
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
@@ -22,7 +22,6 @@ FIRST_AFTER = 60.0
 BATCH = 500
 PAUSE = 0.05
 """Seconds between batches, so that writers always get their turn."""
-DAY = 24 * 3600 * SECOND
 
 
 class Retention:
@@ -30,13 +29,11 @@ class Retention:
         self,
         store: Store,
         clock: Clock,
-        days: int,
         directory: Directory,
         lanes: Lanes,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._kept = days * DAY
         self._directory = directory
         self._lanes = lanes
 
@@ -60,16 +57,22 @@ class Retention:
                 hours=(self._clock.wall() - now) // (3600 * SECOND),
             )
         for tenant_id in self._directory.tenant_ids:
-            floor = await self._store.log.sequence_at(tenant_id, now - self._kept)
-            half = await self._store.log.sequence_at(tenant_id, now - self._kept // 2)
-            await self._tell_lanes(tenant_id, floor, half)
-            removed = 0
-            while batch := await self._store.retention.prune_log(tenant_id, floor, BATCH):
-                removed += batch
-                await asyncio.sleep(PAUSE)
-            if removed:
-                await self._count_anew(tenant_id)
-        while await self._store.retention.prune_leftovers(now, now - self._kept, BATCH) >= BATCH:
+            await self._prune_tenant(tenant_id, now, self._directory.retention_days_of(tenant_id) * DAY)
+        while await self._store.retention.prune_leftovers(now, BATCH) >= BATCH:
+            await asyncio.sleep(PAUSE)
+
+    async def _prune_tenant(self, tenant_id: int, now: int, kept: int) -> None:
+        """Remove what a tenant has that is older than `kept`."""
+        floor = await self._store.log.sequence_at(tenant_id, now - kept)
+        half = await self._store.log.sequence_at(tenant_id, now - kept // 2)
+        await self._tell_lanes(tenant_id, floor, half)
+        removed = 0
+        while batch := await self._store.retention.prune_log(tenant_id, floor, BATCH):
+            removed += batch
+            await asyncio.sleep(PAUSE)
+        if removed:
+            await self._count_anew(tenant_id)
+        while await self._store.retention.prune_replays(tenant_id, now - kept, BATCH) >= BATCH:
             await asyncio.sleep(PAUSE)
 
     async def _count_anew(self, tenant_id: int) -> None:

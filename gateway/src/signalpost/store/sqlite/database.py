@@ -1,7 +1,8 @@
 """A database file as its operator handles it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -9,7 +10,7 @@ import apsw
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, Draft, Object
 from signalpost.domain.errors import StartError
-from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
 from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
 from signalpost.store.sqlite import audit, log, retention
@@ -98,18 +99,18 @@ class SqliteDatabase:
             number += 1
         return name
 
-    def prune(self, now: int, before: int, progress: Callable[[int, int], None]) -> Pruned:
+    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:
         connection = connect_current(self._path)
         try:
             connection.pragma("wal_autocheckpoint", 1_000)
             with connection:
-                audit.note(connection, _told("database.prune", now, keptSince=format_timestamp(before)))
+                audit.note(connection, _told("database.prune", now, keptSince=format_timestamp(now - kept)))
             counted = _count(connection)
-            lost = _prune_logs(connection, before, progress)
-            removed = PRUNED_AT_ONCE
-            while removed >= PRUNED_AT_ONCE:
-                with connection:
-                    removed = retention.prune_leftovers(connection, now, before, PRUNED_AT_ONCE)
+            kept_since = _kept_since(connection, now, kept)
+            lost = _prune_logs(connection, kept_since, progress)
+            for tenant_id, since in kept_since.items():
+                _until_few(connection, partial(retention.prune_replays, connection, tenant_id, since, PRUNED_AT_ONCE))
+            _until_few(connection, partial(retention.prune_leftovers, connection, now, PRUNED_AT_ONCE))
             left = _count(connection)
             return Pruned({table: count - left[table] for table, count in counted.items()}, lost)
         except apsw.Error as error:
@@ -180,9 +181,27 @@ def _told(action: str, now: int, **what: str) -> Draft:
     return Draft(tenant_id=FIRST_TENANT, at=now, actor=COMMAND_LINE, action=action, object=database, changes=changes)
 
 
-def _prune_logs(connection: apsw.Connection, before: int, progress: Callable[[int, int], None]) -> dict[str, int]:
+def _kept_since(connection: apsw.Connection, now: int, kept: int) -> dict[int, int]:
+    """From when on each tenant's events are kept; `kept` is how long where a tenant has no retention of its own."""
+    return {
+        tenant_id: now - (kept if days is None else days * DAY)
+        for tenant_id, days in rows(connection, "SELECT id, retention_days FROM tenant")
+    }
+
+
+def _until_few(connection: apsw.Connection, prune: Callable[[], int]) -> None:
+    """Prune in batches, each a transaction, until one is not full."""
+    removed = PRUNED_AT_ONCE
+    while removed >= PRUNED_AT_ONCE:
+        with connection:
+            removed = prune()
+
+
+def _prune_logs(
+    connection: apsw.Connection, kept_since: Mapping[int, int], progress: Callable[[int, int], None]
+) -> dict[str, int]:
     tenants = rows(connection, "SELECT id, floor FROM tenant")
-    floors = {tenant_id: log.sequence_at(connection, tenant_id, before) for tenant_id, _ in tenants}
+    floors = {tenant_id: log.sequence_at(connection, tenant_id, kept_since[tenant_id]) for tenant_id, _ in tenants}
     total = sum(floors[tenant_id] - floor for tenant_id, floor in tenants)
     done = 0
     lost: dict[str, int] = {}

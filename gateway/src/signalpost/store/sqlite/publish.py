@@ -124,9 +124,10 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
     for tenant in changed:
         name = tenant.name if tenant.deleted_at is None else f"#{tenant.id}"
         connection.execute(
-            "INSERT INTO tenant (id, name, created_at, paused_at, deleted_at, limits) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO tenant (id, name, created_at, paused_at, deleted_at, limits, retention_days)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET name = excluded.name, paused_at = excluded.paused_at,"
-            " deleted_at = excluded.deleted_at, limits = excluded.limits",
+            " deleted_at = excluded.deleted_at, limits = excluded.limits, retention_days = excluded.retention_days",
             (
                 tenant.id,
                 name,
@@ -134,6 +135,7 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
                 tenant.paused_at,
                 tenant.deleted_at,
                 codec.pack_limits(tenant.limits),
+                tenant.retention_days,
             ),
         )
         if tenant.deleted_at is not None:

@@ -2,8 +2,9 @@
 
 Documents, the log and how far each subscription had come are the backup's. Whoever was shut out since the backup stays
 shut out: an API key works after the restore where it works in the database that is replaced, tenants stay paused,
-limited or deleted, and subscriptions and connections keep the secrets, addresses and tokens that they have there. What
-was deleted there comes back without effect: a subscription paused, a connection broken, for an operator to decide.
+limited or deleted and keep the retention that they have there, and subscriptions and connections keep the secrets,
+addresses and tokens. What was deleted there comes back without effect: a subscription paused, a connection broken, for
+an operator to decide.
 
 The replaced database is authoritative for all of that, so where it is gone or cannot be read nobody can tell which keys
 were revoked since: all keys that the backup has are revoked. The audit goes on from where it was: a restore undoes
@@ -150,10 +151,11 @@ def _take_tenants(connection: apsw.Connection) -> tuple[tuple[str, ...], tuple[s
         "UPDATE main.tenant AS t SET name = r.name, paused_at = r.paused_at, deleted_at = r.deleted_at"  # noqa: S608
         f" FROM replaced.tenant r WHERE {_SAME_TENANT}"
     )
-    if _columns(connection, "tenant", "limits"):
-        connection.execute(
-            f"UPDATE main.tenant AS t SET limits = r.limits FROM replaced.tenant r WHERE {_SAME_TENANT}"  # noqa: S608
-        )
+    for column in ("limits", "retention_days"):
+        if _columns(connection, "tenant", column):
+            connection.execute(
+                f"UPDATE main.tenant AS t SET {column} = r.{column} FROM replaced.tenant r WHERE {_SAME_TENANT}"  # noqa: S608
+            )
     _end_what_deleted_tenants_have(connection)
     _ask_for_erasures_again(connection)
     return paused, deleted

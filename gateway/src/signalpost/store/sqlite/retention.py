@@ -27,8 +27,12 @@ class SqliteRetention:
         return prune_log(connection, tenant_id, floor, limit)
 
     @writing
-    def prune_leftovers(self, connection: apsw.Connection, now: int, kept_since: int, limit: int) -> int:
-        return prune_leftovers(connection, now, kept_since, limit)
+    def prune_replays(self, connection: apsw.Connection, tenant_id: int, kept_since: int, limit: int) -> int:
+        return prune_replays(connection, tenant_id, kept_since, limit)
+
+    @writing
+    def prune_leftovers(self, connection: apsw.Connection, now: int, limit: int) -> int:
+        return prune_leftovers(connection, now, limit)
 
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
@@ -90,9 +94,19 @@ def give_up_below(connection: apsw.Connection, tenant_id: int, floor: int) -> di
     return lost
 
 
-def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limit: int) -> int:
-    """Remove expired idempotency answers, secrets in those that are older than an hour, replays that ended before
-    `kept_since` and the rows of deleted subscriptions, at most `limit` of each."""
+def prune_replays(connection: apsw.Connection, tenant_id: int, kept_since: int, limit: int) -> int:
+    """Remove replays of a tenant that ended before `kept_since`, at most `limit` of them."""
+    connection.execute(
+        "DELETE FROM replay WHERE number IN"
+        " (SELECT number FROM replay WHERE tenant_id = ? AND finished_at < ? LIMIT ?)",
+        (tenant_id, kept_since, limit),
+    )
+    return connection.changes()
+
+
+def prune_leftovers(connection: apsw.Connection, now: int, limit: int) -> int:
+    """Remove expired idempotency answers, secrets in those that are older than an hour and the rows of deleted
+    subscriptions, at most `limit` of each."""
     removed = _forget_secrets(connection, now, limit)
     expired = rows(
         connection,
@@ -101,9 +115,6 @@ def prune_leftovers(connection: apsw.Connection, now: int, kept_since: int, limi
     )
     connection.executemany("DELETE FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?", expired)
     removed += len(expired)
-    ended = rows(connection, "SELECT number FROM replay WHERE finished_at < ? LIMIT ?", (kept_since, limit))
-    connection.executemany("DELETE FROM replay WHERE number = ?", ended)
-    removed += len(ended)
     for (number,) in rows(connection, "SELECT number FROM subscription WHERE deleted_at IS NOT NULL"):
         removed += remove_of_subscription(connection, number, limit)
         if removed >= limit:
