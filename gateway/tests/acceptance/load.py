@@ -137,7 +137,7 @@ def check_log(feed: list[Any], callers: list[Writer]) -> None:
     for earlier, later in pairwise(events):
         assert earlier["createdAt"] < later["createdAt"]
         assert earlier["id"] < later["id"]
-    changes = [_change(event) for event in events]
+    changes = [change_of(event) for event in events]
     assert len(set(changes)) == len(changes), "a change was made twice"
     assert set(changes) <= {change for caller in callers for change in caller.asked}
     by_change = dict(zip(changes, events, strict=True))
@@ -153,6 +153,7 @@ def check_log(feed: list[Any], callers: list[Writer]) -> None:
             assert document == answered
 
 
-def _change(event: Any) -> tuple[str, str]:
+def change_of(event: Any) -> tuple[str, str]:
+    """The change that an event tells of, as `Writer.asked` names it."""
     document = event["data"]["document"]
     return event["type"], document["externalId" if event["type"] == DELETED else "title"]

@@ -1,0 +1,108 @@
+"""A restore drill: a backup is taken under load and put into a new data directory, and nothing that was promised before
+it is missing or comes under another id."""
+
+import random
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway.tests.acceptance.client import Client, until
+from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
+from gateway.tests.acceptance.kills import mostly_well, recorded_in, until_all_delivered
+from gateway.tests.acceptance.load import DELETED, Writer, change_of, check_log, writers
+from gateway.tests.acceptance.receiver import Endpoint
+
+AHEAD, AFTER = 40, 20
+"""How many changes of each caller are answered before the backup, and after it."""
+
+
+@pytest.mark.slow
+def test_a_backup_under_load_has_all_that_was_promised_and_sends_nothing_under_a_new_id(
+    gateways: Callable[..., GatewayProcess], endpoint: Callable[..., Endpoint], tmp_path: Path
+) -> None:
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    gateway = gateways(retry_delays="1,1,1")
+    hook = endpoint(mostly_well(seed))
+    subscription = gateway.api.subscribe(hook.url)
+    callers = writers(lambda: gateway.client(keep=True), 4, seed, pause=0.02)
+    until_answered(callers, [AHEAD] * len(callers))
+    backup = tmp_path / "backup.db"
+    promised = [len(caller.promises) for caller in callers]
+    run("backup", backup, gateway.data_dir)
+    until_answered(callers, [len(caller.promises) + AFTER for caller in callers])
+    for caller in callers:
+        caller.stop()
+    assert gateway.stop() == 0
+
+    move(gateway, tmp_path / "restored", backup)
+    recorded = recorded_in(gateway.data_dir)
+    of_former_life = len(hook.requests)
+    gateway.start()
+    feed = list(gateway.api.feed())
+    assert len(feed) < sum(len(caller.promises) for caller in callers), "the backup was taken after all the load"
+    for caller, count in zip(callers, promised, strict=True):
+        del caller.promises[count:]
+    check_log(feed, callers)
+    check_documents(gateway.api, feed)
+    until_all_delivered(gateway.api, subscription, hook, feed)
+    check_ids(hook)
+
+    former, again = hook.requests[:of_former_life], hook.requests[of_former_life:]
+    assert recorded, "no attempt was recorded before the backup: this proves nothing"
+    assert not recorded & {(subscription["id"], request.sequence, request.attempt) for request in again}
+    twice = {request.id for request in former} & {request.id for request in again}
+    assert twice, "nothing came twice: this proves nothing"
+    made = gateway.api.create(title="after the restore")
+    [event] = gateway.api.events_of(made)
+    hook.until_of(event["id"], 1)
+    assert event["id"] not in {request.id for request in former}, "the sequence is used again, the id is not"
+    print(f"{len(feed)} events restored, {sum(promised)} promised before the backup, {len(twice)} came twice")
+
+
+def until_answered(callers: list[Writer], counts: list[int]) -> None:
+    def wanting() -> bool:
+        assert [error for caller in callers for error in caller.wrong] == []
+        return any(len(caller.promises) < count for caller, count in zip(callers, counts, strict=True))
+
+    until(lambda: not wanting())
+
+
+def run(command: str, backup: Path, data_dir: Path) -> None:
+    subprocess.run([COMMAND, "db", command, backup, "--data-dir", data_dir], check=True, capture_output=True)
+
+
+def move(gateway: GatewayProcess, folder: Path, backup: Path) -> None:
+    """Restore into a folder with nothing but the keys of the former one, and have the gateway start there."""
+    folder.mkdir(mode=0o700)
+    for name in ("master-key", "operator-key"):
+        shutil.copy(gateway.data_dir / name, folder / name)
+    run("restore", backup, folder)
+    gateway.data_dir = folder
+    gateway.set(data_dir=str(folder))
+
+
+def check_documents(api: Client, feed: list[Any]) -> None:
+    """Every document is as the last event of the log says."""
+    last = {entry["event"]["data"]["document"]["externalId"]: entry["event"] for entry in feed}
+    for external_id, event in last.items():
+        reply = api.request("GET", f"/v1/documents/{external_id}")
+        assert reply.status == (404 if event["type"] == DELETED else 200)
+        if reply.status == 200:
+            found = reply.json()
+            del found["updatedAt"]
+            assert found == event["data"]["document"]
+
+
+def check_ids(hook: Endpoint) -> None:
+    """At the receiver each change has one id, and each id one body, however often it came and from which process."""
+    ids, bodies = defaultdict(set), defaultdict(set)
+    for request in hook.requests:
+        ids[change_of(request.event)].add(request.id)
+        bodies[request.id].add(request.body)
+    assert [change for change, of_change in ids.items() if len(of_change) != 1] == []
+    assert [identity for identity, of_id in bodies.items() if len(of_id) != 1] == []
