@@ -79,10 +79,10 @@ def restore(
 ) -> None:
     """Check a backup and put it in place of the database. The gateway must be stopped.
 
-    Documents and the log go back to the backup. Access does not: keys, paused and deleted tenants, secrets, addresses
-    and tokens of subscriptions and connections stay as they are in the database that is replaced. Subscriptions deleted
-    since come back paused. Where that database is gone or damaged, nobody can tell which keys were revoked since, so
-    all of them are revoked (never the operator's own key, which is a setting).
+    Documents and the log go back to the backup. Access does not: keys, secrets, paused and deleted tenants, limits and
+    retention of tenants, addresses and tokens of subscriptions and connections stay as they are in the database that is
+    replaced. Subscriptions deleted since come back paused. Where that database is gone or damaged, nobody can tell
+    which keys were revoked since, so all of them are revoked (never the operator's own key, which is a setting).
 
     The previous database is kept beside it. Changes made after the backup are missing: clients that poll `/v1/events`
     continue from the end of the restored log, and subscriptions may get events again under other sequences.
@@ -144,7 +144,7 @@ def prune(
     print_table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing.")
     for subscription, lost in pruned.lost.items():
         say(f"The subscription {subscription} lost up to {lost:,} events that it had not received yet.")
-    say(f"Days kept: {days}. Of the file's {size:,} bytes, {free:,} are free for new data.")
+    say(f"Days kept: {days}, or as set for a tenant. Of the file's {size:,} bytes, {free:,} are free for new data.")
     if free and not compact:
         say("Return them to the disk: signalpost db prune --compact")
 
