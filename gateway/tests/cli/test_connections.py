@@ -60,6 +60,8 @@ def test_a_subscription_is_made_from_a_file(run: Run, connection: str, tmp_path:
     options = ("--kind", "slack", "--connection", connection, "--config", str(config), "--when", when)
     made = json_of(run("subscriptions", "create", *options, "--after", '{"seconds": 60}', "--json"))
     assert (made["kind"], made["when"]["atLeast"], made["after"]["seconds"]) == ("slack", 10, 60)
+    piped = run("subscriptions", "update", made["id"], "--config", "-", "--json", stdin='{"text": "from a pipe"}')
+    assert json_of(piped)["config"]["text"] == "from a pipe"
     changed = json_of(
         run("subscriptions", "update", made["id"], "--when", '{"field": "before.title", "exists": true}', "--json")
     )

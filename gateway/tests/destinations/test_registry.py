@@ -1,12 +1,14 @@
 """Which kinds of destinations are known, and what is let in for each."""
 
 from importlib.metadata import EntryPoint
+from inspect import cleandoc
 
 import pytest
 from gateway.tests.destinations.kinds import KINDS, config, connection, context, members, pointers
 from structlog.testing import capture_logs
 
 from signalpost.destinations.registry import BUILT_IN, GROUP, Destinations
+from signalpost.destinations.slack import Slack
 
 MODULE = "gateway.tests.destinations.plugins"
 
@@ -68,6 +70,12 @@ def test_two_kinds_of_one_name_leave_the_first() -> None:
         found = Destinations.installed(twins)
     assert "pigeon" in found.kinds
     assert [line["entry"] for line in lines] == ["b"]
+
+
+def test_people_read_what_the_class_of_a_kind_says_whoever_wrote_it() -> None:
+    found = Destinations.installed([entry("Pigeon"), entry("Clumsy")])
+    assert found.kinds["pigeon"].about == "A kind that works."
+    assert found.kinds["slack"].about == cleandoc(str(Slack.__doc__))
 
 
 def test_an_unknown_kind_is_named_by_its_pointer() -> None:

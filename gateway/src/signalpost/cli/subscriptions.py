@@ -43,7 +43,10 @@ Status = Annotated[
     Literal["active", "paused"] | None, Parameter(help="Whether to send. Events of a paused subscription wait.")
 ]
 Connection = Annotated[str | None, Parameter(help="ID of the connection to use.")]
-ConfigFile = Annotated[Path | None, Parameter(help="A file with the kind's config as JSON; - for standard input.")]
+ConfigFile = Annotated[
+    Path | None,
+    Parameter(allow_leading_hyphen=True, help="A file with the kind's config as JSON; - for standard input."),
+]
 WhenFile = Annotated[str | None, Parameter(help="The condition that an event must meet, as JSON or @FILE.")]
 AfterFile = Annotated[str | None, Parameter(help="How long deliveries wait, as JSON or @FILE.")]
 OPTIONS = {

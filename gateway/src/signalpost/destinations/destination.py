@@ -13,6 +13,7 @@ and repeats, waits or gives up as the ruling says.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -291,6 +292,11 @@ class Destination(ABC, Generic[C, F]):
     """The struct of what a connection holds: addresses, accounts, secrets."""
     config: type[F]
     """The struct of what a subscription says. Members with placeholders reach `prepare` filled in."""
+
+    @property
+    def about(self) -> str:
+        """What people read about the kind below its title: the docstring of its class."""
+        return cleandoc(type(self).__doc__ or "")
 
     def check(self, connection: C, config: F) -> None:
         """Refuse what is right by itself but does not go together. Raises `Bad` or `Several`, whose paths begin at

@@ -55,6 +55,11 @@ class Guarded(Destination[Any, Any]):
         self._kind = kind
         vars(self).update({name: getattr(kind, name) for name in _MEMBERS})
 
+    @property
+    def about(self) -> str:
+        """What the kind says of itself."""
+        return self._kind.about
+
     def check(self, connection: Any, config: Any) -> None:
         """Passes on what is refused."""
         _asked("check", lambda: self._kind.check(connection, config))

@@ -66,10 +66,14 @@ def context(
 
 
 def reply(status: int, body: Any = b"", **headers: str) -> Reply:
-    """What a vendor answers. A body that is no bytes is written as JSON; an underscore in the name of a header is a
-    hyphen: `reply(429, {"error": "slow down"}, retry_after="5")`."""
+    """What a vendor answers. A body that is no bytes is written as JSON. Headers are texts; an underscore in the name
+    of one is a hyphen: `reply(429, {"error": "slow down"}, retry_after="5")`. Raises TypeError for any other header."""
+    for name, value in headers.items():
+        if not isinstance(value, str):
+            raise TypeError(f"Give each header by its name, as a text: {name.lower()}='…'.")
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Reply(status=status, body=raw, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    shown = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    return Reply(status=status, body=raw, headers=shown)
 
 
 # --- Every kind of strange one ----------------------------------------------------------------------------------------
@@ -119,8 +123,27 @@ BODIES: Final = (
     b"[" * 5_000,
     b'{"message": "\xff\xfe' + b"x" * 60_000,
 )
+
+
+class StrangeHeaders(dict[str, str]):
+    """Headers among which every name is found, with a value that nobody expects."""
+
+    VALUE: Final = "\x7f, 1e999 or nan"
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+    def __missing__(self, _name: str) -> str:
+        return self.VALUE
+
+    def get(self, _name: str, _default: object = None) -> str:
+        """The value that nobody expects."""
+        return self.VALUE
+
+
 HEADERS: Final[tuple[Mapping[str, str], ...]] = (
     {},
+    StrangeHeaders(),
     {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "content-type": "text/html", "location": "//evil.example"},
     {"retry-after": "-99999999999999999999", "content-type": "", "x-rate-limit-problem": "\x7f" * 9_000},
 )

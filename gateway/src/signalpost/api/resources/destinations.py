@@ -14,7 +14,7 @@ async def list_all(context: RequestContext) -> Response:
         Destination(
             kind=kind.kind,
             title=kind.title,
-            about=(type(kind).__doc__ or "").strip(),
+            about=kind.about,
             connection=msgspec.json.schema(kind.connection),
             config=msgspec.json.schema(kind.config),
             presets=list(kind.presets),
