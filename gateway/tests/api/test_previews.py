@@ -88,9 +88,11 @@ def test_a_delay_is_shown_and_what_is_so_by_now_decides(world: "World", connecti
 
 
 def test_a_webhook_shows_its_event(world: "World", events: list[str]) -> None:
-    made = world.create_subscription(headers={"x-key": "canary"})
+    url = "https://hooks.slack.com/services/T0/B0/canary?sig=canary"
+    made = world.create_subscription(headers={"x-key": "canary"}, url=url)
     answer = world.send("POST", f"/v1/subscriptions/{made['id']}/preview", {"eventId": events[0]})
     assert answer.ok()["request"]["body"]["id"] == events[0]
+    assert answer.ok()["request"]["url"] == "https://hooks.slack.com/services/T0/B0/***?sig=***"
     assert b"canary" not in answer.body
 
 

@@ -188,3 +188,39 @@ def test_the_default_page_has_50(make_world: Callable[..., "World"]) -> None:
     assert len(page["data"]) == 50
     rest = world.get(f"/v1/subscriptions?cursor={page['next']}").ok()
     assert (len(rest["data"]), rest["next"]) == (1, None)
+
+
+# --- What is shown of a URL -------------------------------------------------------------------------------------------
+
+HOOK = "https://receiver.example.com/hook?sig=canary-of-a-query&v=2"
+SHOWN = "https://receiver.example.com/hook?sig=***&v=***"
+
+
+def test_no_answer_shows_the_values_of_a_url_s_query(world: "World") -> None:
+    answer = world.send("POST", "/v1/subscriptions", {**world.subscription, "url": HOOK})
+    made = answer.ok(201)
+    assert made["url"] == SHOWN
+    listed = world.get("/v1/subscriptions")
+    for body in (answer.body, world.get(path_of(made)).body, listed.body):
+        assert b"canary" not in body
+    assert [each["url"] for each in listed.ok()["data"] if each["id"] == made["id"]] == [SHOWN]
+
+
+def test_a_url_as_it_is_shown_leaves_the_present_one(world: "World") -> None:
+    made = world.create_subscription(url=HOOK)
+    unchanged = world.send("PATCH", path_of(made), {"url": SHOWN})
+    assert (unchanged.headers["etag"], unchanged.ok()["url"]) == ('"1"', SHOWN)
+    renamed = world.send("PATCH", path_of(made), {"url": SHOWN, "name": "Renamed"}).ok()
+    assert (renamed["url"], renamed["name"]) == (SHOWN, "Renamed")
+    # Only the whole URL is the one that is there.
+    assert world.send("PATCH", path_of(made), {"url": HOOK}).headers["etag"] == '"2"'
+
+
+def test_another_url_with_something_struck_out_is_refused(world: "World") -> None:
+    made = world.create_subscription(url=HOOK)
+    for url in ("https://receiver.example.com/hook?sig=***", "https://other.example.com/hook?sig=***&v=***"):
+        world.refuses("PATCH", path_of(made), {"url": url}, at=("/url",))
+        world.refuses("POST", "/v1/subscriptions", {**world.subscription, "url": url}, at=("/url",))
+    world.refuses(
+        "PATCH", path_of(made), {"url": "https://a.example/?a=***", "rateLimit": 0}, at=("/url", "/rateLimit")
+    )

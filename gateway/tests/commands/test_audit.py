@@ -13,7 +13,7 @@ from gateway.tests.bodies import new_document, subscription_patch, subscription_
 from msgspec.structs import fields, replace
 
 import signalpost.commands
-from signalpost.commands.audit import MAX_VALUE_BYTES, STRUCK, AuditedRow, described
+from signalpost.commands.audit import MAX_VALUE_BYTES, AuditedRow, described
 from signalpost.commands.batch import Batch, KeptAnswer, Rows
 from signalpost.commands.command import Asked, Command, Numbers, Tenant
 from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant, PatchConnection
@@ -34,6 +34,7 @@ from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
+from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 

@@ -56,6 +56,7 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
 from signalpost.domain.erasure import Erasure
+from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.tenant_limits import TenantLimits, TenantUse
 from signalpost.domain.timestamps import format_timestamp
@@ -255,7 +256,7 @@ def _subscription_shown(found: Subscription) -> SubscriptionShown:
     return SubscriptionShown(
         id=found.id,
         name=found.name,
-        url=found.url,
+        url=shown_url(found.url),
         event_types=found.event_types,
         headers=dict.fromkeys(found.headers),
         status=found.status,

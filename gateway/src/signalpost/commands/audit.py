@@ -20,13 +20,12 @@ from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Draft, Object
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 
 MAX_VALUE_BYTES: Final = 1024
 """A longer value is told by its size and its hash, so that an entry stays small whatever a client sends."""
-STRUCK: Final = "***"
-"""Stands for a secret."""
 _RENEWED: Final = frozenset({"granted"})
 """What the gateway renews by itself, every hour or so."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
@@ -12,8 +11,9 @@ from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
 from signalpost.domain.body import given
-from signalpost.domain.checks import MAX_TEXT_CHARACTERS
+from signalpost.domain.checks import Bad
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import SECOND
 
@@ -65,7 +65,7 @@ class SubscriptionCommand(Asked, frozen=True, kw_only=True):
 class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """`subscription_id` is the id of the new subscription. The subscription starts at the end of the log, as the
     tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for one that
-    names none. Without a name it is named after its host: what follows in a URL may be a credential."""
+    names none."""
 
     audited_as: ClassVar[str] = "subscription.create"
     new: SubscriptionRequest
@@ -78,7 +78,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             id=self.subscription_id,
             tenant_id=self.tenant_id,
             number=view.numbers.subscription,
-            name=urlsplit(new.url).netloc[:MAX_TEXT_CHARACTERS] if new.name is UNSET else new.name,
+            name=rules.name_of_unnamed(new.url) if new.name is UNSET else new.name,
             url=new.url,
             secret=self.secret,
             headers=new.headers,
@@ -149,7 +149,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """New event types count for later events, everything else at once. Whoever knows the kind has checked the config,
-    and names with a new connection the `url` that it leads to."""
+    and names with a new connection the `url` that it leads to. A URL as it is shown changes nothing."""
 
     audited_as: ClassVar[str] = "subscription.change"
     patch: SubscriptionPatch
@@ -165,6 +165,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         last = stamp.sequence - 1
         changes = given(self.patch)
         _check_fits(found.kind, changes)
+        if "url" in changes:
+            changes["url"] = _meant(changes["url"], found.url)
         if "connection" in changes:
             changes["connection_id"] = changes.pop("connection")
             changes["url"] = self.url
@@ -285,6 +287,14 @@ def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
     errors = [FieldError(f"/{name}", "not_allowed", detail) for name in foreign if name in changes]
     if errors:
         raise Invalid(errors)
+
+
+def _meant(url: str, present: str) -> str:
+    """The URL that a patch means. It may have been shown before another change. Raises Invalid."""
+    try:
+        return meant_url(url, present)
+    except Bad as bad:
+        raise Invalid([FieldError("/url", bad.code, bad.detail)]) from None
 
 
 def _check_signs(found: Subscription) -> None:

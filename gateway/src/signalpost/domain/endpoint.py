@@ -66,7 +66,7 @@ EndpointUrl = Annotated[
         max_length=MAX_URL_CHARACTERS,
         description="An https URL without user name and fragment. International host names and IPv6 addresses are "
         "taken although the pattern lets none through. Plain http and private addresses only where the operator "
-        "allows them.",
+        "allows them. The values of the query are write-only.",
         extra_json_schema={"format": "uri"},
         extra=read_by(_read_url),
     ),

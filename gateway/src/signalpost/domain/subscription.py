@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from signalpost.domain.body import Body
-from signalpost.domain.checks import NO_NUL
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL
 from signalpost.domain.condition_reader import When
 from signalpost.domain.endpoint import EndpointUrl, Headers
 from signalpost.domain.event import BY_WIRE, EventType, EventTypeName
@@ -38,7 +39,8 @@ class Delay(Body, frozen=True, kw_only=True):
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """A subscription as the engine uses it. Its secrets and header values go nowhere but into the head of a request."""
+    """A subscription as the engine uses it. Its secrets, its header values and its whole URL go nowhere but into the
+    head of a request; `shown_url` says what is shown of the URL."""
 
     id: str
     tenant_id: int
@@ -121,6 +123,11 @@ class Subscription(Struct, frozen=True, kw_only=True):
     @property
     def etag(self) -> str:
         return f'"{self.version}"'
+
+
+def name_of_unnamed(url: str) -> str:
+    """The name of a webhook that was given none. It is the host, since what follows in a URL may be a credential."""
+    return urlsplit(url).netloc[:MAX_TEXT_CHARACTERS]
 
 
 def wanted(filters: Filters, sequence: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
+from gateway.tests.sqlite_file import keep_url_in_plain
 from gateway.tests.vaults import sealed_before_data_keys
 
 from signalpost.commands.batch import KeptAnswer
@@ -112,12 +113,7 @@ def test_a_database_of_before_data_keys_is_opened_and_sealed_anew_as_it_changes(
 ) -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.subscribe(1, secret="an-owner-s-secret"), make.subscribe(2))
-        former = sealed_before_data_keys(
-            b'{"secret":"an-owner-s-secret","headers":{}}',
-            f"subscription {make.subscription_id(1)}",
-            shop.master_keys[0],
-        )
-        raw(shop, "UPDATE subscription SET sealed = ? WHERE number = 1", former)
+        keep_url_in_plain(shop.folder / "signalpost.db", 1, "https://example.com/hook", shop.master_keys[0])
         raw(shop, "DELETE FROM data_key WHERE tenant_id = 0")
         await shop.reopen()
         assert (await shop.subscription(1)).secret == "an-owner-s-secret"
@@ -169,7 +165,10 @@ def sealed_of_before(path: Path) -> None:
         for values in found:
             own, of = values[: len(column.key)], values[len(column.key) :]
             name = " ".join(unpack_uuid(each) if isinstance(each, bytes) else str(each) for each in of)
-            plain = {"sealed": b'{"secret":"of before","headers":{}}', "config": b'{"token":"of before"}'}
+            plain = {
+                "sealed": b'{"secret":"of before","headers":{},"url":"https://example.com"}',
+                "config": b'{"token":"of before"}',
+            }
             sealed = sealed_before_data_keys(plain.get(column.name, b"of before"), f"{column.kind} {name}", OLD)
             same = " AND ".join(f"{each} = ?" for each in column.key)
             connection.execute(f"UPDATE {column.table} SET {column.name} = ? WHERE {same}", (sealed, *own))

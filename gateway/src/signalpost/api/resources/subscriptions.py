@@ -36,6 +36,7 @@ from signalpost.domain.documents import sample
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import (
     WEBHOOK,
     ConnectorRequest,
@@ -126,7 +127,7 @@ async def patch(context: RequestContext) -> Response:
     named = sent.get("connection", found.connection_id)
     connection = _named_connection(context, named)
     change = await context.read_change(
-        url=_vetted(context),
+        url=_vetted(context, found.url),
         connection=_connection_check(context, found.kind),
         config=config_check(context.services, found.kind, connection),
         after=_delay_check(context),
@@ -224,11 +225,12 @@ def _subscription_id(context: RequestContext) -> str:
     return context.path_uuid("id", "subscription")
 
 
-def _vetted(context: RequestContext) -> Check:
-    """The check that refuses an address that no attempt would dial. A host name is checked again whenever it is
-    resolved."""
+def _vetted(context: RequestContext, present: str | None = None) -> Check:
+    """The check that refuses an address that no attempt would dial, and a URL that was shown in place of another than
+    the present one. A host name is checked again whenever it is resolved."""
 
     def check(url: str) -> str:
+        meant_url(url, present)
         refusal = target_refusal(endpoint.parse_url(url).target, context.services.guard)
         if refusal is not None:
             raise Bad("address_refused", refusal)

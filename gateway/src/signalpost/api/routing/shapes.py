@@ -176,7 +176,14 @@ class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
 
     id: Uuid
     name: str
-    url: str
+    url: Annotated[
+        str,
+        Meta(
+            description="As it is shown: `***` stands for each value of the query, and for the tokens in the paths of "
+            "hosts such as hooks.slack.com. Requests go to the whole URL. A patch may give this back, and changes "
+            "nothing."
+        ),
+    ]
     event_types: tuple[EventTypeName, ...]
     headers: dict[str, None]
     """Names; the values are write-only."""

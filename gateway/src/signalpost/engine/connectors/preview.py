@@ -18,6 +18,7 @@ from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
+from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
@@ -150,7 +151,7 @@ def _of_webhook(subscription: Subscription, event: Event) -> PreviewedRequest:
     headers = dict.fromkeys(subscription.headers, STRUCK)
     return PreviewedRequest(
         method="POST",
-        url=subscription.url,
+        url=shown_url(subscription.url),
         headers={"content-type": "application/json", **headers},
         body=msgspec.json.decode(event.body),
     )

@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey, Role
@@ -80,7 +80,6 @@ class SubscriptionConfig(Struct, frozen=True):
     """What a subscription's row says without a seal."""
 
     name: str
-    url: str
     status: Status
     ordering: Ordering
     rate_limit: int | None
@@ -99,25 +98,36 @@ class SubscriptionConfig(Struct, frozen=True):
     when: Mapping[str, Any] | None = None
     after: Delay | None = None
     disabled_because: str | None = None
+    url: str | UnsetType = UNSET
+    """Where it was kept before it was sealed; the next start seals it. A sealed one counts: whoever can write the
+    database, and has no key, cannot have events sent elsewhere."""
 
 
 class _Sealed(Struct, frozen=True):
     secret: str
     headers: dict[str, str]
     next_secret: str | None = None
+    url: str | UnsetType = UNSET
 
 
 _encode = msgspec.json.Encoder().encode
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
 _decode_sealed = msgspec.json.Decoder(_Sealed).decode
 
+
+def keeps_url_in_plain(config: bytes) -> bool:
+    """Whether the config of a row is of before URLs were sealed."""
+    return _decode_config(config).url is not UNSET
+
+
 SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, connection_id, config, sealed"
 SubscriptionColumns = tuple[int, bytes, int, int, int | None, bytes | None, bytes, bytes]
 
 
 def pack_subscription(subscription: Subscription, vault: Vault) -> SubscriptionColumns:
-    config = SubscriptionConfig(*(getattr(subscription, name) for name in SubscriptionConfig.__struct_fields__))
-    sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret)
+    names = (name for name in SubscriptionConfig.__struct_fields__ if name != "url")
+    config = SubscriptionConfig(**{name: getattr(subscription, name) for name in names})
+    sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret, subscription.url)
     return (
         subscription.number,
         pack_uuid(subscription.id),
@@ -136,6 +146,10 @@ def unpack_subscription(columns: SubscriptionColumns, vault: Vault) -> Subscript
     number, packed_id, tenant_id, version, deleted_at, connection_id, config, sealed = columns
     identity = unpack_uuid(packed_id)
     place = Place("subscription", tenant_id, identity, version)
+    in_plain = _decode_config(config)
+    secrets = _decode_sealed(vault.open(sealed, place))
+    if secrets.url is UNSET:
+        secrets = msgspec.structs.replace(secrets, url=in_plain.url)
     return Subscription(
         id=identity,
         tenant_id=tenant_id,
@@ -143,8 +157,7 @@ def unpack_subscription(columns: SubscriptionColumns, vault: Vault) -> Subscript
         version=version,
         deleted_at=deleted_at,
         connection_id=None if connection_id is None else unpack_uuid(connection_id),
-        **msgspec.structs.asdict(_decode_config(config)),
-        **msgspec.structs.asdict(_decode_sealed(vault.open(sealed, place))),
+        **(msgspec.structs.asdict(in_plain) | msgspec.structs.asdict(secrets)),
     )
 
 

@@ -16,7 +16,7 @@ from signalpost.commands.command import Command
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
-from signalpost.store.sqlite import data_keys
+from signalpost.store.sqlite import data_keys, former_urls
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
 from signalpost.store.sqlite.audit import SqliteAudit, append_noted
@@ -88,6 +88,7 @@ class SqliteStore:
         try:
             migrate(connection, now())
             data_keys.prepare(connection, vault, now(), lambda: publishing.check_key(connection, vault))
+            former_urls.seal(connection, vault, now())
             self.notary = data_keys.notary(connection, vault)
             append_noted(connection, self.notary)
         except BaseException:

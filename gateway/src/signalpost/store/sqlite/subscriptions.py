@@ -1,4 +1,4 @@
-"""Subscriptions. Their secrets and header values are sealed, and opened by the vault as they are read."""
+"""Subscriptions. Their URLs, secrets and header values are sealed, and opened by the vault as they are read."""
 
 import apsw
 
