@@ -317,7 +317,7 @@ def test_no_secret_is_in_the_output_or_in_the_database(gateways: Gateways, endpo
         if path.is_file() and path.name not in ("operator-key", "master-key"):
             looked_at[path.name] = path.read_bytes()
     assert "signalpost.db" in looked_at
-    assert hook.path.encode() in b"".join(looked_at.values()), "nothing was looked at"
+    assert b"documentCreated" in looked_at["signalpost.db"] + looked_at.get("signalpost.db-wal", b"")
     for name, content in looked_at.items():
         for secret in [*(text.encode() for text in (*secrets, *encoded)), *raw]:
             assert secret not in content, f"a secret is in {name}"
