@@ -8,7 +8,7 @@ ended instead: nothing that it asks for has to be done, and a refusal is an answ
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -210,8 +210,7 @@ class _Endpoint(asyncio.Protocol):
         self._left = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's derive from no class of asyncio's
 
     def data_received(self, data: bytes) -> None:
         while data:
