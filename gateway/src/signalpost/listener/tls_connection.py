@@ -66,6 +66,8 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._open = self._over = self._paused = False
+        self._ended = False
+        """The client sends no more, which the HTTP connection is told once it has all that came before."""
 
     # --- Called by the server and the network -------------------------------------------------------------------------
 
@@ -98,10 +100,9 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         """Returns whether the client may still receive an answer."""
         if not self._open or self._over:
             return False
-        if self._http.eof_received():
-            return True
-        self._end()
-        return False
+        self._ended = True
+        self._read()  # what came before the end goes first, and may have to wait
+        return not self._over
 
     def pause_writing(self) -> None:
         if self._open:
@@ -163,6 +164,10 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
                 return
             self._http.data_received(data)
         self._flush()
+        if self._ended and not (self._paused or self._over):
+            self._ended = False
+            if not self._http.eof_received():
+                self.close()
 
     def _flush(self) -> None:
         if self._outgoing.pending and not self._raw.is_closing():
