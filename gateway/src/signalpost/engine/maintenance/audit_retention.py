@@ -3,10 +3,9 @@
 import asyncio
 from typing import Final
 
-from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import DAY
+from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
-from signalpost.runtime.logger import log
 from signalpost.store.store import Store
 
 EVERY: Final = 3600.0
@@ -24,12 +23,7 @@ class AuditRetention:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
-            try:
-                await self.pass_once()
-            except SignalpostError as error:
-                log.warning("old entries of the audit could not be removed; trying again later", error=str(error))
-            except Exception:
-                log.exception("old entries of the audit could not be removed; trying again later")
+            await make_pass(self.pass_once, "old entries of the audit could not be removed; trying again later")
 
     async def pass_once(self) -> None:
         """Remove everything that is too old now."""

@@ -4,11 +4,10 @@ database that is restored from a backup of that day still finds them."""
 import asyncio
 from typing import Final
 
-from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.maintenance.passes import make_pass
 from signalpost.files.files import Files
 from signalpost.runtime.clock import Clock, passed
-from signalpost.runtime.logger import log
 from signalpost.store.store import Store
 
 KEPT_AFTER_DELETION: Final = 24 * 3600 * SECOND
@@ -25,12 +24,7 @@ class FileRetention:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
-            try:
-                await self.pass_once()
-            except SignalpostError as error:
-                log.warning("files of deleted documents could not be removed; trying again later", error=str(error))
-            except Exception:
-                log.exception("files of deleted documents could not be removed; trying again later")
+            await make_pass(self.pass_once, "files of deleted documents could not be removed; trying again later")
 
     async def pass_once(self) -> None:
         """Remove the file before its row, so that a pass that stops half-way leaves no file without a row."""

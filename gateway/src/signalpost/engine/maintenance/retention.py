@@ -8,11 +8,11 @@ A wall clock that is set ahead while the process runs makes nothing older: that 
 
 import asyncio
 
-from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
 from signalpost.store.store import Store
@@ -40,12 +40,7 @@ class Retention:
     async def run(self) -> None:
         await asyncio.sleep(FIRST_AFTER)
         while True:
-            try:
-                await self.pass_once()
-            except SignalpostError as error:
-                log.warning("the retention pass failed; trying again later", error=str(error))
-            except Exception:
-                log.exception("the retention pass failed; trying again later")
+            await make_pass(self.pass_once, "the retention pass failed; trying again later")
             await asyncio.sleep(EVERY)
 
     async def pass_once(self) -> None:

@@ -1,0 +1,16 @@
+"""One pass of work that is done again and again: whatever goes wrong with it, the next one is made."""
+
+from collections.abc import Awaitable, Callable
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.runtime.logger import log
+
+
+async def make_pass(work: Callable[[], Awaitable[None]], failed: str) -> None:
+    """Do the work once. `failed` is the sentence that is logged if it fails."""
+    try:
+        await work()
+    except SignalpostError as error:
+        log.warning(failed, error=str(error))
+    except Exception:
+        log.exception(failed)
