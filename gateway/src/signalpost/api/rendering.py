@@ -13,20 +13,19 @@ from msgspec.structs import asdict, replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.shapes import (
-    ConnectionShown,
-    Document,
+from signalpost.api.routing.shapes.access import (
     ErasureShown,
     Key,
     LimitsShown,
     NewKey,
-    ShownReplay,
-    StartedReplay,
-    SubscriptionShown,
     TenantShown,
     TenantWithUse,
     UseShown,
 )
+from signalpost.api.routing.shapes.deliveries import ShownReplay, StartedReplay
+from signalpost.api.routing.shapes.destinations import ConnectionShown
+from signalpost.api.routing.shapes.documents import Document
+from signalpost.api.routing.shapes.subscriptions import SubscriptionShown
 from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, Completed, Repeated, Tenant
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted

@@ -10,7 +10,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import MAX_IN_CURSOR, PageQuery, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import AuditFault, AuditMark, AuditPage, AuditVerification
+from signalpost.api.routing.shapes.access import AuditFault, AuditMark, AuditPage, AuditVerification
 from signalpost.domain.audit import Entry, Fault
 from signalpost.store.audit import AuditFilter
 

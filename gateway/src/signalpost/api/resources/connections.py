@@ -19,8 +19,8 @@ from signalpost.api.rendering import connection_response, submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import Connection as ConnectionShape
-from signalpost.api.routing.shapes import ConnectionPage
+from signalpost.api.routing.shapes.destinations import Connection as ConnectionShape
+from signalpost.api.routing.shapes.destinations import ConnectionPage
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection, require_connection
 from signalpost.domain.checks import Check
 from signalpost.domain.connection import Connection, ConnectionPatch, ConnectionRequest

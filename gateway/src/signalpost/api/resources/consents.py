@@ -20,7 +20,7 @@ from signalpost.api.resources.connections import PATH, find, with_more
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes import ConnectionTest, ConsentAsked, DisconnectedConnection
+from signalpost.api.routing.shapes.destinations import ConnectionTest, ConsentAsked, DisconnectedConnection
 from signalpost.commands.connections import DisconnectConnection, require_connection
 from signalpost.destinations.destination import Consent
 from signalpost.destinations.members import origin_of

@@ -13,7 +13,7 @@ from signalpost.api.resources.events import find_event
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
-from signalpost.api.routing.shapes import (
+from signalpost.api.routing.shapes.deliveries import (
     Attempt,
     Delivery,
     DeliveryCause,

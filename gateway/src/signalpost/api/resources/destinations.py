@@ -5,7 +5,7 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
-from signalpost.api.routing.shapes import Destination, DestinationList
+from signalpost.api.routing.shapes.destinations import Destination, DestinationList
 
 
 async def list_all(context: RequestContext) -> Response:

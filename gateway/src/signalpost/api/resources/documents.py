@@ -11,7 +11,7 @@ from signalpost.api.rendering import document_response, submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, Moment, Query, bad_cursor, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
-from signalpost.api.routing.shapes import Document, DocumentPage
+from signalpost.api.routing.shapes.documents import Document, DocumentPage
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.api_key import Role
 from signalpost.domain.checks import Bad, Check

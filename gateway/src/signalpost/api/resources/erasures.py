@@ -11,7 +11,7 @@ from signalpost.api.resources.documents import document_id_of
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import ErasurePage, ErasureShown
+from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown
 from signalpost.commands.erasures import EraseDocument
 from signalpost.domain.errors import Conflict, NotFound
 

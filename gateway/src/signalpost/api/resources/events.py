@@ -9,7 +9,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, ListQuery
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
-from signalpost.api.routing.shapes import Feed, LogEntry
+from signalpost.api.routing.shapes.documents import Feed, LogEntry
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.fields import Uuid

@@ -6,7 +6,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.route import OpenRoute, Reply
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes import Liveness, Readiness
+from signalpost.api.routing.shapes.service import Liveness, Readiness
 
 
 async def live(_services: Services, _request: Request) -> Response:

@@ -21,7 +21,7 @@ from signalpost.api.http.response import CONTENT_TYPE, Streamed
 from signalpost.api.rendering import IMPORT_STATUS
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, Example, Reply, Route
-from signalpost.api.routing.shapes import ImportedLine
+from signalpost.api.routing.shapes.documents import ImportedLine
 from signalpost.commands.command import Completed, Repeated
 from signalpost.commands.documents import DocumentImported, ImportEffect, ImportLine
 from signalpost.domain import body

@@ -8,7 +8,7 @@ from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes import Key, KeyPage, NewKey
+from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.domain.api_key import ApiKey, KeyRequest, make_key
 from signalpost.domain.checks import Bad

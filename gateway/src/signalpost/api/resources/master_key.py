@@ -7,7 +7,7 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import MasterKeyShown, MasterKeyUse
+from signalpost.api.routing.shapes.access import MasterKeyShown, MasterKeyUse
 from signalpost.domain.api_key import FIRST_TENANT
 from signalpost.domain.audit import Actor, Draft, Object
 from signalpost.domain.errors import Conflict, StartError

@@ -10,7 +10,7 @@ from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
-from signalpost.api.routing.shapes import ReplayCount, ReplayPage, ShownReplay, StartedReplay
+from signalpost.api.routing.shapes.deliveries import ReplayCount, ReplayPage, ShownReplay, StartedReplay
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.domain.delivery.replay import ReplayRequest
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound

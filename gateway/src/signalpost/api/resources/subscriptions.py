@@ -18,8 +18,8 @@ from signalpost.api.routing.context import (
 )
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
-from signalpost.api.routing.shapes import NewSubscription, SubscriptionPage, TestResult
-from signalpost.api.routing.shapes import Subscription as SubscriptionShape
+from signalpost.api.routing.shapes.subscriptions import NewSubscription, SubscriptionPage, TestResult
+from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.subscriptions import (
     CreateConnectorSubscription,
     CreateSubscription,

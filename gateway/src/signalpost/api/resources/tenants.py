@@ -11,7 +11,7 @@ from signalpost.api.rendering import submit, tenant_shown, tenant_with_use
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.api.routing.shapes import ErasureShown, TenantPage, TenantShown, TenantWithUse
+from signalpost.api.routing.shapes.access import ErasureShown, TenantPage, TenantShown, TenantWithUse
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Text

@@ -16,7 +16,7 @@ from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Binary, Example, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes import KeptVersion, Number, VersionPage
+from signalpost.api.routing.shapes.documents import KeptVersion, Number, VersionPage
 from signalpost.commands.documents import check_precondition
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.domain.body import Body, check_of_text, read_by

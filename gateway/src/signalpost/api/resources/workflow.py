@@ -11,7 +11,14 @@ from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
-from signalpost.api.routing.shapes import Document, HistoryEntry, HistoryEvent, HistoryPage, Participant, Workflow
+from signalpost.api.routing.shapes.documents import (
+    Document,
+    HistoryEntry,
+    HistoryEvent,
+    HistoryPage,
+    Participant,
+    Workflow,
+)
 from signalpost.commands.workflow import ActOnDocument, workflow_of
 from signalpost.domain.documents import workflow
 from signalpost.domain.documents.actions import RequestedAction, action_of, given_with

@@ -11,7 +11,7 @@ from signalpost.api.http import problems
 from signalpost.api.routing.context import MERGE_PATCH, RequestBody
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
-from signalpost.api.routing.shapes import Problem
+from signalpost.api.routing.shapes.service import Problem
 from signalpost.domain import connection, event, subscription
 from signalpost.domain.api_key import Role
 from signalpost.domain.body import members_of_texts

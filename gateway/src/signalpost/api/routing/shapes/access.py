@@ -1,0 +1,174 @@
+"""What answers about access look like: keys, tenants, the audit, erasures, the master key."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
+from signalpost.domain.api_key import Role
+from signalpost.domain.audit import ActorKind, Outcome
+from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.tenant import RetentionDays, TenantName, TenantStatus
+
+
+class Key(Struct, frozen=True, rename="camel"):
+    """A key as lists show it: all but the key."""
+
+    id: Uuid
+    name: str
+    role: Role
+    tenant: Annotated[str, Meta(description="The tenant in which it works; an operator's key works in any.")]
+    created_at: Timestamp
+    created_by: Annotated[str | None, Meta(description="Name of the key that created it.")]
+    expires_at: Timestamp | None
+    last_used_at: Annotated[
+        Timestamp | None, Meta(description="After a crash, the uses of the last hour may be missing.")
+    ]
+
+
+class NewKey(Key, frozen=True, rename="camel"):
+    """The only answer that shows the key, this once."""
+
+    key: Annotated[str | None, Meta(description=SHOWN_FOR_AN_HOUR)]
+
+
+class KeyPage(Shape, frozen=True):
+    data: list[Key]
+    next: Cursor
+
+
+class AuditActor(Shape, frozen=True):
+    kind: ActorKind
+    id: Annotated[str, Meta(description="The API key's id, or a word that stands for whoever has no key.")]
+    name: str
+    role: Role | None
+
+
+class AuditObject(Shape, frozen=True):
+    kind: str
+    id: str
+
+
+class AuditChange(Shape, frozen=True):
+    old: Annotated[Any, Meta(description="What it was; null where there was nothing. `***` stands for a secret.")]
+    new: Annotated[Any, Meta(description="What it became; null where there is nothing any more.")]
+
+
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class AuditEntry(Shape, frozen=True):
+    number: Annotated[int, Meta(description="Counts the tenant's entries without a gap.")]
+    at: Timestamp
+    tenant: TenantName
+    actor: AuditActor
+    source: Annotated[str | None, Meta(description="The client's address, as far as trusted proxies vouch for it.")]
+    request: Annotated[str | None, Meta(description="ID of the request in the gateway's log.")]
+    action: Annotated[str, Meta(description="A noun and a verb, such as `subscription.change`.")]
+    object: AuditObject
+    outcome: Outcome
+    changes: Annotated[dict[str, AuditChange], Meta(description="What changed, by member.")]
+    previous: Annotated[Hash, Meta(description="The hash of the tenant's entry before it; zeros for the first.")]
+    hash: Annotated[
+        Hash,
+        Meta(description="SHA-256 of the other members as JSON in UTF-8, with sorted members and without spaces."),
+    ]
+
+
+class AuditMark(Shape, frozen=True):
+    """The newest entry, which stands for all before it."""
+
+    number: int
+    hash: Hash
+
+
+class AuditPage(Shape, frozen=True):
+    data: list[AuditEntry]
+    next: Cursor
+    mark: Annotated[
+        AuditMark | None, Meta(description="Written down elsewhere, it shows later that nothing up to it was changed.")
+    ]
+
+
+class AuditFault(Shape, frozen=True):
+    tenant: Annotated[str | None, Meta(description="Whose entry it is; null for a tenant that was deleted.")]
+    number: int
+    reason: Annotated[str, Meta(description="A sentence for people.")]
+
+
+class AuditVerification(Shape, frozen=True):
+    entries: Annotated[int, Meta(description="How many entries were gone through, of all tenants.")]
+    fault: Annotated[AuditFault | None, Meta(description="The first entry that does not fit; null if all do.")]
+
+
+class LimitsShown(Shape, frozen=True):
+    """What a tenant may use at most; null where nothing is limited."""
+
+    requests_per_second: int | None
+    changes_per_second: int | None
+    in_flight: int | None
+    documents: int | None
+    subscriptions: int | None
+    file_bytes: int | None
+
+
+class UseShown(Shape, frozen=True):
+    """How much a tenant has of what can be limited."""
+
+    documents: int
+    subscriptions: int
+    file_bytes: int
+    in_flight: int
+
+
+class ErasureShown(Shape, frozen=True):
+    """Who was erased, and how far that is."""
+
+    id: Uuid
+    tenant: Annotated[str, Meta(description="The name of the tenant.")]
+    document: Annotated[Uuid | None, Meta(description="The document's externalId; null for the whole tenant.")]
+    state: Literal["running", "finished"]
+    removed: Annotated[int, Meta(description="How many rows and files are gone already.")]
+    asked_at: Timestamp
+    finished_at: Timestamp | None
+
+
+class ErasurePage(Shape, frozen=True):
+    data: list[ErasureShown]
+    next: Cursor
+
+
+class TenantShown(Shape, frozen=True):
+    name: TenantName
+    status: TenantStatus
+    created_at: Annotated[Timestamp | None, Meta(description="Null for `default`, which exists from the start.")]
+    limits: Annotated[LimitsShown, Meta(description="Those that were set for it.")]
+    retention_days: Annotated[
+        RetentionDays | None, Meta(description="Days to keep its events, if they were set for it.")
+    ]
+
+
+class TenantWithUse(TenantShown, frozen=True, kw_only=True, rename="camel"):
+    effective_limits: Annotated[
+        LimitsShown, Meta(description="Those that count: the settings' where none were set for it.")
+    ]
+    effective_retention_days: Annotated[
+        RetentionDays, Meta(description="What counts: the setting RETENTION_DAYS where nothing was set for it.")
+    ]
+    use: UseShown
+
+
+class TenantPage(Shape, frozen=True):
+    data: list[TenantShown]
+    next: Cursor
+
+
+class MasterKeyUse(Shape, frozen=True):
+    id: Annotated[str, Meta(description="It follows from the key, and does not tell it.")]
+    data_keys: Annotated[int, Meta(ge=0, description="How many data keys it wraps; with 0 it is not needed.")]
+
+
+class MasterKeyShown(Shape, frozen=True):
+    current: str
+    state: Literal["settled", "changing"]
+    keys: list[MasterKeyUse]

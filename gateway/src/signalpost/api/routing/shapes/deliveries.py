@@ -1,0 +1,101 @@
+"""What answers about deliveries and replays look like."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from signalpost.api.routing.shapes.shape import Cursor, Shape
+from signalpost.domain.delivery.explanation import Cause
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.replay import LeftOut, ReplayState, What
+from signalpost.domain.event import EventTypeName
+from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.store.deliveries import DeliveryStatus
+
+
+class DeliveryCause(Shape, frozen=True):
+    """Why an event did or did not reach a subscription."""
+
+    code: Cause
+    detail: Annotated[str, Meta(description="The cause in a sentence for people.")]
+
+
+class Delivery(Shape, frozen=True):
+    """What became of an event at a subscription."""
+
+    subscription_id: Uuid
+    subscription_name: str
+    event_id: Uuid
+    sequence: int
+    event_type: EventTypeName
+    external_id: Uuid
+    created_at: Timestamp
+    status: Annotated[
+        DeliveryStatus | None,
+        Meta(description="Null without a delivery of the event there, which only lists by `eventId` show."),
+    ]
+    next_attempt_at: Annotated[
+        Timestamp | None,
+        Meta(description="Earliest time of the next attempt: the retry, or the next probe of an open breaker."),
+    ]
+    cause: DeliveryCause
+
+
+class Attempt(Shape, frozen=True):
+    number: int
+    run: Annotated[
+        int,
+        Meta(
+            description="0 for the first attempts; each replay and each retry of a settled delivery begins another run."
+        ),
+    ]
+    counted: bool
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
+    attempts: list[Attempt]
+
+
+class DeliveryPage(Shape, frozen=True):
+    data: list[Delivery]
+    next: Cursor
+
+
+class ReplayCount(Shape, frozen=True):
+    count: int
+    count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
+    left_out: LeftOut
+
+
+class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A replay as the API shows it."""
+
+    id: str
+    subscription_id: str
+    state: ReplayState
+    from_: str = field(name="from")
+    to: str
+    status: What
+    """Which deliveries were asked for."""
+    count: int
+    count_is_capped: bool
+    queued: int
+    created_at: str
+    finished_at: str | None
+
+
+class StartedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
+    """A replay, and what of its time range it does not send."""
+
+    left_out: LeftOut
+
+
+class ReplayPage(Shape, frozen=True):
+    data: list[ShownReplay]
+    next: Cursor

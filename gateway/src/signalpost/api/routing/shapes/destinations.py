@@ -1,0 +1,83 @@
+"""What answers about kinds of destinations and their connections look like."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from signalpost.api.routing.shapes.shape import Cursor, Shape
+from signalpost.destinations.destination import Preset
+from signalpost.domain import connection
+from signalpost.domain.fields import Timestamp, Uuid
+
+
+class Destination(Shape, frozen=True):
+    """A kind of destination."""
+
+    kind: str
+    title: str
+    about: str
+    connection: Annotated[dict[str, Any], Meta(description="JSON Schema of a connection's `config`.")]
+    config: Annotated[dict[str, Any], Meta(description="JSON Schema of a subscription's `config`.")]
+    presets: Annotated[list[Preset], Meta(description="Prepared subscriptions with two or three blanks to fill in.")]
+
+
+class DestinationList(Shape, frozen=True):
+    """Every kind that is installed."""
+
+    data: list[Destination]
+
+
+class ConnectionShown(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A connection as the API shows it, all but its config, of which only its kind knows what is secret."""
+
+    id: Uuid
+    kind: str
+    name: str
+    state: Annotated[
+        connection.State,
+        Meta(description="`needs_consent`: a person has to consent. `broken`: the vendor refuses access."),
+    ]
+    reason: Annotated[str | None, Meta(description="Why it is broken.")]
+    account: Annotated[dict[str, str], Meta(description="What the vendor said about the account.")]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class Connection(ConnectionShown, frozen=True, kw_only=True, rename="camel"):
+    config: Annotated[dict[str, Any], Meta(description="Secrets are write-only: each is null.")]
+
+
+class Revocation(Shape, frozen=True):
+    """What the vendor made of being told."""
+
+    succeeded: Annotated[bool, Meta(description="Whether the vendor revoked everything.")]
+    detail: Annotated[str, Meta(description="What it said, in a sentence for people.")]
+
+
+class DisconnectedConnection(Connection, frozen=True, kw_only=True, rename="camel"):
+    revocation: Annotated[Revocation | None, Meta(description="Null where an earlier answer is repeated.")]
+
+
+class ConnectionTest(Shape, frozen=True):
+    """Whether the vendor grants access."""
+
+    works: bool
+    detail: Annotated[str, Meta(description="The result, in a sentence for people.")]
+
+
+class ConsentAsked(Shape, frozen=True):
+    """Where a person gives consent."""
+
+    connected: Annotated[bool, Meta(description="Whether the submitted code was accepted.")]
+    url: Annotated[str | None, Meta(description="For a browser that can reach the gateway; valid for ten minutes.")] = (
+        None
+    )
+    authorize_url: Annotated[
+        str | None, Meta(description="For other browsers: submit `code` and `state` of the URL that they end up at.")
+    ] = None
+    state: str | None = None
+
+
+class ConnectionPage(Shape, frozen=True):
+    data: list[Connection]
+    next: Cursor

@@ -1,0 +1,103 @@
+"""What answers about subscriptions look like.
+
+They are encoded where they are decided; their shapes here add what the API alone knows.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
+from signalpost.domain import subscription
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.event import EventTypeName
+from signalpost.domain.fields import Timestamp, Uuid
+
+
+class Health(Shape, frozen=True):
+    state: Literal["healthy", "failing", "paused", "disabled", "unknown"]
+    failing_since: Timestamp | None
+    last_error: str | None
+    breaker: Literal["open", "closed"]
+    next_probe_at: Annotated[
+        Timestamp | None,
+        Meta(description="While the breaker is open: when the next probe is sent, unless somebody retries sooner."),
+    ]
+    lag: Annotated[int, Meta(description="Events of the log not yet delivered, given up or waiting for a retry.")]
+    waiting: Annotated[
+        int, Meta(description="Deliveries in flight, queued, awaiting a retry, or behind others of their document.")
+    ]
+    failed: Annotated[int, Meta(description="Deliveries that were given up; a retry or a replay sends them again.")]
+    oldest_due_at: Timestamp | None
+    lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
+    disabled_at: Annotated[
+        Timestamp | None, Meta(description="Set if the endpoint failed for days. Waiting events are kept.")
+    ]
+    disabled_reason: str | None
+
+
+class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A subscription as the API shows it, all but its `health`, which the engine alone knows."""
+
+    id: Uuid
+    name: str
+    url: Annotated[
+        str,
+        Meta(
+            description="As it is shown: `***` stands for each value of the query, and for the tokens in the paths of "
+            "hosts such as hooks.slack.com. Requests go to the whole URL. A patch may give this back, and changes "
+            "nothing."
+        ),
+    ]
+    event_types: tuple[EventTypeName, ...]
+    headers: dict[str, None]
+    """Names; the values are write-only."""
+    status: subscription.Status
+    ordering: subscription.Ordering
+    rate_limit: int | None
+    retry_delays: tuple[int, ...]
+    starts_after: int
+    rotation_ends_at: Timestamp | None
+    """When the rotation that is under way, if one is, makes the new secret the only one."""
+    created_at: Timestamp
+    updated_at: Timestamp
+    kind: Annotated[str | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
+    connection: Annotated[Uuid | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
+    config: Annotated[dict[str, Any] | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
+    when: Annotated[dict[str, Any] | UnsetType, Meta(description="Which events are wanted; missing if all are.")] = (
+        UNSET
+    )
+    after: Annotated[
+        subscription.Delay | UnsetType, Meta(description="How long deliveries wait; missing if they do not.")
+    ] = UNSET
+
+
+class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
+    health: Health
+
+
+class NewSubscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
+    secret: Annotated[
+        str | None | UnsetType, Meta(description=f"Missing for a kind other than the webhook. {SHOWN_FOR_AN_HOUR}")
+    ] = UNSET
+    standard_webhooks_secret: Annotated[
+        str | None | UnsetType,
+        Meta(description=f"The secret in the form that Standard Webhooks libraries take. {SHOWN_FOR_AN_HOUR}"),
+    ] = UNSET
+    health: Health
+
+
+class SubscriptionPage(Shape, frozen=True):
+    data: list[Subscription]
+    next: Cursor
+
+
+class TestResult(Shape, frozen=True):
+    event_id: Uuid
+    delivered: bool
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
