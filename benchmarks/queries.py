@@ -25,14 +25,9 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import DeliveryFilter
 from signalpost.store.documents import DocumentFilter
 from signalpost.store.log import LogRow
+from signalpost.store.packing import SUBSCRIPTION_COLUMNS, pack_sequences, pack_subscription
 from signalpost.store.sqlite import retention
-from signalpost.store.sqlite.codec import (
-    SUBSCRIPTION_COLUMNS,
-    pack_sequences,
-    pack_subscription,
-    pack_uuid,
-    unpack_uuid,
-)
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.data_keys import set_aside
 from signalpost.store.sqlite.schema import migrate
@@ -163,8 +158,7 @@ def _subscriptions(size: Size, vault: Vault) -> Rows:
                     filters=((0, 4 if number % 10 == 9 else 7),), created_at=START, updated_at=START,
                     deleted_at=None if number <= size.subscriptions else START,
                 ),
-                vault,
-            )  # fmt: skip
+                vault, pack_uuid)  # fmt: skip
 
     return f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", each()  # noqa: S608
 

@@ -30,7 +30,8 @@ from signalpost.domain.errors import Conflict
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.sqlite.codec import pack_subscription, unpack_subscription
+from signalpost.store.packing import pack_subscription, unpack_subscription
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.vault import Place
 from signalpost_receiver import Verifier, make_token
 from signalpost_receiver.errors import VerificationError
@@ -67,7 +68,7 @@ class Shop:
         batch = Batch(rows, self.now, Random(1).getrandbits, LINKS, kept_answers(LINKS))
         batch.run(command)
         if (changed := batch.subscriptions.changed.get((1, ID))) is not None:
-            self.found = unpack_subscription(pack_subscription(changed, VAULT), VAULT)
+            self.found = unpack_subscription(pack_subscription(changed, VAULT, pack_uuid), VAULT, unpack_uuid)
 
     def rotate(self, secret: str, overlap_hours: int) -> None:
         self.do(RotateSecret(tenant_id=1, subscription_id=ID, secret=secret, overlap_hours=overlap_hours))
@@ -233,11 +234,11 @@ def test_whatever_is_done_when_each_request_is_signed_with_the_secrets_of_its_ti
 
 def test_a_subscription_that_was_written_before_there_were_rotations_still_opens() -> None:
     shop = Shop(OWN)
-    *columns, config, sealed = pack_subscription(shop.found, VAULT)
+    *columns, config, sealed = pack_subscription(shop.found, VAULT, pack_uuid)
     place = Place("subscription", shop.found.tenant_id, ID, shop.found.version)
     old_config = config.replace(b',"promote_at":null', b"")
     old_sealed = VAULT.open(sealed, place).replace(b',"next_secret":null', b"")
     assert old_config != config
     assert b"next_secret" not in old_sealed
-    found = unpack_subscription((*columns, old_config, VAULT.seal(old_sealed, place)), VAULT)  # type: ignore[arg-type]
+    found = unpack_subscription((*columns, old_config, VAULT.seal(old_sealed, place)), VAULT, unpack_uuid)  # type: ignore[arg-type]
     assert found == shop.found

@@ -25,7 +25,8 @@ from gateway.tests.world.vendors import HOST, KINDS, LOST, FakeVendor
 
 from signalpost.domain.connection import Granted
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.store.sqlite.codec import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.data_keys import load
 from signalpost.store.vault import MasterKeys, Vault
 
@@ -102,7 +103,7 @@ class TokenUse:
         with closing(apsw.Connection(str(self._world.path))) as database:
             load(database, vault := Vault(MasterKeys([bytes(32)])))
             rows: list[Any] = database.execute(f"SELECT {CONNECTION_COLUMNS} FROM connection").fetchall()
-        kept = [unpack_connection(row, vault).granted for row in rows]
+        kept = [unpack_connection(row, vault, unpack_uuid).granted for row in rows]
         return {granted.access_token for granted in kept if granted is not None}
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from gateway.tests.simulation.checkers import Checker
 
 from signalpost.commands.audit import described
+from signalpost.store.packing import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.sqlite import audit
-from signalpost.store.sqlite.codec import SUBSCRIPTION_COLUMNS, unpack_subscription
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Audit(Checker):
             self.fail(f"entry {found.fault.number} of tenant {found.fault.tenant_id}: {found.fault.reason}")
         told = self._told(process)
         for columns in rows(process.connection, f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription"):
-            subscription = unpack_subscription(columns, process.store._vault)
+            subscription = unpack_subscription(columns, process.store._vault, unpack_uuid)
             is_so, said = json.loads(json.dumps(described(subscription))), told.get(subscription.id)
             if said != is_so:
                 self.fail(f"{subscription} is {is_so}, and its entries come to {said}")

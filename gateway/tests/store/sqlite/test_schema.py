@@ -9,8 +9,9 @@ import pytest
 from gateway.tests.vaults import sealed_before_data_keys
 
 from signalpost.domain.errors import StartError
+from signalpost.store.packing import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.sqlite import schema
-from signalpost.store.sqlite.codec import SUBSCRIPTION_COLUMNS, unpack_subscription, unpack_uuid
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.vault import MasterKeys, Vault
@@ -145,7 +146,7 @@ def test_a_database_from_before_connectors_works_on(database: Path) -> None:
     migrate(connection, 0)
     assert connection.execute("SELECT before FROM event").fetchall() == [(None,)]
     columns = connection.execute(f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription").get
-    found = unpack_subscription(columns, vault)
+    found = unpack_subscription(columns, vault, unpack_uuid)
     assert (found.kind, found.connection_id, found.when, found.after) == ("webhook", None, None, None)
     assert (found.secret, found.disabled_because) == ("12345678", None)
     connection.close()

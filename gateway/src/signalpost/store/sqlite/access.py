@@ -7,14 +7,8 @@ import apsw
 from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.tenant_limits import TenantUse
-from signalpost.store.sqlite.codec import (
-    KEY_COLUMNS,
-    TENANT_COLUMNS,
-    USE_COLUMNS,
-    unpack_key,
-    unpack_tenant,
-    unpack_use,
-)
+from signalpost.store.packing import KEY_COLUMNS, TENANT_COLUMNS, USE_COLUMNS, unpack_key, unpack_tenant, unpack_use
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
@@ -41,11 +35,11 @@ class SqliteAccess:
 
     @reading
     def keys(self, connection: apsw.Connection) -> list[ApiKey]:
-        return [unpack_key(columns) for columns in rows(connection, _VALID_KEYS)]
+        return [unpack_key(columns, unpack_uuid) for columns in rows(connection, _VALID_KEYS)]
 
     @reading
     def revoked_keys(self, connection: apsw.Connection) -> list[ApiKey]:
-        return [unpack_key(columns) for columns in rows(connection, _REVOKED_KEYS)]
+        return [unpack_key(columns, unpack_uuid) for columns in rows(connection, _REVOKED_KEYS)]
 
     @reading
     def key_page(
@@ -53,7 +47,7 @@ class SqliteAccess:
     ) -> list[ApiKey]:
         statement = f"{_VALID_KEYS} AND number < ? AND coalesce(? = tenant_id, true) ORDER BY number DESC LIMIT ?"
         found = rows(connection, statement, (below if below is not None else 2**62, tenant_id, limit))
-        return [unpack_key(columns) for columns in found]
+        return [unpack_key(columns, unpack_uuid) for columns in found]
 
     @writing
     def note_uses(self, connection: apsw.Connection, uses: Mapping[int, int]) -> None:

@@ -8,7 +8,8 @@ import msgspec
 from signalpost.commands.command import ConnectionKey
 from signalpost.domain.connection import Connection
 from signalpost.domain.event import EventType
-from signalpost.store.sqlite.codec import CONNECTION_COLUMNS, pack_connection, pack_uuid, unpack_connection
+from signalpost.store.packing import CONNECTION_COLUMNS, pack_connection, unpack_connection
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.vault import Vault
@@ -25,7 +26,7 @@ class SqliteConnections:
     @reading
     def live(self, connection: apsw.Connection) -> list[Connection]:
         statement = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE deleted_at IS NULL ORDER BY number"  # noqa: S608
-        return [unpack_connection(columns, self._vault) for columns in rows(connection, statement)]
+        return [unpack_connection(columns, self._vault, unpack_uuid) for columns in rows(connection, statement)]
 
     @reading
     def page(self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int) -> list[Connection]:
@@ -34,7 +35,7 @@ class SqliteConnections:
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
         )
         found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
-        return [unpack_connection(columns, self._vault) for columns in found]
+        return [unpack_connection(columns, self._vault, unpack_uuid) for columns in found]
 
     @reading
     def made(
@@ -51,7 +52,7 @@ class SqliteConnections:
 def read(connection: apsw.Connection, keys: Iterable[ConnectionKey], vault: Vault) -> dict[ConnectionKey, Connection]:
     statement = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE tenant_id = ? AND id = ?"  # noqa: S608
     return {
-        (tenant_id, connection_id): unpack_connection(columns, vault)
+        (tenant_id, connection_id): unpack_connection(columns, vault, unpack_uuid)
         for tenant_id, connection_id in keys
         for columns in rows(connection, statement, (tenant_id, pack_uuid(connection_id)))
     }
@@ -63,7 +64,7 @@ def write(connection: apsw.Connection, changed: Iterable[Connection], vault: Vau
         " ON CONFLICT (number) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at,"
         " name = excluded.name, state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at,"
         " config = excluded.config, granted = excluded.granted, grant_version = excluded.grant_version",
-        [pack_connection(each, vault) for each in changed],
+        [pack_connection(each, vault, pack_uuid) for each in changed],
     )
 
 

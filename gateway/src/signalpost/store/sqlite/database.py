@@ -13,9 +13,10 @@ from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
 from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
+from signalpost.store.packing import KEY_COLUMNS, pack_key
 from signalpost.store.sqlite import audit, log, retention
 from signalpost.store.sqlite.checks import check
-from signalpost.store.sqlite.codec import KEY_COLUMNS, pack_key
+from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of
 from signalpost.store.sqlite.file_register import SqliteFileRegister
@@ -140,7 +141,7 @@ class SqliteDatabase:
                 connection.execute(
                     f"INSERT INTO api_key ({KEY_COLUMNS})"  # noqa: S608
                     " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM api_key",
-                    pack_key(key)[1:],
+                    pack_key(key, pack_uuid)[1:],
                 )
                 audit.note(connection, told)
         finally:

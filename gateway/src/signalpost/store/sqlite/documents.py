@@ -16,8 +16,9 @@ import apsw
 from signalpost.commands.command import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.store.documents import DocumentFilter, DocumentPosition, DocumentRows, Expiry
-from signalpost.store.sqlite import codec, log
-from signalpost.store.sqlite.codec import pack_number, pack_uuid, unpack_number, unpack_uuid
+from signalpost.store.packing import pack_number, pack_workflow, unpack_number, unpack_workflow
+from signalpost.store.sqlite import log
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
 
@@ -197,7 +198,7 @@ def write(
                 row.source_version,
                 row.deleted_at,
                 pack_number(row.last_number),
-                *codec.pack_workflow(row.workflow),
+                *pack_workflow(row.workflow),
             )
             for (tenant_id, external_id), row in changed.items()
         ],
@@ -250,6 +251,6 @@ def _row(
         body,
         source_version,
         deleted_at,
-        None if workflow is None else codec.unpack_workflow(workflow),
+        None if workflow is None else unpack_workflow(workflow),
         unpack_number(last_number),
     )

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.errors import StartError
 from signalpost.domain.subscription import Subscription, name_of_unnamed
-from signalpost.store.sqlite import codec, data_keys
+from signalpost.store.packing import SUBSCRIPTION_COLUMNS, keeps_url_in_plain, pack_subscription, unpack_subscription
+from signalpost.store.sqlite import data_keys
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import reason, rows
 from signalpost.store.vault import SEALS_AT_ONCE, Vault
 
-_CONFIG = codec.SUBSCRIPTION_COLUMNS.split(", ").index("config")
+_CONFIG = SUBSCRIPTION_COLUMNS.split(", ").index("config")
 
 
 def seal(connection: apsw.Connection, vault: Vault, now: int) -> None:
@@ -30,7 +32,7 @@ def seal(connection: apsw.Connection, vault: Vault, now: int) -> None:
             vault.seal_with(key, SEALS_AT_ONCE)
         with connection:
             for each in found:
-                *_, config, sealed = codec.pack_subscription(each, vault)
+                *_, config, sealed = pack_subscription(each, vault, pack_uuid)
                 changed = "UPDATE subscription SET config = ?, sealed = ? WHERE number = ?"
                 connection.execute(changed, (config, sealed, each.number))
     except apsw.Error as error:
@@ -39,13 +41,13 @@ def seal(connection: apsw.Connection, vault: Vault, now: int) -> None:
 
 def _find(connection: apsw.Connection, vault: Vault) -> list[Subscription]:
     statement = (
-        f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription WHERE instr(config, ?)"  # noqa: S608
+        f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE instr(config, ?)"  # noqa: S608
         " AND tenant_id IN (SELECT id FROM tenant WHERE deleted_at IS NULL)"
     )
     return [
-        _named_after_host(codec.unpack_subscription(columns, vault))
+        _named_after_host(unpack_subscription(columns, vault, unpack_uuid))
         for columns in rows(connection, statement, (b'"url":',))
-        if codec.keeps_url_in_plain(columns[_CONFIG])
+        if keeps_url_in_plain(columns[_CONFIG])
     ]
 
 

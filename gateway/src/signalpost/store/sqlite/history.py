@@ -12,7 +12,8 @@ from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
 from signalpost.domain.documents.history import ChangeCause, HistoryPosition, KeptStep, Step
 from signalpost.domain.event import EventType
 from signalpost.store.history import HistoryRow, HistoryRows
-from signalpost.store.sqlite.codec import pack_step, pack_uuid, unpack_step, unpack_uuid
+from signalpost.store.packing import pack_step, unpack_step
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import PAGE_BYTES, rows
 from signalpost.store.sqlite.readers import Readers, reading
 

@@ -8,10 +8,11 @@ import msgspec
 from signalpost.commands.command import Retry
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.packing import decode_health, unpack_sequences
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
-from signalpost.store.sqlite.codec import list_numbers, unpack_sequences, unpack_uuid
+from signalpost.store.sqlite.codec import list_numbers, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import Readers, reading
@@ -19,7 +20,6 @@ from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 
-decode_health = msgspec.json.Decoder(EndpointHealth).decode
 _decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 

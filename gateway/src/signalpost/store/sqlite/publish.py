@@ -27,8 +27,23 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.sqlite import audit, codec, connections, documents, erasures, history, replays, versions
-from signalpost.store.sqlite.codec import pack_uuid
+from signalpost.store.packing import (
+    CONNECTION_COLUMNS,
+    KEY_COLUMNS,
+    SUBSCRIPTION_COLUMNS,
+    TENANT_COLUMNS,
+    USE_COLUMNS,
+    pack_key,
+    pack_limits,
+    pack_subscription,
+    unpack_connection,
+    unpack_key,
+    unpack_subscription,
+    unpack_tenant,
+    unpack_use,
+)
+from signalpost.store.sqlite import audit, connections, documents, erasures, history, replays, versions
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.store import Published
 from signalpost.store.vault import Place, Vault
@@ -107,15 +122,15 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
 
 def _tenants(connection: apsw.Connection, ids: Iterable[int]) -> tuple[dict[int, Tenant], dict[int, TenantUse]]:
     """Tenants, and how much each has of what can be limited."""
-    statement = f"SELECT {codec.USE_COLUMNS}, {codec.TENANT_COLUMNS} FROM tenant WHERE id = ?"  # noqa: S608
-    found = [(c[:3], codec.unpack_tenant(c[3:])) for c in rows_of_many(connection, statement, [(of,) for of in ids])]
-    return {tenant.id: tenant for _, tenant in found}, {tenant.id: codec.unpack_use(use) for use, tenant in found}
+    statement = f"SELECT {USE_COLUMNS}, {TENANT_COLUMNS} FROM tenant WHERE id = ?"  # noqa: S608
+    found = [(c[:3], unpack_tenant(c[3:])) for c in rows_of_many(connection, statement, [(of,) for of in ids])]
+    return {tenant.id: tenant for _, tenant in found}, {tenant.id: unpack_use(use) for use, tenant in found}
 
 
 def _tenants_named(connection: apsw.Connection, names: Iterable[str]) -> dict[int, Tenant]:
-    statement = f"SELECT {codec.TENANT_COLUMNS} FROM tenant WHERE name = ?"  # noqa: S608
+    statement = f"SELECT {TENANT_COLUMNS} FROM tenant WHERE name = ?"  # noqa: S608
     found = rows_of_many(connection, statement, [(name,) for name in names])
-    return {columns[0]: codec.unpack_tenant(columns) for columns in found}
+    return {columns[0]: unpack_tenant(columns) for columns in found}
 
 
 def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> None:
@@ -134,7 +149,7 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
                 tenant.created_at,
                 tenant.paused_at,
                 tenant.deleted_at,
-                codec.pack_limits(tenant.limits),
+                pack_limits(tenant.limits),
                 tenant.retention_days,
             ),
         )
@@ -145,11 +160,11 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
 def _subscriptions(
     connection: apsw.Connection, keys: Iterable[SubscriptionKey], vault: Vault
 ) -> dict[SubscriptionKey, Subscription]:
-    statement = f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND id = ?"  # noqa: S608
+    statement = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND id = ?"  # noqa: S608
     found = {}
     for tenant_id, subscription_id in keys:
         for columns in rows(connection, statement, (tenant_id, pack_uuid(subscription_id))):
-            found[tenant_id, subscription_id] = codec.unpack_subscription(columns, vault)
+            found[tenant_id, subscription_id] = unpack_subscription(columns, vault, unpack_uuid)
     return found
 
 
@@ -157,11 +172,11 @@ def _subscriptions_of(
     connection: apsw.Connection, keys: Iterable[ConnectionKey], vault: Vault
 ) -> dict[SubscriptionKey, Subscription]:
     statement = (
-        f"SELECT {codec.SUBSCRIPTION_COLUMNS} FROM subscription INDEXED BY subscription_connection"  # noqa: S608
+        f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription INDEXED BY subscription_connection"  # noqa: S608
         " WHERE connection_id = ? AND deleted_at IS NULL AND tenant_id = ?"
     )
     found = [
-        codec.unpack_subscription(columns, vault)
+        unpack_subscription(columns, vault, unpack_uuid)
         for tenant_id, connection_id in keys
         for columns in rows(connection, statement, (pack_uuid(connection_id), tenant_id))
     ]
@@ -198,11 +213,11 @@ def _stored_answers(
 
 
 def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiKey]:
-    statement = f"SELECT {codec.KEY_COLUMNS} FROM api_key WHERE id = ?"  # noqa: S608
+    statement = f"SELECT {KEY_COLUMNS} FROM api_key WHERE id = ?"  # noqa: S608
     found = {}
     for key_id in ids:
         for columns in rows(connection, statement, (pack_uuid(key_id),)):
-            found[key_id] = codec.unpack_key(columns)
+            found[key_id] = unpack_key(columns, unpack_uuid)
     return found
 
 
@@ -236,9 +251,9 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     connections.write(connection, batch.connections.changed.values(), vault)
     _write_retries(connection, batch.retries)
     connection.executemany(
-        f"INSERT INTO api_key ({codec.KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO api_key ({KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
-        [codec.pack_key(key) for key in batch.keys.changed.values()],
+        [pack_key(key, pack_uuid) for key in batch.keys.changed.values()],
     )
     replays.write(connection, batch.replays.changed.values())
     erasures.write(connection, batch.erasures)
@@ -301,11 +316,11 @@ def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> Non
 def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault) -> None:
     for subscription in changed:
         connection.execute(
-            f"INSERT INTO subscription ({codec.SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+            f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
             " ON CONFLICT (number) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at,"
             " connection_id = excluded.connection_id, config = excluded.config,"
             " sealed = excluded.sealed",
-            codec.pack_subscription(subscription, vault),
+            pack_subscription(subscription, vault, pack_uuid),
         )
         if subscription.deleted_at is not None:
             # Whoever owns the lane finds it gone and drops what it knew; the rows go later, in small batches.
@@ -328,10 +343,10 @@ def check_key(connection: apsw.Connection, vault: Vault) -> None:
     for tenant_id, api_key_id, key, expires_at, sealed in rows(connection, answers):
         vault.open(sealed, _answer_place((tenant_id, api_key_id, key), expires_at))
     live = "FROM {} WHERE deleted_at IS NULL LIMIT 1"
-    for columns in rows(connection, f"SELECT {codec.SUBSCRIPTION_COLUMNS} {live.format('subscription')}"):
-        codec.unpack_subscription(columns, vault)
-    for columns in rows(connection, f"SELECT {codec.CONNECTION_COLUMNS} {live.format('connection')}"):
-        codec.unpack_connection(columns, vault)
+    for columns in rows(connection, f"SELECT {SUBSCRIPTION_COLUMNS} {live.format('subscription')}"):
+        unpack_subscription(columns, vault, unpack_uuid)
+    for columns in rows(connection, f"SELECT {CONNECTION_COLUMNS} {live.format('connection')}"):
+        unpack_connection(columns, vault, unpack_uuid)
 
 
 def _answer_place(key: AnswerKey, expires_at: int) -> Place:

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.store.lanes import LaneFlush, LaneFlushed
+from signalpost.store.packing import pack_sequences
 from signalpost.store.sqlite import connections, replays, row_counts
-from signalpost.store.sqlite.codec import pack_sequences, pack_uuid
+from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS

@@ -14,9 +14,9 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.deliveries import DeliveryStatus
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.sqlite.codec import decode_gaps, list_numbers, unpack_sequences
+from signalpost.store.packing import decode_gaps, decode_health, unpack_sequences
+from signalpost.store.sqlite.codec import list_numbers
 from signalpost.store.sqlite.connect import rows
-from signalpost.store.sqlite.lanes import decode_health
 
 STATUS: dict[State, DeliveryStatus] = {
     State.AWAITING_RETRY: "retrying",

@@ -18,9 +18,10 @@ from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayState, What
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.lanes import LaneFlush
+from signalpost.store.packing import decode_gaps, unpack_sequences
 from signalpost.store.replays import Candidate, Fed, ReplayPart
 from signalpost.store.sqlite import log
-from signalpost.store.sqlite.codec import decode_gaps, pack_uuid, unpack_sequences, unpack_uuid
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.states import FAILED, RUNNING

@@ -24,8 +24,9 @@ import msgspec
 from signalpost.domain.audit import Draft
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
+from signalpost.store.packing import SubscriptionConfig
 from signalpost.store.sqlite import audit, data_keys, erasures, log
-from signalpost.store.sqlite.codec import SubscriptionConfig, unpack_uuid
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.copies import draft_of
 

@@ -5,10 +5,10 @@ import msgspec
 from msgspec.structs import replace
 
 from signalpost.commands.batch import IDEMPOTENCY_KEPT, SECRETS_KEPT
+from signalpost.store.packing import decode_health, pack_sequences, unpack_sequences
 from signalpost.store.sqlite import connections, history, row_counts
-from signalpost.store.sqlite.codec import pack_sequences, unpack_sequences, unpack_uuid
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
-from signalpost.store.sqlite.lanes import decode_health
 from signalpost.store.sqlite.states import ANY, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 

@@ -3,7 +3,8 @@
 import apsw
 
 from signalpost.domain.subscription import Subscription
-from signalpost.store.sqlite.codec import SUBSCRIPTION_COLUMNS, unpack_subscription
+from signalpost.store.packing import SUBSCRIPTION_COLUMNS, unpack_subscription
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.vault import Vault
@@ -17,7 +18,7 @@ class SqliteSubscriptions:
     @reading
     def live(self, connection: apsw.Connection) -> list[Subscription]:
         statement = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE deleted_at IS NULL ORDER BY number"  # noqa: S608
-        return [unpack_subscription(columns, self._vault) for columns in rows(connection, statement)]
+        return [unpack_subscription(columns, self._vault, unpack_uuid) for columns in rows(connection, statement)]
 
     @reading
     def page(self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
@@ -26,4 +27,4 @@ class SqliteSubscriptions:
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
         )
         found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
-        return [unpack_subscription(columns, self._vault) for columns in found]
+        return [unpack_subscription(columns, self._vault, unpack_uuid) for columns in found]

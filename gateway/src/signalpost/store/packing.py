@@ -1,0 +1,295 @@
+"""How values are laid out in the columns of a database.
+
+The layout is the same in each. Only ids differ, which one keeps as 16 bytes and another in a type of its own: whoever
+packs or unpacks a row with an id says how.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from signalpost.commands.command import Tenant
+from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.connection import Connection, Granted, State
+from signalpost.domain.documents.history import Step
+from signalpost.domain.documents.version import Number
+from signalpost.domain.documents.workflow import Workflow
+from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
+from signalpost.store.lanes import EndpointHealth
+from signalpost.store.vault import Place, Vault
+
+_decode_limits = msgspec.json.Decoder(TenantLimits).decode
+
+
+def pack_number(number: Number | None) -> int | None:
+    """A version's number as an integer that sorts as numbers follow one another."""
+    return None if number is None else number.major << 32 | number.minor
+
+
+def unpack_number(packed: int | None) -> Number | None:
+    """Undo `pack_number`."""
+    return None if packed is None else Number(packed >> 32, packed & 0xFFFFFFFF)
+
+
+def pack_sequences(ascending: Iterable[int]) -> bytes:
+    """The differences of sequences as little-endian base-128 numbers: one or two bytes for each open sequence of a busy
+    lane."""
+    packed = bytearray()
+    previous = 0
+    for sequence in ascending:
+        difference, previous = sequence - previous, sequence
+        while difference > 0x7F:
+            packed.append(difference & 0x7F | 0x80)
+            difference >>= 7
+        packed.append(difference)
+    return bytes(packed)
+
+
+def unpack_sequences(packed: bytes) -> list[int]:
+    """Undo `pack_sequences`."""
+    first = 1
+    while packed[first - 1 : first] > b"\x7f":
+        first += 1
+    if first < len(packed) and packed[first:].isascii():
+        # A busy lane's differences take a byte each but for the first. A list reads a thousand lanes: sum these in C.
+        return list(accumulate(packed[first:], initial=unpack_sequences(packed[:first])[0]))
+    sequences: list[int] = []
+    sequence = difference = shift = 0
+    for byte in packed:
+        difference |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            sequence += difference
+            sequences.append(sequence)
+            difference = shift = 0
+    return sequences
+
+
+class SubscriptionConfig(Struct, frozen=True):
+    """What a subscription's row says without a seal."""
+
+    name: str
+    status: Status
+    ordering: Ordering
+    rate_limit: int | None
+    retry_delays: tuple[int, ...]
+    starts_after: int
+    filters: Filters
+    skip_to: int
+    created_at: int
+    updated_at: int
+    promote_at: int | None = None
+    disabled_at: int | None = None
+    revived_at: int = 0
+    skipped_at: int = 0
+    kind: str = WEBHOOK
+    config: Mapping[str, Any] = {}
+    when: Mapping[str, Any] | None = None
+    after: Delay | None = None
+    disabled_because: str | None = None
+    url: str | UnsetType = UNSET
+    """Where it was kept before it was sealed; the next start seals it. A sealed one counts: whoever can write the
+    database, and has no key, cannot have events sent elsewhere."""
+
+
+class _Sealed(Struct, frozen=True):
+    secret: str
+    headers: dict[str, str]
+    next_secret: str | None = None
+    url: str | UnsetType = UNSET
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
+_decode_sealed = msgspec.json.Decoder(_Sealed).decode
+
+
+def keeps_url_in_plain(config: bytes) -> bool:
+    """Whether the config of a row is of before URLs were sealed."""
+    return _decode_config(config).url is not UNSET
+
+
+SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, connection_id, config, sealed"
+Id = TypeVar("Id")
+"""How a database keeps an id."""
+SubscriptionColumns = tuple[int, Id, int, int, int | None, Id | None, bytes, bytes]
+
+
+def pack_subscription(
+    subscription: Subscription, vault: Vault, pack_id: Callable[[str], Id]
+) -> SubscriptionColumns[Id]:
+    """`SUBSCRIPTION_COLUMNS` of a subscription, its secrets sealed."""
+    names = (name for name in SubscriptionConfig.__struct_fields__ if name != "url")
+    config = SubscriptionConfig(**{name: getattr(subscription, name) for name in names})
+    sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret, subscription.url)
+    return (
+        subscription.number,
+        pack_id(subscription.id),
+        subscription.tenant_id,
+        subscription.version,
+        subscription.deleted_at,
+        None if subscription.connection_id is None else pack_id(subscription.connection_id),
+        _encode(config),
+        vault.seal(
+            _encode(sealed), Place("subscription", subscription.tenant_id, subscription.id, subscription.version)
+        ),
+    )
+
+
+def unpack_subscription(columns: SubscriptionColumns[Id], vault: Vault, unpack_id: Callable[[Id], str]) -> Subscription:
+    """From `SUBSCRIPTION_COLUMNS`."""
+    number, packed_id, tenant_id, version, deleted_at, connection_id, config, sealed = columns
+    identity = unpack_id(packed_id)
+    place = Place("subscription", tenant_id, identity, version)
+    in_plain = _decode_config(config)
+    secrets = _decode_sealed(vault.open(sealed, place))
+    if secrets.url is UNSET:
+        secrets = msgspec.structs.replace(secrets, url=in_plain.url)
+    return Subscription(
+        id=identity,
+        tenant_id=tenant_id,
+        number=number,
+        version=version,
+        deleted_at=deleted_at,
+        connection_id=None if connection_id is None else unpack_id(connection_id),
+        **(msgspec.structs.asdict(in_plain) | msgspec.structs.asdict(secrets)),
+    )
+
+
+CONNECTION_COLUMNS = (
+    "number, id, tenant_id, version, deleted_at, kind, name, state, reason, created_at, updated_at, config, granted,"
+    " grant_version"
+)
+ConnectionColumns = tuple[
+    int, Id, int, int, int | None, str, str, State, str | None, int, int, bytes, bytes | None, int
+]
+_decode_members = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_granted = msgspec.json.Decoder(Granted).decode
+
+
+def pack_connection(connection: Connection, vault: Vault, pack_id: Callable[[str], Id]) -> ConnectionColumns[Id]:
+    """`CONNECTION_COLUMNS` of a connection, its config and what was granted sealed."""
+    granted = connection.granted
+    return (
+        connection.number,
+        pack_id(connection.id),
+        connection.tenant_id,
+        connection.version,
+        connection.deleted_at,
+        connection.kind,
+        connection.name,
+        connection.state,
+        connection.reason,
+        connection.created_at,
+        connection.updated_at,
+        vault.seal(
+            _encode(connection.config), Place("connection", connection.tenant_id, connection.id, connection.version)
+        ),
+        None
+        if granted is None
+        else vault.seal(
+            _encode(granted), Place("grant", connection.tenant_id, connection.id, connection.grant_version)
+        ),
+        connection.grant_version,
+    )
+
+
+def unpack_connection(columns: ConnectionColumns[Id], vault: Vault, unpack_id: Callable[[Id], str]) -> Connection:
+    """From `CONNECTION_COLUMNS`."""
+    number, packed_id, tenant_id, version, deleted_at, kind, name, state, reason, created_at, updated_at = columns[:11]
+    config, granted, grant_version = columns[11:]
+    identity = unpack_id(packed_id)
+    config_place = Place("connection", tenant_id, identity, version)
+    grant_place = Place("grant", tenant_id, identity, grant_version)
+    return Connection(
+        number=number,
+        id=identity,
+        tenant_id=tenant_id,
+        version=version,
+        deleted_at=deleted_at,
+        kind=kind,
+        name=name,
+        state=state,
+        reason=reason,
+        created_at=created_at,
+        updated_at=updated_at,
+        config=_decode_members(vault.open(config, config_place)),
+        granted=None if granted is None else _decode_granted(vault.open(granted, grant_place)),
+        grant_version=grant_version,
+    )
+
+
+TENANT_COLUMNS = "id, name, last_sequence, last_at, created_at, paused_at, deleted_at, limits, retention_days"
+USE_COLUMNS = "documents, subscriptions, file_bytes"
+"""The columns of a tenant's row that say how much it has of what can be limited."""
+KEY_COLUMNS = "number, id, name, role, hash, created_at, revoked_at, tenant_id, expires_at, created_by, last_used_at"
+KeyColumns = tuple[int, Id, str, str, bytes, int, int | None, int, int | None, str | None, int | None]
+
+
+def unpack_tenant(columns: Sequence[Any]) -> Tenant:
+    """From `TENANT_COLUMNS`, which are in the order of the members of `Tenant`."""
+    *members, limits, retention_days = columns
+    members += NO_LIMITS if limits is None else _decode_limits(limits), retention_days
+    return Tenant(*members)
+
+
+def pack_limits(limits: TenantLimits) -> str | None:
+    """Limits as JSON; None where a tenant has none of its own."""
+    return None if limits == NO_LIMITS else msgspec.json.encode(limits).decode()
+
+
+def unpack_use(columns: Sequence[int]) -> TenantUse:
+    """From `USE_COLUMNS`."""
+    documents, subscriptions, file_bytes = columns
+    return TenantUse(documents=documents, subscriptions=subscriptions, file_bytes=file_bytes)
+
+
+def pack_key(key: ApiKey, pack_id: Callable[[str], Id]) -> KeyColumns[Id]:
+    """`KEY_COLUMNS` of an API key."""
+    return (
+        key.number,
+        pack_id(key.id),
+        key.name,
+        key.role.value,
+        key.hash,
+        key.created_at,
+        key.revoked_at,
+        key.tenant_id,
+        key.expires_at,
+        key.created_by,
+        key.last_used_at,
+    )
+
+
+def unpack_key(columns: KeyColumns[Id], unpack_id: Callable[[Id], str]) -> ApiKey:
+    """From `KEY_COLUMNS`."""
+    number, packed_id, name, role, digest, created_at, revoked_at, tenant_id, expires_at, created_by, used_at = columns
+    return ApiKey(
+        number=number,
+        id=unpack_id(packed_id),
+        name=name,
+        role=Role(role),
+        hash=digest,
+        created_at=created_at,
+        revoked_at=revoked_at,
+        tenant_id=tenant_id,
+        expires_at=expires_at,
+        created_by=created_by,
+        last_used_at=used_at,
+    )
+
+
+def pack_workflow(workflow: Workflow | None) -> tuple[bytes | None, int | None]:
+    """The columns `workflow` and `expires_at`; documents are found by the latter."""
+    return (None, None) if workflow is None else (_encode(workflow), workflow.expires_at)
+
+
+unpack_workflow = msgspec.json.Decoder(Workflow).decode
+pack_step = msgspec.json.Encoder().encode
+unpack_step = msgspec.json.Decoder(Step).decode
+decode_gaps = msgspec.json.Decoder(list[list[int]]).decode
+decode_health = msgspec.json.Decoder(EndpointHealth).decode
