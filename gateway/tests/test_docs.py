@@ -26,6 +26,13 @@ def test_the_page_of_states_is_what_the_tables_say() -> None:
     )
 
 
+def test_the_page_of_samples_shows_the_files_that_the_tests_run() -> None:
+    maker = _maker("make_verify_in_your_language")
+    assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), (
+        "run: .venv/bin/python docs/make_verify_in_your_language.py"
+    )
+
+
 @pytest.mark.slow
 def test_the_first_ten_minutes_go_as_their_page_says(tmp_path: Path) -> None:
     """Every command of the session ends as it did, and the page has the same steps."""
