@@ -7,17 +7,17 @@ import sys
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from signalpost_receiver import ReceiverError, Verifier
+from signalpost_receiver import Receiver, ReceiverError
 
 
 def main(secret: str, port: int = 9000) -> None:
-    verifier = Verifier(secret)
+    receiver = Receiver(secrets=secret)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             try:
-                event = verifier.verify(body, self.headers.items())
+                event = receiver.verify(body, self.headers.items())
             except ReceiverError as error:
                 print(f"refused: {error}", flush=True)
                 self.send_response(error.status)

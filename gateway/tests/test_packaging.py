@@ -103,7 +103,7 @@ def test_the_receiver_kit_needs_nothing_but_python(wheels: list[Path], tmp_path:
     run(sys.executable, "-m", "venv", tmp_path / "bare")
     python = tmp_path / "bare" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check", kit)
-    program = "from signalpost_receiver import make_token, Verifier; Verifier(make_token()); print('made')"
+    program = "from signalpost_receiver import make_token, Receiver; Receiver(secrets=make_token()); print('made')"
     assert run(python, "-c", program, cwd=tmp_path) == "made\n"
 
 

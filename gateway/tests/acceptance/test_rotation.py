@@ -13,7 +13,7 @@ from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.acceptance.receiver import FAIL, Endpoint, Received, first
 from standardwebhooks import Webhook as StandardWebhook
 
-from signalpost_receiver import Verifier
+from signalpost_receiver import Receiver
 
 Endpoints = Callable[..., Endpoint]
 OWN = "an owner's own, ü"
@@ -40,13 +40,13 @@ def page_accepts(request: Received, secret: str) -> bool:
 
 def all_accept(request: Received, shown: Any) -> None:
     """The receiver kit and the Standard Webhooks library, each with the form of the secret that it is given."""
-    assert Verifier(shown["secret"]).verify(request.body, request.headers).id == request.id
+    assert Receiver(secrets=shown["secret"]).verify(request.body, request.headers).id == request.id
     StandardWebhook(shown["standardWebhooksSecret"]).verify(request.body.decode(), request.headers)
 
 
 def none_accepts(request: Received, shown: Any) -> None:
     with pytest.raises(Exception, match="no signature fits"):
-        Verifier(shown["secret"]).verify(request.body, request.headers)
+        Receiver(secrets=shown["secret"]).verify(request.body, request.headers)
     with pytest.raises(Exception, match="No matching signature"):
         StandardWebhook(shown["standardWebhooksSecret"]).verify(request.body.decode(), request.headers)
 
@@ -106,7 +106,7 @@ def test_a_receiver_that_changes_its_secret_in_the_overlap_refuses_nothing(api: 
     requests = [next_request(api, hook)]
     new = rotate(api, old)
     requests.append(next_request(api, hook))
-    both = Verifier([new["secret"], old["secret"]])
+    both = Receiver(secrets=[new["secret"], old["secret"]])
     promote(api, old)
     requests.append(next_request(api, hook))
     hook.until(6)

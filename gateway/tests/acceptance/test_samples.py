@@ -12,7 +12,7 @@ from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.acceptance.receiver import FAIL, HELD, RESET, Answer, Endpoint
 from standardwebhooks import Webhook as StandardWebhook
 
-from signalpost_receiver import Verifier
+from signalpost_receiver import Receiver
 
 Endpoints = Callable[..., Endpoint]
 RESULT = ["eventId", "delivered", "startedAt", "durationMs", "statusCode", "error", "detail", "answer"]
@@ -46,7 +46,7 @@ def test_a_sample_arrives_as_every_event_does_and_says_that_it_is_one(api: Clien
     secret = subscription["secret"]
     assert verify_signature(request.body, request.headers, secret.encode())
     StandardWebhook(secret).verify(request.body.decode(), request.headers)
-    event = Verifier(secret).verify(request.body, request.headers)
+    event = Receiver(secrets=secret).verify(request.body, request.headers)
     assert event.id == result["eventId"]
     assert event.document is not None
     assert list(request.event) == ["id", "type", "createdAt", "data"]

@@ -16,9 +16,10 @@ from gateway.tests.patience import PATIENCE
 from openapi_python_client import generate
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
+import signalpost_receiver
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.sender.addresses import parse_allow_targets
-from signalpost_receiver import EventType, Verifier
+from signalpost_receiver import EventType
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -221,7 +222,7 @@ def test_an_event_reaches_a_subscriber_and_the_delivery_shows_its_attempt(
     delivery = api("read_delivery", made.id, page.data[0].event_id)
     assert isinstance(delivery, api.models.DeliveryWithAttempts)
     assert [(each.number, each.status_code, each.answer) for each in delivery.attempts] == [(1, 200, "thanks")]
-    event = Verifier(made.secret).verify(*receiver.requests[-1])
+    event = signalpost_receiver.Receiver(secrets=made.secret).verify(*receiver.requests[-1])
     assert event.type is EventType.DOCUMENT_CREATED
     assert str(delivery.event_id) == event.id
 
@@ -243,7 +244,7 @@ def test_a_secret_is_rotated_and_promoted_and_an_endpoint_tried(api: Api, receiv
     tried = api("test_subscription", made.id)
     assert isinstance(tried, api.models.TestResult)
     assert (tried.delivered, tried.status_code, tried.error) == (True, 200, None)
-    assert Verifier(rotated.secret).verify(*receiver.requests[-1]).id == str(tried.event_id)
+    assert signalpost_receiver.Receiver(secrets=rotated.secret).verify(*receiver.requests[-1]).id == str(tried.event_id)
 
 
 def test_a_subscription_is_paused_resumed_and_deleted(api: Api, receiver: Receiver) -> None:

@@ -1,6 +1,29 @@
-"""Verify and read Signalpost webhooks: `Verifier(token).verify(body, headers)` gives an `Event`."""
+"""Receive Signalpost webhooks safely: `Receiver(secrets=[…]).verify(body, headers)` gives an `Event`."""
 
-from .envelope import (
+from .envelope import parse
+from .errors import (
+    ConfigError,
+    DuplicateKey,
+    HandlerError,
+    InFuture,
+    InProgress,
+    InvalidJSON,
+    MalformedSignature,
+    Mismatch,
+    MissingHeader,
+    PayloadError,
+    ReceiverError,
+    Refusal,
+    ReplayError,
+    Schema,
+    StoreError,
+    TooDeep,
+    TooLarge,
+    TooOld,
+    UsageError,
+    VerificationError,
+)
+from .event import (
     DOCUMENT_KEYS,
     ENVELOPE_KEYS,
     MAX_BODY_BYTES,
@@ -11,25 +34,10 @@ from .envelope import (
     EventType,
     Json,
     Version,
-    parse,
 )
-from .errors import (
-    ConfigError,
-    InFuture,
-    InvalidJSON,
-    MalformedSignature,
-    Mismatch,
-    MissingHeader,
-    PayloadError,
-    ReceiverError,
-    ReplayError,
-    Schema,
-    TooLarge,
-    TooOld,
-    VerificationError,
-)
+from .headers import Headers
+from .receiver import Receiver
 from .sign import Signer, make_token, standard_secret
-from .verify import Headers, Verifier
 
 __all__ = [
     "DOCUMENT_KEYS",
@@ -39,24 +47,31 @@ __all__ = [
     "ConfigError",
     "Document",
     "DocumentStatus",
+    "DuplicateKey",
     "Event",
     "EventType",
+    "HandlerError",
     "Headers",
     "InFuture",
+    "InProgress",
     "InvalidJSON",
     "Json",
     "MalformedSignature",
     "Mismatch",
     "MissingHeader",
     "PayloadError",
+    "Receiver",
     "ReceiverError",
+    "Refusal",
     "ReplayError",
     "Schema",
     "Signer",
+    "StoreError",
+    "TooDeep",
     "TooLarge",
     "TooOld",
+    "UsageError",
     "VerificationError",
-    "Verifier",
     "Version",
     "make_token",
     "parse",

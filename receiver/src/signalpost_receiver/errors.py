@@ -1,22 +1,31 @@
 """Everything that this package raises.
 
     ReceiverError
-    ├── ConfigError               500  the receiver itself is set up wrongly (raised at construction)
-    ├── VerificationError         401  the request does not prove that it comes from the gateway
-    │   ├── MissingHeader              a header that is needed is not there
-    │   ├── MalformedSignature         a header is there more than once, or cannot be what the gateway sends
-    │   └── Mismatch                   no signature fits the body and any of the tokens
-    ├── PayloadError              400  the body is not an event
-    │   ├── TooLarge              413  longer than the cap; it was not even hashed
-    │   ├── InvalidJSON                not UTF-8, not JSON, or JSON beyond what can be read
-    │   └── Schema                     JSON, but an attribute is missing or of the wrong kind
-    └── ReplayError               400  genuine, but sent at another time
-        ├── TooOld
-        └── InFuture
+    ├── ConfigError               500  the receiver is set up wrongly; raised when it is made
+    ├── UsageError                500  the receiver is called wrongly, say with a body that was parsed already
+    ├── HandlerError              500  a handler raised something, which is the `__cause__`
+    ├── StoreError                503  the store raised something, which is the `__cause__`
+    └── Refusal                        the request is answered with `status`, and nothing is wrong here:
+        ├── VerificationError     401  the request does not prove that it comes from the gateway
+        │   ├── MissingHeader          a header that is needed is not there
+        │   ├── MalformedSignature     a header is there more than once, or cannot be what the gateway sends
+        │   └── Mismatch               no signature fits the body and any of the secrets
+        ├── ReplayError           400  genuine, but of another time
+        │   ├── TooOld
+        │   └── InFuture
+        ├── PayloadError          400  the body is not an event
+        │   ├── TooLarge          413  longer than the cap; it was not even hashed
+        │   ├── InvalidJSON            not UTF-8, not JSON, or JSON beyond what can be read
+        │   ├── TooDeep                JSON, but nested more deeply than any event
+        │   ├── DuplicateKey           JSON, but an object has a name twice, so that two readers may differ
+        │   └── Schema                 JSON, but an attribute is missing or of the wrong kind
+        └── InProgress            503  the same event, or another of its document, is being handled at this moment
 
 Messages name headers and attributes, never a secret, a signature, or a value out of the body: they are safe
-to log.
+to log, and to answer with.
 """
+
+from __future__ import annotations
 
 from typing import ClassVar
 
@@ -28,10 +37,28 @@ class ReceiverError(Exception):
 
 
 class ConfigError(ReceiverError):
-    """A token or an option that can never work, such as an empty token."""
+    """A secret or an option that can never work or would not be safe, such as an empty secret."""
 
 
-class VerificationError(ReceiverError):
+class UsageError(ReceiverError):
+    """An argument that no request can explain: the code that calls the receiver has to change."""
+
+
+class HandlerError(ReceiverError):
+    """A handler raised the exception that is the `__cause__`. The event counts as not handled: a retry is handled."""
+
+
+class StoreError(ReceiverError):
+    """The store raised the exception that is the `__cause__`. The sender tries again."""
+
+    status = 503
+
+
+class Refusal(ReceiverError):
+    """The request is to be answered with `status`; an exception that is no fault of this program."""
+
+
+class VerificationError(Refusal):
     """The request does not prove that it comes from the gateway."""
 
     status = 401
@@ -46,10 +73,24 @@ class MalformedSignature(VerificationError):
 
 
 class Mismatch(VerificationError):
-    """The signatures are well formed, but none fits this body and any of the tokens."""
+    """The signatures are well formed, but none fits this body and any of the secrets."""
 
 
-class PayloadError(ReceiverError):
+class ReplayError(Refusal):
+    """The request is genuine, but its signed time is not about now."""
+
+    status = 400
+
+
+class TooOld(ReplayError):
+    """The signed time is longer ago than `max_age`."""
+
+
+class InFuture(ReplayError):
+    """The signed time is further ahead of this machine's clock than `skew`."""
+
+
+class PayloadError(Refusal):
     """The body is not an event."""
 
     status = 400
@@ -62,22 +103,27 @@ class TooLarge(PayloadError):
 
 
 class InvalidJSON(PayloadError):
-    """The body is not UTF-8, not JSON, or nested or numbered beyond what can be read."""
+    """The body is not UTF-8, not JSON, or has a number or a text that cannot be read."""
+
+
+class TooDeep(PayloadError):
+    """The body is nested more deeply than any event."""
+
+
+class DuplicateKey(PayloadError):
+    """An object in the body has a name twice, so that another reader of the same bytes may see another value."""
 
 
 class Schema(PayloadError):
     """The body is JSON, but not an event; the message names the attribute."""
 
 
-class ReplayError(ReceiverError):
-    """The request is genuine, but was signed at a time that is not now."""
+class InProgress(Refusal):
+    """The event, or another one of its document, is being handled at this moment; the sender tries again."""
 
-    status = 400
+    status = 503
 
-
-class TooOld(ReplayError):
-    """Signed longer ago than `max_age`."""
-
-
-class InFuture(ReplayError):
-    """Signed further ahead of this machine's clock than `skew`."""
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """The whole seconds after which to try again, for the header `retry-after`."""

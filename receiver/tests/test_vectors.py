@@ -1,0 +1,77 @@
+"""The vectors that every kit is held against, in this one."""
+
+import base64
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalpost_receiver import Event, Receiver, ReceiverError, Signer, Version, standard_secret
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+
+
+def cases(name: str) -> list[Any]:
+    read = json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
+    assert read["format"] == 1
+    return [pytest.param(case, id=str(case.get("name", number))) for number, case in enumerate(read["cases"])]
+
+
+def receiver_of(case: dict[str, Any]) -> Receiver:
+    given = case.get("options", {})
+    options: dict[str, Any] = {}
+    if "maxAge" in given:
+        options["max_age"] = None if given["maxAge"] is None else timedelta(seconds=given["maxAge"])
+    if "skew" in given:
+        options["skew"] = timedelta(seconds=given["skew"])
+    if "maxBodyBytes" in given:
+        options["max_body_bytes"] = given["maxBodyBytes"]
+    return Receiver(secrets=case["secrets"], clock=lambda: case["now"], **options)
+
+
+def body_of(case: dict[str, Any]) -> bytes:
+    return base64.b64decode(case["bodyBase64"]) if "bodyBase64" in case else case["body"].encode()
+
+
+@pytest.mark.parametrize("case", cases("requests"))
+def test_c19_c20_c21_every_request_gets_its_verdict(case: dict[str, Any]) -> None:
+    receiver, headers = receiver_of(case), [tuple(pair) for pair in case["headers"]]
+    if case["verdict"] == "ok":
+        assert_shown(receiver.verify(body_of(case), headers), case["event"])
+        return
+    with pytest.raises(ReceiverError) as caught:
+        receiver.verify(body_of(case), headers)
+    assert (type(caught.value).__name__, caught.value.status) == (case["verdict"], case["status"])
+
+
+@pytest.mark.parametrize("case", cases("signatures"))
+def test_c19_c20_every_signature_is_made_the_same(case: dict[str, Any]) -> None:
+    signer, body = Signer(case["secret"]), case["body"].encode()
+    assert signer.page_signature(body) == case["page"]
+    assert signer.standard_signature(case["id"], case["timestamp"], body) == case["standard"]
+    assert standard_secret(case["secret"]) == case["standardSecret"]
+
+
+def test_the_files_are_those_that_the_program_writes() -> None:
+    made: dict[str, Any] = {"__file__": str(VECTORS / "make.py"), "__name__": "made"}
+    exec(compile((VECTORS / "make.py").read_text(encoding="utf-8"), "make.py", "exec"), made)
+    for name, vectors in made["FILES"].items():
+        assert (VECTORS / f"{name}.json").read_text(encoding="utf-8") == made["write"](name, vectors())
+
+
+def assert_shown(value: object, expected: dict[str, Any]) -> None:
+    """What `expected` names, in the names of JSON, is so in `value`."""
+    for name, wanted in expected.items():
+        found = getattr(value, "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name))
+        if isinstance(wanted, dict) and (name == "document" or isinstance(found, Version)):
+            assert_shown(found, wanted)
+        else:
+            assert shown(found) == wanted, name
+
+
+def shown(value: object) -> object:
+    if isinstance(value, (Event, dict, bool, int, type(None))):
+        return value
+    return value.isoformat("T", "auto") if isinstance(value, datetime) else str(value)
