@@ -45,9 +45,9 @@ class PostgresServer(NamedTuple):
     process: "subprocess.Popen[bytes] | None" = None
     """None where another process started it."""
 
-    def url(self, database: str = "postgres") -> str:
+    def url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         """Where a database is on the Unix socket."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self.folder), safe='')}&port={self.port}"
+        return f"postgresql://{user}@/{database}?host={quote(str(self.folder), safe='')}&port={self.port}"
 
     def loopback_url(self, database: str = "postgres") -> str:
         """Where a database is on the loopback interface, with its password."""
@@ -118,9 +118,7 @@ def running(package: str = NEWER, settings: Mapping[str, str] = {}) -> Iterator[
 @contextmanager
 def share(meeting_point: Path, package: str = NEWER) -> Iterator[PostgresServer]:
     """A throwaway server that all processes share which name the same file. It ends with the last of them."""
-    with meeting_point.open("a+") as meeting:
-        fcntl.flock(meeting, fcntl.LOCK_EX)
-        meeting.seek(0)
+    with _meeting(meeting_point) as meeting:
         said = meeting.read()
         if not said:
             said = _start_keeper(meeting_point, package)
@@ -131,6 +129,18 @@ def share(meeting_point: Path, package: str = NEWER) -> Iterator[PostgresServer]
             fcntl.flock(lock, fcntl.LOCK_SH)
             fcntl.flock(meeting, fcntl.LOCK_UN)
             yield PostgresServer(Path(folder), int(port), password)
+
+
+@contextmanager
+def _meeting(meeting_point: Path) -> Iterator[TextIO]:
+    """The file at which processes meet, locked. A keeper removes it with its server."""
+    while True:
+        with meeting_point.open("a+") as meeting:
+            fcntl.flock(meeting, fcntl.LOCK_EX)
+            if os.fstat(meeting.fileno()).st_nlink:
+                meeting.seek(0)
+                yield meeting
+                return
 
 
 def _start_keeper(meeting_point: Path, package: str) -> str:
@@ -158,8 +168,7 @@ def _keep(package: str, meeting_point: Path) -> None:
         sys.stdout.close()
         while not _is_deserted(lock, met):
             time.sleep(0.2)
-        meeting_point.write_text("")
-        fcntl.flock(met, fcntl.LOCK_UN)
+        meeting_point.unlink()
 
 
 def _is_deserted(lock: TextIO, meeting: TextIO) -> bool:

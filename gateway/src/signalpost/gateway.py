@@ -146,7 +146,7 @@ class Gateway:
         links = Links(master_keys.first_derived(LINKS), self._links_url)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
-        store = open_store(
+        store = await open_store(
             self._url,
             master_keys=master_keys,
             links=links,

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 from gateway.tests.bodies import document_patch, new_document, snapshot, subscription_patch, subscription_request
 from gateway.tests.store.implementation import Implementation
+from gateway.tests.store.postgres.implementation import POSTGRES
 from gateway.tests.store.sqlite.implementation import SQLITE
 from msgspec.structs import replace
 
@@ -55,7 +56,22 @@ TENANT = 1
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE}
+IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE, "postgres": POSTGRES}
+NOT_YET = {
+    "test_connections",
+    "test_deliveries",
+    "test_deliveries_of_many",
+    "test_documents",
+    "test_lanes",
+    "test_log",
+    "test_publishing",
+    "test_replays",
+    "test_uses",
+    "test_vault",
+    "test_versions",
+    "test_workflow",
+}
+"""Files of tests that do not run on PostgreSQL yet, because nouns of its store are missing."""
 
 
 def render(completed: Completed[Any]) -> KeptAnswer:
@@ -88,10 +104,10 @@ class Shop:
         """What one page looks through; `reopen` after changing it."""
         self._implementation = implementation
         self._random = Random(7)
-        self.store = self._open()
+        self.store: Store
 
-    def _open(self) -> Store:
-        return open_store(
+    async def open(self) -> None:
+        self.store = await open_store(
             self._implementation.url(self.folder),
             master_keys=MasterKeys(self.master_keys),
             links=LINKS,
@@ -105,7 +121,7 @@ class Shop:
     async def reopen(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         await self.store.close()
         meanwhile()
-        self.store = self._open()
+        await self.open()
 
     # --- Publishing ---------------------------------------------------------------------------------------------------
 
@@ -358,13 +374,24 @@ def make() -> type[Tools]:
     return Tools
 
 
-@pytest.fixture(params=sorted(IMPLEMENTATIONS))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what plays scenarios on every database, but for what is about one of them."""
+    path = metafunc.definition.path
+    names = [name for name in IMPLEMENTATIONS if name in path.parts] or sorted(IMPLEMENTATIONS)
+    if path.stem in NOT_YET:
+        names.remove("postgres")
+    for fixture in ("play", "fresh_play"):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, names, indirect=True)
+
+
+@pytest.fixture
 def fresh_play(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Play]:
     """A `play` with an empty folder of its own at each call, for properties that run many examples."""
     return lambda: _player(IMPLEMENTATIONS[request.param], tmp_path_factory.mktemp("shop"))
 
 
-@pytest.fixture(params=sorted(IMPLEMENTATIONS))
+@pytest.fixture
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
     """Runs a scenario on a fresh store, and closes it."""
     return _player(IMPLEMENTATIONS[request.param], tmp_path)
@@ -374,6 +401,7 @@ def _player(implementation: Implementation, folder: Path) -> Play:
     def run(scenario: Callable[[Shop], Awaitable[T]]) -> T:
         async def whole() -> T:
             shop = Shop(implementation, folder)
+            await shop.open()
             try:
                 return await scenario(shop)
             finally:

@@ -1,7 +1,9 @@
-"""Databases by URL: `sqlite:///PATH`, where PATH is relative, or absolute with a fourth slash."""
+"""Databases by URL: `sqlite:///PATH`, where PATH is relative, or absolute with a fourth slash; and `postgresql://…`, as
+libpq knows it."""
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -26,7 +28,7 @@ def find_database(url: str) -> Database:
     return SqliteDatabase(sqlite_file(url))
 
 
-def open_store(
+async def open_store(
     url: str,
     *,
     master_keys: MasterKeys,
@@ -38,12 +40,20 @@ def open_store(
     max_scanned: int = MAX_SCANNED,
     default_limits: TenantLimits = NO_LIMITS,
 ) -> Store:
-    """Open a database that its process has claimed; it is made or upgraded first where that is needed.
+    """Open a database; it is made or upgraded first where that is needed. A SQLite file must have been claimed by this
+    process; many may share a PostgreSQL.
 
     `render` makes the answers that are kept for repeated requests; `default_limits` count for tenants that have none of
     their own. `on_broken` is called, from any thread, when the disk failed and nothing more can be made durable. Raises
     StartError.
     """
+    if is_postgres(url):
+        _check_driver()
+        from signalpost.store.postgres.store import open_postgres
+
+        return await open_postgres(
+            url, master_keys, links, render, now, random_bits, max_scanned=max_scanned, default_limits=default_limits
+        )
     return SqliteStore(
         sqlite_file(url),
         master_keys,
@@ -56,6 +66,17 @@ def open_store(
         max_scanned=max_scanned,
         default_limits=default_limits,
     )
+
+
+def _check_driver() -> None:
+    """Raises StartError where what PostgreSQL alone needs was not installed."""
+    if find_spec("psycopg") is None:
+        raise StartError("For PostgreSQL install the driver too: pip install 'signalpost[postgres]'.")
+
+
+def is_postgres(url: str) -> bool:
+    """Whether the URL names a PostgreSQL database."""
+    return url.startswith(("postgresql://", "postgres://"))
 
 
 def sqlite_file(url: str) -> Path:

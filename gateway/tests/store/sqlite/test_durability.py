@@ -125,7 +125,7 @@ def test_what_is_asked_while_it_closes_is_finished_or_refused(play: "Play", make
         outcomes = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
         with pytest.raises(Unavailable):
             await asyncio.wait_for(shop.publish(make.create(99)), 5)
-        shop.store = shop._open()
+        await shop.open()
         kept = [event.id for event in await shop.store.log.after(1, 0, 100)]
         answered = [one.events[0].id for one in outcomes if not isinstance(one, BaseException)]
         assert kept == answered

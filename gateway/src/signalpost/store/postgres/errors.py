@@ -1,0 +1,37 @@
+"""What PostgreSQL's errors mean here."""
+
+from typing import Final
+
+import psycopg
+
+from signalpost.domain.errors import DiskNearlyFull, Unavailable
+
+_LATER: Final = "The database could not do this now: nothing was changed. Repeat the request."
+_GONE: Final = "The database does not answer: repeat the request in a moment."
+_GONE_CLASSES: Final = ("08", "57P0", "58")
+"""Errors of a connection, of a server that stops or starts, and of its system."""
+LOCK_NOT_AVAILABLE: Final = "55P03"
+NO_PARTITION: Final = "23514"
+"""`check_violation`: the store has no other checks that a write could run into."""
+_BUSY: Final = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, "57014", "25P03", "25P04", "53200", "53300", "53400"})
+"""Conflicts of transactions, time-outs, and what the server has too little of."""
+_FULL: Final = "53100"
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection is of no more use, so that what was sent last may or may not have been done."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(_GONE_CLASSES) or error.sqlstate in ("25P03", "25P04")
+
+
+def as_told(error: psycopg.Error) -> Exception:
+    """The error for whoever asked, of a transaction that is known not to have been committed. What the data is to blame
+    for, or a defect, comes back as it is."""
+    if error.sqlstate == _FULL:
+        return DiskNearlyFull()
+    if error.sqlstate in _BUSY:
+        return Unavailable(_LATER)
+    if is_lost(error):
+        return Unavailable(_GONE)
+    return error

@@ -1,0 +1,166 @@
+"""The schema of a database, and how it follows the versions of Signalpost.
+
+As in SQLite, a schema is made by numbered files that never change once they were published; each says in its first line
+which versions it breaks, by the newest migration that these know. But here nodes of two versions run side by side while
+they are replaced one by one. So a migration that only adds breaks nobody, and what takes something away waits: as long
+as a node runs whose version it would break, it is not applied.
+
+Each migration is a transaction of its own, which holds the lock of one row: of nodes that start together one applies
+it. It waits for no table longer than `LOCKS_WITHIN`, since whatever came after it would wait as well; it tries again.
+"""
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+from importlib import resources
+from typing import Final, NamedTuple, Self
+
+import psycopg
+from psycopg import AsyncConnection
+
+from signalpost.domain.errors import StartError
+from signalpost.runtime.logger import log
+from signalpost.store.postgres.connect import Row, Statement, trip
+from signalpost.store.postgres.errors import LOCK_NOT_AVAILABLE
+from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
+
+MIGRATES_WITHIN: Final = 60
+"""For how many seconds a start tries to apply a migration that others are in the way of."""
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS migration (
+    number bigint PRIMARY KEY,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at bigint NOT NULL,
+    breaks_before bigint NOT NULL
+);
+INSERT INTO migration VALUES (0, 'lock', '', 0, 0) ON CONFLICT DO NOTHING;
+"""
+_OLDEST_NODE: Final = (
+    "SELECT min(schema) FROM node WHERE beat_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 12000000"
+)
+"""Nodes that were not heard of for 12 seconds are dead."""
+_MADE_AT_ONCE: Final = frozenset({"23505", "42P07"})
+"""What `IF NOT EXISTS` may come to where two nodes make a table at the same time."""
+_NOT_ALLOWED: Final = "42501"
+
+
+class Migration(NamedTuple):
+    number: int
+    name: str
+    script: str
+    breaks_before: int
+    """Versions whose newest migration is below this number cannot work with what the migration leaves."""
+
+    @classmethod
+    def of(cls, file_name: str, script: str) -> Self:
+        number = int(file_name[:4])
+        said = re.match(r"-- breaks_before: ([0-9]+)\n", script)
+        return cls(number, file_name[5:-4], script, int(said[1]) if said else number)
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.script.encode()).hexdigest()
+
+
+def _all_migrations() -> tuple[Migration, ...]:
+    folder = resources.files("signalpost.store.postgres") / "migrations"
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    return tuple(Migration.of(entry.name, entry.read_text(encoding="utf-8")) for entry in files)
+
+
+MIGRATIONS = _all_migrations()
+"""What this version knows, in order."""
+
+
+async def migrate(connection: AsyncConnection[Row], migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Apply the migrations that a database lacks. Raises StartError where a newer version left what breaks this one, a
+    migration was altered after it was applied or breaks a node that runs, or this user may not apply one."""
+    try:
+        if await _missing(connection, migrations):
+            await _make_table(connection)
+        for each in await _missing(connection, migrations):
+            await _apply(connection, each)
+    except psycopg.Error as error:
+        if error.sqlstate == _NOT_ALLOWED:
+            raise StartError(
+                "The database has to be brought up to date by the user that owns it: run `signalpost db migrate` with "
+                "that user's DATABASE_URL, then start again."
+            ) from None
+        raise StartError(f"The database cannot be brought up to date: {error}") from None
+
+
+async def _missing(connection: AsyncConnection[Row], migrations: Sequence[Migration]) -> list[Migration]:
+    """The migrations that were not applied, in order. Raises StartError where this version cannot work with one that
+    was."""
+    [[(is_there,)]] = await trip(connection, [Statement("SELECT to_regclass('migration') IS NOT NULL")])
+    if not is_there:
+        return [*migrations]
+    [found] = await trip(connection, [Statement("SELECT number, name, checksum, breaks_before FROM migration")])
+    applied = {number: (name, checksum, breaks_before) for number, name, checksum, breaks_before in found}
+    known = migrations[-1].number
+    for number, (name, _, breaks_before) in sorted(applied.items()):
+        if number > known and breaks_before > known:
+            raise StartError(
+                f"The database has migration {number} ({name}), which this version of Signalpost cannot work with: "
+                "start a version as new as the one that used it last."
+            )
+    for each in migrations:
+        if each.number in applied and applied[each.number][1] != each.checksum:
+            raise StartError(
+                f"Migration {each.number} ({each.name}) differs from the one that this database was made with."
+            )
+    return [each for each in migrations if each.number not in applied]
+
+
+async def _make_table(connection: AsyncConnection[Row]) -> None:
+    try:
+        await connection.execute(_TABLE, prepare=False)
+    except psycopg.Error as error:
+        if error.sqlstate not in _MADE_AT_ONCE:
+            raise
+
+
+async def _apply(connection: AsyncConnection[Row], migration: Migration) -> None:
+    given_up_at = time.monotonic() + MIGRATES_WITHIN
+    while True:
+        try:
+            async with connection.transaction():
+                if await _is_due(connection, migration):
+                    await _carry_out(connection, migration)
+            return
+        except psycopg.Error as error:
+            if error.sqlstate != LOCK_NOT_AVAILABLE or time.monotonic() > given_up_at:
+                raise
+            log.info("a migration waits for others to let go of a table", migration=migration.number)
+            await asyncio.sleep(0.5)
+
+
+async def _is_due(connection: AsyncConnection[Row], migration: Migration) -> bool:
+    """Lock the row that all migrations lock, and look whether another node was faster. Raises StartError where a node
+    runs that the migration would break."""
+    lock = Statement("SELECT FROM migration WHERE number = 0 FOR UPDATE")
+    await trip(connection, [limits(EVERY_TENANT, WRITES_WITHIN), lock])
+    applied = Statement("SELECT coalesce(max(number), 0) FROM migration")
+    [[(newest,)]] = await trip(connection, [applied])
+    if newest >= migration.number:
+        return False
+    if newest:
+        [[(running,)]] = await trip(connection, [Statement(_OLDEST_NODE)])
+        if running is not None and running < migration.breaks_before:
+            raise StartError(
+                f"Migration {migration.number} ({migration.name}) would break a node that runs with an older version: "
+                "replace that one first."
+            )
+    return True
+
+
+async def _carry_out(connection: AsyncConnection[Row], migration: Migration) -> None:
+    await connection.execute(migration.script.encode(), prepare=False)
+    noted = Statement(
+        "INSERT INTO migration VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $4)",
+        (migration.number, migration.name, migration.checksum, migration.breaks_before),
+    )
+    await trip(connection, [noted])

@@ -1,0 +1,175 @@
+"""The connections of a node, each used by one task at a time.
+
+They are made when they are first needed, and anew where they were lost. What a transaction sees and may change is
+limited to its tenant (`EVERY_TENANT` for what concerns the whole fleet). That is set for each transaction alone, as its
+time-outs are: a pooler may give the same connection to somebody else right after.
+
+Whoever asks either has one statement, or *steps*: a generator that yields the statements of a trip, is sent the rows of
+each, and returns what came of it. Steps are one transaction, and know nothing of connections.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection
+
+from signalpost.domain.errors import OutcomeUnknown, Stopping
+from signalpost.store.postgres.connect import Row, Statement, connect, trip
+from signalpost.store.postgres.errors import as_told, is_lost
+
+T = TypeVar("T")
+Steps = Generator[Sequence[Statement], list[list[Row]], T]
+EVERY_TENANT: Final = None
+_LIMITS: Final = (
+    "SELECT set_config('signalpost.tenants', $1, true), set_config('lock_timeout', $2, true),"
+    " set_config('statement_timeout', $3, true), set_config('idle_in_transaction_session_timeout', '2s', true)"
+)
+"""A frozen node loses its locks after two seconds."""
+LOCKS_WITHIN: Final = "2s"
+READS_WITHIN: Final = "5s"
+WRITES_WITHIN: Final = "30s"
+
+
+def limits(tenants: Sequence[int] | None, within: str) -> Statement:
+    """What a transaction begins with: the tenants whose rows it sees, all for None, and its time-outs."""
+    seen = "*" if tenants is None else "{" + ",".join(map(str, tenants)) + "}"
+    return Statement(_LIMITS, (seen, LOCKS_WITHIN, within))
+
+
+class Sessions:
+    """Connections that are alike. Whoever finds none idle waits for one."""
+
+    def __init__(self, url: str, count: int) -> None:
+        self._url = url
+        self._idle: asyncio.LifoQueue[AsyncConnection[Row] | None] = asyncio.LifoQueue()
+        for _ in range(count):
+            self._idle.put_nowait(None)
+        self._count = count
+        self._closed = False
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection[Row]]:
+        """A connection outside any transaction. It is not kept where it is lost meanwhile, or left in one. Raises
+        psycopg's Error, and Stopping once these are closed."""
+        if self._closed:
+            raise Stopping
+        held = await self._idle.get()
+        try:
+            if held is None or held.closed:
+                held = await connect(self._url)
+            yield held
+        finally:
+            if held is not None and held.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                await held.close()
+            self._idle.put_nowait(None if held is None or held.closed else held)
+
+    async def close(self) -> None:
+        """Wait until nobody uses a connection, and close all."""
+        self._closed = True
+        for _ in range(self._count):
+            held = await self._idle.get()
+            if held is not None:
+                await held.close()
+
+
+class Readers:
+    """What reads. Everything that one call reads is as of one moment."""
+
+    def __init__(self, url: str, count: int = 3) -> None:
+        self._sessions = Sessions(url, count)
+
+    async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
+        """The rows of one statement. Raises Unavailable where the database cannot be read now."""
+        asked = [limits(_only(tenant_id), READS_WITHIN), Statement(sql, parameters)]
+        try:
+            return (await self._again_if_lost(asked))[1]
+        except psycopg.Error as error:
+            raise as_told(error) from None
+
+    async def run(self, tenant_id: int | None, steps: Steps[T]) -> T:
+        """What comes of steps that only read. Raises Unavailable where the database cannot be read now."""
+        begin = [
+            Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            limits(_only(tenant_id), READS_WITHIN),
+        ]
+        try:
+            async with self._sessions.connection() as connection:
+                result = await _take(connection, begin, steps)
+                await trip(connection, [Statement("COMMIT")])
+                return result
+        except psycopg.Error as error:
+            raise as_told(error) from None
+
+    async def _again_if_lost(self, asked: Sequence[Statement]) -> list[list[Row]]:
+        """An idle connection may be lost without anybody having noticed yet."""
+        try:
+            async with self._sessions.connection() as connection:
+                return await trip(connection, asked)
+        except psycopg.Error as error:
+            if not is_lost(error):
+                raise
+        async with self._sessions.connection() as connection:
+            return await trip(connection, asked)
+
+    async def close(self) -> None:
+        await self._sessions.close()
+
+
+class Writers:
+    """What writes, apart from batches of commands and records of lanes."""
+
+    def __init__(self, url: str, count: int = 2) -> None:
+        self._sessions = Sessions(url, count)
+
+    async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
+        """The rows of one statement, once it is committed. Raises Unavailable."""
+        [rows] = await self.all(tenant_id, [Statement(sql, parameters)])
+        return rows
+
+    async def all(self, tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
+        """The rows of each of these statements, once they are committed together. Raises Unavailable."""
+        try:
+            async with self._sessions.connection() as connection:
+                return (await trip(connection, [limits(_only(tenant_id), WRITES_WITHIN), *statements]))[1:]
+        except psycopg.Error as error:
+            raise _written(error) from None
+
+    async def run(self, tenant_id: int | None, steps: Steps[T]) -> T:
+        """What comes of steps, once they are committed. Raises Unavailable."""
+        begin = [Statement("BEGIN"), limits(_only(tenant_id), WRITES_WITHIN)]
+        try:
+            async with self._sessions.connection() as connection:
+                result = await _take(connection, begin, steps)
+                await trip(connection, [Statement("COMMIT")])
+                return result
+        except psycopg.Error as error:
+            raise _written(error) from None
+
+    async def close(self) -> None:
+        await self._sessions.close()
+
+
+async def _take(connection: AsyncConnection[Row], begin: Sequence[Statement], steps: Steps[T]) -> T:
+    """Go through the steps of a transaction, which begins with the first trip."""
+    try:
+        asked = [*begin, *next(steps)]
+        skipped = len(begin)
+        while True:
+            found = await trip(connection, asked)
+            asked = [*steps.send(found[skipped:])]
+            skipped = 0
+    except StopIteration as ended:
+        return ended.value  # type: ignore[no-any-return]
+
+
+def _written(error: psycopg.Error) -> Exception:
+    if is_lost(error):
+        return OutcomeUnknown("The database was lost during the commit. Repeat with the same Idempotency-Key.")
+    return as_told(error)
+
+
+def _only(tenant_id: int | None) -> Sequence[int] | None:
+    return None if tenant_id is None else (tenant_id,)

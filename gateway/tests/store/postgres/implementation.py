@@ -1,0 +1,29 @@
+"""PostgreSQL, for the tests of the store that run on every database."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from gateway.tests.postgres import emptied_database
+from gateway.tests.store.implementation import Implementation
+
+_OF_FOLDERS: dict[Path, str] = {}
+"""The database that the current test's folder has. The one of the test before is the same, emptied."""
+
+
+def _url(folder: Path) -> str:
+    if folder not in _OF_FOLDERS:
+        _OF_FOLDERS.clear()
+        _OF_FOLDERS[folder] = emptied_database()
+    return _OF_FOLDERS[folder]
+
+
+def _add_tenant(url: str) -> int:
+    assert urlsplit(url).scheme == "postgresql"
+    with psycopg.connect(url) as connection:
+        added = connection.execute("INSERT INTO tenant (name) VALUES (gen_random_uuid()) RETURNING id").fetchone()
+    assert added is not None
+    return int(added[0])
+
+
+POSTGRES = Implementation(_url, _add_tenant)
