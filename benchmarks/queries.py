@@ -214,7 +214,7 @@ def _lanes(size: Size) -> Rows:
                 opened = [2]
             yield number, 5, head, pack_sequences(opened), b"[]", b"{}"
 
-    return "INSERT INTO lane VALUES (?, ?, ?, ?, ?, ?)", each()
+    return "INSERT INTO lane (subscription_number, version, head, open, gaps, health) VALUES (?, ?, ?, ?, ?, ?)", each()
 
 
 def _shown(each: range, what: str) -> Any:

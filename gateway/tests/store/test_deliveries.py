@@ -204,6 +204,25 @@ def test_what_became_of_an_event_agrees_with_the_delivery_and_says_what_it_waits
     play(scenario)
 
 
+@pytest.mark.parametrize("between", [0, 3, 4, 5, 30])
+def test_what_holds_a_delivery_up_is_found_behind_others_that_are_settled(
+    play: "Play", make: "type[Tools]", between: int
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(between + 2, documents=1)
+        last = between + 2
+        await shop.record(make.flush(subscription, 0, last, open=(1, last)))
+        views = {view.entry.sequence: view.behind for view in await shop.listed(subscription)}
+        assert views.pop(1) is None
+        held_up_by = views.pop(last)
+        assert held_up_by is not None
+        assert held_up_by.sequence == 1
+        assert set(views.values()) <= {None}
+
+    play(scenario)
+
+
 # --- Where nothing was sent -------------------------------------------------------------------------------------------
 
 

@@ -5,24 +5,20 @@ and the lane's `head`, `open` and `gaps`, which say whether it is settled.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from functools import cached_property
-
-import apsw
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.deliveries import DeliveryStatus
 from signalpost.store.lanes import EndpointHealth
 from signalpost.store.packing import decode_gaps, decode_health, unpack_sequences
-from signalpost.store.sqlite.codec import list_numbers
-from signalpost.store.sqlite.connect import rows
 
 STATUS: dict[State, DeliveryStatus] = {
     State.AWAITING_RETRY: "retrying",
     State.BLOCKED: "pending",
     State.FAILED: "failed",
 }
+"""The status of a delivery by the state of its exception row."""
 
 
 class RecordedLane:
@@ -66,9 +62,11 @@ class RecordedLane:
         return self.probe_at if status == "pending" else None
 
     def open_between(self, low: int, top: int) -> list[int]:
+        """Open deliveries with a sequence from `low` to `top`, in order."""
         return self._open[bisect_left(self._open, low) : bisect_right(self._open, top)]
 
     def asked_for(self, sequence: int, event_type: int) -> bool:
+        """Whether the subscription wanted an event of that type when it was made."""
         subscription = self.subscription
         return sequence > subscription.starts_after and event_type & wanted(subscription.filters, sequence) != 0
 
@@ -85,20 +83,3 @@ class RecordedLane:
         if any(first <= sequence <= last for first, last in self._never_taken_in):
             return None
         return "delivered"
-
-
-def recorded_lanes(connection: apsw.Connection, subscriptions: Sequence[Subscription]) -> dict[int, RecordedLane]:
-    """Lanes by the numbers of their subscriptions, the highest first. The lane of a subscription that was deleted a
-    moment ago is missing."""
-    by_number = {subscription.number: subscription for subscription in subscriptions}
-    found = rows(
-        connection,
-        "SELECT subscription_number, head, open, gaps, health FROM lane"
-        " WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY subscription_number DESC",
-        (list_numbers(by_number),),
-    )
-    lanes = {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
-    for number, sequence in rows(connection, "SELECT subscription_number, sequence FROM retry"):
-        if number in lanes:
-            lanes[number].retries_asked.add(sequence)
-    return lanes

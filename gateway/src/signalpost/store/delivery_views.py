@@ -1,0 +1,138 @@
+"""Deliveries as a reader sees them: the state of each, its last attempt, and what it waits for.
+
+A page has hundreds, so everything is asked for all of them at once.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.subscription import Subscription
+from signalpost.store.deliveries import AttemptRow, DeliveryStatus, DeliveryView
+from signalpost.store.delivery_queries import DeliveryQueries, RowState
+from signalpost.store.log import LogRow
+from signalpost.store.recorded_lane import RecordedLane
+
+MAX_ATTEMPTS = 1_000
+"""How many attempts of a delivery are shown, the newest; only hundreds of retries by hand make more."""
+LOOKS_AT_EARLIER = (4, 100)
+"""How many earlier events of a document are looked at for the one that holds up a later one: few, and more where it is
+not among these."""
+Delivery = tuple[RecordedLane, LogRow]
+"""The delivery of an event to a lane's subscription."""
+
+
+async def of_event(
+    queries: DeliveryQueries, subscriptions: Sequence[Subscription], entry: LogRow
+) -> dict[str, DeliveryView | None]:
+    """What became of an event at some subscriptions of its tenant; see `DeliveryStore.of_event`."""
+    lanes = [*(await queries.lanes(subscriptions)).values()]
+    if not lanes:
+        return {}
+    views = await views_of(queries, lanes[0].subscription.tenant_id, [(lane, entry) for lane in lanes])
+    return {lane.subscription.id: view for lane, view in zip(lanes, views, strict=True)}
+
+
+async def with_attempts(
+    queries: DeliveryQueries, subscription: Subscription, entry: LogRow
+) -> tuple[DeliveryView, list[AttemptRow]] | None:
+    """A delivery with its attempts; see `DeliveryStore.get`."""
+    view = (await of_event(queries, [subscription], entry)).get(subscription.id)
+    if view is None:
+        return None
+    return view, await queries.attempts(subscription.tenant_id, entry.sequence, subscription.number, MAX_ATTEMPTS)
+
+
+async def views_of(
+    queries: DeliveryQueries, tenant_id: int, deliveries: Sequence[Delivery]
+) -> list[DeliveryView | None]:
+    """A view of each of these deliveries; None where a subscription has no delivery of an event."""
+    asked_for = [each for each in deliveries if each[0].asked_for(each[1].sequence, each[1].type)]
+    if not asked_for:
+        return [None] * len(deliveries)
+    rows = await queries.row_states([*map(_key, asked_for)])
+    statuses: dict[tuple[int, int], DeliveryStatus] = {}
+    for lane, entry in asked_for:
+        row = rows.get(key := _key((lane, entry)))
+        if status := lane.status(entry.sequence, None if row is None else row.state):
+            statuses[key] = status
+    attempts = await queries.last_attempts(tenant_id, statuses)
+    pending = [each for each in asked_for if statuses.get(_key(each)) == "pending"]
+    behind = await _held_up_by(queries, tenant_id, pending)
+    return [
+        _view(each, statuses[key], rows.get(key), attempts.get(key), behind.get(key))
+        if (key := _key(each)) in statuses
+        else None
+        for each in deliveries
+    ]
+
+
+def _key(delivery: Delivery) -> tuple[int, int]:
+    """A delivery as queries name it: by subscription and sequence."""
+    lane, entry = delivery
+    return lane.subscription.number, entry.sequence
+
+
+def _view(
+    delivery: Delivery,
+    status: DeliveryStatus,
+    row: RowState | None,
+    last_attempt: AttemptRow | None,
+    behind: LogRow | None,
+) -> DeliveryView:
+    lane, entry = delivery
+    if status == "delivered" and last_attempt is not None and last_attempt.failure == Failure.SKIPPED:
+        status = "skipped"
+    return DeliveryView(
+        subscription_id=lane.subscription.id,
+        entry=entry,
+        status=status,
+        due=lane.due(status, 0 if row is None else row.due),
+        attempts=0 if row is None else row.failed_attempts,
+        max_attempts=0 if row is None else row.max_attempts,
+        last_attempt=last_attempt,
+        probe_at=lane.probe_at,
+        last_error=lane.last_error,
+        retry_asked=entry.sequence in lane.retries_asked,
+        behind=behind,
+        ahead=max(0, entry.sequence - lane.head - 1) if status == "pending" else 0,
+    )
+
+
+async def _held_up_by(
+    queries: DeliveryQueries, tenant_id: int, pending: Sequence[Delivery]
+) -> dict[tuple[int, int], LogRow]:
+    """What holds up each pending delivery: the last earlier event of the same document that is not settled or, in
+    strict order alone, that waits for its retry (C17). One that nothing holds up is missing."""
+    found: dict[tuple[int, int], LogRow] = {}
+    for limit in LOOKS_AT_EARLIER:
+        if not pending:
+            break
+        events = {entry.sequence: entry for _, entry in pending}
+        earlier = await queries.earlier_of_documents(tenant_id, events.values(), limit)
+        states = await _states(queries, pending, earlier)
+        for lane, entry in pending:
+            for before in earlier.get(entry.sequence, ()):
+                if _holds_up(lane, before, states.get((lane.subscription.number, before.sequence))):
+                    found[lane.subscription.number, entry.sequence] = before
+                    break
+        pending = [
+            each for each in pending if _key(each) not in found and len(earlier.get(each[1].sequence, ())) == limit
+        ]
+    return found
+
+
+async def _states(
+    queries: DeliveryQueries, pending: Sequence[Delivery], earlier: Mapping[int, Sequence[LogRow]]
+) -> dict[tuple[int, int], int]:
+    """The states of the exception rows that the earlier events of pending deliveries have."""
+    asked = {
+        (lane.subscription.number, before.sequence)
+        for lane, entry in pending
+        for before in earlier.get(entry.sequence, ())
+    }
+    return {key: row.state for key, row in (await queries.row_states(asked)).items()} if asked else {}
+
+
+def _holds_up(lane: RecordedLane, before: LogRow, state: int | None) -> bool:
+    holding = ("pending", "retrying") if lane.subscription.ordering == "strict" else ("pending",)
+    return lane.asked_for(before.sequence, before.type) and lane.status(before.sequence, state) in holding

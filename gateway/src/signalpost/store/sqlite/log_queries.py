@@ -1,0 +1,21 @@
+"""The queries about a log that lists are made of."""
+
+import apsw
+
+from signalpost.store.log_queries import LogEnds
+from signalpost.store.sqlite import log
+from signalpost.store.sqlite.connect import rows
+
+
+class SqliteLogQueries:
+    """Asks one connection, in the snapshot that it is in. No query waits, so whoever asks can be run `at_once`."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    async def ends(self, tenant_id: int) -> LogEnds:
+        statement = "SELECT floor, last_sequence, last_at FROM tenant WHERE id = ?"
+        return LogEnds(*rows(self._connection, statement, (tenant_id,))[0])
+
+    async def sequence_at(self, tenant_id: int, at: int) -> int:
+        return log.sequence_at(self._connection, tenant_id, at)
