@@ -78,7 +78,7 @@ def test_what_is_required_has_a_lower_bound_that_the_lock_keeps(wheels: list[Pat
     for wheel in wheels:
         for required in metadata(wheel).get_all("Requires-Dist", []):
             assert ">=" in required or "==" in required, required
-            name = required.split(">=")[0].split("==")[0].split("<")[0].strip()
+            name = required.split(">=")[0].split("==")[0].split("<")[0].split("[")[0].strip()
             assert name in locked or name.startswith("signalpost"), required
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import fields, replace
 import signalpost.commands
 from signalpost.commands.audit import MAX_VALUE_BYTES, AuditedRow, described
 from signalpost.commands.batch import Batch, KeptAnswer, Rows
-from signalpost.commands.command import Asked, Command, Numbers, Tenant
+from signalpost.commands.command import Asked, Command, Tenant
 from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant, PatchConnection
 from signalpost.commands.documents import CreateDocument, DeleteDocument, DocumentCommand
 from signalpost.commands.keys import CreateKey, RevokeKey
@@ -55,7 +55,7 @@ class Kept:
 
     def do(self, command: Command[Any], actor: Actor = SOMEONE) -> list[Draft]:
         """The entries of a command. Raises CallerError if it is refused."""
-        rows, chance = Rows(**self.rows, numbers=Numbers(tenant=2)), Random(1)
+        rows, chance = Rows(**self.rows, numbers={"tenant": [2]}), Random(1)
         batch = Batch(rows, NOW, chance.getrandbits, Links(b"", ""), lambda _: KeptAnswer(b""))
         batch.run(command.asked_by(actor))
         for noun, kept in self.rows.items():

@@ -10,7 +10,7 @@ from gateway.tests.bodies import subscription_request
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
 from signalpost.commands.batch import Batch, Rows
-from signalpost.commands.command import Command, IdempotencyKey, Numbers, Tenant
+from signalpost.commands.command import Command, IdempotencyKey, Tenant
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
 from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayState
@@ -47,7 +47,7 @@ class Desk:
             tenants={1: Tenant(1, "default", LAST, NOW)},
             subscriptions=self.batch.subscriptions.changed,
             replays={(replay.subscription_number, replay.id): replay for replay in replays},
-            numbers=Numbers(2, replay=7),
+            numbers={"subscription": [2], "replay": [7]},
         )
         self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
 

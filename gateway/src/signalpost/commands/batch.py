@@ -6,8 +6,9 @@ whole decision is applied. Sequences, `createdAt`, event ids and links are given
 tenant's lock (C2, C5, C10).
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from typing import Any, NamedTuple, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +22,7 @@ from signalpost.commands.command import (
     Decision,
     DocumentKey,
     IdempotencyKey,
+    NumberedKind,
     Numbers,
     Repeated,
     ReplayKey,
@@ -48,6 +50,8 @@ from signalpost.domain.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, Ten
 from signalpost.domain.timestamps import SECOND
 
 IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
+NO_NUMBER = 0
+"""In place of the next number where the commands of a batch take no more."""
 SECRETS_KEPT = 3600 * SECOND
 """How long after it a repeat shows a secret once more: long enough for a client whose answer was lost."""
 
@@ -92,7 +96,8 @@ class Rows(Struct, frozen=True, kw_only=True):
     replays: Mapping[ReplayKey, Replay] = {}
     """Every replay that a command names, and with it all of the same subscription that are running."""
     answers: Mapping[AnswerKey, StoredAnswer] = {}
-    numbers: Numbers = Numbers()
+    numbers: Mapping[NumberedKind, Iterable[int]] = {}
+    """The numbers of new rows, ascending, as many as the commands may take; 1, 2, 3 … for a kind that is missing."""
     uses: Mapping[int, TenantUse] = {}
     """How much the tenants have of what can be limited."""
 
@@ -113,7 +118,8 @@ class Batch:
         self._random_bits = random_bits
         self._render = render
         self.links = links
-        self.numbers = rows.numbers
+        self._following = {kind: iter(rows.numbers.get(kind, count(1))) for kind in get_args(NumberedKind)}
+        self.numbers = Numbers(**{kind: next(following, NO_NUMBER) for kind, following in self._following.items()})
         self.tenants = Overlay(rows.tenants)
         self.changed_tenants: set[int] = set()
         """The tenants of which more than the end of the log changed."""
@@ -224,25 +230,25 @@ class Batch:
             self.versions.put((tenant.id, version.document_id, version.number), version)
         if (connection := decision.connection) is not None:
             self.connections.put((connection.tenant_id, connection.id), connection)
-            self._given_out(connection=connection.number)
+            self._given_out("connection", connection.number)
         for subscription in decision.subscriptions:
             self.subscriptions.put((subscription.tenant_id, subscription.id), subscription)
-            self._given_out(subscription=subscription.number)
+            self._given_out("subscription", subscription.number)
         if (retry := decision.retry) is not None:
             self.retries.append(retry)
-            self._given_out(retry=retry.number)
+            self._given_out("retry", retry.number)
         if (key := decision.key) is not None:
             self.keys.put(key.id, key)
-            self._given_out(key=key.number)
+            self._given_out("key", key.number)
         if (changed := decision.tenant) is not None:
             self.tenants.put(changed.id, changed)
             self.changed_tenants.add(changed.id)
-            self._given_out(tenant=changed.id)
+            self._given_out("tenant", changed.id)
         if decision.erasure is not None:
             self.erasures.append(decision.erasure)
         if (replay := decision.replay) is not None:
             self.replays.put((replay.subscription_number, replay.id), replay)
-            self._given_out(replay=replay.number)
+            self._given_out("replay", replay.number)
 
     def _apply_document(
         self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], document: DocumentRow, made: str | None
@@ -276,7 +282,7 @@ class Batch:
         self.origins.append(decision.origin)
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))
 
-    def _given_out(self, **numbers: int) -> None:
-        """Takes note of a row with one of these numbers: the next new row gets a higher one."""
-        following = {kind: max(getattr(self.numbers, kind), number + 1) for kind, number in numbers.items()}
-        self.numbers = self.numbers._replace(**following)
+    def _given_out(self, kind: NumberedKind, number: int) -> None:
+        """Takes note of a row with this number: if it is new, the next one gets another."""
+        if number == getattr(self.numbers, kind):
+            self.numbers = self.numbers._replace(**{kind: next(self._following[kind], NO_NUMBER)})

@@ -6,7 +6,7 @@ program that embeds the gateway gets the result, and a client of the API gets th
 of it. Nothing here knows of HTTP.
 """
 
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -89,8 +89,12 @@ class Stamp(NamedTuple):
     """What the clock says, in µs. Deadlines count from here."""
 
 
+NumberedKind = Literal["subscription", "connection", "retry", "key", "replay", "tenant"]
+"""A kind of row whose key in the store is a number that is given once."""
+
+
 class Numbers(NamedTuple):
-    """The number that the next new row of each kind gets: its key in the store."""
+    """The number that the next new row of each kind gets."""
 
     subscription: int = 1
     connection: int = 1
@@ -103,6 +107,7 @@ class Numbers(NamedTuple):
 class Asked(Struct, frozen=True, kw_only=True):
     """A part of every command: who asks for it."""
 
+    adds: ClassVar[NumberedKind | None] = None
     actor: Actor = GATEWAY
 
     def asked_by(self, actor: Actor) -> Self:
@@ -226,6 +231,11 @@ class Command(Protocol[Result]):
     @property
     def audited_as(self) -> str | None:
         """What the audit calls the change: a noun and a verb. None for a change that no entry tells of."""
+        ...
+
+    @property
+    def adds(self) -> NumberedKind | None:
+        """The kind of the new row that it may make, if that has a number."""
         ...
 
     @property

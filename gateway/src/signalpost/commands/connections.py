@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, ConnectionKey, Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command import Asked, ConnectionKey, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
@@ -68,6 +68,7 @@ class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
     """`connection_id` is the id of the new connection, `config` what its kind has checked."""
 
     audited_as: ClassVar[str] = "connection.create"
+    adds: ClassVar[NumberedKind] = "connection"
     kind: str
     name: str
     config: Mapping[str, Any]

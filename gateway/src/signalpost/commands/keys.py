@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import ApiKey, Role, hash_key
 from signalpost.domain.errors import NotFound
@@ -38,6 +38,7 @@ class CreateKey(_KeyCommand, frozen=True, kw_only=True):
     """`key_id` is the id of the new key, `key` the key itself."""
 
     audited_as: ClassVar[str] = "key.create"
+    adds: ClassVar[NumberedKind] = "key"
     tenant: str
     """The name of its tenant."""
     name: str

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Decision, Reads, Stamp, View
+from signalpost.commands.command import Decision, NumberedKind, Reads, Stamp, View
 from signalpost.commands.subscriptions import SubscriptionCommand
 from signalpost.domain.delivery import replay as rules
 from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayInput, What
@@ -36,6 +36,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
     `count` says how many deliveries of the range there were to replay when the client asked."""
 
     audited_as: ClassVar[str] = "replay.start"
+    adds: ClassVar[NumberedKind] = "replay"
     what: What
     from_at: int
     to_at: int

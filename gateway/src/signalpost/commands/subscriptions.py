@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Retry, Stamp, View
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Retry, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
@@ -68,6 +68,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     names none."""
 
     audited_as: ClassVar[str] = "subscription.create"
+    adds: ClassVar[NumberedKind] = "subscription"
     new: SubscriptionRequest
     secret: str
     retry_delays: tuple[int, ...]
@@ -101,6 +102,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
     checked `config`, `when` and `after`. `url` is the first origin of the connection."""
 
     audited_as: ClassVar[str] = "subscription.create"
+    adds: ClassVar[NumberedKind] = "subscription"
     kind: str
     connection_id: str
     url: str
@@ -254,6 +256,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     event."""
 
     audited_as: ClassVar[str] = "subscription.retry-delivery"
+    adds: ClassVar[NumberedKind] = "retry"
     sequence: int
     event_type: int
     event_document_id: str

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, Tenant, View
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, Tenant, View
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.api_key import FIRST_TENANT
@@ -44,6 +44,7 @@ class _TenantCommand(Asked, frozen=True, kw_only=True):
 
 class CreateTenant(_TenantCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "tenant.create"
+    adds: ClassVar[NumberedKind] = "tenant"
 
     def decide(self, view: View, stamp: Stamp) -> Decision[TenantCreated]:
         if view.tenant_named(self.name) is not None:

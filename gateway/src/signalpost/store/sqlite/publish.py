@@ -1,19 +1,17 @@
 """One batch of commands as one part of a transaction: read what they need, decide, write what they change set-wise."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import apsw
-import msgspec
 
 from signalpost.commands.batch import Batch, Rows, StoredAnswer
 from signalpost.commands.command import (
     AnswerKey,
     Command,
-    CommandOutcome,
     ConnectionKey,
-    Numbers,
-    Reads,
+    NumberedKind,
     ReplayKey,
     Retry,
     SubscriptionKey,
@@ -22,11 +20,18 @@ from signalpost.commands.command import (
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import Notary
 from signalpost.domain.delivery.replay import Replay
-from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant_limits import TenantUse
-from signalpost.runtime.logger import log
-from signalpost.store.lanes import EndpointHealth
+from signalpost.store import batching
+from signalpost.store.batching import (
+    ANSWER_COLUMNS,
+    HEALTHY,
+    NO_GAPS,
+    Wanted,
+    pack_answer,
+    unpack_answer,
+    wanted,
+)
 from signalpost.store.packing import (
     CONNECTION_COLUMNS,
     KEY_COLUMNS,
@@ -46,10 +51,7 @@ from signalpost.store.sqlite import audit, connections, documents, erasures, his
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.store import Published
-from signalpost.store.vault import Place, Vault
-
-_EMPTY = msgspec.json.encode([])
-_HEALTHY = msgspec.json.encode(EndpointHealth())
+from signalpost.store.vault import Vault
 
 
 def publish(
@@ -61,36 +63,9 @@ def publish(
 ) -> Published:
     before = _read(connection, commands, vault)
     batch = begin(before)
-    results = tuple(_run(batch, command) for command in commands)
+    results = batching.run(batch, commands)
     _write(connection, batch, before, vault)
-    audited = audit.append(connection, batch.audited, notary)
-    return Published(
-        results,
-        events=tuple(batch.events),
-        tenants=tuple(batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants),
-        subscriptions=tuple(batch.subscriptions.changed.values()),
-        connections=tuple(batch.connections.changed.values()),
-        retries=tuple(batch.retries),
-        keys=tuple(batch.keys.changed.values()),
-        replays=tuple(batch.replays.changed.values()),
-        erasures=tuple(batch.erasures),
-        expiries=tuple(
-            row.workflow.expires_at
-            for row in batch.documents.changed.values()
-            if row.workflow is not None and row.workflow.expires_at is not None
-        ),
-        audited=audited,
-    )
-
-
-def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception:
-    try:
-        return batch.run(command)
-    except CallerError as refused:
-        return refused
-    except Exception as defect:
-        log.exception("a command could not be decided", command=type(command).__name__)
-        return defect
+    return batching.published(batch, results, audit.append(connection, batch.audited, notary))
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
@@ -99,23 +74,19 @@ def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception
 def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault) -> Rows:
     tenants, uses = _tenants(connection, {command.tenant_id for command in commands})
     # What a deleted tenant has cannot be opened any more, and whatever is asked for it is refused.
-    commands = [command for command in commands if tenants[command.tenant_id].deleted_at is None]
-    reads = [command.reads for command in commands]
-    subscriptions = _subscriptions(connection, {r.subscription for r in reads if r.subscription is not None}, vault)
-    subscriptions |= _subscriptions_of(
-        connection, {r.subscriptions_of for r in reads if r.subscriptions_of is not None}, vault
-    )
-    named = _tenants_named(connection, {r.tenant for r in reads if r.tenant is not None})
+    asked = wanted([command for command in commands if tenants[command.tenant_id].deleted_at is None])
+    subscriptions = _subscriptions(connection, asked.subscriptions, vault)
+    subscriptions |= _subscriptions_of(connection, asked.subscriptions_of, vault)
     return Rows(
-        tenants=tenants | named,
-        documents=documents.read(connection, {r.document for r in reads if r.document is not None}),
-        versions=versions.read(connection, {r.version for r in reads if r.version is not None}),
+        tenants=tenants | _tenants_named(connection, asked.names),
+        documents=documents.read(connection, asked.documents),
+        versions=versions.read(connection, asked.versions),
         subscriptions=subscriptions,
-        connections=connections.read(connection, {r.connection for r in reads if r.connection is not None}, vault),
-        keys=_api_keys(connection, {r.key for r in reads if r.key is not None}),
-        replays=_replays(connection, reads, subscriptions),
-        answers=_stored_answers(connection, commands, vault),
-        numbers=_numbers(connection, reads),
+        connections=connections.read(connection, asked.connections, vault),
+        keys=_api_keys(connection, asked.keys),
+        replays=_replays(connection, asked, subscriptions),
+        answers=_stored_answers(connection, asked.answers, vault),
+        numbers={kind: count(_next(connection, kind)) for kind in asked.numbers},
         uses=uses,
     )
 
@@ -184,32 +155,22 @@ def _subscriptions_of(
 
 
 def _replays(
-    connection: apsw.Connection, reads: Iterable[Reads], subscriptions: Mapping[SubscriptionKey, Subscription]
+    connection: apsw.Connection, asked: Wanted, subscriptions: Mapping[SubscriptionKey, Subscription]
 ) -> dict[ReplayKey, Replay]:
-    named: dict[int, set[str]] = {}
-    for each in reads:
-        subscription = None if each.subscription is None else subscriptions.get(each.subscription)
-        if each.replay is not None and subscription is not None:
-            named.setdefault(subscription.number, set()).add(each.replay)
-    found = [replay for number, ids in named.items() for replay in replays.concerning(connection, number, ids)]
+    found = [
+        replay
+        for key, ids in asked.replays.items()
+        if (subscription := subscriptions.get(key)) is not None
+        for replay in replays.concerning(connection, subscription.number, ids)
+    ]
     return {(replay.subscription_number, replay.id): replay for replay in found}
 
 
 def _stored_answers(
-    connection: apsw.Connection, commands: Sequence[Command[Any]], vault: Vault
+    connection: apsw.Connection, keys: Iterable[AnswerKey], vault: Vault
 ) -> dict[AnswerKey, StoredAnswer]:
-    keys = {(c.tenant_id, c.idempotency.api_key_id, c.idempotency.key) for c in commands if c.idempotency is not None}
-    statement = (
-        "SELECT request_hash, answer, expires_at, without_secrets FROM idempotency"
-        " WHERE tenant_id = ? AND api_key_id = ? AND key = ?"
-    )
-    found = {}
-    for key in keys:
-        for request_hash, sealed, expires_at, sealed_without in rows(connection, statement, key):
-            place = _answer_place(key, expires_at)
-            without_secrets = None if sealed_without is None else vault.open(sealed_without, place)
-            found[key] = StoredAnswer(request_hash, vault.open(sealed, place), expires_at, without_secrets)
-    return found
+    statement = f"SELECT {ANSWER_COLUMNS} FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?"  # noqa: S608
+    return dict(unpack_answer(columns, vault) for key in keys for columns in rows(connection, statement, key))
 
 
 def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiKey]:
@@ -221,18 +182,16 @@ def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiK
     return found
 
 
-def _numbers(connection: apsw.Connection, reads: Iterable[Reads]) -> Numbers:
-    if all(each.document is not None for each in reads):
-        return Numbers()  # a change of a document takes none
-    tables = ("subscription", "connection", "retry", "api_key", "replay")
-    numbers = Numbers(*(_next(connection, table) for table in tables))
+def _next(connection: apsw.Connection, kind: NumberedKind) -> int:
+    """The number of the next new row."""
+    if kind != "tenant":
+        return _above_highest(connection, "api_key" if kind == "key" else kind, "number")
     # After a restore the audit may tell of tenants that are no longer there.
-    tenant = max(_next(connection, "tenant", "id"), _next(connection, "audit_end", "tenant_id"))
-    return numbers._replace(tenant=tenant)
+    return max(_above_highest(connection, "tenant", "id"), _above_highest(connection, "audit_end", "tenant_id"))
 
 
-def _next(connection: apsw.Connection, table: str, column: str = "number") -> int:
-    return rows(connection, f"SELECT coalesce(max({column}), 0) + 1 FROM {table}")[0][0]  # type: ignore[no-any-return]  # noqa: S608
+def _above_highest(connection: apsw.Connection, table: str, column: str) -> int:
+    return int(rows(connection, f"SELECT coalesce(max({column}), 0) + 1 FROM {table}")[0][0])  # noqa: S608
 
 
 # --- Writing ----------------------------------------------------------------------------------------------------------
@@ -293,17 +252,11 @@ def _write_log(connection: apsw.Connection, batch: Batch) -> None:
 
 def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, StoredAnswer], vault: Vault) -> None:
     connection.executemany(
-        "INSERT INTO idempotency (tenant_id, api_key_id, key, request_hash, answer, expires_at, without_secrets)"
+        f"INSERT INTO idempotency ({ANSWER_COLUMNS})"  # noqa: S608
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET request_hash = excluded.request_hash,"
         " answer = excluded.answer, expires_at = excluded.expires_at, without_secrets = excluded.without_secrets",
-        [_pack_answer(key, stored, vault) for key, stored in answers.items()],
+        [pack_answer(key, stored, vault) for key, stored in answers.items()],
     )
-
-
-def _pack_answer(key: AnswerKey, stored: StoredAnswer, vault: Vault) -> tuple[Any, ...]:
-    place = _answer_place(key, stored.expires_at)
-    without_secrets = None if stored.without_secrets is None else vault.seal(stored.without_secrets, place)
-    return (*key, stored.request_hash, vault.seal(stored.answer, place), stored.expires_at, without_secrets)
 
 
 def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> None:
@@ -329,7 +282,7 @@ def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscrip
             connection.execute(
                 "INSERT INTO lane (subscription_number, version, head, open, gaps, health)"
                 " VALUES (?, 0, ?, x'', ?, ?) ON CONFLICT DO NOTHING",
-                (subscription.number, subscription.starts_after, _EMPTY, _HEALTHY),
+                (subscription.number, subscription.starts_after, NO_GAPS, HEALTHY),
             )
 
 
@@ -337,19 +290,13 @@ def check_key(connection: apsw.Connection, vault: Vault) -> None:
     """Open one value of each kind that is kept. Raises StartError where one was sealed with another key."""
     # What a deleted tenant left can be opened with no key.
     answers = (
-        "SELECT tenant_id, api_key_id, key, expires_at, answer FROM idempotency"
+        f"SELECT {ANSWER_COLUMNS} FROM idempotency"  # noqa: S608
         " WHERE tenant_id IN (SELECT id FROM tenant WHERE deleted_at IS NULL) LIMIT 1"
     )
-    for tenant_id, api_key_id, key, expires_at, sealed in rows(connection, answers):
-        vault.open(sealed, _answer_place((tenant_id, api_key_id, key), expires_at))
+    for columns in rows(connection, answers):
+        unpack_answer(columns, vault)
     live = "FROM {} WHERE deleted_at IS NULL LIMIT 1"
     for columns in rows(connection, f"SELECT {SUBSCRIPTION_COLUMNS} {live.format('subscription')}"):
         unpack_subscription(columns, vault, unpack_uuid)
     for columns in rows(connection, f"SELECT {CONNECTION_COLUMNS} {live.format('connection')}"):
         unpack_connection(columns, vault, unpack_uuid)
-
-
-def _answer_place(key: AnswerKey, expires_at: int) -> Place:
-    """Where an answer is kept, with its secrets and without: the latter takes its place. A later answer to the same key
-    expires later."""
-    return Place("idempotency", key[0], f"{key[0]} {key[1]} {key[2]}", expires_at)

@@ -1,0 +1,146 @@
+"""What every database does with a batch of commands: which rows to read for it, how to run it, what came of it.
+
+One database reads, runs and writes in one go; another waits in between, while it holds the locks of the tenants. Both
+read the rows that `wanted` names, make a `Batch` of them, `run` the commands, and write what the batch changed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.commands.batch import Batch, StoredAnswer
+from signalpost.commands.command import (
+    AnswerKey,
+    Command,
+    CommandOutcome,
+    ConnectionKey,
+    DocumentKey,
+    NumberedKind,
+    SubscriptionKey,
+    VersionKey,
+)
+from signalpost.domain.audit import Entry
+from signalpost.domain.errors import CallerError
+from signalpost.runtime.logger import log
+from signalpost.store.lanes import EndpointHealth
+from signalpost.store.store import Published
+from signalpost.store.vault import Place, Vault
+
+NO_GAPS: Final = msgspec.json.encode([])
+HEALTHY: Final = msgspec.json.encode(EndpointHealth())
+"""What a new lane begins with."""
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """The keys of the rows that commands look at."""
+
+    tenants: frozenset[int]
+    names: frozenset[str]
+    """Names of tenants."""
+    documents: frozenset[DocumentKey]
+    versions: frozenset[VersionKey]
+    subscriptions: frozenset[SubscriptionKey]
+    subscriptions_of: frozenset[ConnectionKey]
+    """Connections of which all subscriptions are wanted."""
+    connections: frozenset[ConnectionKey]
+    keys: frozenset[str]
+    replays: Mapping[SubscriptionKey, frozenset[str]]
+    """Ids of replays by subscription; those of it that run are wanted too."""
+    answers: frozenset[AnswerKey]
+    numbers: Counter[NumberedKind]
+    """How many numbers for new rows may be needed."""
+
+
+def wanted(commands: Sequence[Command[Any]]) -> Wanted:
+    """What to read for these commands."""
+    reads = [command.reads for command in commands]
+    replays: dict[SubscriptionKey, frozenset[str]] = {}
+    for each in reads:
+        if each.replay is not None and each.subscription is not None:
+            replays[each.subscription] = replays.get(each.subscription, frozenset()) | {each.replay}
+    return Wanted(
+        tenants=frozenset(command.tenant_id for command in commands),
+        names=frozenset(each.tenant for each in reads if each.tenant is not None),
+        documents=frozenset(each.document for each in reads if each.document is not None),
+        versions=frozenset(each.version for each in reads if each.version is not None),
+        subscriptions=frozenset(each.subscription for each in reads if each.subscription is not None),
+        subscriptions_of=frozenset(each.subscriptions_of for each in reads if each.subscriptions_of is not None),
+        connections=frozenset(each.connection for each in reads if each.connection is not None),
+        keys=frozenset(each.key for each in reads if each.key is not None),
+        replays=replays,
+        answers=frozenset(
+            (command.tenant_id, command.idempotency.api_key_id, command.idempotency.key)
+            for command in commands
+            if command.idempotency is not None
+        ),
+        numbers=Counter(command.adds for command in commands if command.adds is not None),
+    )
+
+
+def run(batch: Batch, commands: Iterable[Command[Any]]) -> tuple[CommandOutcome[Any] | Exception, ...]:
+    """Decide the commands in order. What one is refused for, or stumbles over, is its result."""
+    return tuple(_run(batch, command) for command in commands)
+
+
+def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception:
+    try:
+        return batch.run(command)
+    except CallerError as refused:
+        return refused
+    except Exception as defect:
+        log.exception("a command could not be decided", command=type(command).__name__)
+        return defect
+
+
+def published(
+    batch: Batch, results: tuple[CommandOutcome[Any] | Exception, ...], audited: tuple[Entry, ...]
+) -> Published:
+    """What the engine has to know of a batch that is committed."""
+    return Published(
+        results,
+        events=tuple(batch.events),
+        tenants=tuple(batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants),
+        subscriptions=tuple(batch.subscriptions.changed.values()),
+        connections=tuple(batch.connections.changed.values()),
+        retries=tuple(batch.retries),
+        keys=tuple(batch.keys.changed.values()),
+        replays=tuple(batch.replays.changed.values()),
+        erasures=tuple(batch.erasures),
+        expiries=tuple(
+            row.workflow.expires_at
+            for row in batch.documents.changed.values()
+            if row.workflow is not None and row.workflow.expires_at is not None
+        ),
+        audited=audited,
+    )
+
+
+# --- Answers that are kept --------------------------------------------------------------------------------------------
+
+ANSWER_COLUMNS: Final = "tenant_id, api_key_id, key, request_hash, answer, expires_at, without_secrets"
+AnswerColumns = tuple[int, int, str, bytes, bytes, int, bytes | None]
+
+
+def pack_answer(key: AnswerKey, stored: StoredAnswer, vault: Vault) -> AnswerColumns:
+    """The row of an answer, in the order of `ANSWER_COLUMNS`."""
+    place = _answer_place(key, stored.expires_at)
+    without_secrets = None if stored.without_secrets is None else vault.seal(stored.without_secrets, place)
+    return (*key, stored.request_hash, vault.seal(stored.answer, place), stored.expires_at, without_secrets)
+
+
+def unpack_answer(columns: AnswerColumns, vault: Vault) -> tuple[AnswerKey, StoredAnswer]:
+    """Undo `pack_answer`. Raises StartError where the answer was sealed with another key."""
+    tenant_id, api_key_id, key, request_hash, sealed, expires_at, sealed_without = columns
+    place = _answer_place((tenant_id, api_key_id, key), expires_at)
+    without_secrets = None if sealed_without is None else vault.open(sealed_without, place)
+    stored = StoredAnswer(request_hash, vault.open(sealed, place), expires_at, without_secrets)
+    return (tenant_id, api_key_id, key), stored
+
+
+def _answer_place(key: AnswerKey, expires_at: int) -> Place:
+    """Where an answer is kept, with its secrets and without: the latter takes its place. A later answer to the same key
+    expires later."""
+    return Place("idempotency", key[0], f"{key[0]} {key[1]} {key[2]}", expires_at)
