@@ -33,8 +33,8 @@ from signalpost.sender.addresses import (
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 
 PREFIX = "SIGNALPOST_"
-_OF_COMMANDS: Final = ("url", "key", "tenant")
-"""Variables that tell commands how to reach a gateway. They are not settings of the gateway."""
+_OF_COMMANDS: Final = ("url", "key", "tenant", "secret")
+"""Variables that tell commands how to reach a gateway, and what to sign with. They are not settings of the gateway."""
 _GENERATED: Final = ("master_key", "operator_key")
 """Settings that the first start makes up and keeps in a file, where they are not given."""
 _KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")

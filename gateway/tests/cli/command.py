@@ -37,9 +37,10 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of the tests, but without a gateway's settings and the width of the terminal."""
+    """The environment of the tests, but without a gateway's settings, this person's emulator and the width of the
+    terminal."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALPOST_", "COLUMNS"))}
-    return kept | {"TERM": "xterm-256color"} | more
+    return kept | {"TERM": "xterm-256color", "XDG_STATE_HOME": "/nowhere"} | more
 
 
 def run(*arguments: str, code: int = 0, stdin: str = "", **more: str) -> Done:

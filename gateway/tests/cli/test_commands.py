@@ -161,7 +161,9 @@ def test_every_command_explains_itself_with_an_example(group: str) -> None:
             assert f"Example: signalpost {group} {name}" in _help(group, name)
 
 
-@pytest.mark.parametrize("name", ["serve", "bench", "keys", "replay"])
+@pytest.mark.parametrize(
+    "name", ["serve", "bench", "keys", "replay", "emulator", "listen", "trigger", "sign", "verify"]
+)
 def test_what_is_a_command_by_itself_does_so_too(name: str) -> None:
     assert f"Example: signalpost {name}" in _help(name)
 

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from signalpost.domain.errors import SignalpostError
+from signalpost.local.user_folder import emulator_folder
 from signalpost.sender.tls_context import tls_context
 
 TIMEOUT = 30
 ADDRESS_FILE = "address"
 """The file in the data directory to which `serve` writes its URL."""
+OPERATOR_KEY_FILE = "operator-key"
 SEND_BUFFER = 256 * 1024
 """Size of the socket's send buffer in bytes. A whole request of `exchange_lines` fits into it, except a single long
 line, so that sending never waits for a gateway that answers first."""
@@ -53,6 +55,10 @@ class Misuse(CommandError):
 
 class NoAnswer(CommandError):
     """The connection could not be made, or it ended before the answer did."""
+
+
+class NoGateway(CommandError):
+    """Nothing says where a gateway is."""
 
 
 class Refused(CommandError):
@@ -215,18 +221,22 @@ class Client:
 
 
 def connect(options: Mapping[str, str] | None = None, data_dir: Path | None = None) -> Client:
-    """A client of the gateway that SIGNALPOST_URL names, or else of the one that runs on the data directory."""
+    """A client of the gateway that SIGNALPOST_URL names, or else of the one that runs on the data directory, or else
+    of the emulator that this person started. Raises NoGateway if there is none."""
     data_dir = data_dir or Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
-    own, _, certificate = (_kept(data_dir / ADDRESS_FILE) or "").partition("\n")
+    kept = _kept(data_dir / ADDRESS_FILE)
+    if kept is None and not os.environ.get("SIGNALPOST_URL"):
+        data_dir, kept = _emulator_or(data_dir)
+    own, _, certificate = (kept or "").partition("\n")
     url = os.environ.get("SIGNALPOST_URL") or own
     if not url:
-        raise CommandError(
+        raise NoGateway(
             f"No gateway found: none is running on {data_dir}. Start one with `signalpost serve`, or set "
             "SIGNALPOST_URL and SIGNALPOST_KEY (or SIGNALPOST_DATA_DIR, on the gateway's own machine)."
         )
     key = os.environ.get("SIGNALPOST_KEY") or os.environ.get("SIGNALPOST_OPERATOR_KEY")
     if not key and (url == own or _connection(url)[0].host in _THIS_MACHINE):
-        key = _kept(data_dir / "operator-key")
+        key = _kept(data_dir / OPERATOR_KEY_FILE)
     if not key:
         raise CommandError(f"Calls to {url} need a key: set SIGNALPOST_KEY.")
     tenant = os.environ.get("SIGNALPOST_TENANT")
@@ -234,6 +244,12 @@ def connect(options: Mapping[str, str] | None = None, data_dir: Path | None = No
         if not (value.isascii() and value.isprintable()):
             raise CommandError(f"{name} must be printable ASCII characters only.")
     return Client(url, key, tenant, options or {}, Path(certificate) if certificate and url == own else None)
+
+
+def _emulator_or(data_dir: Path) -> tuple[Path, str | None]:
+    """The folder of the emulator with its address, if one runs; otherwise the data directory."""
+    kept = _kept(emulator_folder() / ADDRESS_FILE)
+    return (data_dir, None) if kept is None else (emulator_folder(), kept)
 
 
 def _connection(url: str, certificate: Path | None = None) -> tuple[http.client.HTTPConnection, str]:

@@ -26,6 +26,7 @@ _STYLES = {
     "approved": "green", "executed": "green", "reviewApproved": "green",
     "paused": "yellow", "retrying": "yellow", "pending": "cyan", "running": "cyan", "cancelled": "yellow",
     "failed": "red", "failing": "red", "disabled": "red", "open": "red", "not delivered": "red",
+    "fits": "green", "does not fit": "red",
     "reviewRejected": "red", "approvalRejected": "red", "signatureRejected": "red",
 }  # fmt: skip
 

@@ -87,21 +87,22 @@ class AllowedTarget(Struct, frozen=True):
     scheme: str
     host: str | None
     network: Network | None
-    port: int
+    port: int | None
+    """None for every port, which no setting can say: the tools for one's own machine do."""
 
     def names(self, target: Target) -> bool:
         """Whether this is a host entry for exactly this target."""
-        return self.host is not None and (self.scheme, self.host, self.port) == (
-            target.scheme,
-            target.host,
-            target.port,
-        )
+        return self.host is not None and self.host == target.host and self.may_hold(target)
+
+    def may_hold(self, target: Target) -> bool:
+        """Whether scheme and port are this target's."""
+        return self.scheme == target.scheme and self.port in (None, target.port)
 
     def holds(self, target: Target, address: Address) -> bool:
         """Whether this is a network entry that allows this target at this address."""
         return (
             self.network is not None
-            and (self.scheme, self.port) == (target.scheme, target.port)
+            and self.may_hold(target)
             and address.version == self.network.version
             and address in self.network
         )
@@ -150,6 +151,16 @@ class Guard(Struct, frozen=True):
 
 
 NO_EXCEPTIONS = Guard()
+
+
+def _every_port(*networks: Network) -> tuple[AllowedTarget, ...]:
+    return tuple(AllowedTarget(scheme, None, network, None) for scheme in ("http", "https") for network in networks)
+
+
+THIS_MACHINE = _every_port(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+"""Every port of the machine itself: for tools that people use on their own machine, never for a gateway of others."""
+EVERYWHERE = _every_port(IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
+"""Every target: for what a person on their own machine has allowed for one command."""
 
 
 def parse_allow_targets(text: str) -> tuple[AllowedTarget, ...]:
@@ -257,7 +268,7 @@ def target_refusal(target: Target, guard: Guard = NO_EXCEPTIONS) -> str | None:
     if any(entry.names(target) for entry in guard.allowed):
         return None
     # A network entry for this scheme and port may hold what the name resolves to: dialling will tell.
-    if any(entry.network and (entry.scheme, entry.port) == (target.scheme, target.port) for entry in guard.allowed):
+    if any(entry.network and entry.may_hold(target) for entry in guard.allowed):
         return None
     if target.scheme != "https":
         return "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."

@@ -1,0 +1,1 @@
+"""`signalpost listen`: follows a gateway's events, and forwards them to a receiver on this machine."""

@@ -1,0 +1,120 @@
+"""Reads a gateway's feed of events without losing one, whatever becomes of the connection.
+
+Where it stands is a number alone: the sequence of the last event that it handed out. A connection that is lost is made
+again until the gateway answers, and the feed is read on from there. Events that the retention removed meanwhile are
+reported as missed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Raw, Struct
+
+from signalpost.cli.client import MAX_PAGE, Client, CommandError, NoAnswer, Refused, path
+
+POLL_SECONDS = 0.25
+WAITS = (0.5, 1.0, 2.0, 5.0)
+"""Seconds before each further attempt to reach a gateway that does not answer; the last repeats."""
+RETRIED = (429, 500, 502, 503, 504)
+"""The statuses that pass."""
+
+
+class Entry(Struct, frozen=True):
+    """One event of the feed, as the very bytes that endpoints get."""
+
+    sequence: int
+    event: Raw
+
+    @property
+    def body(self) -> bytes:
+        """The event's bytes."""
+        return bytes(self.event)
+
+
+class Page(Struct, frozen=True):
+    """One answer of the feed."""
+
+    data: list[Entry]
+    last: int
+
+
+class Observer(Protocol):
+    """Who is told what happens to the connection."""
+
+    def lost(self, reason: str) -> None:
+        """The gateway does not answer."""
+
+    def found(self) -> None:
+        """The gateway answers again."""
+
+    def missed(self, first: int, last: int) -> None:
+        """Some events are no longer kept, and were not handed out."""
+
+
+class Feed:
+    """The events of a tenant after a sequence, filtered."""
+
+    def __init__(
+        self, client: Client, after: int, observer: Observer, event_type: str | None, document: str | None
+    ) -> None:
+        self.after = after
+        """The sequence of the last event that was read."""
+        self._client = client
+        self._observer = observer
+        self._filter = {"eventType": event_type, "externalId": document}
+        self._failures = 0
+
+    async def pages(self) -> AsyncIterator[list[Entry]]:
+        """The next events, for ever; an empty list each time that there are none."""
+        while True:
+            page = await self._page()
+            if page is None:
+                continue
+            self.after = page.last
+            yield page.data
+            if not page.data:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _page(self) -> Page | None:
+        """The next page, or None if it could not be read."""
+        try:
+            page = await asyncio.to_thread(self._read)
+        except Refused as refused:
+            await self._refused(refused)
+            return None
+        except NoAnswer as error:
+            await self._wait(str(error))
+            return None
+        if self._failures:
+            self._failures = 0
+            self._observer.found()
+        return page
+
+    def _read(self) -> Page:
+        query = {"after": self.after, "limit": MAX_PAGE, **self._filter}
+        given = {name: value for name, value in query.items() if value is not None}
+        with self._client.open(f"{path('events')}?{urlencode(given)}") as response:
+            raw = response.read()
+        try:
+            return msgspec.json.decode(raw, type=Page)
+        except msgspec.MsgspecError:
+            raise CommandError(f"{self._client.url} does not answer like a Signalpost gateway.") from None
+
+    async def _refused(self, refused: Refused) -> None:
+        if "oldest" in refused.problem:
+            oldest = int(refused.problem["oldest"])
+            self._observer.missed(self.after + 1, oldest - 1)
+            self.after = oldest - 1
+        elif refused.problem.get("status") in RETRIED:
+            await self._wait(str(refused))
+        else:
+            raise refused
+
+    async def _wait(self, reason: str) -> None:
+        if not self._failures:
+            self._observer.lost(reason)
+        await asyncio.sleep(WAITS[min(self._failures, len(WAITS) - 1)])
+        self._failures += 1

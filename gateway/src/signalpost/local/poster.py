@@ -1,0 +1,71 @@
+"""Makes the requests of the local tools: one at a time or many, through the gateway's own sender.
+
+Only this machine is called, unless the person who runs the tool says otherwise. So a typing error in a URL, or one that
+was copied from production, sends no forged or invented event to somebody else.
+"""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.endpoint import parse_url
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.request import OutgoingRequest
+from signalpost.sender.addresses import EVERYWHERE, THIS_MACHINE, Guard, target_refusal
+from signalpost.sender.sender import Sender, SenderSettings
+
+ATTEMPT_TIMEOUT = 5.0
+"""Seconds that an attempt has, as in a gateway (C15)."""
+
+
+class NotLocal(SignalpostError):
+    """The URL leads away from this machine, and nobody said that it may."""
+
+
+class Poster:
+    """Sends requests from this machine. Enter it as an async context manager."""
+
+    def __init__(self, *, external: bool, attempt_timeout: float = ATTEMPT_TIMEOUT) -> None:
+        """`external`: whether other machines may be called, too."""
+        self._guard = Guard(EVERYWHERE if external else THIS_MACHINE)
+        self._attempt_timeout = attempt_timeout
+
+    async def __aenter__(self) -> Self:
+        ca_file = os.environ.get("SIGNALPOST_CA_FILE")
+        settings = SenderSettings(
+            attempt_timeout=self._attempt_timeout, guard=self._guard, ca_file=Path(ca_file) if ca_file else None
+        )
+        self._sender = Sender(settings, loop=asyncio.get_running_loop(), wall=lambda: time.time_ns() // 1000)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._sender.close(0)
+
+    def check(self, url: str) -> None:
+        """Raises NotLocal for a URL that would be refused, as far as that is known without resolving its host, and Bad
+        for one that cannot be read."""
+        if target_refusal(parse_url(url).target, self._guard) is not None:
+            raise NotLocal(f"{url} is not on this machine. If you mean it, add --allow-external.")
+
+    async def post(self, request: OutgoingRequest) -> Outcome:
+        """Make one request, and wait for its outcome."""
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def done(ended: Outcome) -> None:
+            if not outcome.done():  # whoever waited may be gone
+                outcome.set_result(ended)
+
+        self._sender.send(request, done)
+        return await outcome
+
+
+def why_not(outcome: Outcome) -> str:
+    """A sentence why an attempt delivered nothing, and what to do where it was refused here."""
+    hint = " If you mean it, add --allow-external." if outcome.failure is Failure.ADDRESS_REFUSED else ""
+    return f"{outcome.detail or outcome.failure}{hint}"

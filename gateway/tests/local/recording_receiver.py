@@ -1,0 +1,59 @@
+"""A receiver that remembers every request, and answers as it is told."""
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+from signalpost_receiver import Receiver, ReceiverError
+
+
+class Received(NamedTuple):
+    body: bytes
+    headers: dict[str, str]
+
+
+class RecordingReceiver:
+    """Listens on this machine. `answer` says with which status each request is answered."""
+
+    def __init__(self, answer: Callable[[Received], int] = lambda _received: 204) -> None:
+        receiver = self
+        self.answer = answer
+        self.received: list[Received] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                received = Received(body, {name.lower(): value for name, value in self.headers.items()})
+                receiver.received.append(received)
+                self.send_response(receiver.answer(received))
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nobody reads it."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def verifying(secret: str) -> Callable[[Received], int]:
+    """Answers as the receiver kit would."""
+    receiver = Receiver(secrets=secret)
+
+    def answer(received: Received) -> int:
+        try:
+            receiver.verify(received.body, received.headers)
+        except ReceiverError as error:
+            return error.status
+        return 204
+
+    return answer

@@ -1,0 +1,75 @@
+"""What `signalpost verify` says of a signature, and of the usual mistakes."""
+
+import hashlib
+import hmac
+import json
+from base64 import b64encode
+
+import pytest
+
+from signalpost.local.signature_check import check_signatures
+from signalpost_receiver.sign import (
+    PAGE_SIGNATURE,
+    PAGE_SIGNATURE_ALTERNATE,
+    STANDARD_ID,
+    STANDARD_SIGNATURE,
+    STANDARD_TIMESTAMP,
+    Signer,
+)
+
+SECRET, OTHER = "a secret of mine", "another secret"
+BODY = b'{"id":"1","contractValue":0.0,"title":"\xc3\xbc"}'
+NOW = 1_800_000_000.0
+
+
+def standard(secret: str, at: int) -> dict[str, str]:
+    signature = Signer(secret).standard_signature("msg", at, BODY)
+    return {STANDARD_ID: "msg", STANDARD_TIMESTAMP: str(at), STANDARD_SIGNATURE: f"v1,AAAA {signature}"}
+
+
+def test_both_signatures_fit_and_in_a_rotation_those_of_either_secret() -> None:
+    """C19 to C21."""
+    headers = {
+        PAGE_SIGNATURE: Signer(OTHER).page_signature(BODY),
+        PAGE_SIGNATURE_ALTERNATE: Signer(SECRET).page_signature(BODY),
+        **standard(SECRET, int(NOW)),
+    }
+    assert [each.fits for each in check_signatures(BODY, headers, [SECRET], NOW)] == [False, True, True]
+    assert [each.fits for each in check_signatures(BODY, headers, [SECRET, OTHER], NOW)] == [True, True, True]
+    assert not any(each.fits for each in check_signatures(BODY + b" ", headers, [SECRET, OTHER], NOW))
+
+
+@pytest.mark.parametrize(
+    ("signature", "hint"),
+    [
+        (Signer(SECRET).page_signature(BODY).upper(), "upper case"),
+        (b64encode(hmac.new(SECRET.encode(), BODY, hashlib.sha512).digest()).decode(), "base64"),
+        (hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest(), "SHA-256"),
+        (Signer(f"{SECRET}\n").page_signature(BODY), "line breaks"),
+        (Signer(SECRET).page_signature(BODY + b"\n"), "other bytes"),
+        (Signer(SECRET).page_signature(json.dumps(json.loads(BODY)).encode()), "other bytes"),
+        ("ä" * 128, "No secret fits"),
+    ],
+)
+def test_a_usual_mistake_is_named(signature: str, hint: str) -> None:
+    [checked] = check_signatures(BODY, {PAGE_SIGNATURE: signature}, [SECRET], NOW)
+    assert not checked.fits
+    assert hint in checked.detail
+    assert Signer(SECRET).page_signature(BODY) not in checked.detail
+
+
+def test_a_signature_of_long_ago_fits_and_the_age_is_told() -> None:
+    [checked] = check_signatures(BODY, standard(SECRET, int(NOW) - 400), [SECRET], NOW)
+    assert checked.fits
+    assert "400 s ago" in checked.detail
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "hint"), [(STANDARD_ID, None, "covers"), (STANDARD_TIMESTAMP, "²", "whole number")]
+)
+def test_a_standard_signature_without_what_it_covers_does_not_fit(header: str, value: str | None, hint: str) -> None:
+    headers = standard(SECRET, int(NOW))
+    del headers[header]
+    headers |= {} if value is None else {header: value}
+    [checked] = check_signatures(BODY, headers, [SECRET], NOW)
+    assert (checked.fits, hint in checked.detail) == (False, True)
