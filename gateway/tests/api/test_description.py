@@ -185,6 +185,11 @@ def test_the_page_names_every_call_with_its_summary(page: Page, text: str) -> No
         assert escape(route.summary) in text
 
 
+def test_the_page_names_every_webhook_with_its_headers(page: Page, text: str, description: dict[str, Any]) -> None:
+    assert set(description["webhooks"]) <= set(page.all("id"))
+    assert "plexus-webhook-signature-alternate" in text
+
+
 def test_the_page_names_every_type(page: Page, description: dict[str, Any]) -> None:
     anchors = set(page.all("id"))
     assert {f"type-{name}" for name in description["components"]["schemas"]} <= anchors

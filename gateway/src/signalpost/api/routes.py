@@ -16,6 +16,7 @@ from signalpost.api.resources import (
     metrics,
     previews,
     replays,
+    schemas,
     subscriptions,
     tenants,
     versions,
@@ -47,6 +48,6 @@ METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.OWN_PORT_ROUTES
 """On a port of their own where `METRICS_PORT` says so."""
 LINK_ROUTES: tuple[OpenRoute, ...] = versions.LINK_ROUTES
 CONSENT_ROUTES: tuple[OpenRoute, ...] = consents.OPEN_ROUTES
-OPEN_ROUTES = (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES, *metrics.ROUTES)
+OPEN_ROUTES = (*LINK_ROUTES, *CONSENT_ROUTES, *schemas.OPEN_ROUTES, *HEALTH_ROUTES, *metrics.ROUTES)
 QUIET_ROUTES = frozenset(route.path for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
 """Machines ask for these every few seconds, so requests for them are logged at the level debug."""

@@ -43,12 +43,16 @@ def render(openapi: Mapping[str, Any]) -> str:
         f'<p>Version {escape(info["version"])} · <a href="/openapi.json">openapi.json</a></p>',
         f"<p>{_prose(info['description'])}</p>",
         "<p>Send your key with every call: <code>Authorization: Bearer sp_…</code></p>",
-        "<nav>" + "".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in (*tags, "types")) + "</nav>",
+        "<nav>"
+        + "".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in (*tags, "webhooks", "types"))
+        + "</nav>",
     ]
     for tag in tags:
         parts.append(f'<h2 id="{escape(tag)}">{escape(tag)}</h2>')
         for path, operations in openapi["paths"].items():
             parts += [_call(path, m, context, schemas) for m, context in operations.items() if tag in context["tags"]]
+    parts.append('<h2 id="webhooks">webhooks</h2><p>What the endpoint of a subscription gets.</p>')
+    parts += [_webhook(name, operations["post"], schemas) for name, operations in openapi["webhooks"].items()]
     parts.append('<h2 id="types">types</h2>')
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
     parts.append("</body></html>")
@@ -68,6 +72,20 @@ def _call(path: str, method: str, context: Mapping[str, Any], schemas: Mapping[s
             escape(_curl(path, method, context)),
             "</pre>",
             *_answers(context["responses"]),
+            "</div></details>",
+        )
+    )
+
+
+def _webhook(name: str, request: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    return "".join(
+        (
+            f'<details><summary><span class="method">POST</span><code>{escape(name)}</code>',
+            f'<span class="what">{escape(request["summary"])}</span></summary><div id="{escape(name)}">',
+            f"<p>{_prose(request['description'])}</p>",
+            *_parameters(request["parameters"]),
+            *_body(request["requestBody"], schemas),
+            *_answers(request["responses"]),
             "</div></details>",
         )
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from signalpost import VERSION
 from signalpost.api.http import problems
+from signalpost.api.routing import webhooks
 from signalpost.api.routing.context import MERGE_PATCH, RequestBody
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
@@ -92,6 +93,7 @@ def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[
         "security": [{"key": []}],
         "tags": [{"name": name} for name in dict.fromkeys(_tag(route.path) for route in every)],
         "paths": _with_words(paths),
+        "webhooks": webhooks.openapi_webhooks(_reference),
         "components": {
             "schemas": _schemas(every),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key (`sp_…`)."}},
@@ -232,6 +234,10 @@ def _headers(*names: str) -> dict[str, Any]:
     return {name: {"required": True, **RESPONSE_HEADERS[name]} for name in (*names, "request-id")}
 
 
+def _reference(name: str) -> str:
+    return _REF.format(name=name)
+
+
 def _schema(shape: Any) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components((shape,), ref_template=_REF)
     return schema
@@ -248,7 +254,7 @@ def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
             bodies |= _body(_body_name(route), route.body.kind)
             if (variant := route.body.variant) is not None:
                 bodies |= _body(variant.name, variant.kind)
-    shown = {name: _whole(schema) for name, schema in components.items()}
+    shown = {name: _whole(schema) for name, schema in components.items()} | webhooks.types(_reference)
     words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}
     bodies[CONDITION.rsplit("/", 1)[1]] = condition_schema()
     return words | {

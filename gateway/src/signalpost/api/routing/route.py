@@ -114,6 +114,9 @@ PATH: Final[Mapping[str, PathParameter]] = {
     "number": PathParameter(
         "Number of the version, such as `1.0`.", {"type": "string", "pattern": r"^[0-9]{1,10}\.[0-9]{1,10}$"}
     ),
+    "schema": PathParameter(
+        "File name of the schema, such as `documentCreated.json`.", {"type": "string", "pattern": r"^[A-Za-z]+\.json$"}
+    ),
     "token": PathParameter(
         "The signed token that the link ends in.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{92}$"}
     ),
