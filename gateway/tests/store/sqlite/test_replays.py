@@ -16,13 +16,14 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.subscription import Filters, Subscription
+from signalpost.store import replaying
 from signalpost.store.lanes import EndpointHealth, LaneFlush
 from signalpost.store.replays import ReplayPart
-from signalpost.store.sqlite import record, replays
+from signalpost.store.sqlite import record
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect
-from signalpost.store.sqlite.readers import Readers
-from signalpost.store.sqlite.replays import SqliteReplays
+from signalpost.store.sqlite.readers import Readers, at_once
+from signalpost.store.sqlite.replays import SqliteReplayQueries, SqliteReplays
 from signalpost.store.sqlite.schema import migrate
 
 T = TypeVar("T")
@@ -107,7 +108,9 @@ def subscription(number: int, filters: Filters) -> Subscription:
 def test_a_part_takes_bounded_work(
     connection: apsw.Connection, number: int, what: What, filters: Filters, found: int, steps_most: int
 ) -> None:
-    fed, made = steps(connection, lambda: replays.feed(connection, [asking(number, what, filters)]))
+    fed, made = steps(
+        connection, lambda: at_once(replaying.feed(SqliteReplayQueries(connection), [asking(number, what, filters)]))
+    )
     assert len(fed[number].candidates) == found
     assert 0 < made < steps_most
 
@@ -115,7 +118,7 @@ def test_a_part_takes_bounded_work(
 def test_all_lanes_of_a_write_share_what_is_looked_through(connection: apsw.Connection) -> None:
     """Who comes when that is used up gets nothing this time, and stays where it was."""
     flushes = [asking(number, "all", RARE) for number in (1, 2, 3)]
-    fed, made = steps(connection, lambda: replays.feed(connection, flushes))
+    fed, made = steps(connection, lambda: at_once(replaying.feed(SqliteReplayQueries(connection), flushes)))
     start = EVENTS // 4
     assert [fed[number].cursor for number in (1, 2, 3)] == [start + 10_000, start, start]
     assert made < 200_000

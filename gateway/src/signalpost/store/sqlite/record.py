@@ -8,12 +8,14 @@ import msgspec
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.exception_row import RowCounts
+from signalpost.store import replaying
 from signalpost.store.lanes import LaneFlush, LaneFlushed
 from signalpost.store.packing import pack_sequences
 from signalpost.store.sqlite import connections, replays, row_counts
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
+from signalpost.store.sqlite.readers import at_once
 from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import FAILED, WAITING
 
@@ -41,7 +43,7 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[in
     recorded = {
         flush.subscription_number: _look(connection, flush, counts[flush.subscription_number]) for flush in ours
     }
-    for number, fed in replays.feed(connection, ours).items():
+    for number, fed in at_once(replaying.feed(replays.SqliteReplayQueries(connection), ours)).items():
         recorded[number] = replace(recorded[number], fed=fed)
     return recorded
 

@@ -1,0 +1,52 @@
+"""The small queries that replays are made of."""
+
+from typing import NamedTuple, Protocol
+
+from signalpost.store.log_queries import LogQueries
+from signalpost.store.replays import Candidate
+
+
+class Stretch(NamedTuple):
+    """A stretch of the log, as one subscription sees it."""
+
+    tenant_id: int
+    subscription_number: int
+    first: int
+    last: int
+
+
+class LaneState(NamedTuple):
+    """How far a lane was when it was last recorded. `open` and `gaps` are as in its row."""
+
+    head: int
+    open: bytes
+    gaps: bytes
+
+
+class ReplayQueries(LogQueries, Protocol):
+    """What replays ask, all as of one moment."""
+
+    async def lane_state(self, subscription_number: int) -> LaneState | None:
+        """How far a lane was; None where its subscription was deleted a moment ago."""
+        ...
+
+    async def in_state(self, stretch: Stretch, state: int, limit: int) -> list[Candidate]:
+        """Deliveries with an exception row in some state, in the order of the log."""
+        ...
+
+    async def count_in_state(self, stretch: Stretch, state: int, limit: int) -> int:
+        """How many of these there are; it counts no more than `limit`."""
+        ...
+
+    async def failed_or_without(self, stretch: Stretch, types: int, limit: int) -> list[Candidate]:
+        """Events of some types (as bits) with their deliveries, in the order of the log, where the delivery failed or
+        has no exception row."""
+        ...
+
+    async def count_failed_or_without(self, stretch: Stretch, types: int, limit: int) -> int:
+        """How many of these there are; it counts no more than `limit`."""
+        ...
+
+    async def count_events(self, stretch: Stretch, types: int) -> int:
+        """How many events of some types (as bits) there are."""
+        ...
