@@ -35,21 +35,26 @@ from .event import (
     Json,
     Version,
 )
+from .handling import Buffer, Handler, Outcome, Result, SkipStale
 from .headers import Headers
 from .receiver import Receiver
 from .sign import Signer, make_token, standard_secret
+from .stores import AsyncStore, MemoryStore, Store
 
 __all__ = [
     "DOCUMENT_KEYS",
     "ENVELOPE_KEYS",
     "MAX_BODY_BYTES",
     "VERSION_KEYS",
+    "AsyncStore",
+    "Buffer",
     "ConfigError",
     "Document",
     "DocumentStatus",
     "DuplicateKey",
     "Event",
     "EventType",
+    "Handler",
     "HandlerError",
     "Headers",
     "InFuture",
@@ -57,15 +62,20 @@ __all__ = [
     "InvalidJSON",
     "Json",
     "MalformedSignature",
+    "MemoryStore",
     "Mismatch",
     "MissingHeader",
+    "Outcome",
     "PayloadError",
     "Receiver",
     "ReceiverError",
     "Refusal",
     "ReplayError",
+    "Result",
     "Schema",
     "Signer",
+    "SkipStale",
+    "Store",
     "StoreError",
     "TooDeep",
     "TooLarge",

@@ -1,24 +1,45 @@
-"""A receiver of webhooks: `Receiver(secrets=[…]).verify(body, headers)` gives an `Event`."""
+"""A receiver of webhooks: verifies requests, and hands their events to functions, each once.
+
+receiver = Receiver(secrets=[os.environ["WEBHOOK_SECRET"]])
+
+@receiver.on("documentUpdated")
+def updated(event: Event) -> None: ...
+
+receiver.receive(body, headers)
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeAlias, TypeVar, Union
 
 from .envelope import Hints, parse
-from .errors import ConfigError, InFuture, TooLarge, TooOld, UsageError
+from .errors import ConfigError, HandlerError, InFuture, StoreError, TooLarge, TooOld, UsageError
 from .event import MAX_BODY_BYTES, Event
+from .handling import Buffer, Handler, Handlers, Handling, Order, Result
 from .headers import Headers, number, read_headers
 from .sign import ATTEMPT, REPLAY, SEQUENCE, TEST
+from .steps import run, run_async
+from .stores.base import AsyncStore, Store
+from .stores.memory import MemoryStore
 from .verify import Verifier
 
 DEFAULT_MAX_AGE = timedelta(hours=1)
 DEFAULT_SKEW = timedelta(seconds=60)
+DEFAULT_REMEMBER = timedelta(days=30)
+"""As long as a gateway keeps events, by default, and so can send them again."""
+DEFAULT_LEASE = timedelta(seconds=30)
+
+Body: TypeAlias = Union[bytes, bytearray, memoryview]  # noqa: UP007  # Python 3.10
+"""A request's body exactly as it arrived."""
+
+_Function = TypeVar("_Function", bound=Handler)
 
 
 class Receiver:
-    """Verifies and reads the requests of one subscription. `verify` is pure and safe to share between threads.
+    """Verifies, reads and handles the requests of one subscription. Safe to share between threads.
 
     `secrets` is the subscription's secret, or during a rotation both (C21): a request is genuine if any of its
     signatures fits any of them.
@@ -27,6 +48,9 @@ class Receiver:
     machine's clock. The signed time is that of the attempt (`webhook-timestamp`), which retries and replays renew, so
     they are never too old. A request with `plexus-webhook-signature` alone has no signed time but the event's
     `createdAt`, which they do not renew: late ones are refused. None checks no time.
+
+    `store` remembers for the time `remember` which events were handled; without it, this process does. An event that
+    is being handled is left to its handler for as long as `lease`. `order` keeps the events of a document in order.
 
     `max_body_bytes` caps what is hashed. `clock` gives seconds since the epoch.
 
@@ -40,6 +64,10 @@ class Receiver:
         max_age: timedelta | None = DEFAULT_MAX_AGE,
         skew: timedelta = DEFAULT_SKEW,
         max_body_bytes: int = MAX_BODY_BYTES,
+        store: Store | AsyncStore | None = None,
+        remember: timedelta = DEFAULT_REMEMBER,
+        lease: timedelta = DEFAULT_LEASE,
+        order: Order = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if max_age is not None:
@@ -47,13 +75,86 @@ class Receiver:
         _require_span("skew", skew, least=timedelta(0))
         if max_body_bytes <= 0:
             raise ConfigError("max_body_bytes must be positive")
+        _require_span("lease", lease)
+        _require_span("remember", remember)
+        if max_age is not None and remember < max_age + skew:
+            raise ConfigError("remember must be at least max_age and skew together: else a request could be replayed")
+        if isinstance(order, Buffer):
+            _require_span("hold", order.hold, least=timedelta(0))
+            _require_span("retry_after", order.retry_after)
         self._verifier = Verifier(secrets)
+        self._handlers = Handlers()
+        self._handling = Handling(
+            MemoryStore() if store is None else store,
+            self._handlers,
+            order,
+            lease=lease,
+            remember=remember,
+            clock=clock,
+        )
         self._max_age_s = None if max_age is None else max_age.total_seconds()
         self._skew_s = skew.total_seconds()
         self._max_body_bytes = max_body_bytes
         self._clock = clock
 
-    def verify(self, body: bytes, headers: Headers) -> Event:
+    def on(self, *types: str) -> Callable[[_Function], _Function]:
+        """Have the decorated function handle events of these types; without types, all that no other handles.
+
+        Raises ConfigError if a type has a handler already.
+        """
+        for event_type in types:
+            if str(event_type) in self._handlers.by_type:
+                raise ConfigError(f"{event_type} has a handler already")
+        if not types and self._handlers.others is not None:
+            raise ConfigError("the other types have a handler already")
+
+        def register(function: _Function) -> _Function:
+            for event_type in types:
+                self._handlers.by_type[str(event_type)] = function
+            if not types:
+                self._handlers.others = function
+            return function
+
+        return register
+
+    def on_test(self, function: _Function) -> _Function:
+        """Have the decorated function handle the samples that test the endpoint. No other function gets them."""
+        self._handlers.tests = function
+        return function
+
+    def receive(self, body: Body, headers: Headers) -> Result:
+        """Verify a request, and handle its event unless that was done before.
+
+        Raises what `verify` does; InProgress while the event is being handled by another; HandlerError and StoreError.
+        Each has the `status` to answer with.
+        """
+        event = self.verify(body, headers)
+        return run(self._handling.receive(bytes(body), event))
+
+    async def areceive(self, body: Body, headers: Headers) -> Result:
+        """Do what `receive` does, on an event loop: awaits handlers and stores, or has a thread call them."""
+        event = self.verify(body, headers)
+        return await run_async(self._handling.receive(bytes(body), event))
+
+    def drain(self) -> list[Result | HandlerError | StoreError]:
+        """Handle the held events that are due, and return what became of each. An error is of one event: the others
+        of its document wait for it, those of other documents do not.
+
+        Raises StoreError.
+        """
+        done: list[Result | HandlerError | StoreError] = []
+        while (result := run(self._handling.drain_one())) is not None:
+            done.append(result)
+        return done
+
+    async def adrain(self) -> list[Result | HandlerError | StoreError]:
+        """Do what `drain` does, on an event loop."""
+        done: list[Result | HandlerError | StoreError] = []
+        while (result := await run_async(self._handling.drain_one())) is not None:
+            done.append(result)
+        return done
+
+    def verify(self, body: Body, headers: Headers) -> Event:
         """The event of a genuine request. `body` is the request's body exactly as it arrived.
 
         Whatever the bytes and the headers, it raises nothing but VerificationError, ReplayError and PayloadError, to

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from signalpost_receiver.errors import ConfigError
+
 from .base import Busy, Claim, Claimed, Handled, Held, Item, Stale
 
 TABLES = (
