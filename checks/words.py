@@ -22,7 +22,7 @@ SOURCES = ("receiver", "gateway", "bench", "destinations", "benchmarks", "checks
 """The folders that are looked at, from the root of the project."""
 
 INTERFACES = (
-    "receiver/src/signalpost_receiver/*.py",
+    "receiver/src/signalpost_receiver/**/*.py",
     "gateway/src/signalpost/gateway.py",
     "gateway/src/signalpost/embedded.py",
     "gateway/src/signalpost/destinations/*.py",

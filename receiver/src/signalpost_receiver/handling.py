@@ -90,6 +90,7 @@ class Handlers:
         self.tests: Handler | None = None
 
     def of(self, event: Event) -> Handler | None:
+        """The function for an event; a sample goes to that for samples alone."""
         if event.is_test:
             return self.tests
         return self.by_type.get(str(event.type), self.others)
@@ -116,6 +117,7 @@ class Handling:
         self._clock = clock
 
     def receive(self, body: bytes, event: Event) -> Steps[Result]:
+        """Take one verified event as far as it gets now."""
         handler = self._handlers.of(event)
         if event.is_test:
             if handler is not None:
