@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.delivery import AT_ONCE, State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
@@ -219,6 +219,18 @@ def test_what_holds_a_delivery_up_is_found_behind_others_that_are_settled(
         assert held_up_by is not None
         assert held_up_by.sequence == 1
         assert set(views.values()) <= {None}
+
+    play(scenario)
+
+
+def test_a_delivery_that_a_person_asked_for_has_no_time_to_wait_for(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe(1)
+        await shop.fill(1)
+        row = Row(1, make.document_id(0), State.AWAITING_RETRY, AT_ONCE, 0, 1, 1, None)
+        await shop.record(make.flush(subscription, 0, 1, rows=[row]))
+        (found,) = await shop.listed(subscription)
+        assert (found.status, found.due) == ("retrying", None)
 
     play(scenario)
 

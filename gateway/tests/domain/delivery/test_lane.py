@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from signalpost.domain.delivery.delivery import Delivery, Input, State, Verdict
+from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, Input, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Bounds, Lane
 
@@ -45,16 +45,16 @@ def awaiting(
 
 
 def test_the_oldest_that_is_due_is_one_that_waits_for_its_turn_as_well() -> None:
-    assert lane("a").retry_queue.oldest_due is None
+    assert lane("a").retry_queue.oldest_due(30) is None
     given = Lane(3, strict=False)
     given.restore([], [awaiting(1, "a", due=10), awaiting(2, "a", due=20), awaiting(3, "b", due=5)], 90)
     given.make_due_ready(30)
-    assert (given.retry_queue.next_due, given.retry_queue.oldest_due) == (90, 5)
+    assert (given.retry_queue.next_due, given.retry_queue.oldest_due(30)) == (90, 5)
     for flying in [send(given), send(given)]:
-        assert given.retry_queue.oldest_due == 20
+        assert given.retry_queue.oldest_due(30) == 20
         given.settle(flying, DELIVERED, 4)
     given.settle(send(given), DELIVERED, 4)
-    assert given.retry_queue.oldest_due == 90
+    assert given.retry_queue.oldest_due(30) == 90
 
 
 # --- Order ------------------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def test_replays_are_outside_strict_order() -> None:
     """C17: one that failed again holds nothing back."""
     given = lane("a", strict=True)
     given.settle(send(given), GIVEN_UP, 4)
-    given.replay(1, "a", None, 4, 10)
+    given.replay(1, "a", None, 4)
     given.make_due_ready(10)
     given.settle(send(given), failed(1000), 4)
     given.take(2, "a")
@@ -244,7 +244,7 @@ def test_a_retry_by_hand_of_one_that_is_due_is_an_extra_attempt() -> None:
     given.settle(send(given), failed(100), 4)
     given.make_due_ready(100)
     assert given.retry_by_hand(1, "a", None, 4, 150)
-    assert given.changes().rows[1] == awaiting(1, "a", 100, resume_at=100)
+    assert given.changes().rows[1] == awaiting(1, "a", AT_ONCE, resume_at=100)
     extra = send(given)
     assert extra.is_by_hand
     given.settle(extra, Verdict(Input.FAIL, due=200), 4)
@@ -255,7 +255,7 @@ def test_a_retry_by_hand_of_one_that_was_never_sent_is_an_extra_attempt() -> Non
     given = lane("a")
     assert given.retry_by_hand(1, "a", None, 4, 150)
     changes = given.changes()
-    assert (changes.open, changes.rows) == ((), {1: awaiting(1, "a", 150, failed_attempts=0, resume_at=150)})
+    assert (changes.open, changes.rows) == ((), {1: awaiting(1, "a", AT_ONCE, failed_attempts=0, resume_at=150)})
     extra = send(given)
     assert (extra.failed_attempts, extra.run) == (0, 0)
     given.settle(extra, DELIVERED, 4)
@@ -299,6 +299,31 @@ def test_a_retry_by_hand_goes_first_also_once_its_row_was_loaded() -> None:
     given.make_due_ready(20)
     assert given.sends_by_hand
     assert sent(given) == [2, 3, 1]
+
+
+def asked(what: str) -> Row:
+    """The row of a delivery that somebody asked to have sent now, while it waited or after it was given up."""
+    given = lane("a")
+    given.settle(send(given), GIVEN_UP if what in ("a new run", "a replay") else failed(10**9), 4)
+    match what:
+        case "a retry by hand" | "a new run":
+            given.retry_by_hand(1, "a", None, 4, 10**6)
+        case "a replay":
+            given.replay(1, "a", None, 4)
+        case _:
+            given.retry_early(1, None, 10**6)
+    row = given.changes().rows[1]
+    assert row is not None
+    return row
+
+
+@pytest.mark.parametrize("what", ["a retry by hand", "a new run", "a replay", "a replay of what waits"])
+def test_what_a_person_asked_for_is_due_at_once_where_the_clock_of_the_next_start_is_behind(what: str) -> None:
+    given = Lane(1, strict=False)
+    given.restore([], [asked(what)], None)
+    assert given.retry_queue.oldest_due(5) == 5
+    given.make_due_ready(5)
+    assert sent(given) == [1]
 
 
 def test_one_that_is_given_up_is_not_asked_for_any_more() -> None:
@@ -531,12 +556,12 @@ def failed_row(sequence: int, document: str, run: int = 0) -> Row:
 
 def test_a_replay_begins_a_new_run_of_what_is_failed_or_settled() -> None:
     given = Lane(2, strict=False)
-    assert given.replay(1, "a", failed_row(1, "a", run=2), 4, 50)
-    assert given.replay(2, "b", None, 4, 50)
+    assert given.replay(1, "a", failed_row(1, "a", run=2), 4)
+    assert given.replay(2, "b", None, 4)
     rows = given.changes().rows
     assert rows == {
-        1: Row(1, "a", State.AWAITING_RETRY, 50, 0, 4, 3, None),
-        2: Row(2, "b", State.AWAITING_RETRY, 50, 0, 4, 1, None),
+        1: Row(1, "a", State.AWAITING_RETRY, AT_ONCE, 0, 4, 3, None),
+        2: Row(2, "b", State.AWAITING_RETRY, AT_ONCE, 0, 4, 1, None),
     }
     given.make_due_ready(50)
     assert sorted(sent(given)) == [1, 2]
@@ -549,9 +574,9 @@ def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
     before = given.changes()
     blocked = Row(4, "b", State.BLOCKED, 0, 0, 0, 0, None)
     for sequence, document, row in ((1, "a", before.rows[1]), (2, "a", None), (3, "b", None), (4, "b", blocked)):
-        assert not given.replay(sequence, document, row, 4, 50)
-    assert not given.replay(5, "c", None, 4, 50)
-    assert not given.replay(9, "c", awaiting(9, "c", 5000), 4, 50)
+        assert not given.replay(sequence, document, row, 4)
+    assert not given.replay(5, "c", None, 4)
+    assert not given.replay(9, "c", awaiting(9, "c", 5000), 4)
     assert (given.changed, flying.state, given.retry_queue.next_due) == (False, State.IN_FLIGHT, 1000)
 
 
@@ -561,7 +586,7 @@ def test_what_changed_since_the_record_is_what_counts_for_a_replay() -> None:
     given.restore([], [awaiting(1, "a", due=10)], None)
     given.make_due_ready(10)
     given.settle(send(given), GIVEN_UP, 4)
-    assert given.replay(1, "a", awaiting(1, "a", due=10), 4, 50)
+    assert given.replay(1, "a", awaiting(1, "a", due=10), 4)
 
 
 def has_room(given: Lane) -> bool:
@@ -572,7 +597,7 @@ def test_a_replay_brings_no_more_while_enough_wait() -> None:
     given = Lane(10, strict=False, bounds=Bounds(replays_below=2))
     for sequence in (1, 2):
         assert has_room(given)
-        given.replay(sequence, f"d{sequence}", None, 4, 0)
+        given.replay(sequence, f"d{sequence}", None, 4)
     assert not has_room(given)
     given.make_due_ready(0)
     given.settle(send(given), DELIVERED, 4)
@@ -589,7 +614,7 @@ def test_a_replay_brings_no_more_while_retries_wait_in_the_store_alone() -> None
 
 def test_a_replay_brings_no_more_while_a_new_event_waits_behind_it() -> None:
     given = Lane(1, strict=False)
-    given.replay(1, "a", None, 4, 0)
+    given.replay(1, "a", None, 4)
     given.make_due_ready(0)
     given.take(2, "b")
     assert has_room(given)

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State, decide
+from signalpost.domain.delivery.delivery import AT_ONCE, TRANSITIONS, Delivery, Input, State, decide
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Bounds, Changes, Lane
 from signalpost.domain.delivery.outcome import Failure, Outcome
@@ -259,11 +259,11 @@ class World:
         if document is None or (gone and row is None):
             return
         known = self.known.get(sequence)
-        queued = self.lane.replay(sequence, document, row, 4, self.now)
+        queued = self.lane.replay(sequence, document, row, 4)
         assert queued == (known is None or known.state is State.FAILED)
         if queued:
             run = 1 if known is None else known.run + 1
-            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=4, run=run, due=self.now)
+            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=4, run=run, due=AT_ONCE)
 
     def crash(self, *, applied: bool, strict: bool) -> None:
         """The process ends; the write that was under way took place or not. Another takes up what is recorded."""
@@ -330,13 +330,13 @@ class World:
             return
         if known is None or known.state is State.FAILED:
             run = 1 if known is None else known.run + 1
-            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=1, run=run, due=self.now)
+            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=1, run=run, due=AT_ONCE)
         elif known.state is not State.BLOCKED and not known.is_by_hand:
             due = known.due or self.now
             self.known[sequence] = replace(
                 known,
                 state=TRANSITIONS[known.state][Input.RETRY_NOW],
-                due=min(due, self.now),
+                due=AT_ONCE,
                 resume_at=due,
                 max_attempts=known.max_attempts or len(DELAYS) + 1,
             )

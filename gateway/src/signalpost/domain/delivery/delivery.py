@@ -23,6 +23,7 @@ else at or below it is SETTLED. That a delivery is in flight is known to memory 
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -110,6 +111,10 @@ BY_HAND_ATTEMPTS = 1
 """How many attempts a run has that a retry by hand begins; a replay's runs have more."""
 
 
+AT_ONCE: Final = 0
+"""When a delivery is due that a person asked to have sent now: whatever a clock says, after a restart too."""
+
+
 class Delivery(Struct, eq=False, gc=False):
     """An unsettled delivery in memory."""
 
@@ -122,8 +127,8 @@ class Delivery(Struct, eq=False, gc=False):
     """How many counted attempts this run has; 0 in a first attempt and before it: as many as the subscription says."""
     run: int = 0
     """0 at first; every replay, and every retry by hand of a settled or failed delivery, begins the next."""
-    due: int = 0
-    """When it may be sent again if it awaits a retry, µs."""
+    due: int = AT_ONCE
+    """When it may be sent again if it awaits a retry, µs; or `AT_ONCE`."""
     resume_at: int | None = None
     """Set while an extra attempt by hand is due or in flight: when its own schedule goes on if that fails, µs."""
 

@@ -19,7 +19,7 @@ which costs nothing but lag.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import BY_HAND_ATTEMPTS, Delivery, Input, State, Verdict
+from signalpost.domain.delivery.delivery import AT_ONCE, BY_HAND_ATTEMPTS, Delivery, Input, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.exception_row import Row, row_of
 from signalpost.domain.delivery.retry_queue import RetryQueue
@@ -257,7 +257,7 @@ class Lane:
         elif row is not None and row.state is State.AWAITING_RETRY:
             self._retry_now(self._restore_retry(row), attempts, now)
         elif sequence <= self.head and (row is None or row.state is not State.BLOCKED):
-            self._begin_run(sequence, document_id, row, BY_HAND_ATTEMPTS, now)
+            self._begin_run(sequence, document_id, row, BY_HAND_ATTEMPTS)
         return True
 
     def _retry_now(self, delivery: Delivery, attempts: int, now: int) -> None:
@@ -266,7 +266,7 @@ class Lane:
         self.open.pop(delivery.sequence, None)
         delivery.advance(Input.RETRY_NOW)
         delivery.resume_at = delivery.due or now
-        delivery.due = min(delivery.resume_at, now)
+        delivery.due = AT_ONCE
         delivery.max_attempts = delivery.max_attempts or attempts
         self._schedule(delivery)
         if delivery.state is State.RETRY_READY:
@@ -279,14 +279,14 @@ class Lane:
         few = self.retry_queue.horizon is None and len(self.retry_queue) < self._bounds.replays_below
         return few and not any(document.waits_for_replay for document in self._documents.values())
 
-    def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> bool:
+    def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int) -> bool:
         """A replay: a failed or settled delivery begins a new run; one that is unread, in flight or waits is left as it
         is. `row` as for `retry_by_hand`. Tells whether a run began."""
         row = self._row_now(sequence, row)
         waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
         if sequence > self.head or waits:
             return False
-        self._begin_run(sequence, document_id, row, max_attempts, now)
+        self._begin_run(sequence, document_id, row, max_attempts)
         return True
 
     @property
@@ -304,14 +304,14 @@ class Lane:
         if delivery is None or delivery.state is not State.AWAITING_RETRY or delivery.due <= now:
             return False
         delivery.advance(Input.RETRY_NOW)
-        delivery.due = now
+        delivery.due = AT_ONCE
         self._schedule(delivery)
         return True
 
-    def _begin_run(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, now: int) -> None:
-        """Send a failed or (without a row) settled delivery once more, from now on."""
+    def _begin_run(self, sequence: int, document_id: str, row: Row | None, max_attempts: int) -> None:
+        """Send a failed or (without a row) settled delivery once more, at once."""
         state, run = (State.SETTLED, 1) if row is None else (row.state, row.run + 1)
-        delivery = Delivery(sequence, document_id, state, max_attempts=max_attempts, run=run, due=now)
+        delivery = Delivery(sequence, document_id, state, max_attempts=max_attempts, run=run, due=AT_ONCE)
         delivery.advance(Input.NEW_RUN)
         self._schedule(delivery)
 

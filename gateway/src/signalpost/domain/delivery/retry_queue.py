@@ -42,10 +42,10 @@ class RetryQueue(dict[int, Delivery]):
         first = self._first_due
         return self.horizon if first is None else first
 
-    @property
-    def oldest_due(self) -> int | None:
-        """When the first of those that wait for their retry, or for their turn since, is or was due, µs."""
-        waiting = (delivery.due for delivery in self.values() if delivery.state is not State.IN_FLIGHT)
+    def oldest_due(self, now: int) -> int | None:
+        """When the first of those that wait for their retry, or for their turn since, is or was due, µs; what a person
+        asked for is due now."""
+        waiting = (delivery.due or now for delivery in self.values() if delivery.state is not State.IN_FLIGHT)
         return min(waiting, default=self.horizon)
 
     @property

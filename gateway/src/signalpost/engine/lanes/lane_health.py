@@ -60,7 +60,7 @@ def _state(worker: LaneWorker) -> str:
     return "failing" if breaker.failures or worker.trouble else "healthy"
 
 
-def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> dict[str, object]:
+def shown_health(worker: LaneWorker, subscription: Subscription, last: int, now: int) -> dict[str, object]:
     """A subscription's `health`. `last` is the last sequence of its tenant's log."""
     lane, breaker = worker.lane, worker.health.breaker
     state = (
@@ -72,7 +72,7 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int) -> d
         if breaker.failures or worker.trouble
         else "healthy"
     )
-    due = lane.retry_queue.oldest_due
+    due = lane.retry_queue.oldest_due(now)
     return {
         "state": state,
         "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),

@@ -112,7 +112,7 @@ class Lanes:
         worker = self._workers.get(subscription.number)
         if worker is None:
             return {"state": "unknown"}
-        return shown_health(worker, subscription, self._log.last.get(subscription.tenant_id, 0))
+        return shown_health(worker, subscription, self._log.last.get(subscription.tenant_id, 0), self._clock.steady())
 
     def held_up(self, subscription: Subscription, sequence: int, document_id: str) -> HeldUp:
         """What memory alone knows of why a delivery is not there yet: whether it is being sent, and until when its lane

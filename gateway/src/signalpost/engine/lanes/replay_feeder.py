@@ -39,7 +39,7 @@ class ReplayFeeder:
         if asked.replay.what == "waiting":
             queued = sum(lane.retry_early(sequence, row, steady) for sequence, _, row in fed.candidates)
         else:
-            queued = sum(lane.replay(*candidate, ATTEMPTS, steady) for candidate in fed.candidates)
+            queued = sum(lane.replay(*candidate, ATTEMPTS) for candidate in fed.candidates)
         replay = asked.replay.fed(fed.cursor, queued, asked.up_to, wall)
         self._further[number] = self._running[number] = replay
         self.follow(replay)

@@ -36,7 +36,10 @@ class Delivery(Shape, frozen=True):
     ]
     next_attempt_at: Annotated[
         Timestamp | None,
-        Meta(description="Earliest time of the next attempt: the retry, or the next probe of an open breaker."),
+        Meta(
+            description="Earliest time of the next attempt: the retry, or the next probe of an open breaker. Null where "
+            "nothing is to be waited for but its turn."
+        ),
     ]
     cause: DeliveryCause
 
