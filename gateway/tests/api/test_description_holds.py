@@ -3,7 +3,7 @@
 Schemathesis makes requests that the description allows and such that it forbids, sends them to a real gateway and runs
 all of its checks: no 5xx; statuses, media types, headers and bodies as described; what is allowed is taken, what is
 forbidden is refused; no method, key or deleted thing slips through. The requests follow from the description alone, so
-that a failure comes back. `make fuzz-api` makes more of them.
+that a failure comes back. `make fuzz-api` makes more of them, and one for each bound that the description names.
 """
 
 import json
@@ -32,7 +32,8 @@ from signalpost.sender.addresses import parse_allow_targets
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
+SAMPLE = 20
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", SAMPLE))
 """How many examples are made up for each call, and of workflows."""
 NOTHING_LISTENS = "http://127.0.0.1:9/"
 SUBSCRIBES = (SubscriptionRequest, SubscriptionPatch)
@@ -80,6 +81,9 @@ CONFIG = {
     # Every request gets the key; `ignored_auth` sends it again without one and with a wrong one.
     "request-timeout": PATIENCE,
     "generation": {"with-security-parameters": False},
+    # Some five thousand requests at the bounds of what is allowed. Loading this file makes them up, which takes most of
+    # the time of loading all tests.
+    "phases": {"coverage": {"enabled": EXAMPLES > SAMPLE}},
     "checks": {
         "positive_data_acceptance": {
             # Beside the usual ones: If-Match may name another version (412), `after` what is no longer kept (410).

@@ -56,8 +56,8 @@ class RecordedLane:
         return self._decoded_health.last_error
 
     def due(self, status: DeliveryStatus, retry_due: int) -> int | None:
-        """When a delivery of that status may be sent; None if that is at once, or unknown. `retry_due` is its row's time
-        if it is retried."""
+        """When a delivery of that status may be sent; None if that is at once, or unknown. `retry_due` is its row's
+        time if it is retried."""
         if status == "retrying":
             return max(retry_due, self.probe_at or 0) or None
         return self.probe_at if status == "pending" else None

@@ -37,8 +37,8 @@ class Delivery(Shape, frozen=True):
     next_attempt_at: Annotated[
         Timestamp | None,
         Meta(
-            description="Earliest time of the next attempt: the retry, or the next probe of an open breaker. Null where "
-            "nothing is to be waited for but its turn."
+            description="Earliest time of the next attempt: the retry, or the next probe of an open breaker. Null if "
+            "nothing but its turn is waited for."
         ),
     ]
     cause: DeliveryCause
