@@ -72,7 +72,8 @@ def test_each_wheel_carries_licence_addresses_readme_and_types(wheels: list[Path
 def test_what_is_required_has_a_lower_bound_that_the_lock_keeps(wheels: list[Path]) -> None:
     locked = dict(
         line.split(" ")[0].split("==")
-        for line in (TREE / "requirements" / "runtime.txt").read_text().splitlines()
+        for lock in ("runtime", "dev")
+        for line in (TREE / "requirements" / f"{lock}.txt").read_text().splitlines()
         if "==" in line and not line.startswith(" ")
     )
     for wheel in wheels:

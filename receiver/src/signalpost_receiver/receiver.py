@@ -94,7 +94,8 @@ class Receiver:
         )
         self._max_age_s = None if max_age is None else max_age.total_seconds()
         self._skew_s = skew.total_seconds()
-        self._max_body_bytes = max_body_bytes
+        self.max_body_bytes = max_body_bytes
+        """The longest body that is taken: there is no use in reading more."""
         self._clock = clock
 
     def on(self, *types: str) -> Callable[[_Function], _Function]:
@@ -172,13 +173,13 @@ class Receiver:
 
     def _raw(self, body: object) -> bytes:
         if isinstance(body, memoryview):
-            body = body.tobytes() if body.nbytes <= self._max_body_bytes else bytes(self._max_body_bytes + 1)
+            body = body.tobytes() if body.nbytes <= self.max_body_bytes else bytes(self.max_body_bytes + 1)
         if not isinstance(body, (bytes, bytearray)):
             raise UsageError(
                 f"the body is {type(body).__name__}, not bytes: give the request's raw body, before anything parses it"
             )
-        if len(body) > self._max_body_bytes:
-            raise TooLarge(f"the body is longer than {self._max_body_bytes} bytes")
+        if len(body) > self.max_body_bytes:
+            raise TooLarge(f"the body is longer than {self.max_body_bytes} bytes")
         return bytes(body)
 
     def _check_age(self, signed_at: float) -> None:

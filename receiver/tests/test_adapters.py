@@ -1,0 +1,263 @@
+"""The kit in each framework, by the framework's own test client, or as its server calls it."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NamedTuple
+
+import django
+import django.test
+import fastapi
+import flask
+import httpx
+import litestar
+import pytest
+import starlette.applications
+import starlette.routing
+from django.conf import settings
+from django.urls import path
+from receiver.tests.requests import NOW, SECRET, event_body, signed
+
+from signalpost_receiver import Event, HandlerError, Receiver
+from signalpost_receiver.adapters import aws_lambda
+from signalpost_receiver.adapters import django as for_django
+from signalpost_receiver.adapters import fastapi as for_fastapi
+from signalpost_receiver.adapters import flask as for_flask
+from signalpost_receiver.adapters import litestar as for_litestar
+from signalpost_receiver.adapters import starlette as for_starlette
+from signalpost_receiver.adapters.answers import read, read_stream
+
+CAP = 2000
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Post = Callable[[bytes, dict[str, str]], Reply]
+
+
+def in_starlette(receiver: Receiver) -> Post:
+    route = starlette.routing.Route("/webhooks", for_starlette.webhook(receiver), methods=["POST"])
+    return _on_asgi(starlette.applications.Starlette(routes=[route]))
+
+
+def in_fastapi(receiver: Receiver) -> Post:
+    app = fastapi.FastAPI()
+    app.post("/webhooks")(for_fastapi.webhook(receiver))
+    return _on_asgi(app)
+
+
+def in_litestar(receiver: Receiver) -> Post:
+    app = litestar.Litestar([litestar.post("/webhooks")(for_litestar.webhook(receiver))], debug=False)
+    return _on_asgi(app)
+
+
+def _on_asgi(app: Any) -> Post:
+    async def ask(body: bytes, headers: dict[str, str]) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+            return await client.post("/webhooks", content=body, headers=headers)
+
+    def post(body: bytes, headers: dict[str, str]) -> Reply:
+        reply = asyncio.run(ask(body, headers))
+        if reply.status_code == 500:
+            raise HandlerError(reply.text)
+        return Reply(reply.status_code, dict(reply.headers), reply.content)
+
+    return post
+
+
+def in_flask(receiver: Receiver) -> Post:
+    app = flask.Flask("an app")
+    app.testing = True
+    app.post("/webhooks")(for_flask.webhook(receiver))
+
+    def post(body: bytes, headers: dict[str, str]) -> Reply:
+        reply = app.test_client().post("/webhooks", data=body, headers=headers)
+        return Reply(reply.status_code, _lower(reply.headers), reply.data)
+
+    return post
+
+
+urlpatterns: list[Any] = []
+"""What Django looks for in this module."""
+
+
+def in_django(receiver: Receiver) -> Post:
+    return _by_django(for_django.webhook(receiver), django.test.Client(enforce_csrf_checks=True))
+
+
+def in_asynchronous_django(receiver: Receiver) -> Post:
+    client = django.test.AsyncClient(enforce_csrf_checks=True)
+
+    class Waited:
+        def post(self, *arguments: Any, **named: Any) -> Any:
+            return asyncio.run(client.post(*arguments, **named))
+
+    return _by_django(for_django.async_webhook(receiver), Waited())
+
+
+def _by_django(view: Any, client: Any) -> Post:
+    if not settings.configured:
+        settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="for tests")
+        django.setup()
+    urlpatterns[:] = [path("webhooks", view)]
+    django.urls.clear_url_caches()
+
+    def post(body: bytes, headers: dict[str, str]) -> Reply:
+        reply = client.post("/webhooks", body, content_type="application/json", headers=headers)
+        return Reply(reply.status_code, _lower(reply.headers), reply.content)
+
+    return post
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def in_lambda(
+    shape: Callable[[bytes, dict[str, str]], dict[str, Any]],
+) -> Callable[[Receiver], Post]:
+    def of(receiver: Receiver) -> Post:
+        handler = aws_lambda.webhook(receiver)
+
+        def post(body: bytes, headers: dict[str, str]) -> Reply:
+            reply = json.loads(json.dumps(handler(json.loads(json.dumps(shape(body, headers))), object())))
+            shown = reply.get("headers", {}) | {
+                name: value[0] for name, value in reply.get("multiValueHeaders", {}).items()
+            }
+            return Reply(reply["statusCode"], shown, reply["body"].encode())
+
+        return post
+
+    return of
+
+
+def function_url(body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    return {"version": "2.0", "headers": headers, "body": body.decode("utf-8", "replace"), "isBase64Encoded": False}
+
+
+def encoded(body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    return {"version": "2.0", "headers": headers, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def rest_api(body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    several = {name: [value] for name, value in headers.items()}
+    return {**encoded(body, headers), "multiValueHeaders": several}
+
+
+FRAMEWORKS = {
+    "starlette": in_starlette,
+    "fastapi": in_fastapi,
+    "litestar": in_litestar,
+    "flask": in_flask,
+    "django": in_django,
+    "asynchronous django": in_asynchronous_django,
+    "lambda": in_lambda(function_url),
+    "lambda, base64": in_lambda(encoded),
+    "lambda, several values": in_lambda(rest_api),
+}
+
+
+class App:
+    """A receiver in a framework; `meanwhile` is done by the handler."""
+
+    def __init__(self, framework: str) -> None:
+        receiver = Receiver(secrets=SECRET, clock=lambda: NOW, max_body_bytes=CAP)
+        receiver.on("documentUpdated")(self.handle)
+        receiver.on("documentDeleted")(lambda _event: 1 // 0)
+        self.post = FRAMEWORKS[framework](receiver)
+        self.got: list[str] = []
+        self.meanwhile: Callable[[], object] = int
+
+    def handle(self, event: Event) -> None:
+        self.meanwhile()
+        self.got.append(event.id)
+
+
+@pytest.fixture(params=FRAMEWORKS)
+def app(request: pytest.FixtureRequest) -> App:
+    return App(request.param)
+
+
+def test_an_event_is_handled_once_and_answered_with_204(app: App) -> None:
+    body = event_body()
+    for _ in range(2):
+        reply = app.post(body, signed(body))
+        assert (reply.status, reply.body) == (204, b"")
+    assert app.got == ["event-1"]
+
+
+def test_c13_a_body_beyond_ascii_arrives_as_it_was_sent(app: App) -> None:
+    body = event_body().replace(b"state 1", "Señor ü 🌕".encode())
+    assert app.post(body, signed(body)).status == 204
+
+
+def test_a_forged_request_is_answered_with_401_and_why(app: App) -> None:
+    body = event_body()
+    reply = app.post(body, signed(body, secret="somebody else's"))
+    assert (reply.status, app.got) == (401, [])
+    assert b"no signature fits" in reply.body
+    assert reply.headers["content-type"].startswith("text/plain")
+    assert app.post(body + b" ", signed(body)).status == 401
+    assert app.post(body, {}).status == 401
+
+
+def test_a_body_over_the_cap_is_answered_with_413(app: App) -> None:
+    body = event_body() + b" " * CAP
+    assert app.post(body, signed(body[:-1])).status == 413
+
+
+def test_an_old_request_is_answered_with_400(app: App) -> None:
+    body = event_body()
+    assert app.post(body, signed(body, at=NOW - 4000)).status == 400
+
+
+def test_an_event_in_progress_is_answered_with_503_and_when_to_try_again(app: App) -> None:
+    body = event_body()
+    replies: list[Reply] = []
+    app.meanwhile = lambda: replies.append(app.post(body, signed(body)))
+    assert app.post(body, signed(body)).status == 204
+    assert (replies[0].status, replies[0].headers["retry-after"]) == (503, "30")
+
+
+def test_a_handler_that_fails_is_the_frameworks_business(app: App) -> None:
+    body = event_body(event_type="documentDeleted")
+    with pytest.raises(HandlerError):
+        app.post(body, signed(body))
+
+
+def test_fastapi_depends_on_a_verified_event() -> None:
+    receiver = Receiver(secrets=SECRET, clock=lambda: NOW)
+    app = fastapi.FastAPI()
+
+    @app.post("/webhooks")
+    def webhook(event: Annotated[Event, fastapi.Depends(for_fastapi.verified(receiver))]) -> str:
+        return event.id
+
+    post = _on_asgi(app)
+    body = event_body()
+    assert post(body, signed(body)).body == b'"event-1"'
+    refused = post(body + b" ", signed(body))
+    assert (refused.status, json.loads(refused.body)["detail"][:17]) == (401, "no signature fits")
+
+
+def test_no_more_of_a_body_is_read_than_is_allowed() -> None:
+    asked: list[int] = []
+
+    def endless(size: int) -> bytes:
+        asked.append(size)
+        return b"x" * min(size, 10)
+
+    assert len(read(endless, 25)) == 26
+    assert asked == [26, 16, 6]
+
+    async def stream() -> Any:
+        for _ in range(3):
+            yield b"x" * 10
+        pytest.fail("it reads on")
+
+    assert len(asyncio.run(read_stream(stream(), 25))) == 30
