@@ -20,14 +20,16 @@ from typing import Self
 from signalpost.api.app import Api
 from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
-from signalpost.api.http.principals import Principals
+from signalpost.api.http.principals import OPERATOR, Principals
 from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.http.sessions import Sessions
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Shares
 from signalpost.api.rendering import kept_answers
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
+from signalpost.console.app import ROOT, Console
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
@@ -43,7 +45,7 @@ from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
-from signalpost.runtime.asgi import App
+from signalpost.runtime.asgi import App, Receive, Scope, Send
 from signalpost.runtime.clock import Clock, SystemClock
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
@@ -122,6 +124,10 @@ class Gateway:
         if found is None:
             raise NotFound("tenant_not_found", f"There is no tenant {tenant}.")
         return Documents(self._services, found.id, name)
+
+    def console_link(self) -> str:
+        """A URL that signs whoever opens it first in to the console, as the operator, within 15 minutes."""
+        return self._services.sessions.link(self._services.public_url, OPERATOR)
 
     @property
     def key_file(self) -> Path | None:
@@ -241,6 +247,7 @@ class Gateway:
             principals=Principals(
                 self.operator_key, self._engine.directory.key, clock.wall, self._engine.key_uses.note
             ),
+            sessions=Sessions(clock.steady, secrets.token_bytes),
             links=links,
             files=files,
             file_kinds=frozenset(settings.file_kinds),
@@ -270,9 +277,28 @@ class Gateway:
         """The values of `app` and `metrics_app`."""
         services = self._services
         if self._settings.metrics_port is None:
-            return Api(services, ROUTES, OPEN_ROUTES), None
-        app = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES))
-        return app, Api(services, (), METRICS_ROUTES)
+            return self._with_console(Api(services, ROUTES, OPEN_ROUTES)), None
+        api = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES))
+        return self._with_console(api), Api(services, (), METRICS_ROUTES)
+
+    def _with_console(self, api: Api) -> App:
+        """The API, and beside it the pages for people."""
+        services = self._services
+        console = Console(
+            api,
+            services.sessions,
+            services.principals,
+            services.directory,
+            services.requests,
+            self._clock.wall,
+            () if self._settings.public_url is None else (self._settings.public_url,),
+        )
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            is_page = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{ROOT}/")
+            await (console if is_page else api)(scope, receive, send)
+
+        return app
 
 
 def _guard(settings: Settings) -> Guard:

@@ -59,9 +59,10 @@ class Api:
 
     def __init__(self, services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> None:
         self._services = services
+        self._routes = {route.name: route for route in routes}
         handlers: dict[str, dict[str, Handler]] = {}
         for route in routes:
-            handlers.setdefault(route.path, {})[route.method] = partial(self._call, route)
+            handlers.setdefault(route.path, {})[route.method] = partial(self._call_with_key, route)
         for open_route in open_routes:
             handlers[open_route.path] = {"GET": partial(open_route.handler, services)}
         if routes:
@@ -84,8 +85,23 @@ class Api:
             if request.caller is not None:
                 self._services.at_work.give_back(request.caller)
 
+    def route(self, name: str) -> Route:
+        """The entry of the route table for the call of this name."""
+        return self._routes[name]
+
+    async def call(self, name: str, principal: Principal, request: Request) -> Response:
+        """Make the call of this name for somebody who has signed in otherwise than with a key in a header. What goes
+        wrong is answered as a problem. What streams its answer cannot be called so."""
+        try:
+            response = await self._respond(request, partial(self._call, self._routes[name], principal))
+        finally:
+            if request.caller is not None:
+                self._services.at_work.give_back(request.caller)
+        assert isinstance(response, Response)
+        return response
+
     async def _answer(self, request: Request, send: Send, started: float) -> None:
-        response = await self._respond(request)
+        response = await self._respond(request, self._dispatch)
         held = None
         if request.caller is not None and isinstance(response, Response) and len(response.body) > LARGE_ANSWER_BYTES:
             if self._services.large_answers.take(request.caller):
@@ -101,12 +117,9 @@ class Api:
         if isinstance(response, Streamed):
             log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
 
-    async def _respond(self, request: Request) -> Response | Streamed:
+    async def _respond(self, request: Request, handle: Handler) -> Response | Streamed:
         """Whatever goes wrong is answered as a problem."""
         try:
-            if request.refusal is not None:
-                raise request.refusal
-            handle = self._find(request)
             return await handle(request)
         except (CallerError, Unavailable) as error:
             if isinstance(error, EndedKey | Forbidden | NotFound):
@@ -120,6 +133,12 @@ class Api:
             log.exception("request failed", request=request.id)
             return problem(defect, request.id)
 
+    async def _dispatch(self, request: Request) -> Response | Streamed:
+        """Raises what the listener refused the request with."""
+        if request.refusal is not None:
+            raise request.refusal
+        return await self._find(request)(request)
+
     def _find(self, request: Request) -> Handler:
         """Raises NotFound and MethodNotAllowed."""
         found = None if _ESCAPED_SLASH.search(request.raw_path) else self._paths.find(request.own_path)
@@ -132,14 +151,18 @@ class Api:
             raise MethodNotAllowed(sorted(resource.handlers))
         return handler
 
-    async def _call(self, route: Route, request: Request) -> Response | Streamed:
+    async def _call_with_key(self, route: Route, request: Request) -> Response | Streamed:
+        try:
+            principal = self._services.principals.of(request.header(b"authorization"))
+        except Unauthenticated:
+            await self._services.wrong_keys.turn()
+            raise
+        return await self._call(route, principal, request)
+
+    async def _call(self, route: Route, principal: Principal, request: Request) -> Response | Streamed:
         """One call of the route table, step by step. Where many are refused, each waits before it learns so."""
         services = self._services
-        try:
-            principal = request.principal = services.principals.of(request.header(b"authorization"))
-        except Unauthenticated:
-            await services.wrong_keys.turn()
-            raise
+        request.principal = principal
         tenant = authorize(route, principal, request.header(TENANT), services.directory)
         request.tenant = tenant.name
         caller = (principal.key_id, tenant.id)

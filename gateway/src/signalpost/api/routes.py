@@ -4,6 +4,7 @@ from signalpost.api.resources import (
     audit,
     connections,
     consents,
+    console_links,
     deliveries,
     destinations,
     documents,
@@ -42,6 +43,7 @@ ROUTES: tuple[Route, ...] = (
     *master_key.ROUTES,
     *audit.ROUTES,
     *erasures.ROUTES,
+    *console_links.ROUTES,
 )
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.OWN_PORT_ROUTES

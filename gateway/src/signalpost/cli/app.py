@@ -9,6 +9,7 @@ from signalpost import VERSION
 from signalpost.cli import (
     audit,
     connections,
+    console,
     deliveries,
     destinations,
     documents,
@@ -105,6 +106,7 @@ app.command("signalpost.cli.emulator:emulator", help=EMULATOR_HELP, group=_RECEI
 app.command("signalpost.cli.listen.command:listen", help=LISTEN_HELP, group=_RECEIVERS)
 for command in (trigger.trigger, signatures.sign, signatures.verify):
     app.command(command, group=_RECEIVERS, help_format="markdown")
+app.command(console.console, group=_ANYWHERE)
 for installed in entry_points(group="signalpost.commands"):
     # A command of another distribution. Only its package is imported here, whose docstring is the help.
     package = import_module(installed.module.partition(".")[0])

@@ -252,6 +252,8 @@ def _greet(settings: Settings, gateway: Gateway, address: str, metrics_address: 
         address = settings.public_url  # the certificate's
     authorization = f'-H "authorization: Bearer {key}"'
     document = '{"type":"NDA","title":"My first","ownerEmail":"me@example.com","authorEmail":"me@example.com"}'
+    if sys.stdout.isatty():
+        console.print(f"Console: {gateway.console_link()}  (signs you in once, within 15 minutes)", soft_wrap=True)
     console.print("Try next, in another terminal:")
     for command in (
         f"curl -s {address}/health/ready",

@@ -23,7 +23,7 @@ class Principal(Struct, frozen=True):
     """The hash of the API key; empty for the operator's key of the settings."""
 
 
-_OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, OPERATOR_NAME, Role.OPERATOR)
+OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, OPERATOR_NAME, Role.OPERATOR)
 
 
 class EndedKey(Unauthenticated):
@@ -56,7 +56,7 @@ class Principals:
             raise Unauthenticated("no_key", "Send your key in the header `Authorization: Bearer sp_…`.")
         digest = hash_key(key.strip())
         if hmac.compare_digest(digest, self._operator):
-            return _OPERATOR
+            return OPERATOR
         # It is looked up by its hash, so the time that takes tells nothing about the key.
         found = self._valid(digest)
         self._note_use(found)
@@ -65,7 +65,7 @@ class Principals:
 
     def check(self, principal: Principal) -> None:
         """Raises Unauthenticated if the key was revoked, or expired, since `of` found it."""
-        if principal is not _OPERATOR:
+        if principal is not OPERATOR:
             self._valid(principal.hash)
 
     def _valid(self, digest: bytes) -> ApiKey:

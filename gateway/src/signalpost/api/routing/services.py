@@ -9,6 +9,7 @@ from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.http.sessions import Sessions
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Shares
 from signalpost.destinations.registry import Destinations
@@ -35,6 +36,8 @@ class Services(Struct, frozen=True, kw_only=True):
     random_bits: Callable[[int], int]
     secret_bytes: Callable[[int], bytes]
     principals: Principals
+    sessions: Sessions
+    """Who is signed in to the console."""
     links: Links
     files: Files
     file_kinds: frozenset[str]

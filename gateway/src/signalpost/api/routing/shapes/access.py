@@ -37,6 +37,11 @@ class KeyPage(Shape, frozen=True):
     next: Cursor
 
 
+class ConsoleLink(Shape, frozen=True):
+    url: Annotated[str, Meta(description="Whoever opens it first is signed in.")]
+    expires_at: Timestamp
+
+
 class AuditActor(Shape, frozen=True):
     kind: ActorKind
     id: Annotated[str, Meta(description="The API key's id, or a word that stands for whoever has no key.")]

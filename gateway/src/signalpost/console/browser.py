@@ -1,0 +1,63 @@
+"""What a browser says of a request, and what follows from it: who sent it, from which page, to which host.
+
+Nothing that another site makes a browser do may change anything here (cross-site request forgery), and no name that
+somebody else points to this machine may be taken for the gateway's (DNS rebinding).
+"""
+
+from collections.abc import Collection
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import urlsplit
+
+from signalpost.api.http.request import Request
+
+COOKIE: Final = "__Host-signalpost"
+"""The session's cookie. Browsers keep one with such a name only for this very host, and take it on plain HTTP only for
+the machine that they run on."""
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def session_token(request: Request) -> str | None:
+    try:
+        found = SimpleCookie(request.header(b"cookie") or "").get(COOKIE)
+    except CookieError:
+        return None
+    return None if found is None else found.value
+
+
+def set_cookie(token: str) -> tuple[str, str]:
+    return "set-cookie", f"{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax"
+
+
+def forget_cookie() -> tuple[str, str]:
+    return "set-cookie", f"{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
+
+
+def is_own_host(request: Request, public_urls: Collection[str]) -> bool:
+    """Whether the request was sent to a name of this gateway: this machine's own, an address, or a public URL's."""
+    host = (request.header(b"host") or "").lower()
+    name = urlsplit(f"//{host}").hostname
+    if name is None:
+        return False
+    return name in _LOCAL or _is_address(name) or any(host == urlsplit(url).netloc.lower() for url in public_urls)
+
+
+def _is_address(name: str) -> bool:
+    """Nobody else can have a browser take an address for another one."""
+    return ":" in name or name.replace(".", "").isdigit()
+
+
+def is_same_origin(request: Request) -> bool:
+    """Whether a page of the console itself made the browser send this."""
+    site = request.header(b"sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin, host = request.header(b"origin"), request.header(b"host")
+    return origin is not None and host is not None and urlsplit(origin).netloc.lower() == host.lower()
+
+
+def is_navigation(request: Request) -> bool:
+    """Whether a person follows a link to here. What shows previews of links, or fetches them ahead, does not."""
+    if request.header(b"sec-purpose") or request.header(b"purpose"):
+        return False
+    return request.header(b"sec-fetch-dest") == "document" and request.header(b"sec-fetch-mode") == "navigate"

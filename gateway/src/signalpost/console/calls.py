@@ -1,0 +1,110 @@
+"""Calls of the API from a page, in the process, as whoever is signed in: the same checks, roles, audit and answers."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from signalpost.api.app import Api
+from signalpost.api.http.principals import Principal
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response
+from signalpost.api.routing.context import TENANT
+from signalpost.api.routing.shapes.service import Problem
+from signalpost.runtime.asgi import ARRIVED, Message, Scope
+
+Shape = TypeVar("Shape")
+_PASSED_ON = (b"x-forwarded-for", b"user-agent")
+"""Headers of the page's request that its calls carry too."""
+
+
+class Refusal(Exception):
+    """A call was refused, for the reason that its problem says."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+class Calls:
+    """Calls that one page makes."""
+
+    def __init__(self, api: Api, scope: Scope, principal: Principal, tenant: str) -> None:
+        self._api = api
+        self._scope = scope
+        self._principal = principal
+        self._tenant = tenant
+
+    async def read(
+        self, name: str, shape: type[Shape], query: Mapping[str, str | None] | None = None, **path: str
+    ) -> Shape:
+        """The answer of a call that reads. Parameters that are None or empty are left out. Raises Refusal."""
+        given = {each: value for each, value in (query or {}).items() if value}
+        response = await self._make(name, path, query=urlencode(given).encode())
+        return msgspec.json.decode(response.body, type=shape)
+
+    async def change(
+        self,
+        name: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        if_match: str | None = None,
+        query: Mapping[str, str] | None = None,
+        **path: str,
+    ) -> bytes:
+        """Make a call that changes something. Returns the body of its answer. `key` is its `Idempotency-Key`. Raises
+        Refusal."""
+        headers = [(b"content-type", b"application/json")] if body is not None else []
+        if key:
+            headers.append((b"idempotency-key", key.encode("latin-1", "replace")))
+        if if_match:
+            headers.append((b"if-match", if_match.encode("latin-1", "replace")))
+        content = b"" if body is None else msgspec.json.encode(body)
+        return (await self._make(name, path, urlencode(query or {}).encode(), content, headers)).body
+
+    async def _make(
+        self,
+        name: str,
+        path: Mapping[str, str],
+        query: bytes,
+        body: bytes = b"",
+        headers: list[tuple[bytes, bytes]] | None = None,
+    ) -> Response:
+        route = self._api.route(name)
+        scope = {
+            "type": "http",
+            "method": route.method,
+            "path": route.path.format_map({each: quote(value, safe="") for each, value in path.items()}),
+            "query_string": query,
+            "headers": [
+                (TENANT, self._tenant.encode()),
+                (b"content-length", b"%d" % len(body)),
+                *(headers or ()),
+                *(line for line in self._scope["headers"] if line[0] in _PASSED_ON),
+            ],
+            "client": self._scope.get("client"),
+            ARRIVED: lambda: True,
+        }
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        request = Request(scope, receive)
+        request.path_params = dict(path)
+        request.route = route.path
+        response = await self._api.call(name, self._principal, request)
+        if response.status >= 400:
+            _refuse(response)
+        return response
+
+
+def _refuse(response: Response) -> NoReturn:
+    raise Refusal(msgspec.json.decode(response.body, type=Problem))
+
+
+async def together(*reads: Any) -> list[Any]:
+    """Several calls at a time. Raises Refusal of the first that was refused."""
+    return list(await asyncio.gather(*reads))

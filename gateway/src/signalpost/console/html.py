@@ -1,0 +1,95 @@
+"""Pages as HTML: the templates, and how moments, sizes and states are written in them."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from signalpost.domain.timestamps import SECOND, parse_timestamp
+
+STATES = {
+    "delivered": ("Delivered", "tick"),
+    "healthy": ("Healthy", "tick"),
+    "active": ("Active", "tick"),
+    "retrying": ("Retrying", "arrows"),
+    "failed": ("Failed", "diamond"),
+    "failing": ("Failing", "diamond"),
+    "pending": ("Pending", "dashes"),
+    "skipped": ("Skipped", "dashes"),
+    "paused": ("Paused", "bars"),
+    "disabled": ("Disabled", "barred"),
+    "unknown": ("Unknown", "dashes"),
+}
+"""The word and the icon of each state, so that nothing is told by its colour alone."""
+TONES = {"healthy": "delivered", "active": "delivered", "failing": "failed", "skipped": "pending", "unknown": "pending"}
+"""The states that look like another one."""
+
+
+def environment() -> Environment:
+    """Templates in which everything is escaped, and a name that is not there is a fault."""
+    made = Environment(
+        loader=PackageLoader("signalpost.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"moment": moment, "day": day, "number": number, "state": state, "kilobytes": kilobytes}
+    made.globals |= {"ago": ago, "form_key": form_key}
+    return made
+
+
+def form_key() -> str:
+    """The `Idempotency-Key` of a form: pressed twice, its button does its work once."""
+    return secrets.token_urlsafe(16)
+
+
+def moment(timestamp: str | None) -> str:
+    """A moment as people read it, such as `25 Nov 2026, 10:47:46 UTC`."""
+    return "" if timestamp is None else f"{_time(timestamp):%d %b %Y, %H:%M:%S} UTC".lstrip("0")
+
+
+def day(timestamp: str | None) -> str:
+    return "" if timestamp is None else f"{_time(timestamp):%d %b %Y}".lstrip("0")
+
+
+def ago(timestamp: str | None, now: int) -> Markup | str:
+    """How far away a moment is, with the moment itself to be read by pointing at it."""
+    if timestamp is None:
+        return ""
+    seconds = (now - parse_timestamp(timestamp)) / SECOND
+    said = _span(abs(seconds))
+    words = "now" if said == "now" else f"{said} ago" if seconds > 0 else f"in {said}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(timestamp, moment(timestamp), words)
+
+
+def _span(seconds: float) -> str:
+    if seconds < 1:
+        return "now"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            whole, rest = divmod(int(seconds), size)
+            finer = {"d": (3_600, "h"), "h": (60, "min"), "min": (1, "s")}[unit]
+            more = f" {rest // finer[0]} {finer[1]}" if whole < 10 and rest // finer[0] else ""
+            return f"{whole} {unit}{more}"
+    return f"{int(seconds)} s"
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def kilobytes(size: int) -> str:
+    return f"{size / 1024:,.1f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:,.1f} MiB"
+
+
+def state(name: str | None) -> Any:
+    """What a state looks like: its word, its icon and its tone."""
+    word, icon = STATES.get(name or "unknown", (str(name).capitalize(), "dashes"))
+    return {"word": word, "icon": icon, "tone": TONES.get(name or "unknown", name or "pending")}
+
+
+def _time(timestamp: str) -> datetime:
+    return datetime.fromtimestamp(parse_timestamp(timestamp) / SECOND, UTC)

@@ -1,0 +1,77 @@
+"""What a page of the console is: a row of a table, as a call of the API is a row of the route table."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from signalpost.api.http.principals import Principal
+from signalpost.api.routing.shapes.service import Problem
+from signalpost.console.calls import Calls
+from signalpost.domain.api_key import Role
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """Somebody asks for a page, or sends a form of it."""
+
+    calls: Calls
+    principal: Principal
+    tenant: str
+    now: int
+    """µs since the epoch."""
+    params: Mapping[str, str]
+    """The parameters in the path."""
+    query: Mapping[str, str]
+    form: Mapping[str, list[str]] = {}
+    problem: Problem | None = None
+    """Why the form that was sent with this page was refused."""
+
+    @property
+    def may_change(self) -> bool:
+        """Whether whoever is signed in may change subscriptions and send again. What they may not is left out."""
+        return self.principal.role in (Role.OPERATOR, Role.SUBSCRIBER)
+
+    @property
+    def is_operator(self) -> bool:
+        return self.principal.role is Role.OPERATOR
+
+    def given(self, name: str) -> str:
+        """What was typed into a field of the form; empty where nothing was."""
+        return self.form.get(name, [""])[0].strip()
+
+    def path(self, below: str) -> str:
+        """The path of a page in this tenant."""
+        return f"/console/t/{self.tenant}{below}"
+
+
+class SeeOther(Struct, frozen=True):
+    """A form was carried out; the browser goes on to another page."""
+
+    path: str
+    done: str | None = None
+    """Names the sentence, of the page that follows, that says what was done."""
+
+
+class Shown(Struct, frozen=True):
+    """A form was carried out, and its answer shows what is shown only once."""
+
+    template: str
+    view: Any
+
+
+Form = Callable[[Visit], Awaitable[SeeOther | Shown]]
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    path: str
+    """Below the tenant's own, such as `/deliveries`."""
+    section: str
+    """Which entry of the navigation it belongs to."""
+    title: str
+    template: str
+    view: Callable[[Visit], Awaitable[Any]]
+    """What the template shows. Raises Refusal where a call that it needs is refused."""
+    forms: Mapping[str, Form] = {}
+    """What may be sent from it, by the value of the button that was pressed."""
+    done: Mapping[str, str] = {}
+    """Sentences for what was done just before the page was opened."""

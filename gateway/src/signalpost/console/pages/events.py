@@ -1,0 +1,69 @@
+"""What happened?"""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
+from signalpost.api.routing.shapes.documents import Feed, LogEntry
+from signalpost.console.page import Page, Visit
+from signalpost.console.pages.delivery import body_of, title_of
+from signalpost.domain.event import BY_WIRE
+
+
+class View(Struct, frozen=True):
+    data: Sequence[LogEntry]
+    older: int | None
+    is_first: bool
+    same: str
+    type: str
+    document: str
+    types: Sequence[str] = tuple(BY_WIRE)
+
+
+PAGE = 50
+
+
+async def view(visit: Visit) -> View:
+    given = visit.query.get("before", "")
+    kind, document = visit.query.get("type", ""), visit.query.get("document", "").strip()
+    wanted = {"eventType": kind, "externalId": document}
+    before = int(given) if given.isdecimal() else 1 + await _last(visit)
+    after = max(0, before - 1 - PAGE)
+    feed = await visit.calls.read("list_events", Feed, {**wanted, "after": str(after), "limit": str(PAGE)})
+    return View(
+        data=[entry for entry in reversed(feed.data) if entry.sequence < before],
+        older=after + 1 if after else None,
+        is_first=not given,
+        same=urlencode({name: value for name, value in (("type", kind), ("document", document)) if value}),
+        type=kind,
+        document=document,
+    )
+
+
+async def _last(visit: Visit) -> int:
+    """The last sequence of the log."""
+    return (await visit.calls.read("list_events", Feed, {"after": str(2**62), "limit": "1"})).last
+
+
+class EventView(Struct, frozen=True):
+    entry: LogEntry
+    title: str
+    body: str
+    deliveries: Sequence[Delivery]
+
+
+async def view_one(visit: Visit) -> EventView:
+    event_id = visit.params["id"]
+    entry = await visit.calls.read("read_event", msgspec.Raw, id=event_id)
+    deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": event_id, "limit": "100"})
+    read = msgspec.json.decode(entry, type=LogEntry)
+    return EventView(read, title_of(read), body_of(entry), deliveries.data)
+
+
+PAGES = (
+    Page(path="/events", section="Events", title="Events", template="events.html", view=view),
+    Page(path="/events/{id}", section="Events", title="Event", template="event.html", view=view_one),
+)

@@ -1,0 +1,50 @@
+"""Who may call, and as what?"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
+from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.domain.api_key import Role
+
+
+class View(Struct, frozen=True):
+    data: Sequence[Key]
+    next: str | None
+    is_first: bool
+    name: str
+    role: str
+    same: str = ""
+    roles: Sequence[str] = tuple(Role)
+
+
+async def view(visit: Visit) -> View:
+    cursor = visit.query.get("cursor")
+    page = await visit.calls.read("list_keys", KeyPage, {"cursor": cursor})
+    return View(page.data, page.next, cursor is None, visit.given("name"), visit.given("role") or Role.VIEWER)
+
+
+async def create(visit: Visit) -> Shown:
+    body = {"name": visit.given("name"), "role": visit.given("role")}
+    made = await visit.calls.change("create_key", body, key=visit.given("key"))
+    return Shown("new_key.html", msgspec.json.decode(made, type=NewKey))
+
+
+async def revoke(visit: Visit) -> SeeOther:
+    await visit.calls.change("revoke_key", key=visit.given("key"), id=visit.given("id"))
+    return SeeOther("/keys", "revoked")
+
+
+PAGES = (
+    Page(
+        path="/keys",
+        section="Keys",
+        title="Keys",
+        template="keys.html",
+        view=view,
+        forms={"create": create, "revoke": revoke},
+        done={"revoked": "The key is revoked. It opens nothing any more."},
+    ),
+)

@@ -1,0 +1,94 @@
+"""Which endpoints are there, and a new one: will it arrive?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.shapes.subscriptions import NewSubscription, Subscription, SubscriptionPage
+from signalpost.console.page import Page, Shown, Visit
+from signalpost.domain.event import BY_WIRE
+
+
+class View(Struct, frozen=True):
+    data: Sequence[Subscription]
+    next: str | None
+    is_first: bool
+    same: str = ""
+
+
+async def view(visit: Visit) -> View:
+    cursor = visit.query.get("cursor")
+    page = await visit.calls.read("list_subscriptions", SubscriptionPage, {"cursor": cursor})
+    return View(page.data, page.next, cursor is None)
+
+
+class NewView(Struct, frozen=True):
+    given: Mapping[str, str]
+    chosen: Sequence[str]
+    headers: Sequence[tuple[str, str]]
+    types: Sequence[str] = tuple(BY_WIRE)
+
+
+HEADER_ROWS = 3
+
+
+async def view_new(visit: Visit) -> NewView:
+    given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate")}
+    headers = typed_headers(visit)
+    headers += [("", "")] * (HEADER_ROWS - len(headers))
+    return NewView(given, visit.form.get("type", list(BY_WIRE)), headers)
+
+
+def typed_headers(visit: Visit) -> list[tuple[str, str]]:
+    names, values = visit.form.get("header", []), visit.form.get("value", [])
+    return [(name.strip(), value) for name, value in zip(names, values, strict=False) if name.strip()]
+
+
+def asked_for(visit: Visit) -> dict[str, Any]:
+    """The body of the call that creates what the form says."""
+    body: dict[str, Any] = {"url": visit.given("url"), "eventTypes": visit.form.get("type", [])}
+    if name := visit.given("name"):
+        body["name"] = name
+    if headers := typed_headers(visit):
+        body["headers"] = dict(headers)
+    if rate := visit.given("rate"):
+        body["rateLimit"] = int(rate) if rate.isdecimal() else rate
+    if ordering := visit.given("ordering"):
+        body["ordering"] = ordering
+    return body
+
+
+async def save_paused(visit: Visit) -> Shown:
+    return await _create(visit, "paused")
+
+
+async def activate(visit: Visit) -> Shown:
+    return await _create(visit, "active")
+
+
+async def _create(visit: Visit, status: str) -> Shown:
+    body = {**asked_for(visit), "status": status}
+    made = await visit.calls.change("create_subscription", body, key=visit.given("key"))
+    return Shown("created.html", msgspec.json.decode(made, type=NewSubscription))
+
+
+PAGES = (
+    Page(
+        path="/subscriptions",
+        section="Subscriptions",
+        title="Subscriptions",
+        template="subscriptions.html",
+        view=view,
+        done={"deleted": "The subscription is deleted. Nothing is sent there any more."},
+    ),
+    Page(
+        path="/subscriptions/new",
+        section="Subscriptions",
+        title="New subscription",
+        template="new_subscription.html",
+        view=view_new,
+        forms={"save": save_paused, "activate": activate},
+    ),
+)

@@ -1,0 +1,78 @@
+// Everything works without this: it keeps what is shown fresh, copies, and knows keys.
+"use strict";
+const policy = window.trustedTypes?.createPolicy("console", { createHTML: (text) => text });
+const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+const $ = (selector, from = document) => from.querySelector(selector);
+
+// --- Fresh regions: fetched again while the page is seen, and replaced where they changed and nobody is at work there.
+const PERIOD = 3000;
+const busy = (region) => region.contains(document.activeElement) && document.activeElement !== document.body
+  || String(getSelection()) !== "" && region.contains(getSelection().anchorNode);
+async function refresh() {
+  const regions = document.querySelectorAll("[data-fresh]");
+  if (!regions.length || document.hidden) return;
+  const dot = $("#live");
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    const page = parse(await answer.text());
+    for (const region of regions) {
+      const next = page.getElementById(region.id);
+      if (!next || busy(region) || next.innerHTML === region.innerHTML) continue;
+      const open = new Set([...region.querySelectorAll("details[open]")].map((each) => each.id));
+      region.replaceChildren(...next.childNodes);
+      for (const each of region.querySelectorAll("details")) if (open.has(each.id)) each.open = true;
+    }
+    dot?.classList.remove("stale");
+    if (dot) dot.title = "";
+  } catch {
+    dot?.classList.add("stale");
+    if (dot && !dot.title) dot.title = "as of " + new Date().toLocaleTimeString();
+  }
+}
+setInterval(refresh, PERIOD);
+document.addEventListener("visibilitychange", refresh);
+
+// --- Copying
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = button.dataset.copy === "#link" ? location.href : $(button.dataset.copy)?.textContent ?? "";
+  await navigator.clipboard.writeText(text.trim());
+  const said = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = said; }, 1500);
+});
+
+// --- A form is sent once, however often its button is pressed; what cannot be undone is asked for again.
+document.addEventListener("submit", (event) => {
+  const ask = event.submitter?.dataset.ask;
+  if (ask && !confirm(ask)) { event.preventDefault(); return; }
+  if (event.target.dataset.sent) { event.preventDefault(); return; }
+  if (event.target.method === "post") event.target.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => { for (const form of document.forms) delete form.dataset.sent; });
+for (const select of document.querySelectorAll("select[data-go]")) {
+  select.addEventListener("change", () => { location.href = select.value; });
+}
+
+// --- Keys
+const GO = { o: "", d: "/deliveries", s: "/subscriptions", e: "/events", c: "/documents" };
+let before = "";
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("input, textarea, select")) { if (event.key === "Escape") event.target.blur(); return; }
+  const root = document.body.dataset.root;
+  if (before === "g" && event.key in GO && root) { location.href = root + GO[event.key]; before = ""; return; }
+  before = event.key;
+  const rows = [...document.querySelectorAll("tbody a.row")];
+  const at = rows.indexOf(document.activeElement);
+  const press = (name) => $(`[data-key="${name}"]`)?.click();
+  switch (event.key) {
+    case "/": event.preventDefault(); $("#find")?.focus(); break;
+    case "j": rows[Math.min(at + 1, rows.length - 1)]?.focus(); break;
+    case "k": rows[Math.max(at - 1, 0)]?.focus(); break;
+    case "?": $("#keys")?.showModal(); break;
+    case "t": case "r": case "n": case "c": press(event.key); break;
+  }
+});

@@ -1,0 +1,227 @@
+"""Pages of the console: each opens, shows what others wrote as text, and can do what the API lets its visitor do."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from gateway.tests.console.conftest import HOSTILE, Browser, Shop
+
+ACCESS = ("/keys", "/audit")
+ROLES = ("operator", "app", "subscriber", "viewer")
+
+
+class Tags(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attributes)))
+
+
+def tags(text: str) -> list[tuple[str, dict[str, str | None]]]:
+    return Tags(text).found
+
+
+def test_every_page_opens(shop: Shop) -> None:
+    browser = shop.browser()
+    for path in shop.pages:
+        browser.open(f"/console/t/default{path}")
+
+
+def test_what_others_wrote_is_text_wherever_it_is_shown(shop: Shop) -> None:
+    browser, shown = shop.browser(), 0
+    for path in shop.pages:
+        text = browser.open(f"/console/t/default{path}")
+        assert "<script>alert" not in text
+        shown += "&lt;script&gt;alert(1)" in text
+        for tag, attributes in tags(text):
+            assert not [name for name in attributes if name.startswith("on") or name == "style"], tag
+            assert not (attributes.get("href") or "").startswith("javascript:")
+    assert shown >= 6
+
+
+def test_no_page_loads_anything_from_elsewhere(shop: Shop) -> None:
+    browser = shop.browser()
+    text = browser.open("/console/t/default")
+    loaded = [a.get("src") or a.get("href") or "" for tag, a in tags(text) if tag in ("script", "link")]
+    assert loaded
+    for path in loaded:
+        assert path.startswith("/console/static/")
+        answer = browser.get(path, accept_encoding="gzip")
+        assert answer.status == 200
+        assert answer.headers["content-encoding"] == "gzip"
+        assert "immutable" in answer.headers["cache-control"]
+
+
+def test_a_first_visit_is_small(shop: Shop) -> None:
+    """At most 25 KB, and 8 KB of script, as they are sent."""
+    import gzip
+
+    browser = shop.browser()
+    text = browser.open("/console/t/default")
+    sizes = {"page": len(gzip.compress(text.encode()))}
+    for tag, attributes in tags(text):
+        path = attributes.get("src") if tag == "script" else attributes.get("href") if tag == "link" else None
+        if path:
+            sizes[path] = len(browser.get(path, accept_encoding="gzip").body)
+    assert sum(sizes.values()) <= 25 * 1024, sizes
+    assert sum(size for path, size in sizes.items() if path.endswith(".js")) <= 8 * 1024
+
+
+def test_every_page_forbids_what_it_does_not_need(shop: Shop) -> None:
+    browser = shop.browser()
+    for path in ("/console/t/default", "/console/sign-in", "/console/t/default/nothing-here"):
+        headers = browser.get(path).headers
+        policy = headers["content-security-policy"]
+        for directive in ("default-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"):
+            assert directive in policy
+        assert "unsafe" not in policy
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_opens_what_the_api_lets_it_read(shop: Shop, role: str) -> None:
+    browser = shop.browser(role)
+    for path in shop.pages:
+        status = browser.get(f"/console/t/default{path}").status
+        if role == "app":
+            assert status in (200, 403)
+        else:
+            assert status == (403 if path in ACCESS and role != "operator" else 200), path
+
+
+def test_whoever_may_not_change_anything_sees_no_button_for_it_and_is_refused_anyway(shop: Shop) -> None:
+    browser, path = shop.browser("viewer"), f"/console/t/default/subscriptions/{shop.subscription}"
+    forms = [a.get("action") for tag, a in tags(browser.open(path)) if tag == "form" and a.get("method") == "post"]
+    assert forms == ["/console/sign-out"]
+    for do in ("pause", "delete", "rotate", "test", "change"):
+        assert browser.post(path, {"do": do, "key": f"k-{do}"}).status == 403
+    assert browser.post("/console/t/default/subscriptions/new", {"do": "activate"}).status == 403
+
+
+def test_another_tenants_page_is_as_absent_as_one_that_nobody_has(shop: Shop) -> None:
+    shop.world.send("POST", "/v1/tenants", {"name": "other"}).ok(201)
+    browser = shop.browser("viewer")
+    others, nobodys = browser.get("/console/t/other/deliveries"), browser.get("/console/t/nobodys/deliveries")
+    assert others.status == nobodys.status == 404
+    assert others.body.replace(b"other", b"") == nobodys.body.replace(b"nobodys", b"").replace(b"other", b"")
+
+
+def test_what_is_not_there_is_said_in_words(shop: Shop) -> None:
+    browser = shop.browser()
+    for path in ("/nothing-here", f"/documents/{shop.event}", "/subscriptions/x", f"/events/{shop.document}"):
+        answer = browser.get(f"/console/t/default{path}")
+        assert answer.status == 404
+        assert b"<h1>" in answer.body
+        assert b"Traceback" not in answer.body
+
+
+# --- Forms ------------------------------------------------------------------------------------------------------------
+
+
+def form_key(text: str) -> str:
+    found = re.search(r'name="key" value="([^"]+)"', text)
+    assert found
+    return found[1]
+
+
+def create(browser: Browser, **given: object) -> str:
+    """The page that follows the creation of a paused subscription."""
+    key = form_key(browser.open("/console/t/default/subscriptions/new"))
+    form = {"do": "save", "key": key, "url": "https://r.example.com/h", "type": ["documentCreated"], **given}
+    answer = browser.post("/console/t/default/subscriptions/new", form)
+    assert answer.status == 200, answer.body
+    return answer.body.decode()
+
+
+def test_a_new_subscription_shows_its_secret_once(shop: Shop) -> None:
+    browser = shop.browser("subscriber")
+    text = create(browser, name="From a form", header=["X-Env", ""], value=["secret-value", ""], rate="7")
+    found = re.search(r'<code id="secret">([^<]+)</code>', text)
+    assert found
+    [made] = [s for s in shop.world.get("/v1/subscriptions").ok()["data"] if s["name"] == "From a form"]
+    assert (made["status"], made["rateLimit"], made["headers"]) == ("paused", 7, {"X-Env": None})
+    for path in ("", "/subscriptions", f"/subscriptions/{made['id']}"):
+        later = browser.open(f"/console/t/default{path}")
+        assert found[1] not in later
+        assert "secret-value" not in later
+
+
+def test_a_form_that_is_sent_twice_does_its_work_once(shop: Shop) -> None:
+    browser = shop.browser()
+    key = form_key(browser.open("/console/t/default/subscriptions/new"))
+    form = {"do": "save", "key": key, "url": "https://r.example.com/h", "type": "documentCreated", "name": "Twice"}
+    for _ in range(2):
+        assert browser.post("/console/t/default/subscriptions/new", form).status == 200
+    assert [s["name"] for s in shop.world.get("/v1/subscriptions").ok()["data"]].count("Twice") == 1
+
+
+def test_what_is_wrong_in_a_form_is_said_at_its_field_and_what_was_typed_stays(shop: Shop) -> None:
+    browser, before = shop.browser(), shop.world.state()
+    form = {"do": "activate", "url": "ftp://x", "name": HOSTILE, "rate": "many", "key": "wrong-fields"}
+    answer = browser.post("/console/t/default/subscriptions/new", form)
+    assert answer.status == 422
+    text = answer.body.decode()
+    wrong = {a["name"] for tag, a in tags(text) if tag == "input" and a.get("aria-invalid") == "true"}
+    assert {"url", "rate"} <= wrong
+    assert 'value="ftp://x"' in text
+    assert "<script>alert" not in text
+    assert shop.world.state() == before
+
+
+def test_a_subscription_is_paused_resumed_changed_and_deleted(shop: Shop) -> None:
+    browser = shop.browser()
+    create(browser, name="Walked")
+    [made] = [s for s in shop.world.get("/v1/subscriptions").ok()["data"] if s["name"] == "Walked"]
+    path = f"/console/t/default/subscriptions/{made['id']}"
+
+    def press(do: str, **form: object) -> str:
+        answer = browser.post(path, {"do": do, "key": form_key(browser.open(path)), **form})
+        assert answer.status == 303, answer.body
+        return str(answer.headers["location"])
+
+    def now() -> dict[str, object]:
+        found: dict[str, object] = shop.world.get(f"/v1/subscriptions/{made['id']}").ok()
+        return found
+
+    assert "Resumed." in browser.open(press("resume"))
+    assert now()["status"] == "active"
+    assert "nothing is lost" in browser.open(press("pause"))
+    assert now()["status"] == "paused"
+    press("change", name="Walked on", url=made["url"], type=["documentDeleted"], ordering="strict", rate="")
+    assert (now()["name"], now()["eventTypes"], now()["ordering"]) == ("Walked on", ["documentDeleted"], "strict")
+    assert press("delete").startswith("/console/t/default/subscriptions?done=deleted")
+    assert shop.world.get(f"/v1/subscriptions/{made['id']}").status == 404
+
+
+def test_a_rotation_shows_the_new_secret_once_and_can_be_ended(shop: Shop) -> None:
+    browser, path = shop.browser(), f"/console/t/default/subscriptions/{shop.subscription}"
+    answer = browser.post(path, {"do": "rotate", "key": form_key(browser.open(path))})
+    assert answer.status == 200
+    assert b'<code id="secret">' in answer.body
+    assert "both sign until" in browser.open(path)
+    assert browser.post(path, {"do": "promote", "key": form_key(browser.open(path))}).status == 303
+    assert "both sign until" not in browser.open(path)
+
+
+def test_a_key_is_made_shown_once_and_revoked(shop: Shop) -> None:
+    browser = shop.browser()
+    answer = browser.post("/console/t/default/keys", {"do": "create", "key": "new", "name": "Made here", "role": "app"})
+    assert answer.status == 200
+    found = re.search(rb'<code id="key">(sp_[^<]+)</code>', answer.body)
+    assert found
+    assert found[1].decode() not in browser.open("/console/t/default/keys")
+    [made] = [k for k in shop.world.get("/v1/keys").ok()["data"] if k["name"] == "Made here"]
+    answer = browser.post("/console/t/default/keys", {"do": "revoke", "key": "gone", "id": made["id"]})
+    assert answer.status == 303
+    assert "Made here" not in browser.open("/console/t/default/keys")
+
+
+def test_a_form_of_an_unknown_button_and_one_that_is_too_large_are_refused(shop: Shop) -> None:
+    browser = shop.browser()
+    assert browser.post("/console/t/default/keys", {"do": "x"}).status == 400
+    assert browser.post("/console/t/default/keys", {"do": "create", "name": "x" * 70_000}).status == 413

@@ -1,0 +1,173 @@
+"""Who gets into the console: a key or a link that works once, a session of one's own, and nobody from another site."""
+
+import pytest
+from gateway.tests.console.conftest import Browser, Shop
+
+from signalpost.api.http.principals import OPERATOR
+from signalpost.api.http.sessions import IDLE, LIFETIME, LINK_LIFETIME, MAX_LINKS, MAX_SESSIONS, Sessions
+from signalpost.domain.timestamps import SECOND
+
+NAVIGATES = {"sec_fetch_dest": "document", "sec_fetch_mode": "navigate"}
+
+
+def link(shop: Shop) -> str:
+    made = shop.world.send("POST", "/v1/console-links").ok(201)
+    return str(made["url"]).partition("/console/")[1] + str(made["url"]).partition("/console/")[2]
+
+
+def test_whoever_is_not_signed_in_is_sent_to_sign_in_and_then_to_the_page_that_was_asked_for(shop: Shop) -> None:
+    browser = Browser(shop.world)
+    answer = browser.get("/console/t/default/deliveries?status=failed")
+    assert answer.status == 303
+    to_sign_in = answer.headers["location"]
+    assert to_sign_in.startswith("/console/sign-in?to=")
+    answer = browser.post(to_sign_in, {"key": shop.keys["viewer"]})
+    assert (answer.status, answer.headers["location"]) == (303, "/console/t/default/deliveries?status=failed")
+
+
+@pytest.mark.parametrize("to", ["https://evil.example/", "//evil.example/", "/console", "javascript:alert(1)"])
+def test_nobody_is_led_away_after_signing_in(shop: Shop, to: str) -> None:
+    answer = Browser(shop.world).post(f"/console/sign-in?to={to}", {"key": shop.keys["viewer"]})
+    assert answer.headers["location"] == "/console/t/default"
+
+
+@pytest.mark.parametrize("key", ["", "sp_" + "x" * 43, "nonsense\x00"])
+def test_a_wrong_key_signs_nobody_in(shop: Shop, key: str) -> None:
+    browser = Browser(shop.world)
+    answer = browser.post("/console/sign-in", {"key": key})
+    assert answer.status == 401
+    assert b"not known here" in answer.body
+    assert browser.cookie is None
+
+
+def test_a_session_begins_anew_at_each_sign_in_and_ends_at_sign_out(shop: Shop) -> None:
+    browser = Browser(shop.world)
+    browser.cookie = "chosen-by-somebody-else"
+    browser.sign_in(shop.keys["operator"])
+    first = browser.cookie
+    assert first != "chosen-by-somebody-else"
+    browser.sign_in(shop.keys["operator"])
+    assert browser.cookie != first
+    kept = browser.cookie
+    for ended in (first, "chosen-by-somebody-else"):
+        browser.cookie = ended
+        assert browser.get("/console/t/default").status == 303
+    browser.cookie = kept
+    assert browser.post("/console/sign-out", {}).status == 303
+    browser.cookie = kept
+    assert browser.get("/console/t/default").status == 303
+
+
+def test_a_session_ends_with_its_key(shop: Shop) -> None:
+    made = shop.world.send("POST", "/v1/keys", {"name": "short", "role": "viewer"}).ok(201)
+    browser = Browser(shop.world).sign_in(made["key"])
+    browser.open("/console/t/default")
+    assert shop.world.send("DELETE", f"/v1/keys/{made['id']}").status == 204
+    assert browser.get("/console/t/default").headers["location"].startswith("/console/sign-in")
+
+
+def test_a_link_signs_in_once(shop: Shop) -> None:
+    path = link(shop)
+    browser = Browser(shop.world)
+    assert browser.get(path, **NAVIGATES).status == 303
+    browser.open("/console/t/default")
+    assert Browser(shop.world).get(path, **NAVIGATES).status == 410
+
+
+def test_what_fetches_a_link_ahead_of_a_person_does_not_use_it_up(shop: Shop) -> None:
+    path = link(shop)
+    for ahead in ({}, {**NAVIGATES, "sec_purpose": "prefetch"}, {"sec_fetch_dest": "empty", "sec_fetch_mode": "cors"}):
+        early = Browser(shop.world)
+        answer = early.get(path, **ahead)
+        assert answer.status == 200
+        assert early.cookie is None
+    person = Browser(shop.world)
+    assert person.post(path, {}).status == 303
+    person.open("/console/t/default")
+
+
+def test_the_api_takes_no_cookie(shop: Shop) -> None:
+    assert shop.browser().get("/v1/subscriptions").status == 401
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": None},
+        {"sec_fetch_site": None, "origin": "https://evil.example"},
+        {"sec_fetch_site": None, "origin": "null"},
+    ],
+)
+def test_another_sites_form_changes_nothing(shop: Shop, sent: dict[str, str | None]) -> None:
+    browser, path = shop.browser(), f"/console/t/default/subscriptions/{shop.subscription}"
+    assert browser.post(path, {"do": "delete", "key": "k"}, **sent).status == 403
+    browser.open(path)
+
+
+def test_a_browser_without_fetch_metadata_is_known_by_its_origin(shop: Shop) -> None:
+    browser = Browser(shop.world)
+    origin = f"http://127.0.0.1:{shop.world.port}"
+    given = {"key": shop.keys["viewer"]}
+    assert browser.post("/console/sign-in", given, sec_fetch_site=None, origin=origin).status == 303
+
+
+def test_a_name_that_somebody_else_points_here_is_not_the_gateways(shop: Shop) -> None:
+    browser = shop.browser()
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example"):
+        answer = browser.get("/console/t/default", host=host)
+        assert answer.status == 421
+        assert b"PUBLIC_URL" in answer.body
+    assert browser.get("/console/t/default", host="localhost:1234").status == 200
+
+
+# --- Sessions by themselves -------------------------------------------------------------------------------------------
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.now = 0
+        self._made = 0
+        self.sessions = Sessions(lambda: self.now, self._bytes)
+
+    def _bytes(self, count: int) -> bytes:
+        self._made += 1
+        return self._made.to_bytes(count, "big")
+
+
+def test_a_session_ends_when_it_is_not_used_and_at_the_latest_after_its_lifetime() -> None:
+    desk = Desk()
+    idle = desk.sessions.open(OPERATOR)
+    desk.now += IDLE - SECOND
+    assert desk.sessions.find(idle) is OPERATOR
+    desk.now += IDLE
+    assert desk.sessions.find(idle) is None
+    busy, began = desk.sessions.open(OPERATOR), desk.now
+    while desk.now < began + LIFETIME - IDLE:
+        desk.now += IDLE // 2
+        assert desk.sessions.find(busy) is OPERATOR
+    desk.now = began + LIFETIME
+    assert desk.sessions.find(busy) is None
+
+
+def test_a_link_expires() -> None:
+    desk = Desk()
+    token = desk.sessions.make_link(OPERATOR)
+    desk.now += LINK_LIFETIME
+    assert desk.sessions.use_link(token) is None
+
+
+def test_sessions_and_links_are_bounded_and_the_oldest_go() -> None:
+    desk = Desk()
+    sessions, links = [], []
+    for _ in range(MAX_SESSIONS + 1):
+        desk.now += 1
+        sessions.append(desk.sessions.open(OPERATOR))
+    for _ in range(MAX_LINKS + 1):
+        desk.now += 1
+        links.append(desk.sessions.make_link(OPERATOR))
+    assert desk.sessions.find(sessions[0]) is None
+    assert all(desk.sessions.find(each) is OPERATOR for each in sessions[1:])
+    assert desk.sessions.use_link(links[0]) is None
+    assert desk.sessions.use_link(links[1]) is OPERATOR
