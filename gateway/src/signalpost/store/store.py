@@ -36,6 +36,8 @@ from signalpost.store.versions import VersionStore
 
 MAX_SCANNED = 10_000
 """How many rows one page of a list looks through, so that it may be short, or empty, and still have a next one."""
+PAGE_BYTES = 4 * 1024 * 1024
+"""A page of a list ends near this size, whatever its limit: each row of it may have 1 MiB."""
 
 
 class Published(Struct, frozen=True):

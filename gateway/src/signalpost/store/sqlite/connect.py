@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from signalpost.domain.errors import StartError
+from signalpost.store.store import PAGE_BYTES
 
 SAFE_SINCE = (3, 51, 3)
 """Earlier versions can corrupt a database when a WAL is reset while another connection checkpoints."""
@@ -68,10 +69,6 @@ def check_version() -> None:
 def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> list[Any]:
     """Every row of a statement, read to the end: no read cursor outlives a call, so none holds the WAL back."""
     return connection.execute(statement, bindings).fetchall()
-
-
-PAGE_BYTES = 4 * 1024 * 1024
-"""A page of a list ends near this size, whatever its limit: each row of it may have 1 MiB."""
 
 
 def rows_within(

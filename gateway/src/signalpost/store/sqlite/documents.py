@@ -1,12 +1,4 @@
-"""Documents: read by id, written with a batch, and listed.
-
-Lists go by the order of creation, which no change of a document moves: through the narrowest index that the filter
-allows, looking at a bounded stretch of it a page. With `updated_after` they go, last changed first, through the log,
-which is the index by time that every event has paid for already: a document stands at the event that made its
-`updated_at`. What changed last before the log's edge is no longer there; it follows in the order of creation. Either
-way a document that changes during a walk is listed as it was reached, or not at all; it is then newer than all that the
-walk listed, so that a reader who asks for `updated_after` the newest it saw misses nothing.
-"""
+"""Documents: read by id, written with a batch, and listed."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,12 +7,15 @@ import apsw
 
 from signalpost.commands.command import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
+from signalpost.store import document_walk
+from signalpost.store.document_queries import Listed, LookedThrough, narrowest
 from signalpost.store.documents import DocumentFilter, DocumentPosition, DocumentRows, Expiry
 from signalpost.store.packing import pack_number, pack_workflow, unpack_number, unpack_workflow
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
-from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.log_queries import SqliteLogQueries
+from signalpost.store.sqlite.readers import Readers, at_once, reading
 
 _UNBOUNDED = 2**62
 _COLUMNS = (
@@ -59,101 +54,74 @@ class SqliteDocuments:
         below: DocumentPosition | None,
         limit: int,
     ) -> DocumentRows:
-        by_log = wanted.updated_after is not None and wanted.reference_id is None and wanted.owner_email is None
-        if below is None:
-            below = DocumentPosition(0 if by_log else _UNBOUNDED, log.last_at(connection, tenant_id) + 1)
-        if below.number == 0:
-            return _by_log(connection, tenant_id, wanted, below.changed_before, limit, self._max_scanned)
-        return _by_creation(connection, tenant_id, wanted, below, limit, self._max_scanned)
+        queries = SqliteDocumentQueries(connection)
+        return at_once(document_walk.page(queries, tenant_id, wanted, below, limit, self._max_scanned))
 
 
 # --- Pages of a list --------------------------------------------------------------------------------------------------
 
+_INDEXES = {
+    "reference_id": "document_reference",
+    "owner_email": "document_owner",
+    "status": "document_status",
+    "type": "document_type",
+    None: "document_live",
+}
 
-def _by_creation(
-    connection: apsw.Connection,
-    tenant_id: int,
-    wanted: DocumentFilter,
-    below: DocumentPosition,
-    limit: int,
-    max_scanned: int,
-) -> DocumentRows:
-    index, condition, value = _narrowest(wanted)
-    most = max(1, max_scanned // 2)  # each may cost a page of the table
-    source = f"FROM document d INDEXED BY {index} WHERE tenant_id = ? AND {condition} AND deleted_at IS NULL"
-    looked_at, lowest = rows(
-        connection,
-        f"SELECT count(*), min(number) FROM (SELECT number {source} AND number < ? ORDER BY number DESC LIMIT ?)",  # noqa: S608
-        (tenant_id, *value, below.number, most),
-    )[0]
-    if not looked_at:
-        return DocumentRows(())
-    matching, values = _matching(wanted)
-    if wanted.updated_after is not None:
-        matching, values = (
-            f"{matching} AND updated_at > ? AND updated_at < ?",
-            (
-                *values,
-                wanted.updated_after,
-                below.changed_before,
-            ),
+
+class SqliteDocumentQueries(SqliteLogQueries):
+    async def created_before(
+        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int
+    ) -> Listed:
+        looked_at, lowest = await self.stretch_below(tenant_id, wanted, below, stretch)
+        if not looked_at:
+            return Listed((), is_cut=False)
+        source, bindings = _walked(tenant_id, wanted, below)
+        matching, values = _matching(wanted)
+        if wanted.updated_after is not None:
+            matching += " AND updated_at > ? AND updated_at < ?"
+            values = (*values, wanted.updated_after, below.changed_before)
+        found, is_cut = rows_within(
+            self._connection,
+            f"SELECT number, {_SELECTED} {source} AND number >= ? AND {matching} ORDER BY number DESC LIMIT ?",
+            (*bindings, lowest, *values, limit),
+            lambda columns: len(columns[1 + _BODY]),
         )
-    found, is_cut = rows_within(
-        connection,
-        f"SELECT number, {_SELECTED} {source} AND number < ? AND number >= ? AND {matching}"
-        " ORDER BY number DESC LIMIT ?",
-        (tenant_id, *value, below.number, lowest, *values, limit),
-        lambda columns: len(columns[1 + _BODY]),
-    )
-    data = tuple(_row(*columns[1:]) for columns in found)
-    if is_cut or len(data) == limit:
-        return DocumentRows(data, below._replace(number=found[-1][0]))
-    return DocumentRows(data, below._replace(number=lowest) if looked_at == most else None)
+        return Listed([(columns[0], _row(*columns[1:])) for columns in found], is_cut)
+
+    async def stretch_below(
+        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int
+    ) -> LookedThrough:
+        source, bindings = _walked(tenant_id, wanted, below)
+        statement = (
+            f"SELECT count(*), coalesce(min(number), 0) FROM (SELECT number {source} ORDER BY number DESC LIMIT ?)"  # noqa: S608
+        )
+        return LookedThrough(*rows(self._connection, statement, (*bindings, stretch))[0])
+
+    async def changed_between(self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int) -> Listed:
+        matching, values = _matching(wanted)
+        found, is_cut = rows_within(
+            self._connection,
+            f"SELECT d.number, {_SELECTED} FROM event e CROSS JOIN document d"  # noqa: S608
+            " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
+            f" WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ? AND d.deleted_at IS NULL AND {matching}"
+            " ORDER BY e.sequence DESC LIMIT ?",
+            (tenant_id, first, end, *values, limit),
+            lambda columns: len(columns[1 + _BODY]),
+        )
+        return Listed([(columns[0], _row(*columns[1:])) for columns in found], is_cut)
+
+    async def created_at(self, tenant_id: int, sequence: int) -> int:
+        return log.at_of(self._connection, tenant_id, sequence)
 
 
-def _by_log(
-    connection: apsw.Connection,
-    tenant_id: int,
-    wanted: DocumentFilter,
-    changed_before: int,
-    limit: int,
-    max_scanned: int,
-) -> DocumentRows:
-    assert wanted.updated_after is not None
-    low = log.sequence_at(connection, tenant_id, wanted.updated_after + 1)
-    high = log.sequence_at(connection, tenant_id, changed_before)
-    first = max(low, high - max(1, max_scanned // 4))  # each costs a look at its document too
-    matching, values = _matching(wanted)
-    found, is_cut = rows_within(
-        connection,
-        f"SELECT {_SELECTED} FROM event e CROSS JOIN document d"  # noqa: S608
-        " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
-        f" WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ? AND d.deleted_at IS NULL AND {matching}"
-        " ORDER BY e.sequence DESC LIMIT ?",
-        (tenant_id, first, high, *values, limit),
-        lambda columns: len(columns[_BODY]),
-    )
-    data = tuple(_row(*each) for each in found)
-    if is_cut or len(data) == limit:
-        return DocumentRows(data, DocumentPosition(0, data[-1].updated_at))
-    reached = log.at_of(connection, tenant_id, first) if first < high else changed_before
-    if first > low:
-        return DocumentRows(data, DocumentPosition(0, reached))
-    pruned = 1 < low == log.floor(connection, tenant_id) and wanted.updated_after + 1 < reached
-    return DocumentRows(data, DocumentPosition(_UNBOUNDED, reached) if pruned else None)
-
-
-def _narrowest(wanted: DocumentFilter) -> tuple[str, str, tuple[str, ...]]:
-    """The narrowest index for a filter, the condition that goes with it, and the condition's values."""
-    for column, index in (
-        ("reference_id", "document_reference"),
-        ("owner_email", "document_owner"),
-        ("status", "document_status"),
-        ("type", "document_type"),
-    ):
-        if (value := getattr(wanted, column)) is not None:
-            return index, f"{column} = ?", (value,)
-    return "document_live", "TRUE", ()
+def _walked(tenant_id: int, wanted: DocumentFilter, below: DocumentPosition) -> tuple[str, tuple[Any, ...]]:
+    """The documents below a position, by the narrowest index for a filter, and what is bound there."""
+    column = narrowest(wanted)
+    source = f"FROM document d INDEXED BY {_INDEXES[column]} WHERE tenant_id = ? AND deleted_at IS NULL AND number < ?"
+    if column is None:
+        return source, (tenant_id, below.number)
+    return f"{source} AND {column} = ?", (tenant_id, below.number, getattr(wanted, column))
 
 
 def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:

@@ -14,8 +14,9 @@ from signalpost.domain.event import EventType
 from signalpost.store.history import HistoryRow, HistoryRows
 from signalpost.store.packing import pack_step, unpack_step
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import PAGE_BYTES, rows
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.store import PAGE_BYTES
 
 _NEWEST = HistoryPosition(2**62, 0)
 _BY_TYPE = {EventType.CREATED: "create", EventType.UPDATED: "update", EventType.DELETED: "delete"}

@@ -10,8 +10,9 @@ import apsw
 
 from signalpost.domain.event import Event, time_of
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import PAGE_BYTES, rows, rows_within
+from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.store import PAGE_BYTES
 
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before"
 

@@ -1,0 +1,59 @@
+"""The small queries that lists of documents are made of."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.store.documents import DocumentFilter, DocumentPosition
+from signalpost.store.log_queries import LogQueries
+
+RAREST_FIRST: Final = ("reference_id", "owner_email", "status", "type")
+"""What lists filter by that has an index, in the order of creation."""
+
+
+def narrowest(wanted: DocumentFilter) -> str | None:
+    """What a filter names whose index is the narrowest; None where it names nothing that has one."""
+    return next((column for column in RAREST_FIRST if getattr(wanted, column) is not None), None)
+
+
+class Listed(NamedTuple):
+    """What a query for documents found."""
+
+    documents: Sequence[tuple[int, DocumentRow]]
+    """Documents with their numbers."""
+    is_cut: bool
+    """Whether there may be more, because these are as large as a page may be."""
+
+
+class LookedThrough(NamedTuple):
+    """A stretch of the order of creation."""
+
+    documents: int
+    lowest: int
+    """The number of the last document of the stretch; 0 if it has none."""
+
+
+class DocumentQueries(LogQueries, Protocol):
+    """What lists of documents ask, all as of one moment. None of it is about deleted documents."""
+
+    async def created_before(
+        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int
+    ) -> Listed:
+        """Documents that match a filter, the last created first, below a position. Of those that match the narrowest
+        part of the filter, only the first `stretch` are looked at."""
+        ...
+
+    async def stretch_below(
+        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int
+    ) -> LookedThrough:
+        """How much `created_before` looks at, as far as it goes."""
+        ...
+
+    async def changed_between(self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int) -> Listed:
+        """Documents that match a filter, but for its time, and whose last change is an event from the sequence `first`
+        up to, and without, `end`; the last changed first."""
+        ...
+
+    async def created_at(self, tenant_id: int, sequence: int) -> int:
+        """When an event that is still kept was created."""
+        ...

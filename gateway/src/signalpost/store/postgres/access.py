@@ -1,0 +1,56 @@
+"""Tenants and API keys."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from signalpost.commands.command import Tenant
+from signalpost.domain.api_key import ApiKey
+from signalpost.domain.tenant_limits import TenantUse
+from signalpost.store.packing import (
+    KEY_COLUMNS,
+    TENANT_COLUMNS,
+    USE_COLUMNS,
+    unpack_key,
+    unpack_tenant,
+    unpack_use,
+)
+from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+
+_TENANTS: Final = f"SELECT {TENANT_COLUMNS} FROM tenant WHERE deleted_at IS NULL ORDER BY id"
+_USE: Final = f"SELECT {USE_COLUMNS} FROM tenant WHERE id = $1"
+_VALID_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NULL"
+_REVOKED_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NOT NULL"
+_KEY_PAGE: Final = f"{_VALID_KEYS} AND number < $1 AND coalesce(tenant_id = $2, true) ORDER BY number DESC LIMIT $3"
+_NOTE_USES: Final = (
+    "UPDATE api_key k SET last_used_at = u.at FROM unnest($1, $2) AS u (number, at)"
+    " WHERE k.number = u.number AND coalesce(k.last_used_at, 0) < u.at"
+)
+
+
+class PostgresAccess:
+    def __init__(self, readers: Readers, writers: Writers) -> None:
+        self._readers = readers
+        self._writers = writers
+
+    async def tenants(self) -> list[Tenant]:
+        return [unpack_tenant(columns) for columns in await self._readers.rows(EVERY_TENANT, _TENANTS)]
+
+    async def use(self, tenant_id: int) -> TenantUse:
+        [found] = await self._readers.rows(tenant_id, _USE, tenant_id)
+        return unpack_use(found)
+
+    async def keys(self) -> list[ApiKey]:
+        return [unpack_key(columns, str) for columns in await self._readers.rows(EVERY_TENANT, _VALID_KEYS)]
+
+    async def revoked_keys(self) -> list[ApiKey]:
+        return [unpack_key(columns, str) for columns in await self._readers.rows(EVERY_TENANT, _REVOKED_KEYS)]
+
+    async def key_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[ApiKey]:
+        bound = below if below is not None else 2**62
+        found = await self._readers.rows(EVERY_TENANT, _KEY_PAGE, bound, tenant_id, limit)
+        return [unpack_key(columns, str) for columns in found]
+
+    async def note_uses(self, uses: Mapping[int, int]) -> None:
+        if uses:
+            await self._writers.rows(EVERY_TENANT, _NOTE_USES, numbers(uses), numbers(uses.values()))

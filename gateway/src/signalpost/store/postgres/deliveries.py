@@ -1,0 +1,45 @@
+"""Deliveries as people read them."""
+
+from collections.abc import Sequence
+
+from signalpost.domain.subscription import Subscription
+from signalpost.store import delivery_views, delivery_walk
+from signalpost.store.deliveries import (
+    AttemptRow,
+    DeliveryFilter,
+    DeliveryPosition,
+    DeliveryView,
+    DeliveryViews,
+)
+from signalpost.store.log import LogRow
+from signalpost.store.postgres.asking import steps_of
+from signalpost.store.postgres.delivery_queries import PostgresDeliveryQueries
+from signalpost.store.postgres.sessions import Readers
+
+
+class PostgresDeliveries:
+    def __init__(self, readers: Readers, max_scanned: int) -> None:
+        self._readers = readers
+        self._max_scanned = max_scanned
+        self._queries = PostgresDeliveryQueries()
+
+    async def get(self, subscription: Subscription, entry: LogRow) -> tuple[DeliveryView, list[AttemptRow]] | None:
+        asking = delivery_views.with_attempts(self._queries, subscription, entry)
+        return await self._readers.run(subscription.tenant_id, steps_of(asking))
+
+    async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> dict[str, DeliveryView | None]:
+        if not subscriptions:
+            return {}
+        asking = delivery_views.of_event(self._queries, subscriptions, entry)
+        return await self._readers.run(subscriptions[0].tenant_id, steps_of(asking))
+
+    async def page(
+        self,
+        tenant_id: int,
+        subscriptions: Sequence[Subscription],
+        wanted: DeliveryFilter,
+        below: DeliveryPosition | None,
+        limit: int,
+    ) -> DeliveryViews:
+        asking = delivery_walk.page(self._queries, tenant_id, subscriptions, wanted, below, limit, self._max_scanned)
+        return await self._readers.run(tenant_id, steps_of(asking))

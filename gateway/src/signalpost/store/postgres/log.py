@@ -1,0 +1,119 @@
+"""The log: read on from a sequence, by sequence, by id, by time, by what an event is about.
+
+Every statement is bounded: by a limit, or by how much of the log it looks through. A page of events ends with the one
+with which their bodies come to some MiB; the server adds these up, so that no more is sent.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from signalpost.domain.event import Event, time_of
+from signalpost.store.postgres.asking import ask_one, steps_of
+from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.connect import Row
+from signalpost.store.postgres.log_queries import AMONG, ENDS, PostgresLogQueries
+from signalpost.store.postgres.sessions import Readers
+from signalpost.store.store import PAGE_BYTES
+
+_COLUMNS: Final = "tenant_id, sequence, at, id, type, document_id, body, before"
+_FLOOR: Final = "(SELECT floor FROM tenant WHERE id = $1)"
+_WITHIN: Final = (
+    f"SELECT {_COLUMNS} FROM (SELECT {_COLUMNS}, sum(octet_length(body)) OVER (ORDER BY sequence) - octet_length(body)"
+    f" AS bytes_before FROM ({{}}) found) counted WHERE bytes_before < {PAGE_BYTES} ORDER BY sequence"
+)
+"""The rows of a query up to the one with which their bodies come to the size of a page."""
+_AFTER: Final = _WITHIN.format(
+    f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND sequence > $2 AND sequence >= {_FLOOR}"
+    " ORDER BY sequence LIMIT $3"
+)
+_OF_TYPES: Final = _WITHIN.format(
+    f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND sequence > $2 AND sequence >= {_FLOOR} AND sequence <= $3"
+    " AND type & $4 <> 0 ORDER BY sequence LIMIT $5"
+)
+_EVENTS: Final = (
+    f"SELECT {_COLUMNS} FROM (SELECT e.*, k.place,"
+    " sum(octet_length(e.body)) OVER (ORDER BY k.place) - octet_length(e.body) AS bytes_before"
+    " FROM unnest($2) WITH ORDINALITY AS k (sequence, place)"
+    f" JOIN event e ON e.tenant_id = $1 AND e.sequence = k.sequence AND e.sequence >= {_FLOOR} AND {AMONG}) counted"
+    f" WHERE bytes_before < {PAGE_BYTES} ORDER BY place"
+)
+_NEWEST: Final = (
+    f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND document_id = $2::uuid AND sequence >= {_FLOOR}"
+    " ORDER BY sequence DESC LIMIT 1"
+)
+_OF_DOCUMENT: Final = (
+    "SELECT sequence, type FROM event WHERE tenant_id = $1 AND document_id = $2::uuid AND sequence > $3"
+    f" AND sequence >= {_FLOOR} ORDER BY sequence LIMIT $4"
+)
+
+
+class PostgresLog:
+    def __init__(self, readers: Readers, max_scanned: int) -> None:
+        self._readers = readers
+        self._max_scanned = max_scanned
+        self._queries = PostgresLogQueries()
+
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
+        return [*map(_event, await self._readers.rows(tenant_id, _AFTER, tenant_id, sequence, limit))]
+
+    async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        return [*map(_event, await self._readers.rows(tenant_id, _EVENTS, tenant_id, numbers(sequences)))]
+
+    async def by_id(self, tenant_id: int, event_id: str) -> Event | None:
+        return await self._readers.run(tenant_id, steps_of(self._by_id(tenant_id, event_id)))
+
+    async def _by_id(self, tenant_id: int, event_id: str) -> Event | None:
+        # An id carries its event's `createdAt`, which rises with the sequence, so no index on ids is needed.
+        sequence = await self._queries.sequence_at(tenant_id, time_of(event_id))
+        for row in await ask_one(_EVENTS, tenant_id, numbers([sequence])):
+            if (event := _event(row)).id == event_id:
+                return event
+        return None
+
+    async def newest(self, tenant_id: int, document_id: str) -> Event | None:
+        found = await self._readers.rows(tenant_id, _NEWEST, tenant_id, document_id)
+        return _event(found[0]) if found else None
+
+    async def feed(
+        self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
+    ) -> tuple[list[Event], int]:
+        if document_id is None:
+            return await self._readers.run(tenant_id, steps_of(self._feed(tenant_id, after, types, limit)))
+        of_document = self._feed_of_document(tenant_id, after, types, document_id, limit)
+        return await self._readers.run(tenant_id, steps_of(of_document))
+
+    async def _feed(self, tenant_id: int, after: int, types: int, limit: int) -> tuple[list[Event], int]:
+        ends = await self._queries.ends(tenant_id)
+        last = min(ends.last, after + self._max_scanned)
+        events = [*map(_event, await ask_one(_OF_TYPES, tenant_id, after, last, types, limit))]
+        return events, events[-1].sequence if _is_cut(events) or len(events) == limit else last
+
+    async def _feed_of_document(
+        self, tenant_id: int, after: int, types: int, document_id: str, limit: int
+    ) -> tuple[list[Event], int]:
+        looked_at = await ask_one(_OF_DOCUMENT, tenant_id, document_id, after, self._max_scanned)
+        found = [sequence for sequence, event_type in looked_at if event_type & types][:limit]
+        last = (await self._queries.ends(tenant_id)).last
+        if len(found) == limit:
+            last = found[-1]
+        elif len(looked_at) == self._max_scanned:
+            last = looked_at[-1][0]
+        events = [*map(_event, await ask_one(_EVENTS, tenant_id, numbers(found)))]
+        return events, events[-1].sequence if _is_cut(events) else last
+
+    async def floor(self, tenant_id: int) -> int:
+        [(floor, *_)] = await self._readers.rows(tenant_id, ENDS, tenant_id)
+        return int(floor)
+
+    async def sequence_at(self, tenant_id: int, at: int) -> int:
+        return await self._readers.run(tenant_id, steps_of(self._queries.sequence_at(tenant_id, at)))
+
+
+def _is_cut(events: Sequence[Event]) -> bool:
+    """Whether there may be more because of the size of these."""
+    return sum(len(event.body) for event in events) >= PAGE_BYTES
+
+
+def _event(columns: Row) -> Event:
+    tenant_id, sequence, at, identity, event_type, document_id, body, before = columns
+    return Event(tenant_id, sequence, at, identity, event_type, document_id, body, before or b"")

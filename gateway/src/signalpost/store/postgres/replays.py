@@ -1,0 +1,97 @@
+"""Replays: what people read of them, and what there is to replay."""
+
+from typing import Any, Final
+
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.replay import LeftOut, Replay, What
+from signalpost.domain.subscription import Subscription
+from signalpost.store import replaying
+from signalpost.store.packing import REPLAY_COLUMNS, unpack_replay
+from signalpost.store.postgres.asking import ask_one, steps_of
+from signalpost.store.postgres.log_queries import PostgresLogQueries
+from signalpost.store.postgres.sessions import Readers
+from signalpost.store.replay_queries import LaneState, Stretch
+from signalpost.store.replays import Candidate
+
+_SELECT: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = $1"
+_GET: Final = f"{_SELECT} AND id = $2::uuid"
+_PAGE: Final = f"{_SELECT} AND number < $2 ORDER BY number DESC LIMIT $3"
+_LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
+_ROW: Final = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
+_IN_STATE: Final = (
+    "FROM delivery d WHERE d.subscription_number = $1 AND d.state = $2 AND d.sequence BETWEEN $3 AND $4"
+    " ORDER BY d.sequence LIMIT $5"
+)
+_FAILED_OR_WITHOUT: Final = (
+    "FROM event e LEFT JOIN delivery d ON d.subscription_number = $2 AND d.sequence = e.sequence"
+    " WHERE e.tenant_id = $1 AND e.sequence BETWEEN $3 AND $4"
+    " AND e.sequence >= (SELECT floor FROM tenant WHERE id = $1)"
+    f" AND e.type & $5 <> 0 AND coalesce(d.state, {State.FAILED:d}) = {State.FAILED:d}"
+    " ORDER BY e.sequence LIMIT $6"
+)
+_COUNT_EVENTS: Final = (
+    "SELECT count(*) FROM event WHERE tenant_id = $1 AND sequence BETWEEN $2 AND $3"
+    " AND sequence >= (SELECT floor FROM tenant WHERE id = $1) AND type & $4 <> 0"
+)
+
+
+class PostgresReplays:
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._queries = PostgresReplayQueries()
+
+    async def get(self, subscription: Subscription, replay_id: str) -> Replay | None:
+        found = await self._readers.rows(subscription.tenant_id, _GET, subscription.number, replay_id)
+        return unpack_replay(found[0], str) if found else None
+
+    async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
+        bound = below if below is not None else 2**62
+        found = await self._readers.rows(subscription.tenant_id, _PAGE, subscription.number, bound, limit)
+        return [unpack_replay(columns, str) for columns in found]
+
+    async def count(
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
+    ) -> tuple[int, bool]:
+        asking = replaying.count(self._queries, subscription, from_sequence, to_sequence, what)
+        return await self._readers.run(subscription.tenant_id, steps_of(asking))
+
+    async def left_out(
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, what: What
+    ) -> LeftOut:
+        asking = replaying.left_out(self._queries, subscription, from_sequence, to_sequence, head, what)
+        return await self._readers.run(subscription.tenant_id, steps_of(asking))
+
+
+class PostgresReplayQueries(PostgresLogQueries):
+    async def lane_state(self, subscription_number: int) -> LaneState | None:
+        found = await ask_one(_LANE_STATE, subscription_number)
+        return LaneState(*found[0]) if found else None
+
+    async def in_state(self, stretch: Stretch, state: int, limit: int) -> list[Candidate]:
+        statement = f"SELECT d.sequence, d.document_id, {_ROW} {_IN_STATE}"
+        found = await ask_one(statement, stretch.subscription_number, state, stretch.first, stretch.last, limit)
+        return [_candidate(*columns) for columns in found]
+
+    async def count_in_state(self, stretch: Stretch, state: int, limit: int) -> int:
+        statement = f"SELECT count(*) FROM (SELECT 1 {_IN_STATE}) found"
+        [(count,)] = await ask_one(statement, stretch.subscription_number, state, stretch.first, stretch.last, limit)
+        return int(count)
+
+    async def failed_or_without(self, stretch: Stretch, types: int, limit: int) -> list[Candidate]:
+        found = await ask_one(f"SELECT e.sequence, e.document_id, {_ROW} {_FAILED_OR_WITHOUT}", *stretch, types, limit)
+        return [_candidate(*columns) for columns in found]
+
+    async def count_failed_or_without(self, stretch: Stretch, types: int, limit: int) -> int:
+        statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED_OR_WITHOUT}) found"
+        [(count,)] = await ask_one(statement, *stretch, types, limit)
+        return int(count)
+
+    async def count_events(self, stretch: Stretch, types: int) -> int:
+        [(count,)] = await ask_one(_COUNT_EVENTS, stretch.tenant_id, stretch.first, stretch.last, types)
+        return int(count)
+
+
+def _candidate(sequence: int, document_id: str, state: int | None, *rest: Any) -> Candidate:
+    row = None if state is None else Row(sequence, document_id, State(state), *rest)
+    return Candidate(sequence, document_id, row)
