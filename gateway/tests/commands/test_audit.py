@@ -267,7 +267,7 @@ UNTOLD = {
     "Subscription": "id tenant_id number version created_at updated_at starts_after skipped_at disabled_at revived_at",
     "Connection": "id tenant_id number version created_at updated_at grant_version",
     "ApiKey": "id tenant_id number hash created_at created_by last_used_at",
-    "Tenant": "id last_sequence last_at created_at",
+    "Tenant": "id last_sequence last_at created_at config_version",
     "Replay": "id tenant_id number subscription_number from_sequence to_sequence count_is_capped created_at cursor "
     "queued finished_at part",
 }

@@ -311,9 +311,12 @@ class RunningGateway(Process):
 
     async def log(self) -> list[Event]:
         events: list[Event] = []
-        while page := await SqliteLog.after(self.store.log, TENANT, events[-1].sequence if events else 0, 10_000):
-            events += page
-        return events
+        while True:
+            last = events[-1].sequence if events else 0
+            page = await SqliteLog.after(self.store.log, TENANT, last, 10_000)
+            if not page.events:
+                return events
+            events += page.events
 
     def attempts(self, host: str, sequence: int) -> list[AttemptRow]:
         return self.world.attempts(host, sequence)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
+from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.event import Event, EventType
@@ -46,7 +47,7 @@ def test_hundreds_that_wait_for_one_large_event_do_not_get_it_in_one_turn_of_the
 
 def test_events_that_the_store_reads_in_parts_all_reach_their_deliveries_and_those_that_are_gone_are_told() -> None:
     """A part ends near 4 MiB: hundreds of a megabyte were in memory at once."""
-    kept = {number: msgspec.structs.replace(EVENT, sequence=number) for number in (2, 3, 5, 6, 7)}
+    kept = {number: msgspec.structs.replace(EVENT, sequence=number) for number in (4, 5, 6, 7, 8)}
     asked: list[list[int]] = []
     given: dict[int, Event | None] = {}
 
@@ -54,8 +55,11 @@ def test_events_that_the_store_reads_in_parts_all_reach_their_deliveries_and_tho
         asked.append(sequences)
         return [kept[number] for number in sequences if number in kept][:2]
 
+    async def floor(_tenant_id: int) -> int:
+        return 4
+
     async def scenario() -> None:
-        store = cast(Store, SimpleNamespace(log=SimpleNamespace(events=read)))
+        store = cast(Store, SimpleNamespace(log=SimpleNamespace(events=read, floor=floor)))
         told = asyncio.Event()
 
         def take(_worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
@@ -72,4 +76,32 @@ def test_events_that_the_store_reads_in_parts_all_reach_their_deliveries_and_tho
 
     asyncio.run(scenario())
     assert given == {number: kept.get(number) for number in range(1, 9)}
-    assert [len(each) for each in asked] == [8, 5, 2, 1]
+    assert [len(each) for each in asked] == [8, 3, 1]
+
+
+def test_an_event_that_is_missing_above_the_floor_is_asked_for_again_and_not_given_up() -> None:
+    """A standby that lags behind does not have it yet; only the retention takes events away."""
+    asked = 0
+
+    async def read(_tenant_id: int, _sequences: list[int]) -> list[Event]:
+        nonlocal asked
+        asked += 1
+        return [] if asked == 1 else [EVENT]
+
+    async def floor(_tenant_id: int) -> int:
+        return 1
+
+    async def scenario() -> None:
+        store = cast(Store, SimpleNamespace(log=SimpleNamespace(events=read, floor=floor)))
+        given: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
+        reader = LogReader(
+            store, LogCache(), lambda *_: None, lambda _worker, _delivery, event: given.set_result(event)
+        )
+        worker = cast(LaneWorker, SimpleNamespace(subscription=SimpleNamespace(tenant_id=1)))
+        reader.want_event(worker, cast(Delivery, SimpleNamespace(sequence=1)))
+        assert await given is EVENT
+
+    loop = VirtualLoop(VirtualTime(0.0))
+    loop.run_until_complete(scenario())
+    loop.close()
+    assert asked == 2

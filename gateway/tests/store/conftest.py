@@ -62,6 +62,7 @@ NOT_YET = {
     "test_deliveries",
     "test_deliveries_of_many",
     "test_documents",
+    "test_fleet",
     "test_lanes",
     "test_log",
     "test_publishing",
@@ -103,6 +104,8 @@ class Shop:
         self.max_scanned = MAX_SCANNED
         """What one page looks through; `reopen` after changing it."""
         self._implementation = implementation
+        self._moves_with: Shop = self
+        self._others: list[Shop] = []
         self._random = Random(7)
         self.store: Store
 
@@ -112,11 +115,23 @@ class Shop:
             master_keys=MasterKeys(self.master_keys),
             links=LINKS,
             render=render,
-            now=lambda: self.now,
+            now=lambda: self._moves_with.now,
             random_bits=self._random.getrandbits,
             on_broken=_not_broken,
             max_scanned=self.max_scanned,
         )
+
+    async def another(self) -> "Shop":
+        """Another node on the same database, with a clock that is moved with this one."""
+        other = Shop(self._implementation, self.folder)
+        other.now, other._moves_with = self.now, self
+        await other.open()
+        self._others.append(other)
+        return other
+
+    async def close(self) -> None:
+        for shop in (*self._others, self):
+            await shop.store.close()
 
     async def reopen(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         await self.store.close()
@@ -405,7 +420,7 @@ def _player(implementation: Implementation, folder: Path) -> Play:
             try:
                 return await scenario(shop)
             finally:
-                await shop.store.close()
+                await shop.close()
 
         return asyncio.run(whole())
 

@@ -11,7 +11,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import AttemptRow, DeliveryFilter
-from signalpost.store.log import row_of
+from signalpost.store.log import LogRow
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -41,7 +41,7 @@ async def furnish(shop: "Shop", make: "type[Tools]") -> tuple[Subscription, dict
         if n == 35:
             await shop.publish(make.change(eventTypes=7))
     subscription = await shop.subscription()
-    events = await shop.store.log.after(1, 0, 1000)
+    events = (await shop.store.log.after(1, 0, 1000)).events
     by_sequence = {event.sequence: event for event in events}
     rows = [Row(s, by_sequence[s].document_id, state, 1000 + s, 2, 4, 0, None) for s, state in STATES.items()]
     await shop.record(make.flush(subscription, 0, HEAD, open=OPEN, rows=rows, gaps=GAPS))
@@ -120,7 +120,7 @@ def test_every_filter_lists_exactly_what_it_names_to_the_end_whatever_the_size_o
             for view in found:
                 event, status = expected[view.entry.sequence]
                 assert view.status == status
-                assert view.entry == row_of(event)
+                assert view.entry == LogRow(event.sequence, event.at, event.id, event.type, event.document_id)
                 assert view.due == (1000 + event.sequence if status == "retrying" else None)
                 assert view.attempts == (2 if event.sequence in STATES else 0)
 
@@ -131,8 +131,8 @@ def test_a_single_delivery_says_the_same_as_the_list(play: "Play", make: "type[T
     async def scenario(shop: "Shop") -> None:
         subscription, expected = await furnish(shop, make)
         listed = {view.entry.sequence: view for view in await shop.listed(subscription)}
-        for event in await shop.store.log.after(1, 0, 1000):
-            entry = row_of(event)
+        for event in (await shop.store.log.after(1, 0, 1000)).events:
+            entry = LogRow(event.sequence, event.at, event.id, event.type, event.document_id)
             found = await shop.store.deliveries.get(subscription, entry)
             assert (found and found[0]) == listed.get(event.sequence)
             assert (found is not None) == (event.sequence in expected)
@@ -182,9 +182,9 @@ def test_what_became_of_an_event_agrees_with_the_delivery_and_says_what_it_waits
 
     async def scenario(shop: "Shop") -> None:
         subscription, expected = await furnish(shop, make)
-        events = {event.sequence: event for event in await shop.store.log.after(1, 0, 1000)}
+        events = {event.sequence: event for event in (await shop.store.log.after(1, 0, 1000)).events}
         for sequence, event in events.items():
-            entry = row_of(event)
+            entry = LogRow(sequence, event.at, event.id, event.type, event.document_id)
             found = (await shop.store.deliveries.of_event([subscription], entry))[subscription.id]
             delivery = await shop.store.deliveries.get(subscription, entry)
             assert found == (None if delivery is None else delivery[0])

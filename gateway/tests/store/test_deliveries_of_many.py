@@ -35,7 +35,7 @@ async def furnish(shop: "Shop", make: "type[Tools]", seed: int, count: int) -> t
             await shop.publish(make.subscribe(numbers[-1], eventTypes=random.choice([1, 2, 3, 7, 7])))
         elif numbers and random.random() < 0.1:
             await shop.publish(make.change(random.choice(numbers), eventTypes=random.choice([1, 2, 4, 6, 7])))
-    events = await shop.store.log.after(1, 0, 1000)
+    events = (await shop.store.log.after(1, 0, 1000)).events
     subscriptions = [await shop.subscription(number) for number in numbers]
     model: Model = {}
     for subscription in subscriptions:

@@ -121,7 +121,7 @@ def test_what_changed_before_the_edge_of_the_log_follows_in_the_order_of_creatio
         rows = await furnish(shop, make, 3, 60)
         while await shop.store.retention.prune_log(1, floor, 1000):
             pass
-        kept = {event.at for event in await shop.store.log.after(1, 0, 1000)}
+        kept = {event.at for event in (await shop.store.log.after(1, 0, 1000)).events}
         for after in [0, *sorted(row.updated_at + shift for row in rows for shift in (-1, 0))]:
             found = await shop.documents(2, updated_after=after)
             changed = expected(rows, {"updated_after": after})

@@ -16,7 +16,7 @@ DAY = 24 * 3600 * SECOND
 
 
 async def log_of(shop: "Shop", tenant: int = 1) -> list[Event]:
-    return await shop.store.log.after(tenant, 0, 100_000)
+    return (await shop.store.log.after(tenant, 0, 100_000)).events
 
 
 def test_an_event_is_kept_byte_for_byte(play: "Play", make: "type[Tools]") -> None:

@@ -141,7 +141,7 @@ def test_the_history_tells_all_that_was_done_and_in_order(play: "Play", make: "t
             "import",
             "resume",
         }
-        log = {event.id: event for event in await shop.store.log.after(1, 0, 1000)}
+        log = {event.id: event for event in (await shop.store.log.after(1, 0, 1000)).events}
         for number, expected in done.items():
             found = await shop.history(number, limit)
             assert [(e.step.action, e.event_id, e.step.by, e.step.reason, e.caller) for e in found] == expected
@@ -158,7 +158,7 @@ def test_the_history_tells_all_that_was_done_and_in_order(play: "Play", make: "t
 def test_every_event_of_a_document_is_in_its_history(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         await live(shop, make, 200)
-        log = await shop.store.log.after(1, 0, 1000)
+        log = (await shop.store.log.after(1, 0, 1000)).events
         for number in range(1, 5):
             events = [event.id for event in reversed(log) if event.document_id == make.document_id(number)]
             assert [entry.event_id for entry in await shop.history(number) if entry.event_id] == events

@@ -7,6 +7,7 @@ from typing import Any
 from signalpost.commands.command import Command
 from signalpost.domain.event import Event
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.log import Page
 from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.readers import Readers
@@ -49,7 +50,7 @@ class FaultyLog(SqliteLog):
         self.pages_read = 0
         self.bodies_read = 0
 
-    async def after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> Page:
         self.pages_read += 1
         await self._faults.before(Operation.PAGE)
         page = await super().after(tenant_id, sequence, limit)
@@ -65,8 +66,8 @@ class FaultyLog(SqliteLog):
 
 
 class FaultyRetention(SqliteRetention):
-    def __init__(self, faults: StoreFaults, writer: Writer) -> None:
-        super().__init__(writer)
+    def __init__(self, faults: StoreFaults, readers: Readers, writer: Writer) -> None:
+        super().__init__(readers, writer)
         self._faults = faults
 
     async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
@@ -108,7 +109,7 @@ class FaultyStore(SqliteStore):
         super().__init__(*args)
         self._faults = faults
         self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
-        self.retention: FaultyRetention = FaultyRetention(faults, self.writer)
+        self.retention: FaultyRetention = FaultyRetention(faults, self.readers, self.writer)
         self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer)
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:

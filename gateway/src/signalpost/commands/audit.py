@@ -62,6 +62,7 @@ class _Members(Struct, frozen=True):
 
 
 _BOOKKEEPING: Final = frozenset({"id", "tenant_id", "number", "version", "created_at", "updated_at", "deleted_at"})
+_KEPT_OF_TENANT: Final = frozenset({"id", "last_sequence", "last_at", "created_at", "deleted_at", "config_version"})
 _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
     Subscription: _Members(
         shown=frozenset(
@@ -86,8 +87,8 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
         left_out=_BOOKKEEPING | {"hash", "created_by", "last_used_at"},
     ),
     Tenant: _Members(
-        shown=frozenset(Tenant.__struct_fields__) - {"id", "last_sequence", "last_at", "created_at", "deleted_at"},
-        left_out=frozenset({"id", "last_sequence", "last_at", "created_at", "deleted_at"}),
+        shown=frozenset(Tenant.__struct_fields__) - _KEPT_OF_TENANT,
+        left_out=_KEPT_OF_TENANT,
     ),
     Replay: _Members(
         shown=frozenset({"what", "state", "from_at", "to_at", "count"}),

@@ -123,6 +123,8 @@ class Batch:
         self.tenants = Overlay(rows.tenants)
         self.changed_tenants: set[int] = set()
         """The tenants of which more than the end of the log changed."""
+        self._configured: set[int] = set()
+        """The tenants whose `config_version` this batch has moved on."""
         self.documents = Overlay(rows.documents)
         self.versions = Overlay(rows.versions)
         self.subscriptions = Overlay(rows.subscriptions)
@@ -249,6 +251,14 @@ class Batch:
         if (replay := decision.replay) is not None:
             self.replays.put((replay.subscription_number, replay.id), replay)
             self._given_out("replay", replay.number)
+        for tenant_id in _configured(tenant.id, decision):
+            self._move_config_on(tenant_id)
+
+    def _move_config_on(self, tenant_id: int) -> None:
+        tenant = self.tenants.get(tenant_id)
+        if tenant is not None and tenant_id not in self._configured:
+            self._configured.add(tenant_id)
+            self.tenants.put(tenant_id, replace(tenant, config_version=tenant.config_version + 1))
 
     def _apply_document(
         self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], document: DocumentRow, made: str | None
@@ -286,3 +296,17 @@ class Batch:
         """Takes note of a row with this number: if it is new, the next one gets another."""
         if number == getattr(self.numbers, kind):
             self.numbers = self.numbers._replace(**{kind: next(self._following[kind], NO_NUMBER)})
+
+
+def _configured(tenant_id: int, decision: Decision[Any]) -> set[int]:
+    """The tenants of which a decision, of a command of one tenant, changes what nodes keep in memory."""
+    changed = {subscription.tenant_id for subscription in decision.subscriptions}
+    if decision.connection is not None:
+        changed.add(decision.connection.tenant_id)
+    if decision.tenant is not None:
+        changed.add(decision.tenant.id)
+    if decision.erasure is not None:
+        changed.add(decision.erasure.tenant_id)
+    if decision.retry is not None or decision.replay is not None:
+        changed.add(tenant_id)
+    return changed

@@ -60,6 +60,8 @@ class Tenant(Struct, frozen=True):
     """What operators set for it; see `Directory.limits_of` for what counts."""
     retention_days: int | None = None
     """What operators set for it; see `Directory.retention_days_of` for what counts."""
+    config_version: int = 0
+    """Rises with every change of what nodes keep of it in memory; see `Mark` in `store/fleet.py`."""
 
 
 class IdempotencyKey(NamedTuple):

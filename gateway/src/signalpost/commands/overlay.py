@@ -20,6 +20,10 @@ class Overlay(Generic[Key, Row]):
         row = self.changed.get(key)
         return self._read.get(key) if row is None else row
 
+    def as_read(self, key: Key) -> Row | None:
+        """The row as it was before anything changed."""
+        return self._read.get(key)
+
     def put(self, key: Key, row: Row) -> None:
         self.changed[key] = row
 

@@ -25,8 +25,9 @@ from signalpost.commands.command import (
 from signalpost.domain.audit import Entry
 from signalpost.domain.errors import CallerError
 from signalpost.runtime.logger import log
+from signalpost.store.fleet import Mark
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.store import Published
+from signalpost.store.store import CommittedMark, Published
 from signalpost.store.vault import Place, Vault
 
 NO_GAPS: Final = msgspec.json.encode([])
@@ -96,9 +97,10 @@ def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception
 
 
 def published(
-    batch: Batch, results: tuple[CommandOutcome[Any] | Exception, ...], audited: tuple[Entry, ...]
+    batch: Batch, results: tuple[CommandOutcome[Any] | Exception, ...], audited: tuple[Entry, ...], owner: int | None
 ) -> Published:
-    """What the engine has to know of a batch that is committed."""
+    """What the engine has to know of a batch that is committed. `owner` is the node that owns the lanes of new
+    subscriptions, if one does."""
     return Published(
         results,
         events=tuple(batch.events),
@@ -115,6 +117,14 @@ def published(
             if row.workflow is not None and row.workflow.expires_at is not None
         ),
         audited=audited,
+        marks={
+            tenant_id: CommittedMark(
+                0 if (before := batch.tenants.as_read(tenant_id)) is None else before.config_version,
+                Mark(tenant.last_sequence, tenant.config_version, 0),
+            )
+            for tenant_id, tenant in batch.tenants.items()
+        },
+        owner=owner,
     )
 
 

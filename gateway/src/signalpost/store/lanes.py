@@ -52,6 +52,22 @@ class LaneRow(Struct, frozen=True):
     """Retries by hand that the lane has not acted upon yet, oldest first."""
     replays: tuple[Replay, ...] = ()
     """The replays that run, oldest first."""
+    owner: int | None = None
+    """The node that owns it; see `FleetStore`."""
+
+
+class LaneSummary(Struct, frozen=True):
+    """What people ask of a lane, as it was last recorded, wherever its owner is."""
+
+    owner: int | None
+    head: int
+    health: EndpointHealth
+    counts: RowCounts
+    lag: int
+    """How many events are yet to be settled or to await a retry. Of those above the head, the next 10,000 events of the
+    log are looked at."""
+    oldest_due: int | None
+    """When the first of its deliveries that await a retry is due; None if none does."""
 
 
 class LaneFlush(Struct, frozen=True, kw_only=True):
@@ -97,6 +113,10 @@ class LaneStore(Protocol):
 
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         """Lanes as of one moment, by subscription number. The lane of a deleted subscription is missing."""
+        ...
+
+    async def summary(self, subscription: Subscription) -> LaneSummary | None:
+        """What people ask of a lane; None where its subscription was deleted."""
         ...
 
     async def count_awaiting_retry(self, subscription: Subscription, below: int, due_from: int) -> int:

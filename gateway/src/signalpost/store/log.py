@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from msgspec import Struct
-
-from signalpost.domain.event import Event, title_of
+from signalpost.domain.event import Event
 
 
 class LogRow(NamedTuple):
@@ -18,31 +16,27 @@ class LogRow(NamedTuple):
     type: int
     """An `EventType`'s value."""
     document_id: str
-    title: str | None = None
-    """The document's title as the event has it; None where the document was erased, or nobody asked for titles."""
 
 
-def row_of(event: Event) -> LogRow:
-    """An event without its body, with its title."""
-    return LogRow(event.sequence, event.at, event.id, event.type, event.document_id, title_of(event.body))
-
-
-class LogPage(Struct, frozen=True):
-    """A part of the log, newest first."""
+class Page(NamedTuple):
+    """A part of a tenant's log, with how far the log went, all as of one moment."""
 
     events: list[Event]
+    """In order and without a gap. There are fewer than were asked for where they are large, or at the log's end."""
+    floor: int
+    """The lowest sequence that was kept. An event that is missing was removed by the retention only if it is below."""
     last: int
-    """The sequence from which on it goes back: the log's end, or the one before what was asked for."""
-    next: int | None
-    """The `before` of the next page; None where the log was looked through down to its floor."""
+    """The last sequence of the log."""
+    config_version: int
+    """The version of the tenant's configuration; see `Mark`."""
 
 
 class LogStore(Protocol):
     """A tenant's events. Their sequences have no gap from the floor to the last one."""
 
-    async def after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
-        """The events that follow a sequence. There are fewer than `limit` where they are large, and none only at the
-        log's end."""
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> Page:
+        """The events that follow a sequence, at most `limit` and at least one unless the log ends there. The first has
+        the next sequence, or is the one at the floor where that is higher."""
         ...
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
@@ -66,17 +60,6 @@ class LogStore(Protocol):
         Also returns the sequence up to which the log was looked through: its end, where `after` is beyond that. Fewer
         events than `limit` do not mean that there are no more, because one call looks through a bounded part.
         """
-        ...
-
-    async def back(self, tenant_id: int, before: int, types: int, document_id: str | None, limit: int) -> LogPage:
-        """Events of some types (`EventType` values, as bits), perhaps of one document, newest first, from below the
-        sequence `before` on. Fewer events than `limit` do not mean that there are no more, because one call looks
-        through a bounded part."""
-        ...
-
-    async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
-        """Names of the API keys that asked for the changes of some events, by sequence. An event is missing where the
-        gateway itself made the change, or the key is not known."""
         ...
 
     async def floor(self, tenant_id: int) -> int:

@@ -224,7 +224,9 @@ def unpack_connection(columns: ConnectionColumns[Id], vault: Vault, unpack_id: C
     )
 
 
-TENANT_COLUMNS = "id, name, last_sequence, last_at, created_at, paused_at, deleted_at, limits, retention_days"
+TENANT_COLUMNS = (
+    "id, name, last_sequence, last_at, created_at, paused_at, deleted_at, limits, retention_days, config_version"
+)
 USE_COLUMNS = "documents, subscriptions, file_bytes"
 """The columns of a tenant's row that say how much it has of what can be limited."""
 KEY_COLUMNS = "number, id, name, role, hash, created_at, revoked_at, tenant_id, expires_at, created_by, last_used_at"
@@ -233,8 +235,8 @@ KeyColumns = tuple[int, Id, str, str, bytes, int, int | None, int, int | None, s
 
 def unpack_tenant(columns: Sequence[Any]) -> Tenant:
     """From `TENANT_COLUMNS`, which are in the order of the members of `Tenant`."""
-    *members, limits, retention_days = columns
-    members += NO_LIMITS if limits is None else _decode_limits(limits), retention_days
+    *members, limits, retention_days, config_version = columns
+    members += NO_LIMITS if limits is None else _decode_limits(limits), retention_days, config_version
     return Tenant(*members)
 
 

@@ -6,6 +6,15 @@ from typing import Protocol
 class RetentionStore(Protocol):
     """Removes old rows. Each call is one transaction, so a crash between two of them leaves nothing half removed."""
 
+    async def announce_floor(self, tenant_id: int, floor: int) -> None:
+        """Let the owners of lanes know that what is below `floor` is about to be removed; see `Mark`."""
+        ...
+
+    async def is_awaited(self, tenant_id: int, floor: int) -> bool:
+        """Whether a lane of a tenant, as it was last recorded, has something below `floor` that is neither settled nor
+        given up."""
+        ...
+
     async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
         """Remove at most `limit` events below `floor`, oldest first, with their attempts and exception rows.
 

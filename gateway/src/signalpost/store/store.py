@@ -6,7 +6,7 @@ these only `access.note_uses`, `audit.add` and `data_keys` write, and the retent
 they began.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -26,6 +26,7 @@ from signalpost.store.data_keys import DataKeyStore
 from signalpost.store.deliveries import DeliveryStore
 from signalpost.store.documents import DocumentStore
 from signalpost.store.erasures import ErasureStore
+from signalpost.store.fleet import FleetStore, Mark
 from signalpost.store.history import HistoryStore
 from signalpost.store.lanes import LaneStore
 from signalpost.store.log import LogStore
@@ -38,6 +39,14 @@ MAX_SCANNED = 10_000
 """How many rows one page of a list looks through, so that it may be short, or empty, and still have a next one."""
 PAGE_BYTES = 4 * 1024 * 1024
 """A page of a list ends near this size, whatever its limit: each row of it may have 1 MiB."""
+
+
+class CommittedMark(NamedTuple):
+    """A tenant's mark after a batch, with the version of its configuration before."""
+
+    before: int
+    """Where this is above what a node knows, others have changed what it keeps in memory."""
+    mark: Mark
 
 
 class Published(Struct, frozen=True):
@@ -59,6 +68,23 @@ class Published(Struct, frozen=True):
     """When signature requests of changed documents expire."""
     audited: tuple[Entry, ...] = ()
     """Entries of the audit."""
+    marks: Mapping[int, CommittedMark] = {}
+    """How far each tenant is of which the batch read or changed anything."""
+    owner: int | None = None
+    """The node that owns the lanes of subscriptions that were made: this one, if it has joined and owns lanes."""
+
+
+def joined(first: Published, second: Published) -> Published:
+    """What two batches came to, one after the other."""
+    both: dict[str, Any] = {
+        name: getattr(first, name) + getattr(second, name)
+        for name in Published.__struct_fields__
+        if name not in ("marks", "owner")
+    }
+    marks = {**second.marks, **first.marks}
+    for tenant_id, (_, mark) in second.marks.items():
+        marks[tenant_id] = CommittedMark(marks[tenant_id].before, mark)
+    return Published(**both, marks=marks, owner=second.owner)
 
 
 class StoreSize(NamedTuple):
@@ -135,6 +161,11 @@ class Store(Protocol):
     @property
     def erasures(self) -> ErasureStore:
         """What tenants and documents left and must not be kept."""
+        ...
+
+    @property
+    def fleet(self) -> FleetStore:
+        """The nodes at work on the database."""
         ...
 
     @property

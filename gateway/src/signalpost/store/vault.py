@@ -13,7 +13,7 @@ whatever is written anew, and every change of the master key, seals it under a d
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from struct import Struct as Layout
 from typing import Final, NamedTuple
 
@@ -157,8 +157,10 @@ class Vault:
 
     The writer's thread seals; any thread opens."""
 
-    def __init__(self, masters: MasterKeys) -> None:
+    def __init__(self, masters: MasterKeys, find: Callable[[int], DataKey | None] = lambda _number: None) -> None:
+        """`find` reads a data key that the vault was not shown, because another node made it; None if there is none."""
         self.masters = masters
+        self._find = find
         self._keys: dict[int, DataKey] = {}
         self._ciphers: dict[int, AESGCM] = {}
         self._sealing: dict[int, _Sealing] = {}
@@ -195,7 +197,7 @@ class Vault:
     def forget(self, tenant_id: int) -> None:
         """Forget the data keys of a tenant."""
         self._sealing.pop(tenant_id, None)
-        for number in [key.number for key in self._keys.values() if key.tenant_id == tenant_id]:
+        for number in [key.number for key in list(self._keys.values()) if key.tenant_id == tenant_id]:
             del self._keys[number]
             self._ciphers.pop(number, None)
 
@@ -221,6 +223,8 @@ class Vault:
     def _cipher(self, number: int) -> AESGCM:
         cipher = self._ciphers.get(number)
         if cipher is None:
+            if number not in self._keys and (found := self._find(number)) is not None:
+                self.learn([found])
             cipher = self._ciphers[number] = AESGCM(self.masters.unwrap(self._keys[number]))
         return cipher
 

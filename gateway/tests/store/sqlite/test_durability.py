@@ -75,7 +75,7 @@ def opened(path: Path, vfs: str | None = None, broken: list[BaseException] | Non
 async def _log(store: Store) -> list[Event]:
     """All of it, page by page."""
     events: list[Event] = []
-    while page := await store.log.after(1, len(events), 10_000):
+    while page := (await store.log.after(1, len(events), 10_000)).events:
         events += page
     return events
 
@@ -126,7 +126,7 @@ def test_what_is_asked_while_it_closes_is_finished_or_refused(play: "Play", make
         with pytest.raises(Unavailable):
             await asyncio.wait_for(shop.publish(make.create(99)), 5)
         await shop.open()
-        kept = [event.id for event in await shop.store.log.after(1, 0, 100)]
+        kept = [event.id for event in (await shop.store.log.after(1, 0, 100)).events]
         answered = [one.events[0].id for one in outcomes if not isinstance(one, BaseException)]
         assert kept == answered
         assert all(isinstance(one, Unavailable) for one in outcomes if isinstance(one, BaseException))
@@ -208,7 +208,7 @@ def test_a_full_disk_changes_nothing_and_ends_with_the_shortage(
         with pytest.raises(DiskNearlyFull) as caught:
             await store.publish([make.create(2), make.create(3)])
         assert caught.value.retry_after > 1
-        assert [e.sequence for e in await store.log.after(1, 0, 10)] == [1]
+        assert [e.sequence for e in (await store.log.after(1, 0, 10)).events] == [1]
         disk.failure = None
         published = await store.publish([make.create(2)])
         assert [event.sequence for event in published.events] == [2]
@@ -234,7 +234,7 @@ def test_where_the_disk_fills_up_while_a_refused_batch_is_halved_each_is_told_wh
         assert not isinstance(defect, Completed | Unavailable)
         assert isinstance(third, Unavailable)
         assert isinstance(fourth, Unavailable)
-        kept = await store.log.after(1, 0, 10)
+        kept = (await store.log.after(1, 0, 10)).events
         assert kept[1:] == list(published.events)
         disk.failure = None
         await store.close()
@@ -260,7 +260,7 @@ def test_a_failing_disk_is_told_once_and_nothing_more_is_promised(
         assert len(broken) == 1
         await store.close()
         again = opened(tmp_path / "signalpost.db")
-        kept = [event.sequence for event in await again.log.after(1, 0, 10)]
+        kept = [event.sequence for event in (await again.log.after(1, 0, 10)).events]
         assert kept in ([1], [1, 2])
         await again.close()
 
@@ -308,7 +308,7 @@ def test_a_disk_that_cannot_be_read_for_a_while_is_read_again_afterwards(
             with pytest.raises(Unavailable):
                 await store.log.after(1, 0, 100)
         disk.failure = None
-        assert len(await store.log.after(1, 0, 100)) == 60
+        assert len((await store.log.after(1, 0, 100)).events) == 60
         assert broken == []
         await store.close()
 
@@ -355,7 +355,7 @@ def test_the_wal_stays_bounded_while_others_read(play: "Play", make: "type[Tools
         async def read() -> None:
             after = 0
             while not done.is_set():
-                page = await shop.store.log.after(1, after, 256)
+                page = (await shop.store.log.after(1, after, 256)).events
                 after = page[-1].sequence if page else 0
                 await shop.listed(subscription, limit=50, status="failed")
 

@@ -177,7 +177,7 @@ def test_a_rotated_secret_stays_rotated_and_the_log_goes_back(restoring: Any, ma
         assert found.secret == "the new secret"
         assert found.event_types == ("documentDeleted",)
         assert found.filters[-1][0] == 3, "what counts by the log counts by the restored log"
-        assert [event.sequence for event in await shop.store.log.after(TENANT, 0, 9)] == [1, 2, 3]
+        assert [event.sequence for event in (await shop.store.log.after(TENANT, 0, 9)).events] == [1, 2, 3]
 
     restoring(scenario)
 
@@ -277,7 +277,7 @@ def test_what_was_erased_since_is_erased_again(restoring: Any, make: Any) -> Non
                 pass
         assert [row.external_id for row in await shop.documents()] == [make.document_id(2)]
         assert await shop.documents(tenant=2) == []
-        assert [*map(is_erased, await shop.store.log.after(TENANT, 0, 9))] == [True, False]
+        assert [*map(is_erased, (await shop.store.log.after(TENANT, 0, 9)).events)] == [True, False]
 
     restoring(scenario)
 

@@ -35,6 +35,7 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.sender.transport import Transport
 from signalpost.store.deliveries import AttemptRow
+from signalpost.store.log import Page
 from signalpost.store.store import Store
 
 MAX_UNRECORDED = 10_000
@@ -252,17 +253,16 @@ class Dispatcher:
 
     # --- Pages of the log ---------------------------------------------------------------------------------------------
 
-    def _on_page(self, worker: LaneWorker, page: list[Event] | None, last: int) -> None:
+    def _on_page(self, worker: LaneWorker, page: Page | None) -> None:
         if page is not None:
-            self._take_page(worker, page, last)
+            self._take_page(worker, page)
         self.give_turn(worker)
 
-    def _take_page(self, worker: LaneWorker, page: list[Event], last: int) -> None:
+    def _take_page(self, worker: LaneWorker, page: Page) -> None:
         """Take the page in at once: others may fill the cache before the lane has its turn."""
-        first = page[0].sequence if page else last + 1
-        if first > worker.lane.head + 1:
-            self._skip_removed(worker, first - 1)
-        for event in page:
+        if page.floor > worker.lane.head + 1:
+            self._skip_removed(worker, page.floor - 1)
+        for event in page.events:
             if worker.lane.has_room:
                 why = worker.pass_by(event)
                 if why is not None:

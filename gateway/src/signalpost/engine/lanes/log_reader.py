@@ -16,6 +16,7 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
+from signalpost.store.log import Page
 from signalpost.store.store import Store
 
 PAGE = 256
@@ -30,11 +31,11 @@ class LogReader:
         self,
         store: Store,
         log_cache: LogCache,
-        on_page: Callable[[LaneWorker, list[Event] | None, int], None],
+        on_page: Callable[[LaneWorker, Page | None], None],
         on_event: Callable[[LaneWorker, Delivery, Event | None], None],
     ) -> None:
-        """`on_page` gets what follows the lane's head (None where that could not be read, or is of no use by now), and
-        where the log ended before it was read; `on_event` gets a delivery's event, None if it is not kept any more."""
+        """`on_page` gets what follows the lane's head, None where that could not be read, or is of no use by now.
+        `on_event` gets a delivery's event, None if the retention removed it."""
         self._store = store
         self._log = log_cache
         self._on_page = on_page
@@ -59,11 +60,10 @@ class LogReader:
             self._tasks.start(self._read_page(tenant_id, head))
 
     async def _read_page(self, tenant_id: int, head: int) -> None:
-        last = self._log.last[tenant_id]
-        page: list[Event] | None = None
+        page: Page | None = None
         try:
             page = await self._store.log.after(tenant_id, head, PAGE)
-            self._log.put(page)
+            self._log.put(page.events)
         except Exception as error:
             _note_unread(error)
             await asyncio.sleep(AGAIN_AFTER)
@@ -73,7 +73,7 @@ class LogReader:
         for worker, lane in wanting:
             # It may have been loaded again meanwhile, or have skipped some: then it reads again.
             is_next = worker.lane is lane and lane.head == head
-            self._on_page(worker, page if is_next else None, last)
+            self._on_page(worker, page if is_next else None)
             await asyncio.sleep(0)  # hundreds may want it: the loop must get to its sockets in between
 
     def want_event(self, worker: LaneWorker, delivery: Delivery) -> None:
@@ -91,28 +91,35 @@ class LogReader:
         """Give these deliveries of a tenant their events, as many at a time as the store reads."""
         given = 0
         while wanted:
-            events = await self._events(tenant_id, sorted({delivery.sequence for _, delivery in wanted}))
-            last = max(events, default=None)
+            events, floor = await self._events(tenant_id, sorted({delivery.sequence for _, delivery in wanted}))
+            left = []
             for worker, delivery in wanted:
-                if last is not None and delivery.sequence > last:
-                    continue
                 event = events.get(delivery.sequence)
+                if event is None and delivery.sequence >= floor:
+                    left.append((worker, delivery))
+                    continue
                 self._on_event(worker, delivery, event)
                 given += 0 if event is None else len(event.body)
                 if given >= BYTES_IN_A_ROW:
                     given = 0
                     await asyncio.sleep(0)
-            wanted = [] if last is None else [each for each in wanted if each[1].sequence > last]
+            if left and not events:
+                log.error("events of the log are missing that should be there; trying again", tenant=tenant_id)
+                await asyncio.sleep(AGAIN_AFTER)
+            wanted = left
 
-    async def _events(self, tenant_id: int, sequences: list[int]) -> dict[int, Event]:
+    async def _events(self, tenant_id: int, sequences: list[int]) -> tuple[dict[int, Event], int]:
+        """The events, as many as the store reads at a time, and the floor of the log: what is missing below it was
+        removed."""
         while True:
             try:
                 events = await self._store.log.events(tenant_id, sequences)
+                floor = 1 if len(events) == len(sequences) else await self._store.log.floor(tenant_id)
             except Exception as error:
                 _note_unread(error)
                 await asyncio.sleep(AGAIN_AFTER)
             else:
-                return {event.sequence: event for event in events}
+                return {event.sequence: event for event in events}, floor
 
 
 def _note_unread(error: Exception) -> None:

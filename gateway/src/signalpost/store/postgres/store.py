@@ -45,6 +45,7 @@ class PostgresStore:
         self.replays: Any = None
         self.retention: Any = None
         self.erasures: Any = None
+        self.fleet: Any = None
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         raise NotImplementedError

@@ -178,6 +178,10 @@ def _kept(connection: apsw.Connection, where: str = "true", bindings: Sequence[A
     return [DataKey(*columns) for columns in rows(connection, statement, bindings)]
 
 
+def find(connection: apsw.Connection, number: int) -> DataKey | None:
+    return next(iter(_kept(connection, "number = ?", (number,))), None)
+
+
 def set_aside(connection: apsw.Connection, masters: MasterKeys, tenant_ids: Sequence[int], now: int) -> list[DataKey]:
     """The key of each tenant with which `SEALS_AT_ONCE` values more may be sealed, made where there is none. A deleted
     tenant gets none."""

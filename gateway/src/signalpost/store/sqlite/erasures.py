@@ -47,6 +47,12 @@ entries prove one another."""
 EMPTY_CONFIG = b"{}"
 
 
+def latest(connection: apsw.Connection, tenant_id: int, limit: int) -> tuple[Erasure, ...]:
+    """The latest erasures of a tenant, oldest first."""
+    statement = f"SELECT {_COLUMNS} FROM erasure WHERE tenant_id = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+    return tuple(_erasure(*columns) for columns in reversed(rows(connection, statement, (tenant_id, limit))))
+
+
 class SqliteErasures:
     def __init__(self, readers: Readers, writer: Writer, path: Path) -> None:
         self._readers = readers

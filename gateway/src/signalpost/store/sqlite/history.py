@@ -100,7 +100,7 @@ def _events(
         document = _decode_event(body).data.document
         step = Step(action=action, status="other") if document is None else _step(action, cause, document)
         position = HistoryPosition(sequence, 0)
-        yield HistoryRow(position, at, unpack_uuid(event_id), event_type, name_of_caller(caller, name), step), len(body)
+        yield HistoryRow(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step), len(body)
 
 
 def _step(action: str, cause: int, document: _Document) -> Step:
@@ -125,14 +125,13 @@ def _steps(
             at,
             unpack_uuid(event_id) if made else None,
             EventType.UPDATED if made else None,
-            name_of_caller(caller, name),
+            _name(caller, name),
             unpack_step(step),
         )
         yield row, len(step)
 
 
-def name_of_caller(caller: int | None, name: str | None) -> str | None:
-    """The name of the API key that asked for a change, given its number and the name in its row, if it has one."""
+def _name(caller: int | None, name: str | None) -> str | None:
     return OPERATOR_NAME if caller == OPERATOR_NUMBER else name
 
 

@@ -6,9 +6,10 @@ import apsw
 import msgspec
 
 from signalpost.commands.command import Retry
+from signalpost.domain import subscription as subscribing
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneSummary, LaneWanted
 from signalpost.store.packing import decode_health, unpack_sequences
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
@@ -20,6 +21,8 @@ from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 
+MAX_LOOKED_AT = 10_000
+"""How many events above a lane's head are looked at to say how far it is behind."""
 _decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 
@@ -30,14 +33,23 @@ class SqliteLanes:
 
     @reading
     def load(self, connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        numbers = [each.subscription.number for each in wanted]
-        retries = _retries(connection, numbers)
-        loaded: dict[int, LaneRow] = {}
-        for subscription, retries_loaded in wanted:
-            row = _lane(connection, subscription, retries_loaded, tuple(retries.get(subscription.number, ())))
-            if row is not None:
-                loaded[subscription.number] = row
-        return loaded
+        return load(connection, wanted)
+
+    @reading
+    def summary(self, connection: apsw.Connection, subscription: Subscription) -> LaneSummary | None:
+        number = subscription.number
+        statement = f"SELECT owner, head, open, health, {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ?"  # noqa: S608
+        for owner, head, packed, health, *counts in rows(connection, statement, (number,)):
+            known = RowCounts(*counts)
+            return LaneSummary(
+                owner=owner,
+                head=head,
+                health=decode_health(health),
+                counts=known,
+                lag=len(unpack_sequences(packed)) + known.blocked + _wanted_above(connection, subscription, head),
+                oldest_due=_oldest_due(connection, number),
+            )
+        return None
 
     @reading
     def count_awaiting_retry(
@@ -54,18 +66,48 @@ class SqliteLanes:
         return recording.record(connection, flushes)
 
 
+def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+    known = retries(connection, [each.subscription.number for each in wanted])
+    loaded: dict[int, LaneRow] = {}
+    for subscription, retries_loaded in wanted:
+        row = _lane(connection, subscription, retries_loaded, tuple(known.get(subscription.number, ())))
+        if row is not None:
+            loaded[subscription.number] = row
+    return loaded
+
+
+def _wanted_above(connection: apsw.Connection, subscription: Subscription, head: int) -> int:
+    """How many of the next events of the log a lane will take in."""
+    looked_at = rows(
+        connection,
+        "SELECT sequence, type FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+        (subscription.tenant_id, head, MAX_LOOKED_AT),
+    )
+    return sum(
+        event_type & subscribing.wanted(subscription.filters, sequence) != 0 for sequence, event_type in looked_at
+    )
+
+
+def _oldest_due(connection: apsw.Connection, number: int) -> int | None:
+    first = (
+        "SELECT min(due) FROM delivery INDEXED BY delivery_state"  # noqa: S608
+        f" WHERE subscription_number = ? AND state = {AWAITING_RETRY}"
+    )
+    return rows(connection, first, (number,))[0][0]  # type: ignore[no-any-return]
+
+
 def _lane(
-    connection: apsw.Connection, subscription: Subscription, retries_loaded: int, retries: tuple[Retry, ...]
+    connection: apsw.Connection, subscription: Subscription, retries_loaded: int, asked: tuple[Retry, ...]
 ) -> LaneRow | None:
     number = subscription.number
     found = rows(
         connection,
-        f"SELECT version, head, open, gaps, health, {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ?",  # noqa: S608
+        f"SELECT version, head, open, gaps, health, owner, {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ?",  # noqa: S608
         (number,),
     )
     if not found:
         return None
-    version, head, packed, gaps, health, *counts = found[0]
+    version, head, packed, gaps, health, owner, *counts = found[0]
     blocked = rows(
         connection,
         f"SELECT {ROW_COLUMNS} FROM delivery WHERE subscription_number = ? AND state = {BLOCKED} ORDER BY sequence",  # noqa: S608
@@ -82,8 +124,9 @@ def _lane(
         horizon=horizon,
         counts=RowCounts(*counts),
         unskipped=_is_unskipped(connection, subscription),
-        retries=retries,
+        retries=asked,
         replays=replays.running(connection, number),
+        owner=owner,
     )
 
 
@@ -99,7 +142,7 @@ def _is_unskipped(connection: apsw.Connection, subscription: Subscription) -> bo
     )
 
 
-def _retries(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[Retry]]:
+def retries(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[Retry]]:
     """Retries by hand, by subscription. The table is read through: it holds only those that no lane has acted upon."""
     found: dict[int, list[Retry]] = {}
     for number, subscription_number, sequence, document_id in rows(

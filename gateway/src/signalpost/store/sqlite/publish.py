@@ -60,12 +60,14 @@ def publish(
     vault: Vault,
     notary: Notary,
     begin: Callable[[Rows], Batch],
+    owner: int | None,
 ) -> Published:
+    """`owner` is the node to which the lanes of new subscriptions belong."""
     before = _read(connection, commands, vault)
     batch = begin(before)
     results = batching.run(batch, commands)
-    _write(connection, batch, before, vault)
-    return batching.published(batch, results, audit.append(connection, batch.audited, notary))
+    _write(connection, batch, before, vault, owner)
+    return batching.published(batch, results, audit.append(connection, batch.audited, notary), owner)
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def _above_highest(connection: apsw.Connection, table: str, column: str) -> int:
 # --- Writing ----------------------------------------------------------------------------------------------------------
 
 
-def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault) -> None:
+def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault, owner: int | None) -> None:
     _write_tenants(connection, (batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants))
     documents.write(connection, before.documents, batch.documents.changed)
     history.write(connection, batch.steps)
@@ -206,7 +208,7 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     versions.delete(connection, batch.tombstones)
     _write_log(connection, batch)
     _write_answers(connection, batch.answers.changed, vault)
-    _write_subscriptions(connection, batch.subscriptions.changed.values(), vault)
+    _write_subscriptions(connection, batch.subscriptions.changed.values(), vault, owner)
     connections.write(connection, batch.connections.changed.values(), vault)
     _write_retries(connection, batch.retries)
     connection.executemany(
@@ -214,6 +216,8 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
         " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
         [pack_key(key, pack_uuid) for key in batch.keys.changed.values()],
     )
+    if batch.keys.changed or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
+        connection.execute("UPDATE fleet SET keys_version = keys_version + 1")
     replays.write(connection, batch.replays.changed.values())
     erasures.write(connection, batch.erasures)
 
@@ -245,8 +249,8 @@ def _write_log(connection: apsw.Connection, batch: Batch) -> None:
         ],
     )
     connection.executemany(
-        "UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?",
-        [(tenant.last_sequence, tenant.last_at, tenant.id) for tenant in batch.tenants.changed.values()],
+        "UPDATE tenant SET last_sequence = ?, last_at = ?, config_version = ? WHERE id = ?",
+        [(t.last_sequence, t.last_at, t.config_version, t.id) for t in batch.tenants.changed.values()],
     )
 
 
@@ -266,7 +270,9 @@ def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> Non
     )
 
 
-def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault) -> None:
+def _write_subscriptions(
+    connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault, owner: int | None
+) -> None:
     for subscription in changed:
         connection.execute(
             f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -280,9 +286,9 @@ def _write_subscriptions(connection: apsw.Connection, changed: Iterable[Subscrip
             connection.execute("DELETE FROM lane WHERE subscription_number = ?", (subscription.number,))
         else:
             connection.execute(
-                "INSERT INTO lane (subscription_number, version, head, open, gaps, health)"
-                " VALUES (?, 0, ?, x'', ?, ?) ON CONFLICT DO NOTHING",
-                (subscription.number, subscription.starts_after, NO_GAPS, HEALTHY),
+                "INSERT INTO lane (subscription_number, version, head, open, gaps, health, owner)"
+                " VALUES (?, 0, ?, x'', ?, ?, ?) ON CONFLICT DO NOTHING",
+                (subscription.number, subscription.starts_after, NO_GAPS, HEALTHY, owner),
             )
 
 

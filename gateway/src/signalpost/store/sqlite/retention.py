@@ -9,6 +9,7 @@ from signalpost.store.packing import decode_health, pack_sequences, unpack_seque
 from signalpost.store.sqlite import connections, history, row_counts
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.states import ANY, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 
@@ -19,8 +20,19 @@ ATTEMPTS_EACH = 20
 
 
 class SqliteRetention:
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
         self._writer = writer
+
+    @writing
+    def announce_floor(self, connection: apsw.Connection, tenant_id: int, floor: int) -> None:
+        connection.execute(
+            "UPDATE tenant SET next_floor = ? WHERE id = ? AND next_floor < ?", (floor, tenant_id, floor)
+        )
+
+    @reading
+    def is_awaited(self, connection: apsw.Connection, tenant_id: int, floor: int) -> bool:
+        return _is_awaited(connection, tenant_id, floor)
 
     @writing
     def prune_log(self, connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
@@ -61,6 +73,25 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
         (tenant_id, end),
     )
     return int(end - oldest)
+
+
+def _is_awaited(connection: apsw.Connection, tenant_id: int, floor: int) -> bool:
+    last = rows(connection, "SELECT last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0][0]
+    end = min(floor, last + 1)
+    lanes = rows(
+        connection,
+        "SELECT l.head, l.open FROM subscription s JOIN lane l ON l.subscription_number = s.number"
+        " WHERE s.tenant_id = ?",
+        (tenant_id,),
+    )
+    return any(head < end - 1 or any(s < end for s in unpack_sequences(packed)[:1]) for head, packed in lanes) or bool(
+        rows(
+            connection,
+            "SELECT 1 FROM delivery INDEXED BY delivery_tenant_state"  # noqa: S608
+            f" WHERE tenant_id = ? AND state IN {WAITING} AND sequence < ? LIMIT 1",
+            (tenant_id, end),
+        )
+    )
 
 
 def give_up_below(connection: apsw.Connection, tenant_id: int, floor: int) -> dict[str, int]:

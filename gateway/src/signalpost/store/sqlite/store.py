@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
-from msgspec.structs import astuple
 
 from signalpost.commands.batch import Batch, Render, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
+from signalpost.store.fleet import ALONE, Terms
 from signalpost.store.sqlite import data_keys, former_urls
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
@@ -26,6 +25,7 @@ from signalpost.store.sqlite.data_keys import SqliteDataKeys
 from signalpost.store.sqlite.deliveries import SqliteDeliveries
 from signalpost.store.sqlite.documents import SqliteDocuments
 from signalpost.store.sqlite.erasures import SqliteErasures
+from signalpost.store.sqlite.fleet import SqliteFleet
 from signalpost.store.sqlite.history import SqliteHistory
 from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.log import SqliteLog
@@ -36,8 +36,8 @@ from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import MAX_SCANNED, Published, StoreSize
-from signalpost.store.vault import MasterKeys, Vault
+from signalpost.store.store import MAX_SCANNED, Published, StoreSize, joined
+from signalpost.store.vault import DataKey, MasterKeys, Vault
 
 READERS = 2
 
@@ -72,12 +72,15 @@ class SqliteStore:
         vfs: str | None = None,
         max_scanned: int = MAX_SCANNED,
         default_limits: TenantLimits = NO_LIMITS,
+        terms: Terms = ALONE,
     ) -> None:
         """Open the database, made or upgraded if need be. `render` makes the answers that are kept for repeats;
-        `default_limits` count for tenants that have none of their own. Raises StartError."""
+        `default_limits` count for tenants that have none of their own; `terms` are those of its fleet. Raises
+        StartError."""
         check_version()
         self._path = path
-        vault = self._vault = Vault(master_keys)
+        self._vfs = vfs
+        vault = self._vault = Vault(master_keys, self._find_data_key)
         self._links = links
         self._render = render
         self._now = now
@@ -109,7 +112,8 @@ class SqliteStore:
         self.log = SqliteLog(self.readers, max_scanned)
         self.lanes = SqliteLanes(self.readers, self.writer)
         self.replays = SqliteReplays(self.readers)
-        self.retention = SqliteRetention(self.writer)
+        self.retention = SqliteRetention(self.readers, self.writer)
+        self.fleet = SqliteFleet(self.readers, self.writer, vault, now, terms)
         self.erasures = SqliteErasures(self.readers, self.writer, path)
 
     async def close(self) -> None:
@@ -118,6 +122,14 @@ class SqliteStore:
         for executor in self._executors:
             await asyncio.to_thread(executor.shutdown)
 
+    def _find_data_key(self, number: int) -> DataKey | None:
+        """A data key that another node made since this one started."""
+        connection = connect(self._path, read_only=True, vfs=self._vfs)
+        try:
+            return data_keys.find(connection, number)
+        finally:
+            connection.close()
+
     async def size(self) -> StoreSize:
         return await asyncio.to_thread(lambda: StoreSize(_bytes(self._path), _bytes(Path(f"{self._path}-wal"))))
 
@@ -125,7 +137,7 @@ class SqliteStore:
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         def job(connection: apsw.Connection) -> Published:
-            return publishing.publish(connection, commands, self._vault, self.notary, self._batch)
+            return publishing.publish(connection, commands, self._vault, self.notary, self._batch, self.fleet.owner)
 
         await self.data_keys.provide({command.tenant_id for command in commands})
         try:
@@ -138,7 +150,7 @@ class SqliteStore:
                 return Published((defect,))
             middle = len(commands) // 2
             first, second = await self._publish_half(commands[:middle]), await self._publish_half(commands[middle:])
-            return Published(*map(add, astuple(first), astuple(second)))
+            return joined(first, second)
         for tenant in published.tenants:
             if tenant.deleted_at is not None:
                 self._vault.forget(tenant.id)

@@ -13,11 +13,9 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 
-HealthState = Literal["healthy", "failing", "paused", "disabled", "unknown"]
-
 
 class Health(Shape, frozen=True):
-    state: HealthState
+    state: Literal["healthy", "failing", "paused", "disabled", "unknown"]
     failing_since: Timestamp | None
     last_error: str | None
     breaker: Literal["open", "closed"]

@@ -1,0 +1,224 @@
+"""The fleet: the nodes at work on one database, which lanes each of them owns, and how they learn of what others
+commit.
+
+A *node* is one start of a gateway. Its store object is its own: `join` gives the node its number, and from then on
+what the store writes is written as that node. Rows say what is true. What nodes announce to one another only saves them
+the wait until they look.
+
+- A node that works *beats*: it moves its own row on, and reads where everything is. A node whose row is gone was taken
+  for dead. It owns nothing any more, whatever it remembers, and joins again under another number.
+- A lane is *owned* by the node that its row names. Claiming it moves its version on, so that whatever an earlier owner
+  still records does not apply. A lane may be claimed if nobody owns it, or a node that is not there.
+- Every tenant has a *mark*: the end of its log, and the version of its configuration, which rises in the transaction
+  that changes anything of the tenant that nodes keep in memory.
+
+A database that one process has for itself is a fleet of one. The same rules hold there, with other `Terms`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from math import inf
+from typing import Final, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from signalpost.commands.command import Retry, Tenant
+from signalpost.domain.connection import Connection
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.erasure import Erasure
+from signalpost.domain.subscription import Subscription
+from signalpost.store.lanes import LaneRow, LaneWanted
+from signalpost.store.log import Page
+
+
+class Terms(NamedTuple):
+    """How long things hold between the nodes of a fleet, in seconds."""
+
+    beat_every: float
+    """How often a node beats; never if this is infinite."""
+    lease: float
+    """For how long after it began to beat a node may start attempts."""
+    dead_after: float
+    """A node that was not seen to beat for so long is dead. It is longer than a lease and an attempt together."""
+    poll_every: float
+    """How often a node reads the marks, beside what is announced to it; never if this is infinite."""
+
+
+SHARED: Final = Terms(beat_every=2.0, lease=6.0, dead_after=12.0, poll_every=0.25)
+"""The terms of a database that several nodes may use."""
+ALONE: Final = Terms(beat_every=inf, lease=inf, dead_after=0.0, poll_every=inf)
+"""The terms of a database that one process has for itself: whatever other node it finds there has ended."""
+
+
+class Role(StrEnum):
+    """What a node does."""
+
+    ALL = "all"
+    API = "api"
+    """Answers clients, and owns no lanes."""
+    WORKER = "worker"
+    """Owns lanes; clients are sent to other nodes."""
+
+
+class NodeRow(NamedTuple):
+    """A node as its row is."""
+
+    id: int
+    beat: int
+    """How often it has beaten."""
+    role: Role
+
+
+class Mark(NamedTuple):
+    """How far a tenant is."""
+
+    last_sequence: int
+    """The end of its log."""
+    config_version: int
+    """Rises with every change of its row, its subscriptions and connections, with every retry by hand, replay and
+    erasure that is asked for, and with the end of a replay that is cancelled."""
+    next_floor: int
+    """The floor that the retention is about to give its log: owners of lanes give up what they would lose below it. As
+    low as the floor, or lower, where nothing is about to be removed."""
+
+
+class Beat(Struct, frozen=True):
+    """What a node reads with its beat, all as of one moment."""
+
+    number: int
+    """How often this node has beaten, as it is now in its row."""
+    now: int
+    """The database's time, µs since the epoch."""
+    history: str
+    """Which history of the database this is. Another one than before means that what was committed may be lost: the
+    database was restored, or a standby that lacked something took its place."""
+    nodes: tuple[NodeRow, ...]
+    """Every node that there is, this one included, by number."""
+    marks: Mapping[int, Mark]
+    """Every tenant that is not deleted, by its number."""
+    keys_version: int
+    """Rises with every API key that is made or revoked."""
+
+
+class TenantConfig(Struct, frozen=True):
+    """All of a tenant that nodes keep in memory, as of one moment."""
+
+    version: int
+    """The `config_version` of its mark."""
+    tenant: Tenant
+    """Which may be deleted; then it has nothing else."""
+    subscriptions: tuple[Subscription, ...] = ()
+    """All that are not deleted, oldest first."""
+    connections: tuple[Connection, ...] = ()
+    """All that are not deleted, oldest first."""
+    erasures: tuple[Erasure, ...] = ()
+    """The latest erasures, finished or not: at most `MAX_ERASURES`, oldest first."""
+
+
+MAX_ERASURES: Final = 100
+
+
+class LaneInbox(NamedTuple):
+    """What others asked of a lane's owner, with the version at which the lane was then."""
+
+    version: int
+    retries: tuple[Retry, ...]
+    """Retries by hand that are not recorded as done, oldest first."""
+    replays: tuple[Replay, ...]
+    """The replays that run, oldest first, as far as they are recorded to have come."""
+
+
+class FleetStore(Protocol):
+    """What nodes write and read of one another."""
+
+    @property
+    def terms(self) -> Terms:
+        """How long things hold between the nodes of this database."""
+        ...
+
+    @property
+    def node_id(self) -> int | None:
+        """The number under which this node joined; None before it did."""
+        ...
+
+    # --- Nodes --------------------------------------------------------------------------------------------------------
+
+    async def join(self, role: Role, program: str) -> int:
+        """Add this node's row, with `program` as the version that people see, and return its number, which no node had
+        before. A node that was taken for dead joins again."""
+        ...
+
+    async def beat(self) -> Beat | None:
+        """Move this node's row on, durably, and read where everything is. None where the row is gone, which changes
+        nothing."""
+        ...
+
+    async def remove_dead(self, dead: Iterable[NodeRow]) -> None:
+        """Remove each of these nodes that has not beaten since it was seen like that. Their lanes and jobs may be
+        taken."""
+        ...
+
+    async def leave(self) -> None:
+        """Remove this node's row, as the last thing that it does. What it still owns may be taken."""
+        ...
+
+    # --- Lanes --------------------------------------------------------------------------------------------------------
+
+    async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        """Take lanes that nobody owns, or whose owner is not there any more, or this node already, and load them as of
+        that moment, by subscription number. One that another node owns, or whose subscription was deleted, is missing.
+        It takes nothing where this node's row is gone.
+
+        The version of each lane that is taken moves on by one.
+        """
+        ...
+
+    async def release(self, subscription_numbers: Iterable[int]) -> None:
+        """Let go of lanes: nobody owns them from then on. One that this node does not own stays as it is. All that the
+        lanes did must be recorded."""
+        ...
+
+    async def owners(self, subscription_numbers: Iterable[int]) -> dict[int, int | None]:
+        """Which node owns each lane, by subscription number; None where nobody does. That node need not be there any
+        more. The lane of a deleted subscription is missing."""
+        ...
+
+    async def inbox(self, subscription_numbers: Iterable[int]) -> dict[int, LaneInbox]:
+        """What others asked of the owners of lanes, by subscription number. The lane of a deleted subscription is
+        missing."""
+        ...
+
+    # --- What others commit -------------------------------------------------------------------------------------------
+
+    async def marks(self) -> dict[int, Mark]:
+        """How far every tenant is that is not deleted, by its number."""
+        ...
+
+    async def config(self, tenant_id: int) -> TenantConfig | None:
+        """A tenant as it is now; None where there never was one of that number."""
+        ...
+
+    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, Page]:
+        """What follows a sequence in the log of each tenant, at most `limit` events of each, by tenant. The tenants
+        beyond those with which the events come to some MiB are missing."""
+        ...
+
+    def announce(self, marks: Mapping[int, Mark]) -> None:
+        """Tell other nodes, a moment later, how far tenants are. They may not hear of it: marks are read from time to
+        time as well. What is given may be newer or older than what others know."""
+        ...
+
+    def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None:
+        """Have `on_marks` called, in the event loop, with what other nodes announce."""
+        ...
+
+    # --- Jobs ---------------------------------------------------------------------------------------------------------
+
+    async def take_job(self, name: str, seconds: float) -> bool:
+        """Take a job that one node at a time does, or go on with it, for so many seconds from now by the database's
+        time. False where another node has it that is still there and has time left."""
+        ...
+
+    async def give_up_job(self, name: str) -> None:
+        """Let others take a job that this node has."""
+        ...

@@ -1,0 +1,214 @@
+"""The fleet in SQLite. One process has the database for itself, so that there is nobody to announce anything to; only
+simulated worlds have several nodes on one file."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import apsw
+
+from signalpost.store.fleet import (
+    ALONE,
+    MAX_ERASURES,
+    Beat,
+    LaneInbox,
+    Mark,
+    NodeRow,
+    Role,
+    TenantConfig,
+    Terms,
+)
+from signalpost.store.lanes import LaneRow, LaneWanted
+from signalpost.store.log import Page
+from signalpost.store.packing import (
+    CONNECTION_COLUMNS,
+    SUBSCRIPTION_COLUMNS,
+    TENANT_COLUMNS,
+    unpack_connection,
+    unpack_subscription,
+    unpack_tenant,
+)
+from signalpost.store.sqlite import erasures, lanes, log, replays
+from signalpost.store.sqlite.codec import list_numbers, unpack_uuid
+from signalpost.store.sqlite.connect import rows, rows_of_many
+from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.writer import Writer, writing
+from signalpost.store.store import PAGE_BYTES
+from signalpost.store.vault import Vault
+
+_IS_THERE = "SELECT 1 FROM node WHERE id = ?"
+
+
+class SqliteFleet:
+    def __init__(
+        self, readers: Readers, writer: Writer, vault: Vault, now: Callable[[], int], terms: Terms = ALONE
+    ) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._vault = vault
+        self._now = now
+        self.terms = terms
+        self.node_id: int | None = None
+        self._role = Role.ALL
+
+    @property
+    def owner(self) -> int | None:
+        """The node to which lanes of new subscriptions belong."""
+        return None if self._role is Role.API else self.node_id
+
+    # --- Nodes --------------------------------------------------------------------------------------------------------
+
+    async def join(self, role: Role, program: str) -> int:
+        self.node_id, self._role = await self._join(role, program), role
+        return self.node_id
+
+    @writing
+    def _join(self, connection: apsw.Connection, role: Role, program: str) -> int:
+        ((number,),) = rows(connection, "UPDATE fleet SET last_node = last_node + 1 RETURNING last_node")
+        connection.execute(
+            "INSERT INTO node (id, beat, at, role, program) VALUES (?, 0, ?, ?, ?)",
+            (number, self._now(), role, program),
+        )
+        return int(number)
+
+    @writing
+    def beat(self, connection: apsw.Connection) -> Beat | None:
+        moved = "UPDATE node SET beat = beat + 1, at = ? WHERE id = ? RETURNING beat"
+        now = self._now()
+        found = rows(connection, moved, (now, self.node_id))
+        if not found:
+            return None
+        ((keys_version,),) = rows(connection, "SELECT keys_version FROM fleet")
+        nodes = rows(connection, "SELECT id, beat, role FROM node ORDER BY id")
+        return Beat(
+            number=found[0][0],
+            now=now,
+            history="",  # a restore is only possible while no node is at work
+            nodes=tuple(NodeRow(number, beat, Role(role)) for number, beat, role in nodes),
+            marks=_marks(connection),
+            keys_version=keys_version,
+        )
+
+    @writing
+    def remove_dead(self, connection: apsw.Connection, dead: Iterable[NodeRow]) -> None:
+        seen = [(node.id, node.beat) for node in dead]
+        connection.executemany("DELETE FROM node WHERE id = ? AND beat = ?", seen)
+
+    async def leave(self) -> None:
+        left, self.node_id = self.node_id, None
+        await self._leave(left)
+
+    @writing
+    def _leave(self, connection: apsw.Connection, number: int | None) -> None:
+        connection.execute("DELETE FROM node WHERE id = ?", (number,))
+
+    # --- Lanes --------------------------------------------------------------------------------------------------------
+
+    @writing
+    def claim(self, connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        me = self.node_id
+        if not rows(connection, _IS_THERE, (me,)):
+            return {}
+        taken = rows_of_many(
+            connection,
+            "UPDATE lane SET owner = ?1, version = version + 1 WHERE subscription_number = ?2"
+            " AND (owner IS NULL OR owner = ?1 OR owner NOT IN (SELECT id FROM node)) RETURNING subscription_number",
+            [(me, each.subscription.number) for each in wanted],
+        )
+        numbers = {number for (number,) in taken}
+        return lanes.load(connection, [each for each in wanted if each.subscription.number in numbers])
+
+    @writing
+    def release(self, connection: apsw.Connection, subscription_numbers: Iterable[int]) -> None:
+        ours = [(number, self.node_id) for number in subscription_numbers]
+        connection.executemany("UPDATE lane SET owner = NULL WHERE subscription_number = ? AND owner = ?", ours)
+
+    @reading
+    def owners(self, connection: apsw.Connection, subscription_numbers: Iterable[int]) -> dict[int, int | None]:
+        statement = (
+            "SELECT subscription_number, owner FROM lane WHERE subscription_number IN (SELECT value FROM json_each(?))"
+        )
+        return dict(rows(connection, statement, (list_numbers(subscription_numbers),)))
+
+    @reading
+    def inbox(self, connection: apsw.Connection, subscription_numbers: Iterable[int]) -> dict[int, LaneInbox]:
+        numbers = list_numbers(subscription_numbers)
+        statement = (
+            "SELECT subscription_number, version FROM lane"
+            " WHERE subscription_number IN (SELECT value FROM json_each(?))"
+        )
+        versions = rows(connection, statement, (numbers,))
+        retries = lanes.retries(connection, [number for number, _ in versions])
+        return {
+            number: LaneInbox(version, tuple(retries.get(number, ())), replays.running(connection, number))
+            for number, version in versions
+        }
+
+    # --- What others commit -------------------------------------------------------------------------------------------
+
+    @reading
+    def marks(self, connection: apsw.Connection) -> dict[int, Mark]:
+        return _marks(connection)
+
+    @reading
+    def config(self, connection: apsw.Connection, tenant_id: int) -> TenantConfig | None:
+        found = rows(connection, f"SELECT {TENANT_COLUMNS} FROM tenant WHERE id = ?", (tenant_id,))  # noqa: S608
+        if not found:
+            return None
+        tenant = unpack_tenant(found[0])
+        if tenant.deleted_at is not None:
+            return TenantConfig(tenant.config_version, tenant)
+        live = "tenant_id = ? AND deleted_at IS NULL ORDER BY number"
+        subscriptions = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE {live}"  # noqa: S608
+        connections = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE {live}"  # noqa: S608
+        return TenantConfig(
+            tenant.config_version,
+            tenant,
+            tuple(
+                unpack_subscription(each, self._vault, unpack_uuid)
+                for each in rows(connection, subscriptions, (tenant_id,))
+            ),
+            tuple(
+                unpack_connection(each, self._vault, unpack_uuid)
+                for each in rows(connection, connections, (tenant_id,))
+            ),
+            erasures.latest(connection, tenant_id, MAX_ERASURES),
+        )
+
+    @reading
+    def news(self, connection: apsw.Connection, seen: Mapping[int, int], limit: int) -> dict[int, Page]:
+        pages: dict[int, Page] = {}
+        size = 0
+        for tenant_id, sequence in seen.items():
+            page = pages[tenant_id] = log.page(connection, tenant_id, sequence, limit)
+            size += sum(len(event.body) for event in page.events)
+            if size >= PAGE_BYTES:
+                break
+        return pages
+
+    def announce(self, marks: Mapping[int, Mark]) -> None: ...
+
+    def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None: ...
+
+    # --- Jobs ---------------------------------------------------------------------------------------------------------
+
+    @writing
+    def take_job(self, connection: apsw.Connection, name: str, seconds: float) -> bool:
+        now = self._now()
+        taken = rows(
+            connection,
+            "INSERT INTO job (name, owner, until) SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM node WHERE id = ?2)"
+            " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until"
+            " WHERE owner = excluded.owner OR until <= ?4 OR owner NOT IN (SELECT id FROM node) RETURNING name",
+            (name, self.node_id, now + round(seconds * 1_000_000), now),
+        )
+        return bool(taken)
+
+    @writing
+    def give_up_job(self, connection: apsw.Connection, name: str) -> None:
+        connection.execute("DELETE FROM job WHERE name = ? AND owner = ?", (name, self.node_id))
+
+
+def _marks(connection: apsw.Connection) -> dict[int, Mark]:
+    found = rows(
+        connection, "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
+    )
+    return {tenant_id: Mark(*mark) for tenant_id, *mark in found}
