@@ -162,7 +162,7 @@ def test_every_command_explains_itself_with_an_example(group: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["serve", "bench", "keys", "replay", "emulator", "listen", "trigger", "sign", "verify"]
+    "name", ["serve", "bench", "keys", "replay", "emulator", "listen", "trigger", "doctor", "sign", "verify"]
 )
 def test_what_is_a_command_by_itself_does_so_too(name: str) -> None:
     assert f"Example: signalpost {name}" in _help(name)

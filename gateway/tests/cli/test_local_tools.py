@@ -15,6 +15,7 @@ import pytest
 from gateway.tests.acceptance.client import until
 from gateway.tests.cli import command
 from gateway.tests.cli.command import SIGNALPOST, Run, environment, json_of
+from gateway.tests.local.flawed_receivers import FlawedServer
 from gateway.tests.local.recording_receiver import RecordingReceiver, verifying
 from gateway.tests.patience import PATIENCE
 
@@ -250,6 +251,33 @@ def test_listen_refuses_what_it_should_not_call(run: Run) -> None:
     assert "not on this machine" in run("listen", "--forward-to", "https://192.0.2.1/", code=1).stderr
     assert "--chaos takes" in run("listen", "--chaos", "fire", code=2).stderr
     assert "--forward-to" in run("listen", "--forward-to", "http://a b/", code=2).stderr
+
+
+# --- doctor -----------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_passes_or_fails_with_an_exit_code_for_ci() -> None:
+    server = FlawedServer()
+    try:
+        inspect = ("--inspect", f"{server.url}/Correct/{{externalId}}")
+        passed = json_of(command.run("doctor", f"{server.url}/Correct", "--secret", SECRET, *inspect, "--json"))
+        assert passed["passed"]
+        assert {finding["verdict"] for finding in passed["findings"]} == {"kept"}
+
+        failed = command.run("doctor", f"{server.url}/TakesUnsigned", "--secret", SECRET, code=1)
+        assert "✘ unsigned " in failed.stdout
+        assert "A request without a signature was answered 204; 4xx is right." in failed.stdout
+        assert "breaks 1 of " in failed.stderr
+
+        assert "! stale " in command.run("doctor", f"{server.url}/Timeless", "--secret", SECRET).stdout
+        command.run("doctor", f"{server.url}/Timeless", "--secret", SECRET, "--strict", code=1)
+    finally:
+        server.close()
+    abroad = command.run("doctor", "https://192.0.2.1/", "--secret", SECRET, code=1)
+    assert "add --allow-external" in abroad.stderr
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_secret_can_be_read_by_its_owner_only(run: Run, home: dict[str, Any]) -> None:

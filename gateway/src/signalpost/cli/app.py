@@ -12,6 +12,7 @@ from signalpost.cli import (
     console,
     deliveries,
     destinations,
+    doctor,
     documents,
     erasures,
     events,
@@ -104,7 +105,7 @@ app.command(why.why, group=_ANYWHERE)
 app.command(status.status, group=_ANYWHERE)
 app.command("signalpost.cli.emulator:emulator", help=EMULATOR_HELP, group=_RECEIVERS)
 app.command("signalpost.cli.listen.command:listen", help=LISTEN_HELP, group=_RECEIVERS)
-for command in (trigger.trigger, signatures.sign, signatures.verify):
+for command in (trigger.trigger, doctor.doctor, signatures.sign, signatures.verify):
     app.command(command, group=_RECEIVERS, help_format="markdown")
 app.command(console.console, group=_ANYWHERE)
 for installed in entry_points(group="signalpost.commands"):

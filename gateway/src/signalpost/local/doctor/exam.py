@@ -1,0 +1,35 @@
+"""An exam: checks the rules one after the other."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from signalpost.local.doctor.finding import Broken, Finding, NotChecked, Verdict
+from signalpost.local.doctor.patient import Patient
+from signalpost.local.doctor.rules import GATES, RULES, Rule
+
+
+async def examine(patient: Patient, rules: Sequence[Rule] = RULES) -> AsyncIterator[Finding]:
+    """The findings on a receiver, rule by rule. After a broken gate, the rest is not checked."""
+    broken_gate: str | None = None
+    for rule in rules:
+        if broken_gate is not None:
+            yield _finding(rule, Verdict.UNKNOWN, f"It cannot be judged while “{broken_gate}” is broken.")
+            continue
+        finding = await check(patient, rule)
+        if finding.verdict is Verdict.BROKEN and rule.name in GATES:
+            broken_gate = rule.name
+        yield finding
+
+
+async def check(patient: Patient, rule: Rule) -> Finding:
+    """The finding on one rule."""
+    try:
+        await rule.check(patient)
+    except Broken as broken:
+        return _finding(rule, Verdict.BROKEN if rule.required else Verdict.ADVICE, str(broken))
+    except NotChecked as reason:
+        return _finding(rule, Verdict.UNKNOWN, str(reason))
+    return _finding(rule, Verdict.KEPT, "")
+
+
+def _finding(rule: Rule, verdict: Verdict, seen: str) -> Finding:
+    return Finding(rule.name, rule.title, verdict, seen, rule.fix, rule.clause)
