@@ -272,6 +272,7 @@ def test_every_error_has_its_status() -> None:
         "UsageError": 500,
         "HandlerError": 500,
         "StoreError": 503,
+        "FeedError": 503,
         "InProgress": 503,
         "Refusal": 500,
         "TooDeep": 400,

@@ -4,6 +4,7 @@ from .envelope import parse
 from .errors import (
     ConfigError,
     DuplicateKey,
+    FeedError,
     HandlerError,
     InFuture,
     InProgress,
@@ -35,9 +36,11 @@ from .event import (
     Json,
     Version,
 )
+from .feed import Feed
 from .handling import Buffer, Handler, Outcome, Result, SkipStale
 from .headers import Headers
 from .receiver import Receiver
+from .reconciling import Reconciliation
 from .sign import Signer, make_token, standard_secret
 from .stores import AsyncStore, MemoryStore, Store
 
@@ -54,6 +57,8 @@ __all__ = [
     "DuplicateKey",
     "Event",
     "EventType",
+    "Feed",
+    "FeedError",
     "Handler",
     "HandlerError",
     "Headers",
@@ -69,6 +74,7 @@ __all__ = [
     "PayloadError",
     "Receiver",
     "ReceiverError",
+    "Reconciliation",
     "Refusal",
     "ReplayError",
     "Result",

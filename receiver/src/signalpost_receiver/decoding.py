@@ -60,6 +60,19 @@ def _decode(decoder: json.JSONDecoder, text: str) -> Json:
     return value
 
 
+def encode(value: Json) -> bytes:
+    """The bytes of a value that was decoded here, with every digit of its numbers."""
+    return _encoded(value).encode()
+
+
+def _encoded(value: Json) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_encoded(name)}:{_encoded(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_encoded, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
 class _NameTwice(Exception):
     """Stops the strict decoder."""
 

@@ -56,6 +56,13 @@ def parse(body: bytes, hints: Hints = Hints()) -> Event:  # noqa: B008  # immuta
     Raises InvalidJSON, TooDeep, DuplicateKey or Schema, whatever the bytes.
     """
     value, repeated = decode(body)
+    event = event_of(value, hints)
+    _refuse_repeated(repeated, event.document)
+    return event
+
+
+def event_of(value: Json, hints: Hints = Hints()) -> Event:  # noqa: B008  # immutable
+    """Read an event that is decoded already. Raises Schema, whatever the value."""
     envelope = _Object(value, "event")
     event_id = envelope.text("id")
     if not 0 < len(event_id) <= MAX_ID_LENGTH:
@@ -67,7 +74,6 @@ def parse(body: bytes, hints: Hints = Hints()) -> Event:  # noqa: B008  # immuta
     content = data.values.get("document")
     needed = event_type is not None or isinstance(content, dict)
     document = _document(content, created_at) if needed else None
-    _refuse_repeated(repeated, document)
     return Event(
         id=event_id,
         type=type_name if event_type is None else event_type,

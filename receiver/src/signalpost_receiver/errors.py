@@ -5,6 +5,7 @@
     ├── UsageError                500  the receiver is called wrongly, say with a body that was parsed already
     ├── HandlerError              500  a handler raised something, which is the `__cause__`
     ├── StoreError                503  the store raised something, which is the `__cause__`
+    ├── FeedError                 503  the gateway's log could not be read
     └── Refusal                        the request is answered with `status`, and nothing is wrong here:
         ├── VerificationError     401  the request does not prove that it comes from the gateway
         │   ├── MissingHeader          a header that is needed is not there
@@ -50,6 +51,12 @@ class HandlerError(ReceiverError):
 
 class StoreError(ReceiverError):
     """The store raised the exception that is the `__cause__`. The sender tries again."""
+
+    status = 503
+
+
+class FeedError(ReceiverError):
+    """The gateway's log of events could not be read."""
 
     status = 503
 

@@ -116,6 +116,10 @@ class Handling:
         self._remember_s = remember.total_seconds()
         self._clock = clock
 
+    def is_forgotten(self, event: Event) -> bool:
+        """Whether the store may have forgotten that the event was handled."""
+        return self._clock() - event.created_at.timestamp() >= self._remember_s
+
     def receive(self, body: bytes, event: Event) -> Steps[Result]:
         """Take one verified event as far as it gets now."""
         handler = self._handlers.of(event)

@@ -18,8 +18,10 @@ from typing import TypeAlias, TypeVar, Union
 from .envelope import Hints, parse
 from .errors import ConfigError, HandlerError, InFuture, StoreError, TooLarge, TooOld, UsageError
 from .event import MAX_BODY_BYTES, Event
+from .feed import Feed
 from .handling import Buffer, Handler, Handlers, Handling, Order, Result
 from .headers import Headers, number, read_headers
+from .reconciling import Reconciliation, reconcile
 from .sign import ATTEMPT, REPLAY, SEQUENCE, TEST
 from .steps import run, run_async
 from .stores.base import AsyncStore, Store
@@ -154,6 +156,17 @@ class Receiver:
         while (result := await run_async(self._handling.drain_one())) is not None:
             done.append(result)
         return done
+
+    def reconcile(self, feed: Feed, since: int) -> Reconciliation:
+        """Look through the gateway's log from after the sequence `since`, and handle what was missed.
+
+        Raises FeedError.
+        """
+        return run(reconcile(self._handling, feed, since))
+
+    async def areconcile(self, feed: Feed, since: int) -> Reconciliation:
+        """Do what `reconcile` does, on an event loop: a thread asks the feed."""
+        return await run_async(reconcile(self._handling, feed, since))
 
     def verify(self, body: Body, headers: Headers) -> Event:
         """The event of a genuine request. `body` is the request's body exactly as it arrived.

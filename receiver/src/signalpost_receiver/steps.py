@@ -6,7 +6,6 @@ it raised. `run` makes the calls; `run_async` awaits them, and makes those that 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, TypeVar
@@ -49,6 +48,8 @@ def run(steps: Steps[T]) -> T:
 
 async def run_async(steps: Steps[T]) -> T:
     """Make the calls, await what they return, and return what the generator returns."""
+    import asyncio  # here, because it takes longer to import than all the rest, and the others do without it
+
     try:
         step = next(steps)
         while True:
