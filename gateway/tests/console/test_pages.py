@@ -225,3 +225,81 @@ def test_a_form_of_an_unknown_button_and_one_that_is_too_large_are_refused(shop:
     browser = shop.browser()
     assert browser.post("/console/t/default/keys", {"do": "x"}).status == 400
     assert browser.post("/console/t/default/keys", {"do": "create", "name": "x" * 70_000}).status == 413
+
+
+# --- Vendors, without code --------------------------------------------------------------------------------------------
+
+
+def connect_http(browser: Browser) -> str:
+    """The path of a connection of the kind `http`, made by its form."""
+    path = "/console/t/default/connections/new?kind=http&signIn.with=bearer"
+    text = browser.open(path)
+    assert 'name="signIn.token" type="password"' in text
+    assert 'name="signIn.password"' not in text
+    form = {
+        "do": "create", "key": form_key(text), "name": "Our service",
+        "origin": "https://r.example.com", "signIn.with": "bearer", "signIn.token": "a-token-of-ours",
+    }  # fmt: skip
+    answer = browser.post(path, form)
+    assert answer.status == 303, re.findall(rb'class="wrong"[^>]*>([^<]+)', answer.body)
+    return str(answer.headers["location"]).partition("?")[0]
+
+
+def test_a_connection_is_made_by_a_form_that_follows_from_its_kind(shop: Shop) -> None:
+    browser = shop.browser()
+    path = connect_http(browser)
+    for page in (path, "/console/t/default/connections"):
+        text = browser.open(page)
+        assert "Our service" in text
+        assert "a-token-of-ours" not in text
+    assert browser.post(path, {"do": "disconnect", "key": "d1"}).status == 303
+    assert "Broken" in browser.open(path)
+    assert browser.post(path, {"do": "delete", "key": "d2"}).status == 303
+    assert browser.get(path).status == 404
+
+
+def test_a_form_of_a_kind_says_what_is_wrong_at_its_field(shop: Shop) -> None:
+    browser = shop.browser()
+    path = "/console/t/default/connections/new?kind=slack&signIn.with=bot"
+    answer = browser.post(path, {"do": "create", "key": "w", "name": "S", "signIn.token": "nonsense-that-is-secret"})
+    assert answer.status == 422
+    wrong = {a["name"] for tag, a in tags(answer.body.decode()) if tag == "input" and a.get("aria-invalid")}
+    assert wrong == {"signIn.token"}
+    assert b"nonsense-that-is-secret" not in answer.body
+
+
+def test_every_kind_has_a_form_and_every_recipe_a_page(shop: Shop) -> None:
+    browser = shop.browser()
+    kinds = shop.world.get("/v1/destinations").ok()["data"]
+    assert len(kinds) >= 5
+    for kind in kinds:
+        text = browser.open(f"/console/t/default/connections/new?kind={kind['kind']}")
+        for _, variant in re.findall(rf"\?kind={kind['kind']}&amp;([\w.]+)=(\w+)", text):
+            browser.open(f"/console/t/default/connections/new?kind={kind['kind']}&signIn.with={variant}")
+        for preset in kind["presets"]:
+            assert preset["title"] in browser.open(f"/console/t/default/recipes/{preset['name']}").replace("&#39;", "'")
+    assert browser.get("/console/t/default/recipes/none").status == 404
+
+
+def test_a_recipe_is_previewed_and_activated(shop: Shop) -> None:
+    browser = shop.browser()
+    [slack] = [k for k in shop.world.get("/v1/destinations").ok()["data"] if k["kind"] == "slack"]
+    body = {"kind": "slack", "name": "Slack", "config": {"signIn": {"with": "bot", "token": "xoxb-secret-token"}}}
+    connection = shop.world.send("POST", "/v1/connections", body).ok(201)["id"]
+    shop.world.send("PATCH", f"/v1/documents/{shop.document}", {"referenceId": "R-1"}).ok(200)
+    path = f"/console/t/default/recipes/{slack['presets'][0]['name']}"
+    blanks = {"blank.text": "Look: {{ document.title }}", "blank.channel": "#contracts", "connection": connection}
+    text = browser.post(path, {"do": "preview", **blanks}).body.decode()
+    assert "Preview: &lt;script&gt;" in text
+    asked = {"eventId": shop.world.events()[-1]["event"]["id"], "connection": connection, "config": {"text": "Look"}}
+    when = {"when": slack["presets"][0]["body"]["when"]}
+    why = shop.world.send("POST", "/v1/destinations/slack/preview", {**asked, **when}).ok()["why"]
+    assert why in text.replace("&#39;", "'").replace("&#34;", '"')
+    assert "xoxb-secret-token" not in text
+    answer = browser.post(path, {"do": "activate", "key": form_key(browser.open(path)), **blanks})
+    assert answer.status == 303, answer.body
+    made = shop.world.get(f"/v1/subscriptions/{answer.headers['location'].split('/')[5].split('?')[0]}").ok()
+    assert (made["kind"], made["config"]["channel"], made["status"]) == ("slack", "#contracts", "active")
+    wrong = browser.post(path, {"do": "activate", "key": "x", **blanks, "blank.text": "{{ document.titel }}"})
+    assert wrong.status == 422
+    assert b"title" in wrong.body

@@ -4,6 +4,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -18,12 +19,24 @@ STATES = {
     "failing": ("Failing", "diamond"),
     "pending": ("Pending", "dashes"),
     "skipped": ("Skipped", "dashes"),
+    "ready": ("Ready", "tick"),
+    "needs_consent": ("Needs consent", "arrows"),
+    "broken": ("Broken", "diamond"),
     "paused": ("Paused", "bars"),
     "disabled": ("Disabled", "barred"),
     "unknown": ("Unknown", "dashes"),
 }
 """The word and the icon of each state, so that nothing is told by its colour alone."""
-TONES = {"healthy": "delivered", "active": "delivered", "failing": "failed", "skipped": "pending", "unknown": "pending"}
+TONES = {
+    "healthy": "delivered",
+    "active": "delivered",
+    "ready": "delivered",
+    "needs_consent": "retrying",
+    "broken": "failed",
+    "failing": "failed",
+    "skipped": "pending",
+    "unknown": "pending",
+}
 """The states that look like another one."""
 
 
@@ -36,7 +49,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"moment": moment, "day": day, "number": number, "state": state, "kilobytes": kilobytes}
+    made.filters |= {
+        "moment": moment,
+        "day": day,
+        "number": number,
+        "state": state,
+        "pretty": pretty,
+    }
     made.globals |= {"ago": ago, "form_key": form_key}
     return made
 
@@ -77,12 +96,13 @@ def _span(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
+def pretty(value: Any) -> str:
+    """A text as it is, and anything else as indented JSON."""
+    return value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
 def number(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def kilobytes(size: int) -> str:
-    return f"{size / 1024:,.1f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:,.1f} MiB"
 
 
 def state(name: str | None) -> Any:

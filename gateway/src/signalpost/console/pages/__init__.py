@@ -3,6 +3,7 @@
 from signalpost.console.page import Page
 from signalpost.console.pages import (
     audit,
+    connections,
     deliveries,
     delivery,
     documents,
@@ -10,6 +11,7 @@ from signalpost.console.pages import (
     find,
     keys,
     overview,
+    recipes,
     subscription,
     subscriptions,
 )
@@ -20,6 +22,8 @@ PAGES: tuple[Page, ...] = (
     *delivery.PAGES,
     *subscriptions.PAGES,
     *subscription.PAGES,
+    *recipes.PAGES,
+    *connections.PAGES,
     *events.PAGES,
     *documents.PAGES,
     *keys.PAGES,

@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from signalpost.api.routing.shapes.destinations import Destination
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, Subscription, SubscriptionPage
 from signalpost.console.page import Page, Shown, Visit
+from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
 
 
@@ -25,6 +27,7 @@ async def view(visit: Visit) -> View:
 
 
 class NewView(Struct, frozen=True):
+    kinds: Sequence[Destination]
     given: Mapping[str, str]
     chosen: Sequence[str]
     headers: Sequence[tuple[str, str]]
@@ -38,7 +41,7 @@ async def view_new(visit: Visit) -> NewView:
     given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate")}
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
-    return NewView(given, visit.form.get("type", list(BY_WIRE)), headers)
+    return NewView(await kinds(visit), given, visit.form.get("type", list(BY_WIRE)), headers)
 
 
 def typed_headers(visit: Visit) -> list[tuple[str, str]]:

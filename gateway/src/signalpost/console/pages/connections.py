@@ -1,0 +1,139 @@
+"""Which vendors may the gateway call, and how does it get in?"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.shapes.destinations import (
+    Connection,
+    ConnectionPage,
+    ConnectionTest,
+    ConsentAsked,
+    Destination,
+    DestinationList,
+)
+from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.schema_form import SchemaForm, schema_form
+
+
+class View(Struct, frozen=True):
+    data: Sequence[Connection]
+    next: str | None
+    is_first: bool
+    kinds: Sequence[Destination]
+    same: str = ""
+
+
+async def view(visit: Visit) -> View:
+    cursor = visit.query.get("cursor")
+    page = await visit.calls.read("list_connections", ConnectionPage, {"cursor": cursor})
+    return View(page.data, page.next, cursor is None, await kinds(visit))
+
+
+async def kinds(visit: Visit) -> Sequence[Destination]:
+    return (await visit.calls.read("list_destinations", DestinationList)).data
+
+
+class NewView(Struct, frozen=True):
+    kinds: Sequence[Destination]
+    kind: Destination | None
+    form: SchemaForm | None
+    name: str
+
+
+async def view_new(visit: Visit) -> NewView:
+    """Which fields there are follows from the kind and from what was chosen, both in the query."""
+    installed = await kinds(visit)
+    kind = next((each for each in installed if each.kind == visit.query.get("kind")), None)
+    form = None if kind is None else _form(visit, kind)
+    return NewView(installed, kind, form, visit.given("name") or ("" if kind is None else kind.title))
+
+
+def _form(visit: Visit, kind: Destination) -> SchemaForm:
+    typed = {name: values[0] for name, values in visit.form.items()}
+    return schema_form(kind.connection, {**visit.query, **typed}, "/config")
+
+
+async def create(visit: Visit) -> SeeOther:
+    [kind] = [each for each in await kinds(visit) if each.kind == visit.query.get("kind")]
+    typed = {name: values[0] for name, values in visit.form.items()}
+    body = {"kind": kind.kind, "name": visit.given("name"), "config": _form(visit, kind).body(typed)}
+    made = await visit.calls.change("create_connection", body, key=visit.given("key"))
+    return SeeOther(f"/connections/{msgspec.json.decode(made, type=Connection).id}", "made")
+
+
+class OneView(Struct, frozen=True):
+    connection: Connection
+    presets: Sequence[tuple[str, str]]
+    """The name and the title of each recipe that it can be used for."""
+    test: ConnectionTest | None = None
+    consent: ConsentAsked | None = None
+
+
+async def view_one(visit: Visit) -> OneView:
+    connection = await visit.calls.read("read_connection", Connection, id=visit.params["id"])
+    presets = [
+        (preset.name, preset.title)
+        for kind in await kinds(visit)
+        if kind.kind == connection.kind
+        for preset in kind.presets
+    ]
+    return OneView(connection, presets)
+
+
+async def test(visit: Visit) -> Shown:
+    result = await visit.calls.change("test_connection", id=visit.params["id"])
+    found = await view_one(visit)
+    tested = msgspec.json.decode(result, type=ConnectionTest)
+    return Shown("connection.html", OneView(found.connection, found.presets, test=tested))
+
+
+async def connect(visit: Visit) -> Shown:
+    """Asks for a person's consent. The browser goes to the vendor by a link: a form may not lead to another site."""
+    asked = await visit.calls.change("connect_connection", {}, id=visit.params["id"])
+    found = await view_one(visit)
+    consent = msgspec.json.decode(asked, type=ConsentAsked)
+    return Shown("connection.html", OneView(found.connection, found.presets, consent=consent))
+
+
+async def disconnect(visit: Visit) -> SeeOther:
+    await visit.calls.change("disconnect_connection", key=visit.given("key"), id=visit.params["id"])
+    return SeeOther(f"/connections/{visit.params['id']}", "disconnected")
+
+
+async def delete(visit: Visit) -> SeeOther:
+    await visit.calls.change("delete_connection", key=visit.given("key"), id=visit.params["id"])
+    return SeeOther("/connections", "deleted")
+
+
+PAGES = (
+    Page(
+        path="/connections",
+        section="Connections",
+        title="Connections",
+        template="connections.html",
+        view=view,
+        done={"deleted": "The connection is deleted."},
+    ),
+    Page(
+        path="/connections/new",
+        section="Connections",
+        title="New connection",
+        template="new_connection.html",
+        view=view_new,
+        forms={"create": create},
+    ),
+    Page(
+        path="/connections/{id}",
+        section="Connections",
+        title="Connection",
+        template="connection.html",
+        view=view_one,
+        forms={"test": test, "connect": connect, "disconnect": disconnect, "delete": delete},
+        done={
+            "made": "The connection is saved. Test it, then use it for a subscription.",
+            "disconnected": "Disconnected. Its secrets are forgotten, and the vendor was told where it can be.",
+        },
+    ),
+)
