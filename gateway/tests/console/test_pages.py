@@ -291,7 +291,11 @@ def test_a_recipe_is_previewed_and_activated(shop: Shop) -> None:
     blanks = {"blank.text": "Look: {{ document.title }}", "blank.channel": "#contracts", "connection": connection}
     text = browser.post(path, {"do": "preview", **blanks}).body.decode()
     assert "Preview: &lt;script&gt;" in text
-    asked = {"eventId": shop.world.events()[-1]["event"]["id"], "connection": connection, "config": {"text": "Look"}}
+    asked = {
+        "eventId": shop.world.events()[-1]["event"]["id"],
+        "connection": connection,
+        "config": {"text": "Look", "channel": "#c"},
+    }
     when = {"when": slack["presets"][0]["body"]["when"]}
     why = shop.world.send("POST", "/v1/destinations/slack/preview", {**asked, **when}).ok()["why"]
     assert why in text.replace("&#39;", "'").replace("&#34;", '"')
