@@ -1,47 +1,18 @@
-"""The history of documents, put together from their events in the log and from the steps that no event tells of."""
+"""The history of documents."""
 
-import heapq
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 
 import apsw
-import msgspec
-from msgspec import Struct
 
-from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
-from signalpost.domain.documents.history import ChangeCause, HistoryPosition, KeptStep, Step
+from signalpost.domain.documents.history import HistoryPosition, KeptStep
 from signalpost.domain.event import EventType
-from signalpost.store.history import HistoryRow, HistoryRows
-from signalpost.store.packing import pack_step, unpack_step
+from signalpost.store import history_walk
+from signalpost.store.history import HistoryRows
+from signalpost.store.history_walk import KnownEvent, KnownStep
+from signalpost.store.packing import pack_step
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows
-from signalpost.store.sqlite.readers import Readers, reading
-from signalpost.store.store import PAGE_BYTES
-
-_NEWEST = HistoryPosition(2**62, 0)
-_BY_TYPE = {EventType.CREATED: "create", EventType.UPDATED: "update", EventType.DELETED: "delete"}
-"""The action that is shown for an event whose cause was not kept."""
-
-
-class _Version(Struct):
-    number: str
-
-
-class _Document(Struct, rename="camel"):
-    status: str
-    latest_version: _Version | None
-
-
-class _Data(Struct):
-    document: _Document | None
-    """None once it was erased."""
-
-
-class _Event(Struct):
-    data: _Data
-
-
-_decode_event = msgspec.json.Decoder(_Event).decode
+from signalpost.store.sqlite.connect import rows, rows_within
+from signalpost.store.sqlite.readers import Readers, at_once, reading
 
 
 class SqliteHistory:
@@ -57,82 +28,44 @@ class SqliteHistory:
         below: HistoryPosition | None,
         limit: int,
     ) -> HistoryRows | None:
-        key, below = (tenant_id, pack_uuid(document_id)), below or _NEWEST
-        if not rows(connection, "SELECT 1 FROM document WHERE tenant_id = ? AND external_id = ?", key):
-            return None
-        page: list[HistoryRow] = []
-        size = 0
-        with (
-            closing(_steps(connection, key, below, limit)) as steps,
-            closing(_events(connection, key, below, limit)) as events,
-        ):
-            # Where a step made an event they have one position, and the step, which comes first, says more.
-            for row, took in heapq.merge(steps, events, key=_position, reverse=True):
-                if page and page[-1].position == row.position:
-                    continue
-                page.append(row)
-                size += took
-                if len(page) == limit or size >= PAGE_BYTES:
-                    return HistoryRows(tuple(page), row.position)
-        return HistoryRows(tuple(page), None)
+        return at_once(history_walk.page(SqliteHistoryQueries(connection), tenant_id, document_id, below, limit))
 
 
-_Read = tuple[HistoryRow, int]
-"""A row, and how many bytes were read for it."""
+class SqliteHistoryQueries:
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
 
+    async def was_created(self, tenant_id: int, document_id: str) -> bool:
+        statement = "SELECT 1 FROM document WHERE tenant_id = ? AND external_id = ?"
+        return bool(rows(self._connection, statement, (tenant_id, pack_uuid(document_id))))
 
-def _position(read: _Read) -> HistoryPosition:
-    return read[0].position
-
-
-def _events(
-    connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
-) -> Generator[_Read, None, None]:
-    # One by one: each body may have 1 MiB.
-    events = connection.execute(
-        "SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, k.name, e.body"
-        " FROM event e INDEXED BY event_document LEFT JOIN api_key k ON k.number = e.caller"
-        " WHERE e.tenant_id = ? AND e.document_id = ? AND e.sequence < ? ORDER BY e.sequence DESC LIMIT ?",
-        (*key, below.sequence + (below.number > 0), limit),
-    )
-    for sequence, at, event_id, event_type, cause, caller, name, body in events:
-        action = ChangeCause(cause).name.lower() if cause != ChangeCause.UNKNOWN else _BY_TYPE[event_type]
-        document = _decode_event(body).data.document
-        step = Step(action=action, status="other") if document is None else _step(action, cause, document)
-        position = HistoryPosition(sequence, 0)
-        yield HistoryRow(position, at, unpack_uuid(event_id), event_type, _name(caller, name), step), len(body)
-
-
-def _step(action: str, cause: int, document: _Document) -> Step:
-    latest = document.latest_version if cause in (ChangeCause.UPLOAD, ChangeCause.PUBLISH) else None
-    return Step(action=action, status=document.status, version=None if latest is None else latest.number)
-
-
-def _steps(
-    connection: apsw.Connection, key: tuple[int, bytes], below: HistoryPosition, limit: int
-) -> Generator[_Read, None, None]:
-    steps = connection.execute(
-        "SELECT s.number, s.sequence, s.at, s.event_id, s.caller, k.name, s.step FROM step s INDEXED BY step_document"
-        " LEFT JOIN api_key k ON k.number = s.caller WHERE s.tenant_id = ?1 AND s.document_id = ?2 AND s.sequence <= ?3"
-        " AND (s.sequence < ?3 OR iif(s.event_id IS NULL, s.number, 0) < ?4)"
-        " ORDER BY s.sequence DESC, s.number DESC LIMIT ?5",
-        (*key, *below, limit),
-    )
-    for number, sequence, at, event_id, caller, name, step in steps:
-        made = event_id is not None
-        row = HistoryRow(
-            HistoryPosition(sequence, 0 if made else number),
-            at,
-            unpack_uuid(event_id) if made else None,
-            EventType.UPDATED if made else None,
-            _name(caller, name),
-            unpack_step(step),
+    async def events(
+        self, tenant_id: int, document_id: str, below: HistoryPosition, limit: int
+    ) -> tuple[Sequence[KnownEvent], bool]:
+        found, is_cut = rows_within(
+            self._connection,
+            "SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, k.name, e.body"
+            " FROM event e INDEXED BY event_document LEFT JOIN api_key k ON k.number = e.caller"
+            " WHERE e.tenant_id = ? AND e.document_id = ? AND e.sequence < ? ORDER BY e.sequence DESC LIMIT ?",
+            (tenant_id, pack_uuid(document_id), below.sequence + (below.number > 0), limit),
+            lambda columns: len(columns[-1]),
         )
-        yield row, len(step)
+        return [KnownEvent(sequence, at, unpack_uuid(packed), *rest) for sequence, at, packed, *rest in found], is_cut
 
-
-def _name(caller: int | None, name: str | None) -> str | None:
-    return OPERATOR_NAME if caller == OPERATOR_NUMBER else name
+    async def steps(self, tenant_id: int, document_id: str, below: HistoryPosition, limit: int) -> Sequence[KnownStep]:
+        found = rows(
+            self._connection,
+            "SELECT s.number, s.sequence, s.at, s.event_id, s.caller, k.name, s.step"
+            " FROM step s INDEXED BY step_document LEFT JOIN api_key k ON k.number = s.caller"
+            " WHERE s.tenant_id = ?1 AND s.document_id = ?2 AND s.sequence <= ?3"
+            " AND (s.sequence < ?3 OR iif(s.event_id IS NULL, s.number, 0) < ?4)"
+            " ORDER BY s.sequence DESC, s.number DESC LIMIT ?5",
+            (tenant_id, pack_uuid(document_id), *below, limit),
+        )
+        return [
+            KnownStep(number, sequence, at, None if packed is None else unpack_uuid(packed), *rest)
+            for number, sequence, at, packed, *rest in found
+        ]
 
 
 def write(connection: apsw.Connection, steps: Sequence[KeptStep]) -> None:
