@@ -43,7 +43,7 @@ def decode(body: bytes) -> tuple[Json, list[Repeated]]:
         value = _decode(_lenient(repeated), text)
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check_depth(value)
-    if _HALF_CHARACTER.search(body):
+    if b"\\" in body and _HALF_CHARACTER.search(body):
         _check_characters(value)
     return value, repeated
 

@@ -34,6 +34,8 @@ _MAX_EXPONENT = 100
 _TYPES = {kind.value: kind for kind in EventType}
 _STATUSES = {kind.value: kind for kind in DocumentStatus}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# As the gateway writes it, which every Python version reads: so that most need no conversion.
+_USUAL_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00", re.ASCII).fullmatch
 # Spelled out, because what `fromisoformat` accepts besides depends on the Python version.
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -164,15 +166,18 @@ class _Object:
         return {name: value for name, value in self.values.items() if name not in names}
 
     def text(self, name: str) -> str:
-        value = self.take(name)
-        if not isinstance(value, str):
-            raise self._wrong(name, "not a string")
-        return value
+        value = self.values.get(name)
+        if isinstance(value, str):
+            return value
+        self.take(name)
+        raise self._wrong(name, "not a string")
 
     def optional_text(self, name: str) -> str | None:
-        value = self.take(name)
-        if value is None or isinstance(value, str):
+        value = self.values.get(name)
+        if isinstance(value, str):
             return value
+        if self.take(name) is None:
+            return None
         raise self._wrong(name, "neither a string nor null")
 
     def number(self, name: str) -> Decimal | None:
@@ -210,6 +215,11 @@ class _Object:
 
 
 def _moment(text: str) -> datetime | None:
+    try:
+        if _USUAL_TIMESTAMP(text):
+            return datetime.fromisoformat(text)
+    except ValueError:
+        return None
     form = _TIMESTAMP.fullmatch(text)
     if form is None:
         return None
