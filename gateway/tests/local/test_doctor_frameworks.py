@@ -1,0 +1,188 @@
+"""The receiver kit passes the doctor in each framework, behind a real server."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+import django
+import fastapi
+import flask
+import litestar
+import pytest
+import starlette.applications
+import starlette.routing
+import uvicorn
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.urls import path
+from gateway.tests.acceptance.client import until
+from gateway.tests.patience import ATTEMPT_TIMEOUT
+
+from signalpost.local.doctor.exam import examine
+from signalpost.local.doctor.finding import Finding, Verdict
+from signalpost.local.doctor.patient import Patient
+from signalpost.local.poster import Poster
+from signalpost_receiver import Event, Receiver
+from signalpost_receiver.adapters import django as for_django
+from signalpost_receiver.adapters import fastapi as for_fastapi
+from signalpost_receiver.adapters import flask as for_flask
+from signalpost_receiver.adapters import litestar as for_litestar
+from signalpost_receiver.adapters import starlette as for_starlette
+
+pytestmark = pytest.mark.slow
+SECRET = "a secret of mine"
+
+
+class Shop:
+    """An application's data: which documents it knows, and how many of their events it handled."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.receiver = Receiver(secrets=SECRET, order="skip_stale")
+        self.receiver.on()(self.handle)
+
+    def handle(self, event: Event) -> None:
+        if event.document is not None:
+            before = self.documents.get(event.document.external_id, {"handled": 0})
+            self.documents[event.document.external_id] = {
+                "handled": before["handled"] + 1,
+                "title": event.document.title,
+            }
+
+
+def in_fastapi(receiver: Receiver) -> Any:
+    app = fastapi.FastAPI()
+    app.post("/webhooks")(for_fastapi.webhook(receiver))
+    return app
+
+
+def in_starlette(receiver: Receiver) -> Any:
+    route = starlette.routing.Route("/webhooks", for_starlette.webhook(receiver), methods=["POST"])
+    return starlette.applications.Starlette(routes=[route])
+
+
+def in_litestar(receiver: Receiver) -> Any:
+    return litestar.Litestar([litestar.post("/webhooks")(for_litestar.webhook(receiver))], debug=False)
+
+
+def in_flask(receiver: Receiver) -> Any:
+    app = flask.Flask("an app")
+    app.post("/webhooks")(for_flask.webhook(receiver))
+    return app
+
+
+def in_django(receiver: Receiver) -> Any:
+    if not settings.configured:
+        settings.configure(ALLOWED_HOSTS=["*"], USE_TZ=True, LOGGING_CONFIG=None)
+        django.setup()
+    settings.ROOT_URLCONF = (path("webhooks", for_django.webhook(receiver)),)
+    return WSGIHandler()
+
+
+@contextlib.contextmanager
+def served_by_uvicorn(app: Any) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+class _Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A doctor that has seen enough hangs up."""
+
+
+@contextlib.contextmanager
+def served_by_wsgiref(app: Any) -> Iterator[str]:
+    server = _Server(("127.0.0.1", 0), _QuietHandler)
+    server.set_app(app)
+    with closing_thread(server):
+        yield f"http://127.0.0.1:{server.server_port}"
+
+
+@contextlib.contextmanager
+def closing_thread(server: socketserver.BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@contextlib.contextmanager
+def asked(shops: dict[str, Shop]) -> Iterator[str]:
+    """Says at `/FRAMEWORK/DOCUMENT` what an application did about a document."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            _, name, document = self.path.split("/")
+            found = shops[name].documents.get(document)
+            content = json.dumps(found).encode()
+            self.send_response(404 if found is None else 200)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with closing_thread(server):
+        yield f"http://127.0.0.1:{server.server_port}"
+
+
+FRAMEWORKS: dict[str, tuple[Callable[[Receiver], Any], Callable[[Any], Any]]] = {
+    "fastapi": (in_fastapi, served_by_uvicorn),
+    "starlette": (in_starlette, served_by_uvicorn),
+    "litestar": (in_litestar, served_by_uvicorn),
+    "flask": (in_flask, served_by_wsgiref),
+    "django": (in_django, served_by_wsgiref),
+}
+
+
+@pytest.fixture(scope="module")
+def exams() -> Iterator[dict[str, list[Finding]]]:
+    """All exams, at the same time."""
+    shops = {name: Shop() for name in FRAMEWORKS}
+    with ExitStack() as running:
+        urls = {
+            name: f"{running.enter_context(serve(make(shops[name].receiver)))}/webhooks"
+            for name, (make, serve) in FRAMEWORKS.items()
+        }
+        inspect = running.enter_context(asked(shops))
+
+        async def examined(name: str, url: str) -> tuple[str, list[Finding]]:
+            async with Poster(external=False, attempt_timeout=ATTEMPT_TIMEOUT) as poster:
+                patient = Patient(poster, url, SECRET, f"{inspect}/{name}/{{externalId}}", ATTEMPT_TIMEOUT)
+                return name, [finding async for finding in examine(patient)]
+
+        async def all_of_them() -> dict[str, list[Finding]]:
+            return dict(await asyncio.gather(*(examined(name, url) for name, url in urls.items())))
+
+        yield asyncio.run(all_of_them())
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_receiver_kit_passes_the_doctor(framework: str, exams: dict[str, list[Finding]]) -> None:
+    assert [finding for finding in exams[framework] if finding.verdict is not Verdict.KEPT] == []
