@@ -30,7 +30,7 @@ from signalpost.local.doctor.exam import examine
 from signalpost.local.doctor.finding import Finding, Verdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
-from signalpost_receiver import Event, Receiver
+from signalpost_receiver import Event, Receiver, SkipStale
 from signalpost_receiver.adapters import django as for_django
 from signalpost_receiver.adapters import fastapi as for_fastapi
 from signalpost_receiver.adapters import flask as for_flask
@@ -46,7 +46,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.documents: dict[str, dict[str, Any]] = {}
-        self.receiver = Receiver(secrets=SECRET, order="skip_stale")
+        self.receiver = Receiver(secrets=SECRET, order=SkipStale())
         self.receiver.on()(self.handle)
 
     def handle(self, event: Event) -> None:

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.assignments import assignments, filled, read_json
 from signalpost.cli.client import CommandError, Misuse, connect, path
+from signalpost.cli.declared.command import apply, export
 from signalpost.cli.destinations import kinds
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
 
@@ -16,6 +17,9 @@ app = App(
     help="Set up subscriptions, try their endpoints and see how they are doing.",
     help_format="markdown",
 )
+
+app.command(apply)
+app.command(export)
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="ID of the subscription.")]
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]

@@ -1,0 +1,135 @@
+"""Decides what has to change so that a gateway is as a file says. Pure: it compares, and calls nothing."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from signalpost.cli.client import CommandError
+from signalpost.cli.declared.reading import Entry, Reference, has_reference, plain, shown
+from signalpost.domain.shown_url import shown_url
+
+ONLY_AT_FIRST = frozenset({"secret", "kind"})
+"""Members that count when an entry is created, and not afterwards."""
+WHOLE = frozenset({"headers", "when"})
+"""Members that are replaced as a whole: what the file does not name in them goes."""
+Existing = Mapping[str, Sequence[Mapping[str, Any]]]
+"""What the gateway has, by section, as its lists show it."""
+
+
+class Action(StrEnum):
+    """What is done with an entry."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+class Difference(Struct, frozen=True):
+    """One member that changes, as people may see it."""
+
+    member: str
+    before: Any
+    after: Any
+
+
+class Change(Struct, frozen=True):
+    """What is done with one connection or subscription."""
+
+    section: str
+    name: str
+    action: Action
+    id: str | None
+    """None for one that is created."""
+    members: Mapping[str, Any]
+    """What is sent, with references."""
+    differences: tuple[Difference, ...]
+
+
+def plan(entries: Sequence[Entry], existing: Existing, *, prune: bool, resend_secrets: bool) -> list[Change]:
+    """The changes, in the order in which they can be made. Raises CommandError for a name that is not unique."""
+    changes = [_change(entry, _named(entry, existing), existing, resend_secrets=resend_secrets) for entry in entries]
+    return [*changes, *(_removals(entries, existing) if prune else ())]
+
+
+def _named(entry: Entry, existing: Existing) -> Mapping[str, Any] | None:
+    found = [each for each in existing[entry.section] if each["name"] == entry.name]
+    if len(found) > 1:
+        ids = ", ".join(each["id"] for each in found)
+        raise CommandError(f"The gateway has several {entry.section}s named {entry.name}: {ids}. Rename all but one.")
+    return found[0] if found else None
+
+
+def _change(entry: Entry, found: Mapping[str, Any] | None, existing: Existing, *, resend_secrets: bool) -> Change:
+    if found is None:
+        differences = tuple(_differences(entry.members, None))
+        return Change(entry.section, entry.name, Action.CREATE, None, entry.members, differences)
+    if entry.members.get("kind", "webhook") != found.get("kind", "webhook"):
+        raise CommandError(f"The {entry.section} {entry.name} is of another kind. Delete it, or choose another name.")
+    names = {each["id"]: each["name"] for each in existing["connection"]}
+    now = {**found, **({"connection": names.get(found["connection"])} if "connection" in found else {})}
+    changed = {
+        key: value
+        for key, value in entry.members.items()
+        if key not in ONLY_AT_FIRST
+        and (not _is_as(key, value, now.get(key)) or (resend_secrets and has_reference(value)))
+    }
+    differences = tuple(_differences(changed, now))
+    action = Action.UPDATE if changed else Action.KEEP
+    return Change(entry.section, entry.name, action, found["id"], changed, differences)
+
+
+def _is_as(member: str, wanted: Any, found: Any) -> bool:
+    """Whether a member is as the file says, as far as the gateway shows it."""
+    if member == "url":
+        return bool(found == shown_url(plain(wanted)))
+    if member == "eventTypes":
+        return sorted(wanted) == sorted(found or ())
+    if member in WHOLE and _keys(wanted) != _keys(found):
+        return False
+    return _covers(wanted, found)
+
+
+def _keys(value: Any) -> Collection[str]:
+    return value.keys() if isinstance(value, dict) else ()
+
+
+def _covers(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, Reference):
+        return found is None or found == wanted.value
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        return all(key in found and _covers(value, found[key]) for key, value in wanted.items())
+    return bool(wanted == found)
+
+
+def _differences(changed: Mapping[str, Any], now: Mapping[str, Any] | None) -> Iterator[Difference]:
+    """The members that change; `now` is None where there is nothing yet."""
+    for key, value in changed.items():
+        before = None if now is None else now.get(key)
+        if key == "url":
+            yield Difference(key, before, shown_url(plain(value)))
+        elif key == "headers":
+            yield Difference(key, sorted(before or ()), sorted(value))
+        elif key in WHOLE or now is None or not isinstance(before, dict):
+            yield Difference(key, before, shown(value))
+        else:
+            yield from _within(key, value, before)
+
+
+def _within(path: str, wanted: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Difference]:
+    for key, value in wanted.items():
+        was, member = before.get(key), f"{path}.{key}"
+        if isinstance(value, dict) and isinstance(was, dict):
+            yield from _within(member, value, was)
+        elif isinstance(value, Reference) or not _covers(value, was):
+            yield Difference(member, was, shown(value))
+
+
+def _removals(entries: Sequence[Entry], existing: Existing) -> Iterator[Change]:
+    kept = {entry[:2] for entry in entries}
+    for section in reversed(tuple(existing)):
+        for each in existing[section]:
+            if (section, each["name"]) not in kept:
+                yield Change(section, each["name"], Action.DELETE, each["id"], {}, ())

@@ -1,0 +1,121 @@
+"""Reads the file: TOML with a table for each connection and each subscription, and secrets that are elsewhere."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from signalpost.cli.client import Misuse
+
+SECTIONS = ("connection", "subscription")
+"""The tables of the file, in the order in which they are applied: subscriptions use connections."""
+_INLINE = 'Write it as { env = "NAME" } or { file = "PATH" }, so that the file can be shared.'
+
+
+class Reference(Struct, frozen=True):
+    """A value that the file does not say itself."""
+
+    source: str
+    """Where it is, for people; never what it is."""
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Reference({self.source})"
+
+
+class Entry(NamedTuple):
+    """A connection or a subscription, as the file says it is to be."""
+
+    section: str
+    name: str
+    members: Mapping[str, Any]
+    """JSON as the API takes it, with a Reference in place of each value that is elsewhere."""
+
+
+def read(file: Path, environment: Mapping[str, str] = os.environ) -> list[Entry]:
+    """The entries of a file, connections first. Raises Misuse, which names what is wrong."""
+    try:
+        said = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Misuse(f"{file} cannot be read as TOML: {error}") from None
+    if unknown := sorted(said.keys() - set(SECTIONS)):
+        raise Misuse(f"{file} can have [[connection]] and [[subscription]], not {unknown[0]}.")
+    entries = [entry for section in SECTIONS for entry in _entries(section, said.get(section, []), environment, file)]
+    for entry in entries:
+        if sum(each[:2] == entry[:2] for each in entries) > 1:
+            raise Misuse(f"{file} names the {entry.section} {entry.name} twice.")
+    return entries
+
+
+def _entries(section: str, tables: Any, environment: Mapping[str, str], file: Path) -> Iterator[Entry]:
+    if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
+        raise Misuse(f"Write [[{section}]], with two brackets on each side.")
+    for table in tables:
+        name = table.get("name")
+        if not isinstance(name, str):
+            raise Misuse(f"Every [[{section}]] needs a name, by which it is known.")
+        where = f"{section} {name}"
+        for header, value in (table.get("headers") or {}).items():
+            if isinstance(value, str):
+                raise Misuse(f"{where}: the header {header} may be a secret. {_INLINE}")
+        if isinstance(table.get("secret"), str):
+            raise Misuse(f"{where}: secret. {_INLINE}")
+        members = {key: _resolved(value, f"{where}: {key}", environment, file.parent) for key, value in table.items()}
+        yield Entry(section, name, members)
+
+
+def _resolved(value: Any, where: str, environment: Mapping[str, str], folder: Path) -> Any:
+    match value:
+        case {"env": str(variable), **others} if not others:
+            if variable not in environment:
+                raise Misuse(f"{where}: set the environment variable {variable}.")
+            return Reference(f"${variable}", environment[variable])
+        case {"file": str(path), **others} if not others:
+            try:
+                return Reference(path, (folder / path).read_text(encoding="utf-8").rstrip("\n"))
+            except (OSError, UnicodeDecodeError) as error:
+                raise Misuse(f"{where}: {path} cannot be read: {error}") from None
+        case dict():
+            return {key: _resolved(below, f"{where}.{key}", environment, folder) for key, below in value.items()}
+        case list():
+            return [_resolved(below, where, environment, folder) for below in value]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """The value with every reference replaced by what it refers to, as the API takes it."""
+    match value:
+        case Reference():
+            return value.value
+        case dict():
+            return {key: plain(below) for key, below in value.items()}
+        case list():
+            return [plain(below) for below in value]
+    return value
+
+
+def shown(value: Any) -> Any:
+    """The value as people may see it: a reference says where its value is."""
+    match value:
+        case Reference():
+            return f"({value.source})"
+        case dict():
+            return {key: shown(below) for key, below in value.items()}
+        case list():
+            return [shown(below) for below in value]
+    return value
+
+
+def has_reference(value: Any) -> bool:
+    """Whether a value that is elsewhere is part of this one."""
+    match value:
+        case Reference():
+            return True
+        case dict():
+            return any(map(has_reference, value.values()))
+        case list():
+            return any(map(has_reference, value))
+    return False
