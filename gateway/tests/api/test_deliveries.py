@@ -124,6 +124,9 @@ def test_a_delivery_that_arrived(world: "World", subscribe: Subscribe) -> None:
     (listed,) = deliveries(world, subscription)
     assert set(listed) >= SHAPE
     assert {name: delivery[name] for name in listed} == listed
+    assert listed["title"] == made["title"]
+    assert listed["lastAttempt"] == {name: attempt[name] for name in listed["lastAttempt"]}
+    assert (listed["lastAttempt"]["statusCode"], listed["lastAttempt"]["number"]) == (200, 1)
 
 
 def test_a_delivery_that_is_given_up(world: "World", subscribe: Subscribe) -> None:
@@ -156,7 +159,7 @@ def test_a_delivery_that_is_pending(world: "World", subscribe: Subscribe) -> Non
     subscription = subscribe("/200/ok", status="paused")
     world.create_document()
     (listed,) = deliveries(world, subscription)
-    assert (listed["status"], listed["nextAttemptAt"]) == ("pending", None)
+    assert (listed["status"], listed["nextAttemptAt"], listed["lastAttempt"]) == ("pending", None, None)
     assert world.get(f"{subscription}/deliveries/{listed['eventId']}").ok() == {**listed, "attempts": []}
     world.send("PATCH", subscription, {"status": "active"}).ok()
     assert once(world, subscription, "delivered")["eventId"] == listed["eventId"]
@@ -197,6 +200,16 @@ def test_an_answer_that_is_no_text_is_shown_safely(world: "World", subscribe: Su
 
 
 # --- Lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_list_shows_the_title_that_the_document_had_then(world: "World", subscribe: Subscribe) -> None:
+    subscription = subscribe("/200/ok", status="paused")
+    made = world.create_document(title='Lease "Pier 4" \\ é \u2028' + "\x01" * 400, type="\x02" * 500)
+    world.send("PATCH", f"/v1/documents/{made['externalId']}", {"title": "Lease"}).ok()
+    listed = deliveries(world, subscription)
+    assert [each["title"] for each in listed] == ["Lease", made["title"]]
+    by_event = world.get(f"/v1/deliveries?eventId={listed[1]['eventId']}").ok()["data"]
+    assert {each["title"] for each in by_event} == {made["title"]}
 
 
 def test_filters_choose_by_status_type_document_and_time(world: "World", subscribe: Subscribe) -> None:

@@ -127,6 +127,48 @@ def test_each_event_can_be_read_by_its_id(busy: "World", polled: dict[str, list[
         assert busy.get(f"/v1/events/{entry['event']['id'].upper()}").ok() == entry
 
 
+@pytest.mark.parametrize("limit", [7, 250])
+def test_the_log_is_read_back_from_its_newest_event(
+    busy: "World", polled: dict[str, list[dict[str, Any]]], limit: int
+) -> None:
+    for query, expected in {"": "all", "&eventType=documentUpdated": "updates"}.items():
+        found: list[dict[str, Any]] = []
+        before: Any = "latest"
+        while before is not None:
+            page = busy.get(f"/v1/events?before={before}&limit={limit}{query}").ok()
+            assert len(page["data"]) <= limit
+            if before == "latest":
+                assert page["last"] == polled["all"][-1]["sequence"], "whoever polls after it misses nothing"
+            found += page["data"]
+            before = page["next"]
+        assert found == polled[expected][::-1]
+
+
+def test_the_events_of_one_document_are_read_back(busy: "World", polled: dict[str, list[dict[str, Any]]]) -> None:
+    of_it = polled["document"]
+    about = f"externalId={of_it[0]['event']['data']['document']['externalId']}"
+    page = busy.get(f"/v1/events?before={of_it[-1]['sequence']}&{about}&limit=3").ok()
+    assert page["data"] == of_it[-4:-1][::-1]
+    assert page["next"] == of_it[-4]["sequence"]
+    assert busy.get(f"/v1/events?before=1&{about}").ok() == {"data": [], "last": 0, "next": None}
+
+
+def test_an_event_says_which_key_asked_for_the_change(busy: "World") -> None:
+    key = busy.send("POST", "/v1/keys", {"name": "Contract desk", "role": "app"}).ok(201)
+    busy.create_document()
+    headers = {"authorization": f"Bearer {key['key']}"}
+    without_app = {name: value for name, value in busy.document.items() if name != "sourceApp"}
+    busy.send("POST", "/v1/documents", without_app, headers).ok(201)
+    page = busy.get("/v1/events?before=latest&limit=2").ok()
+    assert [entry["by"] for entry in page["data"]] == ["Contract desk", "operator"]
+    assert busy.get(f"/v1/events/{page['data'][0]['event']['id']}").ok() == page["data"][0]
+
+
+@pytest.mark.parametrize("query", ["before=0", "before=-1", "before=x", "before=", "before=3&after=1", "before=%D9%A3"])
+def test_where_to_read_back_from_is_a_sequence_or_the_latest(busy: "World", query: str) -> None:
+    busy.get(f"/v1/events?{query}").refused(422, "?before")
+
+
 @pytest.mark.parametrize(
     "identity",
     [

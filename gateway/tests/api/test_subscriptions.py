@@ -224,3 +224,33 @@ def test_another_url_with_something_struck_out_is_refused(world: "World") -> Non
     world.refuses(
         "PATCH", path_of(made), {"url": "https://a.example/?a=***", "rateLimit": 0}, at=("/url", "/rateLimit")
     )
+
+
+def test_a_list_is_narrowed_by_name_host_and_state(make_world: Callable[..., "World"]) -> None:
+    world = make_world()
+    made = [
+        world.create_subscription(name=name, url=f"https://{host}/hooks?token=acme", status=status)["id"]
+        for name, host, status in (
+            ("Acme Legal", "api.acme.example", "active"),
+            ("ACME archive", "archive.example:8443", "paused"),
+            ("Straße", "acme-mirror.example", "active"),
+        )
+    ]
+    for query, expected in {
+        "name=acme": [1, 0],
+        "name=STRASSE": [2],
+        "host=ACME": [2, 0],
+        "host=8443": [1],
+        "host=token": [],
+        "state=paused": [1],
+        "state=healthy": [2, 0],
+        "state=failing": [],
+        "name=acme&host=archive&state=paused": [1],
+        "name=acme&limit=1": [1],
+    }.items():
+        found = world.get(f"/v1/subscriptions?{query}").ok()["data"]
+        assert [each["id"] for each in found] == [made[index] for index in expected], query
+    page = world.get("/v1/subscriptions?name=acme&limit=1").ok()
+    rest = world.get(f"/v1/subscriptions?name=acme&cursor={page['next']}").ok()
+    assert [each["id"] for each in rest["data"]] == [made[0]]
+    world.get("/v1/subscriptions?state=well&name=").refused(422, "?state", "?name")

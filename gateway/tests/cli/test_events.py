@@ -12,6 +12,9 @@ def test_events_are_listed_and_shown(run: Run, document: str) -> None:
     event = found[0]["event"]["id"]
     assert document in run("events", "get", event).stdout
     assert json_of(run("events", "get", event, "--json")) == found[0]
+    newest = json_of(run("events", "list", "--newest-first", "--document", document, "--json"))
+    assert newest == found[::-1]
+    assert "Give --after or --newest-first" in run("events", "list", "--newest-first", "--after", "1", code=2).stderr
     assert event in run("events", "list", "--after", str(found[0]["sequence"] - 1), "--limit", "1").stdout
     assert (
         run("events", "list", "--document", document, "--event-type", "documentDeleted").stdout == "No such events.\n"

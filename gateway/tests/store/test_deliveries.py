@@ -11,7 +11,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import AttemptRow, DeliveryFilter
-from signalpost.store.log import LogRow
+from signalpost.store.log import row_of
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -120,7 +120,7 @@ def test_every_filter_lists_exactly_what_it_names_to_the_end_whatever_the_size_o
             for view in found:
                 event, status = expected[view.entry.sequence]
                 assert view.status == status
-                assert view.entry == LogRow(event.sequence, event.at, event.id, event.type, event.document_id)
+                assert view.entry == row_of(event)
                 assert view.due == (1000 + event.sequence if status == "retrying" else None)
                 assert view.attempts == (2 if event.sequence in STATES else 0)
 
@@ -132,7 +132,7 @@ def test_a_single_delivery_says_the_same_as_the_list(play: "Play", make: "type[T
         subscription, expected = await furnish(shop, make)
         listed = {view.entry.sequence: view for view in await shop.listed(subscription)}
         for event in (await shop.store.log.after(1, 0, 1000)).events:
-            entry = LogRow(event.sequence, event.at, event.id, event.type, event.document_id)
+            entry = row_of(event)
             found = await shop.store.deliveries.get(subscription, entry)
             assert (found and found[0]) == listed.get(event.sequence)
             assert (found is not None) == (event.sequence in expected)
@@ -184,7 +184,7 @@ def test_what_became_of_an_event_agrees_with_the_delivery_and_says_what_it_waits
         subscription, expected = await furnish(shop, make)
         events = {event.sequence: event for event in (await shop.store.log.after(1, 0, 1000)).events}
         for sequence, event in events.items():
-            entry = LogRow(sequence, event.at, event.id, event.type, event.document_id)
+            entry = row_of(event)
             found = (await shop.store.deliveries.of_event([subscription], entry))[subscription.id]
             delivery = await shop.store.deliveries.get(subscription, entry)
             assert found == (None if delivery is None else delivery[0])

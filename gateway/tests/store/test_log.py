@@ -171,6 +171,42 @@ def test_whoever_follows_the_feed_sees_each_matching_event_once_in_order(
     play(scenario)
 
 
+@pytest.mark.parametrize("types", [7, 2])
+@pytest.mark.parametrize("document", [None, 0, 99])
+@pytest.mark.parametrize("limit", [1, 3, 250])
+def test_whoever_reads_back_sees_each_matching_event_once_newest_first(
+    play: "Play", make: "type[Tools]", types: int, document: int | None, limit: int
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        events = await fill_by_chance(shop, make, 40)
+        shop.max_scanned = 5
+        await shop.reopen()
+        await shop.store.retention.prune_log(1, 4, 10)
+        identity = None if document is None else make.document_id(document)
+        seen: list[Event] = []
+        before: int | None = 2**62
+        while before is not None:
+            page = await shop.store.log.back(1, before, types, identity, limit)
+            assert len(page.events) <= limit
+            assert page.last == min(before - 1, 40)
+            seen += page.events
+            before = page.next
+        expected = [e for e in events[3:] if e.type & types and identity in (None, e.document_id)]
+        assert seen == expected[::-1]
+        assert (await shop.store.log.back(1, 1, 7, None, 10)).events == []
+
+    play(scenario)
+
+
+def test_it_is_known_which_key_asked_for_an_event(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.create(1), replace(make.create(2), caller=0), replace(make.create(3), caller=77))
+        assert await shop.store.log.callers(1, [1, 2, 3, 4]) == {2: "operator"}
+        assert await shop.store.log.callers(2, [2]) == {}
+
+    play(scenario)
+
+
 def test_the_feed_never_tells_of_less_than_it_gave(play: "Play", make: "type[Tools]") -> None:
     """While others publish: who goes on from `last` must see nothing twice."""
 

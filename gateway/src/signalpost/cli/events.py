@@ -1,11 +1,12 @@
 """`signalpost events`: read the log of events, or follow it live."""
 
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.client import MAX_PAGE, Client, Refused, connect, path
+from signalpost.cli.client import MAX_PAGE, Client, Misuse, Refused, connect, path
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, remark
 
 app = App(name="events", help="Read the log of events, and follow it live.", help_format="markdown")
@@ -24,31 +25,33 @@ def list_(
     after: Annotated[
         int | None, Parameter(help="List only events after this sequence; all kept events if left out.")
     ] = None,
+    newest_first: Annotated[bool, Parameter(negative="", help="Begin with the newest event.")] = False,
     limit: Limit = 50,
     event_type: Type = None,
     document: Document = None,
     as_json: Json = False,
 ) -> None:
-    """List events, oldest first.
+    """List events, oldest first unless you ask for the newest.
 
     Example: signalpost events list --after 100 --event-type documentCreated
+
+    Example: signalpost events list --newest-first --limit 10
     """
-    client = connect(OPTIONS)
-    at = _before_oldest(client) if after is None else after
-    found: list[dict[str, Any]] = []
-    while len(found) < limit:
-        page = _page(client, at, limit - len(found), event_type, document)
-        found += page["data"]
-        if page["last"] == at:
-            break
-        at = page["last"]
+    if after is not None and newest_first:
+        raise Misuse("Give --after or --newest-first, not both.")
+    client, about = connect(OPTIONS), {"eventType": event_type, "externalId": document}
+    at = None
+    if newest_first:
+        found = _read_back(client, limit, about)
+    else:
+        found, at = _read_on(client, _before_oldest(client) if after is None else after, limit, about)
     if as_json:
         print_json(found)
         return
     print_table(
         tuple(COLUMNS), map(_row, found), "No such events." if after or event_type or document else "No events."
     )
-    if len(found) == limit:
+    if len(found) == limit and at is not None:
         remark(f"(Continue with --after {at}.)")
 
 
@@ -62,7 +65,7 @@ def tail(*, event_type: Type = None, document: Document = None, as_json: Json = 
     after = end_of_log(client)
     lines = None if as_json else Lines(COLUMNS)
     while True:
-        page = _page(client, after, MAX_PAGE, event_type, document)
+        page = _page(client, {"after": after, "eventType": event_type, "externalId": document}, MAX_PAGE)
         for entry in page["data"]:
             if lines is None:
                 print_json(entry)
@@ -85,7 +88,7 @@ def get(event: Annotated[str, Parameter(name="EVENT", help="ID of the event.")],
     else:
         sent = entry["event"]
         facts = {name: sent[name] for name in ("id", "type", "createdAt")}
-        print_facts({"sequence": entry["sequence"], **facts, **sent["data"]})
+        print_facts({"sequence": entry["sequence"], "by": entry["by"], **facts, **sent["data"]})
 
 
 def end_of_log(client: Client) -> int:
@@ -98,7 +101,7 @@ def newest(client: Client) -> tuple[int, str | None]:
     """The sequence and `createdAt` of the newest event; `createdAt` is None if no event is kept."""
     last = end_of_log(client)
     try:
-        found = _page(client, max(0, last - 1), 1, None, None)["data"]
+        found = _page(client, {"after": max(0, last - 1)}, 1)["data"]
     except Refused as refused:
         if "oldest" not in refused.problem:
             raise
@@ -109,7 +112,7 @@ def newest(client: Client) -> tuple[int, str | None]:
 def _before_oldest(client: Client) -> int:
     """The sequence after which the oldest kept event follows."""
     try:
-        _page(client, 0, 1, None, None)
+        _page(client, {"after": 0}, 1)
     except Refused as refused:
         if "oldest" not in refused.problem:
             raise
@@ -117,9 +120,32 @@ def _before_oldest(client: Client) -> int:
     return 0
 
 
-def _page(client: Client, after: int, limit: int, event_type: str | None, document: str | None) -> dict[str, Any]:
-    query = {"after": after, "limit": min(limit, MAX_PAGE), "eventType": event_type, "externalId": document}
-    page: dict[str, Any] = client.call("GET", path("events"), query).content
+def _read_on(client: Client, after: int, limit: int, about: Mapping[str, object]) -> tuple[list[dict[str, Any]], int]:
+    """At most `limit` events after a sequence, and the sequence to go on after."""
+    found: list[dict[str, Any]] = []
+    at = after
+    while len(found) < limit:
+        page = _page(client, {"after": at, **about}, limit - len(found))
+        found += page["data"]
+        if page["last"] == at:
+            break
+        at = page["last"]
+    return found, at
+
+
+def _read_back(client: Client, limit: int, about: Mapping[str, object]) -> list[dict[str, Any]]:
+    """At most `limit` events, newest first."""
+    found: list[dict[str, Any]] = []
+    before: int | str | None = "latest"
+    while len(found) < limit and before is not None:
+        page = _page(client, {"before": before, **about}, limit - len(found))
+        found += page["data"]
+        before = page["next"]
+    return found
+
+
+def _page(client: Client, query: Mapping[str, object], limit: int) -> dict[str, Any]:
+    page: dict[str, Any] = client.call("GET", path("events"), {**query, "limit": min(limit, MAX_PAGE)}).content
     return page
 
 

@@ -53,6 +53,8 @@ ConfigFile = Annotated[
 ]
 WhenFile = Annotated[str | None, Parameter(help="The condition that an event must meet, as JSON or @FILE.")]
 AfterFile = Annotated[str | None, Parameter(help="How long deliveries wait, as JSON or @FILE.")]
+State = Literal["healthy", "failing", "paused", "disabled"]
+FILTERS = {"?name": "--name", "?host": "--host", "?state": "--state"}
 OPTIONS = {
     "/url": "URL", "/eventTypes": "--event-type", "/name": "--name", "/secret": "--secret", "/headers": "--header",
     "/ordering": "--ordering", "/rateLimit": "--rate-limit", "/retryDelays": "--retry-delays", "/status": "--status",
@@ -62,12 +64,20 @@ OPTIONS = {
 
 
 @app.command(name="list")
-def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
+def list_(
+    *,
+    name: Annotated[str | None, Parameter(help="Only those whose name contains this.")] = None,
+    host: Annotated[str | None, Parameter(help="Only those whose URL's host contains this.")] = None,
+    state: Annotated[State | None, Parameter(help="Only those whose health is this.")] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
     """List subscriptions and their health, newest first.
 
-    Example: signalpost subscriptions list
+    Example: signalpost subscriptions list --state failing
     """
-    found = list(connect().pages(path("subscriptions"), {}, limit))
+    query = {"name": name, "host": host, "state": state}
+    found = list(connect(FILTERS).pages(path("subscriptions"), query, limit))
     if as_json:
         print_json(found)
         return
@@ -78,7 +88,9 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
              s["health"]["lastError"])
             for s in found
         ],
-        "No subscriptions yet. Create one: signalpost subscriptions create https://…",
+        "No such subscriptions."
+        if any(query.values())
+        else "No subscriptions yet. Create one: signalpost subscriptions create https://…",
         cut=("name", "last error"),
     )  # fmt: skip
     for subscription in found:

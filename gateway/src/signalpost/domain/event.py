@@ -1,8 +1,10 @@
 """An event: one change of one document, as the final bytes that every endpoint receives (C1–C6, C11, C13)."""
 
+import re
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Final
 
+import msgspec
 from msgspec import Meta, Struct
 
 from signalpost.domain.timestamps import format_timestamp
@@ -63,6 +65,21 @@ def time_of(event_id: str) -> int:
     """The time in µs that `event_id` was made with. For a UUID made elsewhere, an arbitrary number."""
     digits = event_id.replace("-", "")
     return int(digits[:12], 16) * 1000 + -(-(int(digits[13:16], 16) * 1000) // 4096)
+
+
+TITLE_WITHIN_BYTES: Final = 8 * 1024
+"""A title is found within so many bytes of a body: it, and the text before it, have at most 512 characters."""
+_JSON_TEXT = rb'"(?:[^"\\]|\\.)*"'
+_TITLE = re.compile(
+    rb'.{0,200}?"data":\{"document":\{"type":' + _JSON_TEXT + rb',"title":(' + _JSON_TEXT + rb")", re.DOTALL
+)
+
+
+def title_of(body: bytes) -> str | None:
+    """The title of the document in an event's body, or in the body's first `TITLE_WITHIN_BYTES`; None once the document
+    was erased."""
+    found = _TITLE.match(body)
+    return None if found is None else msgspec.json.decode(found[1], type=str)
 
 
 def build(event_type: EventType, at: int, event_id: str, document: bytes) -> bytes:

@@ -120,7 +120,7 @@ def _of_event(event: KnownEvent) -> _Read:
         action = ChangeCause(event.cause).name.lower()
     document = _decode_event(event.body).data.document
     step = Step(action=action, status="other") if document is None else _step(action, event.cause, document)
-    row = HistoryRow(HistoryPosition(event.sequence, 0), event.at, event.id, event.type, _name(event), step)
+    row = HistoryRow(HistoryPosition(event.sequence, 0), event.at, event.id, event.type, name_of_caller(event.caller, event.caller_name), step)
     return row, len(event.body)
 
 
@@ -136,11 +136,12 @@ def _of_step(step: KnownStep) -> _Read:
         step.at,
         step.event_id,
         EventType.UPDATED if made else None,
-        _name(step),
+        name_of_caller(step.caller, step.caller_name),
         unpack_step(step.step),
     )
     return row, len(step.step)
 
 
-def _name(known: KnownEvent | KnownStep) -> str | None:
-    return OPERATOR_NAME if known.caller == OPERATOR_NUMBER else known.caller_name
+def name_of_caller(caller: int | None, name: str | None) -> str | None:
+    """The name of the API key that asked for a change, given its number and the name in its row, if it has one."""
+    return OPERATOR_NAME if caller == OPERATOR_NUMBER else name

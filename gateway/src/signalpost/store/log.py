@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from signalpost.domain.event import Event
+from msgspec import Struct
+
+from signalpost.domain.event import Event, title_of
 
 
 class LogRow(NamedTuple):
@@ -16,6 +18,23 @@ class LogRow(NamedTuple):
     type: int
     """An `EventType`'s value."""
     document_id: str
+    title: str | None = None
+    """The document's title as the event has it; None where the document was erased, or nobody asked for titles."""
+
+
+def row_of(event: Event) -> LogRow:
+    """An event without its body, with its title."""
+    return LogRow(event.sequence, event.at, event.id, event.type, event.document_id, title_of(event.body))
+
+
+class LogPage(Struct, frozen=True):
+    """A part of the log, newest first."""
+
+    events: list[Event]
+    last: int
+    """The sequence from which on it goes back: the log's end, or the one before what was asked for."""
+    next: int | None
+    """The `before` of the next page; None where the log was looked through down to its floor."""
 
 
 class Page(NamedTuple):
@@ -60,6 +79,17 @@ class LogStore(Protocol):
         Also returns the sequence up to which the log was looked through: its end, where `after` is beyond that. Fewer
         events than `limit` do not mean that there are no more, because one call looks through a bounded part.
         """
+        ...
+
+    async def back(self, tenant_id: int, before: int, types: int, document_id: str | None, limit: int) -> LogPage:
+        """Events of some types (`EventType` values, as bits), perhaps of one document, newest first, from below the
+        sequence `before` on. Fewer events than `limit` do not mean that there are no more, because one call looks
+        through a bounded part."""
+        ...
+
+    async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
+        """Names of the API keys that asked for the changes of some events, by sequence. An event is missing where the
+        gateway itself made the change, or the key is not known."""
         ...
 
     async def floor(self, tenant_id: int) -> int:

@@ -15,6 +15,7 @@ from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, Lis
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.deliveries import (
     Attempt,
+    AttemptSummary,
     Delivery,
     DeliveryCause,
     DeliveryPage,
@@ -29,7 +30,7 @@ from signalpost.domain.fields import Uuid
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryStatus, DeliveryView
-from signalpost.store.log import LogRow
+from signalpost.store.log import LogRow, row_of
 
 
 class DeliveryQuery(ListQuery, frozen=True):
@@ -116,7 +117,7 @@ async def _page_of_event(
         key=lambda each: each.number,
         reverse=True,
     )
-    page, entry = left[:limit], _entry(event)
+    page, entry = left[:limit], row_of(event)
     views = await context.services.store.deliveries.of_event(page, entry)
     data = [
         _shown(context, each, entry, views[each.id])
@@ -131,7 +132,7 @@ async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
     event = await _event(context)
-    delivery = await context.services.store.deliveries.get(found, _entry(event))
+    delivery = await context.services.store.deliveries.get(found, row_of(event))
     if delivery is None:
         raise _not_found()
     view, attempts = delivery
@@ -170,10 +171,6 @@ def _not_found() -> NotFound:
     return NotFound("delivery_not_found", "This subscription has no delivery of that event, or it is no longer kept.")
 
 
-def _entry(event: Event) -> LogRow:
-    return LogRow(event.sequence, event.at, event.id, event.type, event.document_id)
-
-
 def _status(view: DeliveryView | None) -> DeliveryStatus | None:
     return None if view is None else view.status
 
@@ -188,9 +185,11 @@ def _shown(context: RequestContext, subscription: Subscription, entry: LogRow, v
         sequence=entry.sequence,
         event_type=EventType(entry.type).wire,
         external_id=entry.document_id,
+        title=entry.title,
         created_at=format_timestamp(entry.at),
         status=_status(view),
         next_attempt_at=None if view is None or view.due is None else format_timestamp(view.due),
+        last_attempt=None if view is None or view.last_attempt is None else _shown_last(view.last_attempt),
         cause=DeliveryCause(code=explanation.cause, detail=explanation.sentence),
     )
 
@@ -219,6 +218,17 @@ def _known(context: RequestContext, subscription: Subscription, entry: LogRow, v
 def _last(attempt: AttemptRow) -> LastAttempt:
     error = None if attempt.failure is None else f"{attempt.failure}: {attempt.detail}"
     return LastAttempt(attempt.started_at, error, attempt.detail, attempt.number)
+
+
+def _shown_last(attempt: AttemptRow) -> AttemptSummary:
+    return AttemptSummary(
+        number=attempt.number,
+        started_at=format_timestamp(attempt.started_at),
+        duration_ms=round(attempt.elapsed_us / 1000, 3),
+        status_code=attempt.status,
+        error=None if attempt.failure is None else Failure(attempt.failure),
+        detail=attempt.detail or None,
+    )
 
 
 def _shown_attempt(attempt: AttemptRow) -> Attempt:

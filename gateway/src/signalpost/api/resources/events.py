@@ -1,28 +1,52 @@
-"""Events: read the tenant's log, oldest first, or one event of it."""
+"""Events: read the tenant's log, oldest first or newest first, or one event of it."""
 
-from typing import Annotated
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, ListQuery
+from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, ListQuery
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.documents import Feed, LogEntry
-from signalpost.domain.errors import Gone, NotFound
+from signalpost.domain.body import read_by
+from signalpost.domain.checks import Bad
+from signalpost.domain.errors import FieldError, Gone, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.fields import Uuid
 
+LATEST: Final = 2**62
+"""Beyond every sequence."""
+_BEFORE: Final = r"^(latest|[1-9][0-9]{0,17})$"
+
+
+def _before(value: str) -> int:
+    if not re.fullmatch(_BEFORE.strip("^$"), value, re.ASCII):
+        raise Bad("not_a_sequence", "This must be the sequence of an event, or latest.")
+    return LATEST if value == "latest" else int(value)
+
 
 class FeedQuery(ListQuery, frozen=True):
-    after: Annotated[int, Meta(ge=0, le=2**62, description="Only events with a higher sequence.")] = 0
+    after: Annotated[int, Meta(ge=0, le=2**62, description="Only events with a higher sequence, oldest first.")] = 0
+    before: Annotated[
+        FromText,
+        Meta(
+            description="Only events with a lower sequence, newest first; `latest` begins with the newest event.",
+            extra_json_schema={"type": "string", "pattern": _BEFORE},
+            extra=read_by(_before),
+        ),
+    ] = None
     event_type: EventTypes = EVERY_TYPE
     external_id: Uuid | None = None
 
 
 async def feed(context: RequestContext) -> Response:
     query: FeedQuery = context.query()
+    if query.before is not None:
+        return await _feed_back(context, query)
     after = query.after
     store = context.services.store
     found, last = await store.log.feed(context.tenant_id, after, query.event_type, query.external_id, query.limit)
@@ -31,12 +55,23 @@ async def feed(context: RequestContext) -> Response:
     if after + 1 < oldest:
         detail = f"Events up to {oldest - 1} are no longer kept. Go on with after={oldest - 1}."
         raise Gone("below_retention", detail, oldest=oldest)
-    return Response(200, msgspec.json.encode({"data": [_shown(event) for event in found], "last": last}))
+    return Response(200, msgspec.json.encode({"data": await _all_shown(context, found), "last": last}))
+
+
+async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
+    if query.after:
+        detail = "Give either after, for the log from its oldest event on, or before, for its newest events first."
+        raise Invalid([FieldError("?before", "not_with_after", detail)])
+    log, of_tenant = context.services.store.log, context.tenant_id
+    page = await log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
+    shown = {"data": await _all_shown(context, page.events), "last": page.last, "next": page.next}
+    return Response(200, msgspec.json.encode(shown))
 
 
 async def read(context: RequestContext) -> Response:
     context.query()
-    return Response(200, msgspec.json.encode(_shown(await find(context))))
+    [shown] = await _all_shown(context, [await find(context)])
+    return Response(200, msgspec.json.encode(shown))
 
 
 async def find(context: RequestContext) -> Event:
@@ -51,8 +86,15 @@ async def find_event(context: RequestContext, event_id: str) -> Event | None:
     return await context.services.store.log.by_id(context.tenant_id, event_id)
 
 
-def _shown(event: Event) -> dict[str, object]:
-    return {"sequence": event.sequence, "event": msgspec.Raw(event.body)}
+async def _all_shown(context: RequestContext, events: Sequence[Event]) -> list[dict[str, Any]]:
+    if not events:
+        return []
+    log, sequences = context.services.store.log, [event.sequence for event in events]
+    callers = await log.callers(context.tenant_id, sequences)
+    return [
+        {"sequence": event.sequence, "by": callers.get(event.sequence), "event": msgspec.Raw(event.body)}
+        for event in events
+    ]
 
 
 ROUTES = (
@@ -60,7 +102,7 @@ ROUTES = (
         name="list_events",
         method="GET",
         path="/v1/events",
-        summary="Read the log, oldest first",
+        summary="Read the log, oldest first or newest first",
         roles=FOLLOWS,
         handler=feed,
         query=FeedQuery,

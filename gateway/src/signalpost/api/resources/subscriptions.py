@@ -1,10 +1,12 @@
 """Subscriptions: create, list, read, change and delete them, rotate their secrets, and send test events."""
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import islice
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from signalpost.api.configs import config_check, kind_check, url_of
@@ -16,9 +18,9 @@ from signalpost.api.routing.context import (
     RequestContext,
     Variant,
 )
-from signalpost.api.routing.queries import PageQuery, write_cursor
+from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
-from signalpost.api.routing.shapes.subscriptions import NewSubscription, SubscriptionPage, TestResult
+from signalpost.api.routing.shapes.subscriptions import HealthState, NewSubscription, SubscriptionPage, TestResult
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.subscriptions import (
     CreateConnectorSubscription,
@@ -36,6 +38,7 @@ from signalpost.domain.documents import sample
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.fields import Text
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import (
     WEBHOOK,
@@ -50,7 +53,15 @@ from signalpost.domain.subscription import (
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.subject import subject_of
 from signalpost.sender.addresses import target_refusal
+from signalpost.store.store import MAX_SCANNED
 from signalpost_receiver import make_token
+
+
+class SubscriptionQuery(ListQuery, frozen=True):
+    name: Annotated[Text, Meta(description="Only those whose name contains this, in capitals or not.")] | None = None
+    host: Annotated[Text, Meta(description="Only those whose URL's host contains this.")] | None = None
+    state: HealthState | None = None
+    cursor: Annotated[FromText, cursor_to(int)] = None
 
 
 async def create(context: RequestContext) -> Response:
@@ -109,12 +120,25 @@ async def _create_for_connector(context: RequestContext) -> Response:
 
 
 async def list_all(context: RequestContext) -> Response:
-    query: PageQuery = context.query()
-    found = await context.services.store.subscriptions.page(context.tenant_id, query.cursor, query.limit)
+    query: SubscriptionQuery = context.query()
+    newest_first = reversed(context.services.directory.subscriptions(context.tenant_id))
+    below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
+    looked_at = below[:MAX_SCANNED]
+    found = list(islice((each for each in looked_at if _matches(context, each, query)), query.limit))
     shown = await gathered(fitting(_shown(context, each).body for each in found))
-    more = len(found) == query.limit or len(shown) < len(found)
-    position = (found[len(shown) - 1].number,) if more else None
+    reached = looked_at[-1] if len(below) > MAX_SCANNED else None
+    if len(found) == query.limit or len(shown) < len(found):
+        reached = found[len(shown) - 1]
+    position = None if reached is None else (reached.number,)
     return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
+
+
+def _matches(context: RequestContext, each: Subscription, query: SubscriptionQuery) -> bool:
+    return (
+        (query.name is None or query.name.casefold() in each.name.casefold())
+        and (query.host is None or query.host.casefold() in urlsplit(each.url).netloc.casefold())
+        and (query.state is None or query.state == context.services.lanes.state(each))
+    )
 
 
 async def read(context: RequestContext) -> Response:
@@ -341,7 +365,7 @@ ROUTES = (
         summary="List subscriptions",
         roles=FOLLOWS,
         handler=list_all,
-        query=PageQuery,
+        query=SubscriptionQuery,
         replies={200: Reply("A page, newest first.", SubscriptionPage)},
         example=Example(query={"limit": "10"}),
     ),

@@ -13,6 +13,7 @@ from signalpost.api.routing.context import MERGE_PATCH, RequestBody
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.routing.shapes.service import Problem
+from signalpost.api.routing.shapes.subscriptions import HealthState
 from signalpost.domain import connection, event, subscription
 from signalpost.domain.api_key import Role
 from signalpost.domain.body import members_of_texts
@@ -46,6 +47,7 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "Action": workflow.ASKED_FOR,
     "DeliveryStatus": get_args(DeliveryStatus),
     "SubscriptionStatus": get_args(subscription.Status),
+    "HealthState": get_args(HealthState),
     "Ordering": get_args(subscription.Ordering),
     "ReplayStatus": get_args(replay.What),
     "Role": tuple(Role),

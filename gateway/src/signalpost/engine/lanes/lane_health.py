@@ -10,6 +10,8 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 
 STATES: Final = ("healthy", "failing", "breaker_open", "paused", "disabled")
 STATUSES: Final = ("active", "paused", "disabled")
+UNKNOWN: Final = "unknown"
+"""The state of a subscription whose lane is not here."""
 
 
 class Overview:
@@ -60,21 +62,21 @@ def _state(worker: LaneWorker) -> str:
     return "failing" if breaker.failures or worker.trouble else "healthy"
 
 
+def shown_state(worker: LaneWorker, subscription: Subscription) -> str:
+    """The `state` in a subscription's `health`."""
+    if worker.tenant_is_paused:
+        return "paused"
+    if subscription.status != "active":
+        return subscription.status
+    return "failing" if worker.health.breaker.failures or worker.trouble else "healthy"
+
+
 def shown_health(worker: LaneWorker, subscription: Subscription, last: int, now: int) -> dict[str, object]:
     """A subscription's `health`. `last` is the last sequence of its tenant's log."""
     lane, breaker = worker.lane, worker.health.breaker
-    state = (
-        "paused"
-        if worker.tenant_is_paused
-        else subscription.status
-        if subscription.status != "active"
-        else "failing"
-        if breaker.failures or worker.trouble
-        else "healthy"
-    )
     due = lane.retry_queue.oldest_due(now)
     return {
-        "state": state,
+        "state": shown_state(worker, subscription),
         "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
         "lastError": worker.trouble or worker.health.last_error,
         "breaker": "open" if breaker.is_open else "closed",

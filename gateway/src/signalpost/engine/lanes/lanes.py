@@ -26,7 +26,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.dispatcher import Dispatcher
-from signalpost.engine.lanes.lane_health import Overview, shown_health
+from signalpost.engine.lanes.lane_health import UNKNOWN, Overview, shown_health, shown_state
 from signalpost.engine.lanes.lane_loader import LaneLoader
 from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
@@ -111,8 +111,13 @@ class Lanes:
         """A subscription's `health` as the API shows it."""
         worker = self._workers.get(subscription.number)
         if worker is None:
-            return {"state": "unknown"}
+            return {"state": UNKNOWN}
         return shown_health(worker, subscription, self._log.last.get(subscription.tenant_id, 0), self._clock.steady())
+
+    def state(self, subscription: Subscription) -> str:
+        """The `state` in a subscription's `health`."""
+        worker = self._workers.get(subscription.number)
+        return UNKNOWN if worker is None else shown_state(worker, subscription)
 
     def held_up(self, subscription: Subscription, sequence: int, document_id: str) -> HeldUp:
         """What memory alone knows of why a delivery is not there yet: whether it is being sent, and until when its lane

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.event import TITLE_WITHIN_BYTES, title_of
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow, DeliveryPosition
 from signalpost.store.delivery_queries import ListedDelivery, RowState, Whose
@@ -113,13 +114,13 @@ class SqliteDeliveryQueries(SqliteLogQueries):
     async def entries(self, tenant_id: int, sequences: Collection[int]) -> dict[int, LogRow]:
         found = rows(
             self._connection,
-            "SELECT sequence, at, id, type, document_id FROM event"
+            "SELECT sequence, at, id, type, document_id, substr(body, 1, ?) FROM event"
             " WHERE tenant_id = ? AND sequence IN (SELECT value FROM json_each(?))",
-            (tenant_id, list_numbers(sequences)),
+            (TITLE_WITHIN_BYTES, tenant_id, list_numbers(sequences)),
         )
         return {
-            sequence: LogRow(sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document_id))
-            for sequence, at, identity, event_type, document_id in found
+            sequence: LogRow(sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document_id), title_of(head))
+            for sequence, at, identity, event_type, document_id, head in found
         }
 
     async def row_states(self, deliveries: Collection[tuple[int, int]]) -> dict[tuple[int, int], RowState]:

@@ -9,8 +9,9 @@ from typing import Any
 import apsw
 
 from signalpost.domain.event import Event, time_of
-from signalpost.store.log import Page
-from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.history_walk import name_of_caller
+from signalpost.store.log import LogPage, Page
+from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.store import PAGE_BYTES
@@ -75,6 +76,42 @@ class SqliteLog:
         return events, events[-1].sequence if is_cut or len(events) == limit else last
 
     @reading
+    def back(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        before: int,
+        types: int,
+        document_id: str | None,
+        limit: int,
+    ) -> LogPage:
+        lowest = floor(connection, tenant_id)
+        before = min(before, last_sequence(connection, tenant_id) + 1)
+        if document_id is not None:
+            of_document = (tenant_id, pack_uuid(document_id), lowest, before, self._max_scanned)
+            return _back_in_document(connection, of_document, types, limit)
+        low = max(lowest, before - self._max_scanned)
+        statement = (
+            f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence >= ? AND sequence < ? AND type & ?"  # noqa: S608
+            " ORDER BY sequence DESC LIMIT ?"
+        )
+        found, is_cut = rows_within(connection, statement, (tenant_id, low, before, types, limit), _body_size)
+        events = [_event(*columns) for columns in found]
+        reached = events[-1].sequence if is_cut or len(events) == limit else low
+        return LogPage(events, before - 1, reached if reached > lowest else None)
+
+    @reading
+    def callers(self, connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
+        found = rows(
+            connection,
+            "SELECT e.sequence, e.caller, k.name FROM event e INDEXED BY event_log LEFT JOIN api_key k"
+            " ON k.number = e.caller WHERE e.tenant_id = ? AND e.sequence IN (SELECT value FROM json_each(?))",
+            (tenant_id, list_numbers(sequences)),
+        )
+        names = ((sequence, name_of_caller(caller, name)) for sequence, caller, name in found)
+        return {sequence: name for sequence, name in names if name is not None}
+
+    @reading
     def floor(self, connection: apsw.Connection, tenant_id: int) -> int:
         return floor(connection, tenant_id)
 
@@ -114,6 +151,26 @@ def _feed_of_document(
     events = _events(connection, tenant_id, found)
     is_cut = sum(len(event.body) for event in events) >= PAGE_BYTES
     return events, events[-1].sequence if is_cut else last
+
+
+def _back_in_document(
+    connection: apsw.Connection, of_document: tuple[int, bytes, int, int, int], types: int, limit: int
+) -> LogPage:
+    """`of_document` has the tenant, the document, the log's floor, the sequence from below which on to look, and how
+    many events to look at."""
+    tenant_id, _, _, before, max_scanned = of_document
+    looked_at = rows(
+        connection,
+        "SELECT sequence, type FROM event INDEXED BY event_document WHERE tenant_id = ? AND document_id = ?"
+        " AND sequence >= ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
+        of_document,
+    )
+    found = [sequence for sequence, event_type in looked_at if event_type & types][:limit]
+    reached = looked_at[-1][0] if len(looked_at) == max_scanned else None
+    if len(found) == limit:
+        reached = found[-1]
+    events = _events(connection, tenant_id, found)
+    return LogPage(events, before - 1, events[-1].sequence if len(events) < len(found) else reached)
 
 
 def last_sequence(connection: apsw.Connection, tenant_id: int) -> int:

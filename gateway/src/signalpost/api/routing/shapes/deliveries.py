@@ -20,6 +20,17 @@ class DeliveryCause(Shape, frozen=True):
     detail: Annotated[str, Meta(description="The cause in a sentence for people.")]
 
 
+class AttemptSummary(Shape, frozen=True):
+    """An attempt without what the endpoint answered."""
+
+    number: Annotated[int, Meta(description="1, 2, … within its run.")]
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+
+
 class Delivery(Shape, frozen=True):
     """What became of an event at a subscription."""
 
@@ -29,6 +40,9 @@ class Delivery(Shape, frozen=True):
     sequence: int
     event_type: EventTypeName
     external_id: Uuid
+    title: Annotated[
+        str | None, Meta(description="The document's title as the event has it; null once the document was erased.")
+    ]
     created_at: Timestamp
     status: Annotated[
         DeliveryStatus | None,
@@ -41,6 +55,7 @@ class Delivery(Shape, frozen=True):
             "nothing but its turn is waited for."
         ),
     ]
+    last_attempt: Annotated[AttemptSummary | None, Meta(description="Null before the first attempt.")]
     cause: DeliveryCause
 
 

@@ -71,12 +71,19 @@ class Event(Shape, frozen=True):
 
 class LogEntry(Shape, frozen=True):
     sequence: int
+    by: Annotated[
+        str | None, Meta(description="Name of the API key that asked for the change; null if none did, or if unknown.")
+    ]
     event: Event
 
 
 class Feed(Shape, frozen=True):
     data: list[LogEntry]
     last: Annotated[int, Meta(description="Pass it as `after` to read on.")]
+    next: Annotated[
+        int | None | UnsetType,
+        Meta(description="With `before` only: pass it as `before` to read further back; null at the oldest event."),
+    ] = UNSET
 
 
 # --- Workflow and history ---------------------------------------------------------------------------------------------

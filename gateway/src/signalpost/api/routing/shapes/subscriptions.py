@@ -13,9 +13,11 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 
+HealthState = Literal["healthy", "failing", "paused", "disabled", "unknown"]
+
 
 class Health(Shape, frozen=True):
-    state: Literal["healthy", "failing", "paused", "disabled", "unknown"]
+    state: HealthState
     failing_since: Timestamp | None
     last_error: str | None
     breaker: Literal["open", "closed"]
