@@ -87,7 +87,7 @@ class DeliveryQueries(LogQueries, Protocol):
         ...
 
     async def entries(self, tenant_id: int, sequences: Collection[int]) -> dict[int, LogRow]:
-        """Events by sequence, without their bodies."""
+        """Events by sequence, without their bodies, with their titles."""
         ...
 
     async def row_states(self, deliveries: Collection[tuple[int, int]]) -> dict[tuple[int, int], RowState]:
