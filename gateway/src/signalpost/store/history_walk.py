@@ -120,7 +120,14 @@ def _of_event(event: KnownEvent) -> _Read:
         action = ChangeCause(event.cause).name.lower()
     document = _decode_event(event.body).data.document
     step = Step(action=action, status="other") if document is None else _step(action, event.cause, document)
-    row = HistoryRow(HistoryPosition(event.sequence, 0), event.at, event.id, event.type, name_of_caller(event.caller, event.caller_name), step)
+    row = HistoryRow(
+        HistoryPosition(event.sequence, 0),
+        event.at,
+        event.id,
+        event.type,
+        name_of_caller(event.caller, event.caller_name),
+        step,
+    )
     return row, len(event.body)
 
 
