@@ -14,7 +14,7 @@ JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate planted power-cuts crash-points connector-kills fuzz-api fuzz-sender hostile oracles check audit sbom format lock clean
+.PHONY: help demo serve test simulate planted power-cuts crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver hostile oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,11 @@ fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes;
 fuzz-sender: .venv/dev ## Feed the sender answers that libFuzzer makes up (FUZZ_SECONDS=600)
 	@if $(UV) --require-hashes -r requirements/fuzz.txt; then \
 	  $(BIN)/python -m gateway.tests.sender.fuzz_sender .fuzz -max_total_time=$${FUZZ_SECONDS:-600}; \
+	else echo "SKIPPED: atheris does not install on this machine; make test has a sample of the same laws." >&2; fi
+
+fuzz-receiver: .venv/dev ## Feed the receiver kit requests that libFuzzer makes up (FUZZ_SECONDS=600)
+	@if $(UV) --require-hashes -r requirements/fuzz.txt; then \
+	  $(BIN)/python -m receiver.tests.fuzz_receiver .fuzz/receiver -max_total_time=$${FUZZ_SECONDS:-600}; \
 	else echo "SKIPPED: atheris does not install on this machine; make test has a sample of the same laws." >&2; fi
 
 hostile: .venv/dev ## Try 60,000 hostile placeholders and conditions; none may take 20 ms (SEED=1 COUNT=…)
