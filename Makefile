@@ -66,7 +66,7 @@ oracles: .venv-oracles/ready ## Hold what connectors send against the vendors' o
 check: .venv/dev ## Format, lint, strict types, import contracts, docstrings, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests examples benchmarks docs checks
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests examples benchmarks docs checks
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python checks/words.py
 	@$(BIN)/python checks/vulnerabilities.py
@@ -97,9 +97,9 @@ clean: ## Remove the virtual environment and caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/runtime: .venv/uv requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml
+.venv/runtime: .venv/uv requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml
 	@$(UV) --require-hashes -r requirements/runtime.txt
-	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations
+	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations -e pytest-plugin
 	@touch $@
 
 .venv/dev: .venv/runtime requirements/dev.txt

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-SOURCES = ("receiver", "gateway", "bench", "destinations", "benchmarks", "checks", "docs", "examples")
+SOURCES = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "benchmarks", "checks", "docs", "examples")
 """The folders that are looked at, from the root of the project."""
 
 INTERFACES = (
@@ -29,6 +29,7 @@ INTERFACES = (
     "gateway/src/signalpost/store/*.py",
     "gateway/src/signalpost/testing/*.py",
     "destinations/src/signalpost_destinations/*.py",
+    "pytest-plugin/src/pytest_signalpost/*.py",
 )
 """The modules that others build against: every public name in them has a docstring."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 TREE = Path(__file__).parents[2]
-DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations")
+DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin")
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,74 @@
+"""The rules of receivers, as tests that a class inherits.
+
+    @pytest.fixture(scope="module")
+    def signalpost_receiver() -> Iterator[ReceiverUnderTest]:
+        with our_application() as url:
+            yield ReceiverUnderTest(url, secret="a secret of mine")
+
+    class TestOurReceiver(ReceiverExam):
+        pass
+
+They are the rules of `signalpost doctor`, in its order: what cannot be judged after a broken gate is skipped.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from signalpost.local.doctor.exam import check
+from signalpost.local.doctor.finding import Finding, Verdict
+from signalpost.local.doctor.patient import Patient
+from signalpost.local.doctor.rules import GATES, RULES, Rule
+from signalpost.local.poster import ATTEMPT_TIMEOUT, Poster
+
+
+@dataclass(frozen=True)
+class ReceiverUnderTest:
+    """Where a receiver is, and what it verifies with."""
+
+    url: str
+    secret: str
+    inspect: str | None = None
+    """A URL with `{externalId}` at which the receiver says what it did about that document, as JSON: `handled`, how
+    many of its events it handled, and `title`, the document's title."""
+    attempt_timeout: float = ATTEMPT_TIMEOUT
+    """Seconds that the receiver has for an answer."""
+
+    def __repr__(self) -> str:
+        return f"ReceiverUnderTest({self.url})"
+
+
+class ReceiverExam:
+    """One test for each rule. Needs the fixture `signalpost_receiver`, which returns a ReceiverUnderTest."""
+
+    strict: ClassVar[bool] = False
+    """Whether it is a failure not to do what a good receiver does but need not do."""
+
+    @pytest.fixture(scope="class")
+    def broken_gates(self) -> list[str]:
+        """The gates that turned out to be broken."""
+        return []
+
+    @pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
+    def test_rule(self, rule: Rule, signalpost_receiver: ReceiverUnderTest, broken_gates: list[str]) -> None:
+        """The receiver keeps this rule."""
+        if broken_gates:
+            pytest.skip(f"It cannot be judged while “{broken_gates[0]}” is broken.")
+        finding = asyncio.run(_checked(rule, signalpost_receiver))
+        if finding.verdict is Verdict.BROKEN and rule.name in GATES:
+            broken_gates.append(rule.name)
+        message = f"{finding.title}: {finding.seen} {finding.fix}"
+        if finding.verdict is Verdict.UNKNOWN:
+            pytest.skip(finding.seen)
+        if finding.verdict is Verdict.ADVICE and not self.strict:
+            pytest.xfail(message)
+        if finding.verdict is not Verdict.KEPT:
+            pytest.fail(message, pytrace=False)
+
+
+async def _checked(rule: Rule, receiver: ReceiverUnderTest) -> Finding:
+    async with Poster(external=False, attempt_timeout=receiver.attempt_timeout) as poster:
+        patient = Patient(poster, receiver.url, receiver.secret, receiver.inspect, receiver.attempt_timeout)
+        return await check(patient, rule)
