@@ -1,6 +1,7 @@
 """The wheels: complete, and of use outside the tree."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -99,13 +100,28 @@ def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list
     assert run(python, "-c", "import signalpost; print(signalpost.__file__)", cwd=tmp_path).startswith(str(tmp_path))
 
 
-def test_the_receiver_kit_needs_nothing_but_python(wheels: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["3.10", "this one"])
+def test_the_receiver_kit_needs_nothing_but_python(wheels: list[Path], tmp_path: Path, version: str) -> None:
     (kit,) = (wheel for wheel in wheels if wheel.name.startswith("signalpost_receiver"))
-    run(sys.executable, "-m", "venv", tmp_path / "bare")
+    run(Path(sys.executable) if version == "this one" else interpreter(version), "-m", "venv", tmp_path / "bare")
     python = tmp_path / "bare" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check", kit)
-    program = "from signalpost_receiver import make_token, Receiver; Receiver(secrets=make_token()); print('made')"
-    assert run(python, "-c", program, cwd=tmp_path) == "made\n"
+    program = shutil.copy(TREE / "receiver" / "tests" / "outside.py", tmp_path)
+    vectors = shutil.copytree(TREE / "receiver" / "vectors", tmp_path / "vectors")
+    assert run(python, program, vectors, cwd=tmp_path) == "works\n"
+
+
+def interpreter(version: str) -> Path:
+    """A Python of this version, on the path or of pyenv. Skips the test where there is none."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [
+        *pyenv.glob(f"versions/{version}.*/bin/python"),
+        *map(Path, filter(None, [shutil.which(f"python{version}")])),
+    ]
+    for python in found:
+        if subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0:
+            return python
+    pytest.skip(f"there is no Python {version} on this machine")
 
 
 def test_a_source_distribution_builds_the_same_wheel(wheels: list[Path], tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ VERSION_KEYS = ("number", "downloadUrl")
 """The attributes of a version, in the order of the body (C9)."""
 
 
-class _Name(str, Enum):
+class Name(str, Enum):
     """A name of a list that may grow; it is equal to the plain string, and shown as one."""
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class _Name(str, Enum):
         return format(str(self.value), spec)
 
 
-class EventType(_Name):
+class EventType(Name):
     """What happened (C3)."""
 
     DOCUMENT_CREATED = "documentCreated"
@@ -61,7 +61,7 @@ class EventType(_Name):
     DOCUMENT_DELETED = "documentDeleted"
 
 
-class DocumentStatus(_Name):
+class DocumentStatus(Name):
     """Where a document stands in its workflow (C12)."""
 
     CREATED = "created"

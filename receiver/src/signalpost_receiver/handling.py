@@ -21,12 +21,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
 from typing import Any, TypeAlias
 
 from .envelope import Hints, parse
 from .errors import HandlerError, InProgress, StoreError, UsageError
-from .event import Event
+from .event import Event, Name
 from .steps import Step, Steps
 from .stores.base import AsyncStore, Busy, Claim, Claimed, Handled, Held, Item, Stale, Store, item_of
 
@@ -34,7 +33,7 @@ Handler: TypeAlias = Callable[[Event], object]
 """Called with an event; may return an awaitable for `areceive`. If it raises, the sender tries again."""
 
 
-class Outcome(str, Enum):
+class Outcome(Name):
     """What became of an event. All of them are successes to the sender."""
 
     HANDLED = "handled"
