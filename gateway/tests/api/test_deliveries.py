@@ -22,7 +22,13 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 BINARY = b"\xff\xfe\x00\x1b[31m\r\n<script>alert(1)</script>\xc3"
 
 
-ANSWERS = {"ok": b"ok", "large": b"x" * 1023 + "é".encode() + b"y" * 5000, "binary": BINARY, "empty": b""}
+ANSWERS = {
+    "ok": b"ok",
+    "large": b"x" * 1023 + "é".encode() + b"y" * 5000,
+    "binary": BINARY,
+    "empty": b"",
+    "signature": b'{"error":"invalid signature"}',
+}
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -160,7 +166,11 @@ def test_a_delivery_that_is_pending(world: "World", subscribe: Subscribe) -> Non
     world.create_document()
     (listed,) = deliveries(world, subscription)
     assert (listed["status"], listed["nextAttemptAt"], listed["lastAttempt"]) == ("pending", None, None)
-    assert world.get(f"{subscription}/deliveries/{listed['eventId']}").ok() == {**listed, "attempts": []}
+    assert world.get(f"{subscription}/deliveries/{listed['eventId']}").ok() == {
+        **listed,
+        "attempts": [],
+        "diagnosis": None,
+    }
     world.send("PATCH", subscription, {"status": "active"}).ok()
     assert once(world, subscription, "delivered")["eventId"] == listed["eventId"]
 
@@ -415,3 +425,24 @@ def test_header_values_reach_the_endpoint_and_nobody_else(
     assert headers["X-Key"] == "a value of mine"
     for path in (subscription, f"{subscription}/deliveries", f"{subscription}/deliveries/{delivery['eventId']}"):
         assert b"a value of mine" not in world.get(path).body
+
+
+# --- Diagnoses --------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_delivery_is_diagnosed_by_what_changed_before(
+    world: "World", subscribe: Subscribe, endpoint: Endpoint
+) -> None:
+    subscription = subscribe("/200/ok", retryDelays=[3600])
+    world.create_document()
+    assert once(world, subscription, "delivered")["diagnosis"] is None
+    url = f"http://127.0.0.1:{endpoint.server_port}/401/signature"
+    world.send("PATCH", subscription, {"url": url}).ok()
+    world.send("POST", f"{subscription}/secret/rotate", {"overlapHours": 0}).ok()
+    world.create_document()
+    diagnosis = once(world, subscription, "retrying")["diagnosis"]
+    assert (diagnosis["cause"], diagnosis["change"], diagnosis["remedy"]) == ("old_secret", "secret", "check_secret")
+    assert "“invalid signature”" in diagnosis["forUs"]
+    assert f"127.0.0.1:{endpoint.server_port} answers 401" in diagnosis["forCustomer"]
+    assert "Nothing is lost: 1 event waits" in diagnosis["forCustomer"]
+    assert TIMESTAMP.fullmatch(diagnosis["changedAt"])

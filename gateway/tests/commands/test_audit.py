@@ -264,7 +264,8 @@ SAMPLES: tuple[AuditedRow, ...] = (
     ),
 )  # fmt: skip
 UNTOLD = {
-    "Subscription": "id tenant_id number version created_at updated_at starts_after skipped_at disabled_at revived_at",
+    "Subscription": "id tenant_id number version created_at updated_at starts_after skipped_at disabled_at revived_at"
+    " secret_since url_since headers_since",
     "Connection": "id tenant_id number version created_at updated_at grant_version",
     "ApiKey": "id tenant_id number hash created_at created_by last_used_at",
     "Tenant": "id last_sequence last_at created_at config_version",

@@ -323,7 +323,7 @@ def _(right: Any) -> Any:
 @fault("signs with the new secret alone during a rotation", Webhook, "__init__")
 def _(right: Any) -> Any:
     def init(self: Webhook, subscription: Any) -> None:
-        right(self, subscription.promoted())
+        right(self, subscription.promoted(0))
 
     return init
 

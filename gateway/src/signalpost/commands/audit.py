@@ -69,7 +69,9 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
             "kind connection_id config when after status ordering rate_limit retry_delays skip_to promote_at"
             " disabled_because".split()
         ),
-        left_out=_BOOKKEEPING | {"starts_after", "filters", "headers", "skipped_at", "disabled_at", "revived_at"},
+        left_out=_BOOKKEEPING
+        | {"starts_after", "filters", "headers", "skipped_at", "disabled_at", "revived_at"}
+        | {"secret_since", "url_since", "headers_since"},
         urls=frozenset({"name", "url"}),
         derived={
             "eventTypes": lambda row: list(row.event_types),

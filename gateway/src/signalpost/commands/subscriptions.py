@@ -182,6 +182,10 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
                 detail = "The backlog can be skipped only by a resume: send it with status active, while it is not."
                 raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
             changes |= {"skip_to": last, "skipped_at": stamp.at}
+        if changes.get("url", found.url) != found.url:
+            changes["url_since"] = stamp.at
+        if changes.get("headers", found.headers) != found.headers:
+            changes["headers_since"] = stamp.at
         patched = replace(found, **changes)
         if patched == found:
             return Decision(result=SubscriptionChanged(found))
@@ -207,7 +211,7 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "subscription.delete"
 
     def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionDeleted]:
-        found = self._found(view, stamp.now).promoted()
+        found = self._found(view, stamp.now).promoted(stamp.now)
         gone = replace(
             found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
         )
@@ -226,7 +230,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
         _check_signs(found)
         if self.overlap_hours == 0:
             # A leaked secret must go even while a rotation is under way.
-            changed = replace(found, secret=self.secret, next_secret=None, promote_at=None)
+            changed = replace(found, secret=self.secret, next_secret=None, promote_at=None, secret_since=stamp.now)
         elif found.next_secret is not None:
             detail = "A rotation is under way: promote its secret first, or rotate with overlapHours 0 to replace both."
             raise Conflict("rotation_under_way", detail)
@@ -247,7 +251,7 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
         _check_signs(found)
         if found.next_secret is None:
             raise Conflict("no_rotation", "No rotation is under way: there is no new secret to promote.")
-        promoted = _moved_on(found.promoted(), stamp.at)
+        promoted = _moved_on(found.promoted(stamp.now), stamp.at)
         return Decision(result=SubscriptionChanged(promoted), subscriptions=(promoted,))
 
 

@@ -81,6 +81,12 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """A sentence for people about that; None if its endpoint had failed for days."""
     revived_at: int = 0
     """When the subscription was last resumed after being disabled."""
+    secret_since: int = 0
+    """Since when `secret` signs; 0 if it did from the beginning."""
+    url_since: int = 0
+    """Since when it has its URL; 0 if it had it from the beginning."""
+    headers_since: int = 0
+    """Since when it has its additional headers; 0 if it had them from the beginning."""
     created_at: int
     updated_at: int
     version: int = 1
@@ -103,11 +109,13 @@ class Subscription(Struct, frozen=True, kw_only=True):
         """The subscription at `now`: a rotation whose overlap is over by then has ended."""
         if self.promote_at is None or now < self.promote_at:
             return self
-        return self.promoted()
+        return self.promoted(self.promote_at)
 
-    def promoted(self) -> "Subscription":
-        """The subscription with only the new secret, if a rotation is in progress."""
-        return replace(self, secret=self.next_secret or self.secret, next_secret=None, promote_at=None)
+    def promoted(self, at: int) -> "Subscription":
+        """The subscription with only the new secret, if a rotation is in progress. `at` is since when."""
+        if self.next_secret is None:
+            return replace(self, promote_at=None)
+        return replace(self, secret=self.next_secret, next_secret=None, promote_at=None, secret_since=at)
 
     def disabled(self, now: int, because: str | None) -> "Subscription":
         """The subscription, disabled by the gateway."""

@@ -71,6 +71,14 @@ class DeliveryView(Struct, frozen=True):
     """The earlier event of its document that it waits for, if it is pending."""
     ahead: int = 0
     """How many events of the log the subscription has yet to take in before this one, if it is pending."""
+    failing_since: int | None = None
+    """When the first of the endpoint's failures in a row was; None while it does not fail."""
+    delivered_at: int | None = None
+    """When the endpoint last took a delivery; None if that is not known."""
+    certificate_ends: int | None = None
+    """When the certificate ends that the endpoint last showed; None if that is not known."""
+    lost: int = 0
+    """How many of the subscription's events the retention removed before they were delivered."""
 
 
 class DeliveryViews(Struct, frozen=True):

@@ -95,6 +95,10 @@ def _view(
         retry_asked=entry.sequence in lane.retries_asked,
         behind=behind,
         ahead=max(0, entry.sequence - lane.head - 1) if status == "pending" else 0,
+        failing_since=lane.failing_since,
+        delivered_at=lane.delivered_at,
+        certificate_ends=lane.certificate_ends,
+        lost=lane.lost,
     )
 
 

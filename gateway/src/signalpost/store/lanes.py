@@ -22,6 +22,10 @@ class EndpointHealth(Struct, frozen=True):
     """The class of its last failure and the sentence about it."""
     lost: int = 0
     """How many events the retention removed before they were delivered."""
+    delivered_at: int | None = None
+    """When an attempt began that it last took, µs since the epoch; None if that is not known."""
+    certificate_ends: int | None = None
+    """When the certificate ends that it last showed, µs since the epoch; None if that is not known."""
 
 
 class LaneWanted(NamedTuple):

@@ -92,6 +92,9 @@ class SubscriptionConfig(Struct, frozen=True):
     when: Mapping[str, Any] | None = None
     after: Delay | None = None
     disabled_because: str | None = None
+    secret_since: int = 0
+    url_since: int = 0
+    headers_since: int = 0
     url: str | UnsetType = UNSET
     """Where it was kept before it was sealed; the next start seals it. A sealed one counts: whoever can write the
     database, and has no key, cannot have events sent elsewhere."""

@@ -55,6 +55,26 @@ class RecordedLane:
         """The endpoint's last failure."""
         return self._decoded_health.last_error
 
+    @property
+    def failing_since(self) -> int | None:
+        """When the first of the endpoint's failures in a row was; None while it does not fail."""
+        return self._decoded_health.breaker.failing_since
+
+    @property
+    def delivered_at(self) -> int | None:
+        """When the endpoint last took a delivery, if that is known."""
+        return self._decoded_health.delivered_at
+
+    @property
+    def lost(self) -> int:
+        """How many events the retention removed before they were delivered."""
+        return self._decoded_health.lost
+
+    @property
+    def certificate_ends(self) -> int | None:
+        """When the certificate ends that the endpoint last showed, if that is known."""
+        return self._decoded_health.certificate_ends
+
     def due(self, status: DeliveryStatus, retry_due: int) -> int | None:
         """When a delivery of that status may be sent; None if that is at once, or unknown. `retry_due` is its row's
         time if it is retried."""

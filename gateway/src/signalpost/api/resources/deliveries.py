@@ -9,6 +9,7 @@ from msgspec import Meta, field
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources import events, subscriptions
+from signalpost.api.resources.diagnoses import diagnosis_of
 from signalpost.api.resources.events import find_event
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
@@ -139,8 +140,14 @@ async def read(context: RequestContext) -> Response:
     shown = DeliveryWithAttempts(
         **msgspec.structs.asdict(_shown(context, found, view.entry, view)),
         attempts=[_shown_attempt(each) for each in attempts],
+        diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, _waiting(context, found)),
     )
     return Response(200, msgspec.json.encode(shown))
+
+
+def _waiting(context: RequestContext, subscription: Subscription) -> int:
+    """How many deliveries wait for an endpoint, as far as this node knows."""
+    return int(str(context.services.lanes.health(subscription).get("waiting", 0)))
 
 
 async def retry(context: RequestContext) -> Response:

@@ -246,9 +246,9 @@ class LaneWorker:
         self._carrier = None
         self.gate = self._carriers.gate(subscription, self)
         if before.status == "disabled" != subscription.status:
-            self.health = EndpointHealth(lost=self.health.lost)
+            self.health = _forgotten(self.health)
         if subscription.url != before.url:
-            self.health = EndpointHealth(lost=self.health.lost)
+            self.health = _forgotten(self.health)
             self.concurrency = concurrency.FIRST
             self.slots.regard(slow=self.concurrency.is_slow)
             self._hold_until = 0
@@ -359,7 +359,8 @@ class LaneWorker:
         elif outcome.failure not in UNCOUNTED:
             follow = breaker.after_failed_probe if delivery is self._probe else breaker.after_failure
             state = follow(self.health.breaker, now, jitter)
-            self.health = EndpointHealth(state, f"{outcome.failure}: {outcome.detail}", self.health.lost)
+            last_error = f"{outcome.failure}: {outcome.detail}"
+            self.health = replace(self.health, breaker=state, last_error=last_error)
             if outcome.failure is Failure.PROXY:
                 self.excused_until = now
             if retry_after is not None:
@@ -371,10 +372,11 @@ class LaneWorker:
         if self.health.breaker.failures:
             if self.health.breaker.is_open:
                 self.concurrency = concurrency.beginning_low(self.concurrency, now)
-            self.health = EndpointHealth(breaker.after_success(self.health.breaker), None, self.health.lost)
+            state = breaker.after_success(self.health.breaker)
+            self.health = replace(self.health, breaker=state, last_error=None)
 
     def note_lost(self, count: int) -> None:
-        self.health = EndpointHealth(self.health.breaker, self.health.last_error, self.health.lost + count)
+        self.health = replace(self.health, lost=self.health.lost + count)
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 
@@ -396,6 +398,8 @@ class LaneWorker:
         self.recording = RECORDING[self.recording][RecordingInput.WRITE]
         changes = self.lane.changes()
         attempts, self.attempts = self.attempts, []
+        if (delivered := next((each for each in reversed(attempts) if each.failure is None), None)) is not None:
+            self.health = replace(self.health, delivered_at=delivered.started_at)
         retries_done, self.retries_done = self.retries_done, []
         wants_refill = self.lane.retry_queue.wants_refill
         return LaneFlush(
@@ -435,6 +439,11 @@ class LaneWorker:
         if not (lane.has_room_for_early_retries if replay.what == "waiting" else lane.has_room_for_replays):
             return None
         return ReplayPart(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
+
+
+def _forgotten(health: EndpointHealth) -> EndpointHealth:
+    """What is still known of an endpoint once its failures say nothing any more."""
+    return EndpointHealth(lost=health.lost, delivered_at=health.delivered_at)
 
 
 def _condition(subscription: Subscription) -> Condition | None:

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from signalpost.api.routing.shapes.shape import Cursor, Shape
+from signalpost.domain.delivery.diagnosis_rules import CAUSES, Change, Remedy
 from signalpost.domain.delivery.explanation import Cause
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.replay import LeftOut, ReplayState, What
@@ -18,6 +19,18 @@ class DeliveryCause(Shape, frozen=True):
 
     code: Cause
     detail: Annotated[str, Meta(description="The cause in a sentence for people.")]
+
+
+class Diagnosis(Shape, frozen=True):
+    """The likely cause of a failure, and what to do. It is a judgement: the facts are in the attempts."""
+
+    cause: Annotated[str, Meta(extra_json_schema={"enum": list(CAUSES)})]
+    title: str
+    for_us: Annotated[str, Meta(description="What was seen, and what it most likely means.")]
+    for_customer: Annotated[str, Meta(description="The same for whoever runs the endpoint, with what to do.")]
+    remedy: Annotated[Remedy, Meta(description="What helps most.")]
+    change: Annotated[Change | None, Meta(description="The change of the subscription that most likely caused it.")]
+    changed_at: Timestamp | None
 
 
 class AttemptSummary(Shape, frozen=True):
@@ -78,6 +91,7 @@ class Attempt(Shape, frozen=True):
 
 class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
     attempts: list[Attempt]
+    diagnosis: Annotated[Diagnosis | None, Meta(description="Null unless the last attempt failed.")]
 
 
 class DeliveryPage(Shape, frozen=True):

@@ -1,0 +1,49 @@
+"""Diagnoses as answers show them: what is known of an endpoint that failed, given to the table of causes."""
+
+from urllib.parse import urlsplit
+
+from signalpost.api.routing.shapes.deliveries import Diagnosis
+from signalpost.domain.delivery.diagnosis import Symptom, diagnose
+from signalpost.domain.delivery.diagnosis_rules import Change
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import format_timestamp
+from signalpost.store.deliveries import DeliveryView
+
+
+def diagnosis_of(subscription: Subscription, view: DeliveryView, waiting: int) -> Diagnosis | None:
+    """Why the last attempt of a delivery failed; None if it did not. `waiting` says how many deliveries wait for the
+    endpoint."""
+    attempt = view.last_attempt
+    if attempt is None or attempt.failure is None:
+        return None
+    changed: dict[Change, int] = {
+        "secret": subscription.secret_since,
+        "url": subscription.url_since,
+        "headers": subscription.headers_since,
+    }
+    symptom = Symptom(
+        host=urlsplit(subscription.url).netloc,
+        failure=Failure(attempt.failure),
+        status=attempt.status,
+        detail=attempt.detail,
+        answer=attempt.answer.decode("utf-8", "replace"),
+        failing_since=min(view.failing_since or attempt.started_at, attempt.started_at),
+        delivered_at=view.delivered_at,
+        changed_at={change: at for change, at in changed.items() if at > 0},
+        certificate_ends=view.certificate_ends,
+        waiting=waiting,
+        lost=view.lost,
+    )
+    found = diagnose(symptom)
+    if found is None:
+        return None
+    return Diagnosis(
+        cause=found.cause,
+        title=found.title,
+        for_us=found.for_us,
+        for_customer=found.for_customer,
+        remedy=found.remedy,
+        change=found.change,
+        changed_at=None if found.changed_at is None else format_timestamp(found.changed_at),
+    )

@@ -1,0 +1,356 @@
+"""The table of causes: what has to be seen of an endpoint that fails, and what it means.
+
+`diagnosis.py` looks it through from its top, and the first rule that fits says the cause. So where one rule asks for
+more than another of the same failure, it stands above it.
+"""
+
+import re
+from enum import StrEnum
+from typing import Final, Literal, NamedTuple
+
+from signalpost.domain.delivery.outcome import Failure
+
+Change = Literal["secret", "url", "headers"]
+"""What a person changes of a subscription that may keep its endpoint from taking deliveries."""
+
+
+class Remedy(StrEnum):
+    """What helps most: a closed list. Each value is shown as it is in the API."""
+
+    CHECK_SECRET = "check_secret"  # noqa: S105 - a name
+    CHANGE_URL = "change_url"
+    CHANGE_HEADERS = "change_headers"
+    LIMIT_RATE = "limit_rate"
+    TELL_CUSTOMER = "tell_customer"
+    RECONNECT = "reconnect"
+    ASK_OPERATOR = "ask_operator"
+    WAIT = "wait"
+
+
+class Rule(NamedTuple):
+    """One line of the table: what has to be seen, and what it means. None asks for nothing."""
+
+    cause: str
+    failure: Failure
+    title: str
+    us: str
+    customer: str
+    remedy: Remedy
+    statuses: frozenset[int] | None = None
+    answer: re.Pattern[str] | None = None
+    """Words of the answer."""
+    detail: str | None = None
+    """A part of the sentence that was noted with the attempt."""
+    change: Change | None = None
+    """What was changed since the endpoint last took something."""
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_SIGNATURE: Final = _words(r"signature|hmac|\bsigned\b|\bsigning\b|webhook.?secret")
+_FIREWALL: Final = _words(
+    r"cloudflare|akamai|incapsula|imperva|\bwaf\b|captcha|attention required|forbidden by|firewall"
+)
+_REFUSED: Final = frozenset({400, 401, 403})
+_CREDENTIALS: Final = frozenset({401, 403, 407})
+_OTHERS: Final = frozenset(range(400, 500))
+
+_STATUS = Failure.STATUS
+RULES: Final[tuple[Rule, ...]] = (
+    # --- Answers that refuse ------------------------------------------------------------------------------------------
+    Rule(
+        "old_secret", _STATUS, "The endpoint does not accept our signature since the secret was changed",
+        "The secret was changed at {changed}, and nothing was accepted since. They most likely still verify with the "
+        "old one.",
+        "Your signing secret was changed at {changed}. Please verify with the new one.",
+        Remedy.CHECK_SECRET, _REFUSED, _SIGNATURE, change="secret",
+    ),
+    Rule(
+        "signature_refused", _STATUS, "The endpoint does not accept our signature",
+        "Its answer is about the signature. They may verify with another secret, or not the bytes as they came.",
+        "Please verify the exact bytes of the body with the current signing secret of this subscription.",
+        Remedy.CHECK_SECRET, _REFUSED, _SIGNATURE,
+    ),
+    Rule(
+        "headers_changed", _STATUS, "The endpoint refuses our credentials since the headers were changed",
+        "The additional headers were changed at {changed}, and nothing was accepted since.",
+        "The additional headers of our requests were changed at {changed}. Please check which credentials you expect.",
+        Remedy.CHANGE_HEADERS, _CREDENTIALS, change="headers",
+    ),
+    Rule(
+        "old_secret", _STATUS, "The endpoint refuses us since the secret was changed",
+        "The secret was changed at {changed}, and nothing was accepted since. They most likely still verify with the "
+        "old one.",
+        "Your signing secret was changed at {changed}. Please verify with the new one.",
+        Remedy.CHECK_SECRET, _CREDENTIALS, change="secret",
+    ),
+    Rule(
+        "firewall", _STATUS, "A firewall in front of the endpoint blocks us",
+        "The answer looks like one of a firewall, not of the application behind it.",
+        "Please let our requests through your firewall or bot protection.",
+        Remedy.TELL_CUSTOMER, frozenset({403, 406, 429, 503}), _FIREWALL,
+    ),
+    Rule(
+        "credentials_refused", _STATUS, "The endpoint refuses our credentials",
+        "It wants credentials that it does not get: a header, or a signature that it accepts.",
+        "Please check which credentials it expects, and whether it verifies with the current signing secret.",
+        Remedy.CHANGE_HEADERS, _CREDENTIALS,
+    ),
+    Rule(
+        "url_changed", _STATUS, "There is nothing at the URL that was set",
+        "The URL was changed at {changed}, and nothing was accepted since. It may be mistyped.",
+        "The URL was changed at {changed}. Please check that it is the right one.",
+        Remedy.CHANGE_URL, frozenset({404, 405, 410}), change="url",
+    ),
+    Rule(
+        "gone", _STATUS, "The endpoint says that it is gone for good",
+        "410 means that it will not come back. Ask for a new URL, or delete the subscription.",
+        "Please give us the URL that replaces it, or tell us to stop.",
+        Remedy.CHANGE_URL, frozenset({410}),
+    ),
+    Rule(
+        "wrong_path", _STATUS, "There is nothing at this URL",
+        "The host answers, and knows nothing under this path. The route may have been renamed or not deployed.",
+        "Please check that the path of the URL is served.",
+        Remedy.CHANGE_URL, frozenset({404}),
+    ),
+    Rule(
+        "method_refused", _STATUS, "The URL does not take POST requests",
+        "The host knows the path, and takes no POST there: it is most likely the URL of a page.",
+        "Please accept POST requests there, or give us the URL that does.",
+        Remedy.CHANGE_URL, frozenset({405, 501}),
+    ),
+    Rule(
+        "too_large", _STATUS, "The endpoint refuses our requests as too large",
+        "It takes smaller bodies than the event has. Events have at most 1 MiB.",
+        "Please accept bodies of up to 1 MiB.",
+        Remedy.TELL_CUSTOMER, frozenset({413}),
+    ),
+    Rule(
+        "content_type_refused", _STATUS, "The endpoint does not accept JSON",
+        "It refuses the content type application/json, or wants to answer with another.",
+        "Please accept the content type application/json.",
+        Remedy.TELL_CUSTOMER, frozenset({406, 415}),
+    ),
+    Rule(
+        "overrun", _STATUS, "The endpoint gets more than it takes",
+        "It answers 429. A rate limit on the subscription spreads what it gets.",
+        "Please raise your limit for us, or tell us how many requests a second you take.",
+        Remedy.LIMIT_RATE, frozenset({429}),
+    ),
+    Rule(
+        "event_refused", _STATUS, "The endpoint does not understand the event",
+        "It finds the request wrong. Its code may not know this type of event, or a value in it.",
+        "Please check how your code reads the event: see the answer that it gave.",
+        Remedy.TELL_CUSTOMER, frozenset({400, 409, 422}),
+    ),
+    Rule(
+        "slow_behind", _STATUS, "What is behind the endpoint's gateway is too slow or down",
+        "A proxy answers in place of the application, which did not answer it.",
+        "Please check that the application behind your load balancer is up and answers in time.",
+        Remedy.TELL_CUSTOMER, frozenset({408, 502, 504}),
+    ),
+    Rule(
+        "unavailable", _STATUS, "The endpoint says that it is unavailable",
+        "503 is meant to pass: maintenance, a deployment, or too much load.",
+        "Please check whether it is in maintenance or overloaded.",
+        Remedy.WAIT, frozenset({503}),
+    ),
+    Rule(
+        "refused", _STATUS, "The endpoint refuses the request",
+        "It answers {status}, which says that the request is wrong.",
+        "Please check why it refuses the request: see the answer that it gave.",
+        Remedy.TELL_CUSTOMER, _OTHERS,
+    ),
+    Rule(
+        "endpoint_error", _STATUS, "The endpoint has an error",
+        "It answers {status}: an error in its own code or in what it depends on.",
+        "Please look at your log for the error that it had.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    Rule(
+        "url_changed", Failure.REDIRECT, "The URL that was set answers with a redirect",
+        "The URL was changed at {changed}. Redirects are not followed, so that nobody can send events elsewhere.",
+        "Please give us the URL to which it redirects. We do not follow redirects.",
+        Remedy.CHANGE_URL, change="url",
+    ),
+    Rule(
+        "redirect", Failure.REDIRECT, "The endpoint answers with a redirect",
+        "Redirects are not followed, so that nobody can send events elsewhere. The URL may lack www, https or a slash, "
+        "or it leads to a page for signing in.",
+        "Please give us the URL to which it redirects. We do not follow redirects.",
+        Remedy.CHANGE_URL,
+    ),
+    # --- Names and addresses ------------------------------------------------------------------------------------------
+    Rule(
+        "url_changed", Failure.DNS, "The host of the URL that was set does not exist",
+        "The URL was changed at {changed}. Its host has no address, so it may be mistyped.",
+        "The URL was changed at {changed}. Please check its host name.",
+        Remedy.CHANGE_URL, change="url",
+    ),
+    Rule(
+        "no_address", Failure.DNS, "The host name has no address",
+        "The name exists no more, or its DNS records were removed.",
+        "Please check the DNS records of the host, or give us another URL.",
+        Remedy.CHANGE_URL, detail="has no address",
+    ),
+    Rule(
+        "name_unresolved", Failure.DNS, "The host name cannot be resolved",
+        "There is no such name, or its name servers do not answer. If many hosts fail so, it is our resolver.",
+        "Please check the domain and its name servers.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    Rule(
+        "private_address", Failure.ADDRESS_REFUSED, "The host has an address that is not public",
+        "The gateway does not call private addresses unless the setting ALLOW_TARGETS names the target.",
+        "Please give us a host with a public address.",
+        Remedy.ASK_OPERATOR,
+    ),
+    # --- Connections --------------------------------------------------------------------------------------------------
+    Rule(
+        "gateway_exhausted", Failure.CONNECT, "The gateway cannot open another connection",
+        "It is out of memory or file descriptors. That says nothing of the endpoint.",
+        "This is a fault on our side, and nothing that you have to change.",
+        Remedy.ASK_OPERATOR, detail="The gateway cannot open",
+    ),
+    Rule(
+        "connection_refused", Failure.CONNECT, "The endpoint's server is not running",
+        "The host is there, and nothing listens on the port.",
+        "Please check that the server runs and listens on the port of the URL.",
+        Remedy.TELL_CUSTOMER, detail="refused the connection",
+    ),
+    Rule(
+        "unreachable", Failure.CONNECT, "The endpoint's address cannot be reached",
+        "No route leads there from the gateway. If many endpoints fail so, it is the gateway's network.",
+        "Please check that the host can be reached from the internet.",
+        Remedy.TELL_CUSTOMER, detail="cannot be reached",
+    ),
+    Rule(
+        "connect_timeout", Failure.CONNECT, "Nothing answers at the endpoint's address",
+        "Packets are dropped: the host is down, or a firewall lets us not through.",
+        "Please check that the host is up, and that its firewall lets our addresses through.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    Rule(
+        "proxy", Failure.PROXY, "The gateway's own proxy makes no connection",
+        "The egress proxy refuses the target or is down. That says nothing of the endpoint.",
+        "This is a fault on our side, and nothing that you have to change.",
+        Remedy.ASK_OPERATOR,
+    ),
+    Rule(
+        "closed_midway", Failure.RESET, "The endpoint breaks off its answer",
+        "It began to answer and closed the connection: most likely its process crashes.",
+        "Please look for crashes or restarts of your server while it answers.",
+        Remedy.TELL_CUSTOMER, detail="in the middle",
+    ),
+    Rule(
+        "closed_unanswered", Failure.RESET, "The endpoint closes the connection without an answer",
+        "It took the connection and closed it: its process crashes, or something in front of it drops us.",
+        "Please look for crashes of your server, and for a firewall that drops our connections.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    # --- TLS ----------------------------------------------------------------------------------------------------------
+    Rule(
+        "certificate_not_yet_valid", Failure.TLS_EXPIRED, "The endpoint's certificate is not valid yet",
+        "It begins in the future. It was issued too early, or the gateway's clock is wrong.",
+        "Please install a certificate that is valid now.",
+        Remedy.TELL_CUSTOMER, detail="not valid yet",
+    ),
+    Rule(
+        "certificate_expired", Failure.TLS_EXPIRED, "The endpoint's certificate expired",
+        "It was not renewed in time{certificate}.",
+        "Please renew its certificate, and check what should have renewed it.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    Rule(
+        "certificate_self_signed", Failure.TLS_UNTRUSTED, "The endpoint's certificate is signed by itself",
+        "No authority vouches for it. A private authority can be trusted with the setting CA_FILE.",
+        "Please install a certificate of a public authority.",
+        Remedy.TELL_CUSTOMER, detail="self-signed",
+    ),
+    Rule(
+        "certificate_untrusted", Failure.TLS_UNTRUSTED, "The endpoint's certificate is not trusted",
+        "Its authority is not known, or an intermediate certificate is missing, which browsers fetch and servers "
+        "do not.",
+        "Please install the whole chain of a public authority, with its intermediate certificates.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    Rule(
+        "certificate_for_another_host", Failure.TLS_HOSTNAME, "The endpoint's certificate is for another host",
+        "The host of the URL is not among its names. The URL may be wrong, or the host moved to another server.",
+        "Please install a certificate that names the host of the URL.",
+        Remedy.CHANGE_URL,
+    ),
+    Rule(
+        "tls_refused", Failure.TLS_HANDSHAKE, "TLS cannot be agreed on with the endpoint",
+        "It speaks no TLS 1.2 or 1.3, or no TLS at all on this port.",
+        "Please offer TLS 1.2 or 1.3 on the port of the URL.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    # --- Time and form ------------------------------------------------------------------------------------------------
+    Rule(
+        "name_timeout", Failure.TIMEOUT, "The host name is not resolved in time",
+        "Its name servers are slow or down. If many hosts fail so, it is the gateway's resolver.",
+        "Please check the name servers of the domain.",
+        Remedy.TELL_CUSTOMER, detail="host name was not resolved",
+    ),
+    Rule(
+        "connect_timeout", Failure.TIMEOUT, "Nothing answers at the endpoint's address",
+        "Packets are dropped: the host is down, or a firewall lets us not through.",
+        "Please check that the host is up, and that its firewall lets our addresses through.",
+        Remedy.TELL_CUSTOMER, detail="No connection was made",
+    ),
+    Rule(
+        "tls_timeout", Failure.TIMEOUT, "The endpoint does not finish the TLS handshake in time",
+        "It took the connection and is too slow to agree on TLS: it is overloaded, or speaks no TLS on this port.",
+        "Please check the load of your server, and that it speaks TLS on the port of the URL.",
+        Remedy.TELL_CUSTOMER, detail="TLS was not agreed on",
+    ),
+    Rule(
+        "answer_unfinished", Failure.TIMEOUT, "The endpoint does not finish its answer in time",
+        "It began to answer, and the end did not come.",
+        "Please answer with 2xx at once and a short body, and do the work afterwards.",
+        Remedy.TELL_CUSTOMER, detail="answer was not complete",
+    ),
+    Rule(
+        "too_slow", Failure.TIMEOUT, "The endpoint does not answer in time",
+        "It took the request and did not answer. It most likely does its work before it answers.",
+        "Please answer with 2xx within 5 seconds, and do the work afterwards.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    Rule(
+        "not_http", Failure.PROTOCOL, "What answers is no web server",
+        "The answer is not HTTP/1.1 that can be understood. The port may be that of another service.",
+        "Please check that the port of the URL is that of a web server that speaks HTTP/1.1.",
+        Remedy.CHANGE_URL,
+    ),
+    # --- Vendors ------------------------------------------------------------------------------------------------------
+    Rule(
+        "unauthorised", Failure.UNAUTHORISED, "The vendor does not take our token",
+        "The connection has to be made again: its access was withdrawn or has expired.",
+        "Please connect the account again.",
+        Remedy.RECONNECT,
+    ),
+    Rule(
+        "throttled", Failure.THROTTLED, "The vendor wants fewer calls",
+        "It said for how long to wait. Nothing is lost by that.",
+        "Nothing has to be done: it goes on by itself.",
+        Remedy.WAIT,
+    ),
+    Rule(
+        "vendor_refuses", Failure.REJECTED, "The vendor refuses this event",
+        "It would refuse it again, so it was given up at once. The config may name something that is no longer there.",
+        "Please check what the config of the subscription names.",
+        Remedy.TELL_CUSTOMER,
+    ),
+    Rule(
+        "connector_failed", Failure.CONNECTOR, "The kind of destination failed by itself",
+        "It raised an error, or what its config wants is not possible.",
+        "This is a fault on our side, unless the config was changed.",
+        Remedy.ASK_OPERATOR,
+    ),
+)  # fmt: skip
+CAUSES: Final = tuple(dict.fromkeys(rule.cause for rule in RULES))
+"""Every cause, once."""
