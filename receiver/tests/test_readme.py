@@ -3,24 +3,47 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+from receiver.tests.requests import event_body, signed
+from receiver.tests.test_reconcile import gateway
+
 from signalpost_receiver import Signer
 
 RECEIVER = Path(__file__).parent.parent
-BODY = (RECEIVER / "tests" / "examples" / "documentUpdated.json").read_bytes()
+GUIDE = RECEIVER.parent / "docs" / "guides" / "receive-events.md"
+SECRET = "my secret token"
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_the_readmes_examples_work(capsys: Any) -> None:
     names: dict[str, Any] = {}
-    for code in re.findall(r"```python\n(.*?)```", (RECEIVER / "README.md").read_text(), re.DOTALL):
+    for code in blocks(RECEIVER / "README.md"):
         exec(code, names)
-    signer, now = Signer("my secret token"), int(time.time())
-    headers = {
-        "Webhook-Id": "an-id",
-        "Webhook-Timestamp": str(now),
-        "Webhook-Signature": signer.standard_signature("an-id", now, BODY),
-    }
-    assert names["receive"](BODY, headers) == 204
-    assert capsys.readouterr().out.endswith("Service Agreement for Company A awaitingReview\n")
-    assert names["receive"](BODY + b" ", headers) == 401
-    assert names["receive"](BODY, {}) == 401
-    assert names["headers"] == {"plexus-webhook-signature": signer.page_signature(b"{}")}
+    body = event_body().replace(b'"awaitingReview"', b'"executed"')
+    headers = signed(body, at=time.time(), secret=SECRET)
+    assert [names["webhook"](body, headers) for _ in range(2)] == [204, 204]
+    assert capsys.readouterr().out == "state 1 0.0\n"
+    assert names["webhook"](body + b" ", headers) == 401
+    assert names["webhook"](body, {}) == 401
+    assert names["headers"]["plexus-webhook-signature"] == Signer(SECRET).page_signature(b"{}")
+
+
+def test_the_guides_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"secret": SECRET, "key": "sp_key", "last_sequence": 7}
+    verify, buffer, reconcile = blocks(GUIDE)
+    body = event_body()
+    headers = signed(body, at=time.time(), secret=SECRET)
+    exec(verify, names)
+    assert names["receiver"].verify(body, headers).id == "event-1"
+    exec(buffer, names)
+    names["receiver"].on()(lambda event: print(event.id))
+    names["receiver"].receive(body, headers)
+    names["work"]()
+    assert capsys.readouterr().out.startswith("event-1\nResult(")
+    with gateway({"/v1/events?after=7&limit=100": (200, b'{"data": [], "last": 7}')}) as (url, _):
+        exec(reconcile.replace("https://gateway.example.com", url), names)
+    assert names["last_sequence"] == 7
