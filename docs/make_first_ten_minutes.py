@@ -4,20 +4,14 @@ Run `.venv/bin/python docs/make_first_ten_minutes.py`. A test runs the same sess
 fails or the page is out of date.
 """
 
-import contextlib
 import os
 import re
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from recorded_session import Session
+
 ROOT = Path(__file__).parents[1]
-BIN = Path(sys.executable).parent
-SECONDS = 60
-"""Seconds that one step may take."""
 SECRET = "a secret of mine"  # noqa: S105 - as the session shows it
 SNAPSHOTS = """\
 {"externalId":"d24c0644-1d31-47fa-960e-b0cc8b4f136c","type":"NDA","title":"From the archive","status":"executed",\
@@ -34,70 +28,11 @@ this page; ids and times are those of its last run.
 """
 
 
-class Session:
-    """Runs commands in a folder, and keeps the page: explanations, commands and their output."""
-
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self.parts = [HEAD]
-        self._folder = folder
-        self._environment = {**environment, "PATH": f"{BIN}:{environment['PATH']}", "COLUMNS": "110"}
-
-    def say(self, text: str) -> None:
-        self.parts.append(f"\n{text}\n")
-
-    def run(self, command: str, status: int = 0) -> str:
-        """Run a command, and return what it printed. Raises AssertionError if it ends with another status."""
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self._folder, env=self._environment, capture_output=True, text=True, timeout=SECONDS,
-        )  # fmt: skip
-        printed = done.stdout + done.stderr
-        assert done.returncode == status, f"{command} ended with {done.returncode}:\n{printed}"
-        self._show(command, printed)
-        return done.stdout
-
-    def run_until(self, command: str, wanted: Callable[[str], bool]) -> None:
-        """Repeat a command until it prints what is wanted, and show only its last run."""
-        until = time.monotonic() + SECONDS
-        while not wanted(printed := self.run(command)):
-            assert time.monotonic() < until, printed
-            self.parts.pop()
-            time.sleep(0.2)
-
-    @contextlib.contextmanager
-    def background(self, command: str, ready: str) -> Iterator[Path]:
-        """Run a command in the background. The page shows what it printed until it was ready."""
-        output = self._folder / f"{re.sub(r'[^a-z]', '', command)[:20]}.out"
-        with output.open("w") as writing:
-            process = subprocess.Popen(
-                ["bash", "-c", f"exec {command}"],
-                cwd=self._folder, env=self._environment, stdout=writing, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        try:
-            self.wait_for(output, ready, 1)
-            self._show(f"{command} &", output.read_text())
-            yield output
-        finally:
-            process.terminate()
-            process.wait(SECONDS)
-
-    def wait_for(self, output: Path, text: str, times: int) -> None:
-        """Wait until a background command has printed `text` so many times."""
-        until = time.monotonic() + SECONDS
-        while output.read_text().count(text) < times:
-            assert time.monotonic() < until, output.read_text()
-            time.sleep(0.05)
-
-    def _show(self, command: str, printed: str) -> None:
-        lines = [line.rstrip() for line in f"$ {command}\n{printed}".rstrip().splitlines()]
-        self.parts.append("\n```console\n" + "\n".join(lines) + "\n```\n")
-
-
 def play(folder: Path, port: int, receiver_port: int) -> str:
     """Run the session, and return the page."""
     (folder / "archive.ndjson").write_text(SNAPSHOTS)
     (folder / "receiver.py").write_text((ROOT / "examples" / "receiver.py").read_text())
-    session = Session(folder, {**os.environ, "SIGNALPOST_DATA_DIR": "signalpost-data"})
+    session = Session(HEAD, folder, {**os.environ, "SIGNALPOST_DATA_DIR": "signalpost-data"})
     session.say("Start a gateway that may deliver to this machine, and a receiver that verifies what it gets.")
     serve = f"signalpost serve --port {port} --allow-targets http://127.0.0.1:{receiver_port}"
     receive = f"python receiver.py '{SECRET}' {receiver_port}"
@@ -128,7 +63,7 @@ def _create(session: Session, received: Path) -> str:
     session.run("signalpost events list")
     session.run_until("signalpost deliveries list", lambda printed: "delivered" in printed)
     session.say("The receiver saw:")
-    session.parts.append(f"\n```console\n{received.read_text().rstrip()}\n```\n")
+    session.show(received.read_text())
     return document
 
 

@@ -1,11 +1,13 @@
 """The documentation tells the truth: pages made from tables are current, and the README's commands work as pasted."""
 
-import importlib.util
+import importlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from gateway.tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv" / "bin"
+README = ROOT / "README.md"
 
 
 def test_the_page_of_states_is_what_the_tables_say() -> None:
@@ -42,13 +45,42 @@ def test_the_first_ten_minutes_go_as_their_page_says(tmp_path: Path) -> None:
     assert steps.findall(played) == steps.findall(written), "run: .venv/bin/python docs/make_first_ten_minutes.py"
 
 
+@pytest.mark.slow
+def test_the_first_minute_goes_as_its_page_says(tmp_path: Path) -> None:
+    """Every command of the session ends as it did, and the page has the same steps."""
+    played = _maker("make_first_minute").play(tmp_path, _free_port(), _free_port())
+    written = (ROOT / "docs" / "first-minute.md").read_text(encoding="utf-8")
+    steps = re.compile(r"^\$ (\w+ ?\w*)|^(✔ \S+)", re.MULTILINE)
+    assert steps.findall(played) == steps.findall(written), "run: .venv/bin/python docs/make_first_minute.py"
+    [brief] = re.findall(r"```console\n(\$ signalpost emulator.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert [line for line in brief.splitlines() if line != "…" and line not in written] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("jq") is None, reason="the script of the guide needs jq, which is not installed here")
+def test_the_script_for_any_language_works_as_its_guide_shows_it(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "guides" / "test-a-receiver.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"```bash\n(.*?)```", guide, re.DOTALL)
+    port = _free_port()
+    receive = f"exec {sys.executable} {ROOT}/examples/receiver.py 'a secret of mine' {port}"
+    with _shell(receive, tmp_path / "received") as received:
+        _wait_for(received, "listening")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script.replace("9000", str(port))],
+            capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path,
+            env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "XDG_STATE_HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert '"status": "delivered"' in done.stdout
+        assert "verified: documentUpdated" in received.read_text()
+
+
 def _maker(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
 
 
 def test_every_relative_link_leads_somewhere() -> None:

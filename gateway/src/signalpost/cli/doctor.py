@@ -73,7 +73,7 @@ def doctor(
 async def _examined(
     url: str, secret: str, inspect: str | None, attempt_timeout: float, *, external: bool, quiet: bool
 ) -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
     async with Poster(external=external, attempt_timeout=attempt_timeout) as poster:
         try:
             for each in (url, inspect):
@@ -83,17 +83,17 @@ async def _examined(
             raise Misuse(f"This URL cannot be called: {bad}") from None
         patient = Patient(poster, url, secret, inspect, attempt_timeout)
         async for finding in examine(patient):
-            findings.append(finding)
             if not quiet:
-                _show(finding)
+                _show(finding, repeated=any(each.seen == finding.seen for each in findings))
+            findings.append(finding)
     return findings
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: Finding, *, repeated: bool) -> None:
     mark, style = MARKS[finding.verdict]
     width = max(len(rule.name) for rule in RULES)
     console.print(Text.assemble((mark, style), f" {finding.rule:<{width}}  {finding.title}"))
-    if finding.seen:
+    if finding.seen and not repeated:
         say(f"  {finding.seen}")
     if finding.verdict in (Verdict.BROKEN, Verdict.ADVICE):
         say(f"  {finding.fix}{f' ({finding.clause})' if finding.clause else ''}")
