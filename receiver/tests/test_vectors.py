@@ -7,8 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from receiver.tests.requests import NOW, SECRET, event_body, signed
 
-from signalpost_receiver import Event, Receiver, ReceiverError, Signer, Version, standard_secret
+from signalpost_receiver import (
+    Buffer,
+    Event,
+    HandlerError,
+    Receiver,
+    ReceiverError,
+    Result,
+    Signer,
+    SkipStale,
+    Version,
+    standard_secret,
+)
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -59,6 +71,48 @@ def test_the_files_are_those_that_the_program_writes() -> None:
     exec(compile((VECTORS / "make.py").read_text(encoding="utf-8"), "make.py", "exec"), made)
     for name, vectors in made["FILES"].items():
         assert (VECTORS / f"{name}.json").read_text(encoding="utf-8") == made["write"](name, vectors())
+
+
+ORDERS: dict[Any, Any] = {None: None, "skipStale": SkipStale(), "buffer": Buffer()}
+
+
+class Scene:
+    """A receiver with a clock that is set and a handler that fails when it is told to."""
+
+    def __init__(self, order: str | None) -> None:
+        self.now, self.fails = 0.0, False
+        self.called: list[str] = []
+        self.receiver = Receiver(secrets=SECRET, clock=lambda: NOW + self.now, order=ORDERS[order])
+        self.receiver.on()(self.handle)
+
+    def handle(self, event: Event) -> None:
+        self.called.append(event.id)
+        if self.fails:
+            raise RuntimeError(event.id)
+
+    def arrive(self, event: dict[str, str]) -> str:
+        shown = json.loads(event_body(document=event["document"], event_type=event["type"]))
+        body = json.dumps(shown | {"id": event["id"], "createdAt": event["createdAt"]}).encode()
+        try:
+            return str(self.receiver.receive(body, signed(body, at=NOW + self.now)).outcome)
+        except HandlerError:
+            return "failed"
+
+    def drain(self) -> list[str]:
+        return [str(each.outcome) if isinstance(each, Result) else "failed" for each in self.receiver.drain()]
+
+
+@pytest.mark.parametrize("case", cases("order"))
+def test_c2_c5_c17_what_becomes_of_events_in_any_order(case: dict[str, Any]) -> None:
+    scene = Scene(case["order"])
+    for step in case["steps"]:
+        scene.now, scene.fails = step["at"], step.get("handlerFails", False)
+        if "event" in step:
+            assert scene.arrive(step["event"]) == step["outcome"]
+        else:
+            scene.called.clear()
+            assert scene.drain() == [outcome for _, outcome in step["drained"]]
+            assert scene.called == [event_id for event_id, _ in step["drained"]]
 
 
 def assert_shown(value: object, expected: dict[str, Any]) -> None:

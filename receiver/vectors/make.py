@@ -445,12 +445,127 @@ def signatures() -> list[dict[str, Any]]:
     ]
 
 
+def arrival(
+    number: int, outcome: str, *, at: int = 0, kind: str = "documentUpdated", document: int = 1, fails: bool = False
+) -> dict[str, Any]:
+    """The event with this number arrives: it was made so many seconds after the others."""
+    shown = {
+        "id": f"event-{number}",
+        "type": type,
+        "createdAt": stamp(NOW + number),
+        "document": f"document-{document}",
+    }
+    return {"at": at, "event": shown, **({"handlerFails": True} if fails else {}), "outcome": outcome}
+
+
+def drained(at: int, *results: tuple[int, str], fails: bool = False) -> dict[str, Any]:
+    """What is due is drained, and becomes this."""
+    shown = [[f"event-{number}", outcome] for number, outcome in results]
+    return {"at": at, **({"handlerFails": True} if fails else {}), "drained": shown}
+
+
+def order() -> list[dict[str, Any]]:
+    """Arrivals one after the other, and what becomes of each."""
+    deleted, created = "documentDeleted", "documentCreated"
+    return [
+        {
+            "name": "an event that comes again",
+            "order": None,
+            "steps": [arrival(1, "handled"), arrival(1, "duplicate", at=9), arrival(1, "duplicate", at=30 * 86400 - 1)],
+        },
+        {
+            "name": "an event that comes again when it is forgotten",
+            "order": None,
+            "steps": [arrival(1, "handled"), arrival(1, "handled", at=30 * 86400)],
+        },
+        {
+            "name": "an event whose handler failed",
+            "order": None,
+            "steps": [arrival(1, "failed", fails=True), arrival(1, "handled", at=10), arrival(1, "duplicate", at=70)],
+        },
+        {
+            "name": "events out of order, which nobody asked to keep",
+            "order": None,
+            "steps": [arrival(2, "handled"), arrival(1, "handled"), arrival(3, "handled")],
+        },
+        {
+            "name": "skip stale: one that a later one overtook",
+            "order": "skipStale",
+            "steps": [arrival(1, "handled"), arrival(3, "handled"), arrival(2, "stale"), arrival(4, "handled")],
+        },
+        {
+            "name": "skip stale: a duplicate of a handled one is a duplicate, not stale",
+            "order": "skipStale",
+            "steps": [arrival(1, "handled"), arrival(2, "handled"), arrival(1, "duplicate")],
+        },
+        {
+            "name": "skip stale: one that failed is stale once a later one was handled",
+            "order": "skipStale",
+            "steps": [arrival(1, "failed", fails=True), arrival(2, "handled"), arrival(1, "stale", at=10)],
+        },
+        {
+            "name": "skip stale: documents have orders of their own",
+            "order": "skipStale",
+            "steps": [arrival(2, "handled"), arrival(1, "handled", document=2), arrival(3, "handled", document=2)],
+        },
+        {
+            "name": "skip stale: a late update does not bring a deleted document back",
+            "order": "skipStale",
+            "steps": [arrival(3, "handled", kind=deleted), arrival(2, "stale"), arrival(1, "stale", kind=created)],
+        },
+        {
+            "name": "skip stale: a document that is made again after its deletion",
+            "order": "skipStale",
+            "steps": [arrival(1, "handled", kind=deleted), arrival(2, "handled", kind=created), arrival(3, "handled")],
+        },
+        {
+            "name": "buffer: three that come in the wrong order",
+            "order": "buffer",
+            "steps": [
+                arrival(3, "held"),
+                arrival(1, "held", at=2),
+                arrival(2, "held", at=4),
+                drained(14),
+                drained(15, (1, "handled"), (2, "handled"), (3, "handled")),
+                drained(60),
+            ],
+        },
+        {
+            "name": "buffer: one that comes again, held or handled",
+            "order": "buffer",
+            "steps": [
+                arrival(1, "held"),
+                arrival(1, "duplicate", at=5),
+                drained(15, (1, "handled")),
+                arrival(1, "duplicate", at=20),
+            ],
+        },
+        {
+            "name": "buffer: one that comes after a later one was handled",
+            "order": "buffer",
+            "steps": [arrival(2, "held"), drained(15, (2, "handled")), arrival(1, "stale", at=16), drained(60)],
+        },
+        {
+            "name": "buffer: a handler that fails stops its document until its time, and no other",
+            "order": "buffer",
+            "steps": [
+                arrival(1, "held"),
+                arrival(2, "held"),
+                drained(15, (1, "failed"), fails=True),
+                arrival(3, "held", at=16, document=2),
+                drained(44, (3, "handled")),
+                drained(45, (1, "handled"), (2, "handled")),
+            ],
+        },
+    ]
+
+
 def write(name: str, cases: list[dict[str, Any]]) -> str:
     lines = ",\n".join("  " + json.dumps(case, ensure_ascii=False) for case in cases)
     return f'{{"format": 1, "kind": "{name}", "cases": [\n{lines}\n]}}\n'
 
 
-FILES = {"signatures": signatures, "requests": requests}
+FILES = {"signatures": signatures, "requests": requests, "order": order}
 
 if __name__ == "__main__":
     for each, made in FILES.items():
