@@ -451,7 +451,7 @@ def arrival(
     """The event with this number arrives: it was made so many seconds after the others."""
     shown = {
         "id": f"event-{number}",
-        "type": type,
+        "type": kind,
         "createdAt": stamp(NOW + number),
         "document": f"document-{document}",
     }
