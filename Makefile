@@ -14,7 +14,7 @@ JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate planted power-cuts crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver hostile oracles check audit sbom format lock clean
+.PHONY: help demo serve test simulate planted power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver hostile oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ planted: .venv/dev ## Plant faults into the gateway, and see after how many seed
 
 power-cuts: .venv/dev ## Cut the power at every sync of a run of 500 events
 	@$(BIN)/python -m gateway.tests.simulation.power_cuts
+
+kills: .venv/dev ## Kill a real gateway under load, again and again (KILLS=20)
+	@KILLS=$${KILLS:-20} $(BIN)/pytest gateway/tests/acceptance/test_kill.py -s
 
 crash-points: .venv/dev ## Kill a real gateway at every named moment (CRASH_POINT_KILLS=50 at each)
 	@CRASH_POINT_KILLS=$${CRASH_POINT_KILLS:-50} $(BIN)/pytest gateway/tests/acceptance/test_crash_points.py -s

@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 LARGE = 100 * MIB
 MAX_GROWTH = 24
 """MiB: buffers of an upload and a download, and what the allocator keeps of them."""
-KILLS = 5
+KILLS = 3
 
 
 # --- Where files are --------------------------------------------------------------------------------------------------

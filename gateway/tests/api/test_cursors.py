@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LISTS = [route for route in ROUTES if "cursor" in members_of_texts(route.query)]
 NOTHING_LISTENS = "http://127.0.0.1:9/"
 bounded = settings(
-    max_examples=150, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -43,7 +43,7 @@ JSON = st.recursive(
 )
 OBJECT = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(VALUES) | JSON, max_size=8)
 bounded = settings(
-    max_examples=60, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=30, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

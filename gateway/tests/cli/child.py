@@ -1,5 +1,5 @@
-"""The command in a process that was forked from one that has loaded the libraries: so a test of many commands does not
-wait for each to load them. Everything of the product is loaded anew, by `main`, as the installed command does."""
+"""The command in a process that was forked from one that has loaded the libraries and the gateway: so a test of many
+commands does not wait for each to load them. The commands are loaded anew, by `main`, as the installed command does."""
 
 import os
 import sys
@@ -8,7 +8,8 @@ from pathlib import Path
 
 LIBRARIES = ["cyclopts", "cyclopts.bind", "cyclopts.completion.install", "cyclopts.help", "cyclopts.validators",
              "rich.console", "rich.live", "rich.progress", "http.client", "msgspec", "apsw", "structlog",
-             "starlette.applications", "uvicorn", "uvloop"]  # fmt: skip
+             "starlette.applications", "uvicorn", "uvloop", "zoneinfo", "importlib.metadata",
+             "signalpost.gateway", "signalpost_bench"]  # fmt: skip
 
 
 def command(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The worlds that every run of the tests lives through, in parts, so that several processes share them."""
 
 PARTS = 4
-SEEDS = 40
+SEEDS = 25
 """How many seeds each part runs."""
 
 
