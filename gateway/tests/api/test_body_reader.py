@@ -1,12 +1,13 @@
 """Large and broken bodies are read in turns between tenants."""
 
 import asyncio
+import itertools
 from concurrent.futures import Executor, Future
 from typing import Any
 
 import pytest
 
-from signalpost.api.http.body_reader import BodyReader
+from signalpost.api.http.body_reader import RESTS, BodyReader
 from signalpost.domain.errors import Unparseable
 
 
@@ -45,6 +46,25 @@ def test_a_tenant_with_many_bodies_leaves_every_other_turn_to_others() -> None:
                 order.append(thread.finish())
         assert order == [b'"one"', b'"one"', b'"other"', b'"other"', b'"one"', b'"one"', b'"one"']
         assert await asyncio.gather(*many, *others) == ["one"] * 5 + ["other"] * 2
+
+    asyncio.run(scenario())
+
+
+def test_after_a_body_that_took_long_others_have_the_interpreter_for_longer() -> None:
+    async def scenario() -> None:
+        thread = _Thread()
+        loop = asyncio.get_running_loop()
+        reader = BodyReader(thread, itertools.count(step=0.05).__next__)
+        asked = [asyncio.ensure_future(reader.read(tenant, b"[]")) for tenant in (1, 2)]
+        await asyncio.sleep(0)
+        begun = loop.time()
+        thread.finish()
+        assert await asked[0] == []
+        while not thread.begun:
+            await asyncio.sleep(0.001)
+        assert loop.time() - begun >= RESTS * 0.05
+        thread.finish()
+        assert await asked[1] == []
 
     asyncio.run(scenario())
 

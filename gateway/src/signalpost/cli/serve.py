@@ -37,6 +37,9 @@ FILES_BESIDE = 256
 """Number of open files to allow besides connections: the database, uploads, the log."""
 DISK_FAILED = 74
 """The exit code after an I/O error of the disk (EX_IOERR)."""
+SWITCH_INTERVAL = 0.0005
+"""After how many seconds at most a thread hands the interpreter to the event loop, which waits for it. Python's own
+interval is ten times that, and the loop waits once for each time that it lets go of the interpreter."""
 ACCEPTED_AT_ONCE = 32
 """How often the listening socket is handed to uvloop. It accepts one connection per socket in each round of the event
 loop, and rounds are long under load."""
@@ -106,6 +109,7 @@ def serve(
     set_up_logs(settings.log_level, settings.log_format)
     for variable in unknown:
         log.warning("environment variable is not a setting and has no effect", variable=variable)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
     uvloop.run(_serve(settings))
 

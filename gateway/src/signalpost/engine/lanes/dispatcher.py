@@ -48,7 +48,7 @@ MAX_TAKEN = 256
 REQUEST_COST = 16
 """How many units a request costs; each `BYTES_PER_COST_UNIT` bytes, which are hashed, copied and encrypted, cost one
 more."""
-BYTES_PER_COST_UNIT = 1_024
+BYTES_PER_COST_UNIT = 768
 MAX_SKIPPED_AT_ONCE = 1_000
 """A lane with so many unrecorded attempts takes nothing more in that its conditions may not want."""
 CONDITION_COST = 4
