@@ -14,7 +14,6 @@ from tempfile import gettempdir
 
 import psycopg
 
-from signalpost.store.postgres.connect import connect
 from signalpost.store.postgres.schema import migrate
 from signalpost_bench import postgres_server
 from signalpost_bench.postgres_server import PostgresServer
@@ -43,16 +42,8 @@ def _database(package: str) -> str:
         )
         connection.execute(f"CREATE DATABASE {name} OWNER {OWNER}")
     with ThreadPoolExecutor(1) as thread:  # this one may have a loop that runs
-        thread.submit(asyncio.run, _migrate(shared.url(name, OWNER))).result()
+        thread.submit(asyncio.run, migrate(shared.url(name, OWNER))).result()
     return shared.url(name, OWNER)
-
-
-async def _migrate(url: str) -> None:
-    connection = await connect(url)
-    try:
-        await migrate(connection)
-    finally:
-        await connection.close()
 
 
 @cache

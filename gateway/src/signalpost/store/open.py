@@ -11,6 +11,7 @@ from signalpost.commands.batch import Render
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import StartError
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
+from signalpost.runtime.clock import SystemClock
 from signalpost.store.database import Database
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
@@ -34,7 +35,7 @@ async def open_store(
     master_keys: MasterKeys,
     links: Links,
     render: Render,
-    now: Callable[[], int],
+    now: Callable[[], int] | None = None,
     random_bits: Callable[[int], int],
     on_broken: Callable[[BaseException], None],
     max_scanned: int = MAX_SCANNED,
@@ -43,6 +44,7 @@ async def open_store(
     """Open a database; it is made or upgraded first where that is needed. A SQLite file must have been claimed by this
     process; many may share a PostgreSQL.
 
+    `now` says what the time is (µs); by default PostgreSQL does where that is the database, else the system's clock.
     `render` makes the answers that are kept for repeated requests; `default_limits` count for tenants that have none of
     their own. `on_broken` is called, from any thread, when the disk failed and nothing more can be made durable. Raises
     StartError.
@@ -59,7 +61,7 @@ async def open_store(
         master_keys,
         links,
         render,
-        now,
+        now or SystemClock().wall,
         random_bits,
         thread_executors(),
         on_broken,

@@ -155,7 +155,7 @@ class _Sealing:
 class Vault:
     """Seals and opens with the data keys that it was shown. It unwraps each when it is first needed, and keeps it.
 
-    The writer's thread seals; any thread opens."""
+    One thread seals; any thread opens."""
 
     def __init__(self, masters: MasterKeys, find: Callable[[int], DataKey | None] = lambda _number: None) -> None:
         """`find` reads a data key that the vault was not shown, because another node made it; None if there is none."""
@@ -169,6 +169,15 @@ class Vault:
     def learn(self, keys: Iterable[DataKey]) -> None:
         """Take notice of data keys that are kept."""
         self._keys.update((key.number, key) for key in keys)
+
+    def knows(self, sealed: Iterable[bytes]) -> bool:
+        """Whether it was shown the data key of each of these values."""
+        return all(
+            not value.startswith(MARK)
+            or len(value) < _HEADER.size
+            or _HEADER.unpack(value[: _HEADER.size])[1] in self._keys
+            for value in sealed
+        )
 
     def seal_with(self, key: DataKey, seals: int) -> None:
         """Seal with a data key from now on; `seals` more values were set aside for it."""

@@ -4,6 +4,7 @@ A trip sends statements together and waits once (a pipeline). Unless they begin 
 one. Nothing is ever set for a whole session, so a pooler may give each transaction another connection to the server.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,9 +18,14 @@ from psycopg.types.string import StrBinaryDumper
 from signalpost.domain.errors import StartError
 from signalpost.store.postgres.columns import Column, ColumnDumper
 
+# It tells of each statement that was not carried out because of an error before it, which is told anyway.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
+
 Row = tuple[Any, ...]
 OLDEST_SERVER: Final = 150000
 CONNECTS_WITHIN: Final = 5
+MAX_PREPARED: Final = 1_000
+"""More statements than there are."""
 _KEEPALIVES: Final[dict[str, Any]] = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -71,6 +77,7 @@ async def connect(url: str) -> AsyncConnection[Row]:
         adapters.register_loader("uuid", _UuidLoader)
         if not await is_pooled(connection):
             connection.prepare_threshold = 0
+            connection.prepared_max = MAX_PREPARED
     except BaseException:
         await connection.close()
         raise
@@ -86,9 +93,14 @@ async def is_pooled(connection: AsyncConnection[Row]) -> bool:
 
 async def trip(connection: AsyncConnection[Row], statements: Sequence[Statement]) -> list[list[Row]]:
     """The rows of each statement; no rows for one that returns none. Raises psycopg's Error of the first that failed;
-    then those after it were not carried out."""
+    then those after it were not carried out, and the connection is closed: the driver cannot say any more which
+    statements the server has prepared."""
     cursors = [AsyncRawCursor(connection) for _ in statements]
-    async with connection.pipeline():
-        for cursor, (sql, parameters) in zip(cursors, statements, strict=True):
-            await cursor.execute(sql, parameters, binary=True)
+    try:
+        async with connection.pipeline():
+            for cursor, (sql, parameters) in zip(cursors, statements, strict=True):
+                await cursor.execute(sql, parameters, binary=True)
+    except psycopg.Error:
+        await connection.close()
+        raise
     return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]

@@ -15,7 +15,15 @@ NO_PARTITION: Final = "23514"
 """`check_violation`: the store has no other checks that a write could run into."""
 _BUSY: Final = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, "57014", "25P03", "25P04", "53200", "53300", "53400"})
 """Conflicts of transactions, time-outs, and what the server has too little of."""
+_CONFLICTS: Final = frozenset({"40001", "40P01", "23505", LOCK_NOT_AVAILABLE, "25P03"})
+"""Two rows of the same name or id, added at the same time, are a conflict too: the second try finds the first row."""
 _FULL: Final = "53100"
+
+
+def is_conflict(error: psycopg.Error) -> bool:
+    """Whether another transaction, or a connection that was lost before anything was committed, was in the way, so that
+    the same may work when it is tried again."""
+    return error.sqlstate in _CONFLICTS or is_lost(error)
 
 
 def is_lost(error: psycopg.Error) -> bool:

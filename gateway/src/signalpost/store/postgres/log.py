@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from signalpost.domain.event import Event, time_of
-from signalpost.store.postgres.asking import ask_one, steps_of
+from signalpost.store.log import Page
+from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.connect import Row
+from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import AMONG, ENDS, PostgresLogQueries
 from signalpost.store.postgres.sessions import Readers
 from signalpost.store.store import PAGE_BYTES
@@ -22,6 +23,7 @@ _WITHIN: Final = (
     f" AS bytes_before FROM ({{}}) found) counted WHERE bytes_before < {PAGE_BYTES} ORDER BY sequence"
 )
 """The rows of a query up to the one with which their bodies come to the size of a page."""
+_ENDS: Final = "SELECT floor, last_sequence, config_version FROM tenant WHERE id = $1"
 _AFTER: Final = _WITHIN.format(
     f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND sequence > $2 AND sequence >= {_FLOOR}"
     " ORDER BY sequence LIMIT $3"
@@ -47,14 +49,20 @@ _OF_DOCUMENT: Final = (
 )
 
 
+async def page(tenant_id: int, sequence: int, limit: int) -> Page:
+    """See `LogStore.after`. Asked within the steps of a transaction."""
+    [ends], found = await ask(Statement(_ENDS, (tenant_id,)), Statement(_AFTER, (tenant_id, sequence, limit)))
+    return Page([*map(_event, found)], *ends)
+
+
 class PostgresLog:
     def __init__(self, readers: Readers, max_scanned: int) -> None:
         self._readers = readers
         self._max_scanned = max_scanned
         self._queries = PostgresLogQueries()
 
-    async def after(self, tenant_id: int, sequence: int, limit: int) -> list[Event]:
-        return [*map(_event, await self._readers.rows(tenant_id, _AFTER, tenant_id, sequence, limit))]
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> Page:
+        return await self._readers.run(tenant_id, steps_of(page(tenant_id, sequence, limit)))
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         return [*map(_event, await self._readers.rows(tenant_id, _EVENTS, tenant_id, numbers(sequences)))]

@@ -22,7 +22,7 @@ from psycopg import AsyncConnection
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
-from signalpost.store.postgres.connect import Row, Statement, trip
+from signalpost.store.postgres.connect import Row, Statement, connect, trip
 from signalpost.store.postgres.errors import LOCK_NOT_AVAILABLE
 from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
 
@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS migration (
 );
 INSERT INTO migration VALUES (0, 'lock', '', 0, 0) ON CONFLICT DO NOTHING;
 """
+LOCK: Final = Statement("SELECT FROM migration WHERE number = 0 FOR UPDATE")
+"""Whoever makes or removes tables holds this lock."""
 _OLDEST_NODE: Final = (
     "SELECT min(schema) FROM node WHERE beat_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 12000000"
 )
@@ -75,14 +77,16 @@ MIGRATIONS = _all_migrations()
 """What this version knows, in order."""
 
 
-async def migrate(connection: AsyncConnection[Row], migrations: Sequence[Migration] = MIGRATIONS) -> None:
+async def migrate(url: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Apply the migrations that a database lacks. Raises StartError where a newer version left what breaks this one, a
     migration was altered after it was applied or breaks a node that runs, or this user may not apply one."""
     try:
-        if await _missing(connection, migrations):
-            await _make_table(connection)
-        for each in await _missing(connection, migrations):
-            await _apply(connection, each)
+        async with await connect(url) as connection:
+            missing = await _missing(connection, migrations)
+            if missing:
+                await _make_table(connection)
+        for each in missing:
+            await _apply(url, each)
     except psycopg.Error as error:
         if error.sqlstate == _NOT_ALLOWED:
             raise StartError(
@@ -123,11 +127,11 @@ async def _make_table(connection: AsyncConnection[Row]) -> None:
             raise
 
 
-async def _apply(connection: AsyncConnection[Row], migration: Migration) -> None:
+async def _apply(url: str, migration: Migration) -> None:
     given_up_at = time.monotonic() + MIGRATES_WITHIN
     while True:
         try:
-            async with connection.transaction():
+            async with await connect(url) as connection, connection.transaction():
                 if await _is_due(connection, migration):
                     await _carry_out(connection, migration)
             return
@@ -141,8 +145,7 @@ async def _apply(connection: AsyncConnection[Row], migration: Migration) -> None
 async def _is_due(connection: AsyncConnection[Row], migration: Migration) -> bool:
     """Lock the row that all migrations lock, and look whether another node was faster. Raises StartError where a node
     runs that the migration would break."""
-    lock = Statement("SELECT FROM migration WHERE number = 0 FOR UPDATE")
-    await trip(connection, [limits(EVERY_TENANT, WRITES_WITHIN), lock])
+    await trip(connection, [limits(EVERY_TENANT, WRITES_WITHIN), LOCK])
     applied = Statement("SELECT coalesce(max(number), 0) FROM migration")
     [[(newest,)]] = await trip(connection, [applied])
     if newest >= migration.number:

@@ -97,7 +97,7 @@ class Readers:
         ]
         try:
             async with self._sessions.connection() as connection:
-                result = await _take(connection, begin, steps)
+                result = await take(connection, begin, steps)
                 await trip(connection, [Statement("COMMIT")])
                 return result
         except psycopg.Error as error:
@@ -142,7 +142,7 @@ class Writers:
         begin = [Statement("BEGIN"), limits(_only(tenant_id), WRITES_WITHIN)]
         try:
             async with self._sessions.connection() as connection:
-                result = await _take(connection, begin, steps)
+                result = await take(connection, begin, steps)
                 await trip(connection, [Statement("COMMIT")])
                 return result
         except psycopg.Error as error:
@@ -152,8 +152,8 @@ class Writers:
         await self._sessions.close()
 
 
-async def _take(connection: AsyncConnection[Row], begin: Sequence[Statement], steps: Steps[T]) -> T:
-    """Go through the steps of a transaction, which begins with the first trip."""
+async def take(connection: AsyncConnection[Row], begin: Sequence[Statement], steps: Steps[T]) -> T:
+    """What comes of the steps of a transaction, which begins with the first trip."""
     try:
         asked = [*begin, *next(steps)]
         skipped = len(begin)

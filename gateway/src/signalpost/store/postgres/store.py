@@ -1,17 +1,37 @@
 """The store on PostgreSQL. Several nodes may have the same database open, each with connections of its own."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from signalpost.commands.batch import Render
+import psycopg
+
+from signalpost.commands.batch import Batch, Render, Rows
 from signalpost.commands.command import Command
+from signalpost.domain.audit import Notary
 from signalpost.domain.documents.links import Links
+from signalpost.domain.errors import StartError
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
-from signalpost.store.postgres.connect import connect
+from signalpost.runtime.clock import SystemClock
+from signalpost.store.postgres.access import PostgresAccess
+from signalpost.store.postgres.committers import Committers
+from signalpost.store.postgres.connections import PostgresConnections
+from signalpost.store.postgres.data_keys import PostgresDataKeys, prepare
+from signalpost.store.postgres.deliveries import PostgresDeliveries
+from signalpost.store.postgres.documents import PostgresDocuments
+from signalpost.store.postgres.lanes import PostgresLanes
+from signalpost.store.postgres.log import PostgresLog
+from signalpost.store.postgres.partitions import Partitions
+from signalpost.store.postgres.publish import Publisher
+from signalpost.store.postgres.record import Recorder
+from signalpost.store.postgres.replays import PostgresReplays
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.subscriptions import PostgresSubscriptions
 from signalpost.store.store import MAX_SCANNED, Published, StoreSize
 from signalpost.store.vault import MasterKeys, Vault
+
+PUBLISHING: Final = 2
+"""How many batches of commands may be committed at the same time."""
 
 
 class PostgresStore:
@@ -19,44 +39,46 @@ class PostgresStore:
         self,
         url: str,
         vault: Vault,
-        links: Links,
-        render: Render,
+        notary: Notary,
+        begin: Callable[[Rows, int], Batch],
         now: Callable[[], int],
-        random_bits: Callable[[int], int],
-        *,
         max_scanned: int,
-        default_limits: TenantLimits,
     ) -> None:
-        self._vault = vault
-        self.readers = Readers(url)
-        self.writers = Writers(url)
+        """`begin` makes the batch of these rows at the database's time (µs)."""
+        self.notary = notary
+        self.readers = readers = Readers(url)
+        self.writers = writers = Writers(url)
+        partitions = Partitions(url)
+        self._publishers = Committers(url, partitions, PUBLISHING)
+        self._recorders = Committers(url, partitions, 1)
+        self.data_keys = data_keys = PostgresDataKeys(readers, writers, vault, now)
+        self._publisher = Publisher(self._publishers, partitions, data_keys, vault, notary, begin, lambda: None)
+        self.subscriptions = PostgresSubscriptions(readers, data_keys, vault)
+        self.connections = PostgresConnections(readers, data_keys, vault)
+        self.lanes = PostgresLanes(readers, Recorder(self._recorders, partitions, readers))
+        self.documents = PostgresDocuments(readers, max_scanned)
+        self.deliveries = PostgresDeliveries(readers, max_scanned)
+        self.access = PostgresAccess(readers, writers)
+        self.replays = PostgresReplays(readers)
         # Nouns that are not there yet; `NOT_YET` in the tests of the store says which of these wait for them.
-        self.documents: Any = None
+        self.log: Any = PostgresLog(readers, max_scanned)  # without `back` and `callers`
         self.versions: Any = None
         self.history: Any = None
-        self.subscriptions: Any = None
-        self.connections: Any = None
-        self.deliveries: Any = None
-        self.data_keys: Any = None
-        self.access: Any = None
         self.audit: Any = None
-        self.log: Any = None
-        self.lanes: Any = None
-        self.replays: Any = None
         self.retention: Any = None
         self.erasures: Any = None
         self.fleet: Any = None
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
-        raise NotImplementedError
+        return await self._publisher.publish(commands)
 
     async def size(self) -> StoreSize:
         [(size,)] = await self.readers.rows(EVERY_TENANT, "SELECT pg_database_size(current_database())")
         return StoreSize(size, 0)
 
     async def close(self) -> None:
-        await self.readers.close()
-        await self.writers.close()
+        for each in (self._publishers, self._recorders, self.writers, self.readers):
+            await each.close()
 
 
 async def open_postgres(
@@ -64,25 +86,27 @@ async def open_postgres(
     master_keys: MasterKeys,
     links: Links,
     render: Render,
-    now: Callable[[], int],
+    now: Callable[[], int] | None,
     random_bits: Callable[[int], int],
     *,
     max_scanned: int = MAX_SCANNED,
     default_limits: TenantLimits = NO_LIMITS,
 ) -> PostgresStore:
-    """Open a database, made or upgraded if need be. Raises StartError."""
-    connection = await connect(url)
+    """Open a database, made or upgraded if need be. Commands are decided at the database's time unless there is a clock
+    (`now`). Raises StartError."""
+    vault = Vault(master_keys)
+
+    def begin(rows: Rows, at: int) -> Batch:
+        return Batch(rows, at if now is None else now(), random_bits, links, render, default_limits)
+
+    clock = now or SystemClock().wall
     try:
-        await migrate(connection)
-    finally:
-        await connection.close()
-    return PostgresStore(
-        url,
-        Vault(master_keys),
-        links,
-        render,
-        now,
-        random_bits,
-        max_scanned=max_scanned,
-        default_limits=default_limits,
-    )
+        await migrate(url)
+        writers = Writers(url, 1)
+        try:
+            notary = await writers.run(EVERY_TENANT, prepare(vault, clock()))
+        finally:
+            await writers.close()
+    except psycopg.Error as error:
+        raise StartError(f"The database cannot be reached: {error}") from None
+    return PostgresStore(url, vault, notary, begin, clock, max_scanned)

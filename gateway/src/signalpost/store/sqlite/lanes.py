@@ -11,13 +11,13 @@ from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneSummary, LaneWanted
 from signalpost.store.packing import decode_health, unpack_sequences
+from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import list_numbers, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import Readers, reading
-from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 

@@ -8,15 +8,15 @@ import msgspec
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.exception_row import RowCounts
-from signalpost.store import replaying
+from signalpost.store import replaying, row_changes
 from signalpost.store.lanes import LaneFlush, LaneFlushed
 from signalpost.store.packing import pack_sequences
+from signalpost.store.row_changes import ROW_COUNT_COLUMNS, Changes
 from signalpost.store.sqlite import connections, replays, row_counts
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import at_once
-from signalpost.store.sqlite.row_counts import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite.states import FAILED, WAITING
 
 _encode = msgspec.json.Encoder().encode
@@ -27,7 +27,7 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[in
     counts_before = _counts_of_unmoved(connection, flushes)
     ours = [flush for flush in flushes if flush.subscription_number in counts_before]
     changes = _write_deliveries(connection, ours)
-    counts = {number: row_counts.after(before, number, changes) for number, before in counts_before.items()}
+    counts = {number: row_changes.after(before, number, changes) for number, before in counts_before.items()}
     _move_on(connection, ours, counts)
     connection.executemany(
         "INSERT OR REPLACE INTO attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run,"
@@ -77,7 +77,7 @@ def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush], counts: 
     )
 
 
-def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> row_counts.Changes:
+def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> Changes:
     """Write the exception rows. Returns how many there are more of each state."""
     abandoning = [flush for flush in flushes if flush.abandoned_to]
     changes = row_counts.changes_by_abandoning(connection, abandoning)

@@ -9,13 +9,13 @@ CREATE TABLE tenant (
     last_sequence bigint NOT NULL DEFAULT 0,
     last_at bigint NOT NULL DEFAULT 0,
     floor bigint NOT NULL DEFAULT 1,            -- the lowest sequence that the retention keeps
-    doomed_to bigint NOT NULL DEFAULT 0,        -- up to here events are about to be removed
-    config_version bigint NOT NULL DEFAULT 0,   -- moves on with every change of a subscription or a connection
+    next_floor bigint NOT NULL DEFAULT 0,       -- what is below is about to be removed
+    config_version bigint NOT NULL DEFAULT 0,   -- rises with what nodes keep in memory
     created_at bigint,                          -- null for `default`, which every database begins with
     paused_at bigint,
     deleted_at bigint,
     retention_days bigint,                      -- null where the gateway's setting counts
-    limits bytea,                               -- those that operators set, as JSON; null where there are none
+    limits text,                                -- those that operators set, as JSON; null where there are none
     documents bigint NOT NULL DEFAULT 0,        -- how much it has of what can be limited
     subscriptions bigint NOT NULL DEFAULT 0,
     file_bytes bigint NOT NULL DEFAULT 0
@@ -119,7 +119,6 @@ CREATE TABLE lane (
     owner bigint,                               -- the node that has it; null while none does
     version bigint NOT NULL,
     head bigint NOT NULL,
-    head_at bigint NOT NULL DEFAULT 0,          -- when the event at the head was created, or before
     awaiting_retry bigint NOT NULL DEFAULT 0,   -- how many exception rows it has in each state
     blocked bigint NOT NULL DEFAULT 0,
     failed bigint NOT NULL DEFAULT 0,
@@ -323,8 +322,8 @@ CREATE TABLE node (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     beat bigint NOT NULL,                       -- 1, 2, 3 …
     beat_at bigint NOT NULL,                    -- by the database's clock
-    roles text NOT NULL,
-    version text NOT NULL,
+    role text NOT NULL,
+    program text NOT NULL,                      -- its version, for people
     schema bigint NOT NULL                      -- the newest migration that it knows
 ) WITH (fillfactor = 10);
 
@@ -338,16 +337,14 @@ CREATE TABLE committer (
 -- Work that one node does for all.
 CREATE TABLE job (
     name text PRIMARY KEY,
-    owner bigint,
-    version bigint NOT NULL,
+    owner bigint NOT NULL,
     until bigint NOT NULL
 ) WITH (fillfactor = 10);
 
 -- One row: what all nodes must agree on.
 CREATE TABLE fleet (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
-    keys_version bigint NOT NULL DEFAULT 0,     -- moves on with every change of an API key
-    probe bytea                                 -- sealed: who cannot open it has other master keys
+    keys_version bigint NOT NULL DEFAULT 0      -- rises with every API key that is made or revoked
 ) WITH (fillfactor = 10);
 
 INSERT INTO tenant (name) VALUES ('default');

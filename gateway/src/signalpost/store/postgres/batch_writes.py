@@ -1,0 +1,309 @@
+"""What a batch of commands writes on PostgreSQL: a statement for each table that changes, whatever the number of rows.
+
+The order is that of all transactions: tenants (which are locked already), lanes, and then everything else.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from signalpost.commands.batch import Batch, Rows, StoredAnswer
+from signalpost.commands.command import AnswerKey, DocumentKey, Tenant, VersionKey
+from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.documents.version import VersionRow
+from signalpost.domain.erasure import Erasure
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant_limits import NO_USE
+from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
+from signalpost.store.packing import (
+    pack_connection,
+    pack_key,
+    pack_limits,
+    pack_number,
+    pack_step,
+    pack_subscription,
+    pack_workflow,
+)
+from signalpost.store.postgres import tables
+from signalpost.store.postgres.columns import numbers, texts, uuids
+from signalpost.store.postgres.connect import Statement
+from signalpost.store.postgres.tables import updating
+from signalpost.store.vault import Vault
+
+EMPTY_CONFIG: Final = b"{}"
+_MOVE_TENANTS: Final = (
+    "WITH moved AS (UPDATE tenant t SET last_sequence = k.sequence, last_at = k.at,"
+    " config_version = k.config, documents = k.documents, subscriptions = k.subscriptions,"
+    " file_bytes = k.file_bytes FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
+    " AS k (id, before, sequence, at, config, documents, subscriptions, file_bytes)"
+    " WHERE t.id = k.id AND t.last_sequence = k.before RETURNING 1)"
+    " SELECT 1 / (count(*) = $9)::int FROM moved"
+)
+"""Fails by a division by zero where a tenant's log is not as it was when its lock was taken: no index sees to it that a
+sequence is given once."""
+
+
+def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[Statement]:
+    """The statements that write what a batch has changed. `owner` is the node to which the lanes of new subscriptions
+    belong."""
+    changed = [batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants]
+    subscriptions = [*batch.subscriptions.changed.values()]
+    return [
+        *_tenants(changed),
+        *_move_tenants(batch, before),
+        *_subscriptions(subscriptions, vault, owner),
+        *_documents(batch.documents.changed),
+        *tables.STEP.insert(
+            (k.tenant_id, k.document_id, k.sequence, k.at, k.event_id, k.caller, pack_step(k.step)) for k in batch.steps
+        ),
+        *_versions(batch.versions.changed),
+        *_delete_versions(batch.tombstones),
+        *_events(batch),
+        *_answers(batch.answers.changed, before.answers, vault),
+        *tables.CONNECTION.insert(
+            (pack_connection(each, vault, str) for each in batch.connections.changed.values()),
+            updating(
+                *("number", "version", "deleted_at", "name", "state", "reason", "updated_at", "config", "granted"),
+                "grant_version",
+            ),
+        ),
+        *_retries(batch),
+        *tables.API_KEY.insert(
+            (pack_key(key, str) for key in batch.keys.changed.values()), updating("number", "revoked_at")
+        ),
+        *tables.REPLAY.insert(
+            (
+                (*(getattr(each, name) for name in each.__struct_fields__[:-2]), str(each.state), each.finished_at)
+                for each in batch.replays.changed.values()
+            ),
+            updating("number", "state", "finished_at"),
+        ),
+        *_erasures(batch.erasures),
+        *_tell_nodes(batch),
+    ]
+
+
+def _tenants(changed: Sequence[Tenant]) -> list[Statement]:
+    """A deleted tenant's API keys end with it, and so do its data keys: nothing sealed for it can be opened. Its row
+    stays under a name that nobody can give."""
+    rows = [
+        (
+            tenant.id,
+            tenant.name if tenant.deleted_at is None else f"#{tenant.id}",
+            tenant.created_at,
+            tenant.paused_at,
+            tenant.deleted_at,
+            pack_limits(tenant.limits),
+            tenant.retention_days,
+        )
+        for tenant in changed
+    ]
+    columns = ("name", "paused_at", "deleted_at", "limits", "retention_days")
+    written = tables.TENANT.insert(rows, updating("id", *columns))
+    for tenant in changed:
+        if tenant.deleted_at is not None:
+            written += end_access(tenant.id, tenant.deleted_at)
+    return written
+
+
+def end_access(tenant_id: int, at: int) -> list[Statement]:
+    """End in one go what a deleted tenant's lanes, connections and API keys could still do. Their rows say nothing more
+    from then on; those that must stay, because others refer to them, stay empty. Without its data keys, whatever was
+    sealed for it can be opened no more."""
+    return [
+        Statement("DELETE FROM lane WHERE tenant_id = $1", (tenant_id,)),
+        Statement("DELETE FROM data_key WHERE tenant_id = $1", (tenant_id,)),
+        Statement(
+            "UPDATE subscription SET deleted_at = $2, connection_id = NULL, config = $3, sealed = '' WHERE"
+            " tenant_id = $1",
+            (tenant_id, at, EMPTY_CONFIG),
+        ),
+        Statement(
+            "UPDATE connection SET deleted_at = $2, name = '', reason = NULL, config = '', granted = NULL"
+            " WHERE tenant_id = $1",
+            (tenant_id, at),
+        ),
+        Statement(
+            "UPDATE api_key SET revoked_at = coalesce(revoked_at, $2), name = '', created_by = NULL"
+            " WHERE tenant_id = $1",
+            (tenant_id, at),
+        ),
+    ]
+
+
+def _move_tenants(batch: Batch, before: Rows) -> list[Statement]:
+    """Move on the ends of logs, how much tenants use, and the versions of what their lanes must know."""
+    moved = sorted({*batch.tenants.changed, *batch.uses.changed})
+    if not moved:
+        return []
+    rows = []
+    for tenant_id in moved:
+        tenant, former = batch.tenants.get(tenant_id), before.tenants.get(tenant_id)
+        use = batch.uses.get(tenant_id) or before.uses.get(tenant_id) or NO_USE
+        assert tenant is not None
+        rows.append(
+            (
+                tenant_id,
+                0 if former is None else former.last_sequence,
+                tenant.last_sequence,
+                tenant.last_at,
+                tenant.config_version,
+                use.documents,
+                use.subscriptions,
+                use.file_bytes,
+            )
+        )
+    return [Statement(_MOVE_TENANTS, (*map(numbers, zip(*rows, strict=True)), len(rows)))]
+
+
+def _tenants_of_subscriptions(batch: Batch) -> dict[int, int]:
+    return {each.number: each.tenant_id for _, each in batch.subscriptions.items()}
+
+
+def _subscriptions(changed: Sequence[Subscription], vault: Vault, owner: int | None) -> list[Statement]:
+    """Whoever owns the lane of a deleted subscription finds it gone and drops what it knew; other rows go later."""
+    gone = [each.number for each in changed if each.deleted_at is not None]
+    lanes = [
+        (each.number, each.tenant_id, owner, 0, each.starts_after, b"", NO_GAPS, HEALTHY)
+        for each in changed
+        if each.deleted_at is None
+    ]
+    return [
+        *([Statement("DELETE FROM lane WHERE subscription_number = ANY($1)", (numbers(gone),))] if gone else []),
+        *tables.LANE.insert(lanes, "ON CONFLICT DO NOTHING"),
+        *tables.SUBSCRIPTION.insert(
+            [pack_subscription(each, vault, str) for each in changed],
+            updating("number", "version", "deleted_at", "connection_id", "config", "sealed"),
+        ),
+    ]
+
+
+def _documents(changed: Mapping[DocumentKey, DocumentRow]) -> list[Statement]:
+    """Where what lists filter by stays as it was, as in most changes, PostgreSQL writes no index."""
+    columns = tables.DOCUMENT.columns.split(", ")[2:]
+    rows = (
+        (
+            tenant_id,
+            external_id,
+            row.version,
+            row.updated_at,
+            *(row.facets or (None, None, None, None)),
+            row.body,
+            row.source_version,
+            row.deleted_at,
+            pack_number(row.last_number),
+            *pack_workflow(row.workflow),
+        )
+        for (tenant_id, external_id), row in changed.items()
+    )
+    return tables.DOCUMENT.insert(rows, updating("tenant_id, external_id", *columns))
+
+
+def _versions(changed: Mapping[VersionKey, VersionRow]) -> list[Statement]:
+    rows = (
+        (
+            tenant_id,
+            row.document_id,
+            pack_number(row.number),
+            bytes.fromhex(row.file.name),
+            row.file.size,
+            row.file.sha256,
+            row.file.content_type,
+            row.created_at,
+            row.created_by,
+            pack_number(row.published_as),
+            row.deleted_at,
+        )
+        for (tenant_id, _, _), row in changed.items()
+    )
+    return tables.VERSION.insert(rows, updating("tenant_id, document_id, number", "published_as"))
+
+
+def _delete_versions(tombstones: Iterable[tuple[int, DocumentRow]]) -> list[Statement]:
+    """Mark the versions of documents that were deleted, so that their files are removed later, and count these no
+    more."""
+    gone = [
+        (tenant_id, row.external_id, pack_number(row.last_number), row.deleted_at)
+        for tenant_id, row in tombstones
+        if row.last_number is not None
+    ]
+    if not gone:
+        return []
+    tenant_ids, document_ids, highest, times = zip(*gone, strict=True)
+    keys = (numbers(tenant_ids), uuids(document_ids), numbers(highest), numbers(times))
+    of_keys = (
+        "unnest($1, $2, $3, $4) AS k (tenant_id, document_id, number, at) JOIN version v"
+        " ON v.tenant_id = k.tenant_id AND v.document_id = k.document_id AND v.number <= k.number"
+    )
+    # A draft that was published has its file twice. One that was made in the very batch is marked already.
+    counted = (
+        f"SELECT DISTINCT v.tenant_id, v.document_id, v.number, v.size FROM {of_keys}"
+        " WHERE v.published_as IS NULL AND (v.deleted_at IS NULL OR v.deleted_at = k.at)"
+    )
+    return [
+        Statement(
+            "UPDATE tenant t SET file_bytes = t.file_bytes - c.size FROM"
+            f" (SELECT tenant_id, sum(size) AS size FROM ({counted}) GROUP BY tenant_id) c WHERE t.id = c.tenant_id",
+            keys,
+        ),
+        Statement(
+            "UPDATE version v SET deleted_at = k.at FROM unnest($1, $2, $3, $4)"
+            " AS k (tenant_id, document_id, number, at) WHERE v.tenant_id = k.tenant_id"
+            " AND v.document_id = k.document_id AND v.number <= k.number AND v.deleted_at IS NULL",
+            keys,
+        ),
+    ]
+
+
+def _events(batch: Batch) -> list[Statement]:
+    return tables.EVENT.insert(
+        (e.tenant_id, e.sequence, e.at, e.id, e.type, e.document_id, e.body, e.before or None, int(cause), caller)
+        for e, (cause, caller) in zip(batch.events, batch.origins, strict=True)
+    )
+
+
+def _answers(
+    changed: Mapping[AnswerKey, StoredAnswer], before: Mapping[AnswerKey, StoredAnswer], vault: Vault
+) -> list[Statement]:
+    """An answer that has expired goes once there is another one under its key."""
+    written = tables.ANSWER.insert(pack_answer(key, stored, vault) for key, stored in changed.items())
+    replaced = [(*key, before[key].expires_at) for key in changed if key in before]
+    if replaced:
+        tenant_ids, api_key_ids, keys, times = zip(*replaced, strict=True)
+        written.append(
+            Statement(
+                "DELETE FROM idempotency i USING unnest($1, $2, $3, $4) AS k (tenant_id, api_key_id, key, expires_at)"
+                " WHERE i.tenant_id = k.tenant_id AND i.api_key_id = k.api_key_id AND i.key = k.key"
+                " AND i.expires_at = k.expires_at",
+                (numbers(tenant_ids), numbers(api_key_ids), texts(keys), numbers(times)),
+            )
+        )
+    return written
+
+
+def _retries(batch: Batch) -> list[Statement]:
+    tenants = _tenants_of_subscriptions(batch) if batch.retries else {}
+    return tables.RETRY.insert(
+        (r.number, tenants[r.subscription_number], r.subscription_number, r.sequence, r.document_id, 1)
+        for r in batch.retries
+    )
+
+
+def _erasures(asked: Iterable[Erasure]) -> list[Statement]:
+    return tables.ERASURE.insert(
+        (e.id, e.tenant_id, e.tenant, e.document_id, e.asked_at, e.to_sequence, 0) for e in asked
+    )
+
+
+def _tell_nodes(batch: Batch) -> list[Statement]:
+    """Nodes that see another version of the keys read who may call."""
+    if batch.keys.changed or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
+        return [Statement("UPDATE fleet SET keys_version = keys_version + 1")]
+    return []
+
+
+def times(batch: Batch) -> dict[str, list[Any]]:
+    """Which moments a batch needs partitions for, by table."""
+    return {
+        "event": [event.at for event in batch.events],
+        "idempotency": [stored.expires_at for stored in batch.answers.changed.values()],
+    }

@@ -1,0 +1,185 @@
+"""The connections that commit, and what became of a commit whose answer was lost.
+
+Each connection has a row in `committer` with the number of its last transaction, which every transaction moves on by
+one. Whoever lost the connection during a COMMIT connects anew and reads the row under its lock. That waits until the
+former connection's transaction has ended on the server, and then the row says whether it was committed. Where it has a
+lower number than it once had, the database itself lost commits, and nothing can be said.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from enum import Enum
+from typing import Final, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection
+
+from signalpost.domain.errors import OutcomeUnknown, Stopping, Unavailable
+from signalpost.runtime.logger import log
+from signalpost.store.postgres.connect import Row, Statement, connect, trip
+from signalpost.store.postgres.errors import NO_PARTITION, as_told, is_conflict, is_lost
+from signalpost.store.postgres.partitions import Partitions
+from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
+
+T = TypeVar("T")
+TRIES: Final = 5
+"""How often a transaction is tried that others were in the way of."""
+
+BY_INDEX: Final = Statement(
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
+    " set_config('enable_mergejoin', 'off', true)"
+)
+"""Every row is found by an index. A plan that was made while a table was small would read through it for ever."""
+ASKS_WITHIN: Final = 10.0
+"""For how many seconds it is asked what became of a commit, before its clients are told that this is not known."""
+_ADD: Final = (
+    "INSERT INTO committer (batch, used_at) VALUES (0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+    " RETURNING id"
+)
+_MOVE_ON: Final = (
+    "WITH moved AS (UPDATE committer SET batch = $2,"
+    " used_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+    " WHERE id = $1 AND batch = $2 - 1 RETURNING 1) SELECT 1 / count(*) FROM moved"
+)
+_FORGET: Final = (
+    "DELETE FROM committer WHERE used_at < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 86400000000"
+)
+"""Rows of connections that are long gone."""
+
+
+class Ended(Enum):
+    """What became of a transaction."""
+
+    COMMITTED = "committed"
+    UNDONE = "undone"
+    UNKNOWN = "unknown"
+
+
+def beginning(tenants: Sequence[int] | None) -> list[Statement]:
+    """What a transaction of a committer begins with; see `limits`."""
+    return [Statement("BEGIN"), limits(tenants, WRITES_WITHIN), BY_INDEX]
+
+
+class Committer:
+    """One connection that commits, with its row."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: AsyncConnection[Row] | None = None
+        self._id = 0
+        self._batch = 0
+        self._warnings: list[str] = []
+
+    async def trip(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """The rows of each statement. Raises psycopg's Error."""
+        return await trip(await self._connected(), statements)
+
+    async def commit(self, statements: Sequence[Statement]) -> None:
+        """Carry these out as the last of the transaction, and commit it. Raises OutcomeUnknown, and psycopg's Error
+        where all is undone."""
+        self._warnings.clear()
+        moving_on = Statement(_MOVE_ON, (self._id, self._batch + 1))
+        try:
+            await self.trip([*statements, moving_on, Statement("COMMIT")])
+        except psycopg.Error as error:
+            if not is_lost(error) or await self._ended() is Ended.UNDONE:
+                raise
+        self._batch += 1
+        if self._warnings:
+            # A synchronous standby did not confirm it, because somebody cancelled the wait.
+            raise _unknown()
+
+    async def undo(self) -> None:
+        """Leave a transaction that has only read so far: a ROLLBACK would have the driver forget its prepared
+        statements."""
+        connection = self._connection
+        if connection is not None and connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS:
+            with suppress(psycopg.Error):
+                await trip(connection, [Statement("COMMIT")])
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _connected(self) -> AsyncConnection[Row]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect(self._url)
+            self._connection.add_notice_handler(self._note)
+            if not self._id:
+                _, _, [(self._id,)] = await trip(
+                    self._connection, [limits(EVERY_TENANT, "5s"), Statement(_FORGET), Statement(_ADD)]
+                )
+        return self._connection
+
+    def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            self._warnings.append(diagnostic.message_primary or "")
+
+    async def _ended(self) -> Ended:
+        """What became of the transaction whose connection was lost during its commit. Raises OutcomeUnknown."""
+        asking = Statement("SELECT batch FROM committer WHERE id = $1 FOR UPDATE", (self._id,))
+        deadline = time.monotonic() + ASKS_WITHIN
+        while time.monotonic() < deadline:
+            try:
+                _, found = await self.trip([limits(EVERY_TENANT, "5s"), asking])
+            except (psycopg.Error, Unavailable):
+                await asyncio.sleep(0.2)
+                continue
+            if found == [(self._batch + 1,)]:
+                return Ended.COMMITTED
+            if found == [(self._batch,)]:
+                return Ended.UNDONE
+            log.error("the database lost commits that it had confirmed", committer=self._id, batch=self._batch)
+            break
+        self._id = self._batch = 0
+        raise _unknown()
+
+
+def _unknown() -> OutcomeUnknown:
+    return OutcomeUnknown("The database was lost during the commit. Repeat with the same Idempotency-Key.")
+
+
+class Committers:
+    """The connections that commit, each used by one transaction at a time."""
+
+    def __init__(self, url: str, partitions: Partitions, count: int) -> None:
+        self._partitions = partitions
+        self._all = [Committer(url) for _ in range(count)]
+        self._idle: asyncio.LifoQueue[Committer] = asyncio.LifoQueue()
+        for each in self._all:
+            self._idle.put_nowait(each)
+        self._closed = False
+
+    async def run(self, work: Callable[[Committer], Awaitable[T]]) -> T:
+        """What comes of `work`, which begins a transaction and commits it. Where others were in its way, it is tried
+        again. Raises Unavailable, and psycopg's Error where the data is to blame; then nothing was changed."""
+        for left in reversed(range(TRIES)):
+            try:
+                async with self._one() as committer:
+                    return await work(committer)
+            except psycopg.Error as error:
+                if error.sqlstate == NO_PARTITION:
+                    self._partitions.forget()
+                elif not (left and is_conflict(error)):
+                    raise as_told(error) from None
+        raise Unavailable("The database could not do this now: nothing was changed. Repeat the request.")
+
+    @asynccontextmanager
+    async def _one(self) -> AsyncIterator[Committer]:
+        """A connection outside any transaction, which it leaves again at the end."""
+        if self._closed:
+            raise Stopping
+        committer = await self._idle.get()
+        try:
+            yield committer
+        finally:
+            await committer.undo()
+            self._idle.put_nowait(committer)
+
+    async def close(self) -> None:
+        """Wait until nothing is committed any more, and close all connections."""
+        self._closed = True
+        for _ in self._all:
+            await (await self._idle.get()).close()

@@ -1,0 +1,47 @@
+"""Connections to vendors, sealed by the vault, and what was made through them."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from signalpost.domain.connection import Connection
+from signalpost.store.packing import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.postgres.columns import uuids
+from signalpost.store.postgres.connect import Row
+from signalpost.store.postgres.data_keys import PostgresDataKeys
+from signalpost.store.postgres.sessions import EVERY_TENANT, Readers
+from signalpost.store.vault import Vault
+
+_decode_made = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class PostgresConnections:
+    def __init__(self, readers: Readers, data_keys: PostgresDataKeys, vault: Vault) -> None:
+        self._readers = readers
+        self._data_keys = data_keys
+        self._vault = vault
+
+    async def live(self) -> list[Connection]:
+        statement = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE deleted_at IS NULL ORDER BY number"
+        return await self._opened(await self._readers.rows(EVERY_TENANT, statement))
+
+    async def page(self, tenant_id: int, below: int | None, limit: int) -> list[Connection]:
+        statement = (
+            f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE tenant_id = $1 AND number < $2"
+            " AND deleted_at IS NULL ORDER BY number DESC LIMIT $3"
+        )
+        bound = below if below is not None else 2**62
+        return await self._opened(await self._readers.rows(tenant_id, statement, tenant_id, bound, limit))
+
+    async def made(self, subscription_number: int, document_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        found = await self._readers.rows(
+            EVERY_TENANT,
+            "SELECT document_id, made FROM made WHERE subscription_number = $1 AND document_id = ANY($2)",
+            subscription_number,
+            uuids(document_ids),
+        )
+        return {document_id: _decode_made(made) for document_id, made in found}
+
+    async def _opened(self, found: list[Row]) -> list[Connection]:
+        await self._data_keys.learn(sealed for columns in found for sealed in columns[11:13])
+        return [unpack_connection(columns, self._vault, str) for columns in found]

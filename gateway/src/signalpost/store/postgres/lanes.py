@@ -1,0 +1,164 @@
+"""Lanes: loaded by their owner at the start and where another owner wrote one, and recorded (`record.py`)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+
+from signalpost.commands.command import Retry
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.exception_row import RowCounts
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription import wanted as wanted_at
+from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneSummary, LaneWanted
+from signalpost.store.packing import decode_health, unpack_sequences
+from signalpost.store.postgres.batch_reads import unpack_replay
+from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.connect import Statement
+from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
+from signalpost.store.postgres.record import Recorder
+from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps
+from signalpost.store.postgres.tables import REPLAY
+from signalpost.store.row_changes import ROW_COUNT_COLUMNS
+
+T = TypeVar("T")
+_decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
+_LANES: Final = (
+    f"SELECT subscription_number, version, head, open, gaps, health, owner, {ROW_COUNT_COLUMNS} FROM lane"
+    " WHERE subscription_number = ANY($1)"
+)
+_BLOCKED: Final = (
+    f"SELECT subscription_number, {ROW_COLUMNS} FROM delivery WHERE subscription_number = ANY($1)"
+    f" AND state = {State.BLOCKED:d} ORDER BY subscription_number, sequence"
+)
+_RETRIES: Final = (
+    "SELECT number, subscription_number, sequence, document_id FROM retry WHERE subscription_number = ANY($1)"
+    " ORDER BY number"
+)
+_REPLAYS: Final = (
+    f"SELECT {REPLAY.columns} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
+)
+_UNSKIPPED: Final = (
+    "SELECT k.number FROM unnest($1, $2) AS k (number, skip_to) WHERE EXISTS (SELECT FROM delivery"
+    f" WHERE subscription_number = k.number AND state IN ({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
+    " AND sequence <= k.skip_to AND run = 0)"
+)
+_OLDEST_DUE: Final = (
+    f"SELECT min(due) FROM delivery WHERE subscription_number = $1 AND state = {State.AWAITING_RETRY:d}"
+)
+_ABOVE: Final = (
+    "SELECT e.sequence, e.type FROM event e WHERE e.tenant_id = $1"
+    " AND e.sequence > (SELECT head FROM lane WHERE subscription_number = $2) ORDER BY e.sequence LIMIT $3"
+)
+MAX_LOOKED_AT: Final = 10_000
+"""How many events above a lane's head are looked at to say how far it is behind."""
+_DOCUMENTS: Final = (
+    "SELECT k.number, k.sequence, e.document_id FROM unnest($1, $2, $3) AS k (number, tenant_id, sequence)"
+    " CROSS JOIN LATERAL (SELECT document_id FROM event e WHERE e.tenant_id = k.tenant_id"
+    " AND e.sequence = k.sequence LIMIT 1) e"
+)
+
+
+class PostgresLanes:
+    def __init__(self, readers: Readers, recorder: Recorder) -> None:
+        self._readers = readers
+        self._recorder = recorder
+
+    async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        return await self._readers.run(EVERY_TENANT, load(wanted))
+
+    async def summary(self, subscription: Subscription) -> LaneSummary | None:
+        return await self._readers.run(subscription.tenant_id, _summary(subscription))
+
+    async def count_awaiting_retry(self, subscription: Subscription, below: int, due_from: int) -> int:
+        [(count,)] = await self._readers.rows(
+            subscription.tenant_id,
+            "SELECT count(*) FROM delivery WHERE subscription_number = $1"
+            f" AND state = {State.AWAITING_RETRY:d} AND sequence < $2 AND due >= $3",
+            subscription.number,
+            below,
+            due_from,
+        )
+        return int(count)
+
+    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
+        return await self._recorder.record(flushes)
+
+
+def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
+    """See `LaneStore.load`."""
+    limits = {each.subscription.number: each.retries_loaded for each in wanted}
+    tenants = {each.subscription.number: each.subscription.tenant_id for each in wanted}
+    named = numbers(limits)
+    lanes, blocked, asked, running, unskipped, waiting = yield [
+        Statement(_LANES, (named,)),
+        Statement(_BLOCKED, (named,)),
+        Statement(_RETRIES, (named,)),
+        Statement(_REPLAYS, (named,)),
+        Statement(_UNSKIPPED, (named, numbers(each.subscription.skip_to for each in wanted))),
+        first_due(limits),
+    ]
+    opened = {number: unpack_sequences(packed) for number, _, _, packed, *_ in lanes}
+    [documents] = yield [_documents_of(opened, tenants)]
+    document_of = {(number, sequence): document_id for number, sequence, document_id in documents}
+    retries = _by_lane((columns[1], Retry(*columns)) for columns in asked)
+    replays = _by_lane((columns[3], unpack_replay(*columns)) for columns in running)
+    blocked_of = _by_lane((number, unpack_row(*columns)) for number, *columns in blocked)
+    waiting_of = _by_lane((number, unpack_row(*columns)) for number, *columns in waiting)
+    loaded = {}
+    for number, version, head, _, gaps, health, owner, *counts in lanes:
+        rows, horizon = up_to_horizon(waiting_of[number], limits[number])
+        loaded[number] = LaneRow(
+            version=version,
+            head=head,
+            open=tuple(
+                (sequence, document_of[number, sequence])
+                for sequence in opened[number]
+                if (number, sequence) in document_of
+            ),
+            gaps=_decode_gaps(gaps),
+            health=decode_health(health),
+            rows=(*rows, *blocked_of[number]),
+            horizon=horizon,
+            counts=RowCounts(*counts),
+            unskipped=(number,) in unskipped,
+            retries=tuple(retries[number]),
+            replays=tuple(replays[number]),
+            owner=owner,
+        )
+    return loaded
+
+
+def _summary(subscription: Subscription) -> Steps[LaneSummary | None]:
+    lanes, [(oldest_due,)], above = yield [
+        Statement(_LANES, (numbers([subscription.number]),)),
+        Statement(_OLDEST_DUE, (subscription.number,)),
+        Statement(_ABOVE, (subscription.tenant_id, subscription.number, MAX_LOOKED_AT)),
+    ]
+    for _, _, head, packed, _, health, owner, *counts in lanes:
+        known = RowCounts(*counts)
+        taken_in = sum(event_type & wanted_at(subscription.filters, sequence) != 0 for sequence, event_type in above)
+        return LaneSummary(
+            owner=owner,
+            head=head,
+            health=decode_health(health),
+            counts=known,
+            lag=len(unpack_sequences(packed)) + known.blocked + taken_in,
+            oldest_due=oldest_due,
+        )
+    return None
+
+
+def _documents_of(opened: Mapping[int, Sequence[int]], tenants: Mapping[int, int]) -> Statement:
+    """The documents of lanes' open deliveries."""
+    keys = [(number, tenants[number], sequence) for number, sequences in opened.items() for sequence in sequences]
+    columns = zip(*keys, strict=True) if keys else ((), (), ())
+    return Statement(_DOCUMENTS, tuple(map(numbers, columns)))
+
+
+def _by_lane(found: Iterable[tuple[int, T]]) -> defaultdict[int, list[T]]:
+    grouped: defaultdict[int, list[T]] = defaultdict(list)
+    for number, each in found:
+        grouped[number].append(each)
+    return grouped

@@ -1,0 +1,93 @@
+"""Partitions: a day of events, attempts or answers each. They are made ahead, and removed as a whole.
+
+A partition is made on its own and then attached, and detached before it is removed: so nobody has to wait for whoever
+writes, and nobody who writes has to wait.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
+
+import psycopg
+
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.postgres.connect import Statement, connect, trip
+from signalpost.store.postgres.errors import as_told
+from signalpost.store.postgres.schema import LOCK
+from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, Steps, limits, take
+
+T = TypeVar("T")
+DAY: Final = 24 * 3600 * SECOND
+PARTITIONED: Final = {"event": "at", "attempt": "started_at", "idempotency": "expires_at"}
+"""Tables that are partitioned, with the time that decides."""
+
+
+def day_of(at: int) -> int:
+    """The number of the day of a moment (µs), since the epoch."""
+    return at // DAY
+
+
+def name_of(table: str, day: int) -> str:
+    """The name of a partition. Days before the epoch have one too."""
+    return f"{table}_{day}" if day >= 0 else f"{table}_before_{-day}"
+
+
+def _make(table: str, day: int) -> list[Statement]:
+    name, low, high = name_of(table, day), day * DAY, (day + 1) * DAY
+    column = PARTITIONED[table]
+    return [
+        Statement(
+            f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE,"
+            f" CHECK ({column} >= {low} AND {column} < {high}))"
+        ),
+        Statement(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})"),
+        Statement(f"ALTER TABLE {name} DROP CONSTRAINT {name}_{column}_check"),
+    ]
+
+
+_EXISTING: Final = Statement(
+    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent"
+    " WHERE p.relkind = 'p' AND p.relnamespace = current_schema()::regnamespace"
+)
+
+
+class Partitions:
+    """Sees to it that there is a partition for whatever is written."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._known: set[str] = set()
+
+    async def provide(self, times: Mapping[str, Iterable[int]]) -> None:
+        """Make the partitions that rows of these times need, by table. Raises Unavailable."""
+        lacking = {(table, day) for table, each in times.items() for day in map(day_of, each)}
+        lacking = {(table, day) for table, day in lacking if name_of(table, day) not in self._known}
+        if lacking:
+            self._known |= await change_tables(self._url, _provide(sorted(lacking)))
+
+    def forget(self) -> None:
+        """Look anew which partitions there are: one that was known is missing."""
+        self._known.clear()
+
+
+async def change_tables(url: str, steps: Steps[T]) -> T:
+    """What comes of steps that make or remove tables, once they are committed. They have a connection of their own: the
+    driver forgets what it has prepared on one where tables changed. Raises Unavailable."""
+    begin = [Statement("BEGIN"), limits(EVERY_TENANT, WRITES_WITHIN), LOCK]
+    try:
+        async with await connect(url) as connection:
+            connection.prepare_threshold = None
+            result = await take(connection, begin, steps)
+            await trip(connection, [Statement("COMMIT")])
+            return result
+    except psycopg.Error as error:
+        raise as_told(error) from None
+
+
+def _provide(wanted: Iterable[tuple[str, int]]) -> Steps[set[str]]:
+    """Make those that nobody has made, one node at a time."""
+    [found] = yield [_EXISTING]
+    existing = {name for (name,) in found}
+    for table, day in wanted:
+        if name_of(table, day) not in existing:
+            yield _make(table, day)
+    return existing | {name_of(table, day) for table, day in wanted}

@@ -1,0 +1,31 @@
+"""Subscriptions. Their URLs, secrets and header values are sealed, and opened by the vault as they are read."""
+
+from signalpost.domain.subscription import Subscription
+from signalpost.store.packing import SUBSCRIPTION_COLUMNS, unpack_subscription
+from signalpost.store.postgres.connect import Row
+from signalpost.store.postgres.data_keys import PostgresDataKeys
+from signalpost.store.postgres.sessions import EVERY_TENANT, Readers
+from signalpost.store.vault import Vault
+
+
+class PostgresSubscriptions:
+    def __init__(self, readers: Readers, data_keys: PostgresDataKeys, vault: Vault) -> None:
+        self._readers = readers
+        self._data_keys = data_keys
+        self._vault = vault
+
+    async def live(self) -> list[Subscription]:
+        statement = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE deleted_at IS NULL ORDER BY number"
+        return await self._opened(await self._readers.rows(EVERY_TENANT, statement))
+
+    async def page(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
+        statement = (
+            f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = $1 AND number < $2"
+            " AND deleted_at IS NULL ORDER BY number DESC LIMIT $3"
+        )
+        bound = below if below is not None else 2**62
+        return await self._opened(await self._readers.rows(tenant_id, statement, tenant_id, bound, limit))
+
+    async def _opened(self, found: list[Row]) -> list[Subscription]:
+        await self._data_keys.learn(columns[-1] for columns in found)
+        return [unpack_subscription(columns, self._vault, str) for columns in found]

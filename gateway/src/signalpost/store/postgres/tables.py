@@ -1,0 +1,82 @@
+"""Which rows a batch writes, by table: their columns in the order in which rows are packed, with the type of each."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from signalpost.store.batching import ANSWER_COLUMNS
+from signalpost.store.packing import CONNECTION_COLUMNS, KEY_COLUMNS, SUBSCRIPTION_COLUMNS
+from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
+from signalpost.store.postgres.connect import Statement
+
+Kind = Callable[[Iterable[Any]], Column]
+_KINDS: Final[dict[str, Kind]] = {"n": numbers, "u": uuids, "b": blobs, "t": texts, "f": flags}
+
+
+class Table:
+    """A table that is written set-wise."""
+
+    def __init__(self, name: str, columns: str, kinds: str) -> None:
+        """`kinds` has a letter for each of the columns: n(umber), u(uid), b(lob), t(ext), f(lag)."""
+        self.columns = columns
+        self._kinds = [_KINDS[letter] for letter in kinds]
+        values = ", ".join(f"${place}" for place in range(1, len(kinds) + 1))
+        self._insert = f"INSERT INTO {name} ({columns}) SELECT * FROM unnest({values})"
+
+    def insert(self, rows: Iterable[Sequence[Any]], on_conflict: str = "") -> list[Statement]:
+        """The statement that adds rows; none where there are none to add."""
+        packed = [*rows]
+        if not packed:
+            return []
+        parameters = [kind(column) for kind, column in zip(self._kinds, zip(*packed, strict=True), strict=True)]
+        return [Statement(f"{self._insert} {on_conflict}", parameters)]
+
+
+def updating(key: str, *columns: str) -> str:
+    """Have an `insert` update these columns of a row that is there already."""
+    return f"ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f"{column} = excluded.{column}" for column in columns)
+
+
+TENANT: Final = Table("tenant", "id, name, created_at, paused_at, deleted_at, limits, retention_days", "ntnnntn")
+DOCUMENT: Final = Table(
+    "document",
+    "tenant_id, external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version,"
+    " deleted_at, last_number, workflow, expires_at",
+    "nunnttttbnnnbn",
+)
+EVENT: Final = Table(
+    "event", "tenant_id, sequence, at, id, type, document_id, body, before, cause, caller", "nnnunubbnn"
+)
+STEP: Final = Table("step", "tenant_id, document_id, sequence, at, event_id, caller, step", "nunnunb")
+VERSION: Final = Table(
+    "version",
+    "tenant_id, document_id, number, file, size, sha256, content_type, created_at, created_by, published_as,"
+    " deleted_at",
+    "nunbnbtntnn",
+)
+ANSWER: Final = Table("idempotency", ANSWER_COLUMNS, "nntbbnb")
+SUBSCRIPTION: Final = Table("subscription", SUBSCRIPTION_COLUMNS, "nunnnubb")
+LANE: Final = Table("lane", "subscription_number, tenant_id, owner, version, head, open, gaps, health", "nnnnnbbb")
+CONNECTION: Final = Table("connection", CONNECTION_COLUMNS, "nunnntttt" + "nnbbn")
+RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id, budget", "nnnnun")
+API_KEY: Final = Table("api_key", KEY_COLUMNS, "nuttbnnnntn")
+REPLAY: Final = Table(
+    "replay",
+    "number, id, tenant_id, subscription_number, what, from_at, to_at, from_sequence, to_sequence, count,"
+    " count_is_capped, created_at, cursor, queued, state, finished_at",
+    "nunntnnnnnfnnntn",
+)
+ERASURE: Final = Table("erasure", "id, tenant_id, tenant, document_id, asked_at, to_sequence, removed", "untunnn")
+AUDIT: Final = Table("audit", "position, tenant_id, number, at, actor, object, content, hash, proof", "nnnnttbbb")
+AUDIT_END: Final = Table("audit_end", "tenant_id, first, before, last, hash, tenants, proof", "nnbnbnb")
+DELIVERY: Final = Table(
+    "delivery",
+    "tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run, resume_at",
+    "nnnunnnnnn",
+)
+ATTEMPT: Final = Table(
+    "attempt",
+    "tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status, failure, detail,"
+    " answer",
+    "nnnnnnnfnttb",
+)
+MADE: Final = Table("made", "tenant_id, subscription_number, document_id, made", "nnub")
