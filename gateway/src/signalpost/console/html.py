@@ -1,15 +1,17 @@
 """Pages as HTML: the templates, and how moments, sizes and states are written in them."""
 
+import re
 import secrets
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
 STATES = {
     "delivered": ("Delivered", "tick"),
     "healthy": ("Healthy", "tick"),
@@ -54,6 +56,7 @@ def environment() -> Environment:
         "day": day,
         "number": number,
         "state": state,
+        "prose": prose,
         "pretty": pretty,
     }
     made.globals |= {"ago": ago, "form_key": form_key}
@@ -99,6 +102,16 @@ def _span(seconds: float) -> str:
 def pretty(value: Any) -> str:
     """A text as it is, and anything else as indented JSON."""
     return value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def prose(sentence: str) -> Markup:
+    """A sentence in which each timestamp reads as people write it."""
+    text, at = Markup(), 0
+    for found in _TIMESTAMP.finditer(sentence):
+        said = Markup('<time datetime="{}">{}</time>').format(found.group(), moment(found.group()))
+        text += escape(sentence[at : found.start()]) + said
+        at = found.end()
+    return text + escape(sentence[at:])
 
 
 def number(value: float) -> str:

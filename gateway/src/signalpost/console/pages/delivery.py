@@ -16,6 +16,8 @@ class View(Struct, frozen=True):
     subscription: Subscription
     title: str
     """The document's."""
+    by: str | None
+    """The name of the key that asked for the change."""
     body: str
     """The event as it is sent, indented."""
     others: Sequence[Delivery]
@@ -27,11 +29,13 @@ async def view(visit: Visit) -> View:
     delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
     subscription = await visit.calls.read("read_subscription", Subscription, id=of)
     event = await visit.calls.read("read_event", msgspec.Raw, id=event_id)
+    entry = msgspec.json.decode(event, type=LogEntry)
     others = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": event_id, "limit": "20"})
     return View(
         delivery=delivery,
         subscription=subscription,
-        title=title_of(msgspec.json.decode(event, type=LogEntry)),
+        title=title_of(entry),
+        by=entry.by,
         body=body_of(event),
         others=[each for each in others.data if each.subscription_id != of],
     )

@@ -23,29 +23,19 @@ class View(Struct, frozen=True):
     types: Sequence[str] = tuple(BY_WIRE)
 
 
-PAGE = 50
-
-
 async def view(visit: Visit) -> View:
-    given = visit.query.get("before", "")
+    before = visit.query.get("before", "")
     kind, document = visit.query.get("type", ""), visit.query.get("document", "").strip()
-    wanted = {"eventType": kind, "externalId": document}
-    before = int(given) if given.isdecimal() else 1 + await _last(visit)
-    after = max(0, before - 1 - PAGE)
-    feed = await visit.calls.read("list_events", Feed, {**wanted, "after": str(after), "limit": str(PAGE)})
+    query = {"before": before or "latest", "eventType": kind, "externalId": document}
+    feed = await visit.calls.read("list_events", Feed, query)
     return View(
-        data=[entry for entry in reversed(feed.data) if entry.sequence < before],
-        older=after + 1 if after else None,
-        is_first=not given,
+        data=feed.data,
+        older=feed.next or None,
+        is_first=not before,
         same=urlencode({name: value for name, value in (("type", kind), ("document", document)) if value}),
         type=kind,
         document=document,
     )
-
-
-async def _last(visit: Visit) -> int:
-    """The last sequence of the log."""
-    return (await visit.calls.read("list_events", Feed, {"after": str(2**62), "limit": "1"})).last
 
 
 class EventView(Struct, frozen=True):

@@ -61,13 +61,10 @@ async def _try(visit: Visit, name: str, shape: Any, **path: str) -> object:
 async def _by_name(visit: Visit, asked: str) -> list[Found]:
     if not asked:
         return []
-    listed = await visit.calls.read("list_subscriptions", SubscriptionPage, {"limit": "250"})
-    words = asked.casefold()
-    return [
-        Found("Subscription", f"{each.name}: {each.url}", f"/subscriptions/{each.id}")
-        for each in listed.data
-        if words in each.name.casefold() or words in each.url.casefold()
-    ]
+    by_name = await visit.calls.read("list_subscriptions", SubscriptionPage, {"name": asked, "limit": "50"})
+    by_host = await visit.calls.read("list_subscriptions", SubscriptionPage, {"host": asked, "limit": "50"})
+    found = {each.id: each for each in (*by_name.data, *by_host.data)}
+    return [Found("Subscription", f"{each.name}: {each.url}", f"/subscriptions/{each.id}") for each in found.values()]
 
 
 PAGES = (Page(path="/find", section="", title="Find", template="find.html", view=view),)

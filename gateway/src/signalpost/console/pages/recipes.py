@@ -7,7 +7,6 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage, Destination
-from signalpost.api.routing.shapes.documents import Feed
 from signalpost.api.routing.shapes.service import BadField, Problem
 from signalpost.api.routing.shapes.subscriptions import NewSubscription
 from signalpost.console.calls import Refusal
@@ -122,10 +121,8 @@ async def preview(visit: Visit) -> Shown:
 
 async def _newest(visit: Visit, types: Sequence[str]) -> Mapping[str, Any]:
     """Raises Refusal where there is no such event among the last ones."""
-    last = (await visit.calls.read("list_events", Feed, {"after": str(2**62), "limit": "1"})).last
-    query = {"after": str(max(0, last - 250)), "limit": "250"}
-    feed = await visit.calls.read("list_events", dict[str, Any], query)
-    for entry in reversed(feed["data"]):
+    feed = await visit.calls.read("list_events", dict[str, Any], {"before": "latest", "limit": "250"})
+    for entry in feed["data"]:
         if entry["event"]["type"] in types and entry["event"]["data"]["document"] is not None:
             return dict(entry)
     detail = f"None of the last 250 events is a {' or '.join(types)}. Change a document, then look again."
