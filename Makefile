@@ -14,7 +14,7 @@ JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate planted power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver hostile oracles check audit sbom format lock clean
+.PHONY: help demo serve test simulate planted power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ demo: .venv/runtime ## Run the main job and watch it (under a minute)
 serve: .venv/runtime ## Leave a gateway running on this machine
 	@$(BIN)/signalpost serve
 
-test: .venv/dev ## Run every test
+test: .venv/dev .venv/browser ## Run every test
 	@$(BIN)/pytest $(JOBS)
 
 simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1 COUNT=200 MINUTES=…)
@@ -59,6 +59,9 @@ fuzz-receiver: .venv/dev ## Feed the receiver kit requests that libFuzzer makes 
 	  $(BIN)/python -m receiver.tests.fuzz_receiver .fuzz/receiver -max_total_time=$${FUZZ_SECONDS:-600}; \
 	else echo "SKIPPED: atheris does not install on this machine; make test has a sample of the same laws." >&2; fi
 
+console-shots: .venv/dev .venv/browser ## Take a picture of every page of the console, in both themes, wide and narrow
+	@$(BIN)/python -m gateway.tests.console.shots
+
 hostile: .venv/dev ## Try 60,000 hostile placeholders and conditions; none may take 20 ms (SEED=1 COUNT=…)
 	@$(BIN)/python -m gateway.tests.domain.hostile --seed $${SEED:-1} --count $${COUNT:-60000}
 
@@ -85,7 +88,7 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv runtime dev fuzz oracles audit; do \
+	@for name in uv runtime dev browser fuzz oracles audit; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
@@ -107,6 +110,12 @@ clean: ## Remove the virtual environment and caches
 
 .venv/dev: .venv/runtime requirements/dev.txt
 	@$(UV) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The console is tried in Debian's Chromium, where that is installed.
+.venv/browser: .venv/dev requirements/browser.txt
+	@if command -v chromium > /dev/null; then $(UV) --require-hashes -r requirements/browser.txt; \
+	else echo "SKIPPED: the tests in a browser, because there is no chromium here (apt-get install chromium)." >&2; fi
 	@touch $@
 
 .venv-oracles/ready: .venv/dev requirements/oracles.txt

@@ -1,7 +1,6 @@
 """Where is this document, and who is awaited?"""
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -9,7 +8,7 @@ from msgspec import Struct
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.documents import Document, DocumentPage, HistoryEntry, HistoryPage, Workflow
 from signalpost.console.page import Page, Visit
-from signalpost.domain.documents.workflow import Status
+from signalpost.domain.documents.workflow import STATUSES
 
 FILTERS = {"status": "status", "type": "type", "owner": "ownerEmail", "reference": "referenceId"}
 
@@ -20,7 +19,7 @@ class View(Struct, frozen=True):
     is_first: bool
     same: str
     given: Mapping[str, str]
-    statuses: Sequence[str] = get_args(Status)
+    statuses: Sequence[str] = tuple(STATUSES)
 
 
 async def view(visit: Visit) -> View:

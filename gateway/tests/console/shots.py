@@ -1,0 +1,91 @@
+"""A picture of every page, in both themes and at both widths, to be looked at: `make console-shots`.
+
+The pictures are in dist/console/. What axe finds in a page is printed, and ends with 1.
+"""
+
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from gateway.tests.api.conftest import World
+from gateway.tests.console.accessibility import findings_of
+from gateway.tests.console.test_browser import CHROMIUM, Desk, Endpoint, Visit
+
+from signalpost.sender.addresses import parse_allow_targets
+from signalpost.settings import Settings
+
+OUT = Path("dist/console")
+WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
+NAMES = (
+    "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
+    "events", "event", "documents", "document", "connections", "new-connection", "recipe", "keys", "audit", "find",
+)  # fmt: skip
+"""What the pictures of `Desk.pages` are called."""
+WITHOUT_ANYTHING = ("", "/deliveries", "/subscriptions", "/events", "/documents", "/connections", "/keys", "/find?q=x")
+
+
+def main() -> int:
+    from playwright.sync_api import sync_playwright
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    found: list[str] = []
+    answers = {"/acme": (401, b'{"error":"invalid signature"}'), "/hostile": (500, b"<h1>down</h1>")}
+    with sync_playwright() as started, endpoints(answers) as origin, gateway(origin) as full, gateway(origin) as empty:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        desk = Desk(full, origin, answers, browser)
+        for theme, width in WINDOWS:
+            window: dict[str, Any] = {
+                "viewport": {"width": width, "height": 900},
+                "color_scheme": theme,
+                "bypass_csp": True,
+            }
+            found += _pictures(Visit(desk, **window), dict(zip(NAMES, desk.pages, strict=True)), f"{theme}-{width}")
+            unused = {f"empty-{path.strip('/?=') or 'overview'}": path for path in WITHOUT_ANYTHING}
+            found += _pictures(Visit(desk, world=empty, **window), unused, f"{theme}-{width}")
+            sys.stdout.write(f"{theme}, {width} px: {len(desk.pages) + len(unused)} pages\n")
+        browser.close()
+    sys.stdout.write("".join(f"{each}\n" for each in found) or "axe found nothing.\n")
+    return 1 if found else 0
+
+
+def _pictures(visit: Visit, pages: Mapping[str, str], window: str) -> list[str]:
+    found: list[str] = []
+    for name, path in pages.items():
+        visit.open(path)
+        visit.page.screenshot(path=OUT / f"{name.replace('?', '-')}-{window}.png", full_page=True)
+        found += [f"{name} {window}: {each}" for each in findings_of(visit.page)]
+    visit.context.close()
+    return found
+
+
+@contextmanager
+def endpoints(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
+    """The origin of endpoints that answer by their path."""
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    server.answers = answers
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def gateway(origin: str) -> Iterator[World]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder), allow_targets=parse_allow_targets(origin))
+        world = World(settings, idle_seconds=60, wait_seconds=3600)
+        try:
+            yield world
+        finally:
+            world.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

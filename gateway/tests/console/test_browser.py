@@ -1,0 +1,334 @@
+"""The console in Chromium, beside a real gateway and real endpoints: what a support team does in a day, with every
+click counted; by keyboard; for a screen reader; and with text of others that would like to be more than text."""
+
+import http.server
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from gateway.tests.api.conftest import World
+from gateway.tests.console.accessibility import findings_of
+from gateway.tests.patience import PATIENCE
+
+from signalpost.sender.addresses import parse_allow_targets
+
+playwright = pytest.importorskip("playwright.sync_api", reason="SKIPPED: playwright is not installed (make test does)")
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="SKIPPED: there is no chromium here (apt-get install chromium)"),
+]
+ROOT = "/console/t/default"
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'-alert(1)-'",
+    "</pre></textarea></title><svg onload=alert(1)>",
+    "{{7*7}}${7*7}<%= 7*7 %>",
+    "javascript:alert(1)",
+    "\u202egnp.exe\u202c",
+    "\x1b[31mred\x1b[0m",
+)
+
+
+class Endpoint(http.server.BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        status, body = self.server.answers.get(self.path, (204, b""))  # type: ignore[attr-defined]
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Desk:
+    """A support team's gateway, an endpoint that is well and one that refuses the signature, and a browser."""
+
+    def __init__(self, world: World, origin: str, answers: dict[str, tuple[int, bytes]], browser: Any) -> None:
+        self.world, self.origin, self.answers, self.browser = world, origin, answers, browser
+        self.fine = self.subscribe("/fine", "Northwind")
+        self.acme = self.subscribe("/acme", "Acme Legal")
+        self.hostile = self.subscribe("/hostile", HOSTILE[1])
+        for text in HOSTILE:
+            world.create_document(title=text, counterpartyName=text, additionalFacts={"fact": text})
+        self.wait_for("failed", self.acme, len(HOSTILE))
+        self.wait_for("failed", self.hostile, len(HOSTILE))
+        self.event = world.events()[-1]["event"]["id"]
+        self.document = world.events()[-1]["event"]["data"]["document"]["externalId"]
+
+    def subscribe(self, path: str, name: str) -> str:
+        given = {"url": f"{self.origin}{path}", "name": name, "status": "active", "retryDelays": [1, 1, 1]}
+        return str(self.world.create_subscription(**given)["id"])
+
+    def deliveries(self, status: str, subscription: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.world.get(
+            f"/v1/subscriptions/{subscription}/deliveries?status={status}&limit=250"
+        ).ok()["data"]
+        return found
+
+    def wait_for(self, status: str, subscription: str, count: int) -> None:
+        self.world.wait_until(lambda: len(self.deliveries(status, subscription)) >= count)
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        return (
+            "",
+            "/deliveries",
+            f"/subscriptions/{self.acme}/deliveries/{self.event}",
+            f"/subscriptions/{self.hostile}/deliveries/{self.event}",
+            "/subscriptions",
+            "/subscriptions/new",
+            f"/subscriptions/{self.acme}",
+            "/events",
+            f"/events/{self.event}",
+            "/documents",
+            f"/documents/{self.document}",
+            "/connections",
+            "/connections/new?kind=slack",
+            "/recipes/slack-executed",
+            "/keys",
+            "/audit",
+            "/find?q=acme",
+        )
+
+
+@pytest.fixture(scope="module")
+def desk(make_world: Callable[..., World]) -> Iterator[Desk]:
+    answers = {
+        "/acme": (401, b'{"error":"invalid signature"}'),
+        "/hostile": (500, "\n".join(HOSTILE).encode() + b"\xff\xfe\x00"),
+    }
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    server.answers = answers  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    origin = f"http://127.0.0.1:{server.server_address[1]}"
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield Desk(make_world(allow_targets=parse_allow_targets(origin)), origin, answers, browser)
+        browser.close()
+    server.shutdown()
+    server.server_close()
+
+
+class Visit:
+    """A browser window in which somebody is signed in, and how often they clicked since then."""
+
+    def __init__(self, desk: Desk, world: World | None = None, **window: Any) -> None:
+        """`world` is another gateway than the desk's."""
+        self.context = desk.browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **window})
+        self.context.set_default_timeout(PATIENCE * 1000)
+        self.page = self.context.new_page()
+        self.trouble: list[str] = []
+        """Dialogs, and what the page's policy forbade."""
+        self.page.on("dialog", self._dialog)
+        self.page.on("console", lambda said: self.trouble.append(said.text) if "Policy" in said.text else None)
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.expects_dialog = False
+        self.clicks = 0
+        world = world or desk.world
+        link, url = world.send("POST", "/v1/console-links").ok(201)["url"], f"http://127.0.0.1:{world.port}"
+        self.page.goto(url + re.sub(r"^https?://[^/]+", "", link))
+        self.page.wait_for_url(f"**{ROOT}")
+        self.root = url + ROOT
+
+    def _dialog(self, dialog: Any) -> None:
+        if not self.expects_dialog:
+            self.trouble.append(f"dialog: {dialog.message}")
+        dialog.accept()
+
+    def click(self, name: str, role: str = "button") -> None:
+        self.clicks += 1
+        self.page.get_by_role(role, name=name, exact=True).first.click()
+
+    def open(self, path: str) -> None:
+        answer = self.page.goto(self.root + path)
+        assert answer.status == 200, path
+
+    @property
+    def text(self) -> str:
+        return str(self.page.locator("main").inner_text())
+
+
+@pytest.fixture
+def visit(desk: Desk) -> Iterator[Visit]:
+    made = Visit(desk)
+    yield made
+    made.context.close()
+    assert made.trouble == []
+
+
+# --- A support team's day, and its clicks -----------------------------------------------------------------------------
+
+
+def test_anything_wrong_is_seen_without_a_click(visit: Visit) -> None:
+    assert "2 endpoints need you" in visit.text
+    assert "Acme Legal" in visit.text
+    assert "answered 401" in visit.text
+    assert visit.clicks == 0
+
+
+def test_why_an_event_did_not_arrive_is_seen_after_pasting_its_id(desk: Desk, visit: Visit) -> None:
+    visit.page.keyboard.press("/")
+    visit.page.keyboard.type(desk.event)
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_url("**/find?q=*")
+    assert "to Acme Legal: It was given up after 4 attempts" in visit.text
+    visit.page.get_by_role("link", name=re.compile("to Acme Legal")).click()
+    visit.clicks += 1
+    assert "invalid signature" in visit.text
+    assert visit.clicks <= 1
+
+
+def test_a_new_endpoint_is_set_up_and_tested(desk: Desk, visit: Visit) -> None:
+    visit.click("New subscription", "link")
+    visit.page.get_by_label("URL").fill(f"{desk.origin}/new")
+    visit.click("Save paused")
+    assert len(visit.page.locator("#secret").inner_text()) >= 32
+    visit.click("Go to the subscription", "link")
+    visit.click("Test")
+    assert "The test arrived" in visit.text
+    assert visit.clicks <= 4
+
+
+def test_a_delivery_is_sent_again_with_one_click_and_seen_to_arrive(desk: Desk, visit: Visit) -> None:
+    subscription = desk.subscribe("/again", "Comes back")
+    desk.answers["/again"] = (500, b"down")
+    desk.world.create_document(title="Sent again")
+    desk.wait_for("failed", subscription, 1)
+    [failed] = desk.deliveries("failed", subscription)
+    del desk.answers["/again"]
+    visit.open(f"/subscriptions/{subscription}/deliveries/{failed['eventId']}")
+    visit.click("Send now")
+    visit.page.locator("#status").get_by_text("Delivered").wait_for()  # the page finds out by itself
+    assert visit.clicks == 1
+    desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")
+
+
+def test_a_secret_is_rotated_and_the_old_one_ended(desk: Desk, visit: Visit) -> None:
+    subscription = desk.subscribe("/fine", "Rotates")
+    visit.open(f"/subscriptions/{subscription}")
+    visit.click("Rotate the secret")
+    assert visit.page.locator("#secret").inner_text()
+    visit.click("Go to the subscription", "link")
+    visit.expects_dialog = True
+    visit.click("End the old one now")
+    assert "The new secret is the only one now." in visit.text
+    assert visit.clicks <= 3
+    desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")
+
+
+def test_everything_that_matters_can_be_done_by_keyboard(desk: Desk, visit: Visit) -> None:
+    keyboard = visit.page.keyboard
+    for keys, page in (("gd", "/deliveries"), ("gs", "/subscriptions"), ("ge", "/events"), ("gc", "/documents")):
+        for key in keys:
+            keyboard.press(key)
+        visit.page.wait_for_url(f"**{page}")
+    keyboard.press("j")
+    keyboard.press("j")
+    keyboard.press("k")
+    keyboard.press("Enter")
+    visit.page.wait_for_url("**/documents/*-*")
+    keyboard.press("?")
+    assert visit.page.locator("dialog[open]").count() == 1
+    keyboard.press("Escape")
+    visit.open(f"/subscriptions/{desk.fine}")
+    keyboard.press("t")
+    visit.page.get_by_role("heading", name="The test arrived").wait_for()
+
+
+# --- For everybody ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
+def test_nothing_keeps_anybody_from_reading_and_using_it(desk: Desk, theme: str, width: int) -> None:
+    """No page has a finding of axe (WCAG 2.2, AA), or has to be scrolled sideways. `make console-shots` looks in both
+    themes at both widths."""
+    made = Visit(desk, viewport={"width": width, "height": 900}, color_scheme=theme, bypass_csp=True)
+    findings: list[str] = []
+    for path in desk.pages:
+        made.open(path)
+        findings += [f"{path}: {each}" for each in findings_of(made.page)]
+    made.context.close()
+    assert findings == []
+
+
+def test_all_but_what_refreshes_works_without_javascript(desk: Desk) -> None:
+    made = Visit(desk, java_script_enabled=False)
+    made.open("/subscriptions/new")
+    made.page.get_by_label("URL").fill(f"{desk.origin}/fine")
+    made.click("Save paused")
+    made.click("Go to the subscription", "link")
+    made.click("Test")
+    assert "The test arrived" in made.text
+    made.page.fill("#find", desk.event)
+    made.page.press("#find", "Enter")
+    assert "to Acme Legal" in made.text
+    made.click("Sign out")
+    assert "Sign in" in made.page.title()
+    made.context.close()
+
+
+# --- Nobody gets in ---------------------------------------------------------------------------------------------------
+
+
+def test_what_others_wrote_stays_text_on_every_page(desk: Desk, visit: Visit) -> None:
+    """The visit's end sees to it that no dialog came up and the policy had nothing to forbid."""
+    visit.page.evaluate(
+        "document.addEventListener('securitypolicyviolation', e => console.log('Policy ' + e.blockedURI))"
+    )
+    for path in (*desk.pages, *(f"/find?q={text}" for text in HOSTILE[:6]), "/deliveries?document=%3Cscript%3E"):
+        visit.page.goto(visit.root + path)
+        assert visit.page.locator("main script, main img, main iframe, main [onload], main [onerror]").count() == 0, (
+            path
+        )
+
+
+def test_another_sites_page_can_neither_frame_nor_send_anything(desk: Desk, visit: Visit) -> None:
+    target = f"{visit.root}/subscriptions/{desk.fine}"
+    form = f'<form method="post" action="{target}"><input name="do" value="delete"><button>Go</button></form>'
+    page = f'<iframe src="{visit.root}" width="600" height="400"></iframe>{form}'.encode()
+
+    class Foreign(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Foreign)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        # Under another name this machine is another site.
+        visit.page.goto(f"http://localhost:{server.server_address[1]}/")
+        frame = visit.page.frames[1]
+        assert "need you" not in frame.content()
+        visit.page.get_by_role("button", name="Go").click()
+        visit.page.get_by_role("heading", name="Sent from elsewhere").wait_for()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert desk.world.get(f"/v1/subscriptions/{desk.fine}").ok()["id"] == desk.fine
+    visit.trouble = [each for each in visit.trouble if "frame-ancestors" not in each]  # that is the refusal
+
+
+def test_two_people_at_once_see_what_the_other_did(desk: Desk, visit: Visit) -> None:
+    other = Visit(desk)
+    subscription = desk.subscribe("/fine", "Of two")
+    for each in (visit, other):
+        each.open(f"/subscriptions/{subscription}")
+    visit.click("Pause")
+    assert "Nothing is sent there" in visit.text
+    other.page.locator("#health").get_by_text("Paused").wait_for()
+    assert json.loads(desk.world.get(f"/v1/subscriptions/{subscription}").body)["status"] == "paused"
+    other.context.close()
+    desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")
