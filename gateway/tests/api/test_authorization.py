@@ -6,9 +6,9 @@ from signalpost.api.http.principals import Principal
 from signalpost.api.routes import ROUTES
 from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.route import ABOUT_ACCESS, Route
-from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError, Conflict, Forbidden, NotFound
+from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 
 DEFAULT, ACME, PAUSED = Tenant(1, "default"), Tenant(2, "acme"), Tenant(3, "paused", paused_at=1)

@@ -15,7 +15,7 @@ from msgspec.structs import fields, replace
 import signalpost.commands
 from signalpost.commands.audit import MAX_VALUE_BYTES, AuditedRow, described
 from signalpost.commands.batch import Batch, KeptAnswer, Rows
-from signalpost.commands.command import Asked, Command, Tenant
+from signalpost.commands.command import Asked, Command
 from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant, PatchConnection
 from signalpost.commands.documents import CreateDocument, DeleteDocument, DocumentCommand
 from signalpost.commands.keys import CreateKey, RevokeKey
@@ -36,6 +36,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 
 NOW = 1_700_000_000 * SECOND

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
 from signalpost.commands.batch import IDEMPOTENCY_KEPT, Batch, Rows
-from signalpost.commands.command import Command, Decision, IdempotencyKey, Stamp, Tenant, View
+from signalpost.commands.command import Command, Decision, IdempotencyKey, Stamp, View
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError, Invalid, NotFound
 from signalpost.domain.event import time_of
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 LINKS = Links(b"", "")

@@ -10,12 +10,13 @@ from gateway.tests.bodies import subscription_request
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
 from signalpost.commands.batch import Batch, Rows
-from signalpost.commands.command import Command, IdempotencyKey, Tenant
+from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
 from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayState
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 LINKS = Links(b"", "")

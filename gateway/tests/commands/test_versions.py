@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
 from signalpost.commands.batch import Batch, Rows
-from signalpost.commands.command import Command, IdempotencyKey, Tenant
+from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.domain.documents.links import LIFETIME, Linked, Links
 from signalpost.domain.documents.version import Number, StoredFile, read_number
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 NOW = 1_700_000_000 * SECOND

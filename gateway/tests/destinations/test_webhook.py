@@ -15,7 +15,7 @@ from standardwebhooks import Webhook as StandardWebhook
 
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import Batch, Rows
-from signalpost.commands.command import Command, Tenant
+from signalpost.commands.command import Command
 from signalpost.commands.subscriptions import (
     CreateSubscription,
     DeleteSubscription,
@@ -29,6 +29,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.packing import pack_subscription, unpack_subscription
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid

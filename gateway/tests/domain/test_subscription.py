@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
 from signalpost.commands.batch import Batch, Rows
-from signalpost.commands.command import Command, IdempotencyKey, Retry, Tenant
+from signalpost.commands.command import Command, IdempotencyKey, Retry
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain import subscription as rules
@@ -31,6 +31,7 @@ from signalpost.domain.subscription import (
     refiltered,
     wanted,
 )
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 
 LINKS = Links(b"", "")

@@ -27,7 +27,7 @@ from signalpost.api.routing.shapes.destinations import ConnectionShown
 from signalpost.api.routing.shapes.documents import Document
 from signalpost.api.routing.shapes.subscriptions import SubscriptionShown
 from signalpost.commands.batch import KeptAnswer
-from signalpost.commands.command import Command, Completed, Repeated, Tenant
+from signalpost.commands.command import Command, Completed, Repeated
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
 from signalpost.commands.documents import (
     DocumentCreated,
@@ -57,6 +57,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantLimits, TenantUse
 from signalpost.domain.timestamps import format_timestamp
 from signalpost_receiver import standard_secret

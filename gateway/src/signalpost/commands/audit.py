@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from signalpost.commands.command import Command, Decision, Stamp, Tenant, View
+from signalpost.commands.command import Command, Decision, Stamp, View
 from signalpost.commands.subscriptions import SubscriptionCommand
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Draft, Object
@@ -22,6 +22,7 @@ from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import format_timestamp
 
 MAX_VALUE_BYTES: Final = 1024

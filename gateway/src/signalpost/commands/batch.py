@@ -30,7 +30,6 @@ from signalpost.commands.command import (
     Retry,
     Stamp,
     SubscriptionKey,
-    Tenant,
     VersionKey,
 )
 from signalpost.commands.overlay import Overlay
@@ -46,6 +45,7 @@ from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, TenantUse, check_room
 from signalpost.domain.timestamps import SECOND
 

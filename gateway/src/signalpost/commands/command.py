@@ -23,7 +23,7 @@ from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
+from signalpost.domain.tenant import Tenant
 
 Result = TypeVar("Result", covariant=True)
 """What a command comes to when it is not refused."""
@@ -42,26 +42,6 @@ ReplayKey = tuple[int, str]
 """The subscription's number, and the replay's id."""
 AnswerKey = tuple[int, int, str]
 """Tenant, API key and `Idempotency-Key`."""
-
-
-class Tenant(Struct, frozen=True):
-    """A tenant and the end of its log. While it is paused nothing of it is changed or sent."""
-
-    id: int
-    name: str
-    last_sequence: int = 0
-    last_at: int = 0
-    """`createdAt` of the last event."""
-    created_at: int | None = None
-    """None for the one that every database begins with."""
-    paused_at: int | None = None
-    deleted_at: int | None = None
-    limits: TenantLimits = NO_LIMITS
-    """What operators set for it; see `Directory.limits_of` for what counts."""
-    retention_days: int | None = None
-    """What operators set for it; see `Directory.retention_days_of` for what counts."""
-    config_version: int = 0
-    """Rises with every change of what nodes keep of it in memory; see `Mark` in `store/fleet.py`."""
 
 
 class IdempotencyKey(NamedTuple):

@@ -5,13 +5,13 @@ from typing import ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, Tenant, View
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.api_key import FIRST_TENANT
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.domain.tenant import TenantStatus
+from signalpost.domain.tenant import Tenant, TenantStatus
 from signalpost.domain.tenant_limits import LimitsPatch
 
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Final, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from signalpost.domain.body import Body
-from signalpost.domain.tenant_limits import LimitsPatch
+from signalpost.domain.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 
 TenantStatus = Literal["active", "paused"]
 TENANT_NAME = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -20,6 +20,26 @@ TenantName = Annotated[
         description="Lower-case letters, digits and hyphens.",
     ),
 ]
+
+
+class Tenant(Struct, frozen=True):
+    """A tenant and the end of its log. While it is paused nothing of it is changed or sent."""
+
+    id: int
+    name: str
+    last_sequence: int = 0
+    last_at: int = 0
+    """`createdAt` of the last event."""
+    created_at: int | None = None
+    """None for the one that every database begins with."""
+    paused_at: int | None = None
+    deleted_at: int | None = None
+    limits: TenantLimits = NO_LIMITS
+    """What operators set for it; see `Directory.limits_of` for what counts."""
+    retention_days: int | None = None
+    """What operators set for it; see `Directory.retention_days_of` for what counts."""
+    config_version: int = 0
+    """Rises with every change of what nodes keep of it in memory; see `Mark` in `store/fleet.py`."""
 
 
 class TenantRequest(Body, frozen=True, kw_only=True):

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.store.store import Published
 

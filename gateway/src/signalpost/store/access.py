@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 
 

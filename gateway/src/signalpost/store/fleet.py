@@ -22,11 +22,12 @@ from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.command import Retry, Tenant
+from signalpost.commands.command import Retry
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import Page
 

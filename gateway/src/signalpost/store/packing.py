@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey, Role
 from signalpost.domain.connection import Connection, Granted, State
 from signalpost.domain.delivery.replay import Replay, ReplayState
@@ -19,6 +18,7 @@ from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
 from signalpost.domain.documents.workflow import Workflow
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
 from signalpost.store.lanes import EndpointHealth
 from signalpost.store.vault import Place, Vault

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.command import Command, CommandOutcome, Retry, Tenant
+from signalpost.commands.command import Command, CommandOutcome, Retry
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import Entry
 from signalpost.domain.connection import Connection
@@ -19,6 +19,7 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.store.access import AccessStore
 from signalpost.store.audit import AuditStore
 from signalpost.store.connections import ConnectionStore

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import Batch, Rows
-from signalpost.commands.command import CommandOutcome, Tenant
+from signalpost.commands.command import CommandOutcome
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain.body import read
 from signalpost.domain.documents import document as documents
@@ -33,6 +33,7 @@ from signalpost.domain.documents.workflow import (
     expired,
 )
 from signalpost.domain.errors import CallerError, Conflict, Invalid
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 LINKS = Links(bytes(32), "https://gateway.test")

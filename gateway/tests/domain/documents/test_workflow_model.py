@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import Batch, Rows
-from signalpost.commands.command import Command, CommandOutcome, Completed, Tenant
+from signalpost.commands.command import Command, CommandOutcome, Completed
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, ImportEffect, PatchDocument
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest, workflow_of
 from signalpost.domain.body import read
@@ -32,6 +32,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import STATUSES, Action
 from signalpost.domain.errors import CallerError, Invalid
 from signalpost.domain.event import Event
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 LINKS = Links(bytes(32), "https://gateway.test")

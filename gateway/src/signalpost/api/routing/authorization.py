@@ -8,8 +8,8 @@ does from here on it does within the tenant that it was given.
 from signalpost.api.http.principals import Principal
 from signalpost.api.routing.context import TENANT
 from signalpost.api.routing.route import Route
-from signalpost.commands.command import Tenant
 from signalpost.domain.errors import Forbidden, NotFound
+from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 
 DEFAULT_TENANT = "default"

@@ -22,13 +22,14 @@ from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
-from signalpost.commands.command import IdempotencyKey, Tenant
+from signalpost.commands.command import IdempotencyKey
 from signalpost.domain import fields
 from signalpost.domain.audit import Actor
 from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import event_id
+from signalpost.domain.tenant import Tenant
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 TENANT: Final = b"signalpost-tenant"

@@ -14,7 +14,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from signalpost.commands.command import Retry, Tenant
+from signalpost.commands.command import Retry
 from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import Replay
@@ -22,6 +22,7 @@ from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Carriers

@@ -8,11 +8,12 @@ from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 from signalpost.commands.batch import Rows
-from signalpost.commands.command import NumberedKind, ReplayKey, SubscriptionKey, Tenant, VersionKey
+from signalpost.commands.command import NumberedKind, ReplayKey, SubscriptionKey, VersionKey
 from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.domain.documents.version import StoredFile, VersionRow
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.batching import ANSWER_COLUMNS, Wanted, unpack_answer
 from signalpost.store.packing import (

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from signalpost.commands.batch import Batch, Rows, StoredAnswer
-from signalpost.commands.command import AnswerKey, DocumentKey, Tenant, VersionKey
+from signalpost.commands.command import AnswerKey, DocumentKey, VersionKey
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_USE
 from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
 from signalpost.store.packing import (

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import apsw
 
-from signalpost.commands.command import Tenant
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.packing import KEY_COLUMNS, TENANT_COLUMNS, USE_COLUMNS, unpack_key, unpack_tenant, unpack_use
 from signalpost.store.sqlite.codec import unpack_uuid

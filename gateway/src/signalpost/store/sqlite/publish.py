@@ -15,12 +15,12 @@ from signalpost.commands.command import (
     ReplayKey,
     Retry,
     SubscriptionKey,
-    Tenant,
 )
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import Notary
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store import batching
 from signalpost.store.batching import (
