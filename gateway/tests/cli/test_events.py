@@ -32,3 +32,10 @@ def test_a_tail_follows_what_comes_and_nothing_before(run: Run, data_dir: Path) 
     with following(data_dir, "events", "tail") as next_line:
         create(run, "after")
         assert next_line()["event"]["data"]["document"]["title"] == "after"
+
+
+def test_trigger_asks_before_it_makes_an_event_in_a_gateway_that_is_no_emulator(run: Run) -> None:
+    before = json_of(run("events", "list", "--json"))
+    assert "Add --yes" in run("trigger", "documentCreated", code=1).stderr
+    assert json_of(run("events", "list", "--json")) == before
+    assert json_of(run("trigger", "documentCreated", "--yes", "--json"))["eventId"]

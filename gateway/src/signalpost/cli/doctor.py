@@ -1,6 +1,9 @@
 """`signalpost doctor`: examines a receiver, and says what to fix."""
 
 import asyncio
+import shutil
+import sys
+import textwrap
 from collections import Counter
 from typing import Annotated
 
@@ -18,6 +21,7 @@ from signalpost.local.doctor.patient import DOCUMENT, Patient
 from signalpost.local.doctor.rules import RULES
 from signalpost.local.poster import ATTEMPT_TIMEOUT, Poster
 
+MAX_WIDTH = 1_000
 MARKS = {
     Verdict.KEPT: ("✔", "green"),
     Verdict.BROKEN: ("✘", "bold red"),
@@ -94,6 +98,11 @@ def _show(finding: Finding, *, repeated: bool) -> None:
     width = max(len(rule.name) for rule in RULES)
     console.print(Text.assemble((mark, style), f" {finding.rule:<{width}}  {finding.title}"))
     if finding.seen and not repeated:
-        say(f"  {finding.seen}")
+        _explain(finding.seen)
     if finding.verdict in (Verdict.BROKEN, Verdict.ADVICE):
-        say(f"  {finding.fix}{f' ({finding.clause})' if finding.clause else ''}")
+        _explain(f"{finding.fix}{f' ({finding.clause})' if finding.clause else ''}")
+
+
+def _explain(sentences: str) -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else MAX_WIDTH
+    say(textwrap.fill(sentences, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))

@@ -1,7 +1,7 @@
 """The secret that the local tools sign with: an option, or a variable that no list of processes shows."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -17,14 +17,14 @@ GivenSecrets = Annotated[
 ]
 
 
-def the_secret(given: str | None) -> str:
+def the_secret(given: str | None, environment: Mapping[str, str] = os.environ) -> str:
     """The secret that was given. Raises Misuse if there is none, or nothing can be signed with it."""
-    return the_secrets(None if given is None else [given])[0]
+    return the_secrets(None if given is None else [given], environment)[0]
 
 
-def the_secrets(given: Sequence[str] | None) -> list[str]:
+def the_secrets(given: Sequence[str] | None, environment: Mapping[str, str] = os.environ) -> list[str]:
     """The secrets that were given, at least one. Raises Misuse as `the_secret` does."""
-    from_environment = os.environ.get(VARIABLE)
+    from_environment = environment.get(VARIABLE)
     secrets = list(given or ()) or ([from_environment] if from_environment else [])
     if not secrets:
         raise Misuse(f"Give the secret: set {VARIABLE}, or add --secret.")

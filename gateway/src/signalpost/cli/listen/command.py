@@ -60,9 +60,9 @@ def listen(
     if print_secret:
         say(chosen)
         return
-    url = None if forward_to is None else _url(forward_to)
+    url = None if forward_to is None else read_url(forward_to)
     screen = JsonScreen(url) if as_json or format_ == "json" else Screen(url)
-    run = Run(screen, url, chosen, _troubles(chaos), external=allow_external)
+    run = Run(screen, url, chosen, read_troubles(chaos), external=allow_external)
     with contextlib.suppress(asyncio.CancelledError):  # it was told to end, by a key or by SIGTERM
         asyncio.run(run.until_told(event_type, document, after))
 
@@ -156,14 +156,15 @@ async def _gateway() -> AsyncIterator[Client]:
     yield client
 
 
-def _url(text: str) -> str:
+def read_url(text: str) -> str:
     """The URL that was meant: `9000` and `localhost:9000/hooks` are short forms."""
     if _PORT.fullmatch(text):
         return f"http://127.0.0.1:{text}/"
     return text if "://" in text else f"http://{text}"
 
 
-def _troubles(text: str | None) -> list[Trouble]:
+def read_troubles(text: str | None) -> list[Trouble]:
+    """What `--chaos` asks for. Raises Misuse."""
     if text is None:
         return []
     if text == "all":
