@@ -14,7 +14,7 @@ JOBS := -n 4 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate planted power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve test simulate planted power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ fuzz-receiver: .venv/dev ## Feed the receiver kit requests that libFuzzer makes 
 console-shots: .venv/dev .venv/browser ## Take a picture of every page of the console, in both themes, wide and narrow
 	@$(BIN)/python -m gateway.tests.console.shots
 
+node-kit: .venv/dev ## Build and test the receiver kit for Node, and the package that is made of it
+	@$(BIN)/pytest gateway/tests/acceptance/test_node_kit.py
+
 hostile: .venv/dev ## Try 60,000 hostile placeholders and conditions; none may take 20 ms (SEED=1 COUNT=…)
 	@$(BIN)/python -m gateway.tests.domain.hostile --seed $${SEED:-1} --count $${COUNT:-60000}
 
@@ -93,7 +96,7 @@ lock: .venv/uv ## Renew the locks in requirements/
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf .venv .venv-oracles .venv-audit .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf receiver-node/dist receiver-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-audit .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt

@@ -37,7 +37,8 @@ LANGUAGES = (
         "Node",
         "node/verify.mjs",
         "js",
-        "Raw body: `express.raw({ type: '*/*' })` in Express, "
+        "Or use [signalpost-receiver for Node](../../receiver-node/README.md). "
+        "Raw body: `express.raw({ type: '*/*', limit: '1mb' })` in Express, "
         "a content type parser with `parseAs: 'buffer'` in Fastify, `await c.req.arrayBuffer()` in Hono.",
     ),
     Sample(

@@ -1,0 +1,42 @@
+/** For node:http, Express, and whatever else calls `(request, response)`. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import { TooLarge, UsageError } from "../errors.js";
+import type { Receiver } from "../receiver.js";
+import { type AdapterOptions, answerTo } from "./respond.js";
+
+/**
+ * A listener of `http.createServer`, or a handler of an Express route: `app.post("/webhooks", nodeHandler(receiver))`.
+ *
+ * It reads the body itself, up to the receiver's cap, and takes what `express.raw()` has read. After `express.json()`
+ * the bytes are gone: such a request is answered 500, and the error says what to change.
+ */
+export function nodeHandler(
+  receiver: Receiver,
+  options: AdapterOptions = {},
+): (request: IncomingMessage & { body?: unknown }, response: ServerResponse) => Promise<void> {
+  return async (request, response) => {
+    const read = () => readBody(request, receiver.maxBodyBytes);
+    const answer = await answerTo(receiver, read, request.headers, options);
+    // What was not read to its end must not be taken for the next request.
+    const ending: Record<string, string> = request.readableEnded ? {} : { connection: "close" };
+    response.writeHead(answer.status, { ...answer.headers, ...ending });
+    response.end(answer.body);
+  };
+}
+
+async function readBody(request: IncomingMessage & { body?: unknown }, maxBytes: number): Promise<Uint8Array> {
+  if (request.body instanceof Uint8Array) return request.body;
+  if (request.readableEnded) {
+    throw new UsageError("the body was parsed already: mount the webhook before express.json(), or use express.raw()");
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > maxBytes) throw new TooLarge(`the body is longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

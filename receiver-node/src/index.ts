@@ -1,0 +1,29 @@
+/** Verify, read and handle Signalpost webhooks: `new Receiver({ secrets }).verify(body, headers)` gives an event. */
+
+export { fastifyReceiver } from "./adapters/fastify.js";
+export { fetchHandler } from "./adapters/fetch.js";
+export { nodeHandler } from "./adapters/node.js";
+export type { AdapterOptions } from "./adapters/respond.js";
+export { parse } from "./envelope.js";
+export * from "./errors.js";
+export type {
+  DateOrTimestamp,
+  Document,
+  DocumentEvent,
+  DocumentStatus,
+  EventType,
+  Hints,
+  Json,
+  JsonObject,
+  Timestamp,
+  Version,
+  WebhookEvent,
+} from "./event.js";
+export { type Feed, HttpFeed, type HttpFeedOptions, type Page } from "./feed.js";
+export type { Handler, Order, Outcome, Result } from "./handling.js";
+export type { HeadersLike } from "./headers.js";
+export { MemoryStore } from "./memory_store.js";
+export { MAX_BODY_BYTES, Receiver, type ReceiverOptions } from "./receiver.js";
+export type { Reconciliation } from "./reconciling.js";
+export { Signer, makeToken, standardSecret } from "./sign.js";
+export { type Claim, type Held, type HoldingStore, type Item, type Store, itemOf, positionOf } from "./stores.js";

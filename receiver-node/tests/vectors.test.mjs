@@ -1,0 +1,66 @@
+// The vectors that every kit is held against (receiver/vectors/), in this one.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+
+import { Receiver, ReceiverError, Signer, standardSecret } from "signalpost-receiver";
+import { Webhook } from "standardwebhooks";
+
+function cases(name) {
+  const read = JSON.parse(readFileSync(new URL(`../../receiver/vectors/${name}.json`, import.meta.url), "utf8"));
+  assert.equal(read.format, 1);
+  return read.cases;
+}
+
+describe("every request gets its verdict (C19 to C21)", () => {
+  for (const each of cases("requests")) {
+    test(each.name, () => {
+      const { maxAge, skew, maxBodyBytes } = each.options ?? {};
+      const receiver = new Receiver({
+        secrets: each.secrets,
+        clock: () => each.now * 1000,
+        ...(maxAge === undefined ? {} : { maxAgeSeconds: maxAge }),
+        ...(skew === undefined ? {} : { skewSeconds: skew }),
+        ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
+      });
+      const body = "bodyBase64" in each ? Buffer.from(each.bodyBase64, "base64") : Buffer.from(each.body);
+      if (each.verdict === "ok") {
+        assertShown(receiver.verify(body, each.headers), each.event);
+        return;
+      }
+      assert.throws(
+        () => receiver.verify(body, each.headers),
+        (error) => {
+          assert.ok(error instanceof ReceiverError);
+          assert.deepEqual([error.name, error.status], [each.verdict, each.status]);
+          return true;
+        },
+      );
+    });
+  }
+});
+
+/** What `expected` names is so in `value`. */
+function assertShown(value, expected) {
+  for (const [name, wanted] of Object.entries(expected)) {
+    const isNested = typeof wanted === "object" && wanted !== null && name !== "additionalFacts";
+    if (isNested) assertShown(value[name], wanted);
+    else assert.deepEqual(value[name], wanted, name);
+  }
+}
+
+test("every signature is made the same (C19, C20)", () => {
+  for (const { secret, body, id, timestamp, page, standard, standardSecret: expected } of cases("signatures")) {
+    const signer = new Signer(secret);
+    assert.equal(signer.pageSignature(Buffer.from(body)), page);
+    assert.equal(signer.standardSignature(id, timestamp, Buffer.from(body)), standard);
+    assert.equal(standardSecret(secret), expected);
+  }
+});
+
+test("the library of Standard Webhooks makes the same signature", () => {
+  for (const { secret, body, id, timestamp, standard } of cases("signatures")) {
+    const library = new Webhook(standardSecret(secret));
+    assert.equal(library.sign(id, new Date(timestamp * 1000), body), standard);
+  }
+});
