@@ -182,7 +182,9 @@ def test_why_an_event_did_not_arrive_is_seen_after_pasting_its_id(desk: Desk, vi
     assert "to Acme Legal: It was given up after 4 attempts" in visit.text
     visit.page.get_by_role("link", name=re.compile("to Acme Legal")).click()
     visit.clicks += 1
+    assert "The endpoint does not accept our signature" in visit.text
     assert "invalid signature" in visit.text
+    assert "verify" in visit.page.locator("#customer").inner_text()
     assert visit.clicks <= 1
 
 

@@ -1,9 +1,10 @@
 """Why did this event not reach this endpoint?"""
 
+import shlex
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage, DeliveryWithAttempts
 from signalpost.api.routing.shapes.documents import LogEntry
@@ -20,6 +21,8 @@ class View(Struct, frozen=True):
     """The name of the key that asked for the change."""
     body: str
     """The event as it is sent, indented."""
+    curl: str | None
+    """A command that sends it again from a shell; None for what is no webhook."""
     others: Sequence[Delivery]
     """What became of the event elsewhere."""
 
@@ -37,6 +40,7 @@ async def view(visit: Visit) -> View:
         title=title_of(entry),
         by=entry.by,
         body=body_of(event),
+        curl=curl(subscription.url, bytes_of(event)) if subscription.kind is UNSET else None,
         others=[each for each in others.data if each.subscription_id != of],
     )
 
@@ -47,13 +51,28 @@ def title_of(entry: LogEntry) -> str:
     return "An erased document" if document is None else document.title
 
 
+class _Entry(Struct):
+    event: msgspec.Raw
+
+
+def bytes_of(entry: msgspec.Raw) -> bytes:
+    """An event's bytes, which are the body of every request with it."""
+    return bytes(msgspec.json.decode(entry, type=_Entry).event)
+
+
 def body_of(entry: msgspec.Raw) -> str:
     """An event as its receivers get it, indented."""
+    return msgspec.json.format(bytes_of(entry), indent=2).decode()
 
-    class Entry(Struct):
-        event: msgspec.Raw
 
-    return msgspec.json.format(bytes(msgspec.json.decode(entry, type=Entry).event), indent=2).decode()
+def curl(url: str, body: bytes) -> str:
+    """A command for a POSIX shell that sends these very bytes, signed (C19) with the secret in $SECRET."""
+    return (
+        f"BODY={shlex.quote(body.decode())}\n"
+        'SIGNATURE=$(printf %s "$BODY" | openssl dgst -sha512 -hmac "$SECRET" -r | cut -d " " -f 1)\n'
+        f"curl -sS -i {shlex.quote(url)} -H 'content-type: application/json' \\\n"
+        '  -H "plexus-webhook-signature: $SIGNATURE" --data-raw "$BODY"'
+    )
 
 
 async def send_again(visit: Visit) -> SeeOther:
