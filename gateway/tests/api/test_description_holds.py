@@ -49,6 +49,7 @@ BEYOND_A_SCHEMA = {
     ("/additionalFacts/", "out_of_range"): "10**30, refused, and 1e30, taken, are one number to a schema",
     ("/externalId", "mismatch"): "it must be the id in the path, and the schema of a body knows no path",
     ("/to", "empty_range"): "no schema compares two members of a body",
+    ("?to", "empty_range"): "no schema compares two parameters of a query",
     ("?before", "not_with_after"): "no schema compares two parameters of a query",
     ("/expiresAt", "not_in_the_future"): "what is in the future depends on the moment",
     ("?confirm", "not_confirmed"): "it must be the name in the path, and the schema of a query knows no path",

@@ -67,6 +67,7 @@ NOT_YET = {
     "test_log",
     "test_publishing",
     "test_replays",
+    "test_stats",
     "test_uses",
     "test_vault",
     "test_versions",

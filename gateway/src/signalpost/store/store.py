@@ -1,9 +1,9 @@
 """What the engine and the API need of a store, whatever database is behind it.
 
 Commands are written by `publish`, which changes many nouns in one transaction, and lanes by `lanes.record`. Besides
-these only `access.note_uses`, `audit.add` and `data_keys` write, and the retention, erasures, `audit.prune` and
-`versions.forget`, which only remove. A write is durable when it returns. Reads see every write that returned before
-they began.
+these only `access.note_uses`, `stats.add`, `audit.add` and `data_keys` write, and the retention, erasures,
+`audit.prune`, `stats.prune` and `versions.forget`, which only remove. A write is durable when it returns. Reads see
+every write that returned before they began.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +33,7 @@ from signalpost.store.lanes import LaneStore
 from signalpost.store.log import LogStore
 from signalpost.store.replays import ReplayStore
 from signalpost.store.retention import RetentionStore
+from signalpost.store.stats import StatsStore
 from signalpost.store.subscriptions import SubscriptionStore
 from signalpost.store.versions import VersionStore
 
@@ -157,6 +158,11 @@ class Store(Protocol):
     @property
     def replays(self) -> ReplayStore:
         """Commands to send a range of deliveries again, and how far they have come."""
+        ...
+
+    @property
+    def stats(self) -> StatsStore:
+        """What attempts came to, by minute and hour."""
         ...
 
     @property

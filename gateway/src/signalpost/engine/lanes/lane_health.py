@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from signalpost.domain.delivery.attention import Standing
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -69,6 +70,24 @@ def shown_state(worker: LaneWorker, subscription: Subscription) -> str:
     if subscription.status != "active":
         return subscription.status
     return "failing" if worker.health.breaker.failures or worker.trouble else "healthy"
+
+
+def standing_of(worker: LaneWorker, subscription: Subscription, last: int) -> Standing:
+    """What is known of whether a subscription needs somebody. `last` is the last sequence of its tenant's log."""
+    breaker = worker.health.breaker
+    return Standing(
+        status="paused" if worker.tenant_is_paused else subscription.status,
+        failing_since=breaker.failing_since,
+        breaker_is_open=breaker.is_open,
+        last_error=worker.health.last_error,
+        trouble=worker.trouble,
+        lag=worker.lag(last),
+        waiting=worker.waiting,
+        failed=worker.recorded_counts.failed,
+        lost=worker.health.lost,
+        disabled_at=subscription.disabled_at,
+        disabled_because=subscription.disabled_because,
+    )
 
 
 def shown_health(worker: LaneWorker, subscription: Subscription, last: int, now: int) -> dict[str, object]:

@@ -15,6 +15,7 @@ from random import Random
 from msgspec.structs import replace
 
 from signalpost.commands.command import Retry
+from signalpost.domain.delivery.attention import Standing
 from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import Replay
@@ -27,12 +28,13 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.dispatcher import Dispatcher
-from signalpost.engine.lanes.lane_health import UNKNOWN, Overview, shown_health, shown_state
+from signalpost.engine.lanes.lane_health import UNKNOWN, Overview, shown_health, shown_state, standing_of
 from signalpost.engine.lanes.lane_loader import LaneLoader
 from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
+from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
@@ -74,7 +76,8 @@ class Lanes:
         self._log = LogCache(cache_bytes)
         self._workers = LaneWorkers()
         self._paused_tenants: set[int] = set()
-        self._recorder = Recorder(store, clock, counts, self._on_recorded, self._reload)
+        self._stats = StatsWriter(store)
+        self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, bounds)
         self._dispatcher = Dispatcher(
             store, self._log, transport, clock, random, counts, limits, in_flight_of, self._recorder.changed, on_failure
@@ -90,6 +93,7 @@ class Lanes:
         async for subscription, row in self._loader.load(subscriptions):
             self._add(subscription, row)
         self._tasks.start(self._keep_heads_recorded())
+        self._tasks.start(self._stats.run())
 
     async def close(self, grace: float) -> None:
         """Let attempts end for `grace` seconds, and record everything, so that a restart has nothing to look at."""
@@ -101,6 +105,7 @@ class Lanes:
         for worker in self._workers:
             worker.close()
         await self._recorder.close()
+        await self._stats.write()
 
     # --- What is known of lanes ---------------------------------------------------------------------------------------
 
@@ -119,6 +124,23 @@ class Lanes:
         """The `state` in a subscription's `health`."""
         worker = self._workers.get(subscription.number)
         return UNKNOWN if worker is None else shown_state(worker, subscription)
+
+    def standing(self, subscription: Subscription) -> Standing | None:
+        """What is known of whether a subscription needs somebody; None if its lane is not here."""
+        worker = self._workers.get(subscription.number)
+        if worker is None:
+            return None
+        return standing_of(worker, subscription, self._log.last.get(subscription.tenant_id, 0))
+
+    def certificate_ends(self, subscription: Subscription) -> int | None:
+        """When the certificate ends that a subscription's endpoint last showed, µs; None if that is not known."""
+        worker = self._workers.get(subscription.number)
+        return None if worker is None else worker.health.certificate_ends
+
+    def running_replays(self, subscription: Subscription) -> tuple[Replay, ...]:
+        """The replays of a subscription that run, as far as they have come."""
+        worker = self._workers.get(subscription.number)
+        return () if worker is None else worker.replay_feeder.running
 
     def held_up(self, subscription: Subscription, sequence: int, document_id: str) -> HeldUp:
         """What memory alone knows of why a delivery is not there yet: whether it is being sent, and until when its lane

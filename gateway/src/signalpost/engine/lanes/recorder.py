@@ -12,6 +12,7 @@ from itertools import islice
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import LaneFlush, LaneFlushed
@@ -28,6 +29,7 @@ class Recorder:
         store: Store,
         clock: Clock,
         counts: Counts,
+        stats: StatsWriter,
         on_recorded: Callable[[LaneWorker, int], None],
         on_fenced: Callable[[LaneWorker], None],
     ) -> None:
@@ -36,6 +38,7 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._counts = counts
+        self._stats = stats
         self._on_recorded = on_recorded
         self._on_fenced = on_fenced
         self._dirty: dict[LaneWorker, None] = {}
@@ -86,6 +89,7 @@ class Recorder:
             if flushed is None:
                 self._on_fenced(worker)
                 continue
+            self._stats.add(flush)
             try:
                 self._answer(worker, flush, flushed)
             except Exception:

@@ -24,6 +24,11 @@ class ReplayFeeder:
         """The replay that is fed next; None if none runs."""
         return next(iter(self._running.values()), None)
 
+    @property
+    def running(self) -> tuple[Replay, ...]:
+        """The running replays as far as they have come, the oldest first."""
+        return tuple(self._running.values())
+
     def follow(self, replay: Replay) -> None:
         """Take up a replay that was started, and feed no more of one that was cancelled."""
         if replay.state is ReplayState.RUNNING:

@@ -8,6 +8,7 @@ A wall clock that is set ahead while the process runs makes nothing older: that 
 
 import asyncio
 
+from signalpost.domain.stats import KEPT_SECONDS
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -55,6 +56,9 @@ class Retention:
             await self._prune_tenant(tenant_id, now, self._directory.retention_days_of(tenant_id) * DAY)
         while await self._store.retention.prune_leftovers(now, BATCH) >= BATCH:
             await asyncio.sleep(PAUSE)
+        for step, kept in KEPT_SECONDS.items():
+            while await self._store.stats.prune(step, now // SECOND - kept, BATCH) >= BATCH:
+                await asyncio.sleep(PAUSE)
 
     async def _prune_tenant(self, tenant_id: int, now: int, kept: int) -> None:
         """Remove what a tenant has that is older than `kept`."""

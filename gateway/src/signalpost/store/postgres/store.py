@@ -67,6 +67,7 @@ class PostgresStore:
         self.audit: Any = None
         self.retention: Any = None
         self.erasures: Any = None
+        self.stats: Any = None
         self.fleet: Any = None
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:

@@ -25,6 +25,7 @@ _ROWS_OF_TENANT = {
     "attempt": "tenant_id, sequence, subscription_number, started_at",
     "idempotency": "tenant_id, api_key_id, key",
     "document": "number",
+    "stat": "span, start, tenant_id, subscription_number",
 }
 """Tables whose rows go by their tenant, with the key of each. The log and subscriptions go in ways of their own."""
 HANDLED_OTHERWISE = frozenset(

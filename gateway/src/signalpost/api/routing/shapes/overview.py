@@ -1,0 +1,98 @@
+"""What answers about how things are going look like: the overview, and statistics."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from signalpost.api.routing.shapes.deliveries import Diagnosis
+from signalpost.api.routing.shapes.shape import Shape
+from signalpost.domain.delivery.attention import Need
+from signalpost.domain.delivery.replay import What
+from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.stats import Step
+
+
+class Counted(Shape, frozen=True):
+    """What the attempts of a time came to. Attempts that do not count, such as those that were cut short, are left
+    out."""
+
+    delivered: int
+    first_try: Annotated[int, Meta(description="Delivered by the first attempt.")]
+    retried: Annotated[int, Meta(description="Attempts that failed and are followed by another.")]
+    failed: Annotated[int, Meta(description="Attempts that failed and with which the delivery was given up.")]
+    median_ms: Annotated[float | None, Meta(description="Of delivered attempts; null where there are none.")]
+    p99_ms: float | None
+
+
+class StatsPoint(Counted, frozen=True, rename="camel"):
+    at: Timestamp
+    latency: Annotated[list[int], Meta(description="Delivered attempts by `latencyBoundsMs`, and those beyond.")]
+
+
+class Stats(Shape, frozen=True):
+    step: Step
+    latency_bounds_ms: list[int]
+    total: Counted
+    data: Annotated[
+        list[StatsPoint], Meta(description="Oldest first. Minutes or hours without an attempt are left out.")
+    ]
+
+
+class NamedSubscription(Shape, frozen=True):
+    id: Uuid
+    name: str
+
+
+class NeedsAttention(Shape, frozen=True):
+    """A subscription that needs an operator."""
+
+    subscription: NamedSubscription
+    need: Need
+    since: Timestamp | None
+    detail: Annotated[str, Meta(description="Why it needs somebody, in a sentence.")]
+    waiting: int
+    failed: int
+    lost: int
+    event_id: Annotated[Uuid | None, Meta(description="An event that failed there, to look at.")]
+    diagnosis: Diagnosis | None
+    last_hour: Annotated[list[StatsPoint], Meta(description="Its last 60 minutes.")]
+
+
+class Ending(Shape, frozen=True):
+    """Something of a subscription that ends soon."""
+
+    subscription: NamedSubscription
+    what: Annotated[str, Meta(extra_json_schema={"enum": ["rotation", "certificate"]})]
+    at: Timestamp
+
+
+class RunningReplay(Shape, frozen=True):
+    id: Uuid
+    subscription: NamedSubscription
+    status: What
+    count: int
+    queued: int
+
+
+class SubscriptionCounts(Shape, frozen=True):
+    healthy: int
+    failing: int
+    paused: int
+    disabled: int
+
+
+class Overview(Shape, frozen=True):
+    """What needs an operator now."""
+
+    attention: Annotated[list[NeedsAttention], Meta(description="The worst first, at most 20.")]
+    more: Annotated[int, Meta(description="How many more subscriptions need somebody.")]
+    subscriptions: SubscriptionCounts
+    waiting: Annotated[int, Meta(description="Deliveries of active subscriptions that are not delivered yet.")]
+    failed: Annotated[int, Meta(description="Deliveries that were given up and are kept.")]
+    lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
+    most_behind: Annotated[
+        int, Meta(description="How many events the active subscription has to take that is most behind.")
+    ]
+    last_hour: Counted
+    replays: Annotated[list[RunningReplay], Meta(description="Replays that run.")]
+    soon: Annotated[list[Ending], Meta(description="Rotations that end within a day, certificates within 14 days.")]

@@ -1,0 +1,103 @@
+"""Which subscriptions need an operator now, why, and which of them first.
+
+Pure: it looks at what is known of one subscription's lane. A subscription needs somebody if nothing reaches its
+endpoint, or not everything did; one attempt that failed a moment ago is what retries are for.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from signalpost.domain.timestamps import SECOND, format_timestamp
+
+FAILS_FOR: Final = 60 * SECOND
+"""An endpoint that failed for less, and whose breaker is closed, is left to its retries."""
+FAR_BEHIND: Final = 1_000
+"""A subscription that has to take so many events is behind."""
+SOON: Final = 24 * 3_600 * SECOND
+CERTIFICATE_SOON: Final = 14 * SOON
+
+
+class Need(StrEnum):
+    """Why a subscription needs somebody, the worst first: a closed list. Each value is shown as it is in the API."""
+
+    FAILING = "failing"
+    """Nothing reaches the endpoint."""
+    DISABLED = "disabled"
+    """The gateway disabled it, and its events wait."""
+    HELD = "held"
+    """Something beside the endpoint keeps all from being sent, such as a connection that has to be made again."""
+    LOST = "lost"
+    """The retention removed events before they were delivered."""
+    GIVEN_UP = "given_up"
+    """Deliveries were given up, and wait for a replay."""
+    BEHIND = "behind"
+    """Events are delivered, later than they are made."""
+
+
+ORDER: Final = tuple(Need)
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """What is known of a subscription's lane. Times are µs since the epoch."""
+
+    status: str
+    """`active`, `paused` or `disabled`."""
+    failing_since: int | None = None
+    breaker_is_open: bool = False
+    last_error: str | None = None
+    trouble: str | None = None
+    """What keeps everything from being sent, beside the endpoint, in a sentence."""
+    lag: int = 0
+    waiting: int = 0
+    failed: int = 0
+    """How many deliveries were given up and are kept."""
+    lost: int = 0
+    disabled_at: int | None = None
+    disabled_because: str | None = None
+
+
+class Attention(Struct, frozen=True):
+    need: Need
+    since: int | None
+    sentence: str
+
+    def rank(self, standing: Standing) -> tuple[int, int]:
+        """The lowest is the worst."""
+        return ORDER.index(self.need), -(standing.waiting + standing.failed + standing.lag)
+
+
+def attention(standing: Standing, now: int) -> Attention | None:
+    """Why a subscription needs somebody; None if it does not, or was paused by somebody."""
+    numbers = _numbers(standing)
+    if standing.status == "disabled":
+        at = "" if standing.disabled_at is None else f" since {format_timestamp(standing.disabled_at)}"
+        because = standing.disabled_because or "Its endpoint had failed for days."
+        return Attention(Need.DISABLED, standing.disabled_at, f"Disabled{at}. {because}{numbers}")
+    if standing.status != "active":
+        return None
+    if standing.trouble is not None:
+        return Attention(Need.HELD, standing.failing_since, f"{standing.trouble}{numbers}")
+    since = standing.failing_since
+    if since is not None and (standing.breaker_is_open or now - since >= FAILS_FOR):
+        error = f" {standing.last_error}" if standing.last_error else ""
+        return Attention(Need.FAILING, since, f"Every attempt fails since {format_timestamp(since)}.{error}{numbers}")
+    if standing.lost:
+        return Attention(Need.LOST, None, f"It is well now.{numbers}")
+    if standing.failed:
+        return Attention(Need.GIVEN_UP, None, f"It is well now.{numbers} A replay sends them again.")
+    if standing.lag >= FAR_BEHIND:
+        return Attention(Need.BEHIND, None, f"It gets its events late: {standing.lag:,} are yet to be sent.")
+    return None
+
+
+def _numbers(standing: Standing) -> str:
+    waiting = max(standing.waiting, standing.lag)
+    counted = (
+        (waiting, "waits", "wait"),
+        (standing.failed, "was given up", "were given up"),
+        (standing.lost, "was lost to the retention", "were lost to the retention"),
+    )
+    told = [f"{count:,} {'event ' + one if count == 1 else 'events ' + many}" for count, one, many in counted if count]
+    return f" {', '.join(told)}." if told else ""

@@ -1,0 +1,47 @@
+"""Adds up what attempts came to, and has the store add it to its statistics every few seconds.
+
+What the recorder has written is added here; a write that fails is added to the next. A crash loses what was not
+written: statistics, and nothing else.
+"""
+
+import asyncio
+from typing import Final
+
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.stats import Rollups, add, with_sums
+from signalpost.runtime.logger import log
+from signalpost.store.lanes import LaneFlush
+from signalpost.store.store import Store
+
+EVERY: Final = 5.0
+
+
+class StatsWriter:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._minutes: Rollups = {}
+
+    def add(self, flush: LaneFlush) -> None:
+        """Add the attempts of a lane that were recorded."""
+        given_up = [sequence for sequence, row in flush.rows.items() if row is not None and row.state == State.FAILED]
+        add(self._minutes, flush.tenant_id, flush.subscription_number, flush.attempts, given_up)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write what was added up, if anything was."""
+        minutes, self._minutes = self._minutes, {}
+        if not minutes:
+            return
+        try:
+            await self._store.stats.add(with_sums(minutes))
+        except SignalpostError as error:
+            log.warning("statistics could not be written; trying again", error=str(error))
+            for key, counts in self._minutes.items():
+                before = minutes.get(key)
+                minutes[key] = counts if before is None else [*map(int.__add__, before, counts)]
+            self._minutes = minutes

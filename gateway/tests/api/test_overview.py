@@ -1,0 +1,108 @@
+"""The overview and statistics: what needs somebody, the worst first, and what attempts came to."""
+
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from signalpost.sender.addresses import parse_allow_targets
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+ABSENT = "01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with the status that the path names."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(int(self.path[1:]))
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def world(make_world: Callable[..., "World"], url: str) -> "World":
+    """A gateway with a subscription that gets everything, one that fails, one that somebody paused."""
+    world = make_world(allow_targets=parse_allow_targets(url))
+    empty = world.get("/v1/overview").ok()
+    assert (empty["attention"], empty["more"], empty["lastHour"]["medianMs"]) == ([], 0, None)
+    given: dict[str, Any] = {"status": "active", "eventTypes": ["documentCreated"], "retryDelays": []}
+    for name, path in (("well", "200"), ("ill", "404"), ("at rest", "200")):
+        world.create_subscription(**{**given, "name": name, "url": f"{url}/{path}"})
+    [rest] = world.get("/v1/subscriptions?name=at%20rest").ok()["data"]
+    world.send("PATCH", f"/v1/subscriptions/{rest['id']}", {"status": "paused"}).ok()
+    for _ in range(12):
+        world.create_document()
+    return world
+
+
+def overview(world: "World") -> dict[str, Any]:
+    found: dict[str, Any] = world.get("/v1/overview").ok()
+    return found
+
+
+def test_what_fails_is_shown_with_its_likely_cause(world: "World") -> None:
+    world.wait_until(lambda: [each for each in overview(world)["attention"] if each["need"] == "failing"])
+    found = overview(world)
+    [entry] = found["attention"]
+    assert entry["subscription"]["name"] == "ill"
+    assert entry["need"] == "failing"
+    assert entry["detail"].startswith("Every attempt fails since ")
+    delivery = world.get(f"/v1/subscriptions/{entry['subscription']['id']}/deliveries/{entry['eventId']}").ok()
+    assert entry["diagnosis"]["cause"] == delivery["diagnosis"]["cause"] == "wrong_path"
+    assert found["subscriptions"] == {"healthy": 1, "failing": 1, "paused": 1, "disabled": 0}
+    assert (found["more"], found["lost"], found["replays"], found["soon"]) == (0, 0, [], [])
+    assert found["failed"] > 0
+
+
+def test_a_rotation_that_ends_soon_is_shown(world: "World") -> None:
+    [well] = world.get("/v1/subscriptions?name=well").ok()["data"]
+    path = f"/v1/subscriptions/{well['id']}/secret"
+    world.send("POST", f"{path}/rotate", {"overlapHours": 23}).ok()
+    [soon] = overview(world)["soon"]
+    assert (soon["what"], soon["subscription"]["name"]) == ("rotation", "well")
+    world.send("POST", f"{path}/promote").ok()
+    assert overview(world)["soon"] == []
+
+
+def test_statistics_tell_what_attempts_came_to(world: "World") -> None:
+    [well] = world.get("/v1/subscriptions?name=well").ok()["data"]
+    of_it = f"/v1/stats?subscriptionId={well['id']}"
+    stats = world.wait_until(lambda: (found := world.get(of_it).ok())["total"]["delivered"] == 12 and found)
+    assert (stats["total"]["firstTry"], stats["total"]["failed"], stats["total"]["retried"]) == (12, 0, 0)
+    assert sum(sum(point["latency"]) for point in stats["data"]) == 12
+    assert all(len(point["latency"]) == len(stats["latencyBoundsMs"]) + 1 for point in stats["data"])
+    assert stats["total"]["medianMs"] <= stats["total"]["p99Ms"]
+    [hour] = world.get(f"{of_it}&step=hour").ok()["data"]
+    assert hour["delivered"] == 12
+    tenant = world.get("/v1/stats").ok()["total"]
+    assert (tenant["delivered"], tenant["failed"] > 0) == (12, True)
+    assert world.get("/v1/stats?to=2001-01-01T00:00:00Z").ok()["data"] == []
+    assert world.get("/v1/stats?from=2001-01-01T00:00:00Z").ok()["total"] == tenant
+    assert overview(world)["lastHour"]["delivered"] == 12
+
+
+def test_statistics_are_asked_for_rightly(world: "World") -> None:
+    world.get(f"/v1/stats?subscriptionId={ABSENT}").refused(404, code="subscription_not_found")
+    world.get("/v1/stats?step=day&from=x").refused(422, "?step", "?from")
+    world.get("/v1/stats?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z").refused(422, "?to", code="invalid_fields")

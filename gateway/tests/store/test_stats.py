@@ -1,0 +1,52 @@
+"""The contract of a store: statistics are added to, read by when they begin, and removed when they are old."""
+
+from typing import TYPE_CHECKING
+
+from signalpost.domain.stats import COUNTS, WHOLE_TENANT, RollupKey, Rollups, Step
+
+if TYPE_CHECKING:
+    from gateway.tests.store.conftest import Play, Shop
+
+HOUR = 1_764_064_800
+
+
+def counts(*first: int) -> list[int]:
+    return [*first, *[0] * (COUNTS - len(first))]
+
+
+def of(step: Step, start: int, number: int = 1, tenant: int = 1) -> RollupKey:
+    return RollupKey(step, start, tenant, number)
+
+
+def test_counts_are_added_to_those_that_are_kept(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        stats = shop.store.stats
+        first: Rollups = {of("minute", HOUR): counts(1, 1), of("minute", HOUR + 60): counts(0, 0, 5)}
+        await stats.add({**first, of("minute", HOUR, WHOLE_TENANT): counts(9), of("hour", HOUR): counts(7)})
+        await stats.add({of("minute", HOUR): counts(2, 0, 1), of("minute", HOUR, tenant=2): counts(4)})
+        await stats.add({})
+        await shop.reopen()
+        stats = shop.store.stats
+        starts = range(HOUR - 60, HOUR + 180, 60)
+        assert await stats.read(1, 1, "minute", starts) == {HOUR: counts(3, 1, 1), HOUR + 60: counts(0, 0, 5)}
+        assert await stats.read(1, 1, "minute", [HOUR + 60]) == {HOUR + 60: counts(0, 0, 5)}
+        assert await stats.read(1, WHOLE_TENANT, "minute", starts) == {HOUR: counts(9)}
+        assert await stats.read(2, 1, "minute", starts) == {HOUR: counts(4)}
+        assert await stats.read(1, 1, "hour", starts) == {HOUR: counts(7)}
+        assert await stats.read(3, 1, "hour", starts) == {}
+
+    play(scenario)
+
+
+def test_the_oldest_are_removed_a_few_at_a_time_and_of_one_step_only(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        stats = shop.store.stats
+        starts = [HOUR + 60 * minute for minute in range(5)]
+        await stats.add({of("minute", start): counts(1) for start in starts} | {of("hour", HOUR): counts(5)})
+        assert await stats.prune("minute", starts[3], 2) == 2
+        assert await stats.prune("minute", starts[3], 2) == 1
+        assert await stats.prune("minute", starts[3], 2) == 0
+        assert (await stats.read(1, 1, "minute", starts)).keys() == {*starts[3:]}
+        assert await stats.read(1, 1, "hour", starts) == {HOUR: counts(5)}
+
+    play(scenario)
