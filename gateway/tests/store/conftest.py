@@ -58,11 +58,11 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE, "postgres": POSTGRES}
 NOT_YET = {
+    "test_fleet",
     "test_connections",
     "test_deliveries",
     "test_deliveries_of_many",
     "test_documents",
-    "test_fleet",
     "test_lanes",
     "test_log",
     "test_publishing",

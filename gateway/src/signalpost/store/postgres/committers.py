@@ -19,7 +19,7 @@ from psycopg import AsyncConnection
 from signalpost.domain.errors import OutcomeUnknown, Stopping, Unavailable
 from signalpost.runtime.logger import log
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
-from signalpost.store.postgres.errors import NO_PARTITION, as_told, is_conflict, is_lost
+from signalpost.store.postgres.errors import NO_PARTITION, NOT_AS_IT_WAS, as_told, is_conflict, is_lost
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
 
@@ -84,6 +84,9 @@ class Committer:
         try:
             await self.trip([*statements, moving_on, Statement("COMMIT")])
         except psycopg.Error as error:
+            if error.sqlstate == NOT_AS_IT_WAS:
+                self._id = self._batch = 0  # its row may have been removed, since it was not used for long
+                raise
             if not is_lost(error) or await self._ended() is Ended.UNDONE:
                 raise
         self._batch += 1
@@ -107,10 +110,9 @@ class Committer:
         if self._connection is None or self._connection.closed:
             self._connection = await connect(self._url)
             self._connection.add_notice_handler(self._note)
-            if not self._id:
-                _, _, [(self._id,)] = await trip(
-                    self._connection, [limits(EVERY_TENANT, "5s"), Statement(_FORGET), Statement(_ADD)]
-                )
+        if not self._id:
+            begin = limits(EVERY_TENANT, WRITES_WITHIN)
+            _, _, [(self._id,)] = await trip(self._connection, [begin, Statement(_FORGET), Statement(_ADD)])
         return self._connection
 
     def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:

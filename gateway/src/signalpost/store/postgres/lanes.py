@@ -32,11 +32,11 @@ _BLOCKED: Final = (
     f"SELECT subscription_number, {ROW_COLUMNS} FROM delivery WHERE subscription_number = ANY($1)"
     f" AND state = {State.BLOCKED:d} ORDER BY subscription_number, sequence"
 )
-_RETRIES: Final = (
+RETRIES: Final = (
     "SELECT number, subscription_number, sequence, document_id FROM retry WHERE subscription_number = ANY($1)"
     " ORDER BY number"
 )
-_REPLAYS: Final = (
+REPLAYS: Final = (
     f"SELECT {REPLAY.columns} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
 )
 _UNSKIPPED: Final = (
@@ -94,8 +94,8 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     lanes, blocked, asked, running, unskipped, waiting = yield [
         Statement(_LANES, (named,)),
         Statement(_BLOCKED, (named,)),
-        Statement(_RETRIES, (named,)),
-        Statement(_REPLAYS, (named,)),
+        Statement(RETRIES, (named,)),
+        Statement(REPLAYS, (named,)),
         Statement(_UNSKIPPED, (named, numbers(each.subscription.skip_to for each in wanted))),
         first_due(limits),
     ]

@@ -4,7 +4,7 @@ Every statement is bounded: by a limit, or by how much of the log it looks throu
 with which their bodies come to some MiB; the server adds these up, so that no more is sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from signalpost.domain.event import Event, time_of
@@ -13,7 +13,7 @@ from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import AMONG, ENDS, PostgresLogQueries
-from signalpost.store.postgres.sessions import Readers
+from signalpost.store.postgres.sessions import Readers, Steps
 from signalpost.store.store import PAGE_BYTES
 
 _COLUMNS: Final = "tenant_id, sequence, at, id, type, document_id, body, before"
@@ -28,6 +28,16 @@ _AFTER: Final = _WITHIN.format(
     f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND sequence > $2 AND sequence >= {_FLOOR}"
     " ORDER BY sequence LIMIT $3"
 )
+_ENDS_OF_MANY: Final = "SELECT id, floor, last_sequence, config_version FROM tenant WHERE id = ANY($1)"
+_NEWS: Final = (
+    f"SELECT {_COLUMNS} FROM (SELECT e.*, k.place,"
+    " sum(octet_length(e.body)) OVER (ORDER BY k.place, e.sequence) - octet_length(e.body) AS bytes_before"
+    " FROM unnest($1, $2) WITH ORDINALITY AS k (tenant_id, seen, place) JOIN tenant t ON t.id = k.tenant_id"
+    f" CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM event e WHERE e.tenant_id = k.tenant_id AND e.sequence > k.seen"
+    " AND e.sequence >= t.floor ORDER BY e.sequence LIMIT $3) e) counted"
+    f" WHERE bytes_before < {PAGE_BYTES} ORDER BY place, sequence"
+)
+"""The rows up to the one with which the bodies of all tenants come to the size of a page."""
 _OF_TYPES: Final = _WITHIN.format(
     f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND sequence > $2 AND sequence >= {_FLOOR} AND sequence <= $3"
     " AND type & $4 <> 0 ORDER BY sequence LIMIT $5"
@@ -53,6 +63,20 @@ async def page(tenant_id: int, sequence: int, limit: int) -> Page:
     """See `LogStore.after`. Asked within the steps of a transaction."""
     [ends], found = await ask(Statement(_ENDS, (tenant_id,)), Statement(_AFTER, (tenant_id, sequence, limit)))
     return Page([*map(_event, found)], *ends)
+
+
+def news(seen: Mapping[int, int], limit: int) -> Steps[dict[int, Page]]:
+    """See `FleetStore.news`: the pages of many tenants in one statement."""
+    keys = (numbers(seen), numbers(seen.values()))
+    ends, found = yield [Statement(_ENDS_OF_MANY, keys[:1]), Statement(_NEWS, (*keys, limit))]
+    events: dict[int, list[Event]] = {}
+    for event in map(_event, found):
+        events.setdefault(event.tenant_id, []).append(event)
+    return {
+        tenant_id: Page(events.get(tenant_id, []), floor, last, config_version)
+        for tenant_id, floor, last, config_version in ends
+        if tenant_id in events or last <= seen[tenant_id]
+    }
 
 
 class PostgresLog:

@@ -18,6 +18,7 @@ from signalpost.store.postgres.connections import PostgresConnections
 from signalpost.store.postgres.data_keys import PostgresDataKeys, prepare
 from signalpost.store.postgres.deliveries import PostgresDeliveries
 from signalpost.store.postgres.documents import PostgresDocuments
+from signalpost.store.postgres.fleet import PostgresFleet
 from signalpost.store.postgres.lanes import PostgresLanes
 from signalpost.store.postgres.log import PostgresLog
 from signalpost.store.postgres.partitions import Partitions
@@ -52,7 +53,8 @@ class PostgresStore:
         self._publishers = Committers(url, partitions, PUBLISHING)
         self._recorders = Committers(url, partitions, 1)
         self.data_keys = data_keys = PostgresDataKeys(readers, writers, vault, now)
-        self._publisher = Publisher(self._publishers, partitions, data_keys, vault, notary, begin, lambda: None)
+        self.fleet = fleet = PostgresFleet(url, readers, writers, data_keys, vault)
+        self._publisher = Publisher(self._publishers, partitions, data_keys, vault, notary, begin, lambda: fleet.owner)
         self.subscriptions = PostgresSubscriptions(readers, data_keys, vault)
         self.connections = PostgresConnections(readers, data_keys, vault)
         self.lanes = PostgresLanes(readers, Recorder(self._recorders, partitions, readers))
@@ -68,7 +70,6 @@ class PostgresStore:
         self.retention: Any = None
         self.erasures: Any = None
         self.stats: Any = None
-        self.fleet: Any = None
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         return await self._publisher.publish(commands)
@@ -78,6 +79,7 @@ class PostgresStore:
         return StoreSize(size, 0)
 
     async def close(self) -> None:
+        await self.fleet.close()
         for each in (self._publishers, self._recorders, self.writers, self.readers):
             await each.close()
 

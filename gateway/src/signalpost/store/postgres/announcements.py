@@ -1,0 +1,119 @@
+"""What nodes announce to one another: how far tenants are, right after commits.
+
+An announcement wakes, and nothing depends on it: nodes read the marks from time to time as well. It is sent in a
+transaction of its own, since a NOTIFY inside a batch would have all commits of the database wait for one another. What
+is announced within a few milliseconds goes together.
+
+Whoever listens has a connection of its own, and asks it now and then whether it still works: one that is only silent
+cannot be told from one that is dead. Behind a pooler nothing is ever heard; then marks are read alone.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
+
+from signalpost.domain.errors import StartError
+from signalpost.runtime.logger import log
+from signalpost.store.fleet import Mark
+from signalpost.store.postgres.connect import Row, Statement, connect, is_pooled, trip
+from signalpost.store.postgres.sessions import Sessions
+
+GATHERED: Final = 0.005
+"""For how many seconds announcements are gathered."""
+AT_ONCE: Final = 150
+"""How many marks one notification has at most: it may have 8,000 bytes."""
+PROBED_EVERY: Final = 10.0
+"""After how many seconds of silence the connection is asked whether it still works."""
+_CHANNEL: Final = "signalpost_"
+"""What the name of the channel begins with; the schema's follows."""
+_NOTIFY: Final = f"SELECT pg_notify('{_CHANNEL}' || current_schema(), $1)"
+OnMarks = Callable[[Mapping[int, Mark]], None]
+
+
+class _Announcement(msgspec.Struct, array_like=True):
+    node: int | None
+    marks: dict[int, Mark]
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Announcement).decode
+
+
+class Announcements:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._sessions = Sessions(url, 1)
+        self._node: int | None = None
+        self._waiting: dict[int, Mark] = {}
+        self._sending: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    def speak_as(self, node: int) -> None:
+        """From now on announcements are those of this node, which does not hear its own."""
+        self._node = node
+
+    def announce(self, marks: Mapping[int, Mark]) -> None:
+        """Tell others, a moment later; what is given later for a tenant takes the place of what has not gone out."""
+        self._waiting.update(marks)
+        if self._sending is None:
+            self._sending = asyncio.get_running_loop().create_task(self._send())
+
+    def listen(self, on_marks: OnMarks) -> None:
+        """Have `on_marks` called with what other nodes announce, until this is closed."""
+        self._listening = asyncio.get_running_loop().create_task(self._listen(on_marks))
+
+    async def close(self) -> None:
+        """Send what waits, and hear no more."""
+        if self._listening is not None:
+            self._listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listening
+        if self._sending is not None:
+            await self._sending
+        await self._sessions.close()
+
+    # --- Speaking -----------------------------------------------------------------------------------------------------
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                await asyncio.sleep(GATHERED)
+                marks, self._waiting = [*self._waiting.items()], {}
+                parts = [dict(marks[first : first + AT_ONCE]) for first in range(0, len(marks), AT_ONCE)]
+                said = [Statement(_NOTIFY, (_encode(_Announcement(self._node, part)).decode(),)) for part in parts]
+                with suppress(psycopg.Error):  # whoever is not told reads it
+                    async with self._sessions.connection() as connection:
+                        await trip(connection, said)
+        finally:
+            self._sending = None
+
+    # --- Listening ----------------------------------------------------------------------------------------------------
+
+    async def _listen(self, on_marks: OnMarks) -> None:
+        while True:
+            try:
+                async with await connect(self._url) as connection:
+                    if await is_pooled(connection):
+                        log.warning("a pooler is in front of the database: other nodes' changes are seen by polling")
+                        return
+                    await self._hear(connection, on_marks)
+            except (psycopg.Error, StartError) as error:
+                log.warning("the connection that listens was lost; connecting again", error=str(error))
+            await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311
+
+    async def _hear(self, connection: AsyncConnection[Row], on_marks: OnMarks) -> None:
+        [[(schema,)]] = await trip(connection, [Statement("SELECT current_schema()")])
+        await connection.execute(SQL("LISTEN {}").format(Identifier(_CHANNEL + schema)), prepare=False)
+        while True:
+            async for notification in connection.notifies(timeout=PROBED_EVERY):
+                said = _decode(notification.payload)
+                if said.node is None or said.node != self._node:
+                    on_marks(said.marks)
+            await trip(connection, [Statement("SELECT")])

@@ -1,0 +1,245 @@
+"""The fleet on PostgreSQL. What nodes must know of one another is in rows; what they announce is heard on a connection
+of its own (`announcements.py`)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from signalpost.commands.command import Retry
+from signalpost.domain.erasure import Erasure
+from signalpost.store.fleet import (
+    MAX_ERASURES,
+    SHARED,
+    Beat,
+    LaneInbox,
+    Mark,
+    NodeRow,
+    Role,
+    TenantConfig,
+)
+from signalpost.store.lanes import LaneRow, LaneWanted
+from signalpost.store.log import Page
+from signalpost.store.packing import (
+    CONNECTION_COLUMNS,
+    SUBSCRIPTION_COLUMNS,
+    TENANT_COLUMNS,
+    unpack_connection,
+    unpack_replay,
+    unpack_subscription,
+    unpack_tenant,
+)
+from signalpost.store.postgres import log
+from signalpost.store.postgres.announcements import Announcements
+from signalpost.store.postgres.batch_reads import NOW
+from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.connect import Row, Statement, trip
+from signalpost.store.postgres.data_keys import PostgresDataKeys
+from signalpost.store.postgres.errors import as_told
+from signalpost.store.postgres.lanes import REPLAYS, RETRIES, load
+from signalpost.store.postgres.schema import MIGRATIONS
+from signalpost.store.postgres.sessions import EVERY_TENANT, READS_WITHIN, Readers, Sessions, Steps, Writers, limits
+from signalpost.store.vault import Vault
+
+_JOIN: Final = f"INSERT INTO node (beat, beat_at, role, program, schema) VALUES (0, {NOW}, $1, $2, $3) RETURNING id"
+_BEAT: Final = f"UPDATE node SET beat = beat + 1, beat_at = {NOW} WHERE id = $1 RETURNING beat"
+_NODES: Final = "SELECT id, beat, role FROM node ORDER BY id"
+_MARKS: Final = "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
+_STATE: Final = (
+    f"SELECT keys_version, {NOW}, (SELECT system_identifier::text FROM pg_control_system())"
+    " || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM fleet"
+)
+"""The history is that of one cluster on one timeline: a standby that is promoted begins another, and so does a
+restore."""
+_REMOVE: Final = "DELETE FROM node n USING unnest($1, $2) AS k (id, beat) WHERE n.id = k.id AND n.beat = k.beat"
+_KEEP_NODE: Final = "SELECT FROM node WHERE id = $1 FOR KEY SHARE"
+"""Nobody removes the node until the transaction ends; it may beat meanwhile."""
+_CLAIM: Final = (
+    "WITH free AS (SELECT subscription_number FROM lane l WHERE subscription_number = ANY($1) AND (owner IS NULL"
+    " OR owner = $2 OR NOT EXISTS (SELECT FROM node n WHERE n.id = l.owner)) ORDER BY 1 FOR NO KEY UPDATE)"
+    " UPDATE lane l SET owner = $2, version = version + 1 FROM free"
+    " WHERE l.subscription_number = free.subscription_number RETURNING l.subscription_number"
+)
+_RELEASE: Final = (
+    "WITH ours AS (SELECT subscription_number FROM lane WHERE subscription_number = ANY($1) AND owner = $2"
+    " ORDER BY 1 FOR NO KEY UPDATE) UPDATE lane l SET owner = NULL FROM ours"
+    " WHERE l.subscription_number = ours.subscription_number"
+)
+_OWNERS: Final = "SELECT subscription_number, owner FROM lane WHERE subscription_number = ANY($1)"
+_VERSIONS: Final = "SELECT subscription_number, version FROM lane WHERE subscription_number = ANY($1)"
+_ERASURES: Final = (
+    f"SELECT {', '.join(Erasure.__struct_fields__)} FROM erasure WHERE tenant_id = $1 ORDER BY number DESC LIMIT $2"
+)
+_TAKE_JOB: Final = (
+    f"INSERT INTO job (name, owner, until) SELECT $1, $2, {NOW} + $3 WHERE EXISTS (SELECT FROM node WHERE id = $2)"
+    " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until"
+    f" WHERE job.owner = excluded.owner OR job.until <= {NOW} OR job.owner NOT IN (SELECT id FROM node) RETURNING name"
+)
+
+
+class PostgresFleet:
+    terms = SHARED
+
+    def __init__(self, url: str, readers: Readers, writers: Writers, data_keys: PostgresDataKeys, vault: Vault) -> None:
+        self._readers = readers
+        self._writers = writers
+        self._data_keys = data_keys
+        self._vault = vault
+        self._beats = Sessions(url, 1)
+        self._announcements = Announcements(url)
+        self._role = Role.ALL
+        self.node_id: int | None = None
+
+    @property
+    def owner(self) -> int | None:
+        """The node to which lanes of new subscriptions belong."""
+        return None if self._role is Role.API else self.node_id
+
+    async def close(self) -> None:
+        """Let go of the connections that are the fleet's alone."""
+        await self._announcements.close()
+        await self._beats.close()
+
+    # --- Nodes --------------------------------------------------------------------------------------------------------
+
+    async def join(self, role: Role, program: str) -> int:
+        [(number,)] = await self._writers.rows(EVERY_TENANT, _JOIN, str(role), program, MIGRATIONS[-1].number)
+        self.node_id, self._role = number, role
+        self._announcements.speak_as(number)
+        return int(number)
+
+    async def beat(self) -> Beat | None:
+        beating = [
+            Statement("BEGIN ISOLATION LEVEL REPEATABLE READ"),
+            limits(EVERY_TENANT, READS_WITHIN),
+            Statement(_BEAT, (self.node_id,)),
+            Statement(_NODES),
+            Statement(_MARKS),
+            Statement(_STATE),
+            Statement("COMMIT"),
+        ]
+        try:
+            async with self._beats.connection() as connection:
+                _, _, moved, nodes, marks, [(keys_version, now, history)], _ = await trip(connection, beating)
+        except psycopg.Error as error:
+            raise as_told(error) from None
+        if not moved:
+            return None
+        return Beat(
+            number=moved[0][0],
+            now=now,
+            history=history,
+            nodes=tuple(NodeRow(number, beat, Role(role)) for number, beat, role in nodes),
+            marks=_marks(marks),
+            keys_version=keys_version,
+        )
+
+    async def remove_dead(self, dead: Iterable[NodeRow]) -> None:
+        seen = [(node.id, node.beat) for node in dead]
+        if seen:
+            await self._writers.rows(EVERY_TENANT, _REMOVE, *map(numbers, zip(*seen, strict=True)))
+
+    async def leave(self) -> None:
+        left, self.node_id = self.node_id, None
+        await self._writers.rows(EVERY_TENANT, "DELETE FROM node WHERE id = $1", left)
+
+    # --- Lanes --------------------------------------------------------------------------------------------------------
+
+    async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        return await self._writers.run(EVERY_TENANT, _claim(self.node_id, wanted))
+
+    async def release(self, subscription_numbers: Iterable[int]) -> None:
+        await self._writers.rows(EVERY_TENANT, _RELEASE, numbers(subscription_numbers), self.node_id)
+
+    async def owners(self, subscription_numbers: Iterable[int]) -> dict[int, int | None]:
+        return _pairs(await self._readers.rows(EVERY_TENANT, _OWNERS, numbers(subscription_numbers)))
+
+    async def inbox(self, subscription_numbers: Iterable[int]) -> dict[int, LaneInbox]:
+        return await self._readers.run(EVERY_TENANT, _inbox(subscription_numbers))
+
+    # --- What others commit -------------------------------------------------------------------------------------------
+
+    async def marks(self) -> dict[int, Mark]:
+        return _marks(await self._readers.rows(EVERY_TENANT, _MARKS))
+
+    async def config(self, tenant_id: int) -> TenantConfig | None:
+        tenants, subscriptions, connections, erasures = await self._readers.run(tenant_id, _config(tenant_id))
+        if not tenants:
+            return None
+        tenant = unpack_tenant(tenants[0])
+        if tenant.deleted_at is not None:
+            return TenantConfig(tenant.config_version, tenant)
+        rows = (*subscriptions, *connections)
+        await self._data_keys.learn(value for row in rows for value in row if isinstance(value, bytes))
+        return TenantConfig(
+            tenant.config_version,
+            tenant,
+            tuple(unpack_subscription(columns, self._vault, str) for columns in subscriptions),
+            tuple(unpack_connection(columns, self._vault, str) for columns in connections),
+            tuple(map(_erasure, reversed(erasures))),
+        )
+
+    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, Page]:
+        return await self._readers.run(EVERY_TENANT, log.news(seen, limit))
+
+    def announce(self, marks: Mapping[int, Mark]) -> None:
+        self._announcements.announce(marks)
+
+    def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None:
+        self._announcements.listen(on_marks)
+
+    # --- Jobs ---------------------------------------------------------------------------------------------------------
+
+    async def take_job(self, name: str, seconds: float) -> bool:
+        return bool(await self._writers.rows(EVERY_TENANT, _TAKE_JOB, name, self.node_id, round(seconds * 1_000_000)))
+
+    async def give_up_job(self, name: str) -> None:
+        await self._writers.rows(EVERY_TENANT, "DELETE FROM job WHERE name = $1 AND owner = $2", name, self.node_id)
+
+
+def _claim(me: int | None, wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
+    [nodes] = yield [Statement(_KEEP_NODE, (me,))]
+    if not nodes:
+        return {}
+    [taken] = yield [Statement(_CLAIM, (numbers(each.subscription.number for each in wanted), me))]
+    ours = {number for (number,) in taken}
+    return (yield from load([each for each in wanted if each.subscription.number in ours]))
+
+
+def _inbox(subscription_numbers: Iterable[int]) -> Steps[dict[int, LaneInbox]]:
+    named = numbers(subscription_numbers)
+    versions, asked, running = yield [Statement(sql, (named,)) for sql in (_VERSIONS, RETRIES, REPLAYS)]
+    retries = [Retry(*columns) for columns in asked]
+    replays = [unpack_replay(columns, str) for columns in running]
+    return {
+        number: LaneInbox(
+            version,
+            tuple(retry for retry in retries if retry.subscription_number == number),
+            tuple(replay for replay in replays if replay.subscription_number == number),
+        )
+        for number, version in versions
+    }
+
+
+def _config(tenant_id: int) -> Steps[list[list[Row]]]:
+    live = "tenant_id = $1 AND deleted_at IS NULL ORDER BY number"
+    return (
+        yield [
+            Statement(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE id = $1", (tenant_id,)),
+            Statement(f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE {live}", (tenant_id,)),
+            Statement(f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE {live}", (tenant_id,)),
+            Statement(_ERASURES, (tenant_id, MAX_ERASURES)),
+        ]
+    )
+
+
+def _marks(found: Iterable[Row]) -> dict[int, Mark]:
+    return {tenant_id: Mark(*mark) for tenant_id, *mark in found}
+
+
+def _erasure(columns: Row) -> Erasure:
+    return Erasure(**dict(zip(Erasure.__struct_fields__, columns, strict=True)))
+
+
+def _pairs(found: Iterable[Row]) -> dict[int, Any]:
+    return {key: value for key, value in found}  # noqa: C416

@@ -1,0 +1,171 @@
+"""Several nodes on one PostgreSQL: who waits for whom, and what becomes of a commit that is cut off."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from gateway.tests.postgres import OWNER
+
+from signalpost.domain.errors import OutcomeUnknown
+from signalpost.store.fleet import Mark, Role
+from signalpost.store.postgres.committers import Committer
+from signalpost.store.postgres.connect import Row, Statement, connect, trip
+from signalpost.store.postgres.store import PostgresStore
+from signalpost_bench.postgres_server import SUPERUSER
+
+if TYPE_CHECKING:
+    from gateway.tests.store.conftest import Play, Shop, Tools
+
+TENANT = 1
+
+
+def database_of(shop: "Shop") -> str:
+    return shop._implementation.url(shop.folder)
+
+
+@asynccontextmanager
+async def locked(shop: "Shop", tenant: int = TENANT) -> AsyncIterator[None]:
+    """Somebody else has locked a tenant."""
+    async with await connect(database_of(shop)) as connection:
+        lock = Statement("SELECT FROM tenant WHERE id = $1 FOR NO KEY UPDATE", (tenant,))
+        await trip(connection, [Statement("BEGIN"), lock])
+        yield
+        await trip(connection, [Statement("COMMIT")])
+
+
+def test_a_tenant_that_is_locked_holds_up_no_other(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        other = await shop.add_tenant()
+        await shop.publish(make.create(0), make.create(0, tenant=other))
+        async with locked(shop):
+            publishing = asyncio.create_task(shop.publish(make.create(1), make.create(2, tenant=other)))
+            while (await shop.store.log.after(other, 0, 9)).last < 2:
+                await asyncio.sleep(0.01)
+            assert not publishing.done()
+        published = await publishing
+        assert [(event.tenant_id, event.sequence) for event in published.events] == [(other, 2), (TENANT, 2)]
+        assert not any(isinstance(result, Exception) for result in published.results)
+
+    play(scenario)
+
+
+def test_two_nodes_on_one_tenant_leave_no_gap(play: "Play", make: "type[Tools]") -> None:
+    """C5"""
+
+    async def scenario(shop: "Shop") -> None:
+        other = await shop.another()
+        batches = [(node, [make.create(n * 10 + k) for k in range(3)]) for n in range(20) for node in (shop, other)]
+        published = await asyncio.gather(*(node.publish(*commands) for node, commands in batches[:20]))
+        assert [type(result).__name__ for each in published for result in each.results].count("Completed") == 60
+        page = await shop.store.log.after(TENANT, 0, 1000)
+        assert [event.sequence for event in page.events] == list(range(1, page.last + 1))
+        assert [event.at for event in page.events] == sorted({event.at for event in page.events})
+
+    play(scenario)
+
+
+def test_what_is_announced_wakes_every_other_node(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        other = await shop.another()
+        heard: asyncio.Queue[Any] = asyncio.Queue()
+        for node in (shop, other):
+            await node.store.fleet.join(Role.ALL, "1")
+            node.store.fleet.listen(lambda marks, node=node: heard.put_nowait((node, dict(marks))))  # type: ignore[misc]
+        marks = {number: Mark(number, 1, 0) for number in range(1, 400)}
+        found: dict[int, Mark] = {}
+        while found != marks:
+            shop.store.fleet.announce(marks)
+            with_timeout = asyncio.wait_for(heard.get(), 1)
+            try:
+                node, said = await with_timeout
+            except TimeoutError:
+                continue  # it does not listen yet
+            assert node is other, "nobody hears itself"
+            found |= said
+
+    play(scenario)
+
+
+# --- Commits that are cut off -----------------------------------------------------------------------------------------
+
+
+class _Cut(Committer):
+    """Loses its connection around the next COMMIT."""
+
+    def __init__(self, url: str, *, is_committed: bool, then: str = "SELECT") -> None:
+        super().__init__(url)
+        self._is_committed = is_committed
+        self._then = then
+        self.cuts = 0
+
+    async def trip(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        if self.cuts == 0 and statements[-1].sql == "COMMIT":
+            self.cuts += 1
+            assert self._connection is not None
+            process = self._connection.info.backend_pid
+            await super().trip(statements if self._is_committed else statements[:-1])
+            superuser = self._url.replace(f"{OWNER}@", f"{SUPERUSER}@")
+            async with await psycopg.AsyncConnection.connect(superuser, autocommit=True) as other:
+                await other.execute("SELECT pg_terminate_backend(%s)", (process,))
+                await other.execute(self._then)
+            await super().trip([Statement("SELECT")])  # which fails
+        return await super().trip(statements)
+
+
+def _cut(shop: "Shop", *, is_committed: bool, then: str = "SELECT") -> _Cut:
+    store = shop.store
+    assert isinstance(store, PostgresStore)
+    cut = _Cut(database_of(shop), is_committed=is_committed, then=then)
+    store._publishers._all = [cut]
+    store._publishers._idle = asyncio.LifoQueue()
+    store._publishers._idle.put_nowait(cut)
+    return cut
+
+
+def test_a_commit_whose_answer_is_lost_counts_once(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        cut = _cut(shop, is_committed=True)
+        published = await shop.publish(make.create(1), make.create(2))
+        assert [event.sequence for event in published.events] == [1, 2]
+        assert (await shop.store.log.after(TENANT, 0, 9)).events == list(published.events)
+        await shop.publish(make.create(3))
+        assert cut.cuts == 1
+
+    play(scenario)
+
+
+def test_a_commit_that_was_cut_off_before_it_happened_is_made_again(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        cut = _cut(shop, is_committed=False)
+        published = await shop.publish(make.create(1), make.create(2))
+        assert (await shop.store.log.after(TENANT, 0, 9)).events == list(published.events)
+        assert cut.cuts == 1
+
+    play(scenario)
+
+
+def test_what_became_of_a_commit_is_unknown_where_the_database_lost_what_it_had_confirmed(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.create(1))
+        _cut(shop, is_committed=True, then="UPDATE committer SET batch = batch - 5")
+        with pytest.raises(OutcomeUnknown):
+            await shop.publish(make.create(2))
+        await shop.publish(make.create(3))
+
+    play(scenario)
+
+
+def test_a_connection_whose_row_was_removed_gets_another(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.create(1))
+        async with await connect(database_of(shop)) as connection:
+            await trip(connection, [Statement("DELETE FROM committer")])
+        published = await shop.publish(make.create(2))
+        assert [event.sequence for event in published.events] == [2]
+
+    play(scenario)
