@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import inspect
 import os
 import re
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 import trustme
 from gateway.tests.patience import PATIENCE
 
+from signalpost.cli.app import app
 from signalpost.cli.serve import serve
 from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.domain.tenant_limits import TenantLimits
@@ -80,14 +80,11 @@ def test_the_table_and_the_structure_name_the_same_settings() -> None:
     assert tuple(SETTINGS) == Settings.__struct_fields__
 
 
-def test_the_flags_of_serve_are_the_settings() -> None:
-    parameters = inspect.signature(serve).parameters
-    assert tuple(parameters) == (*SETTINGS, "show_settings", "as_json")
-    for name in SETTINGS:
-        parameter = parameters[name]
-        assert parameter.default is None
-        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        assert parameter.annotation.__metadata__[0].help == SETTINGS[name].help
+def test_serve_has_an_option_for_every_setting() -> None:
+    options = [f"--{name.replace('_', '-')}={name}" for name in SETTINGS]
+    command, bound, _ = app.parse_args(["serve", *options], exit_on_error=False, print_error=False)
+    assert command is serve
+    assert vars(bound.arguments["given"]) == {name: name for name in SETTINGS}
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -8,8 +8,9 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import make_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import uvicorn
@@ -45,43 +46,23 @@ ACCEPTED_AT_ONCE = 32
 loop, and rounds are long under load."""
 
 
-def _help(name: str) -> Parameter:
-    return Parameter(help=SETTINGS[name].help, show_default=False)
+if TYPE_CHECKING:
+    Flags = object
+else:
+    Flags = make_dataclass(
+        "Flags",
+        [
+            (name, Annotated[str | None, Parameter(help=setting.help, show_default=False)], None)
+            for name, setting in SETTINGS.items()
+        ],
+        namespace={"__module__": __name__},  # cyclopts takes no options from a class of the library's
+    )
+    """An option for each setting."""
 
 
 def serve(
     *,
-    data_dir: Annotated[str | None, _help("data_dir")] = None,
-    host: Annotated[str | None, _help("host")] = None,
-    port: Annotated[str | None, _help("port")] = None,
-    files_url: Annotated[str | None, _help("files_url")] = None,
-    file_kinds: Annotated[str | None, _help("file_kinds")] = None,
-    public_url: Annotated[str | None, _help("public_url")] = None,
-    tls_cert: Annotated[str | None, _help("tls_cert")] = None,
-    tls_key: Annotated[str | None, _help("tls_key")] = None,
-    trusted_proxies: Annotated[str | None, _help("trusted_proxies")] = None,
-    metrics_port: Annotated[str | None, _help("metrics_port")] = None,
-    max_connections: Annotated[str | None, _help("max_connections")] = None,
-    master_key: Annotated[str | None, _help("master_key")] = None,
-    master_key_file: Annotated[str | None, _help("master_key_file")] = None,
-    operator_key: Annotated[str | None, _help("operator_key")] = None,
-    allow_targets: Annotated[str | None, _help("allow_targets")] = None,
-    deny_targets: Annotated[str | None, _help("deny_targets")] = None,
-    nat64_prefixes: Annotated[str | None, _help("nat64_prefixes")] = None,
-    egress_proxy: Annotated[str | None, _help("egress_proxy")] = None,
-    ca_file: Annotated[str | None, _help("ca_file")] = None,
-    retry_delays: Annotated[str | None, _help("retry_delays")] = None,
-    attempt_timeout: Annotated[str | None, _help("attempt_timeout")] = None,
-    disable_after_days: Annotated[str | None, _help("disable_after_days")] = None,
-    in_flight: Annotated[str | None, _help("in_flight")] = None,
-    in_flight_per_tenant: Annotated[str | None, _help("in_flight_per_tenant")] = None,
-    in_flight_per_endpoint: Annotated[str | None, _help("in_flight_per_endpoint")] = None,
-    tenant_limits: Annotated[str | None, _help("tenant_limits")] = None,
-    retention_days: Annotated[str | None, _help("retention_days")] = None,
-    audit_retention_days: Annotated[str | None, _help("audit_retention_days")] = None,
-    disk_reserve_mb: Annotated[str | None, _help("disk_reserve_mb")] = None,
-    log_level: Annotated[str | None, _help("log_level")] = None,
-    log_format: Annotated[str | None, _help("log_format")] = None,
+    given: Annotated[Flags | None, Parameter(name="*")] = None,
     show_settings: Annotated[
         bool,
         Parameter(
@@ -98,7 +79,7 @@ def serve(
 
     Example: signalpost serve --data-dir ./data --port 8080
     """
-    flags = {name: value for name, value in locals().items() if name in SETTINGS and value is not None}
+    flags = {name: value for name, value in vars(given).items() if value is not None} if given else {}
     unknown = unknown_variables(os.environ)
     if show_settings:
         _show(settings_shown(os.environ, flags), unknown, as_json=as_json)
