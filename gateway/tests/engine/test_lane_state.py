@@ -83,7 +83,7 @@ def test_a_lane_is_queued_once_however_often_it_asks(worker: LaneWorker) -> None
     assert worker.turn is Turn.QUEUED
 
 
-@pytest.mark.parametrize("hold", [LaneWorker.begin_reload, LaneWorker.delete, LaneWorker.close])
+@pytest.mark.parametrize("hold", [LaneWorker.begin_reload, LaneWorker.leave, LaneWorker.close, LaneWorker.hand_over])
 def test_a_lane_that_is_held_asks_for_no_turn_and_sends_nothing(worker: LaneWorker, hold) -> None:  # type: ignore[no-untyped-def]
     hold(worker)
     assert not worker.ask_for_turn()
@@ -93,10 +93,10 @@ def test_a_lane_that_is_held_asks_for_no_turn_and_sends_nothing(worker: LaneWork
 
 def test_a_lane_that_was_deleted_while_it_was_loaded_stays_so(worker: LaneWorker) -> None:
     assert worker.begin_reload()
-    worker.delete()
+    worker.leave()
     with pytest.raises(KeyError):
         worker.end_reload(ROW)
-    assert worker.hold is Hold.DELETED
+    assert worker.hold is Hold.GONE
 
 
 def test_what_changes_while_a_lane_is_written_waits_for_the_next_write(worker: LaneWorker) -> None:

@@ -17,6 +17,10 @@ from signalpost.store.store import Store
 EVENT = Event(1, 1, 0, "id", EventType.CREATED, "document", b"x" * 983_000)
 
 
+async def known(_tenant_id: int, _version: int) -> None:
+    """The configuration is known."""
+
+
 def test_hundreds_that_wait_for_one_large_event_do_not_get_it_in_one_turn_of_the_loop() -> None:
     """Each is signed as it is given: 300 of a megabyte held everything up for half a second."""
     given: list[int] = []
@@ -32,7 +36,7 @@ def test_hundreds_that_wait_for_one_large_event_do_not_get_it_in_one_turn_of_the
     async def scenario() -> None:
         nonlocal turn
         store = cast(Store, SimpleNamespace(log=SimpleNamespace(events=read)))
-        reader = LogReader(store, LogCache(), lambda *_: None, take)
+        reader = LogReader(store, LogCache(), known, lambda *_: None, take)
         worker = cast(LaneWorker, SimpleNamespace(subscription=SimpleNamespace(tenant_id=1)))
         for _ in range(300):
             reader.want_event(worker, cast(Delivery, SimpleNamespace(sequence=1)))
@@ -68,7 +72,7 @@ def test_events_that_the_store_reads_in_parts_all_reach_their_deliveries_and_tho
             if len(given) == 8:
                 told.set()
 
-        reader = LogReader(store, LogCache(), lambda *_: None, take)
+        reader = LogReader(store, LogCache(), known, lambda *_: None, take)
         worker = cast(LaneWorker, SimpleNamespace(subscription=SimpleNamespace(tenant_id=1)))
         for sequence in (8, 3, 1, 7, 2, 5, 4, 6):
             reader.want_event(worker, cast(Delivery, SimpleNamespace(sequence=sequence)))
@@ -95,7 +99,7 @@ def test_an_event_that_is_missing_above_the_floor_is_asked_for_again_and_not_giv
         store = cast(Store, SimpleNamespace(log=SimpleNamespace(events=read, floor=floor)))
         given: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
         reader = LogReader(
-            store, LogCache(), lambda *_: None, lambda _worker, _delivery, event: given.set_result(event)
+            store, LogCache(), known, lambda *_: None, lambda _worker, _delivery, event: given.set_result(event)
         )
         worker = cast(LaneWorker, SimpleNamespace(subscription=SimpleNamespace(tenant_id=1)))
         reader.want_event(worker, cast(Delivery, SimpleNamespace(sequence=1)))

@@ -108,6 +108,10 @@ class DiskFaults:
         raise apsw.IOError
 
 
+UNREADABLE = (Operation.RECORD, Operation.PAGE, Operation.BODIES, Operation.LANES)
+"""What may fail while the store is unreadable."""
+
+
 class SimulatedError(Exception):
     """An error that nobody foresaw."""
 
@@ -127,7 +131,7 @@ class PlannedStoreFaults(StoreFaults):
         self._window = crash_plan.unreadable and (max(0.1, crash_plan.unreadable[0]), crash_plan.unreadable[1])
 
     async def before(self, operation: Operation) -> None:
-        if operation is Operation.PUBLISH or operation is Operation.PRUNE or self._window is None:
+        if operation not in UNREADABLE or self._window is None:
             return
         age = self._time.now - self._began_at
         if self._window[0] <= age < self._window[1] and self._random.random() < 0.5:

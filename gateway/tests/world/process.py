@@ -20,9 +20,11 @@ from signalpost.api.rendering import kept_answers
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
 from signalpost.domain.documents.links import Links
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.store.fleet import ALONE, Terms
 from signalpost.store.sqlite.store import Executors
 from signalpost.store.vault import MasterKeys
 
@@ -57,6 +59,8 @@ class Machine(NamedTuple):
     """The seconds between two looks at that."""
     vfs: str | None = None
     """The file system on which SQLite works; None for the machine's own."""
+    terms: Terms = ALONE
+    """The terms of its fleet."""
 
 
 class Process:
@@ -86,6 +90,7 @@ class Process:
             disable_after_days=options.disable_after_days,
             lane_bounds=options.lane_bounds,
             destinations=world.destinations,
+            boot_time=lambda: round(self.loop.time() * SECOND),
         )
         world.running.append(self)
 
@@ -103,6 +108,7 @@ class Process:
                 Executors(thread, thread, thread),
                 self._on_broken,
                 machine.vfs,
+                terms=machine.terms,
             )
         except BaseException:
             self.loop.close()

@@ -1,13 +1,15 @@
 """The real SQLite store, with faults to order before and after what it is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from signalpost.commands.command import Command
 from signalpost.domain.event import Event
+from signalpost.store.fleet import ALONE, Beat, Mark, TenantConfig, Terms
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.log import Page
+from signalpost.store.sqlite.fleet import SqliteFleet
 from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.readers import Readers
@@ -15,6 +17,7 @@ from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import MAX_SCANNED, Published
+from signalpost.store.vault import Vault
 
 
 class Operation(StrEnum):
@@ -29,6 +32,11 @@ class Operation(StrEnum):
     """Reading the bodies of some events."""
     LANES = "lanes"
     """Reading lanes."""
+    BEAT = "beat"
+    CLAIM = "claim"
+    RELEASE = "release"
+    FOLLOW = "follow"
+    """Reading what other nodes committed."""
 
 
 class StoreFaults:
@@ -102,14 +110,64 @@ class FaultyLanes(SqliteLanes):
         return rows
 
 
+class FaultyFleet(SqliteFleet):
+    """The fleet, with faults. `on_announced` is told what this node announces, `on_marks` is what it hears of
+    others with."""
+
+    def __init__(
+        self, faults: StoreFaults, readers: Readers, writer: Writer, vault: Vault, now: Callable[[], int], terms: Terms
+    ) -> None:
+        super().__init__(readers, writer, vault, now, terms)
+        self._faults = faults
+        self.on_announced: Callable[[Mapping[int, Mark]], None] = lambda _marks: None
+        self.on_marks: Callable[[Mapping[int, Mark]], None] = lambda _marks: None
+
+    async def beat(self) -> Beat | None:
+        await self._faults.before(Operation.BEAT)
+        beat = await super().beat()
+        await self._faults.after(Operation.BEAT)
+        return beat
+
+    async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+        await self._faults.before(Operation.CLAIM)
+        rows = await super().claim(wanted)
+        await self._faults.after(Operation.CLAIM)
+        return rows
+
+    async def release(self, subscription_numbers: Iterable[int]) -> None:
+        await self._faults.before(Operation.RELEASE)
+        await super().release(subscription_numbers)
+        await self._faults.after(Operation.RELEASE)
+
+    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, Page]:
+        await self._faults.before(Operation.FOLLOW)
+        pages = await super().news(seen, limit)
+        await self._faults.after(Operation.FOLLOW)
+        return pages
+
+    async def config(self, tenant_id: int) -> TenantConfig | None:
+        await self._faults.before(Operation.FOLLOW)
+        config = await super().config(tenant_id)
+        await self._faults.after(Operation.FOLLOW)
+        return config
+
+    def announce(self, marks: Mapping[int, Mark]) -> None:
+        self.on_announced(marks)
+
+    def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None:
+        self.on_marks = on_marks
+
+
 class FaultyStore(SqliteStore):
     """SQLite with faults, and a count of what was asked of it."""
 
-    def __init__(self, faults: StoreFaults, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, faults: StoreFaults, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        terms: Terms = named.get("terms", ALONE)
         self._faults = faults
         self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
         self.retention: FaultyRetention = FaultyRetention(faults, self.readers, self.writer)
+        self.fleet: FaultyFleet = FaultyFleet(faults, self.readers, self.writer, self._vault, self._now, terms)
         self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer)
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:

@@ -4,7 +4,7 @@ those that were revoked), subscriptions and connections that are not deleted.
 It is loaded at the start and follows every commit. Nothing but a restart reads it from the store again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -41,6 +41,13 @@ class Directory:
         subscriptions: Iterable[Subscription],
         connections: Iterable[Connection],
     ) -> None:
+        """Hold this, and nothing of before."""
+        self._limits.clear()
+        self._tenants.clear()
+        self._tenants_by_id.clear()
+        self._keys.clear()
+        self._subscriptions.clear()
+        self._connections.clear()
         self._follow_tenants(tenants)
         self._follow_keys(keys)
         self._follow_subscriptions(subscriptions)
@@ -120,6 +127,14 @@ class Directory:
     def subscriptions(self, tenant_id: int) -> list[Subscription]:
         """All of a tenant's subscriptions that are not deleted, oldest first."""
         return list(self._subscriptions.get(tenant_id, {}).values())
+
+    def all_subscriptions(self) -> Iterator[Subscription]:
+        """Every tenant's subscriptions that are not deleted."""
+        return (each for of_tenant in self._subscriptions.values() for each in of_tenant.values())
+
+    def connections(self, tenant_id: int) -> list[Connection]:
+        """All of a tenant's connections that are not deleted."""
+        return [each for (of, _), each in self._connections.items() if of == tenant_id]
 
     def connection(self, tenant_id: int, connection_id: str) -> Connection | None:
         """The connection with this id; None if there is none or it was deleted."""

@@ -5,6 +5,9 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 """
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
 from random import Random
 
 from signalpost.commands.command import Command, CommandOutcome, Result
@@ -14,7 +17,7 @@ from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
-from signalpost.domain.errors import DiskNearlyFull, TooMany
+from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
@@ -23,6 +26,10 @@ from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.connectors import Connectors
 from signalpost.engine.counts import Counts
 from signalpost.engine.directory import Directory
+from signalpost.engine.fleet.follower import Follower
+from signalpost.engine.fleet.lane_owner import LaneOwner
+from signalpost.engine.fleet.lease import Lease
+from signalpost.engine.fleet.node import Node
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import MAX_BYTES
@@ -32,10 +39,11 @@ from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.engine.tenant_rates import TenantRates
-from signalpost.runtime.clock import Clock
+from signalpost.runtime.clock import Clock, boot_time
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
+from signalpost.store.fleet import Beat, Role
 from signalpost.store.store import Published, Store
 
 NO_OTHERS = Destinations(())
@@ -58,11 +66,14 @@ class Engine:
         lane_bounds: Bounds = BOUNDS,
         destinations: Destinations = NO_OTHERS,
         tenant_limits: TenantLimits = NO_LIMITS,
+        role: Role = Role.ALL,
+        boot_time: Callable[[], int] = boot_time,
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is kept of each lane, `limits`
         what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never.
         `destinations` are the kinds other than the webhook; `tenant_limits` and `retention_days` count for tenants that
-        have none of their own."""
+        have none of their own. `role` says whether this node owns lanes; its lease is counted by `boot_time`, µs that
+        also go on while the machine sleeps."""
         self.disk = disk
         self.counts = Counts()
         self.directory = Directory(tenant_limits, retention_days)
@@ -75,6 +86,12 @@ class Engine:
         self._clock = clock
         self._transport = transport
         self._tasks = Tasks()
+        self._fleet = store.fleet
+        self._lease = Lease(store.fleet.terms.lease, boot_time)
+        self._node = Node(
+            store.fleet, clock, self._lease, role, version("signalpost"), lambda: self._follower.known_marks()
+        )
+        self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
         self._committer = Committer(store, self.counts, self._on_published)
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, disable_after_days)
         self.connectors = Connectors(destinations, store, transport, self._committer, auto_disable, clock, random)
@@ -90,21 +107,24 @@ class Engine:
             cache_bytes,
             self.connectors,
             auto_disable.consider,
+            lambda: self._lease.holds,
+            self._follower.check,
+            self._follower.read_news,
         )
+        self._lane_owner = LaneOwner(store.fleet, self.directory, self.lanes, clock, role, lane_bounds)
         self._retention = Retention(store, clock, self.directory, self.lanes)
         self._expiries = Expiries(store, clock, self.enqueue)
         self._tests = 0
         """Test deliveries that are in flight."""
 
     async def start(self) -> None:
-        """Take up every lane where the store says it was."""
+        """Join the fleet, and take up every lane that should be this node's where the store says it was."""
         await self.disk.look()
-        tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
-        keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
-        connections = await self._store.connections.live()
-        self.directory.load(tenants, keys, subscriptions, connections)
-        self.connectors.load(connections)
-        await self.lanes.start(tenants, subscriptions)
+        await self._begin()
+        self.lanes.start()
+        self._follower.start()
+        self._lane_owner.start()
+        self._tasks.start(self._node.run(self._on_beat, self._on_lost, self._on_went_back))
         self._tasks.start(self._retention.run())
         self._tasks.start(self._expiries.run())
         self._tasks.start(self.disk.run())
@@ -112,12 +132,48 @@ class Engine:
         self._tasks.start(self.refused_calls.run())
         self._tasks.start(self.connectors.keep_consents_alive())
 
+    async def _begin(self) -> None:
+        """Load what every node knows, join, and claim lanes. Raises Unavailable."""
+        # Tenants come first, with the versions of their configurations: what is read after them may be newer, and is
+        # then read once more.
+        tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
+        keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
+        connections = await self._store.connections.live()
+        self.directory.load(tenants, keys, subscriptions, connections)
+        self._follower.begin(tenants)
+        self.connectors.load(connections)
+        self.lanes.begin(tenants)
+        await self._join()
+
+    async def _join(self) -> None:
+        self._on_beat(await self._node.join())
+        await self._lane_owner.pass_once()
+
+    def _on_beat(self, beat: Beat) -> None:
+        self._follower.hear_all(beat.marks)
+        self._follower.hear_keys(beat.keys_version)
+        self._lane_owner.observe(beat)
+        self.lanes.go_on()
+
+    async def _on_lost(self) -> None:
+        self.lanes.leave_all()
+        await self._join()
+
+    async def _on_went_back(self) -> None:
+        self.lanes.leave_all()
+        await self._fleet.leave()
+        await self._begin()
+
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
         await self.connectors.close_tokens(grace)
         await self._committer.close()
         self._tasks.cancel()
+        self._lane_owner.stop()
         await self.lanes.close(grace)
+        self._follower.stop()
+        with suppress(SignalpostError):  # others find it dead a little later
+            await self._fleet.leave()
         await self.key_uses.write()
         await self.refused_calls.write()
 
@@ -187,7 +243,7 @@ class Engine:
         """What keeps the engine from its work, for an operator; None if nothing does."""
         since = self.lanes.failing_since
         recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
-        return " ".join(filter(None, (self.disk.trouble, recording))) or None
+        return " ".join(filter(None, (self.disk.trouble, self._node.trouble, recording))) or None
 
     @property
     def waiting(self) -> int:
@@ -195,10 +251,8 @@ class Engine:
         return self._committer.waiting
 
     def _on_published(self, published: Published) -> None:
-        published = self.directory.with_all_of_deleted_tenants(published)
-        self.directory.follow(published)
-        self.connectors.follow(published.connections)
-        self.lanes.follow(published)
+        published, behind = self._follower.own(published)
+        self._take_up(published, self._made_here(published), behind)
         self.counts.count_events(published.events)
         for entry in published.audited:
             log.info("audited", tenant=entry.tenant_id, number=entry.number, hash=entry.hash.hex(), object=entry.object)
@@ -206,3 +260,27 @@ class Engine:
             self.erasures_asked.set()
         for at in published.expiries:
             self._expiries.note(at)
+
+    def _follow(self, changed: Published) -> None:
+        """Take up what other nodes changed of a tenant."""
+        self._take_up(changed)
+        self.erasures_asked.set()
+        self._lane_owner.consider()
+
+    def _made_here(self, published: Published) -> frozenset[int]:
+        """The new subscriptions of a commit whose lanes this node owns."""
+        if published.owner is None or published.owner != self._fleet.node_id:
+            return frozenset()
+        return frozenset(
+            each.number
+            for each in published.subscriptions
+            if self.directory.subscription(each.tenant_id, each.id) is None
+        )
+
+    def _take_up(
+        self, published: Published, made: frozenset[int] = frozenset(), behind: frozenset[int] = frozenset()
+    ) -> None:
+        published = self.directory.with_all_of_deleted_tenants(published)
+        self.directory.follow(published)
+        self.connectors.follow(published.connections)
+        self.lanes.follow(published, made, behind)

@@ -26,6 +26,14 @@ class SystemClock:
         return (self._anchor + time.monotonic_ns()) // 1000
 
 
+def boot_time() -> int:
+    """µs that only go forward, also while the machine sleeps. A clock of `time.monotonic` stands still then on Linux,
+    and runs on other systems."""
+    return (
+        time.clock_gettime_ns(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic_ns()
+    ) // 1000
+
+
 def passed(clock: Clock) -> int:
     """The time that it is at least, for what cannot be undone (µs since the epoch): by how much the wall clock was set
     ahead since the process began does not count, as it may be years and wrong."""

@@ -140,14 +140,17 @@ async def read(context: RequestContext) -> Response:
     shown = DeliveryWithAttempts(
         **msgspec.structs.asdict(_shown(context, found, view.entry, view)),
         attempts=[_shown_attempt(each) for each in attempts],
-        diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, _waiting(context, found)),
+        diagnosis=diagnosis_of(
+            found.with_secrets_of(context.services.clock.wall()), view, await _waiting(context, found)
+        ),
     )
     return Response(200, msgspec.json.encode(shown))
 
 
-def _waiting(context: RequestContext, subscription: Subscription) -> int:
+async def _waiting(context: RequestContext, subscription: Subscription) -> int:
     """How many deliveries wait for an endpoint, as far as this node knows."""
-    return int(str(context.services.lanes.health(subscription).get("waiting", 0)))
+    health = await context.services.lanes.health_of(subscription)
+    return int(str(health.get("waiting", 0)))
 
 
 async def retry(context: RequestContext) -> Response:

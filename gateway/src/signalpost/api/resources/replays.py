@@ -25,7 +25,9 @@ async def start(context: RequestContext) -> Response:
     if to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
     store = context.services.store
-    head = context.services.lanes.head(found)  # before the first await, after which the lane may be gone
+    head = await context.services.lanes.head_of(found)
+    if head is None:
+        raise subscriptions.not_found()
     first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
     last = min(end - 1, head)
     count, capped = await store.replays.count(found, first, last, asked.status)

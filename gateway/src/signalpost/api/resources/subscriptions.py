@@ -81,7 +81,7 @@ async def create(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return _with_health(context, answer)
+    return await _with_health(context, answer)
 
 
 async def _create_for_connector(context: RequestContext) -> Response:
@@ -116,7 +116,7 @@ async def _create_for_connector(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return _with_health(context, answer)
+    return await _with_health(context, answer)
 
 
 async def list_all(context: RequestContext) -> Response:
@@ -125,7 +125,9 @@ async def list_all(context: RequestContext) -> Response:
     below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
     looked_at = below[:MAX_SCANNED]
     found = list(islice((each for each in looked_at if _matches(context, each, query)), query.limit))
-    shown = await gathered(fitting(_shown(context, each).body for each in found))
+    healths = [await context.services.lanes.health_of(each) for each in found]
+    bodies = (_add_health(_response(context, each), health).body for each, health in zip(found, healths, strict=True))
+    shown = await gathered(fitting(bodies))
     reached = looked_at[-1] if len(below) > MAX_SCANNED else None
     if len(found) == query.limit or len(shown) < len(found):
         reached = found[len(shown) - 1]
@@ -143,7 +145,7 @@ def _matches(context: RequestContext, each: Subscription, query: SubscriptionQue
 
 async def read(context: RequestContext) -> Response:
     context.query()
-    return _shown(context, await find(context))
+    return await _shown(context, await find(context))
 
 
 async def patch(context: RequestContext) -> Response:
@@ -168,7 +170,7 @@ async def patch(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return _with_health(context, answer)
+    return await _with_health(context, answer)
 
 
 async def delete(context: RequestContext) -> Response:
@@ -197,7 +199,7 @@ async def rotate(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return _with_health(context, answer)
+    return await _with_health(context, answer)
 
 
 async def promote(context: RequestContext) -> Response:
@@ -211,7 +213,7 @@ async def promote(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return _with_health(context, answer)
+    return await _with_health(context, answer)
 
 
 async def test(context: RequestContext) -> Response:
@@ -241,7 +243,7 @@ async def find(context: RequestContext) -> Subscription:
     """The subscription that the path names. Raises NotFound."""
     found = context.services.directory.subscription(context.tenant_id, _subscription_id(context))
     if found is None:
-        raise NotFound("subscription_not_found", "There is no subscription with this id.")
+        raise not_found()
     return found
 
 
@@ -320,15 +322,27 @@ def _secret(context: RequestContext, given: str | UnsetType) -> str:
     return make_token(context.services.secret_bytes) if given is UNSET else given
 
 
-def _shown(context: RequestContext, found: Subscription) -> Response:
-    return _with_health(context, subscription_response(found.with_secrets_of(context.services.clock.wall())))
+def not_found() -> NotFound:
+    return NotFound("subscription_not_found", "There is no subscription with this id.")
 
 
-def _with_health(context: RequestContext, answer: Response) -> Response:
+async def _shown(context: RequestContext, found: Subscription) -> Response:
+    return await _with_health(context, _response(context, found))
+
+
+def _response(context: RequestContext, found: Subscription) -> Response:
+    return subscription_response(found.with_secrets_of(context.services.clock.wall()))
+
+
+async def _with_health(context: RequestContext, answer: Response) -> Response:
     """Adds what the engine alone knows. It is not part of what is kept under an `Idempotency-Key`."""
     identity = msgspec.json.decode(answer.body)["id"]
     found = context.services.directory.subscription(context.tenant_id, identity)
-    health = context.services.lanes.health(found) if found is not None else None
+    health = await context.services.lanes.health_of(found) if found is not None else None
+    return _add_health(answer, health)
+
+
+def _add_health(answer: Response, health: dict[str, object] | None) -> Response:
     return replace(answer, body=b'%b,"health":%b}' % (answer.body[:-1], msgspec.json.encode(health)))
 
 

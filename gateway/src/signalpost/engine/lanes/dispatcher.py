@@ -13,7 +13,7 @@ Work is counted in units of some 2 µs. Nothing here is durable: the recorder wr
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random
 
@@ -72,13 +72,20 @@ class Dispatcher:
         counts: Counts,
         limits: Limits,
         in_flight_of: Callable[[int], int | None],
+        may_start: Callable[[], bool],
+        check_config: Callable[[int, int], Awaitable[None]],
+        on_end: Callable[[int, int], None],
         on_change: Callable[[LaneWorker], None],
         on_failure: Callable[[LaneWorker], None],
     ) -> None:
-        """`in_flight_of` says how many attempts of a tenant may be in flight, if it has a limit of its own. `on_change`
-        is told of a lane that has something to record, `on_failure` of one whose endpoint failed."""
+        """`in_flight_of` says how many attempts of a tenant may be in flight, if it has a limit of its own, `may_start`
+        whether any may start at all. `check_config` waits until this node knows a tenant's configuration at a version;
+        `on_end` is told how far a tenant's log went when a page of it was read. `on_change` is told of a lane that has
+        something to record, `on_failure` of one whose endpoint failed."""
         self._log = log_cache
-        self._reader = LogReader(store, log_cache, self._on_page, self._on_event)
+        self._reader = LogReader(store, log_cache, check_config, self._on_page, self._on_event)
+        self._may_start_now = may_start
+        self._on_end = on_end
         self._transport = transport
         self._clock = clock
         self._random = random
@@ -138,6 +145,10 @@ class Dispatcher:
         self.unrecorded -= count
         self._schedule()
 
+    def go_on(self) -> None:
+        """Attempts may start again."""
+        self._schedule()
+
     async def stop(self, grace: float) -> None:
         """Start nothing more; let attempts end for `grace` seconds, then interrupt them."""
         self._stopped = True
@@ -160,6 +171,8 @@ class Dispatcher:
     def _slice(self) -> None:
         """Give turns to lanes until the loop has to get to its sockets."""
         self._scheduled = False
+        if not self._may_start_now():
+            return  # whoever lets them start again says so
         self._spent = 0
         now = self._clock.steady()
         self._give_freed_slots()
@@ -198,10 +211,10 @@ class Dispatcher:
         """Read on in the log: as far as there is room, from the cache, for one turn's worth. Tells whether more could
         be taken in at once."""
         lane, tenant_id = worker.lane, worker.subscription.tenant_id
-        last = self._log.last.get(tenant_id, 0)
         if worker.progress is not BEHIND:
-            worker.skip_unwanted(last)
+            worker.skip_unwanted(self._log.seen.get(tenant_id, 0))
             return False
+        last = self._log.end.get(tenant_id, 0)
         before, end = lane.head, lane.head + MAX_TAKEN
         while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room:
             event = self._log.get(tenant_id, sequence)
@@ -248,7 +261,7 @@ class Dispatcher:
         return True
 
     def _is_behind(self, worker: LaneWorker) -> bool:
-        last = self._log.last.get(worker.subscription.tenant_id, 0)
+        last = self._log.end.get(worker.subscription.tenant_id, 0)
         return worker.unread(last) + worker.lane.ready > BEHIND_FROM
 
     # --- Pages of the log ---------------------------------------------------------------------------------------------
@@ -260,6 +273,7 @@ class Dispatcher:
 
     def _take_page(self, worker: LaneWorker, page: Page) -> None:
         """Take the page in at once: others may fill the cache before the lane has its turn."""
+        self._on_end(worker.subscription.tenant_id, page.last)
         if page.floor > worker.lane.head + 1:
             self._skip_removed(worker, page.floor - 1)
         for event in page.events:
@@ -357,7 +371,7 @@ class Dispatcher:
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
         """The event of a delivery was read, for which a slot was taken before."""
         worker.rate_limit.promised -= 1
-        if worker.hold is not NOT_HELD or not worker.is_active:
+        if worker.hold is not NOT_HELD or not worker.is_active or not self._may_start_now():
             self._take_back(worker, delivery)
         elif event is None:
             self._give_up_removed(worker, delivery)

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from signalpost.domain.delivery.attention import Standing
+from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.store.lanes import LaneSummary
 
 STATES: Final = ("healthy", "failing", "breaker_open", "paused", "disabled")
 STATUSES: Final = ("active", "paused", "disabled")
@@ -108,14 +110,33 @@ def shown_health(worker: LaneWorker, subscription: Subscription, last: int, now:
         "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
         "disabledReason": None
         if subscription.disabled_at is None
-        else subscription.disabled_because or _why_disabled(worker),
+        else subscription.disabled_because or _all_failed(breaker),
     }
 
 
-def _why_disabled(worker: LaneWorker) -> str:
-    because = worker.subscription.disabled_because
-    if because is not None:
-        return f"{because} Once that is fixed, resume it with status active: its waiting events are sent."
-    since = worker.health.breaker.failing_since
-    failed = "for days" if since is None else f"since {format_timestamp(since)}"
+def recorded_health(summary: LaneSummary, subscription: Subscription, *, is_paused: bool) -> dict[str, object]:
+    """A subscription's `health`, as its lane was last recorded by the node that owns it."""
+    breaker = summary.health.breaker
+    failing = "failing" if breaker.failures else "healthy"
+    state = "paused" if is_paused else subscription.status if subscription.status != "active" else failing
+    return {
+        "state": state,
+        "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
+        "lastError": summary.health.last_error,
+        "breaker": "open" if breaker.is_open else "closed",
+        "nextProbeAt": None if breaker.probe_at is None else format_timestamp(breaker.probe_at),
+        "lag": summary.lag,
+        "waiting": summary.lag + summary.counts.awaiting_retry,
+        "failed": summary.counts.failed,
+        "oldestDueAt": None if summary.oldest_due is None else format_timestamp(summary.oldest_due),
+        "lost": summary.health.lost,
+        "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
+        "disabledReason": None
+        if subscription.disabled_at is None
+        else subscription.disabled_because or _all_failed(breaker),
+    }
+
+
+def _all_failed(breaker: Breaker) -> str:
+    failed = "for days" if breaker.failing_since is None else f"since {format_timestamp(breaker.failing_since)}"
     return f"Every attempt failed {failed}. Resume it with status active: its waiting events are sent."

@@ -52,7 +52,7 @@ class LaneLoader:
                 await asyncio.sleep(TRY_AGAIN_AFTER)
                 continue
             row = rows.get(worker.subscription.number)
-            if row is None or worker.hold is Hold.DELETED:
+            if row is None or worker.hold is Hold.GONE:
                 return None
             if worker.is_recorded and worker.version == version:
                 return row  # nothing was written or asked for since it was read

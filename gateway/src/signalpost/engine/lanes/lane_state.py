@@ -90,20 +90,30 @@ class Hold(IntEnum):
     NONE = 0
     RELOADING = 1
     """Another owner wrote it, or its order was changed: it is taken up from the store once more."""
-    DELETED = 2
+    GONE = 2
+    """The subscription was deleted, or another node owns the lane: whatever is still done for it does not count."""
     CLOSING = 3
+    HANDING_OVER = 4
+    """Another node is to own it: what is in flight ends, and everything is recorded."""
 
 
 class HoldInput(IntEnum):
     RELOAD = 0
     RELOADED = 1
-    DELETE = 2
+    LEAVE = 2
     CLOSE = 3
+    HAND_OVER = 4
 
 
 HOLDS: Mapping[Hold, Mapping[HoldInput, Hold]] = {
-    Hold.NONE: {HoldInput.RELOAD: Hold.RELOADING, HoldInput.DELETE: Hold.DELETED, HoldInput.CLOSE: Hold.CLOSING},
-    Hold.RELOADING: {HoldInput.RELOADED: Hold.NONE, HoldInput.DELETE: Hold.DELETED, HoldInput.CLOSE: Hold.CLOSING},
-    Hold.DELETED: {},
+    Hold.NONE: {
+        HoldInput.RELOAD: Hold.RELOADING,
+        HoldInput.LEAVE: Hold.GONE,
+        HoldInput.CLOSE: Hold.CLOSING,
+        HoldInput.HAND_OVER: Hold.HANDING_OVER,
+    },
+    Hold.RELOADING: {HoldInput.RELOADED: Hold.NONE, HoldInput.LEAVE: Hold.GONE, HoldInput.CLOSE: Hold.CLOSING},
+    Hold.GONE: {},
     Hold.CLOSING: {},
+    Hold.HANDING_OVER: {HoldInput.LEAVE: Hold.GONE, HoldInput.CLOSE: Hold.CLOSING},
 }

@@ -55,6 +55,7 @@ from signalpost.engine.lanes.lane_state import (
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.subject import subject_of
 from signalpost.store.deliveries import AttemptRow
+from signalpost.store.fleet import LaneInbox
 from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.replays import ReplayPart
 
@@ -182,10 +183,10 @@ class LaneWorker:
         if self.progress is CAUGHT_UP:
             self.progress = PROGRESS[CAUGHT_UP][ProgressInput.WAKE]
 
-    def skip_unwanted(self, last: int) -> None:
-        """Move the head to `last` if it sleeps: it would have been woken for anything that it wants."""
-        if self.progress is CAUGHT_UP and last > self.lane.head:
-            self.lane.skip(last)
+    def skip_unwanted(self, seen: int) -> None:
+        """Move the head to `seen` if it sleeps: it would have been woken for anything up to there that it wants."""
+        if self.progress is CAUGHT_UP and seen > self.lane.head:
+            self.lane.skip(seen)
 
     # --- Holds --------------------------------------------------------------------------------------------------------
 
@@ -201,8 +202,17 @@ class LaneWorker:
         self._restore(row)
         self.hold = HOLDS[self.hold][HoldInput.RELOADED]
 
-    def delete(self) -> None:
-        self.hold = HOLDS[self.hold][HoldInput.DELETE]
+    def leave(self) -> None:
+        """Do nothing more: its subscription was deleted, or another node owns the lane."""
+        self.hold = HOLDS[self.hold][HoldInput.LEAVE]
+
+    def hand_over(self) -> bool:
+        """Send and feed nothing more, so that another node may own the lane. Returns False if something holds it
+        already."""
+        if self.hold is not NOT_HELD:
+            return False
+        self.hold = HOLDS[NOT_HELD][HoldInput.HAND_OVER]
+        return True
 
     def close(self) -> None:
         """Send and feed nothing more, while the rest is recorded."""
@@ -377,6 +387,19 @@ class LaneWorker:
 
     def note_lost(self, count: int) -> None:
         self.health = replace(self.health, lost=self.health.lost + count)
+
+    # --- Its inbox ----------------------------------------------------------------------------------------------------
+
+    def take_inbox(self, inbox: LaneInbox) -> bool:
+        """Take up what was asked of the lane through other nodes. Returns False if the lane was recorded since it was
+        read, or is being recorded: what it finished would look as if it was asked for once more."""
+        if self.recording in (Recording.WRITING, WRITING_AND_DIRTY) or inbox.version != self.version:
+            return False
+        held = {retry.number for retries in self._retries_held.values() for retry in retries}
+        known = held.union(self.retries, self.retries_done)
+        self.retries |= {retry.number: retry for retry in inbox.retries if retry.number not in known}
+        self.replay_feeder.take_inbox(inbox.replays)
+        return True
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 

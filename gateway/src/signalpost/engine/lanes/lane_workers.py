@@ -44,6 +44,14 @@ class LaneWorkers:
     def of_tenant(self, tenant_id: int) -> list[LaneWorker]:
         return list(self._by_tenant.get(tenant_id, {}).values())
 
+    @property
+    def tenant_ids(self) -> Iterable[int]:
+        """The tenants that have a lane at work."""
+        return (tenant_id for tenant_id, workers in self._by_tenant.items() if workers)
+
+    def has_any_of(self, tenant_id: int) -> bool:
+        return bool(self._by_tenant.get(tenant_id))
+
     def wanting(self, tenant_id: int, event_type: int) -> Iterable[LaneWorker]:
         """A tenant's lanes whose subscriptions ask for events of a type."""
         return self._wanting.get((tenant_id, event_type), {}).values()

@@ -9,7 +9,7 @@ what it did is recorded as far as that still applies, and it is restored from it
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from random import Random
 
 from msgspec.structs import replace
@@ -28,8 +28,16 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.dispatcher import Dispatcher
-from signalpost.engine.lanes.lane_health import UNKNOWN, Overview, shown_health, shown_state, standing_of
-from signalpost.engine.lanes.lane_loader import LaneLoader
+from signalpost.engine.lanes.lane_health import (
+    UNKNOWN,
+    Overview,
+    recorded_health,
+    shown_health,
+    shown_state,
+    standing_of,
+)
+from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, TRY_AGAIN_AFTER, LaneLoader
+from signalpost.engine.lanes.lane_state import Hold
 from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
@@ -40,10 +48,13 @@ from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.lanes import EndpointHealth, LaneRow
+from signalpost.store.log import Page
 from signalpost.store.store import Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
 """Seconds between two checks of how far lanes passed what they did not want."""
+INBOX_TRIES = 50
+"""How often a lane's inbox is read until the lane can take it up; then the lane is loaded again."""
 MAX_PASSED_UNRECORDED = 256
 """Events that a lane passes before its head alone is worth a write. After a crash a restart looks at no more of them
 than that and those of `HEADS_RECORDED_EVERY`: one page of the log for all lanes of a tenant, and about ten times the
@@ -64,10 +75,15 @@ class Lanes:
         cache_bytes: int,
         carriers: Carriers,
         on_failure: Callable[[LaneWorker], None],
+        may_start: Callable[[], bool],
+        check_config: Callable[[int, int], Awaitable[None]],
+        on_news: Callable[[], None],
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `bounds` what is kept of each lane, `limits` what is
         in flight; `in_flight_of` says how much of a tenant, if it has a limit of its own. `on_failure` is told of a
-        lane whose endpoint failed."""
+        lane whose endpoint failed. `may_start` says whether attempts may start at all, `check_config` waits until this
+        node knows a tenant's configuration at a version, `on_news` is told that other nodes committed something that
+        lanes here have not seen."""
         self._store = store
         self._clock = clock
         self._bounds = bounds
@@ -75,25 +91,46 @@ class Lanes:
         self._tasks = Tasks()
         self._log = LogCache(cache_bytes)
         self._workers = LaneWorkers()
+        self._leaving: dict[int, LaneWorker] = {}
+        """Lanes that left, by number, as long as something of them may be in flight or unrecorded."""
+        self._on_news = on_news
         self._paused_tenants: set[int] = set()
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, bounds)
         self._dispatcher = Dispatcher(
-            store, self._log, transport, clock, random, counts, limits, in_flight_of, self._recorder.changed, on_failure
+            store,
+            self._log,
+            transport,
+            clock,
+            random,
+            counts,
+            limits,
+            in_flight_of,
+            may_start,
+            check_config,
+            self.hear_end,
+            self._recorder.changed,
+            on_failure,
         )
 
     # --- Life cycle ---------------------------------------------------------------------------------------------------
 
-    async def start(self, tenants: Iterable[Tenant], subscriptions: Sequence[Subscription]) -> None:
-        """Take up every lane where the store says it was."""
-        for tenant in tenants:
-            self._log.last[tenant.id] = tenant.last_sequence
-        self._paused_tenants = {tenant.id for tenant in tenants if tenant.paused_at is not None}
-        async for subscription, row in self._loader.load(subscriptions):
-            self._add(subscription, row)
+    def start(self) -> None:
+        """Record the heads of lanes from time to time."""
         self._tasks.start(self._keep_heads_recorded())
         self._tasks.start(self._stats.run())
+
+    def begin(self, tenants: Iterable[Tenant]) -> None:
+        """Begin with the ends of logs, and without a lane."""
+        self._log.forget()
+        for tenant in tenants:
+            self._log.end[tenant.id] = self._log.seen[tenant.id] = tenant.last_sequence
+        self._paused_tenants = {tenant.id for tenant in tenants if tenant.paused_at is not None}
+
+    def go_on(self) -> None:
+        """Attempts may start again."""
+        self._dispatcher.go_on()
 
     async def close(self, grace: float) -> None:
         """Let attempts end for `grace` seconds, and record everything, so that a restart has nothing to look at."""
@@ -113,24 +150,45 @@ class Lanes:
         """The last sequence that the subscription's lane took in."""
         return self._workers[subscription.number].lane.head
 
+    async def head_of(self, subscription: Subscription) -> int | None:
+        """The last sequence that the subscription's lane took in, as far as it is known; None where it was deleted."""
+        worker = self._workers.get(subscription.number)
+        if worker is not None:
+            return worker.lane.head
+        summary = await self._store.lanes.summary(subscription)
+        return None if summary is None else summary.head
+
+    async def health_of(self, subscription: Subscription) -> dict[str, object]:
+        """A subscription's `health` as the API shows it: as it was last recorded if another node owns the lane."""
+        if self._workers.get(subscription.number) is not None:
+            return self.health(subscription)
+        summary = await self._store.lanes.summary(subscription)
+        if summary is None:
+            return {"state": UNKNOWN}
+        return recorded_health(summary, subscription, is_paused=subscription.tenant_id in self._paused_tenants)
+
     def health(self, subscription: Subscription) -> dict[str, object]:
         """A subscription's `health` as the API shows it."""
         worker = self._workers.get(subscription.number)
         if worker is None:
             return {"state": UNKNOWN}
-        return shown_health(worker, subscription, self._log.last.get(subscription.tenant_id, 0), self._clock.steady())
+        return shown_health(worker, subscription, self._log.end.get(subscription.tenant_id, 0), self._clock.steady())
 
     def state(self, subscription: Subscription) -> str:
-        """The `state` in a subscription's `health`."""
+        """The `state` in a subscription's `health`, as far as this node alone can tell."""
         worker = self._workers.get(subscription.number)
-        return UNKNOWN if worker is None else shown_state(worker, subscription)
+        if worker is not None:
+            return shown_state(worker, subscription)
+        if subscription.tenant_id in self._paused_tenants:
+            return "paused"
+        return subscription.status if subscription.status != "active" else UNKNOWN
 
     def standing(self, subscription: Subscription) -> Standing | None:
         """What is known of whether a subscription needs somebody; None if its lane is not here."""
         worker = self._workers.get(subscription.number)
         if worker is None:
             return None
-        return standing_of(worker, subscription, self._log.last.get(subscription.tenant_id, 0))
+        return standing_of(worker, subscription, self._log.end.get(subscription.tenant_id, 0))
 
     def certificate_ends(self, subscription: Subscription) -> int | None:
         """When the certificate ends that a subscription's endpoint last showed, µs; None if that is not known."""
@@ -152,7 +210,7 @@ class Lanes:
         return replace(held_up, in_flight=worker.lane.is_in_flight(sequence, document_id))
 
     def overview(self) -> Overview:
-        return Overview(self._workers, self._log.last)
+        return Overview(self._workers, self._log.end)
 
     async def pending_seconds(self, overview: Overview) -> float:
         """The age of the oldest event that an active lane has not settled and that does not await a retry; 0 if there
@@ -194,18 +252,55 @@ class Lanes:
 
     # --- What commits bring -------------------------------------------------------------------------------------------
 
-    def follow(self, published: Published) -> None:
-        """Take up what a commit changed."""
+    def follow(self, published: Published, made: Container[int] = (), behind: Container[int] = ()) -> None:
+        """Take up what a commit changed. `made` has the numbers of new subscriptions whose lanes this node owns,
+        `behind` the tenants of which others changed something that this node has yet to read: their events wait for
+        that."""
         self._follow_tenants(published.tenants)
         for subscription in published.subscriptions:
-            self._follow_subscription(subscription)
+            self._follow_subscription(subscription, made)
         self._take_retries(published.retries)
         self._take_replays(published.replays)
-        self._take_events(published.events)
+        self._take_events(published.events, behind)
+
+    def hear_end(self, tenant_id: int, last: int) -> None:
+        """Note how far a tenant's log goes by now."""
+        if last > self._log.end.get(tenant_id, 0):
+            self._log.end[tenant_id] = last
+            if self._workers.has_any_of(tenant_id):
+                self._on_news()
+
+    def unseen(self) -> dict[int, int]:
+        """Up to where the log of each tenant was offered to the lanes here, if it goes on behind that."""
+        seen = self._log.seen
+        return {
+            tenant_id: seen.get(tenant_id, 0)
+            for tenant_id in self._workers.tenant_ids
+            if self._log.end.get(tenant_id, 0) > seen.get(tenant_id, 0)
+        }
+
+    @property
+    def seen(self) -> Mapping[int, int]:
+        """Up to where each tenant's log was offered to the lanes here."""
+        return self._log.seen
+
+    def offer(self, tenant_id: int, page: Page) -> None:
+        """Offer what other nodes committed to the lanes that sleep. The configuration must be known that counted when
+        the page was read."""
+        seen = self._log.seen.get(tenant_id, 0)
+        if page.floor > seen + 1:
+            # What nobody here saw was removed. Each lane reads for itself what it lost.
+            self._log.seen[tenant_id] = page.floor - 1
+            for worker in self._workers.of_tenant(tenant_id):
+                worker.wake()
+                self._dispatcher.give_turn(worker)
+        self._log.end[tenant_id] = max(page.last, self._log.end.get(tenant_id, 0))
+        self._take_events(page.events)
 
     def _follow_tenants(self, tenants: Iterable[Tenant]) -> None:
         for tenant in tenants:
-            self._log.last.setdefault(tenant.id, tenant.last_sequence)
+            self._log.end.setdefault(tenant.id, tenant.last_sequence)
+            self._log.seen.setdefault(tenant.id, tenant.last_sequence)
             (self._paused_tenants.discard if tenant.paused_at is None else self._paused_tenants.add)(tenant.id)
             self._dispatcher.bound_tenant(tenant.id)
             for worker in self._workers.of_tenant(tenant.id):
@@ -213,18 +308,21 @@ class Lanes:
                 self._recorder.changed(worker)
                 self._dispatcher.give_turn(worker)
 
-    def _follow_subscription(self, subscription: Subscription) -> None:
+    def _follow_subscription(self, subscription: Subscription, made: Container[int]) -> None:
         worker = self._workers.get(subscription.number)
         if worker is not None and subscription.deleted_at is None:
             self._change(worker, subscription)
         elif worker is not None:
-            worker.delete()
-            self._carriers.leave(worker)
-            self._workers.remove(worker)
-        elif subscription.deleted_at is None:
-            self._add(subscription, _new_lane(subscription))
+            self._leave(worker)
+        elif subscription.deleted_at is None and subscription.number in made:
+            self.take(subscription, _new_lane(subscription))
 
-    def _add(self, subscription: Subscription, row: LaneRow) -> None:
+    def take(self, subscription: Subscription, row: LaneRow) -> None:
+        """Set a lane to work that this node owns from now on."""
+        tenant_id = subscription.tenant_id
+        if not self._workers.has_any_of(tenant_id):
+            # No lane sleeps, and this one reads for itself what follows its head.
+            self._log.seen[tenant_id] = self._log.end.get(tenant_id, 0)
         slots = self._dispatcher.slots_for(subscription.tenant_id)
         worker = LaneWorker(subscription, row, slots, self._bounds, self._carriers, self._dispatcher.give_turn)
         worker.tenant_is_paused = subscription.tenant_id in self._paused_tenants
@@ -232,7 +330,7 @@ class Lanes:
         self._set_to_work(worker)
 
     def _change(self, worker: LaneWorker, subscription: Subscription) -> None:
-        worker.skip_unwanted(self._log.last[subscription.tenant_id])
+        worker.skip_unwanted(self._log.seen.get(subscription.tenant_id, 0))
         worker.wake()
         reordered = subscription.ordering != worker.subscription.ordering
         self._workers.update(worker, subscription, self._clock.steady())
@@ -255,11 +353,22 @@ class Lanes:
                 worker.replay_feeder.follow(replay)
                 self._recorder.changed(worker)
 
-    def _take_events(self, events: Sequence[Event]) -> None:
-        self._log.put(events)
+    def _take_events(self, events: Sequence[Event], behind: Container[int] = ()) -> None:
+        """Offer events to the lanes that sleep, if nothing is missing before them. The others are read once more, with
+        what is missing."""
+        end, seen = self._log.end, self._log.seen
+        fresh: list[Event] = []
         for event in events:
-            self._log.last[event.tenant_id] = event.sequence
-        self._wake_for(events)
+            tenant_id, sequence = event.tenant_id, event.sequence
+            if sequence == seen.get(tenant_id, 0) + 1 and tenant_id not in behind:
+                seen[tenant_id] = sequence
+                fresh.append(event)
+                if sequence > end.get(tenant_id, 0):
+                    end[tenant_id] = sequence
+            elif sequence > seen.get(tenant_id, 0):
+                self.hear_end(tenant_id, sequence)
+        self._log.put(fresh)
+        self._wake_for(fresh)
 
     def _wake_for(self, events: Iterable[Event]) -> None:
         """Wake the lanes that want the events; no other lane is touched."""
@@ -296,7 +405,7 @@ class Lanes:
         """A tenant's lanes, with the heads of those that sleep at the end of the log."""
         workers = self._workers.of_tenant(tenant_id)
         for worker in workers:
-            worker.skip_unwanted(self._log.last[tenant_id])
+            worker.skip_unwanted(self._log.seen.get(tenant_id, 0))
         return workers
 
     async def record(self, workers: Sequence[LaneWorker]) -> None:
@@ -318,9 +427,83 @@ class Lanes:
     def _record_heads(self, max_passed: int) -> None:
         """Record every lane that passed more than so many events since its last record."""
         for worker in self._workers:
-            worker.skip_unwanted(self._log.last[worker.subscription.tenant_id])
+            worker.skip_unwanted(self._log.seen.get(worker.subscription.tenant_id, 0))
             if worker.lane.head - worker.recorded_head > max_passed and worker.hold is NOT_HELD:
                 self._recorder.changed(worker)
+
+    # --- Owners -------------------------------------------------------------------------------------------------------
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The lanes at work here."""
+        return tuple(worker.subscription.number for worker in self._workers)
+
+    def tenant_of(self, number: int) -> int | None:
+        """The tenant of a lane that is at work here."""
+        worker = self._workers.get(number)
+        return None if worker is None else worker.subscription.tenant_id
+
+    def is_here(self, number: int) -> bool:
+        """Whether a lane is at work here, or something that it began before it left may not be over."""
+        left = self._leaving.get(number)
+        if left is not None and not left.lane.in_flight and left.is_recorded:
+            del self._leaving[number]
+        return number in self._leaving or self._workers.get(number) is not None
+
+    def leave_all(self) -> None:
+        """Let go of every lane at once: others may own them already."""
+        for worker in list(self._workers):
+            self._leave(worker)
+
+    def _leave(self, worker: LaneWorker) -> None:
+        worker.leave()
+        self._carriers.leave(worker)
+        self._workers.remove(worker)
+        if worker.lane.in_flight or not worker.is_recorded:
+            self._leaving[worker.subscription.number] = worker
+
+    async def hand_over(self, numbers: Iterable[int]) -> None:
+        """Let attempts of lanes end, record everything and let go of them, so that another node may own them."""
+        found = (self._workers.get(number) for number in numbers)
+        held = [worker for worker in found if worker is not None and worker.hand_over()]
+        while held:
+            ended = [worker for worker in held if not worker.lane.in_flight]
+            await self.record(ended)
+            await self._release(ended)
+            held = [worker for worker in held if worker not in ended and worker.hold is Hold.HANDING_OVER]
+            if held:
+                await asyncio.sleep(LOOK_AGAIN_AFTER)
+
+    async def _release(self, ended: Sequence[LaneWorker]) -> None:
+        """Let go of lanes whose hand-over is complete; of those, that is, that did not leave in another way."""
+        while ours := [worker for worker in ended if worker.hold is Hold.HANDING_OVER]:
+            try:
+                await self._store.fleet.release([worker.subscription.number for worker in ours])
+            except Exception as error:
+                log.warning("lanes could not be handed over; trying again", error=str(error))
+                await asyncio.sleep(TRY_AGAIN_AFTER)
+            else:
+                for worker in ours:
+                    if worker.hold is Hold.HANDING_OVER:
+                        self._leave(worker)
+
+    async def take_inboxes(self, tenant_id: int) -> None:
+        """Take up what was asked of a tenant's lanes through other nodes. Raises Unavailable."""
+        left = {worker.subscription.number for worker in self._workers.of_tenant(tenant_id)}
+        for _ in range(INBOX_TRIES):
+            if not left:
+                return
+            inboxes = await self._store.fleet.inbox(left)
+            for number in sorted(left):
+                worker, inbox = self._workers.get(number), inboxes.get(number)
+                if worker is None or inbox is None or worker.take_inbox(inbox):
+                    left.discard(number)
+                    if worker is not None:
+                        self._recorder.changed(worker)
+                        self._dispatcher.give_turn(worker)
+            await asyncio.sleep(LOOK_AGAIN_AFTER)
+        for worker in filter(None, map(self._workers.get, left)):
+            self._reload(worker)  # it is recorded so often that it is never seen between two records
 
     # --- Loading again ------------------------------------------------------------------------------------------------
 
@@ -331,9 +514,14 @@ class Lanes:
 
     async def _load_again(self, worker: LaneWorker) -> None:
         row = await self._loader.load_again(worker)
-        if row is not None:
-            worker.end_reload(row)
-            self._set_to_work(worker)
+        if row is None:
+            return
+        if row.owner != self._store.fleet.node_id:
+            log.warning("another node owns a lane that this one had", subscription=worker.subscription.id)
+            self._leave(worker)
+            return
+        worker.end_reload(row)
+        self._set_to_work(worker)
 
     def _set_to_work(self, worker: LaneWorker) -> None:
         """Give the lane a turn, and have recorded what it was restored with."""

@@ -23,11 +23,22 @@ class LogCache:
         it were removed.)"""
         self.bytes = 0
         self._max_bytes = max_bytes
-        self.last: dict[int, int] = {}
-        """The last sequence of each tenant."""
+        self.end: dict[int, int] = {}
+        """The last sequence of each tenant's log, as far as this node has heard."""
+        self.seen: dict[int, int] = {}
+        """Up to where all of a tenant's log was offered to its lanes that sleep. What another node committed is heard
+        of before it is read, so this may be below `end`: a lane that sleeps may pass no more than this unread."""
 
     def get(self, tenant_id: int, sequence: int) -> Event | None:
         return self._events.get((tenant_id, sequence))
+
+    def forget(self) -> None:
+        """Forget everything: the log is not what it was."""
+        self._events.clear()
+        self._order.clear()
+        self.bytes = 0
+        self.end.clear()
+        self.seen.clear()
 
     def erase(self, erasure: Erasure) -> None:
         """Forget what an erasure is about."""

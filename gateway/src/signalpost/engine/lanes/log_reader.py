@@ -6,7 +6,7 @@ events are tried again until they are there: their deliveries are on their way.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.lane import Lane
@@ -31,13 +31,16 @@ class LogReader:
         self,
         store: Store,
         log_cache: LogCache,
+        check_config: Callable[[int, int], Awaitable[None]],
         on_page: Callable[[LaneWorker, Page | None], None],
         on_event: Callable[[LaneWorker, Delivery, Event | None], None],
     ) -> None:
-        """`on_page` gets what follows the lane's head, None where that could not be read, or is of no use by now.
-        `on_event` gets a delivery's event, None if the retention removed it."""
+        """`check_config` waits until this node knows a tenant's configuration at a version. `on_page` gets what follows
+        the lane's head, None where that could not be read, or is of no use by now. `on_event` gets a delivery's event,
+        None if the retention removed it."""
         self._store = store
         self._log = log_cache
+        self._check_config = check_config
         self._on_page = on_page
         self._on_event = on_event
         self._pages: dict[tuple[int, int], list[tuple[LaneWorker, Lane]]] = {}
@@ -62,8 +65,10 @@ class LogReader:
     async def _read_page(self, tenant_id: int, head: int) -> None:
         page: Page | None = None
         try:
-            page = await self._store.log.after(tenant_id, head, PAGE)
-            self._log.put(page.events)
+            read = await self._store.log.after(tenant_id, head, PAGE)
+            await self._check_config(tenant_id, read.config_version)
+            self._log.put(read.events)
+            page = read
         except Exception as error:
             _note_unread(error)
             await asyncio.sleep(AGAIN_AFTER)

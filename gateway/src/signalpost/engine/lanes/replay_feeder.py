@@ -36,6 +36,15 @@ class ReplayFeeder:
         else:
             self._running.pop(replay.number, None)
 
+    def take_inbox(self, running: Iterable[Replay]) -> None:
+        """Follow what was started and cancelled through other nodes. `running` is what the store has."""
+        there = {replay.number: replay for replay in running}
+        for number in [number for number in self._running if number not in there]:
+            del self._running[number]
+        for number, replay in there.items():
+            if number not in self._further:  # of which this lane knows more
+                self._running.setdefault(number, replay)
+
     def queue(self, lane: Lane, asked: ReplayPart, fed: Fed, steady: int, wall: int) -> None:
         """Hand what was found to the lane, unless the replay was cancelled meanwhile."""
         number = asked.replay.number

@@ -1,0 +1,1 @@
+"""Which nodes of a fleet are there, and which lane belongs to which of them."""

@@ -1,0 +1,59 @@
+"""Who of a fleet is there, as one node sees it, and who should own which lane.
+
+A node is dead once it was not seen to beat for long enough. That is counted by the observer's own clock, which only
+goes forward, from when it first saw the node's present beat: what clocks of others show, or the database's after it was
+set, kills nobody. Time in which the observer itself saw nothing does not count: after an outage of the database
+everybody gets the chance to beat again.
+
+A lane should be with the worker whose hash with the lane is highest. So a node that joins takes its share from all, and
+one that leaves gives its lanes to all, while every other lane stays where it is.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+_MASK = (1 << 64) - 1
+
+
+class Roster(Struct, frozen=True):
+    """What a node saw of the fleet with its last beat."""
+
+    at: int | None = None
+    """When that was, by a clock that only goes forward, µs."""
+    beats: Mapping[int, int] = {}
+    """How often each node had beaten, by its number."""
+    since: Mapping[int, int] = {}
+    """When each node was first seen with this beat."""
+    workers: frozenset[int] = frozenset()
+    """The nodes that own lanes."""
+    is_steady: bool = False
+    """Whether the workers were the same one beat before."""
+
+    def observed(self, beats: Mapping[int, int], workers: Iterable[int], now: int, longest_gap: int) -> "Roster":
+        """The next one, seen at `now`. `longest_gap` is how long a node may see nothing before it begins to count
+        anew, µs."""
+        saw_all = self.at is not None and now - self.at <= longest_gap
+        since = {
+            node: self.since[node] if saw_all and self.beats.get(node) == beat else now for node, beat in beats.items()
+        }
+        there = frozenset(workers)
+        return Roster(now, dict(beats), since, there, self.workers == there)
+
+    def dead(self, me: int, after: int) -> frozenset[int]:
+        """The nodes beside `me` that have not been seen to beat for `after` µs."""
+        at = self.at or 0
+        return frozenset(node for node, since in self.since.items() if node != me and at - since >= after)
+
+
+def wanted_owner(workers: Iterable[int], lane: int) -> int | None:
+    """The worker that should own a lane; None if there is none."""
+    return max(workers, key=lambda node: _hash(node, lane), default=None)
+
+
+def _hash(node: int, lane: int) -> int:
+    """The same for all nodes and programs, and spread well: the last steps of splitmix64."""
+    mixed = (node * 0x9E3779B97F4A7C15 + lane * 0xD1B54A32D192ED03) & _MASK
+    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB & _MASK
+    return mixed ^ (mixed >> 31)

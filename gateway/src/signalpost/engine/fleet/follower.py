@@ -1,0 +1,254 @@
+"""Follows what other nodes commit.
+
+For each tenant this node knows a version of its configuration: everything that changed it up to there has been taken
+up. Own commits tell the version before and after them; beats, polls, announcements and pages of the log tell the
+present one. Where that is newer, the configuration is read whole and what differs is taken up, and only then may a lane
+see an event that was committed with it or later. So each event meets the filters of its time, whichever node they were
+changed through.
+
+Events of other nodes are read where lanes wait for them: all tenants that have some in one query. Whatever cannot be
+read now is tried again until it can.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from math import inf
+from typing import Any
+
+from msgspec.structs import replace
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.tenant import Tenant
+from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lanes import Lanes
+from signalpost.runtime.logger import log
+from signalpost.runtime.tasks import Tasks
+from signalpost.store.fleet import Mark, TenantConfig
+from signalpost.store.store import Published, Store
+
+NEWS_AT_ONCE = 256
+"""How many events of each tenant are read at a time."""
+NEVER_KNOWN = 1 << 62
+"""In place of the version of a tenant that is not there any more."""
+AGAIN_AFTER = 0.5
+"""Seconds to wait where the store could not be read."""
+
+
+class Follower:
+    def __init__(
+        self, store: Store, directory: Directory, lanes: Callable[[], Lanes], follow: Callable[[Published], None]
+    ) -> None:
+        """`lanes` gets the lanes, which are made later. `follow` takes up what changed in a configuration."""
+        self._store = store
+        self._directory = directory
+        self._lanes = lanes
+        self._follow = follow
+        self._tasks = Tasks()
+        self._known: dict[int, int] = {}
+        """The version of each tenant's configuration that was taken up."""
+        self._awaited: dict[int, int] = {}
+        """The version that is there, of each tenant whose configuration this node is about to read."""
+        self._reading: dict[int, asyncio.Task[None]] = {}
+        """The tenants whose configuration is being read."""
+        self._erased: set[str] = set()
+        """The erasures of which the lanes were told."""
+        self._keys_version = 0
+        self._reads_news = False
+        self._shares = store.fleet.terms.poll_every < inf
+
+    def begin(self, tenants: list[Tenant]) -> None:
+        """Begin with these tenants, as they are known."""
+        self._known = {tenant.id: tenant.config_version for tenant in tenants}
+
+    def start(self) -> None:
+        if self._shares:
+            self._store.fleet.listen(self.hear)
+            self._tasks.start(self._poll())
+
+    def stop(self) -> None:
+        self._tasks.cancel()
+        for reading in self._reading.values():
+            reading.cancel()
+
+    # --- Own commits --------------------------------------------------------------------------------------------------
+
+    def own(self, published: Published) -> tuple[Published, frozenset[int]]:
+        """What is to be taken up of a commit of this node, and the tenants of which others changed something before it
+        that has yet to be read."""
+        behind, passed = set(), set()
+        for tenant_id, (before, mark) in published.marks.items():
+            known = self._known.get(tenant_id, 0)
+            if before > known:
+                behind.add(tenant_id)
+                self._catch_up_soon(tenant_id, mark.config_version)
+            elif mark.config_version > known:
+                self._known[tenant_id] = mark.config_version
+            elif mark.config_version > before:
+                passed.add(tenant_id)  # a read of its configuration has shown it already
+        if self._shares:
+            self._store.fleet.announce({tenant_id: mark for tenant_id, (_, mark) in published.marks.items()})
+        left_out = behind | passed
+        return (self._without_config(published, left_out) if left_out else published), frozenset(behind)
+
+    def _without_config(self, published: Published, tenants: set[int]) -> Published:
+        return replace(
+            published,
+            tenants=tuple(each for each in published.tenants if each.id not in tenants),
+            subscriptions=tuple(each for each in published.subscriptions if each.tenant_id not in tenants),
+            connections=tuple(each for each in published.connections if each.tenant_id not in tenants),
+            retries=tuple(
+                each for each in published.retries if self._lanes().tenant_of(each.subscription_number) not in tenants
+            ),
+            replays=tuple(each for each in published.replays if each.tenant_id not in tenants),
+        )
+
+    # --- What others tell ---------------------------------------------------------------------------------------------
+
+    def hear(self, marks: Mapping[int, Mark]) -> None:
+        """Take up how far tenants are."""
+        lanes = self._lanes()
+        for tenant_id, mark in marks.items():
+            if mark.config_version > self._known.get(tenant_id, 0):
+                self._catch_up_soon(tenant_id, mark.config_version)
+            lanes.hear_end(tenant_id, mark.last_sequence)
+
+    def hear_all(self, marks: Mapping[int, Mark]) -> None:
+        """Take up how far all tenants are: one that is missing was deleted."""
+        self.hear(marks)
+        for tenant_id in self._directory.tenant_ids:
+            if tenant_id not in marks:
+                self._tasks.start(self._read_once(tenant_id))
+
+    async def _read_once(self, tenant_id: int) -> None:
+        try:
+            await self._read(tenant_id)
+        except Exception as error:
+            _note_unread("a tenant's configuration", error)  # the next marks ask for it again
+
+    def hear_keys(self, version: int) -> None:
+        """Take up the version of the API keys."""
+        if version != self._keys_version:
+            self._tasks.start(self._read_keys(version))
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(self._store.fleet.terms.poll_every)
+            try:
+                self.hear_all(await self._store.fleet.marks())
+            except Exception as error:
+                _note_unread("the marks of tenants", error)
+
+    async def _read_keys(self, version: int) -> None:
+        keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
+        self._directory.follow(Published((), keys=tuple(keys)))
+        self._keys_version = version
+
+    def known_marks(self) -> dict[int, Mark]:
+        """How far every tenant is at least, as this node knows."""
+        seen = self._lanes().seen
+        return {
+            tenant_id: Mark(seen.get(tenant_id, 0), version, 0)
+            for tenant_id, version in self._known.items()
+            if version != NEVER_KNOWN
+        }
+
+    # --- Configurations -----------------------------------------------------------------------------------------------
+
+    async def check(self, tenant_id: int, version: int) -> None:
+        """Wait until a tenant's configuration is known at this version or a later one. Raises Unavailable."""
+        while self._known.get(tenant_id, 0) < version:
+            await asyncio.shield(self._read(tenant_id))
+
+    def _catch_up_soon(self, tenant_id: int, version: int) -> None:
+        if tenant_id not in self._awaited:
+            self._tasks.start(self._until_known(tenant_id))
+        self._awaited[tenant_id] = max(version, self._awaited.get(tenant_id, 0))
+
+    async def _until_known(self, tenant_id: int) -> None:
+        async def read() -> None:
+            await self.check(tenant_id, self._awaited[tenant_id])
+
+        while self._known.get(tenant_id, 0) < self._awaited[tenant_id]:
+            await self._repeated(read, "a tenant's configuration")
+        del self._awaited[tenant_id]
+
+    def _read(self, tenant_id: int) -> "asyncio.Task[None]":
+        """Read the configuration of a tenant, once for all who wait for it."""
+        reading = self._reading.get(tenant_id)
+        if reading is None:
+            reading = self._reading[tenant_id] = asyncio.get_running_loop().create_task(self._read_config(tenant_id))
+            reading.add_done_callback(lambda _: self._reading.pop(tenant_id))
+        return reading
+
+    async def _read_config(self, tenant_id: int) -> None:
+        config = await self._store.fleet.config(tenant_id)
+        if config is None:
+            self._known[tenant_id] = NEVER_KNOWN  # there is no such tenant
+            return
+        if config.version <= self._known.get(tenant_id, 0):
+            return
+        self._follow(self._changes(tenant_id, config))
+        self._known[tenant_id] = NEVER_KNOWN if config.tenant.deleted_at is not None else config.version
+        for erasure in config.erasures:
+            if erasure.id not in self._erased:
+                self._erased.add(erasure.id)
+                self._lanes().erase_from_memory(erasure)
+
+        async def read_inboxes() -> None:
+            await self._lanes().take_inboxes(tenant_id)
+
+        self._tasks.start(self._repeated(read_inboxes, "what was asked of lanes"))
+
+    def _changes(self, tenant_id: int, config: TenantConfig) -> Published:
+        """What this node does not know yet of a tenant, as if a commit had brought it."""
+        if config.tenant.deleted_at is not None:
+            return Published((), tenants=(config.tenant,))
+        subscriptions = {each.id: each for each in self._directory.subscriptions(tenant_id)}
+        connections = {each.id: each for each in self._directory.connections(tenant_id)}
+        now = {each.id for each in config.subscriptions} | {each.id for each in config.connections}
+        return Published(
+            (),
+            tenants=(config.tenant,),
+            subscriptions=(
+                *(each for each in config.subscriptions if subscriptions.get(each.id) != each),
+                *(replace(each, deleted_at=1) for each in subscriptions.values() if each.id not in now),
+            ),
+            connections=(
+                *(each for each in config.connections if connections.get(each.id) != each),
+                *(replace(each, deleted_at=1) for each in connections.values() if each.id not in now),
+            ),
+        )
+
+    # --- News ---------------------------------------------------------------------------------------------------------
+
+    def read_news(self) -> None:
+        """Read what other nodes committed for lanes of this one."""
+        if not self._reads_news:
+            self._reads_news = True
+            self._tasks.start(self._repeated(self._read_news, "what other nodes committed"))
+
+    async def _read_news(self) -> None:
+        try:
+            while unseen := self._lanes().unseen():
+                for tenant_id, page in (await self._store.fleet.news(unseen, NEWS_AT_ONCE)).items():
+                    await self.check(tenant_id, page.config_version)
+                    self._lanes().offer(tenant_id, page)
+                await asyncio.sleep(0)
+        finally:
+            self._reads_news = False
+
+    async def _repeated(self, work: Callable[[], Coroutine[Any, Any, None]], what: str) -> None:
+        """Do something until it succeeds."""
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                _note_unread(what, error)
+                await asyncio.sleep(AGAIN_AFTER)
+
+
+def _note_unread(what: str, error: Exception) -> None:
+    if isinstance(error, SignalpostError):
+        log.warning(f"{what} could not be read; trying again", error=str(error))
+    else:
+        log.exception(f"{what} could not be read; trying again")

@@ -1,0 +1,157 @@
+"""Sees to it that this node owns the lanes that it should own, and no others.
+
+With each beat it learns who is there (`domain/fleet/roster.py`). It removes nodes that are dead. It claims the lanes
+that should be its own: the store gives it those that nobody owns, with their rows, which is how they are loaded. Those
+that should be another's are handed over once two beats have said so: their attempts end, all is recorded, and only then
+they are let go of. A lane that was let go of may be claimed again by the next pass, which loads it anew.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.fleet.roster import Roster, wanted_owner
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lane_worker import wanted_lane
+from signalpost.engine.lanes.lanes import Lanes
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.runtime.tasks import Tasks
+from signalpost.store.fleet import Beat, FleetStore, Role
+
+LANES_AT_ONCE = 250
+"""How many lanes one claim takes. Their rows are in memory beside the lanes that are made of them, so they are few."""
+AGAIN_AFTER = 0.5
+"""Seconds to wait after a pass that failed."""
+
+
+class LaneOwner:
+    def __init__(
+        self, fleet: FleetStore, directory: Directory, lanes: Lanes, clock: Clock, role: Role, bounds: Bounds
+    ) -> None:
+        self._fleet = fleet
+        self._directory = directory
+        self._lanes = lanes
+        self._clock = clock
+        self._owns_lanes = role is not Role.API
+        self._bounds = bounds
+        self._tasks = Tasks()
+        self._roster = Roster()
+        self._beat: Beat | None = None
+        self._workers: frozenset[int] = frozenset()
+        self._wanted: dict[int, int | None] = {}
+        """Who of these workers should own each lane, as far as somebody asked."""
+        self._let_go: set[int] = set()
+        """Lanes of others of which this node knows that its own number is not in their rows."""
+        self._lacks = False
+        """Whether a lane that should be this node's was not to be had."""
+        self._wake = asyncio.Event()
+
+    def start(self) -> None:
+        self._tasks.start(self._run())
+
+    def stop(self) -> None:
+        self._tasks.cancel()
+
+    def observe(self, beat: Beat) -> None:
+        """Take up who is there."""
+        workers = [node.id for node in beat.nodes if node.role is not Role.API]
+        beats = {node.id: node.beat for node in beat.nodes}
+        longest_gap = round(self._fleet.terms.lease * SECOND) if self._is_shared else 0
+        was_steady = self._roster.is_steady
+        self._roster = self._roster.observed(beats, workers, self._clock.steady(), longest_gap)
+        self._beat = beat
+        if self._lacks or not self._roster.is_steady or not was_steady or self._dead():
+            self.consider()
+
+    def consider(self) -> None:
+        """Look soon which lanes should be this node's."""
+        self._wake.set()
+
+    async def pass_once(self) -> None:
+        """Remove dead nodes, claim what is this node's, hand over what is not. Raises Unavailable."""
+        me = self._fleet.node_id
+        if me is None or self._beat is None:
+            return
+        dead = self._dead()
+        if dead:
+            await self._fleet.remove_dead([node for node in self._beat.nodes if node.id in dead])
+            log.warning("nodes that did not beat any more were removed", nodes=sorted(dead))
+        if not self._owns_lanes:
+            return
+        self._use(self._roster.workers - dead)
+        await self._claim(me)
+        await self._let_go_of_unknown(me)
+        if self._roster.is_steady:
+            others = [number for number in self._lanes.numbers if self._wanted_owner(number) != me]
+            if others:
+                self._tasks.start(self._lanes.hand_over(others))
+
+    @property
+    def _is_shared(self) -> bool:
+        return self._fleet.terms.dead_after > 0
+
+    def _dead(self) -> frozenset[int]:
+        me = self._fleet.node_id
+        return frozenset() if me is None else self._roster.dead(me, round(self._fleet.terms.dead_after * SECOND))
+
+    def _use(self, workers: frozenset[int]) -> None:
+        if workers != self._workers:
+            self._workers = workers
+            self._wanted.clear()
+
+    def _wanted_owner(self, number: int) -> int | None:
+        owner = self._wanted.get(number)
+        if owner is None:
+            owner = self._wanted[number] = wanted_owner(self._workers, number)
+        return owner
+
+    async def _claim(self, me: int) -> None:
+        ours = [
+            subscription
+            for subscription in self._directory.all_subscriptions()
+            if not self._lanes.is_here(subscription.number) and self._wanted_owner(subscription.number) == me
+        ]
+        for begin in range(0, len(ours), LANES_AT_ONCE):
+            await self._claim_some(me, ours[begin : begin + LANES_AT_ONCE])
+        self._lacks = not all(self._lanes.is_here(subscription.number) for subscription in ours)
+
+    async def _let_go_of_unknown(self, me: int) -> None:
+        """Release what this node may own without knowing: a commit of its own made a subscription, and it learned of
+        that otherwise, or its claim had no answer, before another was to own the lane."""
+        unsure = [
+            subscription.number
+            for subscription in self._directory.all_subscriptions()
+            if subscription.number not in self._let_go
+            and not self._lanes.is_here(subscription.number)
+            and self._wanted_owner(subscription.number) != me
+        ]
+        if unsure:
+            await self._fleet.release(unsure)
+            self._let_go.update(unsure)
+
+    async def _claim_some(self, me: int, wanted: Sequence[Subscription]) -> None:
+        self._let_go.difference_update(each.number for each in wanted)
+        rows = await self._fleet.claim([wanted_lane(each, self._bounds) for each in wanted])
+        if self._fleet.node_id != me:
+            return  # this node was taken for dead meanwhile, so others may have them by now
+        for subscription in wanted:
+            row = rows.get(subscription.number)
+            known = self._directory.subscription(subscription.tenant_id, subscription.id)
+            if row is not None and known is not None and not self._lanes.is_here(subscription.number):
+                self._lanes.take(known, row)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.pass_once()
+            except Exception as error:
+                if not isinstance(error, SignalpostError):
+                    log.exception("lanes could not be claimed; trying again")
+                await asyncio.sleep(AGAIN_AFTER)
+                self._wake.set()

@@ -1,0 +1,125 @@
+"""A node's own row: it joins, beats, and learns whether it is still there.
+
+Each beat that succeeds renews the lease and tells how everything is. A beat that fails tells nothing: the node goes on
+until its lease ends, then starts nothing more, and tries again. One that finds the node's row gone means that others
+took it for dead: whatever it remembers of its lanes is not true any more, so it lets go of them and joins anew.
+
+The beat also shows whether the database went back in time, which a restore does, or a standby that lacked what was
+committed: then its own beats are fewer, the history is another, or a log is shorter than it was. What this node knows
+may then be what nobody else does, so it lets go of everything and loads it again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from math import inf
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.fleet.lease import Lease
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.store.fleet import Beat, FleetStore, Mark, Role
+
+AGAIN_AFTER = 0.5
+"""Seconds between two attempts to join, or to beat where that failed."""
+
+
+class Node:
+    def __init__(
+        self,
+        fleet: FleetStore,
+        clock: Clock,
+        lease: Lease,
+        role: Role,
+        program: str,
+        known_marks: Callable[[], Mapping[int, Mark]],
+    ) -> None:
+        """`program` is the version of the program. `known_marks` tells how far every tenant is at least, as this node
+        knows."""
+        self._fleet = fleet
+        self._clock = clock
+        self._lease = lease
+        self._role = role
+        self._program = program
+        self._known_marks = known_marks
+        self._last: Beat | None = None
+        self._beat_at: int | None = None
+        self._failing_since: int | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps this node from its work, for an operator; None if nothing does."""
+        if self._lease.holds:
+            return None
+        return "The database does not answer this node: it starts no attempts until it does."
+
+    @property
+    def seconds_since_beat(self) -> float | None:
+        """How long ago the last beat that succeeded was sent; None before the first."""
+        return None if self._beat_at is None else (self._clock.steady() - self._beat_at) / SECOND
+
+    async def join(self) -> Beat:
+        """Join the fleet and beat for the first time. Raises Unavailable."""
+        while True:
+            await self._fleet.join(self._role, self._program)
+            self._last = None
+            beat = await self._beat()
+            if beat is not None:
+                return beat
+
+    async def run(
+        self,
+        on_beat: Callable[[Beat], None],
+        on_lost: Callable[[], Awaitable[None]],
+        on_went_back: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Beat for ever. `on_beat` is told of each that succeeds, `on_lost` that this node was taken for dead, and
+        `on_went_back` that the database is not what it was. This node has joined again once they return."""
+        every = self._fleet.terms.beat_every
+        while every < inf:
+            await asyncio.sleep(every if self._failing_since is None else AGAIN_AFTER)
+            try:
+                before, known = self._last, self._known_marks()
+                beat = await self._beat()
+                if beat is None:
+                    self._lease.end()
+                    log.error("this node was taken for dead; it lets go of its lanes and joins again")
+                    await on_lost()
+                elif before is not None and _is_earlier(before, known, beat):
+                    self._lease.end()
+                    log.error("the database went back: what was committed since may be lost; loading everything again")
+                    await on_went_back()
+                else:
+                    on_beat(beat)
+                self._failing_since = None
+            except Exception as error:
+                self._note_failed(error)
+
+    async def _beat(self) -> Beat | None:
+        began, at = self._lease.began(), self._clock.steady()
+        beat = await self._fleet.beat()
+        if beat is not None:
+            self._lease.renew(began)
+            self._last, self._beat_at = beat, at
+        return beat
+
+    def _note_failed(self, error: Exception) -> None:
+        if not isinstance(error, SignalpostError):
+            log.exception("a beat of this node failed with an unexpected error")
+        elif self._failing_since is None:
+            log.warning("this node could not beat; trying again", error=str(error))
+        if self._failing_since is None:
+            self._failing_since = self._clock.steady()
+
+
+def _is_earlier(before: Beat, known: Mapping[int, Mark], beat: Beat) -> bool:
+    """Whether a beat shows less than was there before it. `known` is what this node knew as it sent it."""
+    return (
+        beat.number <= before.number
+        or beat.history != before.history
+        or any(
+            mark.last_sequence < known[tenant_id].last_sequence or mark.config_version < known[tenant_id].config_version
+            for tenant_id, mark in beat.marks.items()
+            if tenant_id in known
+        )
+    )
