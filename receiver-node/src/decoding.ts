@@ -43,6 +43,10 @@ export function decode(body: Uint8Array): Decoded {
   return new Decoder(text).decode();
 }
 
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 class Decoder implements Decoded {
   readonly repeated = new Set<JsonObject>();
   readonly #numbers = new Map<JsonObject, Map<string, string>>();

@@ -4,7 +4,7 @@
  * What the contract may add later (attributes, event types, statuses) passes through; what it promises must be there.
  */
 
-import { type Decoded, type Json, type JsonObject, decode } from "./decoding.js";
+import { type Decoded, type Json, type JsonObject, decode, isObject } from "./decoding.js";
 import { DuplicateKey, Schema } from "./errors.js";
 import type { Document, Hints, Version, WebhookEvent } from "./event.js";
 import { isDate, plusSeconds, toUtc } from "./timestamps.js";
@@ -46,13 +46,12 @@ export const NO_HINTS: Hints = { sequence: null, attempt: null, isReplay: false,
  * value counts. Throws InvalidJSON, TooDeep, DuplicateKey or Schema, whatever the bytes.
  */
 export function parse(body: Uint8Array, hints: Hints = NO_HINTS): WebhookEvent {
-  const decoded = decode(body);
-  return readEvent(decoded, decoded.value, hints);
+  return readEvent(decode(body), hints);
 }
 
-/** The event that a part of what was decoded is. Throws DuplicateKey or Schema. */
-export function readEvent(decoded: Decoded, value: Json, hints: Hints): WebhookEvent {
-  const envelope = new Members(decoded, value, "event");
+/** The event that was decoded. Throws DuplicateKey or Schema. */
+export function readEvent(decoded: Decoded, hints: Hints): WebhookEvent {
+  const envelope = new Members(decoded, decoded.value, "event");
   const id = envelope.text("id");
   if (id.length === 0 || [...id].length > MAX_ID_LENGTH) {
     throw new Schema(`event.id is empty or longer than ${MAX_ID_LENGTH} characters`);
@@ -164,10 +163,6 @@ class Members {
   #wrong(name: string, problem: string): Schema {
     return new Schema(`${this.#path}.${name} is ${problem}`);
   }
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The power of ten of a number's first digit. */

@@ -1,11 +1,11 @@
 /** A gateway's log of events, as a receiver looks through it, and how it is read over HTTP (`GET /v1/events`). */
 
-import { type Decoded, type Json, type JsonObject, decode } from "./decoding.js";
+import { type Decoded, type Json, type JsonObject, decode, isObject } from "./decoding.js";
 import { ConfigError, FeedError, PayloadError } from "./errors.js";
 
 /** A part of the log. */
 export interface Page {
-  /** Each event as the bytes of its JSON, with its sequence; the oldest first. Without those of erased documents. */
+  /** Each event as the bytes of its JSON, with its sequence; the oldest first. */
   readonly entries: readonly { readonly sequence: number; readonly body: Uint8Array }[];
   /** The sequence after which the next page begins; the one that was asked for if there is nothing after it. */
   readonly last: number;
@@ -82,24 +82,15 @@ function pageOf({ status, decoded }: { status: number; decoded: Decoded | null }
   const answer = objectOf(decoded.value);
   const data = answer["data"];
   if (!Array.isArray(data)) throw new FeedError("the answer is not the gateway's: it has no data");
-  const entries = (data as readonly Json[]).map(objectOf).filter((entry) => !isErased(entry));
-  return {
-    entries: entries.map((entry) => ({
-      sequence: numberOf(entry, "sequence"),
-      body: Buffer.from(decoded.textOf(objectOf(entry["event"]))),
-    })),
-    last: numberOf(answer, "last"),
-    lost,
-  };
-}
-
-/** Whether an event has nothing left to be handled, because its document was erased for good. */
-function isErased({ event }: JsonObject): boolean {
-  return objectOf(objectOf(event)["data"])["document"] === null;
+  const entries = (data as readonly Json[]).map((value) => {
+    const entry = objectOf(value);
+    return { sequence: numberOf(entry, "sequence"), body: Buffer.from(decoded.textOf(objectOf(entry["event"]))) };
+  });
+  return { entries, last: numberOf(answer, "last"), lost };
 }
 
 function objectOf(value: Json | undefined): JsonObject {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (isObject(value)) return value;
   throw new FeedError("the answer is not the gateway's: something in it is no object");
 }
 

@@ -7,7 +7,8 @@
  * forgotten that they were.
  */
 
-import { NO_HINTS, parse } from "./envelope.js";
+import { type Json, decode, isObject } from "./decoding.js";
+import { NO_HINTS, readEvent } from "./envelope.js";
 import { HandlerError, InProgress, PayloadError, StoreError } from "./errors.js";
 import type { WebhookEvent } from "./event.js";
 import type { Feed } from "./feed.js";
@@ -59,7 +60,9 @@ class Findings {
 
 async function settle(handling: Handling, found: Findings, sequence: number, body: Uint8Array): Promise<void> {
   try {
-    const event = parse(body, { ...NO_HINTS, sequence });
+    const decoded = decode(body);
+    if (isErased(decoded.value)) return found.settle(sequence);
+    const event = readEvent(decoded, { ...NO_HINTS, sequence });
     if (handling.isForgotten(event)) {
       found.tooOld.push(sequence);
     } else {
@@ -72,6 +75,11 @@ async function settle(handling: Handling, found: Findings, sequence: number, bod
     else throw error;
   }
   found.settle(sequence);
+}
+
+/** Whether nothing is left of an event but its place in the log, because its document was erased for good. */
+function isErased(value: Json): boolean {
+  return isObject(value) && isObject(value["data"]) && value["data"]["document"] === null;
 }
 
 function isLeftForLater(error: unknown): error is HandlerError | StoreError | PayloadError {

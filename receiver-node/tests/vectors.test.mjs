@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { Receiver, ReceiverError, Signer, standardSecret } from "signalpost-receiver";
+import { HandlerError, Receiver, ReceiverError, Signer, standardSecret } from "signalpost-receiver";
 import { Webhook } from "standardwebhooks";
+
+import { NOW, SECRET, bodyOf, signed } from "./requests.mjs";
 
 function cases(name) {
   const read = JSON.parse(readFileSync(new URL(`../../receiver/vectors/${name}.json`, import.meta.url), "utf8"));
@@ -36,6 +38,32 @@ describe("every request gets its verdict (C19 to C21)", () => {
           return true;
         },
       );
+    });
+  }
+});
+
+describe("what becomes of events in any order (C2, C5, C17)", () => {
+  for (const { name, order, steps } of cases("order")) {
+    test(name, async () => {
+      let [now, fails, called] = [0, false, []];
+      const receiver = new Receiver({ secrets: SECRET, order, clock: () => (NOW + now) * 1000 }).on("*", ({ id }) => {
+        called.push(id);
+        if (fails) throw new Error(id);
+      });
+      const outcomeOf = (each) => (each instanceof HandlerError ? "failed" : each.outcome);
+      for (const { at, event, handlerFails = false, outcome, drained } of steps) {
+        [now, fails, called] = [at, handlerFails, []];
+        if (event === undefined) {
+          const found = (await receiver.drain()).map(outcomeOf);
+          assert.deepEqual(called.map((id, index) => [id, found[index]]), drained);
+          assert.equal(found.length, drained.length);
+        } else {
+          const { document: externalId, ...envelope } = event;
+          const body = Buffer.from(JSON.stringify({ ...JSON.parse(bodyOf({ externalId })), ...envelope }));
+          const headers = signed(body, {}, SECRET, NOW + at);
+          assert.equal(outcomeOf(await receiver.receive(body, headers).catch((error) => error)), outcome);
+        }
+      }
     });
   }
 });

@@ -29,6 +29,9 @@ from signalpost_receiver.decoding import decode, encode
 from signalpost_receiver.feed import Page
 from signalpost_receiver.http_feed import HttpFeed
 
+ERASED = (
+    b'{"id":"event-2","type":"documentUpdated","createdAt":"2026-05-28T20:26:38.250174+00:00","data":{"document":null}}'
+)
 Answers = dict[str, tuple[int, bytes]]
 
 
@@ -65,6 +68,12 @@ class Shop:
     def post(self, number: int) -> Outcome:
         body = event_body(number)
         return self.receiver.receive(body, signed(body, at=self.now)).outcome
+
+
+def test_an_event_whose_document_was_erased_is_settled_without_a_handler() -> None:
+    shop, log = Shop(), Log(event_body(1), ERASED, event_body(3))
+    found = shop.receiver.reconcile(log, 0)
+    assert (shop.got, found.resume_from, found.failed) == (["event-1", "event-3"], 3, [])
 
 
 def test_what_was_missed_is_handled_and_what_arrived_is_not_again() -> None:

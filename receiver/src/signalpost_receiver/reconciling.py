@@ -62,6 +62,9 @@ def reconcile(handling: Handling, feed: Feed, since: int) -> Steps[Reconciliatio
 
 
 def _settle(handling: Handling, found: Reconciliation, sequence: int, value: Json) -> Steps[None]:
+    if _is_erased(value):
+        found.settle(sequence)
+        return
     try:
         event = event_of(value, Hints(sequence=sequence))
         if handling.is_forgotten(event):
@@ -75,3 +78,9 @@ def _settle(handling: Handling, found: Reconciliation, sequence: int, value: Jso
     except (HandlerError, StoreError, PayloadError) as error:
         found.failed.append((sequence, error))
     found.settle(sequence)
+
+
+def _is_erased(value: Json) -> bool:
+    """Whether nothing is left of an event but its place in the log, because its document was erased for good."""
+    data = value.get("data") if isinstance(value, dict) else None
+    return isinstance(data, dict) and "document" in data and data["document"] is None
