@@ -3,20 +3,23 @@
 
 import hashlib
 import hmac
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from gateway.tests.patience import PATIENCE
 
 from signalpost_receiver import Signer
 
-SAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
+ROOT = Path(__file__).parents[2]
+SAMPLES, RECEIVER = ROOT / "examples" / "receivers", ROOT / "receiver"
+PAGE, STANDARD = "plexus-webhook-signature", "webhook-signature"
 pytestmark = pytest.mark.slow
 
 
@@ -74,36 +77,41 @@ LANGUAGES = {
 }
 
 
-BODY = '{"title":"Café €","nul":"\\u0000"}\r\n'.encode()
-OLD, NEW, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "an owner's own sécret", "whsec_" + "A" * 43 + "="
-PAGE, STANDARD = "HTTP_PLEXUS_WEBHOOK_SIGNATURE", "HTTP_WEBHOOK_SIGNATURE"
-
-
-def _standard(*secrets: str) -> dict[str, str]:
-    entries = [Signer(secret).standard_signature("an-event", 1767225600, BODY) for secret in secrets]
-    return {"HTTP_WEBHOOK_ID": "an-event", "HTTP_WEBHOOK_TIMESTAMP": "1767225600", STANDARD: " ".join(entries)}
-
-
-SIGNED = {PAGE: Signer(OLD).page_signature(BODY)}
-ROTATING = {**SIGNED, **_standard(OLD, NEW)}
+SECRET = "a secret of mine"
 
 
 class Request(NamedTuple):
     headers: dict[str, str]
     secrets: tuple[str, ...]
-    body: bytes = BODY
+    body: bytes
 
 
-GENUINE = {
-    "signed": Request(SIGNED, (OLD,)),
-    "signed with both secrets, the receiver has only the new one": Request(ROTATING, (NEW,)),
-    "signed with the second of the receiver's secrets": Request(_standard(OLD), (OTHER, OLD)),
+def _vector(case: dict[str, Any]) -> Request:
+    return Request({name.lower(): value for name, value in case["headers"]}, case["secrets"], case["body"].encode())
+
+
+GENUINE_VECTORS = (
+    "with a token that was made",
+    "the page's signature alone",
+    "rotation, standard alone: the receiver has the new",
+    "rotation, page alone: the receiver has the both, new first",
+)
+FORGED_VECTORS = (
+    "a body that was parsed and encoded again",
+    "another secret, page alone",
+)
+VECTORS = {
+    case["name"]: _vector(case)
+    for case in json.loads((RECEIVER / "vectors" / "requests.json").read_text(encoding="utf-8"))["cases"]
+    if case["name"] in GENUINE_VECTORS + FORGED_VECTORS
 }
-FORGED = {
-    "the body was changed": Request(ROTATING, (OLD, NEW), BODY + b" "),
-    "another secret": Request(ROTATING, (OTHER,)),
-    "headers that no gateway sends": Request({PAGE: "é" * 64, STANDARD: "v1,é v1, v2,x "}, (OLD,)),
-    "the receiver has no secret": Request({PAGE: hmac.new(b"", BODY, hashlib.sha512).hexdigest()}, ("",)),
+BODY = b"{}\r\n\0"
+GENUINE = {name: VECTORS[name] for name in GENUINE_VECTORS} | {
+    "bytes that are no text": Request({PAGE: Signer(SECRET).page_signature(BODY)}, (SECRET,), BODY)
+}
+FORGED = {name: VECTORS[name] for name in FORGED_VECTORS} | {
+    "headers that no gateway sends": Request({PAGE: "é" * 64, STANDARD: "v1,é v1, v2,x "}, (SECRET,), BODY),
+    "the receiver has no secret": Request({PAGE: hmac.new(b"", BODY, hashlib.sha512).hexdigest()}, ("",), BODY),
 }
 
 
@@ -120,6 +128,7 @@ def test_the_sample_tells_genuine_requests_from_forged_ones(name: str, tmp_path:
 
 def _run(command: list[str | Path], request: Request) -> tuple[int, str, str]:
     variables = dict(zip(("SIGNALPOST_SECRET", "SIGNALPOST_NEXT_SECRET"), request.secrets, strict=False))
-    environment = {**os.environ, **request.headers, **variables}
+    headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+    environment = {**os.environ, **headers, **variables}
     done = subprocess.run(command, input=request.body, env=environment, capture_output=True, timeout=PATIENCE)
     return done.returncode, done.stdout.decode().strip(), done.stderr.decode()
