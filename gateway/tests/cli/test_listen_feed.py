@@ -77,8 +77,8 @@ def followed(url: str, until: int) -> tuple[list[int], list[bytes], list[str]]:
 
     async def follow() -> list[tuple[int, bytes]]:
         found = []
-        async for entries in Feed(Client(url, "key", None, {}), 0, noted, None, None).pages():
-            found += [(entry.sequence, entry.body) for entry in entries]
+        async for entry in Feed(Client(url, "key", None, {}), 0, noted, None, None).entries():
+            found += [] if entry is None else [(entry.sequence, entry.body)]
             if found and found[-1][0] >= until:
                 break
         return found
@@ -93,6 +93,20 @@ def test_every_event_is_handed_out_once_as_its_very_bytes_although_the_gateway_g
     assert sequences == list(EVENTS)
     assert bodies == list(EVENTS.values())
     assert said == ["lost", "found"]
+
+
+def test_an_event_counts_when_the_next_one_is_asked_for() -> None:
+    """Whoever goes on after an interruption loses none."""
+
+    async def interrupted(feed: Feed) -> None:
+        async for entry in feed.entries():
+            if entry is not None and entry.sequence == 2:
+                return
+
+    with a_gateway_that(page) as url:
+        feed = Feed(Client(url, "key", None, {}), 0, Noted(), None, None)
+        asyncio.run(interrupted(feed))
+    assert feed.after == 1
 
 
 def test_events_that_are_no_longer_kept_are_reported_and_the_rest_follows() -> None:

@@ -39,6 +39,7 @@ def _print_subscriptions(subscriptions: list[dict[str, Any]]) -> None:
         [tuple(row.values()) for row in rows],
         "No subscription needs attention." if subscriptions else "There are no subscriptions.",
         cut=("last error",),
+        keep=("next probe", "name", "last error"),
     )
 
 

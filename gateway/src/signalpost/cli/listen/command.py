@@ -91,8 +91,8 @@ class Run:
             with keys(self._handlers(forwarder, following.cancel)) as has_keys:
                 self._greet(client, has_keys=has_keys)
                 try:
-                    async for entries in feed.pages():
-                        await forwarder.forward(entries)
+                    async for entry in feed.entries():
+                        await forwarder.forward(entry)
                 finally:
                     remark(f"(Continue with --after {feed.after}.)")
 

@@ -1,6 +1,6 @@
 """Reads a gateway's feed of events without losing one, whatever becomes of the connection.
 
-Where it stands is a number alone: the sequence of the last event that it handed out. A connection that is lost is made
+Where it stands is a number alone: the sequence of the last event that was done with. A connection that is lost is made
 again until the gateway answers, and the feed is read on from there. Events that the retention removed meanwhile are
 reported as missed.
 """
@@ -61,21 +61,25 @@ class Feed:
         self, client: Client, after: int, observer: Observer, event_type: str | None, document: str | None
     ) -> None:
         self.after = after
-        """The sequence of the last event that was read."""
+        """The sequence of the last event that was done with."""
         self._client = client
         self._observer = observer
         self._filter = {"eventType": event_type, "externalId": document}
         self._failures = 0
 
-    async def pages(self) -> AsyncIterator[list[Entry]]:
-        """The next events, for ever; an empty list each time that there are none."""
+    async def entries(self) -> AsyncIterator[Entry | None]:
+        """The next events, for ever; None each time that there are no more for now. An event is done with when the
+        next one is asked for."""
         while True:
             page = await self._page()
             if page is None:
                 continue
+            for entry in page.data:
+                yield entry
+                self.after = entry.sequence
             self.after = page.last
-            yield page.data
             if not page.data:
+                yield None
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _page(self) -> Page | None:

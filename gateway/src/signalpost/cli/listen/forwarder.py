@@ -79,12 +79,9 @@ class Forwarder:
         }
         self._later: set[asyncio.Task[None]] = set()
 
-    async def forward(self, entries: list[Entry]) -> None:
-        """Make the requests of some events; of none, those that were held back."""
-        if not entries:
-            await self._make(self._chaos.flush())
-        for entry in entries:
-            await self._make(self._chaos.plan(entry))
+    async def forward(self, entry: Entry | None) -> None:
+        """Make the requests of an event; if there is none, those that were held back."""
+        await self._make(self._chaos.flush() if entry is None else self._chaos.plan(entry))
 
     async def send(self, planned: Planned[Entry]) -> None:
         """Make one request now."""
@@ -121,9 +118,9 @@ class OnlyShown:
     def __init__(self, shown: Callable[[Planned[Entry], Heading], None]) -> None:
         self._shown = shown
 
-    async def forward(self, entries: list[Entry]) -> None:
-        """Show some events."""
-        for entry in entries:
+    async def forward(self, entry: Entry | None) -> None:
+        """Show an event, if there is one."""
+        if entry is not None:
             await self.send(Planned(entry))
 
     async def send(self, planned: Planned[Entry]) -> None:
