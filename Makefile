@@ -7,9 +7,9 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Tests without sockets, processes or waits; `make test` runs all.
 FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py checks/tests
 
-# Most tests of whole processes wait, so a few more of them run at a time than there are cores; a file's stay together,
+# Most tests of whole processes wait, so three of them run at a time for each of two cores; a file's stay together,
 # and the files keep their order, in which those with slow tests are the first.
-JOBS := -n 4 --dist loadfile --no-loadscope-reorder
+JOBS := -n 6 --dist loadfile --no-loadscope-reorder
 
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
