@@ -92,6 +92,7 @@ class Shop:
             f"/events/{self.event}",
             "/documents",
             f"/documents/{self.document}",
+            "/replays",
             "/keys",
             "/audit",
             f"/find?q={self.event}",

@@ -71,6 +71,7 @@ SECTIONS: Final[Sequence[tuple[str, str, str, str]]] = (
     ("/subscriptions", "Subscriptions", "share", "Work"),
     ("/events", "Events", "lines", "Work"),
     ("/documents", "Documents", "file", "Work"),
+    ("/replays", "Replays", "arrows", "Work"),
     ("/connections", "Connections", "plug", "Set-up"),
     ("/keys", "Keys", "key", "Access"),
     ("/audit", "Audit", "shield", "Access"),

@@ -9,6 +9,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from signalpost.console.charts import chart, sparkline
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
@@ -59,7 +60,7 @@ def environment() -> Environment:
         "prose": prose,
         "pretty": pretty,
     }
-    made.globals |= {"ago": ago, "form_key": form_key}
+    made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
     return made
 
 

@@ -12,6 +12,7 @@ from signalpost.console.pages import (
     keys,
     overview,
     recipes,
+    replays,
     subscription,
     subscriptions,
 )
@@ -22,6 +23,7 @@ PAGES: tuple[Page, ...] = (
     *delivery.PAGES,
     *subscriptions.PAGES,
     *subscription.PAGES,
+    *replays.PAGES,
     *recipes.PAGES,
     *connections.PAGES,
     *events.PAGES,

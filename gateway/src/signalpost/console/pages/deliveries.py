@@ -38,7 +38,8 @@ class View(Struct, frozen=True):
 async def view(visit: Visit) -> View:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
     cursor = visit.query.get("cursor")
-    query = {parameter: _moment(name, given[name]) for name, parameter in FILTERS.items()}
+    query = {parameter: given[name] for name, parameter in FILTERS.items()}
+    query |= {name: moment_of(given[name]) for name in ("from", "to")}
     page = await visit.calls.read("list_deliveries", DeliveryPage, {**query, "cursor": cursor})
     subscriptions = await visit.calls.read("list_subscriptions", SubscriptionPage, {"limit": "250"})
     return View(
@@ -51,9 +52,10 @@ async def view(visit: Visit) -> View:
     )
 
 
-def _moment(name: str, value: str) -> str:
-    """A browser's field for a moment leaves out the seconds and the time zone, which is UTC here."""
-    if name in ("from", "to") and value and "Z" not in value and "+" not in value:
+def moment_of(value: str) -> str:
+    """A timestamp of what was typed. A browser's field for a moment leaves out the seconds and the time zone, which is
+    UTC here."""
+    if value and "Z" not in value and "+" not in value:
         return f"{value}:00Z" if value.count(":") == 1 else f"{value}Z"
     return value
 
