@@ -124,6 +124,7 @@ def test_a_delivery_that_arrived(world: "World", subscribe: Subscribe) -> None:
     assert set(attempt) >= ATTEMPT
     assert (attempt["number"], attempt["statusCode"], attempt["error"]) == (1, 200, None)
     assert attempt["answer"] == "ok"
+    assert attempt["exchange"] is None, "of what went well nothing more is kept"
     assert attempt["durationMs"] > 0
     assert TIMESTAMP.fullmatch(attempt["startedAt"])
     assert attempt["startedAt"] > delivery["createdAt"]
@@ -142,6 +143,10 @@ def test_a_delivery_that_is_given_up(world: "World", subscribe: Subscribe) -> No
     assert delivery["nextAttemptAt"] is None
     (attempt,) = delivery["attempts"]
     assert (attempt["statusCode"], attempt["error"], attempt["answer"]) == (500, "status", "ok")
+    assert attempt["exchange"]["address"] == "127.0.0.1"
+    assert attempt["exchange"]["url"] == world.get(subscription).ok()["url"]
+    assert {"name": "signalpost-attempt", "value": "1"} in attempt["exchange"]["requestHeaders"]
+    assert [each["name"] for each in attempt["exchange"]["answerHeaders"]] == ["Server", "Date", "content-length"]
     health = world.get(subscription).ok()["health"]
     assert health["state"] == "failing"
     assert TIMESTAMP.fullmatch(health["failingSince"])

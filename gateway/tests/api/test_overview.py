@@ -22,7 +22,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(int(self.path[1:]))
+        self.send_response(int(self.path[1:4]))
         self.send_header("content-length", "0")
         self.end_headers()
 
@@ -100,6 +100,47 @@ def test_statistics_tell_what_attempts_came_to(world: "World") -> None:
     assert world.get("/v1/stats?to=2001-01-01T00:00:00Z").ok()["data"] == []
     assert world.get("/v1/stats?from=2001-01-01T00:00:00Z").ok()["total"] == tenant
     assert overview(world)["lastHour"]["delivered"] == 12
+
+
+def test_a_new_secret_is_seen_to_be_accepted(world: "World", url: str) -> None:
+    made = world.create_subscription(status="active", url=f"{url}/200", eventTypes=["documentDeleted"])
+    path = f"/v1/subscriptions/{made['id']}"
+    before = world.get(f"{path}/secret").ok()
+    assert (before["since"], before["accepted"], before["nextFingerprint"]) == (made["createdAt"], 0, None)
+    rotated = world.send("POST", f"{path}/secret/rotate", {"overlapHours": 1}).ok()
+    during = world.get(f"{path}/secret").ok()
+    assert during["fingerprint"] == before["fingerprint"] != during["nextFingerprint"]
+    assert during["rotationEndsAt"] == rotated["rotationEndsAt"]
+    world.send("POST", f"{path}/secret/promote").ok()
+    after = world.get(f"{path}/secret").ok()
+    assert (after["fingerprint"], after["nextFingerprint"]) == (during["nextFingerprint"], None)
+    assert after["since"] > before["since"]
+    document = world.create_document()
+    world.send("DELETE", f"/v1/documents/{document['externalId']}")
+    assert world.wait_until(lambda: world.get(f"{path}/secret").ok()["accepted"] == 1)
+    assert rotated["secret"] not in world.get(f"{path}/secret").body.decode()
+
+
+def test_a_draft_is_tested_and_nothing_of_it_is_kept(world: "World", url: str) -> None:
+    count = len(world.get("/v1/subscriptions").ok()["data"])
+    draft = {"url": f"{url}/200?token=t0p", "eventTypes": ["documentUpdated"], "headers": {"x-key": "s3cret"}}
+    tested = world.send("POST", "/v1/subscriptions/test", draft).ok()
+    assert (tested["delivered"], tested["statusCode"]) == (True, 200)
+    exchange = tested["exchange"]
+    assert exchange["url"] == f"{url}/200?token=***"
+    sent = {each["name"]: each["value"] for each in exchange["requestHeaders"]}
+    assert (sent["x-key"], sent["signalpost-test"]) == ("***", "true")
+    assert len(sent["plexus-webhook-signature"]) == 128
+    assert {"name": "content-length", "value": "0"} in [
+        {**each, "name": each["name"].lower()} for each in exchange["answerHeaders"]
+    ]
+    assert (exchange["address"], exchange["tls"]) == ("127.0.0.1", None)
+    assert "s3cret" not in str(tested)
+    assert "t0p" not in str(tested)
+    failed = world.send("POST", "/v1/subscriptions/test", {**draft, "url": f"{url}/500"}).ok()
+    assert (failed["delivered"], failed["error"]) == (False, "status")
+    world.refuses("POST", "/v1/subscriptions/test", {**draft, "url": "http://10.0.0.7/"}, status=422)
+    assert len(world.get("/v1/subscriptions").ok()["data"]) == count
 
 
 def test_statistics_are_asked_for_rightly(world: "World") -> None:

@@ -208,6 +208,7 @@ class House:
             AttemptRow(
                 sequence=event.sequence, started_at=self.now, elapsed_us=1, number=1, run=0, counted=True, status=200,
                 failure=None, detail=self.text(tenant), answer=self.text(tenant).encode(),
+                exchange=self.text(tenant).encode(),
             )
             for event in events
         ]  # fmt: skip
@@ -377,7 +378,7 @@ def test_an_erased_document_leaves_shells_and_other_documents_stay(tmp_path: Pat
         assert history is not None
         rows = house.rows_of(THEIRS)
         assert rows["step"] == rows["version"] == rows["made"] == []
-        assert all(attempt[-2:] == ("", b"") for attempt in rows["attempt"])
+        assert all(attempt[-3:] == ("", b"", None) for attempt in rows["attempt"])
         # What has the canary still is not the document's.
         texts = [rows[table] for table in ("event", "document", "attempt", "erasure")]
         assert CANARY not in repr(texts)

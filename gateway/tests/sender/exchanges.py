@@ -91,7 +91,7 @@ def exchange(pieces: Iterable[bytes], loss: Exception | None) -> Witness:
     """One attempt on a fresh connection that brings these bytes and is then lost. If it is idle by then, another
     attempt runs on it first, and is answered."""
     witness, wire = Witness(), Wire()
-    connection = Connection(witness, _NEAR, attempt(), 0.0)
+    connection = Connection(witness, _NEAR, attempt(), lambda: 0.0)
     connection.connection_made(wire)
     for piece in pieces:
         if not wire.closing:

@@ -52,7 +52,8 @@ class Webhook:
             f"{sign.ATTEMPT}: {attempt}\r\n"
             f"{kind}\r\n"
         )
-        return OutgoingRequest(self.target, head.encode("ascii"), body, holder=self._tenant_id)
+        traced = kind is not RequestKind.DELIVERY
+        return OutgoingRequest(self.target, head.encode("ascii"), body, traced=traced, holder=self._tenant_id)
 
     def _signatures(self, event: Event, timestamp: int, now: int) -> str:
         """While a rotation's overlap lasts the old secret keeps the page's header (C21)."""

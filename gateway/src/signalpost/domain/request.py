@@ -22,6 +22,8 @@ class OutgoingRequest(Struct, frozen=True):
     body: bytes
     keeps: bool = False
     """Whether the head of the answer is wanted, and its body as far as it is read, for more than people to look at."""
+    traced: bool = False
+    """Whether what went over the wire is wanted although the attempt may deliver."""
     holder: int = 0
     """For whom it is sent: look-ups of names are shared between these. The number of a tenant; 0 for nobody's."""
     seconds: float | None = None

@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest
@@ -53,10 +53,29 @@ class TimeLimit:
         self.timer: asyncio.TimerHandle | None = None
 
 
+class Wire(NamedTuple):
+    """What a connection is, for people to look at."""
+
+    address: str | None
+    tls: str | None
+
+
 class RunningAttempt:
     """One attempt in progress. The first call that ends it decides its outcome."""
 
-    __slots__ = ("connection", "dialling", "done", "limit", "request", "stage", "started", "started_at")
+    __slots__ = (
+        "certificate_ends",
+        "connection",
+        "dialling",
+        "done",
+        "limit",
+        "request",
+        "stage",
+        "stage_ended",
+        "started",
+        "started_at",
+        "wire",
+    )
 
     def __init__(
         self,
@@ -72,6 +91,11 @@ class RunningAttempt:
         self.started = started
         self.started_at = started_at
         self.stage = Stage.WAITING
+        self.wire: Wire | None = None
+        """What it was sent over, once it was."""
+        self.stage_ended: dict[Stage, float] = {}
+        """When each stage of making a connection for it ended."""
+        self.certificate_ends: int | None = None
         self.connection: Connection | None = None
         self.dialling: asyncio.Task[None] | None = None
 
@@ -103,6 +127,7 @@ class Connection(asyncio.Protocol):
         "_attempt",
         "_first",
         "_handshake",
+        "_now",
         "_owner",
         "_poll",
         "_socket",
@@ -112,6 +137,7 @@ class Connection(asyncio.Protocol):
         "opened_at",
         "served",
         "target",
+        "wire",
     )
 
     def __init__(
@@ -119,10 +145,11 @@ class Connection(asyncio.Protocol):
         owner: Owner,
         raw: socket.socket,
         first: RunningAttempt,
-        opened_at: float,
+        now: Callable[[], float],
         handshake: Handshake | None = None,
     ) -> None:
-        """`handshake` describes the TLS handshake, if there was one."""
+        """`handshake` describes the TLS handshake, if there was one. `now` is a clock."""
+        self._now = now
         self._owner = owner
         self._handshake = handshake
         self._socket = raw
@@ -132,8 +159,8 @@ class Connection(asyncio.Protocol):
         self._first: RunningAttempt | None = first
         self.answer = AnswerReader()
         self.target = first.request.target
-        self.opened_at = opened_at
-        self.idle_since = opened_at
+        self.opened_at = self.idle_since = now()
+        self.wire = Wire(None, None)
         self.served = 0
         """The number of answers that arrived on this connection."""
 
@@ -141,9 +168,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._poll.register(self._socket.fileno(), _UNREAD)
         self._owner.opened(self)
+        peer = transport.get_extra_info("peername")
+        self.wire = Wire(peer[0] if peer else None, None if self._handshake is None else self._handshake.version)
         # Written before anything can be read: what an endpoint says is always taken as an answer.
         first, self._first = self._first, None
         assert first is not None
+        if self._handshake is not None:
+            first.stage_ended[Stage.SECURING] = self._now()
         self.run(first)
 
     def is_fit(self) -> bool:
@@ -159,6 +190,7 @@ class Connection(asyncio.Protocol):
         assert self._attempt is None
         self._attempt = attempt
         attempt.connection = self
+        attempt.wire = self.wire
         attempt.stage = Stage.WAITING
         request = attempt.request
         if request.keeps:
@@ -224,7 +256,7 @@ class Connection(asyncio.Protocol):
         self._attempt = attempt.connection = None
         self.served += 1
         if self._handshake is not None:
-            self._handshake.served()
+            attempt.certificate_ends = self._handshake.served()
             self._handshake = None
         transport = self._transport
         assert transport is not None

@@ -50,8 +50,10 @@ class Dialler:
         target = attempt.request.target
         attempt.stage = Stage.RESOLVING
         addresses = await self._vetted(target, attempt.request.holder)
+        attempt.stage_ended[Stage.RESOLVING] = self._clock()
         attempt.stage = self._way.stage
         raw = await self._way.open(addresses, target.port)
+        attempt.stage_ended[Stage.CONNECTING] = self._clock()
         attempt.stage = Stage.SECURING
         await self._secure(raw, attempt, owner)
 
@@ -80,7 +82,7 @@ class Dialler:
     async def _secure(self, raw: socket.socket, attempt: RunningAttempt, owner: Owner) -> None:
         target = attempt.request.target
         handshake = self._sessions.handshake(target) if target.scheme == "https" else None
-        connection = Connection(owner, raw, attempt, self._clock(), handshake)
+        connection = Connection(owner, raw, attempt, self._clock, handshake)
         try:
             await asyncio.get_running_loop().create_connection(
                 lambda: connection,

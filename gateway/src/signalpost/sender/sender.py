@@ -22,6 +22,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from signalpost.domain.delivery.exchange import Trace
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.domain.timestamps import SECOND
@@ -146,8 +147,11 @@ class Sender:
             return
         del running[attempt]
         elapsed_us = int((self._clock() - attempt.started) * 1e6)
+        trace = _trace(attempt, answer) if failure is not None or attempt.request.traced else None
         if answer is None:
-            outcome = Outcome(failure=failure, detail=detail, started_at=attempt.started_at, elapsed_us=elapsed_us)
+            outcome = Outcome(
+                failure=failure, detail=detail, started_at=attempt.started_at, elapsed_us=elapsed_us, trace=trace
+            )
         else:
             outcome = Outcome(
                 failure=failure,
@@ -158,6 +162,8 @@ class Sender:
                 head=answer.head if attempt.request.keeps else b"",
                 started_at=attempt.started_at,
                 elapsed_us=elapsed_us,
+                trace=trace,
+                certificate_ends=attempt.certificate_ends,
             )
         if self._closing and not self._is_running:
             self._drained.set()
@@ -311,6 +317,25 @@ class Sender:
                 for connection in list(self._open):
                     connection.abort()
             await asyncio.sleep(0.01)
+
+
+def _trace(attempt: RunningAttempt, answer: AnswerReader | None) -> Trace:
+    """What went over the wire, as far as the attempt came."""
+    ended, wire = attempt.stage_ended, attempt.wire
+    return Trace(
+        request_head=attempt.request.head,
+        answer_head=b"" if answer is None else answer.head,
+        address=None if wire is None else wire.address,
+        tls=None if wire is None else wire.tls,
+        is_new=bool(ended) or wire is None,
+        name_us=_between(attempt.started, ended.get(Stage.RESOLVING)),
+        connect_us=_between(ended.get(Stage.RESOLVING), ended.get(Stage.CONNECTING)),
+        tls_us=_between(ended.get(Stage.CONNECTING), ended.get(Stage.SECURING)),
+    )
+
+
+def _between(began: float | None, ended: float | None) -> int | None:
+    return None if began is None or ended is None else int((ended - began) * 1e6)
 
 
 _CUT = "Signalpost was shut down before the answer came."

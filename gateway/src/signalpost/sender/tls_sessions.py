@@ -16,6 +16,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from signalpost.domain.request import Target
+from signalpost.domain.timestamps import SECOND
 
 KEPT_SECONDS = 3_600.0
 MAX_SESSIONS = 1_000
@@ -47,12 +48,17 @@ class Sessions:
     def forget(self, target: Target) -> None:
         self._kept.pop(target, None)
 
-    def keep(self, target: Target, tls: ssl.SSLObject) -> None:
-        """Keep the session of a full handshake."""
+    def keep(self, target: Target, tls: ssl.SSLObject) -> int | None:
+        """Keep the session of a full handshake. Returns when the certificate ends, µs since the epoch, if it says."""
         session, certificate = tls.session, tls.getpeercert()
-        if session is None or not session.has_ticket or not certificate:
-            return
+        if not certificate:
+            return None
         ends = float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
+        if session is not None and session.has_ticket:
+            self._put(target, session, ends)
+        return int(ends * SECOND)
+
+    def _put(self, target: Target, session: ssl.SSLSession, ends: float) -> None:
         self._kept.pop(target, None)
         self._kept[target] = _Kept(session, min(self._now() + KEPT_SECONDS, ends))
         if len(self._kept) > self._most:
@@ -82,7 +88,14 @@ class Handshake:
         self._tls = self._context.wrap_bio(incoming, outgoing, server_side, server_hostname, self._session)
         return self._tls
 
-    def served(self) -> None:
-        """The first answer has arrived, so the server has sent the session to resume. Keep it."""
-        if self._tls is not None and not self._tls.session_reused:
-            self._sessions.keep(self._target, self._tls)
+    @property
+    def version(self) -> str | None:
+        """The version of TLS that was agreed on."""
+        return None if self._tls is None else self._tls.version()
+
+    def served(self) -> int | None:
+        """The first answer has arrived, so the server has sent the session to resume. Keep it. Returns when the
+        certificate ends (µs since the epoch) if it was checked on this connection."""
+        if self._tls is None or self._tls.session_reused:
+            return None
+        return self._sessions.keep(self._target, self._tls)

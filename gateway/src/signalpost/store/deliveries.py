@@ -25,6 +25,8 @@ class AttemptRow(NamedTuple):
     failure: str | None
     detail: str
     answer: bytes
+    exchange: bytes = b""
+    """What went over the wire, an `Exchange` as JSON; empty of a delivery that went well."""
 
 
 class DeliveryFilter(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from signalpost.api.rendering import submit
 from signalpost.api.resources import events, subscriptions
 from signalpost.api.resources.diagnoses import diagnosis_of
 from signalpost.api.resources.events import find_event
+from signalpost.api.resources.exchanges import kept_exchange
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
@@ -252,6 +253,7 @@ def _shown_attempt(attempt: AttemptRow) -> Attempt:
         error=None if attempt.failure is None else Failure(attempt.failure),
         detail=attempt.detail or None,
         answer=attempt.answer.decode("utf-8", "replace"),
+        exchange=kept_exchange(attempt.exchange),
     )
 
 

@@ -13,6 +13,7 @@ from signalpost.api.configs import config_check, kind_check, url_of
 from signalpost.api.http.pages import fitting, gathered
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, subscription_response
+from signalpost.api.resources.exchanges import shown_exchange
 from signalpost.api.routing.context import (
     RequestBody,
     RequestContext,
@@ -34,6 +35,8 @@ from signalpost.domain import endpoint
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad, Check
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection
+from signalpost.domain.delivery.exchange import exchange_of
+from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.documents import sample
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
@@ -49,6 +52,7 @@ from signalpost.domain.subscription import (
     SubscriptionPatch,
     SubscriptionRequest,
     SubscriptionTest,
+    bits_of,
 )
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.subject import subject_of
@@ -225,7 +229,35 @@ async def test(context: RequestContext) -> Response:
     if event is None:
         now, random_bits = context.services.clock.wall(), context.services.random_bits
         event = sample.event(BY_WIRE[name], context.tenant_id, now, random_bits)
-    outcome = await context.services.engine.test(found, event)
+    return _test_result(event, found.url, await context.services.engine.test(found, event))
+
+
+async def test_draft(context: RequestContext) -> Response:
+    """Nothing of it is kept."""
+    new: SubscriptionRequest = await context.read_body(url=_vetted(context))
+    now = context.services.clock.wall()
+    draft = Subscription(
+        id=context.new_id(),
+        tenant_id=context.tenant_id,
+        number=0,
+        name="",
+        url=new.url,
+        secret=_secret(context, new.secret),
+        headers=new.headers,
+        status="active",
+        ordering="loose",
+        rate_limit=None,
+        retry_delays=(),
+        starts_after=0,
+        filters=((0, bits_of(new.event_types)),),
+        created_at=now,
+        updated_at=now,
+    )
+    event = sample.event(BY_WIRE[new.event_types[0]], context.tenant_id, now, context.services.random_bits)
+    return _test_result(event, draft.url, await context.services.engine.test(draft, event))
+
+
+def _test_result(event: Event, url: str, outcome: Outcome) -> Response:
     result = TestResult(
         event_id=event.id,
         delivered=outcome.failure is None,
@@ -235,6 +267,7 @@ async def test(context: RequestContext) -> Response:
         error=outcome.failure,
         detail=outcome.detail or None,
         answer=outcome.answer.decode("utf-8", "replace"),
+        exchange=None if outcome.trace is None else shown_exchange(exchange_of(outcome.trace, url)),
     )
     return Response(200, msgspec.json.encode(result))
 
@@ -451,6 +484,18 @@ ROUTES = (
         replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},
         errors=(NotFound, Conflict),
         example=Example(),
+    ),
+    Route(
+        name="test_draft",
+        method="POST",
+        path="/v1/subscriptions/test",
+        summary="Send a sample event to an endpoint before it is subscribed: nothing is kept",
+        roles=SUBSCRIBES,
+        handler=test_draft,
+        body=RequestBody(SubscriptionRequest),
+        replies={200: Reply("What the endpoint answered.", TestResult)},
+        errors=(TooMany,),
+        example=Example({"url": "https://example.com/hooks", "eventTypes": ["documentCreated"]}),
     ),
     Route(
         name="test_subscription",

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from signalpost.domain.delivery.exchange import Trace
+
 ANSWER_KEPT_BYTES = 1024
 """How much of an endpoint's answer is kept for people to read."""
 
@@ -78,3 +80,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Wall clock at the start of name resolution, µs since the epoch."""
     elapsed_us: int = 0
     """From there to the answer's last byte or the failure."""
+    trace: Trace | None = None
+    """What went over the wire, if the attempt failed or its request asked for that."""
+    certificate_ends: int | None = None
+    """When the endpoint's certificate ends, µs since the epoch, if this attempt was the first on a connection on which
+    it was checked."""

@@ -17,8 +17,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random
 
+from msgspec.json import encode
+
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide, taken_back, waits_until
+from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
 from signalpost.domain.delivery.turns import Turns
@@ -406,7 +409,7 @@ class Dispatcher:
         subscription = worker.subscription
         now, jitter, wait = self._clock.steady(), self._random.random(), self._wait_asked_for(outcome)
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
-        attempt = _attempt(delivery, verdict, outcome)
+        attempt = _attempt(delivery, verdict, outcome, url)
         self._note_attempt(worker, attempt, outcome)
         worker.settle(delivery, verdict)
         breaker_was_open = worker.health.breaker.is_open
@@ -451,7 +454,7 @@ def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, ev
     )
 
 
-def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome) -> AttemptRow:
+def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome, url: str = "") -> AttemptRow:
     """The row that people read of an attempt. It must be made before the delivery is settled."""
     return AttemptRow(
         sequence=delivery.sequence,
@@ -464,4 +467,5 @@ def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome) -> AttemptR
         failure=outcome.failure,
         detail=outcome.detail,
         answer=outcome.answer,
+        exchange=b"" if outcome.trace is None else encode(exchange_of(outcome.trace, url)),
     )

@@ -364,6 +364,8 @@ class LaneWorker:
         """Let breaker, concurrency and holds follow one more outcome. A vendor that refuses an event is well."""
         self.concurrency = concurrency.after(self.concurrency, outcome, now, self.slots.most)
         self.slots.regard(slow=self.concurrency.is_slow)
+        if outcome.certificate_ends is not None and outcome.certificate_ends != self.health.certificate_ends:
+            self.health = replace(self.health, certificate_ends=outcome.certificate_ends)
         if outcome.failure is None or outcome.failure is Failure.REJECTED:
             self.note_success(now)
         elif outcome.failure not in UNCOUNTED:

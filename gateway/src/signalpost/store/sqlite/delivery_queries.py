@@ -20,7 +20,7 @@ _SKIPPED = (
     " AND b.started_at > a.started_at)"
 )
 """Deliveries of a tenant whose last attempt found nothing to send."""
-_ATTEMPT = "sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer"
+_ATTEMPT = "sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer, exchange"
 _ATTEMPTS = (
     f"SELECT {_ATTEMPT} FROM attempt"  # noqa: S608
     " WHERE tenant_id = ? AND sequence = ? AND subscription_number = ? ORDER BY started_at DESC LIMIT ?"
@@ -171,5 +171,8 @@ def _attempt(
     failure: str | None,
     detail: str,
     answer: bytes,
+    exchange: bytes | None,
 ) -> AttemptRow:
-    return AttemptRow(sequence, started_at, elapsed_us, number, run, bool(counted), status, failure, detail, answer)
+    return AttemptRow(
+        sequence, started_at, elapsed_us, number, run, bool(counted), status, failure, detail, answer, exchange or b""
+    )

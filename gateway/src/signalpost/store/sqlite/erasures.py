@@ -237,7 +237,7 @@ def _empty_events(connection: apsw.Connection, erasure: Erasure, limit: int) -> 
         [(shell(type_, at, unpack_uuid(identity)), number) for number, _, type_, at, identity in events],
     )
     connection.executemany(
-        "UPDATE attempt SET detail = '', answer = x'' WHERE tenant_id = ? AND sequence = ?",
+        "UPDATE attempt SET detail = '', answer = x'', exchange = NULL WHERE tenant_id = ? AND sequence = ?",
         [(erasure.tenant_id, sequence) for _, sequence, *_ in events],
     )
     return len(events)

@@ -31,8 +31,12 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[in
     _move_on(connection, ours, counts)
     connection.executemany(
         "INSERT OR REPLACE INTO attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run,"
-        " counted, status, failure, detail, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(flush.tenant_id, a.sequence, flush.subscription_number, *a[1:]) for flush in ours for a in flush.attempts],
+        " counted, status, failure, detail, answer, exchange) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (flush.tenant_id, a.sequence, flush.subscription_number, *a[1:10], a.exchange or None)
+            for flush in ours
+            for a in flush.attempts
+        ],
     )
     for flush in ours:
         connections.write_made(connection, flush.subscription_number, flush.made)

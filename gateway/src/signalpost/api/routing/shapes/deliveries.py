@@ -72,6 +72,25 @@ class Delivery(Shape, frozen=True):
     cause: DeliveryCause
 
 
+class Header(Shape, frozen=True):
+    name: str
+    value: Annotated[str, Meta(description="`***` where it may be a secret.")]
+
+
+class AttemptExchange(Shape, frozen=True):
+    """What went over the wire in an attempt."""
+
+    url: Annotated[str, Meta(description="As it is shown: `***` stands for what may be a credential.")]
+    request_headers: list[Header]
+    answer_headers: list[Header]
+    address: Annotated[str | None, Meta(description="The address that was dialled; null if no connection was made.")]
+    tls: Annotated[str | None, Meta(description="Version of TLS, such as `TLSv1.3`.")]
+    new_connection: bool
+    name_ms: Annotated[float | None, Meta(description="How long each step of a new connection took.")]
+    connect_ms: float | None
+    tls_ms: float | None
+
+
 class Attempt(Shape, frozen=True):
     number: int
     run: Annotated[
@@ -87,6 +106,9 @@ class Attempt(Shape, frozen=True):
     error: Failure | None
     detail: str | None
     answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+    exchange: Annotated[
+        AttemptExchange | None, Meta(description="Kept of webhooks that failed, and of replays; null for all others.")
+    ]
 
 
 class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):

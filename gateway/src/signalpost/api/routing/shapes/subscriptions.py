@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from signalpost.api.routing.shapes.deliveries import AttemptExchange
 from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
 from signalpost.domain import subscription
 from signalpost.domain.delivery.outcome import Failure
@@ -94,6 +95,20 @@ class SubscriptionPage(Shape, frozen=True):
     next: Cursor
 
 
+class SecretStatus(Shape, frozen=True):
+    """What is known of a secret, without the secret."""
+
+    since: Annotated[Timestamp, Meta(description="Since when it signs.")]
+    fingerprint: Annotated[str, Meta(description="The last digits of its SHA-256, to tell it from others.")]
+    next_fingerprint: Annotated[str | None, Meta(description="Of the new secret, while a rotation is under way.")]
+    rotation_ends_at: Timestamp | None
+    accepted: Annotated[int, Meta(description="Deliveries that the endpoint accepted since then, of those kept.")]
+    attempts: Annotated[int, Meta(description="Attempts since then. A few seconds may be missing.")]
+    certificate_expires_at: Annotated[
+        Timestamp | None, Meta(description="When the endpoint's certificate expires; null if that is not known.")
+    ]
+
+
 class TestResult(Shape, frozen=True):
     event_id: Uuid
     delivered: bool
@@ -103,3 +118,4 @@ class TestResult(Shape, frozen=True):
     error: Failure | None
     detail: str | None
     answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+    exchange: Annotated[AttemptExchange | None, Meta(description="What went over the wire; null for other kinds.")]
