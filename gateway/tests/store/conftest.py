@@ -58,20 +58,12 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE, "postgres": POSTGRES}
 NOT_YET = {
-    "test_fleet",
     "test_connections",
-    "test_deliveries",
-    "test_deliveries_of_many",
-    "test_documents",
+    "test_fleet",
     "test_lanes",
-    "test_log",
     "test_publishing",
-    "test_replays",
     "test_stats",
-    "test_uses",
     "test_vault",
-    "test_versions",
-    "test_workflow",
 }
 """Files of tests that do not run on PostgreSQL yet, because nouns of its store are missing."""
 

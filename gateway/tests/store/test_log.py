@@ -252,21 +252,6 @@ def test_the_log_is_pruned_from_its_beginning_in_small_batches(play: "Play", mak
     play(scenario)
 
 
-def test_of_events_with_many_attempts_fewer_are_pruned_at_once(play: "Play", make: "type[Tools]") -> None:
-    async def scenario(shop: "Shop") -> None:
-        subscription = await shop.subscribe()
-        await shop.fill(4)
-        attempts = [AttemptRow(s, at, 1, 1, 0, True, 200, None, "", b"") for s in (1, 2, 3, 4) for at in range(90)]
-        await shop.record(make.flush(subscription, 0, 4, attempts=attempts))
-        removed = []
-        while count := await shop.store.retention.prune_log(1, 5, 10):
-            removed.append(count)
-        assert removed == [2, 2]
-        assert [await shop.attempts(subscription, s) for s in (1, 2, 3, 4)] == [[]] * 4
-
-    play(scenario)
-
-
 def test_pruning_takes_attempts_and_rows_with_it_and_those_of_no_other_tenant(
     play: "Play", make: "type[Tools]"
 ) -> None:

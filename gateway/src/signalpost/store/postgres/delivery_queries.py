@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.event import TITLE_WITHIN_BYTES, title_of
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow, DeliveryPosition
 from signalpost.store.delivery_queries import ListedDelivery, RowState, Whose
@@ -55,7 +56,7 @@ _SKIPPED_BELOW: Final = (
 )
 _SKIPPED_BETWEEN: Final = f"{_SKIPPED} AND a.sequence <= $3"
 _ENTRIES: Final = (
-    "SELECT e.sequence, e.at, e.id, e.type, e.document_id FROM event e"
+    f"SELECT e.sequence, e.at, e.id, e.type, e.document_id, substr(e.body, 1, {TITLE_WITHIN_BYTES}) FROM event e"
     f" WHERE e.tenant_id = $1 AND e.sequence = ANY($2) AND {AMONG}"
 )
 _ROW_STATES: Final = (
@@ -136,7 +137,9 @@ class PostgresDeliveryQueries(PostgresLogQueries):
     async def entries(self, tenant_id: int, sequences: Collection[int]) -> dict[int, LogRow]:
         if not sequences:
             return {}
-        return {columns[0]: LogRow(*columns) for columns in await ask_one(_ENTRIES, tenant_id, numbers(sequences))}
+        found = await ask_one(_ENTRIES, tenant_id, numbers(sequences))
+        rows = (LogRow(*columns[:-1])._replace(title=title_of(columns[-1])) for columns in found)
+        return {row.sequence: row for row in rows}
 
     async def row_states(self, deliveries: Collection[tuple[int, int]]) -> dict[tuple[int, int], RowState]:
         if not deliveries:

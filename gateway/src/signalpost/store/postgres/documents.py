@@ -1,25 +1,22 @@
 """Documents: read by id, and listed."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from signalpost.domain.documents.document import DocumentRow, Facets
+from signalpost.domain.documents.document import DocumentRow
 from signalpost.store import document_walk
 from signalpost.store.document_queries import Listed, LookedThrough, narrowest
 from signalpost.store.documents import DocumentFilter, DocumentPosition, DocumentRows, Expiry
-from signalpost.store.packing import unpack_number, unpack_workflow
 from signalpost.store.postgres.asking import ask_one, steps_of
+from signalpost.store.postgres.batch_reads import unpack_document
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers
+from signalpost.store.postgres.tables import DOCUMENT
 from signalpost.store.store import PAGE_BYTES
 
 _UNBOUNDED: Final = 2**62
-DOCUMENT_COLUMNS: Final = (
-    "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at,"
-    " last_number, workflow"
-)
-_GET: Final = f"SELECT {DOCUMENT_COLUMNS} FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
+_GET: Final = f"SELECT {DOCUMENT.columns} FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
 _EXPIRING: Final = (
     "SELECT expires_at, number, tenant_id, external_id FROM document"
     " WHERE expires_at IS NOT NULL AND (expires_at, number) > ($1, $2) ORDER BY expires_at, number LIMIT $3"
@@ -29,7 +26,7 @@ _MATCHES: Final = (
     " AND d.owner_email = coalesce($7, d.owner_email) AND ($8::text IS NULL OR d.reference_id = $8)"
 )
 _WITHIN: Final = (
-    f"SELECT number, {DOCUMENT_COLUMNS} FROM (SELECT found.*,"
+    f"SELECT number, {DOCUMENT.columns} FROM (SELECT found.*,"
     " sum(octet_length(body)) OVER (ORDER BY place DESC) - octet_length(body) AS bytes_before FROM ({}) found) counted"
     f" WHERE bytes_before < {PAGE_BYTES} ORDER BY place DESC"
 )
@@ -117,21 +114,3 @@ def _facets(wanted: DocumentFilter) -> tuple[str | None, ...]:
 def _listed(found: Sequence[Row]) -> Listed:
     documents = [(columns[0], unpack_document(columns[1:])) for columns in found]
     return Listed(documents, sum(len(document.body) for _, document in documents) >= PAGE_BYTES)
-
-
-def unpack_document(columns: Sequence[Any]) -> DocumentRow:
-    """From `DOCUMENT_COLUMNS`."""
-    external_id, version, updated_at, kind, status, reference_id, owner_email, body, source_version = columns[:9]
-    deleted_at, last_number, workflow = columns[9:]
-    facets = None if kind is None else Facets(kind, status, reference_id, owner_email)
-    return DocumentRow(
-        external_id,
-        version,
-        updated_at,
-        facets,
-        body,
-        source_version,
-        deleted_at,
-        None if workflow is None else unpack_workflow(workflow),
-        unpack_number(last_number),
-    )

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from signalpost.domain.event import Event, time_of
-from signalpost.store.log import Page
+from signalpost.store.history_walk import name_of_caller
+from signalpost.store.log import LogPage, Page
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import AMONG, ENDS, PostgresLogQueries
-from signalpost.store.postgres.sessions import Readers, Steps
+from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps
 from signalpost.store.store import PAGE_BYTES
 
 _COLUMNS: Final = "tenant_id, sequence, at, id, type, document_id, body, before"
@@ -42,12 +43,26 @@ _OF_TYPES: Final = _WITHIN.format(
     f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND sequence > $2 AND sequence >= {_FLOOR} AND sequence <= $3"
     " AND type & $4 <> 0 ORDER BY sequence LIMIT $5"
 )
+_BACK: Final = (
+    f"SELECT {_COLUMNS} FROM (SELECT found.*, sum(octet_length(body)) OVER (ORDER BY sequence DESC)"
+    " - octet_length(body) AS bytes_before FROM (SELECT * FROM event WHERE tenant_id = $1 AND sequence >= $2"
+    " AND sequence < $3 AND type & $4 <> 0 ORDER BY sequence DESC LIMIT $5) found) counted"
+    f" WHERE bytes_before < {PAGE_BYTES} ORDER BY sequence DESC"
+)
 _EVENTS: Final = (
     f"SELECT {_COLUMNS} FROM (SELECT e.*, k.place,"
     " sum(octet_length(e.body)) OVER (ORDER BY k.place) - octet_length(e.body) AS bytes_before"
     " FROM unnest($2) WITH ORDINALITY AS k (sequence, place)"
     f" JOIN event e ON e.tenant_id = $1 AND e.sequence = k.sequence AND e.sequence >= {_FLOOR} AND {AMONG}) counted"
     f" WHERE bytes_before < {PAGE_BYTES} ORDER BY place"
+)
+_BACK_IN_DOCUMENT: Final = (
+    "SELECT sequence, type FROM event WHERE tenant_id = $1 AND document_id = $2::uuid AND sequence < $3"
+    f" AND sequence >= {_FLOOR} ORDER BY sequence DESC LIMIT $4"
+)
+_CALLERS: Final = (
+    "SELECT e.sequence, e.caller, k.name FROM event e LEFT JOIN api_key k ON k.number = e.caller"
+    f" WHERE e.tenant_id = $1 AND e.sequence = ANY($2) AND e.sequence >= {_FLOOR} AND {AMONG}"
 )
 _NEWEST: Final = (
     f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND document_id = $2::uuid AND sequence >= {_FLOOR}"
@@ -61,8 +76,8 @@ _OF_DOCUMENT: Final = (
 
 async def page(tenant_id: int, sequence: int, limit: int) -> Page:
     """See `LogStore.after`. Asked within the steps of a transaction."""
-    [ends], found = await ask(Statement(_ENDS, (tenant_id,)), Statement(_AFTER, (tenant_id, sequence, limit)))
-    return Page([*map(_event, found)], *ends)
+    ends, found = await ask(Statement(_ENDS, (tenant_id,)), Statement(_AFTER, (tenant_id, sequence, limit)))
+    return Page([*map(_event, found)], *(ends[0] if ends else (1, 0, 0)))
 
 
 def news(seen: Mapping[int, int], limit: int) -> Steps[dict[int, Page]]:
@@ -132,6 +147,35 @@ class PostgresLog:
             last = looked_at[-1][0]
         events = [*map(_event, await ask_one(_EVENTS, tenant_id, numbers(found)))]
         return events, events[-1].sequence if _is_cut(events) else last
+
+    async def back(self, tenant_id: int, before: int, types: int, document_id: str | None, limit: int) -> LogPage:
+        back = self._back(tenant_id, before, types, document_id, limit)
+        return await self._readers.run(tenant_id, steps_of(back))
+
+    async def _back(self, tenant_id: int, before: int, types: int, document_id: str | None, limit: int) -> LogPage:
+        ends = await self._queries.ends(tenant_id)
+        before = min(before, ends.last + 1)
+        if document_id is not None:
+            return await self._back_in_document(tenant_id, document_id, before, types, limit)
+        low = max(ends.floor, before - self._max_scanned)
+        events = [*map(_event, await ask_one(_BACK, tenant_id, low, before, types, limit))]
+        reached = events[-1].sequence if _is_cut(events) or len(events) == limit else low
+        return LogPage(events, before - 1, reached if reached > ends.floor else None)
+
+    async def _back_in_document(self, tenant_id: int, document_id: str, before: int, types: int, limit: int) -> LogPage:
+        looked_at = await ask_one(_BACK_IN_DOCUMENT, tenant_id, document_id, before, self._max_scanned)
+        found = [sequence for sequence, event_type in looked_at if event_type & types][:limit]
+        reached = looked_at[-1][0] if len(looked_at) == self._max_scanned else None
+        if len(found) == limit:
+            reached = found[-1]
+        events = [*map(_event, await ask_one(_EVENTS, tenant_id, numbers(found)))]
+        return LogPage(events, before - 1, events[-1].sequence if len(events) < len(found) else reached)
+
+    async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
+        # An operator's key, which may act in any tenant, is a row of another one.
+        found = await self._readers.rows(EVERY_TENANT, _CALLERS, tenant_id, numbers(sequences))
+        names = ((sequence, name_of_caller(caller, name)) for sequence, caller, name in found)
+        return {sequence: name for sequence, name in names if name is not None}
 
     async def floor(self, tenant_id: int) -> int:
         [(floor, *_)] = await self._readers.rows(tenant_id, ENDS, tenant_id)

@@ -30,6 +30,8 @@ _LIMITS: Final = (
 """A frozen node loses its locks after two seconds."""
 LOCKS_WITHIN: Final = "2s"
 READS_WITHIN: Final = "5s"
+UNBOUNDED: Final = "0"
+"""For what an operator asks of a whole database."""
 WRITES_WITHIN: Final = "30s"
 
 
@@ -89,11 +91,11 @@ class Readers:
         except psycopg.Error as error:
             raise as_told(error) from None
 
-    async def run(self, tenant_id: int | None, steps: Steps[T]) -> T:
+    async def run(self, tenant_id: int | None, steps: Steps[T], within: str = READS_WITHIN) -> T:
         """What comes of steps that only read. Raises Unavailable where the database cannot be read now."""
         begin = [
             Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-            limits(_only(tenant_id), READS_WITHIN),
+            limits(_only(tenant_id), within),
         ]
         try:
             async with self._sessions.connection() as connection:
@@ -122,6 +124,7 @@ class Writers:
     """What writes, apart from batches of commands and records of lanes."""
 
     def __init__(self, url: str, count: int = 2) -> None:
+        self._url = url
         self._sessions = Sessions(url, count)
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
@@ -147,6 +150,19 @@ class Writers:
                 return result
         except psycopg.Error as error:
             raise _written(error) from None
+
+    async def apart(self, sql: str) -> None:
+        """Carry out a statement that must be in no transaction with others, such as VACUUM, on a connection of its own.
+        It waits for nobody's locks for longer than others do. Raises Unavailable."""
+        try:
+            connection = await connect(self._url)
+            try:
+                await connection.execute(f"SET lock_timeout = '{LOCKS_WITHIN}'".encode(), prepare=False)
+                await connection.execute(sql.encode(), prepare=False)
+            finally:
+                await connection.close()
+        except psycopg.Error as error:
+            raise as_told(error) from None
 
     async def close(self) -> None:
         await self._sessions.close()

@@ -13,21 +13,26 @@ from signalpost.domain.errors import StartError
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.postgres.access import PostgresAccess
+from signalpost.store.postgres.audit import PostgresAudit
 from signalpost.store.postgres.committers import Committers
 from signalpost.store.postgres.connections import PostgresConnections
 from signalpost.store.postgres.data_keys import PostgresDataKeys, prepare
 from signalpost.store.postgres.deliveries import PostgresDeliveries
 from signalpost.store.postgres.documents import PostgresDocuments
+from signalpost.store.postgres.erasures import PostgresErasures
 from signalpost.store.postgres.fleet import PostgresFleet
+from signalpost.store.postgres.history import PostgresHistory
 from signalpost.store.postgres.lanes import PostgresLanes
 from signalpost.store.postgres.log import PostgresLog
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.publish import Publisher
 from signalpost.store.postgres.record import Recorder
 from signalpost.store.postgres.replays import PostgresReplays
+from signalpost.store.postgres.retention import PostgresRetention
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
 from signalpost.store.postgres.subscriptions import PostgresSubscriptions
+from signalpost.store.postgres.versions import PostgresVersions
 from signalpost.store.store import MAX_SCANNED, Published, StoreSize
 from signalpost.store.vault import MasterKeys, Vault
 
@@ -62,13 +67,13 @@ class PostgresStore:
         self.deliveries = PostgresDeliveries(readers, max_scanned)
         self.access = PostgresAccess(readers, writers)
         self.replays = PostgresReplays(readers)
+        self.versions = PostgresVersions(readers, writers)
+        self.history = PostgresHistory(readers)
+        self.audit = PostgresAudit(readers, writers, notary)
+        self.retention = PostgresRetention(readers, writers)
+        self.erasures = PostgresErasures(readers, writers)
         # Nouns that are not there yet; `NOT_YET` in the tests of the store says which of these wait for them.
-        self.log: Any = PostgresLog(readers, max_scanned)  # without `back` and `callers`
-        self.versions: Any = None
-        self.history: Any = None
-        self.audit: Any = None
-        self.retention: Any = None
-        self.erasures: Any = None
+        self.log = PostgresLog(readers, max_scanned)
         self.stats: Any = None
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:

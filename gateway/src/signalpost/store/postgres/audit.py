@@ -1,0 +1,110 @@
+"""The audit, as it is read, verified, and removed from its beginning."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Final
+
+from msgspec.structs import replace
+
+from signalpost.domain.audit import WHOLE, Draft, Entry, Notary, Verification
+from signalpost.store.audit import AuditFilter, AuditPage, Mark, Verified
+from signalpost.store.postgres.asking import ask, ask_one, steps_of
+from signalpost.store.postgres.audit_chain import ENDS, LOCK, append, unpack_end, write_ends
+from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.connect import Row, Statement
+from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, Readers, Steps, Writers
+from signalpost.store.store import PAGE_BYTES
+
+_COLUMNS: Final = ", ".join(Entry._fields)
+_AT_ONCE: Final = 2_000
+"""How many entries a verification reads in one trip."""
+_PAGE: Final = (
+    f"SELECT {_COLUMNS} FROM (SELECT found.*, sum(octet_length(content)) OVER (ORDER BY number {{0}})"
+    " - octet_length(content) AS bytes_before FROM (SELECT * FROM audit WHERE tenant_id = $1 AND number > $2"
+    " AND number < $3{1} ORDER BY number {0} LIMIT $4) found) counted"
+    f" WHERE bytes_before < {PAGE_BYTES} ORDER BY number {{0}}"
+)
+_MARK: Final = "SELECT last, hash FROM audit_end WHERE tenant_id = $1"
+_ENTRIES: Final = f"SELECT {_COLUMNS} FROM audit WHERE position > $1 ORDER BY position LIMIT {_AT_ONCE}"
+_OLDEST: Final = "SELECT position, tenant_id, number, at, hash, proof FROM audit ORDER BY position LIMIT $1"
+
+
+class PostgresAudit:
+    def __init__(self, readers: Readers, writers: Writers, notary: Notary) -> None:
+        self._readers = readers
+        self._writers = writers
+        self._notary = notary
+        self._verifying = asyncio.Lock()
+        """Held while one goes through all entries, so that other readers are left for everybody else."""
+
+    async def page(self, tenant_id: int, wanted: AuditFilter, above: int, limit: int) -> AuditPage:
+        return await self._page("ASC", tenant_id, wanted, above, 2**62, limit)
+
+    async def newest(self, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int) -> AuditPage:
+        return await self._page("DESC", tenant_id, wanted, above, below, limit)
+
+    async def _page(
+        self, order: str, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int
+    ) -> AuditPage:
+        given = {column: value for column, value in wanted._asdict().items() if value is not None}
+        conditions = "".join(f" AND {column} = ${place}" for place, column in enumerate(given, 5))
+        statement = _PAGE.format(order, conditions)
+        found = await self._readers.rows(tenant_id, statement, tenant_id, above, below, limit, *given.values())
+        entries = [*map(_entry, found)]
+        is_cut = sum(len(entry.content) for entry in entries) >= PAGE_BYTES
+        return AuditPage(entries, not is_cut and len(entries) < limit)
+
+    async def mark(self, tenant_id: int) -> Mark | None:
+        found = await self._readers.rows(tenant_id, _MARK, tenant_id)
+        return Mark(*found[0]) if found else None
+
+    async def verify(self) -> Verified:
+        async with self._verifying:
+            return await self._readers.run(EVERY_TENANT, steps_of(verify(self._notary)), UNBOUNDED)
+
+    async def add(self, drafts: list[Draft]) -> tuple[Entry, ...]:
+        return await self._writers.run(EVERY_TENANT, _add(drafts, self._notary))
+
+    async def prune(self, before: int, limit: int) -> int:
+        return await self._writers.run(EVERY_TENANT, steps_of(_prune(before, limit, self._notary)))
+
+
+async def verify(notary: Notary | None) -> Verified:
+    """Go through all entries, as of one moment; without a notary by their hashes alone."""
+    ends = [unpack_end(columns) for columns in await ask_one(f"{ENDS} ORDER BY tenant_id")]
+    verification = Verification({end.tenant_id: (end, proof) for end, proof in ends}, notary)
+    position = -1
+    while found := await ask_one(_ENTRIES, position):
+        verification.see(map(_entry, found))
+        position = found[-1][0]
+    verification.finish()
+    return Verified(verification.entries, verification.fault)
+
+
+def _add(drafts: Sequence[Draft], notary: Notary) -> Steps[tuple[Entry, ...]]:
+    entries, writes = yield from append(drafts, notary)
+    if writes:
+        yield writes
+    return entries
+
+
+async def _prune(before: int, limit: int, notary: Notary) -> int:
+    """See `AuditStore.prune`. The ends then say with which entry each chain begins, and what was before it."""
+    _, oldest = await ask(LOCK, Statement(_OLDEST, (limit,)))
+    removed = [*takewhile(lambda row: row[3] < before, oldest)]
+    if not removed:
+        return 0
+    tenant_ids = {WHOLE, *(row[1] for row in removed)}
+    found = await ask_one(f"{ENDS} WHERE tenant_id = ANY($1)", numbers(tenant_ids))
+    ends = {end.tenant_id: end for end, _ in map(unpack_end, found)}
+    for position, tenant_id, number, _, digest, proof in removed:
+        ends[tenant_id] = replace(ends[tenant_id], first=number + 1, before=digest)
+        ends[WHOLE] = replace(ends[WHOLE], first=position + 1, before=proof)
+    gone = Statement("DELETE FROM audit WHERE position <= $1", (removed[-1][0],))
+    await ask(gone, *write_ends(ends.values(), notary))
+    return len(removed)
+
+
+def _entry(columns: Row) -> Entry:
+    return Entry(*columns)

@@ -1,0 +1,230 @@
+"""A database on PostgreSQL as its operator handles it. Nodes may be at work on it meanwhile.
+
+What PostgreSQL does better itself is left to it: a copy as of any moment, and giving back the disk.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+
+import msgspec
+import psycopg
+from msgspec.structs import replace
+
+from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.audit import COMMAND_LINE, Draft, Object
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.errors import StartError, Unavailable
+from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
+from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
+from signalpost.store.packing import KEY_COLUMNS, decode_health, pack_key, pack_sequences, unpack_sequences
+from signalpost.store.postgres.asking import ask_one, steps_of
+from signalpost.store.postgres.checks import check
+from signalpost.store.postgres.file_register import PostgresFileRegister
+from signalpost.store.postgres.log_queries import PostgresLogQueries
+from signalpost.store.postgres.retention import PostgresRetention, prune_log
+from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, Readers, Writers
+
+T = TypeVar("T")
+PRUNED_AT_ONCE: Final = 1_000
+DEAD_AFTER: Final = 12 * SECOND
+"""A node that was not heard of for so long is dead."""
+_PRUNED: Final = ("event", "step", "attempt", "delivery", "made", "idempotency", "subscription", "connection")
+_IS_THERE: Final = "SELECT to_regclass('fleet') IS NOT NULL"
+_NODES: Final = (
+    "SELECT count(*) FROM node WHERE beat_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1"
+)
+_LANES: Final = (
+    "SELECT s.number, s.id, l.head, l.open, l.health FROM subscription s"
+    " JOIN lane l ON l.subscription_number = s.number WHERE s.tenant_id = $1"
+)
+_WAITING: Final = (
+    "SELECT count(*) FROM delivery WHERE subscription_number = $1 AND sequence < $2"
+    f" AND state IN ({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
+)
+_GIVE_UP: Final = "UPDATE lane SET version = version + 1, open = $2, health = $3 WHERE subscription_number = $1"
+_ADD_KEY: Final = (
+    f"INSERT INTO api_key ({KEY_COLUMNS.removeprefix('number, ')})"
+    " VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+)
+_SIZES: Final = """
+SELECT
+    coalesce(p.relname, c.relname),
+    c.relkind = 'r',
+    CASE WHEN c.relkind = 'r' THEN sum(greatest(c.reltuples, 0))::bigint END,
+    sum(pg_relation_size(c.oid) + CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE pg_total_relation_size(c.reltoastrelid) END)
+        ::bigint
+FROM pg_class c
+LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+LEFT JOIN pg_class p ON p.oid = i.inhparent
+WHERE c.relkind IN ('r', 'i') AND c.relnamespace = current_schema()::regnamespace
+GROUP BY coalesce(p.relname, c.relname), c.relkind
+ORDER BY 4 DESC, 1
+"""
+_PITR: Final = (
+    "PostgreSQL keeps what is needed to go back to any moment: archive its WAL and take base backups with "
+    "pg_basebackup or your provider's tool. docs/guides/fleet.md says how, and how to go back."
+)
+_encode = msgspec.json.Encoder().encode
+
+
+class PostgresDatabase:
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def exists(self) -> bool:
+        [(is_there,)] = self._run(lambda readers, _: readers.rows(EVERY_TENANT, _IS_THERE))
+        return bool(is_there)
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        [(nodes,)] = self._run(lambda readers, _: readers.rows(EVERY_TENANT, _NODES, DEAD_AFTER))
+        if nodes:
+            raise StartError(
+                f"{nodes} nodes are at work on the database. They do this by themselves; otherwise stop them first."
+            )
+        yield
+
+    def check(self) -> list[str]:
+        return self._run(lambda readers, _: readers.run(EVERY_TENANT, steps_of(check()), UNBOUNDED))
+
+    def back_up(self, to: Path) -> NoReturn:
+        raise StartError(f"`db backup` copies a SQLite file. {_PITR}")
+
+    def check_backup(self, backup: Path) -> NoReturn:
+        raise StartError(f"`db restore` puts back a copy of a SQLite file. {_PITR}")
+
+    def restore(self, backup: Path, access: AccessFrom, now: int) -> Restored:
+        self.check_backup(backup)
+
+    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:
+        return self._run(lambda readers, writers: _prune(readers, writers, now, kept, progress))
+
+    def compact(self) -> NoReturn:
+        raise StartError(
+            "PostgreSQL gives the disk of whole days back as they are removed, and uses other free space again by "
+            "itself. Run VACUUM FULL in psql where a table is to shrink at once: it locks the table meanwhile."
+        )
+
+    def add_key(self, key: ApiKey, told: Draft) -> None:
+        async def add(_: Readers, writers: Writers) -> None:
+            async def steps() -> None:
+                await ask_one(_ADD_KEY, *pack_key(key, str)[1:])
+                await ask_one("UPDATE fleet SET keys_version = keys_version + 1")
+                await _note(told)
+
+            await writers.run(EVERY_TENANT, steps_of(steps()))
+
+        self._run(add)
+
+    def space(self) -> Space:
+        statement = "SELECT pg_database_size(current_database())"
+        [(size,)] = self._run(lambda readers, _: readers.rows(EVERY_TENANT, statement))
+        return Space(size, 0)
+
+    def sizes(self) -> list[PartSize]:
+        found = self._run(lambda readers, _: readers.rows(EVERY_TENANT, _SIZES))
+        return [PartSize(name, rows if is_table else None, size) for name, is_table, rows, size in found]
+
+    @contextmanager
+    def files(self) -> Iterator[PostgresFileRegister]:
+        try:
+            with psycopg.connect(self._url, autocommit=True, prepare_threshold=None) as connection:
+                yield PostgresFileRegister(connection)
+        except psycopg.Error as error:
+            raise _unusable(error) from None
+
+    def _run(self, ask: Callable[[Readers, Writers], Coroutine[Any, Any, T]]) -> T:
+        async def asking() -> T:
+            readers, writers = Readers(self._url, 1), Writers(self._url, 1)
+            try:
+                return await ask(readers, writers)
+            finally:
+                await readers.close()
+                await writers.close()
+
+        try:
+            return asyncio.run(asking())
+        except (psycopg.Error, Unavailable) as error:
+            raise _unusable(error) from None
+
+
+def _unusable(error: Exception) -> StartError:
+    return StartError(f"The database cannot be used: {error}")
+
+
+# --- Pruning ----------------------------------------------------------------------------------------------------------
+
+
+async def _prune(
+    readers: Readers, writers: Writers, now: int, kept: int, progress: Callable[[int, int], None]
+) -> Pruned:
+    told = _told("database.prune", now, keptSince=format_timestamp(now - kept))
+    await writers.run(EVERY_TENANT, steps_of(_note(told)))
+    counted = await _count(readers)
+    retention = PostgresRetention(readers, writers)
+    tenants = await readers.rows(EVERY_TENANT, "SELECT id, floor, retention_days FROM tenant WHERE deleted_at IS NULL")
+    since = {tenant_id: now - (kept if days is None else days * DAY) for tenant_id, _, days in tenants}
+    queries = PostgresLogQueries()
+    floors = {
+        tenant_id: await readers.run(tenant_id, steps_of(queries.sequence_at(tenant_id, at)))
+        for tenant_id, at in since.items()
+    }
+    total, done = sum(floors[tenant_id] - floor for tenant_id, floor, _ in tenants), 0
+    lost: dict[str, int] = {}
+    for tenant_id, floor in floors.items():
+        lost |= await writers.run(tenant_id, steps_of(_give_up_below(tenant_id, floor)))
+        while removed := await writers.run(tenant_id, steps_of(prune_log(tenant_id, floor, PRUNED_AT_ONCE))):
+            done += removed
+            progress(done, total)
+        while await retention.prune_replays(tenant_id, since[tenant_id], PRUNED_AT_ONCE) >= PRUNED_AT_ONCE:
+            pass
+    while await retention.prune_leftovers(now, PRUNED_AT_ONCE) >= PRUNED_AT_ONCE:
+        pass
+    left = await _count(readers)
+    return Pruned({table: count - left[table] for table, count in counted.items()}, lost)
+
+
+async def _give_up_below(tenant_id: int, floor: int) -> dict[str, int]:
+    """For a log without a node at work on it: note in each lane's health what it took in and did not deliver below
+    `floor`. Returns by subscription how much each loses there, with what it never took in, which its owner finds
+    missing when it starts."""
+    lost = {}
+    for number, identity, head, packed, health in await ask_one(_LANES, tenant_id):
+        opened = unpack_sequences(packed)
+        left = [sequence for sequence in opened if sequence >= floor]
+        [(waiting,)] = await ask_one(_WAITING, number, floor)
+        taken_in = len(opened) - len(left) + waiting
+        if taken_in:
+            known = decode_health(health)
+            noted = _encode(replace(known, lost=known.lost + taken_in))
+            await ask_one(_GIVE_UP, number, pack_sequences(left), noted)
+        if total := taken_in + max(0, floor - 1 - head):
+            lost[identity] = total
+    return lost
+
+
+async def _note(draft: Draft) -> None:
+    """Keep a draft for the next start, which has the key for its proof."""
+    await ask_one("INSERT INTO audit_draft (draft) VALUES ($1)", _encode(draft))
+
+
+def _told(action: str, now: int, **what: str) -> Draft:
+    """What the audit will say of something that was done to the whole database."""
+    changes: Mapping[str, Any] = {name: {"old": None, "new": value} for name, value in what.items()}
+    database = Object("database", "database")
+    return Draft(tenant_id=FIRST_TENANT, at=now, actor=COMMAND_LINE, action=action, object=database, changes=changes)
+
+
+async def _count(readers: Readers) -> dict[str, int]:
+    """How many rows there are, by table; of the log only what tenants keep."""
+    counted = {}
+    for table in _PRUNED:
+        kept = ""
+        if table in ("event", "attempt"):
+            kept = " JOIN tenant t ON t.id = e.tenant_id AND e.sequence >= t.floor"
+        [(count,)] = await readers.rows(EVERY_TENANT, f"SELECT count(*) FROM {table} e{kept}")
+        counted[table] = int(count)
+    return counted

@@ -1,0 +1,194 @@
+"""Erasures: asked for, carried out part by part, finished.
+
+A part removes rows, or empties those that have to stay: an event's shell, an API key's row that the history of others
+refers to. PostgreSQL keeps removed rows until it vacuums them, which `finish` has it do. What a page had of them may
+stay in its unused part until something else is written there, and in the WAL and in backups for as long as these are
+kept.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from signalpost.commands.command import VersionKey
+from signalpost.domain.erasure import MAX_SHELL_BYTES, Erasure, shell
+from signalpost.store.packing import unpack_number
+from signalpost.store.postgres.asking import ask, ask_one, steps_of
+from signalpost.store.postgres.columns import blobs, numbers
+from signalpost.store.postgres.connect import Row, Statement
+from signalpost.store.postgres.retention import remove_of_subscription
+from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.versions import FORGET, version_keys
+
+_COLUMNS: Final = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
+_SELECT: Final = f"SELECT {_COLUMNS} FROM erasure"
+_FILES: Final = (
+    "SELECT document_id, number, file FROM version WHERE tenant_id = $1"
+    " AND ($2::uuid IS NULL OR document_id = $2::uuid) AND created_at <= $3 LIMIT $4"
+)
+_FORGET_SIZES: Final = (
+    # Where a restored backup has the document still, its files count in what the tenant uses.
+    "UPDATE tenant t SET file_bytes = t.file_bytes - c.size FROM (SELECT v.tenant_id, sum(v.size)::bigint AS size"
+    " FROM unnest($1, $2, $3) AS k (tenant_id, document_id, number) JOIN version v ON v.tenant_id = k.tenant_id"
+    " AND v.document_id = k.document_id AND v.number = k.number"
+    " WHERE v.deleted_at IS NULL AND v.published_as IS NULL GROUP BY v.tenant_id) c WHERE t.id = c.tenant_id"
+)
+_COUNT: Final = "UPDATE erasure SET removed = removed + $2 WHERE number = $1"
+_ROWS_OF_TENANT: Final = {
+    "event": "tenant_id, sequence, at",
+    "attempt": "tenant_id, sequence, subscription_number, started_at",
+    "step": "number",
+    "idempotency": "tenant_id, api_key_id, key, expires_at",
+    "document": "tenant_id, external_id",
+    "connection": "number",
+}
+"""Tables whose rows go by their tenant, with the key of each."""
+HANDLED_OTHERWISE: Final = frozenset(
+    {
+        "audit",
+        "audit_end",
+        "delivery",
+        "lane",
+        "made",
+        "replay",
+        "retry",
+        "subscription",
+        "version",
+        "api_key",
+        "erasure",
+        "data_key",
+    }
+)
+"""Tables with a tenant whose rows go, or are emptied, in another way. The audit stays until its own retention ends: its
+entries prove one another."""
+_EMPTY_DOCUMENT: Final = (
+    # Where a backup was restored that has the document still, it goes without an event.
+    "WITH live AS (SELECT tenant_id, count(*) AS documents FROM document WHERE tenant_id = $1"
+    " AND external_id = $2::uuid AND updated_at <= $3 AND deleted_at IS NULL GROUP BY tenant_id),"
+    " counted AS (UPDATE tenant t SET documents = t.documents - live.documents FROM live WHERE t.id = live.tenant_id)"
+    " UPDATE document SET deleted_at = coalesce(deleted_at, $3), type = NULL, status = NULL, reference_id = NULL,"
+    " owner_email = NULL, body = '', workflow = NULL, expires_at = NULL"
+    " WHERE tenant_id = $1 AND external_id = $2::uuid AND updated_at <= $3 AND octet_length(body) > 0 RETURNING 1"
+)
+_STEPS: Final = (
+    "DELETE FROM step WHERE number IN (SELECT number FROM step"
+    " WHERE tenant_id = $1 AND document_id = $2::uuid AND sequence <= $3 LIMIT $4) RETURNING 1"
+)
+_MADE: Final = "DELETE FROM made WHERE tenant_id = $1 AND document_id = $2::uuid RETURNING 1"
+_FULL_EVENTS: Final = (
+    "SELECT sequence, at, id, type FROM event WHERE tenant_id = $1 AND document_id = $2::uuid AND sequence <= $3"
+    f" AND octet_length(body) > {MAX_SHELL_BYTES} LIMIT $4"
+)
+_EMPTY_EVENTS: Final = (
+    "UPDATE event e SET body = k.body, before = NULL FROM unnest($2, $3, $4) AS k (sequence, at, body)"
+    " WHERE e.tenant_id = $1 AND e.sequence = k.sequence AND e.at = k.at"
+)
+_EMPTY_ATTEMPTS: Final = "UPDATE attempt SET detail = '', answer = '' WHERE tenant_id = $1 AND sequence = ANY($2)"
+_FINISH: Final = "UPDATE erasure SET finished_at = $2 WHERE number = $1"
+
+
+class PostgresErasures:
+    def __init__(self, readers: Readers, writers: Writers) -> None:
+        self._readers = readers
+        self._writers = writers
+
+    async def get(self, erasure_id: str) -> Erasure | None:
+        found = await self._readers.rows(EVERY_TENANT, f"{_SELECT} WHERE id = $1::uuid", erasure_id)
+        return unpack_erasure(found[0]) if found else None
+
+    async def page(self, below: int | None, limit: int) -> list[Erasure]:
+        statement = f"{_SELECT} WHERE number < $1 ORDER BY number DESC LIMIT $2"
+        return [*map(unpack_erasure, await self._readers.rows(EVERY_TENANT, statement, below or 2**62, limit))]
+
+    async def pending(self) -> list[Erasure]:
+        statement = f"{_SELECT} WHERE finished_at IS NULL ORDER BY number"
+        return [*map(unpack_erasure, await self._readers.rows(EVERY_TENANT, statement))]
+
+    async def files(self, erasure: Erasure, limit: int) -> list[tuple[str, VersionKey]]:
+        tenant_id = erasure.tenant_id
+        bound = (tenant_id, erasure.document_id, erasure.asked_at, limit)
+        versions = [
+            (file.hex(), document_id, unpack_number(number))
+            for document_id, number, file in await self._readers.rows(tenant_id, _FILES, *bound)
+        ]
+        return [(file, (tenant_id, document, number)) for file, document, number in versions if number is not None]
+
+    async def forget_files(self, erasure: Erasure, keys: Sequence[VersionKey]) -> None:
+        if not keys:
+            return
+        named = version_keys(keys)
+        statements = [Statement(_FORGET_SIZES, named), Statement(FORGET, named), _counted(erasure, len(keys))]
+        await self._writers.all(EVERY_TENANT, statements)
+
+    async def erase_part(self, erasure: Erasure, limit: int) -> int:
+        return await self._writers.run(EVERY_TENANT, steps_of(_erase_part(erasure, limit)))
+
+    async def finish(self, erasure: Erasure, at: int) -> None:
+        await self._writers.apart("VACUUM document, event, attempt, step, made, subscription, connection, idempotency")
+        await self._writers.rows(EVERY_TENANT, _FINISH, erasure.number, at)
+
+
+# --- Parts ------------------------------------------------------------------------------------------------------------
+
+
+async def _erase_part(erasure: Erasure, limit: int) -> int:
+    erase = _erase_of_tenant if erasure.document_id is None else _erase_of_document
+    removed = await erase(erasure, limit)
+    await ask(_counted(erasure, removed))
+    return removed
+
+
+async def _erase_of_tenant(erasure: Erasure, limit: int) -> int:
+    tenant_id = erasure.tenant_id
+    _, subscriptions = await ask(
+        Statement("UPDATE tenant SET floor = last_sequence + 1 WHERE id = $1 AND floor <= last_sequence", (tenant_id,)),
+        Statement("SELECT number FROM subscription WHERE tenant_id = $1", (tenant_id,)),
+    )
+    for (number,) in subscriptions:
+        if removed := await remove_of_subscription(number, limit):
+            return removed
+    for table, key in _ROWS_OF_TENANT.items():
+        some = f"SELECT {key} FROM {table} WHERE tenant_id = $1 LIMIT $2"
+        if gone := await ask_one(f"DELETE FROM {table} WHERE ({key}) IN ({some}) RETURNING 1", tenant_id, limit):
+            return len(gone)
+    return 0
+
+
+async def _erase_of_document(erasure: Erasure, limit: int) -> int:
+    tenant_id, document_id = erasure.tenant_id, erasure.document_id
+    emptied, steps, made, events = await ask(
+        Statement(_EMPTY_DOCUMENT, (tenant_id, document_id, erasure.asked_at)),
+        Statement(_STEPS, (tenant_id, document_id, erasure.to_sequence, limit)),
+        Statement(_MADE, (tenant_id, document_id)),
+        Statement(_FULL_EVENTS, (tenant_id, document_id, erasure.to_sequence, limit)),
+    )
+    if events:
+        sequences = numbers(sequence for sequence, *_ in events)
+        shells = blobs(shell(kind, at, identity) for _, at, identity, kind in events)
+        await ask(
+            Statement(_EMPTY_EVENTS, (tenant_id, sequences, numbers(at for _, at, *_ in events), shells)),
+            Statement(_EMPTY_ATTEMPTS, (tenant_id, sequences)),
+        )
+    return len(emptied) + len(steps) + len(made) + len(events)
+
+
+# --- Rows -------------------------------------------------------------------------------------------------------------
+
+
+def _counted(erasure: Erasure, removed: int) -> Statement:
+    return Statement(_COUNT, (erasure.number, removed))
+
+
+def unpack_erasure(columns: Row) -> Erasure:
+    """From the columns of `erasure`, without its ends of the log."""
+    number, identity, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at = columns
+    return Erasure(
+        number=number,
+        id=identity,
+        tenant_id=tenant_id,
+        tenant=tenant,
+        document_id=document_id,
+        asked_at=asked_at,
+        to_sequence=to_sequence,
+        removed=removed,
+        finished_at=finished_at,
+    )
