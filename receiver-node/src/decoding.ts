@@ -28,6 +28,13 @@ export interface Decoded {
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const [QUOTE, COMMA, MINUS, ZERO, NINE, COLON] = [0x22, 0x2c, 0x2d, 0x30, 0x39, 0x3a];
+const [OPEN_BRACKET, BACKSLASH, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5c, 0x5d, 0x7b, 0x7d];
+const WORD = /true|false|null/y;
+const WORDS: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["false", false],
+]);
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const UNESCAPED = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
@@ -78,13 +85,11 @@ class Decoder implements Decoded {
 
   #value(): Json {
     const next = this.#text.charCodeAt(this.#at);
-    if (next === 0x7b) return this.#nested(() => this.#object());
-    if (next === 0x5b) return this.#nested(() => this.#array());
-    if (next === 0x22) return this.#string();
-    if (this.#takes("true")) return true;
-    if (this.#takes("false")) return false;
-    if (this.#takes("null")) return null;
-    return toNumber(this.#match(NUMBER));
+    if (next === QUOTE) return this.#string();
+    if (next === OPEN_BRACE) return this.#nested(() => this.#object());
+    if (next === OPEN_BRACKET) return this.#nested(() => this.#array());
+    if (next === MINUS || (next >= ZERO && next <= NINE)) return toNumber(this.#match(NUMBER));
+    return WORDS.get(this.#match(WORD)) ?? null;
   }
 
   #nested<Kind extends Json>(read: () => Kind): Kind {
@@ -100,7 +105,7 @@ class Decoder implements Decoded {
   #object(): JsonObject {
     const object: Record<string, Json> = {};
     const opened = this.#text.lastIndexOf("{", this.#at - 1);
-    if (!this.#takes("}")) this.#readMembers(object);
+    if (!this.#takes(CLOSE_BRACE)) this.#readMembers(object);
     this.#spans.set(object, [opened, this.#at]);
     return Object.freeze(object);
   }
@@ -108,10 +113,10 @@ class Decoder implements Decoded {
   #readMembers(object: Record<string, Json>): void {
     do {
       this.#skipSpace();
-      if (this.#text.charCodeAt(this.#at) !== 0x22) throw this.#wrong();
+      if (this.#text.charCodeAt(this.#at) !== QUOTE) throw this.#wrong();
       const name = this.#string();
       this.#skipSpace();
-      if (!this.#takes(":")) throw this.#wrong();
+      if (!this.#takes(COLON)) throw this.#wrong();
       this.#skipSpace();
       const start = this.#at;
       const value = this.#value();
@@ -119,8 +124,8 @@ class Decoder implements Decoded {
       set(object, name, value);
       if (typeof value === "number" || typeof value === "bigint") this.#keepNumber(object, name, start);
       this.#skipSpace();
-    } while (this.#takes(","));
-    if (!this.#takes("}")) throw this.#wrong();
+    } while (this.#takes(COMMA));
+    if (!this.#takes(CLOSE_BRACE)) throw this.#wrong();
   }
 
   #keepNumber(object: JsonObject, name: string, start: number): void {
@@ -130,13 +135,13 @@ class Decoder implements Decoded {
 
   #array(): readonly Json[] {
     const array: Json[] = [];
-    if (this.#takes("]")) return Object.freeze(array);
+    if (this.#takes(CLOSE_BRACKET)) return Object.freeze(array);
     do {
       this.#skipSpace();
       array.push(this.#value());
       this.#skipSpace();
-    } while (this.#takes(","));
-    if (!this.#takes("]")) throw this.#wrong();
+    } while (this.#takes(COMMA));
+    if (!this.#takes(CLOSE_BRACKET)) throw this.#wrong();
     return Object.freeze(array);
   }
 
@@ -145,13 +150,13 @@ class Decoder implements Decoded {
     const start = this.#at;
     let isEscaped = false;
     this.#at += 1;
-    this.#match(UNESCAPED);
-    while (this.#text.charCodeAt(this.#at) === 0x5c) {
+    this.#skip(UNESCAPED);
+    while (this.#text.charCodeAt(this.#at) === BACKSLASH) {
       isEscaped = true;
       this.#match(ESCAPE);
-      this.#match(UNESCAPED);
+      this.#skip(UNESCAPED);
     }
-    if (!this.#takes('"')) throw this.#wrong();
+    if (!this.#takes(QUOTE)) throw this.#wrong();
     if (!isEscaped) return this.#text.slice(start + 1, this.#at - 1);
     const value = JSON.parse(this.#text.slice(start, this.#at)) as string;
     if (/\p{Surrogate}/u.test(value)) throw new InvalidJSON("the body has half of a surrogate pair in a string");
@@ -166,16 +171,22 @@ class Decoder implements Decoded {
     return found[0];
   }
 
-  #takes(word: string): boolean {
-    if (!this.#text.startsWith(word, this.#at)) return false;
-    this.#at += word.length;
+  #takes(character: number): boolean {
+    if (this.#text.charCodeAt(this.#at) !== character) return false;
+    this.#at += 1;
     return true;
   }
 
   #skipSpace(): void {
-    SPACE.lastIndex = this.#at;
-    SPACE.test(this.#text);
-    this.#at = SPACE.lastIndex;
+    if (this.#text.charCodeAt(this.#at) > 0x20) return; // as nearly always: bodies are compact
+    this.#skip(SPACE);
+  }
+
+  /** Go beyond what a pattern takes, which may be nothing. */
+  #skip(pattern: RegExp): void {
+    pattern.lastIndex = this.#at;
+    pattern.test(this.#text);
+    this.#at = pattern.lastIndex;
   }
 
   #wrong(): InvalidJSON {
