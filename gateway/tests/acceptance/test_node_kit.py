@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from gateway.tests.acceptance.client import Client
 from gateway.tests.acceptance.receiver import Endpoint
@@ -20,6 +23,7 @@ from signalpost.local.doctor.exam import examine
 from signalpost.local.doctor.finding import Finding, Verdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
+from signalpost_bench import postgres_server
 
 SECRET = "a secret of mine"
 KIT = Path(__file__).parents[3] / "receiver-node"
@@ -54,7 +58,7 @@ def consumer(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"readme_{number}.ts").write_text(example, encoding="utf-8")
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
     run("npm", "install", "--offline", "--no-audit", "--no-fund", folder / packed["filename"], cwd=folder)
-    for name in ("@types", "express", "fastify", "hono", "standardwebhooks"):
+    for name in ("@types", "express", "fastify", "hono", "pg", "standardwebhooks"):
         (folder / "node_modules" / name).symlink_to(KIT / "node_modules" / name)
     return folder
 
@@ -97,9 +101,27 @@ def test_the_doctor_finds_nothing_wrong_in_any_framework(served: dict[str, str])
         assert [(name, each.rule, each.seen) for each in findings if each.verdict is not Verdict.KEPT] == []
 
 
-def test_a_typed_program_and_the_readmes_examples_compile_against_the_installed_package(consumer: Path) -> None:
+@pytest.fixture(scope="module")
+def compiled(consumer: Path) -> Path:
+    """The consumer's typed program and the README's examples, compiled against the installed package."""
     assert len(list(consumer.glob("readme_*.ts"))) == 3
     run(KIT / "node_modules" / ".bin" / "tsc", "-p", "tsconfig.json", cwd=consumer)
+    return consumer
+
+
+def test_a_typed_program_and_the_readmes_examples_compile_against_the_installed_package(compiled: Path) -> None:
+    assert (compiled / "out" / "typed.js").exists()
+
+
+def test_the_readmes_store_keeps_the_rules_of_every_store(compiled: Path) -> None:
+    """On PostgreSQL, as the README says, with several connections at a time."""
+    run_id = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    package = postgres_server.NEWER
+    with postgres_server.share(Path(gettempdir(), f"{package}-of-tests-{run_id}"), package) as server:
+        name = f"node_{os.getpid()}"
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        assert len(run("node", "store.mjs", server.url(name), cwd=compiled).splitlines()) == 6
 
 
 def test_a_program_that_is_no_module_can_use_the_installed_package(consumer: Path) -> None:
