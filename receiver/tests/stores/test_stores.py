@@ -111,6 +111,19 @@ def test_the_mark_outlives_what_was_handled_before_the_latest_event(store: Store
     assert refused(store, FIRST, NOW + 189) == Stale()
 
 
+def test_the_mark_is_forgotten_with_the_last_of_its_events(store: Store) -> None:
+    handle(store, SECOND, keep=100)
+    assert refused(store, FIRST, NOW + 99) == Stale()
+    handle(store, FIRST, NOW + 100)
+
+
+def test_a_late_commit_that_nobody_came_before_counts(store: Store) -> None:
+    token = claim(store, FIRST)
+    claim(store, OTHER, NOW + 600)
+    assert store.commit(FIRST, token, now=NOW + 601, forget_at=NOW + 3600)
+    assert refused(store, FIRST, NOW + 602) == Handled()
+
+
 def test_two_events_of_a_document_are_never_in_progress_together(store: Store) -> None:
     token = claim(store, FIRST)
     assert refused(store, SECOND) == Busy(NOW + 30)

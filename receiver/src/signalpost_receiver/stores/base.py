@@ -5,8 +5,9 @@ because its process died, ends with its lease. So an event is handled at least o
 longer than its lease, or if its commit did not get through.
 
 For receivers that keep the order there is a *mark* for each document: the position of the last event that was handled.
-It outlives the document, as its tombstone. A document's lease says that one of its events is being handled. Events that
-are *held* wait in the store, with their bodies, for those that may still arrive before them.
+It outlives the document, as its tombstone, and is forgotten when the last of its events is. A document's lease says
+that one of its events is being handled. Events that are *held* wait in the store, with their bodies, for those that may
+still arrive before them.
 
 All times are those of the receivers' clocks, in seconds since the epoch, and are passed in.
 """

@@ -31,9 +31,15 @@ class _Record:
 
 @dataclass(slots=True)
 class _Mark:
+    """A document. Its position counts until it is forgotten (`until`), as an event does."""
+
     position: str = ""
+    until: float = 0.0
     token: str = ""
     lease_until: float = 0.0
+
+    def position_at(self, now: float) -> str:
+        return self.position if self.until > now else ""
 
     def end_lease(self, token: str, until: float) -> None:
         if self.token == token:
@@ -68,9 +74,9 @@ class MemoryStore:
                 mark = self._marks.get(item.document, _Mark())
                 if mark.lease_until > now:
                     return Busy(mark.lease_until)
-                if item.position <= mark.position:
+                if item.position <= mark.position_at(now):
                     return Stale()
-                self._marks[item.document] = _Mark(mark.position, token, lease_until)
+                self._marks[item.document] = replace(mark, token=token, lease_until=lease_until)
             self._put(_Record(item, lease_until, token))
             return Claimed(token)
 
@@ -82,7 +88,8 @@ class MemoryStore:
             self._put(_Record(item, forget_at))
             if item.document is not None:
                 mark = self._marks[item.document]
-                mark.position = max(mark.position, item.position)
+                mark.position = max(mark.position_at(now), item.position)
+                mark.until = max(mark.until, forget_at)
                 mark.end_lease(token, 0.0)
             return True
 
@@ -104,7 +111,7 @@ class MemoryStore:
         with self._lock:
             if self._known(item, now) is not None:
                 return Handled()
-            if item.document in self._marks and item.position <= self._marks[item.document].position:
+            if item.document in self._marks and item.position <= self._marks[item.document].position_at(now):
                 return Stale()
             self._put(_Record(item, due_at, "", body, hints))
             return Claimed("")
@@ -124,11 +131,11 @@ class MemoryStore:
         if mark.lease_until > now:
             return None
         for first in sorted(self._held(document), key=lambda each: each.item.position):
-            if first.item.position <= mark.position:
+            if first.item.position <= mark.position_at(now):
                 del self._events[first.item.event_id]
                 continue
             token = self._make_token()
-            self._marks[document] = _Mark(mark.position, token, lease_until)
+            mark.token, mark.lease_until = token, lease_until
             self._put(replace(first, token=token, until=lease_until))
             return Held(first.item, token, first.body or b"", first.hints)
         return None

@@ -3,11 +3,12 @@
 The keys, all below a prefix in braces, so that a cluster keeps them together:
 
     {signalpost}:event:ID           hash: state (claimed, handled, held), token, until, document, position, body, hints
-    {signalpost}:document:DOCUMENT  hash: position (the mark), token, lease_until
+    {signalpost}:document:DOCUMENT  hash: position (the mark), until, token, lease_until
     {signalpost}:due                sorted set: the ids of held events, by when they are due
     {signalpost}:held:DOCUMENT      sorted set: "position id" of the document's held events
 
-Times are compared as they are passed in; keys expire by the server's clock, a while after they no longer count.
+Times are compared as they are passed in; keys expire by the server's clock, an hour after they no longer count, so that
+the commit of a handler that was slow still finds its claim.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ local function event_key(id) return prefix .. ':event:' .. id end
 local function document_key(document) return prefix .. ':document:' .. document end
 local function held_key(document) return prefix .. ':held:' .. document end
 local function keep(key, seconds)
-  local wanted = math.ceil((seconds + 60) * 1000)
+  local wanted = math.ceil((seconds + 3600) * 1000)
   if redis.call('PTTL', key) < wanted then redis.call('PEXPIRE', key, wanted) end
 end
 local function known(id, now)
@@ -40,6 +41,13 @@ local function known(id, now)
   if event[1] == 'claimed' and lasts then return {'busy', event[2]} end
   if event[3] or lasts then return {'handled'} end
   return nil
+end
+local function position_at(document, now)
+  local mark = redis.call('HMGET', document_key(document), 'position', 'until')
+  return mark[1] and tonumber(mark[2]) > now and mark[1] or ''
+end
+local function lease_of(document)
+  return tonumber(redis.call('HGET', document_key(document), 'lease_until') or '0')
 end
 local function end_lease(document, token, at, now)
   local key = document_key(document)
@@ -61,9 +69,8 @@ if other then return other end
 local span = tonumber(lease_until) - now
 if document ~= '' then
   local key = document_key(document)
-  local mark = redis.call('HMGET', key, 'position', 'lease_until')
-  if mark[2] and tonumber(mark[2]) > now then return {'busy', mark[2]} end
-  if mark[1] and position <= mark[1] then return {'stale'} end
+  if lease_of(document) > now then return {'busy', redis.call('HGET', key, 'lease_until')} end
+  if position <= position_at(document, now) then return {'stale'} end
   redis.call('HSET', key, 'token', token, 'lease_until', lease_until)
   keep(key, span)
 end
@@ -85,8 +92,10 @@ redis.call('HSET', key, 'state', 'handled', 'token', '', 'until', forget_at)
 keep(key, span)
 if document ~= '' then
   forget_held(id, document, position)
-  local mark = redis.call('HGET', document_key(document), 'position')
-  if not mark or mark < position then redis.call('HSET', document_key(document), 'position', position) end
+  local lasts = redis.call('HGET', document_key(document), 'until')
+  if position_at(document, now) < position then redis.call('HSET', document_key(document), 'position', position) end
+  if tonumber(lasts or '0') < tonumber(forget_at) then lasts = forget_at end
+  redis.call('HSET', document_key(document), 'until', lasts)
   end_lease(document, token, '0', now)
   keep(document_key(document), span)
 end
@@ -113,8 +122,7 @@ return 1
 _HOLD = """
 local id, document, position, token, now, due_at = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 if known(id, now) then return {'handled'} end
-local mark = redis.call('HGET', document_key(document), 'position')
-if mark and position <= mark then return {'stale'} end
+if position <= position_at(document, now) then return {'stale'} end
 local key = event_key(id)
 redis.call('DEL', key)
 redis.call('HSET', key, 'state', 'held', 'token', '', 'until', due_at, 'document', document, 'position', position,
@@ -129,13 +137,12 @@ local token, now, lease_until = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 for _, due in ipairs(redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', now)) do
   local document = redis.call('HGET', event_key(due), 'document')
   if not document then redis.call('ZREM', prefix .. ':due', due) end
-  local mark = document and redis.call('HMGET', document_key(document), 'position', 'lease_until')
-  if document and not (mark[2] and tonumber(mark[2]) > now) then
+  if document and lease_of(document) <= now then
     for _, member in ipairs(redis.call('ZRANGE', held_key(document), 0, -1)) do
       local position, id = string.match(member, '^(%S+) (.*)$')
       if not redis.call('HGET', event_key(id), 'body') then
         redis.call('ZREM', held_key(document), member)
-      elseif mark[1] and position <= mark[1] then
+      elseif position <= position_at(document, now) then
         redis.call('DEL', event_key(id))
         forget_held(id, document, position)
       else

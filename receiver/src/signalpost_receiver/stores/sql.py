@@ -54,8 +54,10 @@ _KNOW_DOCUMENT = """INSERT INTO signalpost_documents (document, position, token,
 VALUES (?, '', '', 0, 0) ON CONFLICT (document) DO NOTHING"""
 _LEASE_DOCUMENT = """UPDATE signalpost_documents SET token = ?, lease_until = ?
 WHERE document = ? AND lease_until <= ?"""
-_GET_DOCUMENT = "SELECT position, token, lease_until FROM signalpost_documents WHERE document = ?"
-_MARK = """UPDATE signalpost_documents SET position = CASE WHEN position < ? THEN ? ELSE position END, until = ?
+_GET_DOCUMENT = """SELECT CASE WHEN until > ? THEN position ELSE '' END, lease_until FROM signalpost_documents
+WHERE document = ?"""
+_MARK = """UPDATE signalpost_documents SET position = CASE WHEN position < ? OR until <= ? THEN ? ELSE position END,
+    until = CASE WHEN until < ? THEN ? ELSE until END
 WHERE document = ?"""
 _END_LEASE = "UPDATE signalpost_documents SET token = '', lease_until = ? WHERE document = ? AND token = ?"
 _PRUNE = (
@@ -63,6 +65,8 @@ _PRUNE = (
     "DELETE FROM signalpost_documents WHERE until <= ? AND lease_until <= ?",
 )
 _PRUNE_EVERY_S = 60.0
+_PRUNE_AFTER_S = 3600.0
+"""How long a row stays when it no longer counts, so that the commit of a handler that was slow still finds it."""
 
 
 class Cursor(Protocol):
@@ -148,7 +152,9 @@ class SqlStore:
             if run(_COMMIT, forget_at, item.event_id, token).rowcount != 1:
                 return False
             if item.document is not None:
-                run(_MARK, item.position, item.position, forget_at, item.document)
+                # The row may be gone, because the lease ended long ago.
+                run(_KNOW_DOCUMENT, item.document)
+                run(_MARK, item.position, now, item.position, forget_at, forget_at, item.document)
                 run(_END_LEASE, 0, item.document, token)
             return True
 
@@ -156,9 +162,8 @@ class SqlStore:
         """See `Store.release`; a claim that another one replaced stays as it is."""
         with self._transaction() as run:
             was_held = run(_HOLD_AGAIN, again_at, item.event_id, token).rowcount == 1
-            if not was_held:
-                run(_DROP, item.event_id, token)
-            if item.document is not None:
+            was_claimed = was_held or run(_DROP, item.event_id, token).rowcount == 1
+            if item.document is not None and was_claimed:
                 run(_END_LEASE, again_at if was_held else 0, item.document, token)
 
     def hold(self, item: Item, body: bytes, hints: str, *, now: float, due_at: float) -> Claim:
@@ -167,7 +172,7 @@ class SqlStore:
             self._prune(run, now)
             if _known(run, item, now) is not None:
                 return Handled()
-            mark = run(_GET_DOCUMENT, item.document).fetchone()
+            mark = run(_GET_DOCUMENT, now, item.document).fetchone()
             if mark is not None and item.position <= mark[0]:
                 return Stale()
             token = secrets.token_hex(8)
@@ -185,7 +190,7 @@ class SqlStore:
                 refused = _lease(run, document, token, None, now, lease_until)
                 if refused is not None:
                     continue
-                run(_DROP_STALE, document, run(_GET_DOCUMENT, document).fetchone()[0])
+                run(_DROP_STALE, document, run(_GET_DOCUMENT, now, document).fetchone()[0])
                 first = run(_FIRST, document).fetchone()
                 if first is None:
                     run(_END_LEASE, 0, document, token)
@@ -202,8 +207,8 @@ class SqlStore:
     def _prune(self, run: _Run, now: float) -> None:
         if now - self._pruned_at >= _PRUNE_EVERY_S:
             self._pruned_at = now
-            run(_PRUNE[0], now)
-            run(_PRUNE[1], now, now)
+            run(_PRUNE[0], now - _PRUNE_AFTER_S)
+            run(_PRUNE[1], now - _PRUNE_AFTER_S, now - _PRUNE_AFTER_S)
 
     @contextmanager
     def _transaction(self) -> Iterator[_Run]:
@@ -238,7 +243,7 @@ def _lease(
     """Lease a document for the event at `position`, or for any; what stands against it otherwise."""
     run(_KNOW_DOCUMENT, document)
     leased = run(_LEASE_DOCUMENT, token, lease_until, document, now).rowcount == 1
-    mark, _, until = run(_GET_DOCUMENT, document).fetchone()
+    mark, until = run(_GET_DOCUMENT, now, document).fetchone()
     if not leased:
         return Busy(until)
     if position is not None and position <= mark:
