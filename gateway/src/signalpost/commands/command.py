@@ -86,7 +86,7 @@ class Numbers(NamedTuple):
     tenant: int = 1
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class Asked(Struct, frozen=True, gc=False, kw_only=True):
     """A part of every command: who asks for it."""
 
     adds: ClassVar[NumberedKind | None] = None
@@ -96,7 +96,7 @@ class Asked(Struct, frozen=True, kw_only=True):
         return replace(self, actor=actor)
 
 
-class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
+class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     """What a command comes to: its result, and the rows that change."""
 
     result: Result
@@ -122,7 +122,7 @@ class Decision(Struct, Generic[Result], frozen=True, kw_only=True):
     erasure: Erasure | None = None
 
 
-class Completed(Struct, Generic[Result], frozen=True, kw_only=True):
+class Completed(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     """A command that was not refused. It is durable once it leaves the store."""
 
     result: Result
@@ -135,7 +135,7 @@ class Completed(Struct, Generic[Result], frozen=True, kw_only=True):
     """The response that is kept under the command's `Idempotency-Key`; None if it has no key."""
 
 
-class Repeated(Struct, frozen=True):
+class Repeated(Struct, frozen=True, gc=False):
     """A command that was not decided, since the same call came before with the same `Idempotency-Key`."""
 
     answer: bytes
@@ -145,7 +145,7 @@ class Repeated(Struct, frozen=True):
 CommandOutcome = Completed[Result] | Repeated
 
 
-class Reads(Struct, frozen=True, kw_only=True):
+class Reads(Struct, frozen=True, gc=False, kw_only=True):
     """The keys of the rows that a command looks at. There need not be a row under each."""
 
     document: DocumentKey | None = None

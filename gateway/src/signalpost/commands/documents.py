@@ -20,17 +20,17 @@ from signalpost.domain.timestamps import format_timestamp
 R = TypeVar("R")
 
 
-class DocumentCreated(Struct, frozen=True):
+class DocumentCreated(Struct, frozen=True, gc=False):
     row: DocumentRow
 
 
-class DocumentPatched(Struct, frozen=True):
+class DocumentPatched(Struct, frozen=True, gc=False):
     """`row` is the document after the patch, also where the patch changed nothing."""
 
     row: DocumentRow
 
 
-class DocumentDeleted(Struct, frozen=True):
+class DocumentDeleted(Struct, frozen=True, gc=False):
     """`row` is the tombstone."""
 
     row: DocumentRow
@@ -44,7 +44,7 @@ class ImportEffect(Enum):
     UNCHANGED = auto()
 
 
-class DocumentImported(Struct, frozen=True):
+class DocumentImported(Struct, frozen=True, gc=False):
     """`row` is the document after the import, also where the import changed nothing."""
 
     row: DocumentRow

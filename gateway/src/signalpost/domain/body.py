@@ -35,7 +35,7 @@ def read_by(read: Check) -> dict[str, Check]:
     return {READ: read}
 
 
-class Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class Body(Struct, frozen=True, gc=False, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What a client sends: members with names in camel case, and no others."""
 
 

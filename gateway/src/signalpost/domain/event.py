@@ -32,7 +32,7 @@ BY_WIRE = {name: event_type for event_type, name in _WIRE.items()}
 EventTypeName = Annotated[str, Meta(extra_json_schema={"enum": list(BY_WIRE)})]
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One entry of a tenant's log."""
 
     tenant_id: int

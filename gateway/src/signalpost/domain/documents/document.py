@@ -22,7 +22,7 @@ MAX_DOCUMENT_BYTES = 1_000_000
 characters take six bytes each in JSON."""
 
 
-class Version(Struct, frozen=True, rename="camel"):
+class Version(Struct, frozen=True, gc=False, rename="camel"):
     """A version of the document's text (C9)."""
 
     number: str
@@ -35,7 +35,7 @@ class Version(Struct, frozen=True, rename="camel"):
         return not self.download_url
 
 
-class Document(Struct, frozen=True, kw_only=True, rename="camel"):
+class Document(Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
     """The attributes of C7, in its order. Timestamps are texts in the form of C4."""
 
     type: str
@@ -170,7 +170,7 @@ class Facets(NamedTuple):
     owner_email: str
 
 
-class DocumentRow(Struct, frozen=True):
+class DocumentRow(Struct, frozen=True, gc=False):
     """A document as it is kept. A deleted one stays as a tombstone, so that its version and source version go on."""
 
     external_id: str

@@ -36,7 +36,7 @@ class Origin(NamedTuple):
 UNKNOWN = Origin(ChangeCause.UNKNOWN, None)
 
 
-class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Step(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """An action on a document, with what only the step records. Member names are part of the schema."""
 
     action: str
@@ -52,7 +52,7 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The number of the version that was uploaded or published."""
 
 
-class KeptStep(Struct, frozen=True):
+class KeptStep(Struct, frozen=True, gc=False):
     """A step with its place in the history of a document."""
 
     tenant_id: int
