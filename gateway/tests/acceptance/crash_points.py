@@ -17,7 +17,7 @@ from signalpost.commands.command import Command
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.runtime.asgi import App, Receive, Scope, Send
 from signalpost.sender import dialer
-from signalpost.sender.connection import Connection, RunningAttempt
+from signalpost.sender.connection import EndpointConnection, RunningAttempt
 from signalpost.store import open as opening
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.sqlite import store
@@ -103,7 +103,7 @@ class _UnderWay:
         self._writer.under_way = tuple(left)
 
 
-class DoomedConnection(Connection):
+class DoomedConnection(EndpointConnection):
     def run(self, attempt: RunningAttempt) -> None:
         super().run(attempt)
         doom.pass_by("after a request is written")
@@ -131,7 +131,7 @@ if __name__ == "__main__":
     doom = Doom(sys.argv.pop(1), int(sys.argv.pop(1)))
     doomed = {(store, "Writer"): DoomedWriter, (store, "SqliteLanes"): DoomedLanes,
               (opening, "SqliteStore"): DoomedStore,
-              (gateway, "Api"): build_doomed_app, (dialer, "Connection"): DoomedConnection}  # fmt: skip
+              (gateway, "Api"): build_doomed_app, (dialer, "EndpointConnection"): DoomedConnection}  # fmt: skip
     for (module, name), part in doomed.items():
         setattr(module, name, part)
     main()

@@ -25,7 +25,7 @@ from signalpost.api.resources.imports import (
     MAX_PROBLEM_CHARACTERS,
     MAX_REFUSED,
     PLACES,
-    Line,
+    NumberedLine,
     lines,
 )
 from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT
@@ -149,10 +149,10 @@ def test_where_the_body_is_cut_on_its_way_means_nothing(body: bytes, cuts: list[
         for piece in pieces[1:]:
             yield piece
 
-    async def split() -> list[Line]:
+    async def split() -> list[NumberedLine]:
         return [each async for some in lines(pieces[0], rest()) for each in some]
 
-    expected = [Line(number, each) for number, each in enumerate(body.split(b"\n"), 1) if each.strip()]
+    expected = [NumberedLine(number, each) for number, each in enumerate(body.split(b"\n"), 1) if each.strip()]
     assert asyncio.run(split()) == expected
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from signalpost.cli.client import Client, CommandError, Refused
+from signalpost.cli.client import CallRefused, Client, CommandError
 from signalpost.cli.listen.feed import Feed
 
 EVENTS = {number: b'{"id": "%d", "value":0.0,  "text":"\\u00fc"}' % number for number in range(1, 8)}
@@ -115,7 +115,7 @@ def test_events_that_are_no_longer_kept_are_reported_and_the_rest_follows() -> N
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"), [(problem(403), Refused), ((200, b"<html>"), CommandError), ((200, b"{}"), CommandError)]
+    ("answer", "error"), [(problem(403), CallRefused), ((200, b"<html>"), CommandError), ((200, b"{}"), CommandError)]
 )
 def test_what_does_not_pass_ends_it(answer: tuple[int, bytes], error: type[Exception]) -> None:
     with a_gateway_that(lambda _after: answer) as url, pytest.raises(error):

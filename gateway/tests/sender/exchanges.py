@@ -11,7 +11,7 @@ import h11
 
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure
 from signalpost.domain.request import OutgoingRequest, Target
-from signalpost.sender.connection import Connection, RunningAttempt, TimeLimit
+from signalpost.sender.connection import EndpointConnection, RunningAttempt, TimeLimit
 from signalpost.sender.response_reader import MAX_BODY_BYTES, MAX_HEADS_BYTES, AnswerReader
 
 NEXT = b"HTTP/1.1 202 Next\r\ncontent-length: 8\r\n\r\nthe next"
@@ -62,14 +62,14 @@ class Witness:
         self.idle = 0
         self.lost_once = False
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: EndpointConnection) -> None:
         pass
 
-    def lost(self, connection: Connection) -> None:
+    def lost(self, connection: EndpointConnection) -> None:
         assert not self.lost_once
         self.lost_once = True
 
-    def idled(self, connection: Connection) -> None:
+    def idled(self, connection: EndpointConnection) -> None:
         assert connection.answer.reusable
         self.idle += 1
 
@@ -91,7 +91,7 @@ def exchange(pieces: Iterable[bytes], loss: Exception | None) -> Witness:
     """One attempt on a fresh connection that brings these bytes and is then lost. If it is idle by then, another
     attempt runs on it first, and is answered."""
     witness, wire = Witness(), Wire()
-    connection = Connection(witness, _NEAR, attempt(), lambda: 0.0)
+    connection = EndpointConnection(witness, _NEAR, attempt(), lambda: 0.0)
     connection.connection_made(wire)
     for piece in pieces:
         if not wire.closing:
@@ -124,7 +124,7 @@ def _assert_little_is_held(answer: AnswerReader, piece: int) -> None:
     assert held <= MAX_HEADS_BYTES + ANSWER_KEPT_BYTES + max(piece, MAX_BODY_BYTES)
 
 
-def _assert_fit_for_another(connection: Connection, witness: Witness) -> None:
+def _assert_fit_for_another(connection: EndpointConnection, witness: Witness) -> None:
     before = list(witness.ends)
     connection.run(attempt())
     connection.data_received(NEXT)

@@ -61,7 +61,7 @@ class NoGateway(CommandError):
     """Nothing says where a gateway is."""
 
 
-class Refused(CommandError):
+class CallRefused(CommandError):
     """The gateway answered with an error status."""
 
     def __init__(self, problem: Mapping[str, Any], message: str) -> None:
@@ -100,7 +100,7 @@ class Client:
     def call(
         self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None, **headers: str
     ) -> Answer:
-        """Make one request. Raises Refused for any status but 2xx, and NoAnswer."""
+        """Make one request. Raises CallRefused for any status but 2xx, and NoAnswer."""
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         target = f"{path}?{urlencode(given)}" if given else path
         content = None if body is None else json.dumps(body).encode()
@@ -204,7 +204,7 @@ class Client:
             return answer
         if not (isinstance(content, dict) and "code" in content):
             raise self._no_gateway(answer.status)
-        raise Refused(content, _refusal(answer, content, self._options))
+        raise CallRefused(content, _refusal(answer, content, self._options))
 
     def _no_gateway(self, status: int) -> CommandError:
         return CommandError(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from signalpost.cli.client import Client, Refused, path
+from signalpost.cli.client import CallRefused, Client, path
 from signalpost.cli.events import newest
 
 MAX_FOLLOWED = 10_000
@@ -38,7 +38,7 @@ class DeliveryTail:
             subscription, event = key
             try:
                 found = self._client.call("GET", path("subscriptions", subscription, "deliveries", event)).content
-            except Refused as refused:
+            except CallRefused as refused:
                 if refused.problem.get("status") != 404:
                     raise
                 continue

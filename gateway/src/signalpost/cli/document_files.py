@@ -17,7 +17,7 @@ Advance = Callable[[int], None]
 
 
 def upload(client: Client, external_id: str, file: BinaryIO, *, publish: bool, advance: Advance) -> Answer:
-    """Upload a file as a new version. Raises Refused and NoAnswer."""
+    """Upload a file as a new version. Raises CallRefused and NoAnswer."""
     boundary = secrets.token_hex(16)
     head = (
         f'--{boundary}\r\ncontent-disposition: form-data; name="publish"\r\n\r\n{str(publish).lower()}\r\n'
@@ -41,7 +41,7 @@ def upload(client: Client, external_id: str, file: BinaryIO, *, publish: bool, a
 def download(client: Client, external_id: str, number: str, to: Path | None, begun: Callable[[int], Advance]) -> Path:
     """Download a version's file, and return its path: `to`, or the name that the gateway gives in the current folder.
 
-    `begun` is called with the size. Raises Refused, NoAnswer, and CommandError if the file exists already."""
+    `begun` is called with the size. Raises CallRefused, NoAnswer, and CommandError if the file exists already."""
     with client.open(path("documents", external_id, "versions", number, "file")) as answer:
         target = to or Path(_name(answer.headers.get("content-disposition", "")))
         if target.exists():

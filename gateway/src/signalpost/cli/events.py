@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from signalpost.cli.client import MAX_PAGE, Client, Misuse, Refused, connect, path
+from signalpost.cli.client import MAX_PAGE, CallRefused, Client, Misuse, connect, path
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, remark
 
 app = App(name="events", help="Read the log of events, and follow it live.", help_format="markdown")
@@ -102,7 +102,7 @@ def newest(client: Client) -> tuple[int, str | None]:
     last = end_of_log(client)
     try:
         found = _page(client, {"after": max(0, last - 1)}, 1)["data"]
-    except Refused as refused:
+    except CallRefused as refused:
         if "oldest" not in refused.problem:
             raise
         found = []
@@ -113,7 +113,7 @@ def _before_oldest(client: Client) -> int:
     """The sequence after which the oldest kept event follows."""
     try:
         _page(client, {"after": 0}, 1)
-    except Refused as refused:
+    except CallRefused as refused:
         if "oldest" not in refused.problem:
             raise
         return int(refused.problem["oldest"]) - 1

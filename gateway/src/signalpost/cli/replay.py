@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-from signalpost.cli.client import Client, CommandError, Misuse, Refused, connect, path
+from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
 from signalpost.cli.moments import WAYS, Moment, now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, progress, remark, say
 from signalpost.domain.timestamps import format_timestamp
@@ -152,7 +152,7 @@ def _replay_all(
             found = _replay(client, identity, {**body, "dryRun": True})
             if found["count"] and not dry_run:
                 found = _replay(client, identity, body)
-        except Refused as error:
+        except CallRefused as error:
             if "errors" in error.problem:
                 raise
             refused.append(f"  {identity}: {error}")

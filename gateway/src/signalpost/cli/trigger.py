@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from signalpost.cli.assignments import assignments, put, value_of
-from signalpost.cli.client import Client, CommandError, Misuse, Refused, connect, path
+from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
 from signalpost.cli.given_secret import GivenSecret, the_secret
 from signalpost.cli.output import Json, print_facts, print_json, remarks, say
 from signalpost.destinations.webhook import RequestKind, Webhook
@@ -127,7 +127,7 @@ def _unusable(invalid: Invalid) -> Misuse:
 def _is_emulator(client: Client) -> bool:
     try:
         client.call("GET", "/emulator")
-    except Refused as refused:
+    except CallRefused as refused:
         if refused.problem.get("status") == 404:
             return False
         raise

@@ -96,20 +96,20 @@ class RunningAttempt:
         self.stage_ended: dict[Stage, float] = {}
         """When each stage of making a connection for it ended."""
         self.certificate_ends: int | None = None
-        self.connection: Connection | None = None
+        self.connection: EndpointConnection | None = None
         self.dialling: asyncio.Task[None] | None = None
 
 
 class Owner(Protocol):
     """The callbacks of a connection to its sender."""
 
-    def opened(self, connection: "Connection") -> None:
+    def opened(self, connection: "EndpointConnection") -> None:
         """The connection was established."""
 
-    def idled(self, connection: "Connection") -> None:
+    def idled(self, connection: "EndpointConnection") -> None:
         """The connection is idle and can take another attempt."""
 
-    def lost(self, connection: "Connection") -> None:
+    def lost(self, connection: "EndpointConnection") -> None:
         """The connection is gone. No callback follows."""
 
     def ended(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
@@ -120,7 +120,7 @@ class Owner(Protocol):
         the endpoint closed it as idle while the request was on its way."""
 
 
-class Connection(asyncio.Protocol):
+class EndpointConnection(asyncio.Protocol):
     """The protocol of one TCP or TLS connection."""
 
     __slots__ = (

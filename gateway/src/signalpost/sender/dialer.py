@@ -17,7 +17,7 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.request import Target
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Address, Guard, addresses_refusal, literal, target_refusal
-from signalpost.sender.connection import Connection, Owner, RunningAttempt, Stage
+from signalpost.sender.connection import EndpointConnection, Owner, RunningAttempt, Stage
 from signalpost.sender.resolver import LOOKUP_SECONDS, Names, addresses_of
 from signalpost.sender.tls_sessions import Sessions
 from signalpost.sender.ways import DialFailed, Way, reset
@@ -82,7 +82,7 @@ class Dialler:
     async def _secure(self, raw: socket.socket, attempt: RunningAttempt, owner: Owner) -> None:
         target = attempt.request.target
         handshake = self._sessions.handshake(target) if target.scheme == "https" else None
-        connection = Connection(owner, raw, attempt, self._clock, handshake)
+        connection = EndpointConnection(owner, raw, attempt, self._clock, handshake)
         try:
             await asyncio.get_running_loop().create_connection(
                 lambda: connection,
@@ -100,7 +100,7 @@ class Dialler:
             raise
 
 
-def _give_up(connection: Connection, owner: Owner) -> None:
+def _give_up(connection: EndpointConnection, owner: Owner) -> None:
     """A connection that was not made. asyncio's own loops close its socket, and tell it of its loss if it knew of its
     making. uvloop tells nothing; and it took only the descriptor's number, which it will close: closed by the socket
     too, it could be another connection's by then."""

@@ -28,7 +28,7 @@ from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import NO_EXCEPTIONS, Guard
-from signalpost.sender.connection import Connection, RunningAttempt, Stage, TimeLimit
+from signalpost.sender.connection import EndpointConnection, RunningAttempt, Stage, TimeLimit
 from signalpost.sender.dialer import Dialler
 from signalpost.sender.egress_proxy import EgressProxy, ThroughProxy
 from signalpost.sender.resolver import Names, Resolve, SystemResolver
@@ -96,9 +96,9 @@ class Sender:
         self._usual_limit = TimeLimit(settings.attempt_timeout)
         self._limits = {settings.attempt_timeout: self._usual_limit}
         """The time limits by their seconds. Requests name few different ones: each kind of destination has one."""
-        self._open: set[Connection] = set()
-        self._pools: dict[Target, list[Connection]] = {}
-        self._idle: dict[Connection, None] = {}
+        self._open: set[EndpointConnection] = set()
+        self._pools: dict[Target, list[EndpointConnection]] = {}
+        self._idle: dict[EndpointConnection, None] = {}
         self._diallings: set[asyncio.Task[None]] = set()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closing = False
@@ -227,11 +227,11 @@ class Sender:
             attempt.dialling = None
             self._cut(attempt, Failure.CONNECT, "No connection could be made.")
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: EndpointConnection) -> None:
         """See `Owner`."""
         self._open.add(connection)
 
-    def lost(self, connection: Connection) -> None:
+    def lost(self, connection: EndpointConnection) -> None:
         """See `Owner`."""
         self._open.discard(connection)
         self._forget_idle(connection)
@@ -241,7 +241,7 @@ class Sender:
 
     # Idle connections
 
-    def idled(self, connection: Connection) -> None:
+    def idled(self, connection: EndpointConnection) -> None:
         """See `Owner`."""
         now = connection.idle_since = self._clock()
         if self._closing or now - connection.opened_at >= self._settings.age_seconds:
@@ -257,7 +257,7 @@ class Sender:
         if self._idle_timer is None:
             self._idle_timer = self._loop.call_later(self._settings.idle_seconds, self._sweep_idle)
 
-    def _take_idle(self, target: Target, now: float) -> Connection | None:
+    def _take_idle(self, target: Target, now: float) -> EndpointConnection | None:
         pool = self._pools.get(target)
         while pool:
             connection = pool.pop()
@@ -267,12 +267,12 @@ class Sender:
             connection.close()
         return None
 
-    def _forget_idle(self, connection: Connection) -> None:
+    def _forget_idle(self, connection: EndpointConnection) -> None:
         if connection in self._idle:
             del self._idle[connection]
             self._pools[connection.target].remove(connection)
 
-    def _drop_idle(self, connection: Connection) -> None:
+    def _drop_idle(self, connection: EndpointConnection) -> None:
         self._forget_idle(connection)
         connection.close()
 

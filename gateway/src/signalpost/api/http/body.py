@@ -53,16 +53,16 @@ _look_through = msgspec.json.Decoder(msgspec.Raw).decode
 """Finds where a body is no JSON without making anything of it."""
 
 
-class Refused(ValueError):
+class DecoderRefused(ValueError):
     """The fast decoder refuses a body; `read_json` says why."""
 
 
 def read_quickly(body: bytes) -> Any:
-    """The decoded body. Raises Refused."""
+    """The decoded body. Raises DecoderRefused."""
     try:
         return _decode(body) if len(body) <= LARGE_BODY_BYTES else _decode_large(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused from error
+        raise DecoderRefused from error
 
 
 def _decode_large(body: bytes) -> Any:
@@ -78,7 +78,7 @@ def read_json(body: bytes) -> Any:
     the checks of the fields name every one of them, beside all else that is wrong."""
     try:
         return read_quickly(body)
-    except Refused as refused:
+    except DecoderRefused as refused:
         text = _text(body)
         if len(body) > LARGE_BODY_BYTES:
             raise _fault_of_large(body, text, refused.__cause__) from None

@@ -54,7 +54,7 @@ PLACE_BYTES = 16 * 1024
 """A line takes one place for each of these that it begins, so at most 4 MiB of lines are under way."""
 
 
-class Line(NamedTuple):
+class NumberedLine(NamedTuple):
     number: int
     content: bytes | None
     """None if the line is longer than a body may be."""
@@ -79,19 +79,19 @@ async def import_many(context: RequestContext) -> Streamed:
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[list[Line]]:
+async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[list[NumberedLine]]:
     """All lines but the blank ones, as many at a time as are there. Numbers count from 1 and include the blank ones."""
     number, rest, too_long = 1, bytearray(), False
     async for chunk in _in_small_pieces(_whole(first, chunks)):
-        found: list[Line] = []
+        found: list[NumberedLine] = []
         begin, searched = 0, len(rest)
         rest += chunk
         while (end := rest.find(b"\n", max(begin, searched))) >= 0:
             content = bytes(rest[begin:end])
             if too_long or len(content) > MAX_BODY_BYTES:
-                found.append(Line(number, None))
+                found.append(NumberedLine(number, None))
             elif content.strip():
-                found.append(Line(number, content))
+                found.append(NumberedLine(number, content))
             number, begin, too_long = number + 1, end + 1, False
             if number % LINES_IN_A_ROW == 0:
                 yield found
@@ -125,7 +125,7 @@ async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
 class _Import:
     """An import while it runs: the lines that were read, and the answers that are owed."""
 
-    def __init__(self, context: RequestContext, lines: AsyncIterator[list[Line]]) -> None:
+    def __init__(self, context: RequestContext, lines: AsyncIterator[list[NumberedLine]]) -> None:
         self._call = context
         self._lines = lines
         self._places = asyncio.Semaphore(PLACES)
@@ -192,7 +192,7 @@ class _Import:
             self._waiting.append(None)
             self._came.set()
 
-    async def _begun(self, line: Line, places: int) -> _WaitingLine:
+    async def _begun(self, line: NumberedLine, places: int) -> _WaitingLine:
         """Hands a line to the committer. If the line is wrong, its result is there at once."""
         given: Any = None
         external_id: str | None

@@ -14,7 +14,7 @@ from signalpost.api.http.body import (
     LARGE_BODY_BYTES,
     MAX_BODY_BYTES,
     SMALL_BODY_BYTES,
-    Refused,
+    DecoderRefused,
     read_json,
     read_quickly,
 )
@@ -265,7 +265,7 @@ class RequestContext:
         if len(content) <= SMALL_BODY_BYTES:
             return read_json(content)
         if len(content) <= LARGE_BODY_BYTES:
-            with suppress(Refused):
+            with suppress(DecoderRefused):
                 return read_quickly(content)
         return await self.services.body_reader.read(self.tenant_id, content)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Raw, Struct
 
-from signalpost.cli.client import MAX_PAGE, Client, CommandError, NoAnswer, Refused, path
+from signalpost.cli.client import MAX_PAGE, CallRefused, Client, CommandError, NoAnswer, path
 
 POLL_SECONDS = 0.25
 WAITS = (0.5, 1.0, 2.0, 5.0)
@@ -86,7 +86,7 @@ class Feed:
         """The next page, or None if it could not be read."""
         try:
             page = await asyncio.to_thread(self._read)
-        except Refused as refused:
+        except CallRefused as refused:
             await self._refused(refused)
             return None
         except NoAnswer as error:
@@ -107,7 +107,7 @@ class Feed:
         except msgspec.MsgspecError:
             raise CommandError(f"{self._client.url} does not answer like a Signalpost gateway.") from None
 
-    async def _refused(self, refused: Refused) -> None:
+    async def _refused(self, refused: CallRefused) -> None:
         if "oldest" in refused.problem:
             oldest = int(refused.problem["oldest"])
             self._observer.missed(self.after + 1, oldest - 1)

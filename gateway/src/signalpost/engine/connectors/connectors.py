@@ -32,10 +32,10 @@ from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.disconnection import Disconnection
 from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
 from signalpost.engine.connectors.passage import Passage
-from signalpost.engine.connectors.token_endpoints import Issued, Refused, Unanswered
-from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
+from signalpost.engine.connectors.token_endpoints import Issued, TokenRefused, Unanswered
+from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.auto_disable import AutoDisable
-from signalpost.engine.lanes.carriers import Carrier, Gate, Made, User, WebhookCarrier
+from signalpost.engine.lanes.carriers import Carrier, Gate, GatedLane, Made, WebhookCarrier
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
@@ -75,12 +75,12 @@ class Connectors:
         random: Random,
     ) -> None:
         self._destinations = destinations
-        self._transport, self._line = transport, Line(transport)
+        self._transport, self._line = transport, VendorTransport(transport)
         self._committer = committer
         self._clock = clock
         self._connections: dict[tuple[int, str], Connection] = {}
         self._open: dict[tuple[int, str], OpenConnection] = {}
-        self._passages: dict[User, Passage] = {}
+        self._passages: dict[GatedLane, Passage] = {}
         self._commands = Tasks()
         self._attempts = Tasks()
         self._surroundings = Surroundings(destinations, self._line, clock, random, self._keep, self._note_refused)
@@ -119,7 +119,7 @@ class Connectors:
 
     # --- What lanes get -----------------------------------------------------------------------------------------------
 
-    def gate(self, subscription: Subscription, user: User) -> Gate | None:
+    def gate(self, subscription: Subscription, user: GatedLane) -> Gate | None:
         """See `Carriers`."""
         self.leave(user)
         if subscription.kind == WEBHOOK:
@@ -132,7 +132,7 @@ class Connectors:
         passage = self._passages[user] = Passage(opened, subscription, user)
         return passage
 
-    def leave(self, user: User) -> None:
+    def leave(self, user: GatedLane) -> None:
         """See `Carriers`."""
         if (passage := self._passages.pop(user, None)) is not None:
             passage.leave()
@@ -272,7 +272,7 @@ class Connectors:
         try:
             issued = await opened.endpoints.exchanged(opened.opened.access, code, redirect_uri, verifier)
             granted = await self._granted(opened, issued)
-        except (Refused, Unanswered, Impossible, ValueError) as error:
+        except (TokenRefused, Unanswered, Impossible, ValueError) as error:
             raise Conflict("consent_failed", opened.secrets.strike(str(error))) from None
         command = KeepGrant(
             tenant_id=connection.tenant_id,

@@ -45,7 +45,7 @@ from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.still_wanted import StillWanted
-from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
+from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.carriers import Made
 from signalpost.engine.lanes.subject import subject_of
 from signalpost.runtime.clock import Clock
@@ -66,7 +66,7 @@ class CourierParts(Struct, frozen=True):
 
     destinations: Destinations
     store: Store
-    line: Line
+    line: VendorTransport
     clock: Clock
     tasks: Tasks
     disable: Callable[[Subscription, str], None]

@@ -17,7 +17,7 @@ from signalpost.destinations.destination import Done, Held, Revocation
 from signalpost.destinations.members import basic_authorization
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.secrets import Secrets
-from signalpost.engine.connectors.wire import Impossible, Line, answered, reply_of, request_of
+from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.runtime.logger import log
 
 NO_CALL: Final = "Nothing was revoked: the vendor's API has no call for that. Revoke the access at the vendor."
@@ -35,7 +35,7 @@ class Revoked(Struct, frozen=True):
 class Disconnection:
     """One connection that is about to forget its credentials."""
 
-    def __init__(self, opened: OpenConnection, line: Line) -> None:
+    def __init__(self, opened: OpenConnection, line: VendorTransport) -> None:
         self._connection = opened
         self._line = line
         self._opened: Opened | None = None

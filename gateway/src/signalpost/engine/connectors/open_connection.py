@@ -26,7 +26,7 @@ from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
 from signalpost.engine.connectors.secrets import Secrets
 from signalpost.engine.connectors.token_endpoints import TokenEndpoints
 from signalpost.engine.connectors.tokens import Tokens
-from signalpost.engine.connectors.wire import Line
+from signalpost.engine.connectors.wire import VendorTransport
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -36,7 +36,7 @@ class Surroundings(Struct, frozen=True):
     """What a connection needs of the engine."""
 
     destinations: Destinations
-    line: Line
+    line: VendorTransport
     clock: Clock
     random: Random
     keep: Callable[[Connection, Granted], Awaitable[None]]

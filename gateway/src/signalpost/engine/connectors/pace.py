@@ -12,7 +12,7 @@ from typing import Final
 
 from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.lanes.carriers import User
+from signalpost.engine.lanes.carriers import GatedLane
 from signalpost.runtime.clock import Clock
 
 UNKNOWN_RATE: Final = (1, 1.0)
@@ -25,7 +25,7 @@ class Pace:
         self._most, seconds = rate
         self._clock = clock
         self._limit = RateLimit(round(seconds * SECOND))
-        self.users: set[User] = set()
+        self.users: set[GatedLane] = set()
         """The lanes that go at this pace."""
         self._calling: set[object] = set()
         """The deliveries in flight that have made their first call."""

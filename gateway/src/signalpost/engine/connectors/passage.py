@@ -7,11 +7,11 @@ asked again when that changes.
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.pace import Pace
-from signalpost.engine.lanes.carriers import User
+from signalpost.engine.lanes.carriers import GatedLane
 
 
 class Passage:
-    def __init__(self, connection: OpenConnection, subscription: Subscription, user: User | None) -> None:
+    def __init__(self, connection: OpenConnection, subscription: Subscription, user: GatedLane | None) -> None:
         """`user` is the lane; None for a test beside it."""
         self.connection = connection
         self._subscription = subscription

@@ -8,7 +8,7 @@ from signalpost.destinations.destination import Call, Consent, Grant, Reply, ret
 from signalpost.destinations.members import basic_authorization, origin_of, shortened
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.engine.connectors.assertion import signed
-from signalpost.engine.connectors.wire import Line, answered, reply_of, request_of
+from signalpost.engine.connectors.wire import VendorTransport, answered, reply_of, request_of
 
 FETCH_SECONDS: Final = 10.0
 REFUSALS: Final = frozenset(
@@ -19,7 +19,7 @@ _LOST = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.PROTOCOL})
 """How a request ends that the vendor may have seen."""
 
 
-class Refused(Exception):
+class TokenRefused(Exception):
     """The vendor refuses access until a person fixes it. The message is a sentence for people."""
 
 
@@ -47,9 +47,9 @@ class Issued(Struct, frozen=True):
 
 
 class TokenEndpoints:
-    """Each method raises Refused or Unanswered where no token comes."""
+    """Each method raises TokenRefused or Unanswered where no token comes."""
 
-    def __init__(self, line: Line, tenant_id: int) -> None:
+    def __init__(self, line: VendorTransport, tenant_id: int) -> None:
         self._line = line
         self._tenant_id = tenant_id
 
@@ -61,7 +61,7 @@ class TokenEndpoints:
                 form["assertion"] = signed(grant.claims, grant.signing_key or "", now)
             except ValueError:
                 detail = "The private key of the connection cannot be used: it must be an RSA key in PEM."
-                raise Refused(detail) from None
+                raise TokenRefused(detail) from None
         return await self._issued(grant.url, form, grant.basic)
 
     async def renewed(self, consent: Consent, refresh_token: str) -> Issued:
@@ -91,14 +91,14 @@ class TokenEndpoints:
 
 
 def _read(reply: Reply) -> Issued:
-    """What a token endpoint answered. Raises Refused, Unanswered."""
+    """What a token endpoint answered. Raises TokenRefused, Unanswered."""
     token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
     if 200 <= reply.status < 300 and isinstance(token, str) and token:
         return Issued(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))
     error, description = reply.at("error"), reply.at("error_description")
     if 400 <= reply.status < 500 and isinstance(error, str) and error in REFUSALS:
         more = f" {shortened(description)}" if isinstance(description, str) else ""
-        raise Refused(f"The vendor no longer grants access: {error}.{more}")
+        raise TokenRefused(f"The vendor no longer grants access: {error}.{more}")
     said = f" ({shortened(error)})" if isinstance(error, str) else ""
     raise Unanswered(f"No token came: the vendor answered {reply.status}{said}.", retry_after(reply) or 0.0)
 

@@ -27,7 +27,7 @@ from msgspec import Struct
 from signalpost.destinations.destination import Access, Consent, Fixed, Grant, Held
 from signalpost.domain.connection import Granted
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.connectors.token_endpoints import Issued, Refused, TokenEndpoints, Unanswered
+from signalpost.engine.connectors.token_endpoints import Issued, TokenEndpoints, TokenRefused, Unanswered
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -215,7 +215,7 @@ class Tokens:
             issued = await self._asked(access)
             if self._granted is granted:  # else a person gave consent again meanwhile
                 await self._take(access, issued)
-        except Refused as refused:
+        except TokenRefused as refused:
             if self._granted is granted and self._access is access:
                 self._refuse(str(refused))
         except Unanswered as failed:

@@ -95,7 +95,7 @@ def reply_of(outcome: Outcome) -> Reply | None:
     return Reply(status=outcome.status, headers=headers, body=outcome.answer)
 
 
-class Line:
+class VendorTransport:
     """The transport of connectors: once it is stopped, every further call ends as one that was cut."""
 
     def __init__(self, transport: Transport) -> None:
@@ -115,7 +115,7 @@ class Line:
         self._stopped = True
 
 
-async def answered(line: Line, request: OutgoingRequest) -> Outcome:
+async def answered(line: VendorTransport, request: OutgoingRequest) -> Outcome:
     """Send a request, and wait for what becomes of it."""
     outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 

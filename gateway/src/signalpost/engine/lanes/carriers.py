@@ -44,7 +44,7 @@ class Gate(Protocol):
         ...
 
 
-class User(Protocol):
+class GatedLane(Protocol):
     """A lane that has a gate."""
 
     @property
@@ -105,12 +105,12 @@ class Made:
 class Carriers(Protocol):
     """Knows how each subscription's deliveries are carried."""
 
-    def gate(self, subscription: Subscription, user: User) -> Gate | None:
+    def gate(self, subscription: Subscription, user: GatedLane) -> Gate | None:
         """What a lane asks before it sends, in place of what it asked before; None for one that may send whenever its
         endpoint takes it."""
         ...
 
-    def leave(self, user: User) -> None:
+    def leave(self, user: GatedLane) -> None:
         """A lane asks no more."""
         ...
 

@@ -131,11 +131,11 @@ class LaneWorker:
 
     @property
     def in_flight(self) -> int:
-        """See `User`."""
+        """See `GatedLane`."""
         return self.lane.in_flight
 
     def ask_again(self) -> None:
-        """See `User`."""
+        """See `GatedLane`."""
         self._on_gate(self)
 
     @property
