@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from signalpost.domain.request import Target
 from signalpost.sender.addresses import (
+    EVERYWHERE,
     NO_EXCEPTIONS,
+    THIS_MACHINE,
     AllowedTarget,
     Guard,
     addresses_refusal,
@@ -278,3 +280,25 @@ def test_any_text_is_read_or_refused_as_a_value(text: str) -> None:
     with suppress(ValueError):
         parse_allow_targets(text)
     assert target_refusal(https(text)) is None or target_refusal(https(text))
+
+
+@pytest.mark.parametrize("port", [1, 80, 9000, 65535])
+def test_tools_for_ones_own_machine_call_every_port_of_it_and_nothing_else(port: int) -> None:
+    guard = Guard(THIS_MACHINE)
+    for scheme, host in (("http", "127.0.0.1"), ("https", "127.8.8.8"), ("http", "::1")):
+        assert target_refusal(Target(scheme, host, port), guard) is None
+    local, elsewhere = ip_address("127.0.0.1"), ip_address("93.184.215.14")
+    named = Target("http", "laptop.example", port)
+    assert target_refusal(named, guard) is None, "dialling will tell"
+    assert addresses_refusal(named, [local], guard) is None
+    assert addresses_refusal(named, [local, elsewhere], guard) is not None
+    assert target_refusal(Target("http", "10.0.0.1", port), guard) is not None
+
+
+def test_a_person_may_let_a_tool_call_everything_but_no_setting_can() -> None:
+    guard = Guard(EVERYWHERE)
+    for host in ("10.0.0.1", "93.184.215.14", "fd00::1", "169.254.169.254"):
+        assert target_refusal(Target("http", host, 8080), guard) is None
+    for entry in ("http://127.0.0.0/8", "http://127.0.0.0/8:*", "http://127.0.0.0/8:0"):
+        with pytest.raises(ValueError, match=r"port|of the form"):
+            parse_allow_targets(entry)

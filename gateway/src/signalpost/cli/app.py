@@ -9,22 +9,19 @@ from signalpost import VERSION
 from signalpost.cli import (
     audit,
     connections,
-    console,
     deliveries,
     destinations,
-    doctor,
     documents,
     erasures,
     events,
     replay,
-    signatures,
     status,
     subscriptions,
     tenants,
-    trigger,
     why,
 )
 from signalpost.cli.client import Misuse
+from signalpost.cli.local_help import RECEIVER_COMMANDS
 from signalpost.cli.output import complain, misuse, remarks
 from signalpost.domain.errors import SignalpostError, WrongSetting
 
@@ -59,18 +56,6 @@ If every operator's key is lost, stop the gateway and create a new one on its ma
 Example: signalpost keys --recover --data-dir ./data
 """
 
-LISTEN_HELP = """Follow a gateway's events, and forward them to a receiver on this machine.
-
-Each event is sent byte for byte as the gateway would send it, signed with a secret that stays the same. If no gateway
-runs, an emulator is started. Whatever the receiver answers, the next event follows.
-
-Example: signalpost listen --forward-to 9000 --chaos dup,reorder
-"""
-EMULATOR_HELP = """Run a gateway for tests: in a temporary folder, delivering to this machine.
-
-Example: signalpost emulator --port 0 --json
-"""
-
 _HERE = Group.create_ordered("On the gateway's machine")
 _ANYWHERE = Group.create_ordered("With a running gateway")
 _RECEIVERS = Group.create_ordered("For who receives events")
@@ -103,11 +88,8 @@ for module in (
     app.command(module.app)
 app.command(why.why, group=_ANYWHERE)
 app.command(status.status, group=_ANYWHERE)
-app.command("signalpost.cli.emulator:emulator", help=EMULATOR_HELP, group=_RECEIVERS)
-app.command("signalpost.cli.listen.command:listen", help=LISTEN_HELP, group=_RECEIVERS)
-for command in (trigger.trigger, doctor.doctor, signatures.sign, signatures.verify):
-    app.command(command, group=_RECEIVERS, help_format="markdown")
-app.command(console.console, group=_ANYWHERE)
+for target, shown in RECEIVER_COMMANDS.items():
+    app.command(target, help=shown, group=_RECEIVERS, help_format="markdown")
 for installed in entry_points(group="signalpost.commands"):
     # A command of another distribution. Only its package is imported here, whose docstring is the help.
     package = import_module(installed.module.partition(".")[0])

@@ -51,15 +51,7 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Attack a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix.
-
-    It handles what is sent as if it were real, so try one that is for tests. Exit code 1 if it breaks a rule.
-
-    Example: signalpost doctor http://127.0.0.1:9000 --secret 'a secret of mine'
-
-    With --inspect 'http://127.0.0.1:9000/documents/{externalId}', answered by {"handled": 1, "title": "…"}, it is also
-    checked that events are handled once, in order, and only if they are genuine.
-    """
+    """Attack a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix."""
     findings = asyncio.run(
         _examined(url, the_secret(secret), inspect, attempt_timeout, external=allow_external, quiet=as_json)
     )

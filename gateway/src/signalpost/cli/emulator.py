@@ -25,6 +25,7 @@ from signalpost.settings import SETTINGS
 MAX_CONNECTIONS = 200
 IDLE_SECONDS = 60.0
 PORT = 8180
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to replace, not to bind
 
 
 def emulator(
@@ -38,12 +39,7 @@ def emulator(
     attempt_timeout: Annotated[str, Parameter(help="Seconds that an attempt may take.")] = "5",
     as_json: Json = False,
 ) -> None:
-    """Run a gateway for tests until Ctrl-C: with nothing in it, in a temporary folder, delivering to this machine.
-
-    The first line says the address and the key. Calls below /emulator make events, wait for deliveries and reset it.
-
-    Example: signalpost emulator --port 0 --json
-    """
+    """Run a gateway for tests: empty, in a temporary folder, delivering to this machine."""
     set_up_logs("error", "auto")
     delays = _setting("retry_delays", "--retry-delays", retry_delays)
     timeout = _setting("attempt_timeout", "--attempt-timeout", attempt_timeout)
@@ -83,7 +79,8 @@ async def serving(
     """An emulator that answers on a port, and that commands of this person find until it ends."""
     listener = listen(host, port, IDLE_SECONDS)
     bound = listener.getsockname()[1]
-    url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+    reached = WILDCARDS.get(host, host)
+    url = f"http://[{reached}]:{bound}" if ":" in reached else f"http://{reached}:{bound}"
     async with Emulator(url, external=external, retry_delays=delays, attempt_timeout=timeout) as running:
         server = Server(Control(running), listener, MAX_CONNECTIONS)
         serve = asyncio.create_task(server.serve([listener]))

@@ -34,11 +34,7 @@ def sign(
     timestamp: Annotated[int | None, Parameter(help="The webhook-timestamp, in seconds since the epoch. [now]")] = None,
     as_json: Json = False,
 ) -> None:
-    """Sign a body on standard input, and print the headers that go with it: the HMAC-SHA512 of the webhooks page, and
-    those of Standard Webhooks.
-
-    Example: signalpost sign < event.json > headers && curl -H @headers --data-binary @event.json http://127.0.0.1:9000
-    """
+    """Sign a body on standard input, and print the headers that go with it."""
     signer, body = Signer(the_secret(secret)), sys.stdin.buffer.read()
     identity = _id_of(body) if id_ is None else id_
     if not (identity.isascii() and identity.isprintable() and 0 < len(identity) <= MAX_ID_CHARACTERS):
@@ -68,12 +64,7 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check the signatures of a body on standard input, and say what may be wrong with one that does not fit.
-
-    Exit code 0 if at least one signature fits, 1 if none does, 2 if the command was not understood.
-
-    Example: signalpost verify --signature 3c59dc048e… < body.json
-    """
+    """Check the signatures of a body on standard input, and say why one may not fit."""
     chosen, headers = the_secrets(secret), _headers(header or ())
     if signature is not None:
         headers[PAGE_SIGNATURE] = signature.strip()

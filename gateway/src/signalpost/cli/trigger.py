@@ -45,15 +45,7 @@ def trigger(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make an event happen: of a realistic document, with the attributes that you set.
-
-    Through a gateway, a sample document is really imported (and then changed or deleted), so its events are in the log,
-    and every subscription gets them. With --to, no gateway is asked: the event is signed and sent from here.
-
-    Example: signalpost trigger documentUpdated --set status=executed
-
-    Example: signalpost trigger documentCreated --to http://127.0.0.1:9000 --secret 'a secret of mine'
-    """
+    """Make an event happen: of a realistic document, with the attributes that you set."""
     changes = _changes(set_ or [])
     if to is not None:
         _send(event_type, changes, to, the_secret(secret), external=allow_external, as_json=as_json)

@@ -4,14 +4,7 @@ It belongs to one person on one machine, so it is below their home, and not in a
 """
 
 import os
-import secrets
 from pathlib import Path
-
-from signalpost.domain.errors import StartError
-from signalpost.runtime import key_file
-from signalpost_receiver import make_token
-
-LISTEN_SECRET = "listen-secret"  # noqa: S105 - a file's name
 
 
 def user_folder() -> Path:
@@ -30,16 +23,3 @@ def made_folder(folder: Path) -> Path:
     """The folder, made if need be so that others cannot read it. Raises OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
-
-
-def listen_secret() -> str:
-    """The secret that `listen` signs with where none is given: made by the first use, and the same ever after.
-    Raises StartError."""
-    file = user_folder() / LISTEN_SECRET
-    try:
-        made_folder(file.parent)
-        if not file.exists():
-            key_file.write(file, make_token(secrets.token_bytes))
-        return key_file.read(file)
-    except (OSError, UnicodeDecodeError, key_file.NotPrivate) as error:
-        raise StartError(f"The secret of listen cannot be kept in {file}: {error}. Give one with --secret.") from None

@@ -16,12 +16,12 @@ from signalpost.cli.given_secret import GivenSecret, the_secret
 from signalpost.cli.listen.feed import Entry, Feed
 from signalpost.cli.listen.forwarder import Forwarder, OnlyShown, chance
 from signalpost.cli.listen.keyboard import keys
+from signalpost.cli.listen.own_secret import listen_secret
 from signalpost.cli.listen.screen import HELP, JsonScreen, Screen
 from signalpost.cli.output import Json, remark, remarks, say
 from signalpost.domain.checks import Bad
 from signalpost.local.chaos import Chaos, Planned, Trouble
 from signalpost.local.poster import Poster
-from signalpost.local.user_folder import listen_secret
 
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 
@@ -49,13 +49,7 @@ def listen(
     ),
     as_json: Json = False,
 ) -> None:
-    """Follow a gateway's events, and forward them to a receiver on this machine, until Ctrl-C.
-
-    Each event is sent byte for byte as the gateway would send it, signed with a secret that stays the same. If no
-    gateway runs, an emulator is started. Whatever the receiver answers, the next event follows.
-
-    Example: signalpost listen --forward-to 9000 --chaos dup,reorder
-    """
+    """Follow a gateway's events, and forward them to a receiver on this machine, until Ctrl-C."""
     chosen = listen_secret() if secret is None else the_secret(secret)
     if print_secret:
         say(chosen)

@@ -59,7 +59,7 @@ class Emulator:
         self._resetting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        self._opened, self._gateway, self._client = await self._begin()
+        await self._begin()
         return self
 
     async def __aexit__(
@@ -75,7 +75,7 @@ class Emulator:
         """Forget every document, event, subscription and delivery."""
         async with self._resetting:
             before = self._opened
-            self._opened, self._gateway, self._client = await self._begin()
+            await self._begin()
             await before.aclose()
 
     async def trigger(self, asked: Trigger) -> dict[str, Any]:
@@ -109,7 +109,8 @@ class Emulator:
                 raise Conflict("not_settled", f"These subscriptions still have something to send: {', '.join(busy)}.")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _begin(self) -> tuple[AsyncExitStack, Gateway, InnerClient]:
+    async def _begin(self) -> None:
+        """Start an empty gateway, and have it answer from now on."""
         async with AsyncExitStack() as opened:
             folder = Path(tempfile.mkdtemp(prefix="signalpost-emulator-"))
             opened.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -125,8 +126,8 @@ class Emulator:
                 )
             )
             await opened.enter_async_context(gateway)
-            return opened.pop_all(), gateway, InnerClient(gateway.app, self.key)
-        raise AssertionError("an exit stack swallows nothing")
+            self._gateway, self._client = gateway, InnerClient(gateway.app, self.key)
+            self._opened = opened.pop_all()
 
     async def _deliveries(self, expected: Expectation) -> list[Delivery]:
         query = {
