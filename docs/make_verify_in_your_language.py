@@ -1,5 +1,5 @@
 """Writes docs/guides/verify-in-your-language.md from examples/receivers/: `.venv/bin/python
-docs/make_verify_in_your_language.py`. A test keeps it so, and another runs every sample.
+docs/make_verify_in_your_language.py`. A test keeps it so, and another runs every verifier.
 """
 
 from pathlib import Path
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from signalpost_receiver import Signer
 
 ROOT = Path(__file__).parents[1]
-SAMPLES = ROOT / "examples" / "receivers"
+VERIFIERS = ROOT / "examples" / "receivers"
 PAGE = ROOT / "docs" / "guides" / "verify-in-your-language.md"
 
 
-class Sample(NamedTuple):
+class Verifier(NamedTuple):
     language: str
     file: str
     fence: str
@@ -20,20 +20,20 @@ class Sample(NamedTuple):
 
 
 LANGUAGES = (
-    Sample(
+    Verifier(
         "Bash and OpenSSL",
         "bash/verify.sh",
         "bash",
         "To look at a request by hand. Other users of the machine can see the key while `openssl` runs.",
     ),
-    Sample(
+    Verifier(
         "Python",
         "python/verify.py",
         "python",
         "Or use [signalpost-receiver](../../receiver/README.md), which does all of this and more. Raw body: "
         "`await request.body()` in FastAPI and Starlette, `request.get_data()` in Flask, `request.body` in Django.",
     ),
-    Sample(
+    Verifier(
         "Node",
         "node/verify.mjs",
         "js",
@@ -41,44 +41,44 @@ LANGUAGES = (
         "Raw body: `express.raw({ type: '*/*', limit: '1mb' })` in Express, "
         "a content type parser with `parseAs: 'buffer'` in Fastify, `await c.req.arrayBuffer()` in Hono.",
     ),
-    Sample(
+    Verifier(
         "Go",
         "go/verify.go",
         "go",
         "Raw body: `io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))`, before any decoding.",
     ),
-    Sample(
+    Verifier(
         "Java",
         "java/Verify.java",
         "java",
         "Java 17. Raw body: `@RequestBody byte[] body` in Spring, an argument `byte[] body` in JAX-RS.",
     ),
-    Sample(
+    Verifier(
         "C#",
         "csharp/Verify.cs",
         "csharp",
         "Raw body: copy `Request.Body` into a `MemoryStream` in ASP.NET Core, before any model is bound.",
     ),
-    Sample(
+    Verifier(
         "Ruby",
         "ruby/verify.rb",
         "ruby",
         "Needs the gem `openssl` 2.2 or newer, which comes with Ruby 3. Raw body: `request.raw_post` in Rails, "
         "`request.body.read` in Rack and Sinatra.",
     ),
-    Sample(
+    Verifier(
         "PHP",
         "php/verify.php",
         "php",
         "PHP 8. Raw body: `file_get_contents('php://input')`; `$request->getContent()` in Laravel and Symfony.",
     ),
-    Sample(
+    Verifier(
         "Rust",
         "rust/src/main.rs",
         "rust",
         "With `hmac`, `sha2`, `base64` and `hex`. Raw body: `body: Bytes` as the last argument in axum.",
     ),
-    Sample(
+    Verifier(
         "Elixir",
         "elixir/verify.exs",
         "elixir",
@@ -90,7 +90,7 @@ HEAD = """\
 # Verify in your language
 
 Made from [`examples/receivers/`](../../examples/receivers/) by `.venv/bin/python docs/make_verify_in_your_language.py`;
-do not edit. The tests run every sample whose language is on the machine.
+do not edit. The tests run every verifier whose language is on the machine.
 
 A request is genuine if one of its signatures fits its body and your secret. There are two kinds of them
 ([C19 to C21](../contract.md#signature)):
@@ -118,6 +118,10 @@ Five rules, in any language:
 Answer 2xx within five seconds, and do the work afterwards. Events of one document may arrive in another order than
 they happened: compare `createdAt`.
 
+For types in your language, give a generator what a running gateway serves: JSON Schemas (`/schemas/event.json`,
+`/schemas/documentUpdated.json`, `/schemas/document.json`, …), AsyncAPI (`/asyncapi.json`) or the `webhooks` of
+`/openapi.json`. They allow attributes, types and statuses that are added later; so should your code.
+
 ## Test vectors
 
 Check your own code with these. The secret of the first is one that the gateway makes, that of the second one that its
@@ -130,10 +134,10 @@ VECTORS = (
 )
 _ID, _TIMESTAMP = "8cfa669c-41cc-412c-858d-0374e2c007fc", 1767225600
 
-BEFORE_SAMPLES = """
-## Samples
+BEFORE_VERIFIERS = """
+## Verifiers
 
-Every sample is a whole program, so that you can try it. Take from it the function that verifies. The body is on
+Each is a whole program, so that you can try it. Take from it the function that verifies. The body is on
 standard input, the headers are variables as CGI names them (`HTTP_WEBHOOK_ID`), and the exit code is 0 if the request
 is genuine:
 
@@ -146,7 +150,12 @@ printf %s '{"id":"8cfa669c-41cc-412c-858d-0374e2c007fc"}' | python3 examples/rec
 
 
 def page() -> str:
-    return HEAD + "".join(map(_vector, *zip(*VECTORS, strict=True))) + BEFORE_SAMPLES + "".join(map(_sample, LANGUAGES))
+    return (
+        HEAD
+        + "".join(map(_vector, *zip(*VECTORS, strict=True)))
+        + BEFORE_VERIFIERS
+        + "".join(map(_verifier, LANGUAGES))
+    )
 
 
 def _vector(secret: str, body: str) -> str:
@@ -163,9 +172,9 @@ def _vector(secret: str, body: str) -> str:
 """
 
 
-def _sample(sample: Sample) -> str:
-    code = (SAMPLES / sample.file).read_text(encoding="utf-8")
-    return f"\n### {sample.language}\n\n{sample.notes}\n\n```{sample.fence}\n{code}```\n"
+def _verifier(verifier: Verifier) -> str:
+    code = (VERIFIERS / verifier.file).read_text(encoding="utf-8")
+    return f"\n### {verifier.language}\n\n{verifier.notes}\n\n```{verifier.fence}\n{code}```\n"
 
 
 if __name__ == "__main__":

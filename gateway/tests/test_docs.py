@@ -29,7 +29,7 @@ def test_the_page_of_states_is_what_the_tables_say() -> None:
     )
 
 
-def test_the_page_of_samples_shows_the_files_that_the_tests_run() -> None:
+def test_the_page_of_verifiers_shows_the_files_that_the_tests_run() -> None:
     maker = _maker("make_verify_in_your_language")
     assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), (
         "run: .venv/bin/python docs/make_verify_in_your_language.py"

@@ -66,6 +66,15 @@ test("a body that express.json has parsed already is a mistake that the answer e
   await stop();
 });
 
+test("bytes that a parser keeps in rawBody, as cloud functions do, are taken", async () => {
+  const app = express().use(express.json({ verify: (request, _response, bytes) => (request.rawBody = bytes) }));
+  app.post(PATH, nodeHandler(new Receiver({ secrets: SECRET, clock })));
+  const { origin, stop } = await listen(http.createServer(app));
+  const answer = await fetch(origin + PATH, { method: "POST", body: bodyOf(), headers: signed(bodyOf()) });
+  assert.equal(answer.status, 204);
+  await stop();
+});
+
 test("Fastify's other routes keep their parsers", async () => {
   const { origin, stop } = await FRAMEWORKS.Fastify(new Receiver({ secrets: SECRET }), {});
   const headers = { "content-type": "application/json" };

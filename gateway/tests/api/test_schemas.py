@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
+from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.asyncapi import describe_events
+from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.webhooks import HEADERS, schema_files
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.body import read
@@ -193,9 +195,10 @@ def test_what_no_receiver_would_understand_is_not_valid(wrong: Any) -> None:
 
 
 @pytest.mark.slow
-def test_ajv_in_strict_mode_and_the_asyncapi_parser_load_them() -> None:
+def test_ajv_in_strict_mode_and_the_parsers_of_asyncapi_and_openapi_load_them() -> None:
     install(JAVASCRIPT)
-    given_to_it = {"schemas": FILES, "asyncapi": describe_events(), "events": PAGE}
+    openapi = describe(ROUTES, OPEN_ROUTES)
+    given_to_it = {"schemas": FILES, "asyncapi": describe_events(), "openapi": openapi, "events": PAGE}
     done = subprocess.run(
         ["node", "load.mjs"], cwd=JAVASCRIPT, input=json.dumps(given_to_it), capture_output=True, text=True,
         timeout=PATIENCE,
@@ -203,7 +206,7 @@ def test_ajv_in_strict_mode_and_the_asyncapi_parser_load_them() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert found["problems"] == []
-    assert found["messages"] == list(BY_WIRE)
+    assert found["messages"] == found["webhooks"] == list(BY_WIRE)
     types = [event["type"] for event in PAGE]
     assert found["valid"] == {
         name: [name in (f"{each}.json", "event.json", "document.json") for each in types] for name in FILES

@@ -1,7 +1,9 @@
-// Loads what the gateway describes with the usual JavaScript tools. Reads {schemas, asyncapi, events} from
-// standard input; prints {"valid": {file: [whether each event is valid]}, "problems": […], "messages": […]}.
+// Loads what the gateway describes with the usual JavaScript tools. Reads {schemas, asyncapi, openapi, events} from
+// standard input; prints {"valid": {file: [whether each event is valid]}, "problems": […], "messages": […],
+// "webhooks": […]}.
 import { readFileSync } from "node:fs";
 
+import SwaggerParser from "@apidevtools/swagger-parser";
 import { Parser } from "@asyncapi/parser";
 import addFormats from "ajv-formats";
 import Ajv2020 from "ajv/dist/2020.js";
@@ -20,4 +22,5 @@ for (const [name, schema] of Object.entries(given.schemas)) {
 const { document, diagnostics } = await new Parser().parse(given.asyncapi);
 const problems = diagnostics.filter(({ code }) => code !== "asyncapi-latest-version").map(({ message }) => message);
 const messages = document?.messages().all().map((message) => message.id());
-console.log(JSON.stringify({ valid, problems, messages }));
+const { webhooks } = await SwaggerParser.validate(given.openapi);
+console.log(JSON.stringify({ valid, problems, messages, webhooks: Object.keys(webhooks) }));

@@ -6,16 +6,20 @@ import { TooLarge, UsageError } from "../errors.js";
 import type { Receiver } from "../receiver.js";
 import { type AdapterOptions, answerTo } from "./respond.js";
 
+/** A request, and what may have been read of it before. */
+type ReadRequest = IncomingMessage & { body?: unknown; rawBody?: unknown };
+
 /**
  * A listener of `http.createServer`, or a handler of an Express route: `app.post("/webhooks", nodeHandler(receiver))`.
  *
- * It reads the body itself, up to the receiver's cap, and takes what `express.raw()` has read. After `express.json()`
- * the bytes are gone: such a request is answered 500, and the error says what to change.
+ * It reads the body itself, up to the receiver's cap, and takes what `express.raw()` has read, or what is kept in
+ * `request.rawBody` as cloud functions do. After `express.json()` alone the bytes are gone: such a request is answered
+ * 500, and the error says what to change.
  */
 export function nodeHandler(
   receiver: Receiver,
   options: AdapterOptions = {},
-): (request: IncomingMessage & { body?: unknown }, response: ServerResponse) => Promise<void> {
+): (request: ReadRequest, response: ServerResponse) => Promise<void> {
   return async (request, response) => {
     const read = () => readBody(request, receiver.maxBodyBytes);
     const answer = await answerTo(receiver, read, request.headers, options);
@@ -26,8 +30,8 @@ export function nodeHandler(
   };
 }
 
-async function readBody(request: IncomingMessage & { body?: unknown }, maxBytes: number): Promise<Uint8Array> {
-  if (request.body instanceof Uint8Array) return request.body;
+async function readBody(request: ReadRequest, maxBytes: number): Promise<Uint8Array> {
+  for (const kept of [request.rawBody, request.body]) if (kept instanceof Uint8Array) return kept;
   if (request.readableEnded) {
     throw new UsageError("the body was parsed already: mount the webhook before express.json(), or use express.raw()");
   }

@@ -1,4 +1,4 @@
-"""The samples in examples/receivers/ tell genuine requests from forged ones, in every language that is on this machine
+"""The verifiers in examples/receivers/ tell genuine requests from forged ones, in each language that is on this machine
 (C19 to C21)."""
 
 import hashlib
@@ -18,20 +18,20 @@ from gateway.tests.patience import PATIENCE
 from signalpost_receiver import Signer
 
 ROOT = Path(__file__).parents[2]
-SAMPLES, RECEIVER = ROOT / "examples" / "receivers", ROOT / "receiver"
+VERIFIERS, RECEIVER = ROOT / "examples" / "receivers", ROOT / "receiver"
 PAGE, STANDARD = "plexus-webhook-signature", "webhook-signature"
 pytestmark = pytest.mark.slow
 
 
 class Language(NamedTuple):
     needs: tuple[str, ...]
-    """The programs without which its sample is skipped."""
+    """The programs without which its verifier is skipped."""
     command: Callable[[Path], list[str | Path]]
-    """What runs the sample. It may compile it first, into the given folder."""
+    """What runs the verifier. It may compile it first, into the given folder."""
 
 
 def _script(*command: str, file: str) -> Callable[[Path], list[str | Path]]:
-    return lambda _folder: [*command, SAMPLES / file]
+    return lambda _folder: [*command, VERIFIERS / file]
 
 
 def _compiled(
@@ -46,14 +46,14 @@ def _compiled(
 
 
 def _java(folder: Path) -> list[str | Path]:
-    subprocess.run(["javac", "-d", folder, SAMPLES / "java" / "Verify.java"], check=True, timeout=PATIENCE)
+    subprocess.run(["javac", "-d", folder, VERIFIERS / "java" / "Verify.java"], check=True, timeout=PATIENCE)
     return ["java", "-cp", folder, "Verify"]
 
 
 def _rust(folder: Path) -> list[str | Path]:
-    crate = shutil.copytree(SAMPLES / "rust", folder / "crate")  # cargo writes its lock beside the sources
+    crate = shutil.copytree(VERIFIERS / "rust", folder / "crate")  # cargo writes its lock beside the sources
     if subprocess.run(["cargo", "fetch", "--quiet"], cwd=crate, capture_output=True, timeout=PATIENCE).returncode != 0:
-        pytest.skip("the crates that the sample needs cannot be fetched")
+        pytest.skip("the crates that the verifier needs cannot be fetched")
     subprocess.run(["cargo", "build", "--quiet", "--offline"], cwd=crate, check=True, timeout=PATIENCE)
     return [crate / "target" / "debug" / "verify"]
 
@@ -63,12 +63,14 @@ LANGUAGES = {
     "python": Language((), _script(sys.executable, file="python/verify.py")),
     "node": Language(("node",), _script("node", file="node/verify.mjs")),
     "go": Language(
-        ("go",), _compiled(lambda to: ["go", "build", "-o", to / "verify", SAMPLES / "go/verify.go"], file="verify")
+        ("go",), _compiled(lambda to: ["go", "build", "-o", to / "verify", VERIFIERS / "go/verify.go"], file="verify")
     ),
     "java": Language(("java", "javac"), _java),
     "csharp": Language(
         ("mcs", "mono"),
-        _compiled(lambda to: ["mcs", f"-out:{to}/verify.exe", SAMPLES / "csharp/Verify.cs"], "mono", file="verify.exe"),
+        _compiled(
+            lambda to: ["mcs", f"-out:{to}/verify.exe", VERIFIERS / "csharp/Verify.cs"], "mono", file="verify.exe"
+        ),
     ),
     "ruby": Language(("ruby",), _script("ruby", file="ruby/verify.rb")),
     "php": Language(("php",), _script("php", file="php/verify.php")),
@@ -116,7 +118,7 @@ FORGED = {name: VECTORS[name] for name in FORGED_VECTORS} | {
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
-def test_the_sample_tells_genuine_requests_from_forged_ones(name: str, tmp_path: Path) -> None:
+def test_the_verifier_tells_genuine_requests_from_forged_ones(name: str, tmp_path: Path) -> None:
     language = LANGUAGES[name]
     missing = [program for program in language.needs if shutil.which(program) is None]
     if missing:
