@@ -2,8 +2,11 @@
 
 import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -243,6 +246,48 @@ def test_chaos_sends_forged_and_repeated_requests_which_a_good_receiver_stands(
             seen.add(line["sequence"])
             notes.add(line["note"])
     assert notes & {"rotation, old secret", "rotation, new secret"}
+
+
+def test_keys_at_a_terminal_show_details_and_send_again(
+    home: dict[str, Any], emulator: dict[str, str], receiver: RecordingReceiver
+) -> None:
+    ask(emulator, "reset", {})
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [SIGNALPOST, "listen", "--forward-to", receiver.url, "--secret", SECRET, "--after", "0"],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**home),
+    )  # fmt: skip
+    os.close(theirs)
+    patience = threading.Timer(PATIENCE, process.kill)
+    patience.start()
+    shown = b""
+
+    def read_until(text: str) -> None:
+        nonlocal shown
+        while text.encode() not in shown:
+            shown += os.read(ours, 65536)
+        shown = shown.partition(text.encode())[2]
+
+    try:
+        read_until("Keys: r resend")
+        ask(emulator, "events", {"eventType": "documentCreated", "set": {"title": "Mine"}})
+        read_until("<-- ")
+        os.write(ours, b"d")
+        read_until("> plexus-webhook-signature: ")
+        read_until('"title": "Mine"')
+        os.write(ours, b"r")
+        read_until("resent by hand")
+        read_until("<-- ")
+        os.write(ours, b"q")
+        read_until("Continue with --after 1")
+        assert process.wait(PATIENCE) == 0
+    finally:
+        patience.cancel()
+        process.kill()
+        process.wait()
+        os.close(ours)
+    first, again = receiver.received
+    assert first.body == again.body
 
 
 def test_listen_takes_short_forms_of_a_url_and_names_of_trouble() -> None:
