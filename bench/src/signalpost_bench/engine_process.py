@@ -66,7 +66,7 @@ class EmbeddedEngine:
         # As under `signalpost serve`: what was made until here lives as long as the process.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(10_000, 10, 10)
+        gc.set_threshold(10_000, 2, 50)
 
     async def publish(self, events: int) -> int:
         """Change documents `events` times, until the last change is committed. Returns when the first was asked for."""

@@ -41,7 +41,7 @@ DISK_FAILED = 74
 SWITCH_INTERVAL = 0.0005
 """After how many seconds at most a thread hands the interpreter to the event loop, which waits for it. Python's own
 interval is ten times that, and the loop waits once for each time that it lets go of the interpreter."""
-ACCEPTED_AT_ONCE = 32
+ACCEPTED_AT_ONCE = 16
 """How often the listening socket is handed to uvloop. It accepts one connection per socket in each round of the event
 loop, and rounds are long under load."""
 
