@@ -14,7 +14,7 @@ JOBS := -n 6 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate planted power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve test simulate simulate-fleets planted planted-fleets power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,12 @@ test: .venv/dev .venv/browser ## Run every test
 
 simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1 COUNT=200 MINUTES=…)
 	@$(BIN)/python -m gateway.tests.simulation.runner --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
+
+simulate-fleets: .venv/dev ## The same with several nodes on one database
+	@$(BIN)/python -m gateway.tests.simulation.runner --fleets --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
+
+planted-fleets: .venv/dev ## Plant faults into the nodes of fleets, and see after how many seeds each is found
+	@$(BIN)/python -m gateway.tests.simulation.planted_in_fleets
 
 planted: .venv/dev ## Plant faults into the gateway, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.simulation.planted

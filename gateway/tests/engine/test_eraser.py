@@ -90,6 +90,7 @@ class StoppingErasures:
 
 class _Store:
     def __init__(self, store: SqliteStore, files: Stopping) -> None:
+        self.fleet = store.fleet
         self.erasures = StoppingErasures(store.erasures, files)
 
 

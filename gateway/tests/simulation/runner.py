@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 
+from gateway.tests.simulation import fleet_world
 from gateway.tests.simulation.coverage import Coverage
 from gateway.tests.simulation.logs import watched
 from gateway.tests.simulation.seeded_world import TRACED, SeededWorld, Violation
@@ -28,7 +29,7 @@ class Report:
         self.attempts = 0
         self.faults: Counter[str] = Counter()
 
-    def add(self, world: SeededWorld) -> None:
+    def add(self, world: SeededWorld | fleet_world.FleetWorld) -> None:
         self.seeds += 1
         self.attempts += world.attempts
         self.faults += world.counts
@@ -67,6 +68,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--count", type=int, default=200, help="how many seeds, one after the other")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
+    parser.add_argument("--fleets", action="store_true", help="worlds of several nodes on one database")
     parser.add_argument("--trace", action="store_true", help="show every step")
     parser.add_argument("--coverage", action="store_true", help="show which of the gateway's lines were not reached")
     options = parser.parse_args()
@@ -77,8 +79,13 @@ def main() -> int:
             looks = options.coverage or seed % TRACED_EVERY == 0
             try:
                 with coverage.looking() if looks else nullcontext():
-                    world = simulate(seed, folder, ALL_STEPS if options.trace else TRACED)
-            except Violation as violation:
+                    traced = ALL_STEPS if options.trace else TRACED
+                    world: SeededWorld | fleet_world.FleetWorld
+                    if options.fleets:
+                        world = fleet_world.simulate(seed, folder, traced=traced)
+                    else:
+                        world = simulate(seed, folder, traced)
+            except (Violation, fleet_world.Violation) as violation:
                 print("\n".join(violation.__notes__))
                 print(f"VIOLATION in seed {seed}: {violation}")
                 return 1

@@ -1,4 +1,4 @@
-"""A sample of the fleets; `make simulate-fleet` runs as many as one likes."""
+"""A sample of the fleets; `make simulate-fleets` runs as many as one likes."""
 
 from pathlib import Path
 

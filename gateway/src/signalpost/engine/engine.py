@@ -151,6 +151,8 @@ class Engine:
 
     def _on_beat(self, beat: Beat) -> None:
         self._follower.hear_all(beat.marks)
+        for tenant_id, floor in self._retention.announced(beat.marks):
+            self._tasks.start(self._retention.give_up_below(tenant_id, floor))
         self._follower.hear_keys(beat.keys_version)
         self._lane_owner.observe(beat)
         self.lanes.go_on()

@@ -225,25 +225,33 @@ class Follower:
         """Read what other nodes committed for lanes of this one."""
         if not self._reads_news:
             self._reads_news = True
-            self._tasks.start(self._repeated(self._read_news, "what other nodes committed"))
+            self._tasks.start(self._read_all_news())
 
-    async def _read_news(self) -> None:
+    async def _read_all_news(self) -> None:
         try:
-            while unseen := self._lanes().unseen():
-                for tenant_id, page in (await self._store.fleet.news(unseen, NEWS_AT_ONCE)).items():
-                    await self.check(tenant_id, page.config_version)
-                    self._lanes().offer(tenant_id, page)
-                await asyncio.sleep(0)
+            await self._repeated(self._read_news, "what other nodes committed")
         finally:
             self._reads_news = False
 
+    async def _read_news(self) -> None:
+        while unseen := self._lanes().unseen():
+            pages = await self._store.fleet.news(unseen, NEWS_AT_ONCE)
+            for tenant_id, page in pages.items():
+                await self.check(tenant_id, page.config_version)
+                self._lanes().offer(tenant_id, page)
+            # Where a log is shorter than was announced, the next beat tells what that means.
+            await asyncio.sleep(0 if any(page.events for page in pages.values()) else AGAIN_AFTER)
+
     async def _repeated(self, work: Callable[[], Coroutine[Any, Any, None]], what: str) -> None:
         """Do something until it succeeds."""
+        failed = False
         while True:
             try:
                 return await work()
             except Exception as error:
-                _note_unread(what, error)
+                if not failed or not isinstance(error, SignalpostError):
+                    _note_unread(what, error)
+                failed = True
                 await asyncio.sleep(AGAIN_AFTER)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from signalpost.domain.timestamps import DAY
+from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
 from signalpost.store.store import Store
@@ -17,6 +18,7 @@ PAUSE: Final = 0.05
 class AuditRetention:
     def __init__(self, store: Store, clock: Clock, days: int) -> None:
         self._store = store
+        self._jobs = Jobs(store.fleet)
         self._clock = clock
         self._kept = days * DAY
 
@@ -27,6 +29,8 @@ class AuditRetention:
 
     async def pass_once(self) -> None:
         """Remove everything that is too old now."""
+        if not await self._jobs.take("audit retention"):
+            return
         before = passed(self._clock) - self._kept
         while await self._store.audit.prune(before, BATCH) == BATCH:
             await asyncio.sleep(PAUSE)

@@ -6,11 +6,13 @@ where files or the store cannot be reached, it begins again with whatever is lef
 
 import asyncio
 from contextlib import suppress
+from math import inf
 from typing import Final
 
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.files.files import Files
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -19,6 +21,8 @@ from signalpost.store.store import Store
 BATCH: Final = 100
 PAUSE: Final = 0.02
 """Seconds between parts, so that writers always get their turn."""
+LOOK_EVERY: Final = 30.0
+"""Seconds after which a node of a fleet looks for erasures of which it did not hear, or that another left."""
 AGAIN_AFTER: Final = 5.0
 """Seconds to wait where something could not be reached."""
 
@@ -27,10 +31,12 @@ class Eraser:
     def __init__(self, store: Store, files: Files, lanes: Lanes, clock: Clock, asked: asyncio.Event) -> None:
         """`asked` is set when an erasure was asked for."""
         self._store = store
+        self._jobs = Jobs(store.fleet)
         self._files = files
         self._lanes = lanes
         self._clock = clock
         self._asked = asked
+        self._look_every = inf if self._jobs.is_alone else LOOK_EVERY
 
     async def run(self) -> None:
         while True:
@@ -44,15 +50,17 @@ class Eraser:
                 log.exception("an erasure failed; trying again")
                 await self._asked_or(AGAIN_AFTER)
             else:
-                await self._asked.wait()
+                await self._asked_or(self._look_every)
 
     async def _asked_or(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if seconds == inf else seconds):
                 await self._asked.wait()
 
     async def erase_all(self) -> None:
-        """Finish every erasure that was asked for."""
+        """Finish every erasure that was asked for, unless another node is at it."""
+        if not await self._jobs.take("erasures"):
+            return
         for erasure in await self._store.erasures.pending():
             await self._erase(erasure)
 

@@ -5,6 +5,7 @@ import asyncio
 from typing import Final
 
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.engine.maintenance.passes import make_pass
 from signalpost.files.files import Files
 from signalpost.runtime.clock import Clock, passed
@@ -18,6 +19,7 @@ BATCH: Final = 100
 class FileRetention:
     def __init__(self, store: Store, files: Files, clock: Clock) -> None:
         self._store = store
+        self._jobs = Jobs(store.fleet)
         self._files = files
         self._clock = clock
 
@@ -28,6 +30,8 @@ class FileRetention:
 
     async def pass_once(self) -> None:
         """Remove the file before its row, so that a pass that stops half-way leaves no file without a row."""
+        if not await self._jobs.take("files"):
+            return
         before = passed(self._clock) - KEPT_AFTER_DELETION
         while gone := await self._store.versions.deleted(before, BATCH):
             for _, version in gone:

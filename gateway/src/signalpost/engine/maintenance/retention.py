@@ -3,24 +3,34 @@
 A lane that is so far behind that the retention reaches it is told first: it gives up what it would lose, records that,
 and an operator reads of it in the log and in the subscription's `health`. Half-way there it warns.
 
+In a fleet one node does this, and lanes are of all: the floor that comes next is announced with the marks of tenants,
+every node gives up what its lanes would lose, and the floor moves once all have recorded that, or after a while without
+those that did not.
+
 A wall clock that is set ahead while the process runs makes nothing older: that counts from the next start on.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from signalpost.domain.stats import KEPT_SECONDS
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
+from signalpost.store.fleet import Mark
 from signalpost.store.store import Store
 
 EVERY = 600.0
 FIRST_AFTER = 60.0
 BATCH = 500
+OTHERS_HAVE = 60.0
+"""Seconds that other nodes have to give up what their lanes would lose."""
+LOOK_EVERY = 1.0
 PAUSE = 0.05
 """Seconds between batches, so that writers always get their turn."""
 
@@ -33,6 +43,9 @@ class Retention:
         directory: Directory,
         lanes: Lanes,
     ) -> None:
+        self._jobs = Jobs(store.fleet)
+        self._given_up: dict[int, int] = {}
+        """The highest floor that lanes here have followed, by tenant."""
         self._store = store
         self._clock = clock
         self._directory = directory
@@ -52,6 +65,8 @@ class Retention:
                 "the clock was set ahead; until a restart the retention goes by the time before that",
                 hours=(self._clock.wall() - now) // (3600 * SECOND),
             )
+        if not await self._jobs.take("retention"):
+            return
         for tenant_id in self._directory.tenant_ids:
             await self._prune_tenant(tenant_id, now, self._directory.retention_days_of(tenant_id) * DAY)
         while await self._store.retention.prune_leftovers(now, BATCH) >= BATCH:
@@ -65,6 +80,8 @@ class Retention:
         floor = await self._store.log.sequence_at(tenant_id, now - kept)
         half = await self._store.log.sequence_at(tenant_id, now - kept // 2)
         await self._tell_lanes(tenant_id, floor, half)
+        if not self._jobs.is_alone:
+            await self._tell_others(tenant_id, floor)
         removed = 0
         while batch := await self._store.retention.prune_log(tenant_id, floor, BATCH):
             removed += batch
@@ -73,6 +90,31 @@ class Retention:
             await self._count_anew(tenant_id)
         while await self._store.retention.prune_replays(tenant_id, now - kept, BATCH) >= BATCH:
             await asyncio.sleep(PAUSE)
+
+    def announced(self, marks: Mapping[int, Mark]) -> list[tuple[int, int]]:
+        """The tenants for which another node announced a floor that lanes here have not followed, with that floor."""
+        higher = [
+            (tenant_id, mark.next_floor)
+            for tenant_id, mark in marks.items()
+            if mark.next_floor > self._given_up.get(tenant_id, 0)
+        ]
+        self._given_up.update(higher)
+        return higher
+
+    async def give_up_below(self, tenant_id: int, floor: int) -> None:
+        """Have the lanes here give up what they would lose below an announced floor."""
+        await self._tell_lanes(tenant_id, floor, floor)
+
+    async def _tell_others(self, tenant_id: int, floor: int) -> None:
+        """Announce the floor, and wait until no lane has anything below it, or for long enough."""
+        if not await self._store.retention.is_awaited(tenant_id, floor):
+            return
+        await self._store.retention.announce_floor(tenant_id, floor)
+        for _ in range(round(OTHERS_HAVE / LOOK_EVERY)):
+            await asyncio.sleep(LOOK_EVERY)
+            if not await self._store.retention.is_awaited(tenant_id, floor):
+                return
+        log.warning("lanes have not given up what the retention removes", tenant=tenant_id, floor=floor)
 
     async def _count_anew(self, tenant_id: int) -> None:
         """Let lanes learn, with a record, how many of their rows the retention has left."""

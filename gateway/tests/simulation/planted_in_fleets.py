@@ -1,0 +1,203 @@
+"""Faults that are planted into the nodes of a fleet, to see whether its worlds find them: `make planted-fleets`.
+
+Each is a way in which a gateway that was made for one process goes wrong with several, or a short cut that looks right.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.tests.simulation.fleet_world import Violation, simulate
+from gateway.tests.simulation.planted import Fault, Found
+from gateway.tests.world.folder import Folder
+
+from signalpost.domain.event import Event
+from signalpost.domain.fleet.roster import Roster
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.engine import Engine
+from signalpost.engine.fleet.follower import Follower
+from signalpost.engine.fleet.lane_owner import LaneOwner
+from signalpost.engine.fleet.lease import Lease
+from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.lanes import Lanes
+from signalpost.store.fleet import LaneInbox
+from signalpost.store.sqlite import record
+
+MAX_SEEDS = 200
+FAULTS: list[Fault] = []
+
+
+def fault(name: str, owner: Any, attribute: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    def plant(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        FAULTS.append(Fault(name, owner, attribute, make))
+        return make
+
+    return plant
+
+
+# --- What others commit -----------------------------------------------------------------------------------------------
+
+
+@fault("takes its own events for all that there are", Lanes, "_take_events")
+def _(_right: Any) -> Any:
+    def take_events(self: Lanes, events: Sequence[Event], _behind: Any = ()) -> None:
+        self._log.put(events)
+        for event in events:
+            self._log.seen[event.tenant_id] = self._log.end[event.tenant_id] = event.sequence
+        self._wake_for(events)
+
+    return take_events
+
+
+@fault("lets lanes that sleep pass what is only announced", LaneWorker, "skip_unwanted")
+def _(right: Any) -> Any:
+    return lambda self, seen: right(self, seen + 1 if seen else 0)
+
+
+@fault("lets events pass before the configuration that came with them", Follower, "check")
+def _(_right: Any) -> Any:
+    async def check(*_: Any) -> None:
+        """Whatever is known is good enough."""
+
+    return check
+
+
+@fault("takes up a configuration of its own over one that is newer", Follower, "own")
+def _(right: Any) -> Any:
+    def own(self: Follower, published: Any) -> Any:
+        right(self, published)
+        return published, frozenset()
+
+    return own
+
+
+@fault("acts once more upon a retry that it has done", LaneWorker, "take_inbox")
+def _(_right: Any) -> Any:
+    def take_inbox(self: LaneWorker, inbox: LaneInbox) -> bool:
+        self.retries |= {retry.number: retry for retry in inbox.retries}
+        self.replay_feeder.take_inbox(inbox.replays)
+        return True
+
+    return take_inbox
+
+
+# --- Who owns what ----------------------------------------------------------------------------------------------------
+
+
+@fault("goes on with a lane that it finds another's", Lanes, "_load_again")
+def _(_right: Any) -> Any:
+    async def load_again(self: Lanes, worker: LaneWorker) -> None:
+        row = await self._loader.load_again(worker)
+        if row is not None:
+            worker.end_reload(row)
+            self._set_to_work(worker)
+
+    return load_again
+
+
+@fault("records what another owns", record, "_counts_of_unmoved")
+def _(right: Any) -> Any:
+    from msgspec.structs import replace
+
+    def counts(connection: Any, flushes: Any) -> Any:
+        now = dict(connection.execute("SELECT subscription_number, version FROM lane"))
+        return right(connection, [replace(f, version=now.get(f.subscription_number, f.version)) for f in flushes])
+
+    return counts
+
+
+@fault("starts attempts beyond its lease", Lease, "holds")
+def _(_right: Any) -> Any:
+    return property(lambda _self: True)
+
+
+@fault("counts its lease from the answer", Lease, "renew")
+def _(_right: Any) -> Any:
+    def renew(self: Lease, _began: int) -> None:
+        self._until = self._now() + self._seconds * SECOND
+
+    return renew
+
+
+@fault("keeps its lanes though it was taken for dead", Engine, "_on_lost")
+def _(_right: Any) -> Any:
+    async def on_lost(self: Engine) -> None:
+        await self._join()
+
+    return on_lost
+
+
+@fault("lets go of a lane before its attempts have ended", Lanes, "hand_over")
+def _(_right: Any) -> Any:
+    async def hand_over(self: Lanes, numbers: Iterable[int]) -> None:
+        found = (self._workers.get(number) for number in numbers)
+        await self._release([worker for worker in found if worker is not None and worker.hand_over()])
+
+    return hand_over
+
+
+@fault("lets go of a lane that it goes on with", Lanes, "hand_over")
+def _(_right: Any) -> Any:
+    async def hand_over(self: Lanes, numbers: Iterable[int]) -> None:
+        await self._store.fleet.release(numbers)
+
+    return hand_over
+
+
+@fault("takes up a lane while its former attempts go on", Lanes, "is_here")
+def _(_right: Any) -> Any:
+    return lambda self, number: self._workers.get(number) is not None
+
+
+@fault("takes each subscription that it changes for a new one", Engine, "_made_here")
+def _(_right: Any) -> Any:
+    return lambda _self, published: frozenset(each.number for each in published.subscriptions)
+
+
+@fault("owns lanes without knowing", LaneOwner, "_let_go_of_unknown")
+def _(_right: Any) -> Any:
+    async def let_go(*_: Any) -> None:
+        """Let go of nothing."""
+
+    return let_go
+
+
+@fault("takes nodes for dead while their leases last", Roster, "dead")
+def _(right: Any) -> Any:
+    return lambda self, me, after: right(self, me, after // 4)
+
+
+# --- Finding them -----------------------------------------------------------------------------------------------------
+
+
+def find(planted: Fault, folder: Path, first: int = 1, most: int = MAX_SEEDS) -> Found:
+    with planted.planted():
+        for number in range(most):
+            try:
+                simulate(first + number, folder)
+            except Violation as violation:
+                if not str(violation).startswith("defects: "):  # or a fault that only breaks down would count as found
+                    return Found(number + 1, str(violation))
+    return Found(0, "not found")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the first one for each")
+    parser.add_argument("--only", default="", help="faults with this in their name")
+    parser.add_argument("--most", type=int, default=MAX_SEEDS, help="seeds to try for each")
+    options = parser.parse_args()
+    missed = 0
+    with Folder() as folder:
+        for each in FAULTS:
+            if options.only in each.name:
+                found = find(each, folder, options.seed, options.most)
+                missed += found.seeds == 0
+                print(f"{found.seeds or '-':>6}  {each.name:<60} {found.by[:100]}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
