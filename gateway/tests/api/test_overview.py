@@ -139,7 +139,7 @@ def test_a_draft_is_tested_and_nothing_of_it_is_kept(world: "World", url: str) -
     assert "t0p" not in str(tested)
     failed = world.send("POST", "/v1/subscriptions/test", {**draft, "url": f"{url}/500"}).ok()
     assert (failed["delivered"], failed["error"]) == (False, "status")
-    world.refuses("POST", "/v1/subscriptions/test", {**draft, "url": "http://10.0.0.7/"}, status=422)
+    world.refuses("POST", "/v1/subscriptions/test", {**draft, "url": "http://10.0.0.7/"}, at=("/url",))
     assert len(world.get("/v1/subscriptions").ok()["data"]) == count
 
 

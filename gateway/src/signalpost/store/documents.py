@@ -36,6 +36,21 @@ class DocumentRows(Struct, frozen=True):
     """The `below` of the next page, which must have the same filter."""
 
 
+class FoundDocument(NamedTuple):
+    """What is shown of a document that was searched for."""
+
+    external_id: str
+    title: str
+    type: str
+    status: str
+    reference_id: str | None
+    owner_email: str
+
+
+SEARCHED_CHARACTERS = 64
+"""How many characters of a title can be searched for."""
+
+
 class Expiry(NamedTuple):
     """When a document's signature request expires."""
 
@@ -59,6 +74,12 @@ class DocumentStore(Protocol):
         """Documents that are not deleted. The last created comes first; with `updated_after`, the last changed comes
         first as far back as the log is kept. A page may be short or empty and still have a next one, because it looks
         through a bounded number of documents."""
+        ...
+
+    async def begins_with(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
+        """Documents that are not deleted and whose title, reference or owner's address begins with a text: at most
+        `limit` by each of the three, the references first. Of titles the first `SEARCHED_CHARACTERS` count, in capitals
+        or not."""
         ...
 
     async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:

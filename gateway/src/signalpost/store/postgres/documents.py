@@ -6,7 +6,14 @@ from typing import Final
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.store import document_walk
 from signalpost.store.document_queries import Listed, LookedThrough, narrowest
-from signalpost.store.documents import DocumentFilter, DocumentPosition, DocumentRows, Expiry
+from signalpost.store.documents import (
+    SEARCHED_CHARACTERS,
+    DocumentFilter,
+    DocumentPosition,
+    DocumentRows,
+    Expiry,
+    FoundDocument,
+)
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.batch_reads import unpack_document
 from signalpost.store.postgres.connect import Row
@@ -20,6 +27,11 @@ _GET: Final = f"SELECT {DOCUMENT.columns} FROM document WHERE tenant_id = $1 AND
 _EXPIRING: Final = (
     "SELECT expires_at, number, tenant_id, external_id FROM document"
     " WHERE expires_at IS NOT NULL AND (expires_at, number) > ($1, $2) ORDER BY expires_at, number LIMIT $3"
+)
+_TITLE_KEY: Final = f"lower(left(convert_from(body, 'UTF8')::json ->> 'title', {SEARCHED_CHARACTERS}))"
+_BEGINS_WITH: Final = (
+    "SELECT external_id, convert_from(body, 'UTF8')::json ->> 'title', type, status, reference_id, owner_email"
+    " FROM document WHERE tenant_id = $1 AND deleted_at IS NULL AND starts_with({0}, $2::text) ORDER BY {0} LIMIT $3"
 )
 _MATCHES: Final = (
     "d.type = coalesce($5, d.type) AND d.status = coalesce($6, d.status)"
@@ -62,6 +74,18 @@ class PostgresDocuments:
     async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:
         above = (-_UNBOUNDED, 0) if after is None else (after.at, after.number)
         return [Expiry(*columns) for columns in await self._readers.rows(EVERY_TENANT, _EXPIRING, *above, limit)]
+
+    async def begins_with(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
+        found: dict[str, FoundDocument] = {}
+        for statement, wanted in (
+            (_BEGINS_WITH.format("reference_id"), text),
+            (_BEGINS_WITH.format(_TITLE_KEY), text[:SEARCHED_CHARACTERS].lower()),
+            (_BEGINS_WITH.format("owner_email"), text),
+        ):
+            for columns in await self._readers.rows(tenant_id, statement, tenant_id, wanted, limit):
+                document = FoundDocument(*columns)
+                found.setdefault(document.external_id, document)
+        return list(found.values())
 
     async def page(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int

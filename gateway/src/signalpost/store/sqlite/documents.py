@@ -9,7 +9,14 @@ from signalpost.commands.command import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.store import document_walk
 from signalpost.store.document_queries import Listed, LookedThrough, narrowest
-from signalpost.store.documents import DocumentFilter, DocumentPosition, DocumentRows, Expiry
+from signalpost.store.documents import (
+    SEARCHED_CHARACTERS,
+    DocumentFilter,
+    DocumentPosition,
+    DocumentRows,
+    Expiry,
+    FoundDocument,
+)
 from signalpost.store.packing import pack_number, pack_workflow, unpack_number, unpack_workflow
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
@@ -18,6 +25,11 @@ from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
 
 _UNBOUNDED = 2**62
+_TITLE_KEY = "lower(substr(json_extract(CAST(body AS TEXT), '$.title'), 1, 64))"
+"""What the index on titles is made of."""
+_ASCII_LOWER = {ord(capital): ord(capital) + 32 for capital in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+"""What SQLite's own `lower` makes of capitals."""
+_LAST_CHARACTER = "\U0010ffff"
 _COLUMNS = (
     "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at,"
     " last_number, workflow"
@@ -44,6 +56,26 @@ class SqliteDocuments:
             (after.at, after.number, limit) if after is not None else (-_UNBOUNDED, 0, limit),
         )
         return [Expiry(at, number, tenant_id, unpack_uuid(external_id)) for at, number, tenant_id, external_id in found]
+
+    @reading
+    def begins_with(self, connection: apsw.Connection, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
+        title = text[:SEARCHED_CHARACTERS].translate(_ASCII_LOWER)
+        found: dict[str, FoundDocument] = {}
+        for index, column, wanted in (
+            ("document_reference", "reference_id", text),
+            ("document_title", _TITLE_KEY, title),
+            ("document_owner", "owner_email", text),
+        ):
+            for columns in rows(
+                connection,
+                f"SELECT external_id, json_extract(CAST(body AS TEXT), '$.title'), type, status, reference_id,"  # noqa: S608
+                f" owner_email FROM document INDEXED BY {index} WHERE tenant_id = ? AND {column} >= ? AND {column} < ?"
+                f" AND deleted_at IS NULL ORDER BY {column} LIMIT ?",
+                (tenant_id, wanted, wanted + _LAST_CHARACTER, limit),
+            ):
+                document = FoundDocument(unpack_uuid(columns[0]), *columns[1:])
+                found.setdefault(document.external_id, document)
+        return list(found.values())
 
     @reading
     def page(
