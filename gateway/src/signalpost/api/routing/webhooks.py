@@ -22,7 +22,7 @@ Reference = Callable[[str], str]
 
 DOCUMENT: Final = "WebhookDocument"
 VERSION: Final = "WebhookVersion"
-EVENT: Final = "WebhookEvent"
+DATA: Final = "WebhookData"
 NAMES: Final[Mapping[str, str]] = {wire: wire[0].upper() + wire[1:] for wire in BY_WIRE}
 """What the type of each event is called, by its name on the wire."""
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -66,8 +66,10 @@ HEADERS: Final[Mapping[str, Header]] = {
     sign.ATTEMPT: Header(
         "How often the event was sent, this time included.", {"type": "string", "pattern": "^[0-9]+$"}
     ),
-    sign.REPLAY: Header("`true` if somebody asked for the event to be sent again.", {"const": "true"}, required=False),
-    sign.TEST: Header("`true` for a sample, which is in no log.", {"const": "true"}, required=False),
+    sign.REPLAY: Header(
+        "`true` if somebody asked for the event to be sent again.", {"type": "string", "const": "true"}, required=False
+    ),
+    sign.TEST: Header("`true` for a sample, which is in no log.", {"type": "string", "const": "true"}, required=False),
 }
 
 
@@ -81,12 +83,13 @@ def types(reference: Reference) -> dict[str, Schema]:
     own = {new: _open(made[old], lambda name: reference(renamed[name])) for old, new in renamed.items()}
     own[DOCUMENT]["description"] = "A document as it was at the event."
     own[VERSION]["description"] = "A version of the document's file. Its link works for 15 minutes from the event."
+    own[DATA] = _object({"document": {"$ref": reference(DOCUMENT)}})
     return own | {NAMES[name]: _event(name, kind, reference) for name, kind in BY_WIRE.items()}
 
 
 def _event(name: str, kind: EventType, reference: Reference) -> Schema:
-    data = _object({"document": {"$ref": reference(DOCUMENT)}})
-    return {**_envelope({"type": "string", "const": name}, data), "description": _SUMMARIES[kind]}
+    envelope = _envelope({"type": "string", "const": name}, {"$ref": reference(DATA)})
+    return {**envelope, "description": _SUMMARIES[kind]}
 
 
 def _envelope(type_: Schema, data: Schema) -> Schema:
@@ -128,7 +131,7 @@ def _open(part: Any, reference: Reference) -> Any:
 def schema_files() -> Mapping[str, Schema]:
     """JSON Schemas by the name of their file. Each stands by itself: no tool has to fetch another."""
     defined = types("#/$defs/{}".format)
-    shared = {name: defined[name] for name in (DOCUMENT, VERSION)}
+    shared = {name: defined[name] for name in (DATA, DOCUMENT, VERSION)}
     files = {"document": {**defined[DOCUMENT], "$defs": {VERSION: defined[VERSION]}}}
     files |= {wire: {**defined[name], "$defs": shared} for wire, name in NAMES.items()}
     files["event"] = {**_any_event(), "$defs": shared}
@@ -142,12 +145,11 @@ def _any_event() -> Schema:
     """An event of whatever type; one of a known type has a document."""
     known = list(BY_WIRE)
     named: Schema = {"anyOf": [{"type": "string", "enum": known}, {"type": "string"}]}
-    with_document = _object({"document": {"$ref": f"#/$defs/{DOCUMENT}"}})
     return {
         **_envelope(named, {"type": "object"}),
         "description": "Any event. Pass on a type that you do not know.",
         "if": {"type": "object", "properties": {"type": {"enum": known}}},
-        "then": {"type": "object", "properties": {"data": with_document}},
+        "then": {"type": "object", "properties": {"data": {"$ref": f"#/$defs/{DATA}"}}},
     }
 
 
