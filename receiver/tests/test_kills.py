@@ -14,6 +14,7 @@ from receiver.tests.requests import NOW, SECRET, event_body, signed
 from signalpost_receiver import Buffer, InProgress, Outcome, Receiver, Result
 from signalpost_receiver.stores.sql import SqliteStore
 
+pytestmark = pytest.mark.slow
 PROGRAM = """
 import json, sys, time
 from datetime import timedelta

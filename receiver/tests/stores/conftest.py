@@ -69,7 +69,9 @@ class Waited:
         self._wait(self._store.forget(event_id))
 
 
-KINDS = ("memory", "sqlite", "dbapi-sqlite", "dbapi-postgresql", "redis", "redis-decoded", "redis-asyncio")
+QUICK = ("memory", "sqlite", "dbapi-sqlite")
+WITH_A_SERVER = ("dbapi-postgresql", "redis", "redis-decoded", "redis-asyncio")
+KINDS = (*QUICK, *(pytest.param(kind, marks=pytest.mark.slow) for kind in WITH_A_SERVER))
 StoreOf = Callable[[], Store]
 
 
