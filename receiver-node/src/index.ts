@@ -2,6 +2,7 @@
 
 export { fastifyReceiver } from "./adapters/fastify.js";
 export { fetchHandler } from "./adapters/fetch.js";
+export { type LambdaAnswer, type LambdaRequest, lambdaHandler } from "./adapters/lambda.js";
 export { nodeHandler } from "./adapters/node.js";
 export type { AdapterOptions } from "./adapters/respond.js";
 export { parse } from "./envelope.js";

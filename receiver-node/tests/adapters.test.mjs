@@ -4,7 +4,7 @@ import http from "node:http";
 import { describe, test } from "node:test";
 
 import express from "express";
-import { Receiver, nodeHandler } from "signalpost-receiver";
+import { Receiver, lambdaHandler, nodeHandler } from "signalpost-receiver";
 
 import { FRAMEWORKS, PATH, listen } from "./frameworks.mjs";
 import { SECRET, bodyOf, clock, signed } from "./requests.mjs";
@@ -81,6 +81,34 @@ test("Fastify's other routes keep their parsers", async () => {
   const answer = await fetch(`${origin}/other`, { method: "POST", body: '{"a":1}', headers });
   assert.deepEqual(await answer.json(), { got: { a: 1 } });
   await stop();
+});
+
+describe("AWS Lambda", () => {
+  const receiver = new Receiver({ secrets: SECRET, clock }).on("*", () => {});
+  const handler = lambdaHandler(receiver, { onError: () => {} });
+  const lists = (headers) => Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
+  const body = bodyOf();
+  const requests = {
+    "a body as text": { body: body.toString(), headers: signed(body) },
+    "a body in base64": { body: body.toString("base64"), isBase64Encoded: true, headers: signed(body) },
+    "both kinds of headers": { body: body.toString(), headers: {}, multiValueHeaders: lists(signed(body)) },
+  };
+  for (const [name, request] of Object.entries(requests)) {
+    test(name, async () => {
+      const { statusCode, multiValueHeaders } = await handler(request);
+      assert.deepEqual([statusCode, multiValueHeaders !== undefined], [204, "multiValueHeaders" in request]);
+    });
+  }
+
+  test("a refusal, in headers of the kind that came", async () => {
+    const answer = await handler({ body: "{}", multiValueHeaders: lists(signed(body)) });
+    assert.deepEqual(answer.multiValueHeaders, { "content-type": ["text/plain; charset=utf-8"] });
+    assert.deepEqual([answer.statusCode, (await handler({ body: null, headers: null })).statusCode], [401, 401]);
+  });
+
+  test("a body that was parsed is the caller's mistake", async () => {
+    assert.equal((await handler({ body: {}, headers: signed(body) })).statusCode, 500);
+  });
 });
 
 test("an event that is in progress is answered 503 with the time to come again", async () => {
