@@ -57,14 +57,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE, "postgres": POSTGRES}
-NOT_YET = {
-    "test_connections",
-    "test_fleet",
-    "test_lanes",
-    "test_publishing",
-    "test_stats",
-    "test_vault",
-}
+NOT_YET = {"test_vault"}
 """Files of tests that do not run on PostgreSQL yet, because nouns of its store are missing."""
 
 

@@ -357,7 +357,8 @@ def test_what_was_made_goes_with_the_deletion_of_its_document(
 def test_deleted_connections_leave_no_row_and_give_no_number_again(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(connect(1), connect(2), DeleteConnection(**named(1)), DeleteConnection(**named(2)))
-        assert await shop.store.retention.prune_leftovers(shop.now, 7) == 1
+        # A database that finds the next number above the highest keeps that row.
+        assert await shop.store.retention.prune_leftovers(shop.now, 7) in (1, 2)
         assert await shop.store.retention.prune_leftovers(shop.now, 7) == 0
         [third] = (await shop.publish(connect(3))).connections
         assert third.number == 3

@@ -202,7 +202,8 @@ def test_a_key_is_free_again_after_24_hours_pruned_or_not(play: "Play", make: "t
         await shop.do(make.create(1, key=IdempotencyKey(1, "l", b"one")))
         shop.now += DAY
         await shop.do(make.create(2, key=IdempotencyKey(1, "k", b"two")))
-        assert await shop.store.retention.prune_leftovers(shop.now, 100) == 1
+        # A database may remove what expires on one day together.
+        assert await shop.store.retention.prune_leftovers(shop.now, 100) in (0, 1)
         await shop.do(make.create(2, key=IdempotencyKey(1, "l", b"two")))
         assert len(await log_of(shop)) == 4
 

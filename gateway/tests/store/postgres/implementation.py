@@ -4,8 +4,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
-from gateway.tests.postgres import emptied_database
+from gateway.tests.postgres import OWNER, emptied_database
 from gateway.tests.store.implementation import Implementation
+
+from signalpost_bench.postgres_server import SUPERUSER
 
 _OF_FOLDERS: dict[Path, str] = {}
 """The database that the current test's folder has. The one of the test before is the same, emptied."""
@@ -20,7 +22,7 @@ def _url(folder: Path) -> str:
 
 def _add_tenant(url: str) -> int:
     assert urlsplit(url).scheme == "postgresql"
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url.replace(f"{OWNER}@", f"{SUPERUSER}@")) as connection:
         added = connection.execute("INSERT INTO tenant (name) VALUES (gen_random_uuid()) RETURNING id").fetchone()
     assert added is not None
     return int(added[0])

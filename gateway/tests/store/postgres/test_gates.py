@@ -78,12 +78,14 @@ class Gated(Committer):
         return [found[place] for place in range(len(statements))]
 
 
-def gate_of(shop: "Shop", *, reads_first: bool = False) -> Gate:
+async def gate_of(shop: "Shop", *, reads_first: bool = False) -> Gate:
     """Put a gate before whatever a node commits."""
     store, gate = shop.store, Gate()
     assert isinstance(store, PostgresStore)
     for committers in (store._publishers, store._recorders):
         gated = Gated(shop._implementation.url(shop.folder), gate, reads_first=reads_first)
+        for former in committers._all:
+            await former.close()
         committers._all = [gated]
         committers._idle = asyncio.LifoQueue()
         committers._idle.put_nowait(gated)
@@ -123,7 +125,7 @@ class Walk:
 async def broken_orders(shop: "Shop", make: "type[Tools]", steps: int, *, reads_first: bool = False) -> int:
     """How many orders of two batches that change one document break a promise."""
     other = await shop.another()
-    gates = gate_of(shop, reads_first=reads_first), gate_of(other, reads_first=reads_first)
+    gates = await gate_of(shop, reads_first=reads_first), await gate_of(other, reads_first=reads_first)
     for gate in gates:
         gate.is_free = True
     await shop.do(make.create(0))
@@ -171,7 +173,7 @@ def test_in_no_order_does_a_former_owner_record_what_the_next_one_does_not_know(
         subscription = await shop.subscribe()
         await shop.fill(30)
         first = await shop.store.fleet.join(Role.ALL, "1")
-        gates = gate_of(shop), Gate()
+        gates = await gate_of(shop), Gate()
         gates[1].is_free = True
         wanted = [LaneWanted(subscription, 10)]
         for delay in (0, 1, 2, 3):

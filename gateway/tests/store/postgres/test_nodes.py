@@ -13,6 +13,7 @@ from signalpost.domain.errors import OutcomeUnknown
 from signalpost.store.fleet import Mark, Role
 from signalpost.store.postgres.committers import Committer
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
+from signalpost.store.postgres.sessions import EVERY_TENANT, limits
 from signalpost.store.postgres.store import PostgresStore
 from signalpost_bench.postgres_server import SUPERUSER
 
@@ -31,7 +32,7 @@ async def locked(shop: "Shop", tenant: int = TENANT) -> AsyncIterator[None]:
     """Somebody else has locked a tenant."""
     async with await connect(database_of(shop)) as connection:
         lock = Statement("SELECT FROM tenant WHERE id = $1 FOR NO KEY UPDATE", (tenant,))
-        await trip(connection, [Statement("BEGIN"), lock])
+        await trip(connection, [Statement("BEGIN"), limits(EVERY_TENANT, "5s"), lock])
         yield
         await trip(connection, [Statement("COMMIT")])
 
@@ -115,10 +116,12 @@ class _Cut(Committer):
         return await super().trip(statements)
 
 
-def _cut(shop: "Shop", *, is_committed: bool, then: str = "SELECT") -> _Cut:
+async def _cut(shop: "Shop", *, is_committed: bool, then: str = "SELECT") -> _Cut:
     store = shop.store
     assert isinstance(store, PostgresStore)
     cut = _Cut(database_of(shop), is_committed=is_committed, then=then)
+    for former in store._publishers._all:
+        await former.close()
     store._publishers._all = [cut]
     store._publishers._idle = asyncio.LifoQueue()
     store._publishers._idle.put_nowait(cut)
@@ -127,7 +130,7 @@ def _cut(shop: "Shop", *, is_committed: bool, then: str = "SELECT") -> _Cut:
 
 def test_a_commit_whose_answer_is_lost_counts_once(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
-        cut = _cut(shop, is_committed=True)
+        cut = await _cut(shop, is_committed=True)
         published = await shop.publish(make.create(1), make.create(2))
         assert [event.sequence for event in published.events] == [1, 2]
         assert (await shop.store.log.after(TENANT, 0, 9)).events == list(published.events)
@@ -139,7 +142,7 @@ def test_a_commit_whose_answer_is_lost_counts_once(play: "Play", make: "type[Too
 
 def test_a_commit_that_was_cut_off_before_it_happened_is_made_again(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
-        cut = _cut(shop, is_committed=False)
+        cut = await _cut(shop, is_committed=False)
         published = await shop.publish(make.create(1), make.create(2))
         assert (await shop.store.log.after(TENANT, 0, 9)).events == list(published.events)
         assert cut.cuts == 1
@@ -152,7 +155,7 @@ def test_what_became_of_a_commit_is_unknown_where_the_database_lost_what_it_had_
 ) -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(make.create(1))
-        _cut(shop, is_committed=True, then="UPDATE committer SET batch = batch - 5")
+        await _cut(shop, is_committed=True, then="UPDATE committer SET batch = batch - 5")
         with pytest.raises(OutcomeUnknown):
             await shop.publish(make.create(2))
         await shop.publish(make.create(3))

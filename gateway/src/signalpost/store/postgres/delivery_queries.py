@@ -64,7 +64,7 @@ _ROW_STATES: Final = (
     " FROM unnest($1, $2) AS k (subscription_number, sequence)"
     " JOIN delivery d ON d.subscription_number = k.subscription_number AND d.sequence = k.sequence"
 )
-_ATTEMPT: Final = "sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer"
+_ATTEMPT: Final = "sequence, started_at, elapsed_us, number, run, counted, status, failure, detail, answer, exchange"
 _ATTEMPTS: Final = (
     f"SELECT {_ATTEMPT} FROM attempt WHERE tenant_id = $1 AND sequence = $2 AND subscription_number = $3"
     " AND sequence >= (SELECT floor FROM tenant WHERE id = $1) ORDER BY started_at DESC LIMIT $4"

@@ -82,7 +82,9 @@ _EMPTY_EVENTS: Final = (
     "UPDATE event e SET body = k.body, before = NULL FROM unnest($2, $3, $4) AS k (sequence, at, body)"
     " WHERE e.tenant_id = $1 AND e.sequence = k.sequence AND e.at = k.at"
 )
-_EMPTY_ATTEMPTS: Final = "UPDATE attempt SET detail = '', answer = '' WHERE tenant_id = $1 AND sequence = ANY($2)"
+_EMPTY_ATTEMPTS: Final = (
+    "UPDATE attempt SET detail = '', answer = '', exchange = '' WHERE tenant_id = $1 AND sequence = ANY($2)"
+)
 _FINISH: Final = "UPDATE erasure SET finished_at = $2 WHERE number = $1"
 
 

@@ -44,6 +44,10 @@ def _make(table: str, day: int) -> list[Statement]:
     ]
 
 
+_AS_OWNER: Final = Statement(
+    "SELECT set_config('role', pg_get_userbyid(relowner)::text, true) FROM pg_class WHERE oid = 'event'::regclass"
+)
+"""The user that runs a node need not own the tables, if it may act as the one that does."""
 _EXISTING: Final = Statement(
     "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent"
     " WHERE p.relkind = 'p' AND p.relnamespace = current_schema()::regnamespace"
@@ -72,7 +76,7 @@ class Partitions:
 async def change_tables(url: str, steps: Steps[T]) -> T:
     """What comes of steps that make or remove tables, once they are committed. They have a connection of their own: the
     driver forgets what it has prepared on one where tables changed. Raises Unavailable."""
-    begin = [Statement("BEGIN"), limits(EVERY_TENANT, WRITES_WITHIN), LOCK]
+    begin = [Statement("BEGIN"), limits(EVERY_TENANT, WRITES_WITHIN), LOCK, _AS_OWNER]
     try:
         async with await connect(url) as connection:
             connection.prepare_threshold = None

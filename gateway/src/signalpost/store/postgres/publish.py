@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from signalpost.commands.batch import Batch, Rows
 from signalpost.commands.command import Command
-from signalpost.domain.audit import Notary
+from signalpost.domain.audit import WHOLE, Notary
 from signalpost.domain.errors import Unavailable
 from signalpost.store import batching
 from signalpost.store.batching import Wanted, wanted
@@ -123,7 +123,7 @@ class Publisher:
         self, committer: Committer, asked: Wanted, *, waiting: bool
     ) -> tuple[list[Row], frozenset[str], list[list[Row]]]:
         """The locked tenants' rows, the names that there are, and the rows of each query."""
-        tenants = None if asked.names else sorted(asked.tenants)
+        tenants = None if asked.names else [WHOLE, *sorted(asked.tenants)]  # whose end of the audit is there too
         named = [batch_reads.existing_names(asked)] if asked.names else []
         begin = beginning(tenants)
         queries = [query.statement for query in batch_reads.reads(asked, self._vault).values()]

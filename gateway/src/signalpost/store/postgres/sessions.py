@@ -23,6 +23,8 @@ from signalpost.store.postgres.errors import as_told, is_lost
 T = TypeVar("T")
 Steps = Generator[Sequence[Statement], list[list[Row]], T]
 EVERY_TENANT: Final = None
+EVERY: Final = "{-1}"
+"""In place of tenants: all of them."""
 _LIMITS: Final = (
     "SELECT set_config('signalpost.tenants', $1, true), set_config('lock_timeout', $2, true),"
     " set_config('statement_timeout', $3, true), set_config('idle_in_transaction_session_timeout', '2s', true)"
@@ -37,7 +39,7 @@ WRITES_WITHIN: Final = "30s"
 
 def limits(tenants: Sequence[int] | None, within: str) -> Statement:
     """What a transaction begins with: the tenants whose rows it sees, all for None, and its time-outs."""
-    seen = "*" if tenants is None else "{" + ",".join(map(str, tenants)) + "}"
+    seen = EVERY if tenants is None else "{" + ",".join(map(str, tenants)) + "}"
     return Statement(_LIMITS, (seen, LOCKS_WITHIN, within))
 
 

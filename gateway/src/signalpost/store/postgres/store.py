@@ -31,6 +31,7 @@ from signalpost.store.postgres.replays import PostgresReplays
 from signalpost.store.postgres.retention import PostgresRetention
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.stats import PostgresStats
 from signalpost.store.postgres.subscriptions import PostgresSubscriptions
 from signalpost.store.postgres.versions import PostgresVersions
 from signalpost.store.store import MAX_SCANNED, Published, StoreSize
@@ -72,9 +73,8 @@ class PostgresStore:
         self.audit = PostgresAudit(readers, writers, notary)
         self.retention = PostgresRetention(readers, writers)
         self.erasures = PostgresErasures(readers, writers)
-        # Nouns that are not there yet; `NOT_YET` in the tests of the store says which of these wait for them.
         self.log = PostgresLog(readers, max_scanned)
-        self.stats: Any = None
+        self.stats = PostgresStats(readers, writers)
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         return await self._publisher.publish(commands)

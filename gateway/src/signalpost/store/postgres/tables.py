@@ -76,7 +76,7 @@ DELIVERY: Final = Table(
 ATTEMPT: Final = Table(
     "attempt",
     "tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status, failure, detail,"
-    " answer",
-    "nnnnnnnfnttb",
+    " answer, exchange",
+    "nnnnnnnfnttbb",
 )
 MADE: Final = Table("made", "tenant_id, subscription_number, document_id, made", "nnub")

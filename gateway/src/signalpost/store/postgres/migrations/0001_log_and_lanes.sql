@@ -78,6 +78,7 @@ CREATE TABLE attempt (
     failure text,
     detail text NOT NULL,
     answer bytea NOT NULL,
+    exchange bytea NOT NULL,                    -- what went over the wire, as JSON without secrets; empty where none is kept
     PRIMARY KEY (tenant_id, sequence, subscription_number, started_at)
 ) PARTITION BY RANGE (started_at);
 CREATE INDEX attempt_skipped ON attempt (tenant_id, sequence, subscription_number) WHERE failure = 'skipped';
@@ -317,6 +318,30 @@ CREATE TABLE erasure (
 );
 CREATE INDEX erasure_pending ON erasure (number) WHERE finished_at IS NULL;
 
+-- What attempts came to, added up by minute and by hour.
+CREATE TABLE stat (
+    span bigint NOT NULL,                       -- seconds: 60 or 3600
+    start bigint NOT NULL,                      -- seconds since the epoch
+    tenant_id bigint NOT NULL,
+    subscription_number bigint NOT NULL,        -- 0: all of the tenant's
+    count_0 bigint NOT NULL,                    -- delivered
+    count_1 bigint NOT NULL,                    -- of these by their first attempt
+    count_2 bigint NOT NULL,                    -- failed, and retried
+    count_3 bigint NOT NULL,                    -- failed, and given up
+    count_4 bigint NOT NULL,                    -- delivered within 5 ms, and so on up to 5 s, and in more
+    count_5 bigint NOT NULL,
+    count_6 bigint NOT NULL,
+    count_7 bigint NOT NULL,
+    count_8 bigint NOT NULL,
+    count_9 bigint NOT NULL,
+    count_10 bigint NOT NULL,
+    count_11 bigint NOT NULL,
+    count_12 bigint NOT NULL,
+    count_13 bigint NOT NULL,
+    count_14 bigint NOT NULL,
+    PRIMARY KEY (span, start, tenant_id, subscription_number)
+) WITH (fillfactor = 70);
+
 -- A node is one start of the program. It is dead once its row is gone, which whoever claims its lanes removes.
 CREATE TABLE node (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -349,3 +374,23 @@ CREATE TABLE fleet (
 
 INSERT INTO tenant (name) VALUES ('default');
 INSERT INTO fleet DEFAULT VALUES;
+
+-- The second wall between tenants. Each transaction says whose rows it is about, {-1} for those of all; where it does not,
+-- it sees none. That holds for the owner of the tables too. What operators' API keys have done is shown everywhere by name.
+DO $$
+DECLARE
+    said text := $said$(SELECT nullif(current_setting('signalpost.tenants', true), '')::bigint[])::bigint[]$said$;
+    name text;
+    own text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['tenant', 'document', 'event', 'attempt', 'idempotency', 'subscription', 'lane', 'delivery',
+        'retry', 'replay', 'api_key', 'step', 'version', 'connection', 'made', 'data_key', 'audit', 'audit_end', 'erasure',
+        'stat']
+    LOOP
+        own := CASE name WHEN 'tenant' THEN 'id' ELSE 'tenant_id' END;
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY of_tenants ON %I USING (%I = ANY (%s) OR %s = ARRAY[-1::bigint])', name, own, said, said);
+    END LOOP;
+END $$;
+CREATE POLICY of_operators ON api_key FOR SELECT USING (role = 'operator');
