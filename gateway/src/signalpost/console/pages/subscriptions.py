@@ -7,7 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.destinations import Destination
-from signalpost.api.routing.shapes.subscriptions import NewSubscription, Subscription, SubscriptionPage
+from signalpost.api.routing.shapes.subscriptions import (
+    NewSubscription,
+    Subscription,
+    SubscriptionPage,
+    TestResult,
+)
 from signalpost.console.page import Page, Shown, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
@@ -31,6 +36,8 @@ class NewView(Struct, frozen=True):
     given: Mapping[str, str]
     chosen: Sequence[str]
     headers: Sequence[tuple[str, str]]
+    test: TestResult | None = None
+    """What came of the test that was just sent."""
     types: Sequence[str] = tuple(BY_WIRE)
 
 
@@ -56,11 +63,20 @@ def asked_for(visit: Visit) -> dict[str, Any]:
         body["name"] = name
     if headers := typed_headers(visit):
         body["headers"] = dict(headers)
+    if secret := visit.given("secret"):
+        body["secret"] = secret
     if rate := visit.given("rate"):
         body["rateLimit"] = int(rate) if rate.isdecimal() else rate
     if ordering := visit.given("ordering"):
         body["ordering"] = ordering
     return body
+
+
+async def test(visit: Visit) -> Shown:
+    """Sends a sample event to what the form says; nothing is saved."""
+    result = await visit.calls.change("test_draft", asked_for(visit))
+    shown = msgspec.structs.replace(await view_new(visit), test=msgspec.json.decode(result, type=TestResult))
+    return Shown("new_subscription.html", shown)
 
 
 async def save_paused(visit: Visit) -> Shown:
@@ -92,6 +108,6 @@ PAGES = (
         title="New subscription",
         template="new_subscription.html",
         view=view_new,
-        forms={"save": save_paused, "activate": activate},
+        forms={"test": test, "save": save_paused, "activate": activate},
     ),
 )
