@@ -6,34 +6,41 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
+from large_database import (
+    FAR_BEHIND,
+    FULL_OF_FAILED,
+    FULL_OF_RETRIES,
+    MASTER_KEYS,
+    NOTHING,
+    START,
+    STEP,
+    STUCK_BELOW,
+    TENANT,
+    Size,
+    build,
+    document_id,
+)
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from signalpost.api.rendering import kept_answers
 from signalpost.domain.documents.links import Links
-from signalpost.domain.documents.workflow import STATUSES
-from signalpost.domain.event import event_id
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import DeliveryFilter
 from signalpost.store.documents import DocumentFilter
 from signalpost.store.log import LogRow
-from signalpost.store.packing import SUBSCRIPTION_COLUMNS, pack_sequences, pack_subscription
 from signalpost.store.sqlite import retention
-from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect, rows
-from signalpost.store.sqlite.data_keys import set_aside
-from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import Store
-from signalpost.store.vault import SEALS_AT_ONCE, MasterKeys, Vault
 
 LINKS = Links(b"", "")
 MAX_PAGE_MS = 50.0
@@ -41,187 +48,6 @@ LIMIT = 250
 REPEATS = 3
 PAGES_DEEP = (0, 1, 8)
 """Which pages of a walk are timed."""
-START = 1_700_000_000 * SECOND
-STEP = SECOND // 2
-"""Between two events."""
-BODY = b"{" + b'"title":"' + b"T" * 700 + b'"}'
-SEED = 11
-TENANT = 1
-MASTER_KEYS = MasterKeys([bytes(32)])
-
-
-class Size(NamedTuple):
-    events: int
-    attempts: int
-    exceptions: int
-    documents: int
-    subscriptions: int
-
-
-# --- What is built ----------------------------------------------------------------------------------------------------
-
-
-def build(path: Path, size: Size) -> None:
-    """A tenant of that size, in the shapes that are hard on a list: subscriptions with nothing, with hundreds of
-    thousands of failed ones, far behind, with a full `open` list; a document with 10,000 events; types, statuses and
-    owners that are everywhere or hardly anywhere."""
-    connection = connect(path)
-    migrate(connection, START)
-    connection.pragma("synchronous", "off")
-    vault = Vault(MASTER_KEYS)
-    for key in set_aside(connection, MASTER_KEYS, [TENANT], START):
-        vault.seal_with(key, SEALS_AT_ONCE)
-    chance = random.Random(SEED)  # noqa: S311
-    for what in (_documents, _events, _exceptions, _attempts):
-        with connection:
-            connection.executemany(*what(chance, size))
-    with connection:
-        connection.executemany(*_subscriptions(size, vault))
-    with connection:
-        connection.executemany(*_lanes(size))
-        connection.execute(
-            "UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?",
-            (size.events, START + size.events * STEP, TENANT),
-        )
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    connection.close()
-
-
-Rows = tuple[str, Iterator[tuple[Any, ...]]]
-
-
-def document_of(sequence: int, size: Size) -> int:
-    """The first ones create the documents, in their order; every 200th then is the busy document's."""
-    if sequence <= size.documents:
-        return sequence
-    if sequence % max(1, size.events // 10_000) == 0:
-        return 1
-    return random.Random(sequence).randrange(2, size.documents + 1)  # noqa: S311
-
-
-def type_of(sequence: int, size: Size) -> int:
-    if sequence <= size.documents:
-        return 1
-    return 4 if sequence % 100_000 == 7 else 2
-
-
-def document_id(number: int) -> bytes:
-    return pack_uuid(f"00000000-0000-4000-8000-{number * 7919 % 10**12:012d}")
-
-
-def _documents(_chance: random.Random, size: Size) -> Rows:
-    changed = {document_of(sequence, size): sequence for sequence in range(1, size.events + 1)}
-
-    def each() -> Iterator[tuple[Any, ...]]:
-        for number in _shown(range(1, size.documents + 1), "documents"):
-            at = START + changed.get(number, number) * STEP
-            if number % 10 == 0:
-                yield number, document_id(number), 2, at, at, None, None, None, None, b""
-                continue
-            status = "paused" if number % 50_000 == 1 else STATUSES[0 if number % 3 else 11]
-            owner = "everyone@example.com" if number % 2 else f"owner-{number % 1000}@example.com"
-            yield (
-                number, document_id(number), 1, at, None, "Lease" if number % 50_000 == 3 else "NDA", status,
-                f"REF-{number // 20}" if number % 4 else "REF-common", owner, BODY,
-            )  # fmt: skip
-
-    statement = (
-        "INSERT INTO document (tenant_id, number, external_id, version, updated_at, deleted_at, type, status,"
-        " reference_id, owner_email, body) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    )
-    return statement, each()
-
-
-def _events(chance: random.Random, size: Size) -> Rows:
-    def each() -> Iterator[tuple[Any, ...]]:
-        for sequence in _shown(range(1, size.events + 1), "events"):
-            at = START + sequence * STEP
-            identity = pack_uuid(event_id(at, chance.getrandbits(62)))
-            document = document_id(document_of(sequence, size))
-            yield TENANT, sequence, at, identity, type_of(sequence, size), document, BODY
-
-    return (
-        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        each(),
-    )
-
-
-def _subscriptions(size: Size, vault: Vault) -> Rows:
-    def each() -> Iterator[tuple[Any, ...]]:
-        # As many deleted ones lie among them as there are.
-        for number in range(1, 2 * size.subscriptions + 1):
-            yield pack_subscription(
-                Subscription(
-                    id=event_id(START + number, number), tenant_id=TENANT, number=number, name=f"s{number}",
-                    url="https://example.com/hook", secret="s" * 40, headers={}, status="active", ordering="loose",
-                    rate_limit=None, retry_delays=(10, 60, 300), starts_after=0,
-                    filters=((0, 4 if number % 10 == 9 else 7),), created_at=START, updated_at=START,
-                    deleted_at=None if number <= size.subscriptions else START,
-                ),
-                vault, pack_uuid)  # fmt: skip
-
-    return f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", each()  # noqa: S608
-
-
-NOTHING, FULL_OF_FAILED, FAR_BEHIND, FULL_OF_RETRIES, STUCK_BELOW = 1, 2, 3, 4, 5
-"""Subscriptions by what is the matter with them. STUCK_BELOW has one open and one blocked at the log's beginning."""
-
-
-def _exceptions(chance: random.Random, size: Size) -> Rows:
-    """A quarter of them failed ones of one subscription, a quarter of another await a retry, half anybody's."""
-    per_lane = size.exceptions // 4
-    common = size.exceptions - 2 * per_lane
-    others = range(6, size.subscriptions + 1)
-
-    def each() -> Iterator[tuple[Any, ...]]:
-        for number, state in ((FULL_OF_FAILED, 3), (FULL_OF_RETRIES, 1)):
-            for n in _shown(range(per_lane), "exceptions of one"):
-                yield _exception(number, 1 + n * (size.events // per_lane), state)
-        per_other = max(1, common // len(others))
-        for number in _shown(others, "exceptions of all"):
-            for sequence in sorted(chance.sample(range(1, size.events), per_other)):
-                yield _exception(number, sequence, chance.choice((1, 3, 3)))
-        yield _exception(STUCK_BELOW, 3, 2)
-
-    def _exception(number: int, sequence: int, state: int) -> tuple[Any, ...]:
-        due = START + (size.events + sequence % 7_000) * STEP
-        return TENANT, number, sequence, document_id(document_of(sequence, size)), state, due, 2, 4, 0, None
-
-    return "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", each()
-
-
-def _attempts(chance: random.Random, size: Size) -> Rows:
-    def each() -> Iterator[tuple[Any, ...]]:
-        for n in _shown(range(size.attempts), "attempts"):
-            sequence = 1 + n * size.events // size.attempts
-            yield (TENANT, sequence, chance.randrange(1, size.subscriptions + 1), START + n, 9_000, 1, 0, 1, 200, None,
-                   "", b"ok")  # fmt: skip
-
-    return "INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", each()
-
-
-def _lanes(size: Size) -> Rows:
-    end = size.events
-
-    def each() -> Iterator[tuple[Any, ...]]:
-        for number in range(1, size.subscriptions + 1):
-            head, opened = end, list(range(end - 3 * (number % 170), end, 1 + number % 2))
-            if number == NOTHING:
-                opened = []
-            elif number == FAR_BEHIND:
-                head, opened = 1_000, []
-            elif number == STUCK_BELOW:
-                opened = [2]
-            yield number, 5, head, pack_sequences(opened), b"[]", b"{}"
-
-    return "INSERT INTO lane (subscription_number, version, head, open, gaps, health) VALUES (?, ?, ?, ?, ?, ?)", each()
-
-
-def _shown(each: range, what: str) -> Any:
-    return track(each, f"{what:<20}", transient=True)
-
-
-# --- What is timed ----------------------------------------------------------------------------------------------------
 
 Page = Callable[[Any], Coroutine[Any, Any, tuple[int, Any]]]
 """Reads the page below a position: how many rows it has, and where the next one begins."""

@@ -21,6 +21,7 @@ from signalpost.sender.connection import EndpointConnection, RunningAttempt
 from signalpost.store import open as opening
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.sqlite import store
+from signalpost.store.sqlite.fleet import SqliteFleet
 from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Job, Writer
@@ -67,12 +68,14 @@ class DoomedWriter(Writer):
         return results[:-1]
 
 
-class DoomedLanes(SqliteLanes):
-    async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
+class DoomedFleet(SqliteFleet):
+    async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         for _ in wanted:
             doom.pass_by("start-up")
-        return await super().load(wanted)
+        return await super().claim(wanted)
 
+
+class DoomedLanes(SqliteLanes):
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         with _UnderWay(self._writer, "a record"):
             return await super().record(flushes)
@@ -130,6 +133,7 @@ def build_doomed_app(*parts: Any) -> App:
 if __name__ == "__main__":
     doom = Doom(sys.argv.pop(1), int(sys.argv.pop(1)))
     doomed = {(store, "Writer"): DoomedWriter, (store, "SqliteLanes"): DoomedLanes,
+              (store, "SqliteFleet"): DoomedFleet,
               (opening, "SqliteStore"): DoomedStore,
               (gateway, "Api"): build_doomed_app, (dialer, "EndpointConnection"): DoomedConnection}  # fmt: skip
     for (module, name), part in doomed.items():
