@@ -14,7 +14,7 @@
  * again; if the commit fails, too. So a handler may see an event twice, and never not at all.
  */
 
-import { NO_HINTS, parse } from "./envelope.js";
+import { parse } from "./envelope.js";
 import { HandlerError, InProgress, ReceiverError, StoreError } from "./errors.js";
 import type { Hints, WebhookEvent } from "./event.js";
 import { type Claim, type HoldingStore, type Item, type Store, itemOf } from "./stores.js";
@@ -43,6 +43,9 @@ export interface Spans {
   readonly hold: number;
   readonly retryAfter: number;
 }
+
+/** How hints are kept with a held event, by the Python package too. */
+type HeldHints = [Hints["sequence"], Hints["attempt"], Hints["isReplay"], Hints["isTest"]];
 
 /** Which function handles which type of event. */
 export class Handlers {
@@ -94,7 +97,8 @@ export class Handling {
     const now = this.now();
     const held = await this.#ask(() => buffer.take({ now, leaseUntil: now + this.spans.lease }));
     if (held === null) return null;
-    const event = parse(held.body, { ...NO_HINTS, ...(JSON.parse(held.hints) as Partial<Hints>) });
+    const [sequence, attempt, isReplay, isTest] = JSON.parse(held.hints) as HeldHints;
+    const event = parse(held.body, { sequence, attempt, isReplay, isTest });
     const handler = this.handlers.of(event);
     if (handler === null) {
       await this.#commit(held.item, held.token);
@@ -111,8 +115,7 @@ export class Handling {
 
   async #hold(buffer: HoldingStore, item: Item, body: Uint8Array, event: WebhookEvent): Promise<Outcome> {
     const now = this.now();
-    const { sequence, attempt, isReplay, isTest } = event;
-    const hints = JSON.stringify({ sequence, attempt, isReplay, isTest });
+    const hints = JSON.stringify([event.sequence, event.attempt, event.isReplay, event.isTest]);
     const claim = await this.#ask(() => buffer.hold(item, body, hints, { now, dueAt: now + this.spans.hold }));
     return claim.kind === "claimed" ? "held" : this.#refused(claim);
   }

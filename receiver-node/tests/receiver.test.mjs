@@ -255,6 +255,14 @@ test("a store that fails is a 503, so that the sender tries again", async () => 
   });
 });
 
+test("a database can be shared with receivers in Python: positions and hints are kept in the same form", async () => {
+  const kept = [];
+  const store = new MemoryStore();
+  store.hold = (item, body, hints) => kept.push(item.position, hints) && { kind: "claimed", token: "" };
+  await deliver(receiverWith({ store, order: "buffer" }).on("*", () => {}), { second: 1 });
+  assert.deepEqual(kept, ["063915596761250174" + Buffer.from("event-1").toString("hex"), "[17,1,false,false]"]);
+});
+
 // --- Order -----------------------------------------------------------------------------------------------------------
 
 test("skipStale handles no event after a later one of its document, not even of a deleted document", async () => {
