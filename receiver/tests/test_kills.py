@@ -78,3 +78,27 @@ def test_a_held_event_whose_handler_was_killed_is_drained_after_the_lease(path: 
     (result,) = receiver.drain()
     assert isinstance(result, Result)
     assert (result.outcome, result.event.id) == (Outcome.HANDLED, "event-1")
+
+
+FORKING = """
+import os, sys
+from signalpost_receiver.stores import Claimed, Handled, Item
+from signalpost_receiver.stores.sql import SqliteStore
+
+store, item = SqliteStore(sys.argv[1]), Item("event", None, "")
+connection = store._connection
+child = os.fork()
+if child == 0:
+    claim = store.claim(item, now=0, lease_until=30)
+    assert isinstance(claim, Claimed) and store._connection is not connection
+    os._exit(0 if store.commit(item, claim.token, now=0, forget_at=100) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert store.claim(item, now=1, lease_until=30) == Handled()
+assert store._connection is connection
+print("works")
+"""
+
+
+def test_a_process_that_is_forked_off_opens_the_file_anew(path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", FORKING, str(path)], capture_output=True, text=True, check=False)
+    assert ended.stdout == "works\n", ended.stderr

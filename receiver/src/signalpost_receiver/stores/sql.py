@@ -6,6 +6,7 @@ has committed, and the statement's own condition then tells it that it came seco
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 import threading
@@ -270,18 +271,33 @@ def _put(run: _Run, item: Item, state: str, token: str, until: float, body: str 
 
 
 class SqliteStore(SqlStore):
-    """Remembers events in a SQLite file, for any number of processes of one machine. The file is made if need be."""
+    """Remembers events in a SQLite file, for any number of processes of one machine. The file is made if need be.
+
+    A process that is forked off, as by servers that load the application first, opens the file anew.
+    """
 
     def __init__(self, path: str | Path, *, timeout_s: float = 3.0) -> None:
         super().__init__(self._locked, paramstyle="qmark")
+        self._path = path
+        self._timeout_s = timeout_s
+        self._open()
+        self.create_tables()
+
+    def _open(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            self._path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
+        )
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        self.create_tables()
 
     @contextmanager
     def _locked(self) -> Iterator[sqlite3.Connection]:
+        if self._process != os.getpid():
+            # The parent's connection must not be used here, nor closed: that would drop the parent's locks.
+            _of_parents.append(self._connection)
+            self._open()
         with self._lock:
             # Who only reads at first and wants to write later may find that another has written meanwhile.
             self._connection.execute("BEGIN IMMEDIATE")
@@ -291,3 +307,6 @@ class SqliteStore(SqlStore):
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+_of_parents: list[sqlite3.Connection] = []
