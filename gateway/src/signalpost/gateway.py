@@ -244,9 +244,7 @@ class Gateway:
             clock=clock,
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,
-            principals=Principals(
-                self.operator_key, self._engine.directory.key, clock.wall, self._engine.key_uses.note
-            ),
+            principals=Principals(self.operator_key, self._engine.key, clock.wall, self._engine.key_uses.note),
             sessions=Sessions(clock.steady, secrets.token_bytes),
             links=links,
             files=files,

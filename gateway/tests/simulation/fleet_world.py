@@ -248,16 +248,17 @@ class FleetWorld(World[FleetNode]):
     def run(self) -> None:
         """Let everything happen. Raises Violation."""
         for _ in range(self.plan.nodes):
-            self._start_node()
-            self._drive(self.random.choice((0.0, 0.1, 3.0)))
+            self.start_node()
+            self.drive(self.random.choice((0.0, 0.1, 3.0)))
         end = self.time.now + LASTS
         for at in sorted(self.random.uniform(0.0, LASTS) for _ in range(self.plan.faults)):
-            self._drive(max(0.0, end - LASTS + at - self.time.now))
+            self.drive(max(0.0, end - LASTS + at - self.time.now))
             self._go_wrong()
-        self._drive(max(0.0, end - self.time.now))
+        self.drive(max(0.0, end - self.time.now))
         self._heal()
 
-    def _drive(self, seconds: float) -> None:
+    def drive(self, seconds: float) -> None:
+        """Let so much time pass."""
         end = self.time.now + seconds
         while self.next_event < end:
             self._step()
@@ -268,7 +269,8 @@ class FleetWorld(World[FleetNode]):
         if self.violation is not None:
             raise self.violation
 
-    def _start_node(self) -> FleetNode:
+    def start_node(self) -> FleetNode:
+        """Start one more node."""
         node = FleetNode(self)
         self.nodes[node.number] = node
         self.trace(f"process {node.number} starts")
@@ -369,7 +371,7 @@ class FleetWorld(World[FleetNode]):
     def _kill(self, node: FleetNode) -> None:
         self._end(node)
         if self.random.random() < 0.7:
-            self._start_node()
+            self.start_node()
 
     def _end(self, node: FleetNode) -> None:
         node.lost_until = float("inf")
@@ -377,7 +379,7 @@ class FleetWorld(World[FleetNode]):
         for requests in self.in_flight.values():
             requests[:] = [sent for sent in requests if sent.process != node.number]
         if not self.running:
-            self._start_node()
+            self.start_node()
 
     def _freeze(self, node: FleetNode) -> None:
         if len(self.running) > 1 and not any(each.is_frozen for each in self.running):
@@ -440,7 +442,7 @@ class FleetWorld(World[FleetNode]):
             await node.store.close()
 
         stopping = node.loop.create_task(stop())
-        self._start_node()
+        self.start_node()
         while not stopping.done():
             self._step()
         stopping.result()
@@ -460,7 +462,7 @@ class FleetWorld(World[FleetNode]):
                 self.fail("settling", unsettled)
                 assert self.violation is not None
                 raise self.violation
-            self._drive(2.0)
+            self.drive(2.0)
         for host, sequence in self._owed():
             if not any(sent.is_delivered for sent in self.sends.get((host, sequence), [])):
                 lost = [sent for sent in self.sends.get((host, sequence), []) if self.nodes[sent.process].is_dead]

@@ -3,11 +3,32 @@
 from pathlib import Path
 
 import pytest
-from gateway.tests.simulation.fleet_world import simulate
+from gateway.tests.simulation.fleet_world import FleetPlan, FleetWorld, simulate
 
+from signalpost.domain.errors import Unavailable
+
+QUIET = FleetPlan(
+    tenants=1, nodes=1, subscriptions=1, documents=1, faults=0, pauses=(1.0,), reply_after=(0.01,), failing=0.0
+)
 SEEDS = (2, 9, 16, 23)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_fleet_keeps_every_promise(seed: int, folder: Path) -> None:
     simulate(seed, folder)
+
+
+def test_a_node_that_cannot_know_which_keys_were_revoked_knows_none(folder: Path) -> None:
+    world = FleetWorld(1, folder, QUIET)
+    node = world.start_node()
+    world.drive(3.0)
+    assert node.engine.key(b"") is None
+    node.wire.is_cut = True
+    world.drive(7.0)
+    with pytest.raises(Unavailable):
+        node.engine.key(b"")
+    node.wire.is_cut = False
+    world.drive(3.0)
+    assert node.engine.key(b"") is None
+    assert node.engine.trouble is None
+    world.close()

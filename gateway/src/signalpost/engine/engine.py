@@ -14,10 +14,11 @@ from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.commands.command_queues import Queue
 from signalpost.destinations.registry import Destinations
 from signalpost.destinations.webhook import RequestKind, Webhook
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
-from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany
+from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany, Unavailable
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
@@ -153,7 +154,7 @@ class Engine:
         self._follower.hear_all(beat.marks)
         for tenant_id, floor in self._retention.announced(beat.marks):
             self._tasks.start(self._retention.give_up_below(tenant_id, floor))
-        self._follower.hear_keys(beat.keys_version)
+        self._follower.hear_keys(beat.keys_version, self._node.beat_at)
         self._lane_owner.observe(beat)
         self.lanes.go_on()
 
@@ -212,6 +213,13 @@ class Engine:
     def _in_flight_of(self, tenant_id: int) -> int | None:
         limits = self.directory.limits_of(tenant_id)
         return None if limits is None else limits.in_flight
+
+    def key(self, digest: bytes) -> ApiKey | None:
+        """The API key with this hash, which may have been revoked; None if there is none. Raises Unavailable while this
+        node cannot know which ones were."""
+        if not self._follower.knows_keys(self._clock.steady()):
+            raise Unavailable("The database does not answer, so no API key can be checked: repeat the request.")
+        return self.directory.key(digest)
 
     def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
         """Raises TooMany if the tenant may not add another change to a queue, of which no more than `most` may wait. So

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.tenant import Tenant
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.logger import log
@@ -30,6 +31,8 @@ NEWS_AT_ONCE = 256
 """How many events of each tenant are read at a time."""
 NEVER_KNOWN = 1 << 62
 """In place of the version of a tenant that is not there any more."""
+KEYS_KNOWN_FOR = 4 * SECOND
+"""How long API keys count as known after a beat confirmed them: one that was revoked is refused everywhere in 5 s."""
 AGAIN_AFTER = 0.5
 """Seconds to wait where the store could not be read."""
 
@@ -53,6 +56,8 @@ class Follower:
         self._erased: set[str] = set()
         """The erasures of which the lanes were told."""
         self._keys_version = 0
+        self._keys_confirmed_at: int | None = None
+        """When this node last knew that it knows every API key, steady µs."""
         self._reads_news = False
         self._shares = store.fleet.terms.poll_every < inf
 
@@ -125,10 +130,17 @@ class Follower:
         except Exception as error:
             _note_unread("a tenant's configuration", error)  # the next marks ask for it again
 
-    def hear_keys(self, version: int) -> None:
-        """Take up the version of the API keys."""
-        if version != self._keys_version:
-            self._tasks.start(self._read_keys(version))
+    def hear_keys(self, version: int, at: int) -> None:
+        """Take up the version that the API keys had at a moment, steady µs, or later."""
+        if version == self._keys_version:
+            self._keys_confirmed_at = at
+        else:
+            self._tasks.start(self._read_keys(version, at))
+
+    def knows_keys(self, now: int) -> bool:
+        """Whether this node knows which API keys were revoked until a moment ago."""
+        at = self._keys_confirmed_at
+        return not self._shares or (at is not None and now - at <= KEYS_KNOWN_FOR)
 
     async def _poll(self) -> None:
         while True:
@@ -138,10 +150,14 @@ class Follower:
             except Exception as error:
                 _note_unread("the marks of tenants", error)
 
-    async def _read_keys(self, version: int) -> None:
-        keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
+    async def _read_keys(self, version: int, at: int) -> None:
+        try:
+            keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
+        except Exception as error:
+            _note_unread("API keys", error)  # the next beat asks for them again
+            return
         self._directory.follow(Published((), keys=tuple(keys)))
-        self._keys_version = version
+        self._keys_version, self._keys_confirmed_at = version, at
 
     def known_marks(self) -> dict[int, Mark]:
         """How far every tenant is at least, as this node knows."""

@@ -58,6 +58,12 @@ class Node:
         """How long ago the last beat that succeeded was sent; None before the first."""
         return None if self._beat_at is None else (self._clock.steady() - self._beat_at) / SECOND
 
+    @property
+    def beat_at(self) -> int:
+        """When the last beat that succeeded was sent, steady µs."""
+        assert self._beat_at is not None
+        return self._beat_at
+
     async def join(self) -> Beat:
         """Join the fleet and beat for the first time. Raises Unavailable."""
         while True:
