@@ -57,8 +57,6 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE, "postgres": POSTGRES}
-NOT_YET = {"test_vault"}
-"""Files of tests that do not run on PostgreSQL yet, because nouns of its store are missing."""
 
 
 def render(completed: Completed[Any]) -> KeptAnswer:
@@ -118,6 +116,14 @@ class Shop:
     async def close(self) -> None:
         for shop in (*self._others, self):
             await shop.store.close()
+
+    @property
+    def url(self) -> str:
+        return self._implementation.url(self.folder)
+
+    @property
+    def content(self) -> bytes:
+        return self._implementation.content(self.folder)
 
     async def reopen(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         await self.store.close()
@@ -379,8 +385,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what plays scenarios on every database, but for what is about one of them."""
     path = metafunc.definition.path
     names = [name for name in IMPLEMENTATIONS if name in path.parts] or sorted(IMPLEMENTATIONS)
-    if path.stem in NOT_YET:
-        names = [name for name in names if name != "postgres"]
     for fixture in ("play", "fresh_play"):
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, names, indirect=True)

@@ -10,3 +10,5 @@ class Implementation(NamedTuple):
     """The URL of a database of which everything is kept in a folder."""
     add_tenant: Callable[[str], int]
     """Add another tenant, whose log is empty, to the database of a URL. Returns its number."""
+    content: Callable[[Path], bytes]
+    """All that the database of a folder keeps, as it is on disk, as far as it can be read."""

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from signalpost.cli import file_scrub, restore_report
 from signalpost.cli.client import CommandError
-from signalpost.cli.data_directory import DataDir, database_in, existing_database, folder
+from signalpost.cli.data_directory import DatabaseUrl, DataDir, database_in, existing_database, folder
 from signalpost.cli.master_key import rotate_master_key
 from signalpost.cli.output import Json, print_json, print_table, say
 from signalpost.domain.timestamps import DAY
@@ -24,12 +24,12 @@ app.command(rotate_master_key)
 
 
 @app.command
-def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Check the database file, and that its logs and lanes are consistent. Works while the gateway runs.
+def check(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
+    """Check the database, and that its logs and lanes are consistent. Works while gateways run.
 
     Example: signalpost db check --data-dir ./data
     """
-    faults = existing_database(data_dir).check()
+    faults = existing_database(data_dir, database_url).check()
     if as_json:
         print_json({"faults": faults})
     elif not faults:
@@ -39,8 +39,16 @@ def check(*, data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 @app.command
-def backup(to: Annotated[Path, Parameter(help="The file to create.")], /, *, data_dir: DataDir = None) -> None:
+def backup(
+    to: Annotated[Path, Parameter(help="The file to create.")],
+    /,
+    *,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Copy the database while the gateway runs, and check the copy. Back up the master key too, in another place.
+
+    This is for the SQLite database of one gateway. PostgreSQL has copies of its own, as of any moment.
 
     The copy does not contain the files of versions. They never change: copy the folder `files` after the database, with
     any program; for a bucket, turn on its versioning. Files stay for a day after their document is deleted, so all
@@ -53,7 +61,7 @@ def backup(to: Annotated[Path, Parameter(help="The file to create.")], /, *, dat
     if not to.parent.is_dir():
         raise CommandError(f"There is no folder {to.parent}. Create it first.")
     began = time.monotonic()
-    existing_database(data_dir).back_up(to)
+    existing_database(data_dir, database_url).back_up(to)
     seconds = time.monotonic() - began
     say(f"Copied {to.stat().st_size:,} bytes to {to} in {seconds:.1f} s; the copy is sound.")
     say("The copy's secrets open with this gateway's master key only: keep that too.")
@@ -76,6 +84,7 @@ def restore(
         ),
     ] = False,
     data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Check a backup and put it in place of the database. The gateway must be stopped.
 
@@ -94,7 +103,7 @@ def restore(
     """
     if not backup.is_file():
         raise CommandError(f"There is no backup {backup}.")
-    database = database_in(data_dir)
+    database = database_in(data_dir, database_url)
     if faults := database.check_backup(backup):
         raise CommandError(
             "The backup has faults, so nothing was changed:\n" + "\n".join(f"  {fault}" for fault in faults)
@@ -116,6 +125,7 @@ def prune(
         bool, Parameter(negative="", show_default=False, help="Return free space to the disk; this takes longer.")
     ] = False,
     data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
     """Remove everything past the retention now. The gateway must be stopped; a running one does this by itself.
@@ -128,7 +138,7 @@ def prune(
     days = read_settings(
         os.environ, {} if retention_days is None else {"retention_days": retention_days}
     ).retention_days
-    database = existing_database(data_dir)
+    database = existing_database(data_dir, database_url)
     with database.claim():
         now = SystemClock().wall()
         console = Console(stderr=True)
@@ -144,7 +154,7 @@ def prune(
     print_table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing.")
     for subscription, lost in pruned.lost.items():
         say(f"The subscription {subscription} lost up to {lost:,} events that it had not received yet.")
-    say(f"Days kept: {days}, or as set for a tenant. Of the file's {size:,} bytes, {free:,} are free for new data.")
+    say(f"Days kept: {days}, or as set for a tenant. Of the database's {size:,} bytes, {free:,} are free for new data.")
     if free and not compact:
         say("Return them to the disk: signalpost db prune --compact")
 
@@ -161,6 +171,7 @@ def scrub(
         ),
     ] = False,
     data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
     """Check every version's file against its checksum, and find files that no version points to.
@@ -169,7 +180,7 @@ def scrub(
 
     Example: signalpost db scrub --remove-orphans
     """
-    with existing_database(data_dir).files() as register:
+    with existing_database(data_dir, database_url).files() as register:
         found, removed = asyncio.run(file_scrub.scrubbed(folder(data_dir), register, remove=remove_orphans))
     if as_json:
         print_json(file_scrub.as_json(found, removed))
@@ -183,12 +194,12 @@ def scrub(
 
 
 @app.command
-def sizes(*, data_dir: DataDir = None, as_json: Json = False) -> None:
+def sizes(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
     """Show how much space each part of the data takes.
 
     Example: signalpost db sizes
     """
-    database = existing_database(data_dir)
+    database = existing_database(data_dir, database_url)
     found = database.sizes()
     with database.files() as register:
         files, file_bytes = register.total()

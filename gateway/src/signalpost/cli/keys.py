@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.data_directory import DataDir, existing_database
+from signalpost.cli.data_directory import DatabaseUrl, DataDir, existing_database
 from signalpost.cli.moments import AHEAD, Deadline, now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 from signalpost.commands.audit import told_of
@@ -26,12 +26,13 @@ def recover(
         Parameter(negative="", show_default=False, help="Create a new operator's key while the gateway is stopped."),
     ] = False,
     data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Create a new operator's key while the gateway is stopped, or show the commands."""
     if not recover:
         app.help_print([])
         return
-    database = existing_database(data_dir)
+    database = existing_database(data_dir, database_url)
     with database.claim():
         key, at = make_key(secrets.token_bytes), now()
         made = ApiKey(

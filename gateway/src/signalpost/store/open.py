@@ -26,6 +26,11 @@ def default_url(data_dir: Path) -> str:
 
 def find_database(url: str) -> Database:
     """Raises StartError where the URL names no database that this version can use. Nothing is opened yet."""
+    if is_postgres(url):
+        _check_driver()
+        from signalpost.store.postgres.database import PostgresDatabase
+
+        return PostgresDatabase(url)
     return SqliteDatabase(sqlite_file(url))
 
 

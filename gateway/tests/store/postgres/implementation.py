@@ -28,4 +28,17 @@ def _add_tenant(url: str) -> int:
     return int(added[0])
 
 
-POSTGRES = Implementation(_url, _add_tenant)
+def _content(folder: Path) -> bytes:
+    """Every row of every table, in the form in which its values are kept."""
+    parts: list[bytes] = []
+    with psycopg.connect(_url(folder).replace(f"{OWNER}@", f"{SUPERUSER}@")) as connection:
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        for (table,) in tables:
+            with connection.cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)".encode()) as copied:
+                parts += map(bytes, copied)
+    return b"".join(parts)
+
+
+POSTGRES = Implementation(_url, _add_tenant, _content)

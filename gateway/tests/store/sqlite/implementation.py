@@ -1,5 +1,7 @@
 """SQLite, for the tests of the store that run on every database."""
 
+from pathlib import Path
+
 import apsw
 from gateway.tests.store.implementation import Implementation
 
@@ -14,4 +16,8 @@ def _add_tenant(url: str) -> int:
     return number
 
 
-SQLITE = Implementation(default_url, _add_tenant)
+def _content(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+SQLITE = Implementation(default_url, _add_tenant, _content)

@@ -8,7 +8,7 @@ from signalpost.store import history_walk
 from signalpost.store.history import HistoryRows
 from signalpost.store.history_walk import KnownEvent, KnownStep
 from signalpost.store.postgres.asking import ask_one, steps_of
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers
+from signalpost.store.postgres.sessions import Readers
 from signalpost.store.store import PAGE_BYTES
 
 _WAS_CREATED: Final = "SELECT 1 FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
@@ -45,8 +45,7 @@ class PostgresHistory:
         self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
     ) -> HistoryRows | None:
         asking = history_walk.page(self._queries, tenant_id, document_id, below, limit)
-        # An operator's key, which may act in any tenant, is a row of another one.
-        return await self._readers.run(EVERY_TENANT, steps_of(asking))
+        return await self._readers.run(tenant_id, steps_of(asking))
 
 
 class PostgresHistoryQueries:

@@ -14,7 +14,7 @@ from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import AMONG, ENDS, PostgresLogQueries
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps
+from signalpost.store.postgres.sessions import Readers, Steps
 from signalpost.store.store import PAGE_BYTES
 
 _COLUMNS: Final = "tenant_id, sequence, at, id, type, document_id, body, before"
@@ -172,8 +172,7 @@ class PostgresLog:
         return LogPage(events, before - 1, events[-1].sequence if len(events) < len(found) else reached)
 
     async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
-        # An operator's key, which may act in any tenant, is a row of another one.
-        found = await self._readers.rows(EVERY_TENANT, _CALLERS, tenant_id, numbers(sequences))
+        found = await self._readers.rows(tenant_id, _CALLERS, tenant_id, numbers(sequences))
         names = ((sequence, name_of_caller(caller, name)) for sequence, caller, name in found)
         return {sequence: name for sequence, name in names if name is not None}
 
