@@ -14,7 +14,7 @@ JOBS := -n 6 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve test simulate simulate-fleets planted planted-fleets power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ demo: .venv/runtime ## Run the main job and watch it (under a minute)
 
 serve: .venv/runtime ## Leave a gateway running on this machine
 	@$(BIN)/signalpost serve
+
+serve-fleet: .venv/dev ## Leave two gateways running on a PostgreSQL from a package
+	@$(BIN)/python examples/fleet.py
 
 test: .venv/dev .venv/browser ## Run every test
 	@$(BIN)/pytest $(JOBS)

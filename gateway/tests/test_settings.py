@@ -303,7 +303,8 @@ def test_of_a_secret_only_is_shown_whether_it_is_set(name: str, value: str) -> N
 def test_of_a_proxy_with_a_password_only_is_shown_that_it_is_set() -> None:
     for environment, shown in (({}, None), ({PREFIX + "EGRESS_PROXY": "http://a:pw@proxy:3128"}, "set")):
         assert [each.value for each in show_settings(environment, {}) if each.name == "egress_proxy"] == [shown]
-    assert {name for name, each in SETTINGS.items() if each.secret} == {"master_key", "operator_key", "egress_proxy"}
+    secret = {"database_url", "master_key", "operator_key", "egress_proxy"}
+    assert {name for name, each in SETTINGS.items() if each.secret} == secret
 
 
 def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
-from signalpost.domain.errors import NotFound
+from signalpost.domain.errors import NotFound, StartError
 from signalpost.embedded import Documents
 from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.audit_retention import AuditRetention
@@ -52,7 +52,7 @@ from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import Settings, secret_file
 from signalpost.start_keys import MasterKeySource, operator_key
-from signalpost.store.open import default_url, find_database, open_store
+from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
 from signalpost.store.vault import CONSENTS, LINKS, MasterKeys
 
@@ -97,12 +97,15 @@ class Gateway:
         self._idle_seconds = idle_seconds
         self._clock = clock or SystemClock()
         self._port = settings.port if port is None else port
-        self._url = default_url(settings.data_dir)
+        self._url = settings.database_url or default_url(settings.data_dir)
 
     async def __aenter__(self) -> Self:
         """Start the gateway. Raises StartError if it cannot start; then nothing stays open or locked."""
         async with AsyncExitStack() as opened:
-            opened.enter_context(find_database(self._url).claim())
+            if is_postgres(self._url):
+                _make_folder(self._settings.data_dir)
+            else:
+                opened.enter_context(find_database(self._url).claim())
             await self._start(opened)
             self._opened = opened.pop_all()
         return self
@@ -146,6 +149,8 @@ class Gateway:
     async def _start(self, opened: AsyncExitStack) -> None:
         """Open every part in order. `opened` closes them in reverse, also when a later part cannot be opened."""
         settings, clock, chance = self._settings, self._clock, random.Random()  # noqa: S311 - ids, jitter; no secret
+        if is_postgres(self._url):
+            _check_shared(settings)
         master_key_source = MasterKeySource(settings)
         master_keys = MasterKeys(master_key_source.read())
         self.operator_key = operator_key(settings)
@@ -157,7 +162,7 @@ class Gateway:
             master_keys=master_keys,
             links=links,
             render=kept_answers(links),
-            now=clock.wall,
+            now=None if is_postgres(self._url) else clock.wall,
             random_bits=chance.getrandbits,
             on_broken=self._on_broken,
             default_limits=settings.tenant_limits,
@@ -221,6 +226,7 @@ class Gateway:
             destinations=destinations,
             disable_after_days=settings.disable_after_days,
             tenant_limits=settings.tenant_limits,
+            role=settings.role,
         )
 
     def _build_services(
@@ -297,6 +303,29 @@ class Gateway:
             await (console if is_page else api)(scope, receive, send)
 
         return app
+
+
+def _make_folder(folder: Path) -> None:
+    """Raises StartError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StartError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+
+
+def _check_shared(settings: Settings) -> None:
+    """Gateways that share a database must agree on what each would make up by itself. Raises StartError."""
+    missing = [
+        name
+        for name, given in (
+            ("MASTER_KEY", settings.master_key or settings.master_key_file),
+            ("OPERATOR_KEY", settings.operator_key),
+            ("PUBLIC_URL", settings.public_url),
+        )
+        if given is None
+    ]
+    if missing:
+        raise StartError(f"Gateways on one PostgreSQL share their keys and their address: set {', '.join(missing)}.")
 
 
 def _guard(settings: Settings) -> Guard:

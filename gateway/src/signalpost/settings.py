@@ -31,6 +31,7 @@ from signalpost.sender.addresses import (
     parse_nat64_prefixes,
 )
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
+from signalpost.store.fleet import Role
 
 PREFIX = "SIGNALPOST_"
 _OF_COMMANDS: Final = ("url", "key", "tenant", "secret")
@@ -44,6 +45,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """What a gateway is started with. `SETTINGS` says what each means."""
 
     data_dir: Path = Path("signalpost-data")
+    database_url: str | None = None
+    role: Role = Role.ALL
     host: str = "127.0.0.1"
     port: int = 8080
     files_url: str | None = None
@@ -107,6 +110,18 @@ def _number(minimum: int, maximum: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _database_url(text: str) -> str:
+    if not re.fullmatch(r"(sqlite:///|postgres(ql)?://).+", text):
+        raise ValueError("must be sqlite:///PATH or postgresql://USER@HOST/NAME")
+    return text
+
+
+def _role(text: str) -> Role:
+    if text.lower() not in tuple(Role):
+        raise ValueError(f"must be one of {', '.join(Role)}")
+    return Role(text.lower())
 
 
 def _tenant_limits(text: str) -> TenantLimits:
@@ -212,6 +227,17 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     "data_dir": Setting(_path, "Folder for all data; only one gateway may use it at a time. [signalpost-data]"),
+    "database_url": Setting(
+        _database_url,
+        "Database: sqlite:///PATH, or postgresql://USER@HOST/NAME, which several gateways may share; these need "
+        "MASTER_KEY, OPERATOR_KEY and PUBLIC_URL. If it has a password, use the variable, because other users can see "
+        "flags. [a file in DATA_DIR]",
+        secret=True,
+    ),
+    "role": Setting(
+        _role,
+        "What a gateway does that shares its database: answer the API (api), deliver (worker), or both (all). [all]",
+    ),
     "host": Setting(_text, "Address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "Port to listen on, 0 to 65535; 0 picks a free one. [8080]"),
     "files_url": Setting(

@@ -125,7 +125,8 @@ class GatewayProcess:
 
     @property
     def operator_key(self) -> str:
-        return (self.data_dir / "operator-key").read_text().strip()
+        given = self._flags.get("operator_key")
+        return given or (self.data_dir / "operator-key").read_text().strip()
 
     def client(self, *, keep: bool = False) -> Client:
         return Client(lambda: self.address, lambda: self.operator_key, keep=keep)
