@@ -90,7 +90,7 @@ async def _documents(context: RequestContext, text: str) -> list[SearchResult]:
 
 ROUTES = (
     Route(
-        name="search",
+        name="find_anything",
         method="GET",
         path="/v1/search",
         summary="Find events, documents and subscriptions by id, title, e-mail address, reference, name or host",

@@ -27,7 +27,7 @@ async def view(visit: Visit) -> View:
     asked = visit.query.get("q", "").strip()
     if not asked:
         return View(asked, ())
-    results = await visit.calls.read("search", SearchResults, {"q": asked})
+    results = await visit.calls.read("find_anything", SearchResults, {"q": asked})
     found = [each for result in results.data for each in await _found(visit, result)]
     return View(asked, found)
 
