@@ -15,7 +15,7 @@ from standardwebhooks import Webhook as StandardWebhook
 from signalpost_receiver import Receiver
 
 Endpoints = Callable[..., Endpoint]
-RESULT = ["eventId", "delivered", "startedAt", "durationMs", "statusCode", "error", "detail", "answer"]
+RESULT = ["eventId", "delivered", "startedAt", "durationMs", "statusCode", "error", "detail", "answer", "exchange"]
 AT_A_TIME = 16
 
 
