@@ -51,14 +51,11 @@ def build(path: Path, size: Size) -> None:
     vault = Vault(MASTER_KEYS)
     for key in set_aside(connection, MASTER_KEYS, [TENANT], START):
         vault.seal_with(key, SEALS_AT_ONCE)
-    chance = random.Random(SEED)  # noqa: S311
-    for what in (_documents, _events, _exceptions, _attempts):
+    for table, columns, each in tables(size, vault):
+        values = ", ".join("?" * len(columns.split(", ")))
         with connection:
-            connection.executemany(*what(chance, size))
+            connection.executemany(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({values})", each)  # noqa: S608
     with connection:
-        connection.executemany(*_subscriptions(size, vault))
-    with connection:
-        connection.executemany(*_lanes(size))
         connection.execute(
             "UPDATE tenant SET last_sequence = ?, last_at = ? WHERE id = ?",
             (size.events, START + size.events * STEP, TENANT),
@@ -67,7 +64,21 @@ def build(path: Path, size: Size) -> None:
     connection.close()
 
 
-Rows = tuple[str, Iterator[tuple[Any, ...]]]
+class Rows(NamedTuple):
+    """Rows of a table, with their columns."""
+
+    table: str
+    columns: str
+    each: Iterator[tuple[Any, ...]]
+
+
+def tables(size: Size, vault: Vault) -> Iterator[Rows]:
+    """What there is, in the order in which it is added."""
+    chance = random.Random(SEED)  # noqa: S311
+    for what in (_documents, _events, _exceptions, _attempts):
+        yield what(chance, size)
+    yield _subscriptions(size, vault)
+    yield _lanes(size)
 
 
 def document_of(sequence: int, size: Size) -> int:
@@ -105,11 +116,10 @@ def _documents(_chance: random.Random, size: Size) -> Rows:
                 f"REF-{number // 20}" if number % 4 else "REF-common", owner, BODY,
             )  # fmt: skip
 
-    statement = (
-        "INSERT INTO document (tenant_id, number, external_id, version, updated_at, deleted_at, type, status,"
-        " reference_id, owner_email, body) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    columns = (
+        "tenant_id, number, external_id, version, updated_at, deleted_at, type, status, reference_id, owner_email, body"
     )
-    return statement, each()
+    return Rows("document", columns, ((TENANT, *row) for row in each()))
 
 
 def _events(chance: random.Random, size: Size) -> Rows:
@@ -120,10 +130,7 @@ def _events(chance: random.Random, size: Size) -> Rows:
             document = document_id(document_of(sequence, size))
             yield TENANT, sequence, at, identity, type_of(sequence, size), document, BODY
 
-    return (
-        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        each(),
-    )
+    return Rows("event", "tenant_id, sequence, at, id, type, document_id, body", each())
 
 
 def _subscriptions(size: Size, vault: Vault) -> Rows:
@@ -140,7 +147,7 @@ def _subscriptions(size: Size, vault: Vault) -> Rows:
                 ),
                 vault, pack_uuid)  # fmt: skip
 
-    return f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", each()  # noqa: S608
+    return Rows("subscription", SUBSCRIPTION_COLUMNS, each())
 
 
 NOTHING, FULL_OF_FAILED, FAR_BEHIND, FULL_OF_RETRIES, STUCK_BELOW = 1, 2, 3, 4, 5
@@ -167,10 +174,7 @@ def _exceptions(chance: random.Random, size: Size) -> Rows:
         due = START + (size.events + sequence % 7_000) * STEP
         return TENANT, number, sequence, document_id(document_of(sequence, size)), state, due, 2, 4, 0, None
 
-    return (
-        f"INSERT INTO delivery ({_DELIVERY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        each(),
-    )
+    return Rows("delivery", _DELIVERY, each())
 
 
 def _attempts(chance: random.Random, size: Size) -> Rows:
@@ -180,10 +184,7 @@ def _attempts(chance: random.Random, size: Size) -> Rows:
             yield (TENANT, sequence, chance.randrange(1, size.subscriptions + 1), START + n, 9_000, 1, 0, 1, 200, None,
                    "", b"ok")  # fmt: skip
 
-    return (
-        f"INSERT OR IGNORE INTO attempt ({_ATTEMPT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        each(),
-    )
+    return Rows("attempt", _ATTEMPT, each())
 
 
 def _lanes(size: Size) -> Rows:
@@ -200,7 +201,7 @@ def _lanes(size: Size) -> Rows:
                 opened = [2]
             yield number, 5, head, pack_sequences(opened), b"[]", b"{}"
 
-    return "INSERT INTO lane (subscription_number, version, head, open, gaps, health) VALUES (?, ?, ?, ?, ?, ?)", each()
+    return Rows("lane", "subscription_number, version, head, open, gaps, health", each())
 
 
 def _shown(each: range, what: str) -> Any:

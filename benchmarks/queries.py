@@ -11,6 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import aged_postgres
 import apsw
 from large_database import (
     FAR_BEHIND,
@@ -36,10 +37,11 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import DeliveryFilter
 from signalpost.store.documents import DocumentFilter
 from signalpost.store.log import LogRow
+from signalpost.store.open import default_url, find_database, open_store
 from signalpost.store.sqlite import retention
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect, rows
-from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.store import Store
 
 LINKS = Links(b"", "")
@@ -289,26 +291,59 @@ def pruning(console: Console, path: Path) -> None:
     connection.close()
 
 
-async def time_all(console: Console, path: Path, size: Size) -> list[Timing]:
-    store = SqliteStore(
-        path,
-        MASTER_KEYS,
-        LINKS,
-        kept_answers(LINKS),
-        lambda: START,
-        random.getrandbits,
-        thread_executors(),
-        lambda _error: None,
-    )
+async def time_all(console: Console, store: Store, size: Size) -> list[Timing]:
     timings = [
         timing
         for query in track(await queries(store, size), "queries", transient=True)
         for timing in await timed(query)
     ]
     report(console, timings)
-    await explain(console, store, max(timings, key=lambda timing: timing.median))
+    if isinstance(store, SqliteStore):
+        await explain(console, store, max(timings, key=lambda timing: timing.median))
     await store.close()
     return timings
+
+
+async def open_(url: str) -> Store:
+    return await open_store(
+        url,
+        master_keys=MASTER_KEYS,
+        links=LINKS,
+        render=kept_answers(LINKS),
+        now=lambda: START,
+        random_bits=random.getrandbits,
+        on_broken=lambda _error: None,
+    )
+
+
+def on_postgres(console: Console, url: str, size: Size) -> list[Timing]:
+    if not find_database(url).exists():
+        began = time.perf_counter()
+        aged_postgres.build(url, size)
+        console.print(f"built in {time.perf_counter() - began:.0f} s")
+
+    async def timings() -> list[Timing]:
+        return await time_all(console, await open_(url), size)
+
+    return asyncio.run(timings())
+
+
+def on_sqlite(console: Console, size: Size, keep: Path | None, reuse: Path | None) -> list[Timing]:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = keep or reuse or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "signalpost.db"
+        if reuse is None:
+            began = time.perf_counter()
+            build(path, size)
+            console.print(f"built in {time.perf_counter() - began:.0f} s, {path.stat().st_size / 1e9:.1f} GB")
+
+        async def timings() -> list[Timing]:
+            return await time_all(console, await open_(default_url(folder)), size)
+
+        found = asyncio.run(timings())
+        pruning(console, path)
+    return found
 
 
 def main() -> None:
@@ -321,19 +356,14 @@ def main() -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--keep", type=Path, help="build the database in this folder and leave it there")
     where.add_argument("--reuse", type=Path, help="time the one that --keep left, of the same size")
+    where.add_argument("--database-url", help="time a PostgreSQL database, which is built where it is empty")
     options = parser.parse_args()
     size = Size(*(getattr(options, name) for name in Size._fields))
     console = Console(highlight=False, width=170)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder: Path = options.keep or options.reuse or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "signalpost.db"
-        if options.reuse is None:
-            began = time.perf_counter()
-            build(path, size)
-            console.print(f"built in {time.perf_counter() - began:.0f} s, {path.stat().st_size / 1e9:.1f} GB")
-        timings = asyncio.run(time_all(console, path, size))
-        pruning(console, path)
+    if options.database_url is not None:
+        timings = on_postgres(console, options.database_url, size)
+    else:
+        timings = on_sqlite(console, size, options.keep, options.reuse)
     slow = [timing for timing in timings if timing.median > MAX_PAGE_MS]
     console.print(f"{len(timings)} pages timed, {len(slow)} of them above {MAX_PAGE_MS:.0f} ms")
     raise SystemExit(1 if slow else 0)
