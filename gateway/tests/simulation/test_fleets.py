@@ -10,7 +10,7 @@ from signalpost.domain.errors import Unavailable
 QUIET = FleetPlan(
     tenants=1, nodes=1, subscriptions=1, documents=1, faults=0, pauses=(1.0,), reply_after=(0.01,), failing=0.0
 )
-SEEDS = (2, 9, 16, 23)
+SEEDS = (2, 9, 11, 16)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

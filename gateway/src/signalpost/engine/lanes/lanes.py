@@ -320,6 +320,7 @@ class Lanes:
     def take(self, subscription: Subscription, row: LaneRow) -> None:
         """Set a lane to work that this node owns from now on."""
         tenant_id = subscription.tenant_id
+        self.hear_end(tenant_id, subscription.filters[-1][0])
         if not self._workers.has_any_of(tenant_id):
             # No lane sleeps, and this one reads for itself what follows its head.
             self._log.seen[tenant_id] = self._log.end.get(tenant_id, 0)
@@ -332,6 +333,9 @@ class Lanes:
     def _change(self, worker: LaneWorker, subscription: Subscription) -> None:
         worker.skip_unwanted(self._log.seen.get(subscription.tenant_id, 0))
         worker.wake()
+        # Another node may have committed what came before the change. The lane must not sleep until it has looked at
+        # all of that itself: whoever wakes lanes knows only what they ask for now.
+        self.hear_end(subscription.tenant_id, subscription.filters[-1][0])
         reordered = subscription.ordering != worker.subscription.ordering
         self._workers.update(worker, subscription, self._clock.steady())
         if reordered:
