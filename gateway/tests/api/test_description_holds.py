@@ -50,6 +50,8 @@ BEYOND_A_SCHEMA = {
     ("/externalId", "mismatch"): "it must be the id in the path, and the schema of a body knows no path",
     ("/to", "empty_range"): "no schema compares two members of a body",
     ("?to", "empty_range"): "no schema compares two parameters of a query",
+    ("/subscriptionIds", "not_found"): "whether there is such a subscription, only the tenant's data say",
+    ("/subscriptionIds", "too_many"): "how many subscriptions there are, only the tenant's data say",
     ("?before", "not_with_after"): "no schema compares two parameters of a query",
     ("/expiresAt", "not_in_the_future"): "what is in the future depends on the moment",
     ("?confirm", "not_confirmed"): "it must be the name in the path, and the schema of a query knows no path",

@@ -1,8 +1,9 @@
 """Replays: send the deliveries of a span of time again, list replays, and cancel them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import replay_shown, submit
@@ -10,47 +11,129 @@ from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
-from signalpost.api.routing.shapes.deliveries import ReplayCount, ReplayPage, ShownReplay, StartedReplay
+from signalpost.api.routing.shapes.deliveries import (
+    ReplayCount,
+    ReplayOfOne,
+    ReplayPage,
+    ReplaysOfMany,
+    ShownReplay,
+    StartedReplay,
+)
+from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
-from signalpost.domain.delivery.replay import ReplayRequest
+from signalpost.domain.delivery.replay import MAX_SUBSCRIPTIONS, ReplayOfManyRequest, ReplayRequest
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
+
+
+class _Planned(NamedTuple):
+    """What a replay of one subscription would send."""
+
+    subscription: Subscription
+    command: StartReplay
 
 
 async def start(context: RequestContext) -> Response:
     change = await context.read_change()
-    found = await subscriptions.find(context)
     asked: ReplayRequest = change.body
+    planned = await _plan(context, await subscriptions.find(context), asked, change.idempotency)
+    if planned is None:
+        raise subscriptions.not_found()
+    command = planned.command
+    if asked.dry_run:
+        shown = ReplayCount(count=command.count, count_is_capped=command.count_is_capped, left_out=command.left_out)
+        return Response(200, msgspec.json.encode(shown))
+    return await submit(context, command)
+
+
+async def start_many(context: RequestContext) -> Response:
+    """Each subscription has a replay of its own, which can be followed and cancelled."""
+    change = await context.read_change()
+    asked: ReplayOfManyRequest = change.body
+    key = change.idempotency
+    plans = [
+        await _plan(context, each, asked, None if key is None else key._replace(key=f"{key.key} {each.id}"))
+        for each in _asked_for(context, asked)
+    ]
+    worth = sorted((each for each in plans if each is not None and each.command.count), key=_count, reverse=True)
+    data = [await _started(context, each, dry_run=asked.dry_run) for each in worth]
+    shown = ReplaysOfMany(data=data, count=sum(each.count for each in data))
+    return Response(200 if asked.dry_run else 202, msgspec.json.encode(shown))
+
+
+def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> list[Subscription]:
+    """The subscriptions that may have something to send. Raises Invalid for too many, or one that is not there."""
+    directory, lanes = context.services.directory, context.services.lanes
+    if asked.subscription_ids is not UNSET:
+        named = [directory.subscription(context.tenant_id, each) for each in asked.subscription_ids]
+        absent = [index for index, each in enumerate(named) if each is None]
+        if absent:
+            detail = "There is no subscription with this id."
+            raise Invalid([FieldError(f"/subscriptionIds/{index}", "not_found", detail) for index in absent])
+        return list({each.id: each for each in named if each is not None}.values())
+    every = directory.subscriptions(context.tenant_id)
+    if asked.status == "failed":  # lanes keep how many these are
+        every = [each for each in every if (known := lanes.standing(each)) is None or known.failed]
+    if len(every) > MAX_SUBSCRIPTIONS:
+        detail = f"That may be {len(every):,} subscriptions: name at most {MAX_SUBSCRIPTIONS} of them."
+        raise Invalid([FieldError("/subscriptionIds", "too_many", detail)])
+    return every
+
+
+async def _plan(
+    context: RequestContext, found: Subscription, asked: ReplayRequest, idempotency: IdempotencyKey | None
+) -> _Planned | None:
+    """What a replay of a subscription sends and leaves out; None if the subscription went a moment ago. Raises
+    Invalid."""
     from_at, to_at = parse_timestamp(asked.from_), parse_timestamp(asked.to)
     if to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
     store = context.services.store
     head = await context.services.lanes.head_of(found)
     if head is None:
-        raise subscriptions.not_found()
+        return None
     first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
     last = min(end - 1, head)
     count, capped = await store.replays.count(found, first, last, asked.status)
-    left_out = await store.replays.left_out(found, first, end - 1, head, asked.status)
-    if asked.dry_run:
-        shown = ReplayCount(count=count, count_is_capped=capped, left_out=left_out)
-        return Response(200, msgspec.json.encode(shown))
-    return await submit(
-        context,
-        StartReplay(
-            tenant_id=context.tenant_id,
-            subscription_id=found.id,
-            replay_id=context.new_id(),
-            what=asked.status,
-            from_at=from_at,
-            to_at=to_at,
-            from_sequence=first,
-            to_sequence=last,
-            count=count,
-            count_is_capped=capped,
-            left_out=left_out,
-            idempotency=change.idempotency,
-        ),
+    command = StartReplay(
+        tenant_id=context.tenant_id,
+        subscription_id=found.id,
+        replay_id=context.new_id(),
+        what=asked.status,
+        from_at=from_at,
+        to_at=to_at,
+        from_sequence=first,
+        to_sequence=last,
+        count=count,
+        count_is_capped=capped,
+        left_out=await store.replays.left_out(found, first, end - 1, head, asked.status),
+        idempotency=idempotency,
+    )
+    return _Planned(found, command)
+
+
+def _count(planned: _Planned) -> int:
+    return planned.command.count
+
+
+async def _started(context: RequestContext, planned: _Planned, *, dry_run: bool) -> ReplayOfOne:
+    found, command = planned
+    replay_id, refused = None, None
+    if not dry_run:
+        try:
+            replay_id = msgspec.json.decode((await submit(context, command)).body)["id"]
+        except (Conflict, NotFound) as error:  # others start all the same
+            refused = error.detail
+    return ReplayOfOne(
+        subscription_id=found.id,
+        subscription_name=found.name,
+        still_failing=context.services.lanes.state(found) in ("failing", "disabled"),
+        replay_id=replay_id,
+        count=command.count,
+        count_is_capped=command.count_is_capped,
+        left_out=command.left_out,
+        refused=refused,
     )
 
 
@@ -94,6 +177,23 @@ _PATH = "/v1/subscriptions/{id}/replays"
 _EXAMPLE: dict[str, Any] = {"from": "2026-01-15T09:00:00Z", "to": "2026-01-15T12:00:00Z", "status": "failed"}
 
 ROUTES = (
+    Route(
+        name="start_replays",
+        method="POST",
+        path="/v1/replays",
+        summary="Resend the failed events of a time range, or all of them, to many subscriptions",
+        roles=SUBSCRIBES,
+        handler=start_many,
+        body=RequestBody(ReplayOfManyRequest),
+        idempotent=True,
+        replies={
+            200: Reply("For `dryRun`: how many deliveries would be queued, by subscription.", ReplaysOfMany),
+            202: Reply(
+                "The replays that have started, one for each subscription. A repeat starts none twice.", ReplaysOfMany
+            ),
+        },
+        example=Example({**_EXAMPLE, "dryRun": True}),
+    ),
     Route(
         name="start_replay",
         method="POST",

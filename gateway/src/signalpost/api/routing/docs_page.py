@@ -44,16 +44,16 @@ def render(openapi: Mapping[str, Any]) -> str:
         f"<p>{_prose(info['description'])}</p>",
         "<p>Send your key with every call: <code>Authorization: Bearer sp_…</code></p>",
         "<nav>"
-        + "".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in (*tags, "webhooks", "types"))
+        + "".join(f'<a href="#about-{escape(tag)}">{escape(tag)}</a>' for tag in (*tags, "webhooks", "types"))
         + "</nav>",
     ]
     for tag in tags:
-        parts.append(f'<h2 id="{escape(tag)}">{escape(tag)}</h2>')
+        parts.append(f'<h2 id="about-{escape(tag)}">{escape(tag)}</h2>')
         for path, operations in openapi["paths"].items():
             parts += [_call(path, m, context, schemas) for m, context in operations.items() if tag in context["tags"]]
-    parts.append('<h2 id="webhooks">webhooks</h2><p>What the endpoint of a subscription gets.</p>')
+    parts.append('<h2 id="about-webhooks">webhooks</h2><p>What the endpoint of a subscription gets.</p>')
     parts += [_webhook(name, operations["post"], schemas) for name, operations in openapi["webhooks"].items()]
-    parts.append('<h2 id="types">types</h2>')
+    parts.append('<h2 id="about-types">types</h2>')
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
     parts.append("</body></html>")
     return "".join(parts)

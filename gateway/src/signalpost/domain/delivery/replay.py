@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from signalpost.domain.body import Body
-from signalpost.domain.fields import GivenTimestamp
+from signalpost.domain.fields import GivenTimestamp, Uuid
 
 ATTEMPTS = 4
 """How many a replayed delivery has, whatever the subscription's own schedule (C16)."""
@@ -37,6 +37,16 @@ class ReplayRequest(Body, frozen=True, kw_only=True):
     to: Annotated[GivenTimestamp, Meta(description="Only events created before this moment.")]
     status: What
     dry_run: Annotated[bool, Meta(description="Count the deliveries, and start nothing.")] = False
+
+
+MAX_SUBSCRIPTIONS = 100
+"""For how many subscriptions one request starts replays: each is counted."""
+
+
+class ReplayOfManyRequest(ReplayRequest, frozen=True, kw_only=True):
+    """Replays of several subscriptions."""
+
+    subscription_ids: Annotated[tuple[Uuid, ...], Meta(min_length=1, max_length=MAX_SUBSCRIPTIONS)] | UnsetType = UNSET
 
 
 class LeftOut(Struct, frozen=True, rename="camel"):

@@ -150,6 +150,24 @@ class StartedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
     left_out: LeftOut
 
 
+class ReplayOfOne(Shape, frozen=True):
+    """What a replay of many does at one subscription."""
+
+    subscription_id: Uuid
+    subscription_name: str
+    still_failing: Annotated[bool, Meta(description="Whether the endpoint fails now: much of it may fail again.")]
+    replay_id: Annotated[Uuid | None, Meta(description="Null for `dryRun`, and where it could not be started.")]
+    count: int
+    count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
+    left_out: LeftOut
+    refused: Annotated[str | None, Meta(description="Why it could not be started, in a sentence.")]
+
+
+class ReplaysOfMany(Shape, frozen=True):
+    data: Annotated[list[ReplayOfOne], Meta(description="Subscriptions with something to send, the most first.")]
+    count: Annotated[int, Meta(description="How many deliveries that are together.")]
+
+
 class ReplayPage(Shape, frozen=True):
     data: list[ShownReplay]
     next: Cursor
