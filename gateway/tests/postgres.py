@@ -32,10 +32,10 @@ def server(package: str = postgres_server.NEWER) -> PostgresServer:
 
 
 @cache
-def _database(package: str) -> str:
+def _database(package: str, suffix: str = "") -> str:
     """This process's database, with its tables. Returns its URL."""
     shared = server(package)
-    name = f"of_{os.environ.get('PYTEST_XDIST_WORKER', 'tests')}"
+    name = f"of_{os.environ.get('PYTEST_XDIST_WORKER', 'tests')}{suffix}"
     with psycopg.connect(shared.url(), autocommit=True) as connection:
         connection.execute(
             f"DO $$ BEGIN CREATE ROLE {OWNER} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$"
@@ -68,3 +68,8 @@ def emptied_database(package: str = postgres_server.NEWER) -> str:
     connection, script = _emptying(url)
     connection.execute(script)
     return url
+
+
+def new_database(suffix: str) -> str:
+    """The URL of a database that no other test has used: for what looks at the layout of tables, or at plans."""
+    return _database(postgres_server.NEWER, suffix)

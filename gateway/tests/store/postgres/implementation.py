@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
-from gateway.tests.postgres import OWNER, emptied_database
+from gateway.tests.postgres import OWNER, emptied_database, new_database
 from gateway.tests.store.implementation import Implementation
 
 from signalpost_bench.postgres_server import SUPERUSER
@@ -18,6 +18,12 @@ def _url(folder: Path) -> str:
         _OF_FOLDERS.clear()
         _OF_FOLDERS[folder] = emptied_database()
     return _OF_FOLDERS[folder]
+
+
+def use_new_database(folder: Path, suffix: str) -> None:
+    """Have the next store in this folder begin with a database that no other test has used."""
+    _OF_FOLDERS.clear()
+    _OF_FOLDERS[folder] = new_database(suffix)
 
 
 def _add_tenant(url: str) -> int:

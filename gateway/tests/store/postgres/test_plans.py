@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from gateway.tests.store.postgres.implementation import POSTGRES
+from gateway.tests.store.postgres.implementation import POSTGRES, use_new_database
 from msgspec import json
 
 from signalpost.domain.subscription import Subscription
@@ -87,6 +87,7 @@ def subscriptions(play: "Play", make: "type[Tools]", tmp_path: Path) -> list[Sub
         await shop.publish(*(make.subscribe(number) for number in (1, 2, 3)), make.create(1))
         return await shop.store.subscriptions.page(1, None, 10)
 
+    use_new_database(tmp_path, "_plans")
     found = play(scenario)
     with psycopg.connect(POSTGRES.url(tmp_path)) as connection:
         connection.execute("SELECT set_config('signalpost.tenants', %s, true)", (EVERY,))
