@@ -76,7 +76,9 @@ def test_what_is_past_the_retention_is_pruned_while_the_gateway_is_stopped(run: 
     assert json_of(run("db", "prune", "--json", *stopped))["removed"]["event"] == 0, "30 days are kept"
     pruned = run("db", "prune", "--retention-days", "1", *stopped)
     assert re.search(r"event +3\n", pruned.stdout)
-    assert re.search(r"Days kept: 1, or as set for a tenant. Of the file's [0-9,]+ bytes, [0-9,]+ are", pruned.stdout)
+    assert re.search(
+        r"Days kept: 1, or as set for a tenant. Of the database's [0-9,]+ bytes, [0-9,]+ are", pruned.stdout
+    )
     assert run("db", "check", *stopped).stdout == "The database is sound.\n"
     compacted = json_of(run("db", "prune", "--retention-days", "1", "--compact", "--json", *stopped))
     assert (compacted["removed"]["event"], compacted["free"]) == (0, 0)

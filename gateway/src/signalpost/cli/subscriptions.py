@@ -286,6 +286,7 @@ def try_(
     if as_json:
         print_json(result)
     else:
+        del result["exchange"]  # what went over the wire is for --json, and for the console
         print_facts({"result": "delivered" if result.pop("delivered") else "not delivered", **result})
     if result["error"] is not None:
         raise CommandError(f"The sample was not delivered: {result['detail'] or result['error']}")
