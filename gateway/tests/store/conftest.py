@@ -385,9 +385,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what plays scenarios on every database, but for what is about one of them."""
     path = metafunc.definition.path
     names = [name for name in IMPLEMENTATIONS if name in path.parts] or sorted(IMPLEMENTATIONS)
+    # Each test of PostgreSQL takes longer, and its server has to be started.
+    each = [pytest.param(name, marks=pytest.mark.slow) if name == "postgres" else name for name in names]
     for fixture in ("play", "fresh_play"):
         if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, names, indirect=True)
+            metafunc.parametrize(fixture, each, indirect=True)
 
 
 @pytest.fixture
