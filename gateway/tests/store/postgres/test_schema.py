@@ -6,8 +6,9 @@ import pytest
 from gateway.tests.postgres import emptied_database
 
 from signalpost.domain.errors import StartError
+from signalpost.store.migration import Migration
 from signalpost.store.postgres.connect import Statement, connect, trip
-from signalpost.store.postgres.schema import MIGRATIONS, Migration, migrate
+from signalpost.store.postgres.schema import MIGRATIONS, migrate
 from signalpost_bench.postgres_server import OLDER
 
 ADDING = Migration(9001, "adds", "CREATE TABLE added ()", 1)

@@ -13,10 +13,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from signalpost.domain.errors import StartError
+from signalpost.store.migration import Migration
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.sqlite.file_register import SqliteFileRegister
-from signalpost.store.sqlite.schema import MIGRATIONS, Migration, migrate
+from signalpost.store.sqlite.schema import MIGRATIONS, migrate
 
 NEWEST = MIGRATIONS[-1].number
 
@@ -174,7 +175,8 @@ def test_where_the_disk_is_full_after_all_nothing_is_changed(database: Path) -> 
         from pathlib import Path
         from signalpost.domain.errors import StartError
         from signalpost.store.sqlite.connect import connect
-        from signalpost.store.sqlite.schema import MIGRATIONS, Migration, migrate
+        from signalpost.store.migration import Migration
+        from signalpost.store.sqlite.schema import MIGRATIONS, migrate
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         more = Migration(MIGRATIONS[-1].number + 1, "more", "", 1)
         connection = connect(Path(sys.argv[1]))

@@ -10,18 +10,16 @@ it. It waits for no table longer than `LOCKS_WITHIN`, since whatever came after 
 """
 
 import asyncio
-import hashlib
-import re
 import time
 from collections.abc import Sequence
-from importlib import resources
-from typing import Final, NamedTuple, Self
+from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
+from signalpost.store.migration import Migration, migrations_of
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
 from signalpost.store.postgres.errors import LOCK_NOT_AVAILABLE
 from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
@@ -49,31 +47,7 @@ _MADE_AT_ONCE: Final = frozenset({"23505", "42P07"})
 _NOT_ALLOWED: Final = "42501"
 
 
-class Migration(NamedTuple):
-    number: int
-    name: str
-    script: str
-    breaks_before: int
-    """Versions whose newest migration is below this number cannot work with what the migration leaves."""
-
-    @classmethod
-    def of(cls, file_name: str, script: str) -> Self:
-        number = int(file_name[:4])
-        said = re.match(r"-- breaks_before: ([0-9]+)\n", script)
-        return cls(number, file_name[5:-4], script, int(said[1]) if said else number)
-
-    @property
-    def checksum(self) -> str:
-        return hashlib.sha256(self.script.encode()).hexdigest()
-
-
-def _all_migrations() -> tuple[Migration, ...]:
-    folder = resources.files("signalpost.store.postgres") / "migrations"
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
-    return tuple(Migration.of(entry.name, entry.read_text(encoding="utf-8")) for entry in files)
-
-
-MIGRATIONS = _all_migrations()
+MIGRATIONS = migrations_of("signalpost.store.postgres")
 """What this version knows, in order."""
 
 

@@ -10,47 +10,19 @@ below 7. A migration without that line breaks every version that does not have i
 with the database as it is; any other refuses to start.
 """
 
-import hashlib
-import re
 import shutil
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
-from typing import NamedTuple, Self
 
 import apsw
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
+from signalpost.store.migration import Migration, migrations_of
 from signalpost.store.sqlite.connect import connect, reason, rows
 from signalpost.store.sqlite.copies import copy, draft_of
 
-
-class Migration(NamedTuple):
-    number: int
-    name: str
-    script: str
-    breaks_before: int
-    """Versions whose newest migration is below this number cannot work with what the migration leaves."""
-
-    @classmethod
-    def of(cls, file_name: str, script: str) -> Self:
-        number = int(file_name[:4])
-        said = re.match(r"-- breaks_before: ([0-9]+)\n", script)
-        return cls(number, file_name[5:-4], script, int(said[1]) if said else number)
-
-    @property
-    def checksum(self) -> str:
-        return hashlib.sha256(self.script.encode()).hexdigest()
-
-
-def _all_migrations() -> tuple[Migration, ...]:
-    folder = resources.files("signalpost.store.sqlite") / "migrations"
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
-    return tuple(Migration.of(entry.name, entry.read_text(encoding="utf-8")) for entry in files)
-
-
-MIGRATIONS = _all_migrations()
+MIGRATIONS = migrations_of("signalpost.store.sqlite")
 """What this version knows, in order."""
 
 
