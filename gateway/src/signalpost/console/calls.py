@@ -1,6 +1,5 @@
 """Calls of the API from a page, in the process, as whoever is signed in: the same checks, roles, audit and answers."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
@@ -103,8 +102,3 @@ class Calls:
 
 def _refuse(response: Response) -> NoReturn:
     raise Refusal(msgspec.json.decode(response.body, type=Problem))
-
-
-async def together(*reads: Any) -> list[Any]:
-    """Several calls at a time. Raises Refusal of the first that was refused."""
-    return list(await asyncio.gather(*reads))
