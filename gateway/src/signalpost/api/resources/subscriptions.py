@@ -1,4 +1,4 @@
-"""Subscriptions: create, list, read, change and delete them, rotate their secrets, and send test events."""
+"""Subscriptions: create, list, read, change and delete them, and rotate their secrets."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -13,7 +13,6 @@ from signalpost.api.configs import config_check, kind_check, url_of
 from signalpost.api.http.pages import fitting, gathered
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit, subscription_response
-from signalpost.api.resources.exchanges import shown_exchange
 from signalpost.api.routing.context import (
     RequestBody,
     RequestContext,
@@ -21,7 +20,7 @@ from signalpost.api.routing.context import (
 )
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
-from signalpost.api.routing.shapes.subscriptions import HealthState, NewSubscription, SubscriptionPage, TestResult
+from signalpost.api.routing.shapes.subscriptions import HealthState, NewSubscription, SubscriptionPage
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.subscriptions import (
     CreateConnectorSubscription,
@@ -33,14 +32,8 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.domain import endpoint
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad, Check
-from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection
-from signalpost.domain.delivery.exchange import exchange_of
-from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.documents import sample
-from signalpost.domain.erasure import is_erased
-from signalpost.domain.errors import Conflict, NotFound, TooMany
-from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.fields import Text
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import (
@@ -51,11 +44,7 @@ from signalpost.domain.subscription import (
     Subscription,
     SubscriptionPatch,
     SubscriptionRequest,
-    SubscriptionTest,
-    bits_of,
 )
-from signalpost.domain.timestamps import format_timestamp
-from signalpost.engine.lanes.subject import subject_of
 from signalpost.sender.addresses import target_refusal
 from signalpost.store.store import MAX_SCANNED
 from signalpost_receiver import make_token
@@ -72,7 +61,7 @@ async def create(context: RequestContext) -> Response:
     """The body's `kind` says what it has to be."""
     if _is_of_connector(await context.body_as_sent()):
         return await _create_for_connector(context)
-    change = await context.read_change(url=_vetted(context), after=_delay_check(context))
+    change = await context.read_change(url=vetted(context), after=_delay_check(context))
     subscription_id = context.new_id()
     answer = await submit(
         context,
@@ -80,7 +69,7 @@ async def create(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             subscription_id=subscription_id,
             new=change.body,
-            secret=_secret(context, change.body.secret),
+            secret=secret_of(context, change.body.secret),
             retry_delays=context.services.retry_delays,
             idempotency=change.idempotency,
         ),
@@ -157,7 +146,7 @@ async def patch(context: RequestContext) -> Response:
     named = sent.get("connection", found.connection_id)
     connection = _named_connection(context, named)
     change = await context.read_change(
-        url=_vetted(context, found.url),
+        url=vetted(context, found.url),
         connection=_connection_check(context, found.kind),
         config=config_check(context.services, found.kind, connection),
         after=_delay_check(context),
@@ -197,7 +186,7 @@ async def rotate(context: RequestContext) -> Response:
         RotateSecret(
             tenant_id=context.tenant_id,
             subscription_id=_subscription_id(context),
-            secret=_secret(context, change.body.secret),
+            secret=secret_of(context, change.body.secret),
             overlap_hours=change.body.overlap_hours,
             if_match=context.if_match,
             idempotency=change.idempotency,
@@ -220,58 +209,6 @@ async def promote(context: RequestContext) -> Response:
     return await _with_health(context, answer)
 
 
-async def test(context: RequestContext) -> Response:
-    context.query()
-    wanted: SubscriptionTest = await context.read_body()
-    found = await find(context)
-    name = found.event_types[0] if wanted.event_type is UNSET else wanted.event_type
-    event = None if found.kind == WEBHOOK or wanted.event_type is not UNSET else await _newest_wanted(context, found)
-    if event is None:
-        now, random_bits = context.services.clock.wall(), context.services.random_bits
-        event = sample.event(BY_WIRE[name], context.tenant_id, now, random_bits)
-    return _test_result(event, found.url, await context.services.engine.test(found, event))
-
-
-async def test_draft(context: RequestContext) -> Response:
-    """Nothing of it is kept."""
-    new: SubscriptionRequest = await context.read_body(url=_vetted(context))
-    now = context.services.clock.wall()
-    draft = Subscription(
-        id=context.new_id(),
-        tenant_id=context.tenant_id,
-        number=0,
-        name="",
-        url=new.url,
-        secret=_secret(context, new.secret),
-        headers=new.headers,
-        status="active",
-        ordering="loose",
-        rate_limit=None,
-        retry_delays=(),
-        starts_after=0,
-        filters=((0, bits_of(new.event_types)),),
-        created_at=now,
-        updated_at=now,
-    )
-    event = sample.event(BY_WIRE[new.event_types[0]], context.tenant_id, now, context.services.random_bits)
-    return _test_result(event, draft.url, await context.services.engine.test(draft, event))
-
-
-def _test_result(event: Event, url: str, outcome: Outcome) -> Response:
-    result = TestResult(
-        event_id=event.id,
-        delivered=outcome.failure is None,
-        started_at=format_timestamp(outcome.started_at),
-        duration_ms=round(outcome.elapsed_us / 1000, 3),
-        status_code=outcome.status,
-        error=outcome.failure,
-        detail=outcome.detail or None,
-        answer=outcome.answer.decode("utf-8", "replace"),
-        exchange=None if outcome.trace is None else shown_exchange(exchange_of(outcome.trace, url)),
-    )
-    return Response(200, msgspec.json.encode(result))
-
-
 async def find(context: RequestContext) -> Subscription:
     """The subscription that the path names. Raises NotFound."""
     found = context.services.directory.subscription(context.tenant_id, _subscription_id(context))
@@ -284,7 +221,7 @@ def _subscription_id(context: RequestContext) -> str:
     return context.path_uuid("id", "subscription")
 
 
-def _vetted(context: RequestContext, present: str | None = None) -> Check:
+def vetted(context: RequestContext, present: str | None = None) -> Check:
     """The check that refuses an address that no attempt would dial, and a URL that was shown in place of another than
     the present one. A host name is checked again whenever it is resolved."""
 
@@ -296,23 +233,6 @@ def _vetted(context: RequestContext, present: str | None = None) -> Check:
         return url
 
     return check
-
-
-async def _newest_wanted(context: RequestContext, found: Subscription) -> Event | None:
-    """The newest of the last events that the subscription would be sent; None if there is none among them."""
-    log, condition = context.services.store.log, None if found.when is None else read_condition(found.when)
-    last = await log.sequence_at(context.tenant_id, _END_OF_TIME) - 1
-    events = await log.events(context.tenant_id, range(last, max(0, last - _LOOKED_AT), -1))
-    return next(
-        (
-            event
-            for event in events
-            if event.type & found.filters[-1][1]
-            and not is_erased(event)
-            and (condition is None or condition.why_not(subject_of(event)) is None)
-        ),
-        None,
-    )
 
 
 def _is_of_connector(sent: Mapping[str, Any]) -> bool:
@@ -350,7 +270,7 @@ def _delay_check(context: RequestContext) -> Check:
     return check
 
 
-def _secret(context: RequestContext, given: str | UnsetType) -> str:
+def secret_of(context: RequestContext, given: str | UnsetType) -> str:
     """The owner's own, or one that is made now (C20)."""
     return make_token(context.services.secret_bytes) if given is UNSET else given
 
@@ -379,10 +299,7 @@ def _add_health(answer: Response, health: dict[str, object] | None) -> Response:
     return replace(answer, body=b'%b,"health":%b}' % (answer.body[:-1], msgspec.json.encode(health)))
 
 
-_LOOKED_AT = 100
-"""How many of the last events are looked at for one to test with."""
-_END_OF_TIME = 2**62
-_PATH = "/v1/subscriptions/{id}"
+PATH = "/v1/subscriptions/{id}"
 
 ROUTES = (
     Route(
@@ -419,7 +336,7 @@ ROUTES = (
     Route(
         name="read_subscription",
         method="GET",
-        path=_PATH,
+        path=PATH,
         summary="Read a subscription and its health",
         roles=FOLLOWS,
         handler=read,
@@ -430,7 +347,7 @@ ROUTES = (
     Route(
         name="patch_subscription",
         method="PATCH",
-        path=_PATH,
+        path=PATH,
         summary="Change, pause or resume a subscription",
         roles=SUBSCRIBES,
         handler=patch,
@@ -444,7 +361,7 @@ ROUTES = (
     Route(
         name="delete_subscription",
         method="DELETE",
-        path=_PATH,
+        path=PATH,
         summary="Delete a subscription",
         roles=SUBSCRIBES,
         handler=delete,
@@ -457,7 +374,7 @@ ROUTES = (
     Route(
         name="rotate_secret",
         method="POST",
-        path=_PATH + "/secret/rotate",
+        path=PATH + "/secret/rotate",
         summary="Rotate the secret: the old and the new one both sign until the overlap ends",
         roles=SUBSCRIBES,
         handler=rotate,
@@ -475,7 +392,7 @@ ROUTES = (
     Route(
         name="promote_secret",
         method="POST",
-        path=_PATH + "/secret/promote",
+        path=PATH + "/secret/promote",
         summary="Promote the new secret: end the overlap now",
         roles=SUBSCRIBES,
         handler=promote,
@@ -484,29 +401,5 @@ ROUTES = (
         replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},
         errors=(NotFound, Conflict),
         example=Example(),
-    ),
-    Route(
-        name="test_draft",
-        method="POST",
-        path="/v1/subscriptions/test",
-        summary="Send a sample event to an endpoint before it is subscribed: nothing is kept",
-        roles=SUBSCRIBES,
-        handler=test_draft,
-        body=RequestBody(SubscriptionRequest),
-        replies={200: Reply("What the endpoint answered.", TestResult)},
-        errors=(TooMany,),
-        example=Example({"url": "https://example.com/hooks", "eventTypes": ["documentCreated"]}),
-    ),
-    Route(
-        name="test_subscription",
-        method="POST",
-        path=_PATH + "/test",
-        summary="Send a sample event now, outside the log",
-        roles=SUBSCRIBES,
-        handler=test,
-        body=RequestBody(SubscriptionTest, optional=True),
-        replies={200: Reply("What the endpoint answered.", TestResult)},
-        errors=(NotFound, TooMany),
-        example=Example({"eventType": "documentCreated"}),
     ),
 )

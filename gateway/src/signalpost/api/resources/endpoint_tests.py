@@ -1,0 +1,122 @@
+"""Tests of endpoints: send a sample event now, to a subscription or to one that is not saved yet."""
+
+import msgspec
+from msgspec import UNSET
+
+from signalpost.api.http.response import Response
+from signalpost.api.resources.exchanges import shown_exchange
+from signalpost.api.resources.subscriptions import PATH, find, secret_of, vetted
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
+from signalpost.api.routing.shapes.subscriptions import TestResult
+from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.delivery.exchange import exchange_of
+from signalpost.domain.delivery.outcome import Outcome
+from signalpost.domain.documents import sample
+from signalpost.domain.erasure import is_erased
+from signalpost.domain.errors import NotFound, TooMany
+from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.subscription import WEBHOOK, Subscription, SubscriptionRequest, SubscriptionTest, bits_of
+from signalpost.domain.timestamps import format_timestamp
+from signalpost.engine.lanes.subject import subject_of
+
+_LOOKED_AT = 100
+"""How many of the last events are looked at for one to test with."""
+_END_OF_TIME = 2**62
+
+
+async def test(context: RequestContext) -> Response:
+    context.query()
+    wanted: SubscriptionTest = await context.read_body()
+    found = await find(context)
+    name = found.event_types[0] if wanted.event_type is UNSET else wanted.event_type
+    event = None if found.kind == WEBHOOK or wanted.event_type is not UNSET else await _newest_wanted(context, found)
+    if event is None:
+        now, random_bits = context.services.clock.wall(), context.services.random_bits
+        event = sample.event(BY_WIRE[name], context.tenant_id, now, random_bits)
+    return _test_result(event, found.url, await context.services.engine.test(found, event))
+
+
+async def test_draft(context: RequestContext) -> Response:
+    """Nothing of it is kept."""
+    new: SubscriptionRequest = await context.read_body(url=vetted(context))
+    now = context.services.clock.wall()
+    draft = Subscription(
+        id=context.new_id(),
+        tenant_id=context.tenant_id,
+        number=0,
+        name="",
+        url=new.url,
+        secret=secret_of(context, new.secret),
+        headers=new.headers,
+        status="active",
+        ordering="loose",
+        rate_limit=None,
+        retry_delays=(),
+        starts_after=0,
+        filters=((0, bits_of(new.event_types)),),
+        created_at=now,
+        updated_at=now,
+    )
+    event = sample.event(BY_WIRE[new.event_types[0]], context.tenant_id, now, context.services.random_bits)
+    return _test_result(event, draft.url, await context.services.engine.test(draft, event))
+
+
+def _test_result(event: Event, url: str, outcome: Outcome) -> Response:
+    result = TestResult(
+        event_id=event.id,
+        delivered=outcome.failure is None,
+        started_at=format_timestamp(outcome.started_at),
+        duration_ms=round(outcome.elapsed_us / 1000, 3),
+        status_code=outcome.status,
+        error=outcome.failure,
+        detail=outcome.detail or None,
+        answer=outcome.answer.decode("utf-8", "replace"),
+        exchange=None if outcome.trace is None else shown_exchange(exchange_of(outcome.trace, url)),
+    )
+    return Response(200, msgspec.json.encode(result))
+
+
+async def _newest_wanted(context: RequestContext, found: Subscription) -> Event | None:
+    """The newest of the last events that the subscription would be sent; None if there is none among them."""
+    log, condition = context.services.store.log, None if found.when is None else read_condition(found.when)
+    last = await log.sequence_at(context.tenant_id, _END_OF_TIME) - 1
+    events = await log.events(context.tenant_id, range(last, max(0, last - _LOOKED_AT), -1))
+    return next(
+        (
+            event
+            for event in events
+            if event.type & found.filters[-1][1]
+            and not is_erased(event)
+            and (condition is None or condition.why_not(subject_of(event)) is None)
+        ),
+        None,
+    )
+
+
+ROUTES = (
+    Route(
+        name="test_draft",
+        method="POST",
+        path="/v1/subscriptions/test",
+        summary="Send a sample event to an endpoint before it is subscribed: nothing is kept",
+        roles=SUBSCRIBES,
+        handler=test_draft,
+        body=RequestBody(SubscriptionRequest),
+        replies={200: Reply("What the endpoint answered.", TestResult)},
+        errors=(TooMany,),
+        example=Example({"url": "https://example.com/hooks", "eventTypes": ["documentCreated"]}),
+    ),
+    Route(
+        name="test_subscription",
+        method="POST",
+        path=PATH + "/test",
+        summary="Send a sample event now, outside the log",
+        roles=SUBSCRIBES,
+        handler=test,
+        body=RequestBody(SubscriptionTest, optional=True),
+        replies={200: Reply("What the endpoint answered.", TestResult)},
+        errors=(NotFound, TooMany),
+        example=Example({"eventType": "documentCreated"}),
+    ),
+)
