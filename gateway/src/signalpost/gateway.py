@@ -292,6 +292,7 @@ class Gateway:
             api,
             services.sessions,
             services.principals,
+            services.wrong_keys,
             services.directory,
             services.requests,
             self._clock.wall,

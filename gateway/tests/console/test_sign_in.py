@@ -171,3 +171,36 @@ def test_sessions_and_links_are_bounded_and_the_oldest_go() -> None:
     assert all(desk.sessions.find(each) is OPERATOR for each in sessions[1:])
     assert desk.sessions.use_link(links[0]) is None
     assert desk.sessions.use_link(links[1]) is OPERATOR
+
+
+# --- What no browser of a person's sends ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("to", ["/console/t/x%0d%0aset-cookie: a=b", "/console/t/%E6%BC%A2", "/console/t/ x"])
+def test_where_to_go_on_is_no_way_to_write_headers(shop: Shop, to: str) -> None:
+    answer = Browser(shop.world).post(f"/console/sign-in?to={to.replace(' ', '%20')}", {"key": shop.keys["viewer"]})
+    assert (answer.status, answer.headers["location"]) == (303, "/console/t/default")
+
+
+def test_a_form_that_cannot_be_read_is_refused_in_words(shop: Shop) -> None:
+    browser = shop.browser()
+    answer = browser.post("/console/t/default/keys", {str(number): "" for number in range(1_001)})
+    assert answer.status == 400
+    assert b"<h1>" in answer.body
+    head = (
+        f"POST /console/sign-in HTTP/1.1\r\nhost: 127.0.0.1:{shop.world.port}\r\nsec-fetch-site: same-origin\r\n"
+        "content-length: 10\r\n\r\nkey="
+    )
+    assert shop.world.raw(head.encode(), hang_up=True).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_request_that_the_listener_refused_is_not_answered_with_a_page(shop: Shop) -> None:
+    head = f"GET /console HTTP/1.1\r\nhost: 127.0.0.1:{shop.world.port}\r\nx: {'y' * 100_000}\r\n\r\n"
+    assert shop.world.raw(head.encode()).startswith(b"HTTP/1.1 431 ")
+
+
+def test_where_a_browser_would_not_keep_the_cookie_the_page_says_what_to_do(shop: Shop) -> None:
+    for path in ("/console/sign-in", "/console/enter/x"):
+        answer = Browser(shop.world).get(path, host="192.0.2.7:8080")
+        assert answer.status == 400
+        assert b"HTTPS" in answer.body

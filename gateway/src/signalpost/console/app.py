@@ -6,8 +6,10 @@ A session comes from an API key that was typed in, or from a link that works onc
 takes no cookie. A form is taken only from a page of the console itself.
 """
 
+import asyncio
 import gzip
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
@@ -19,6 +21,8 @@ from msgspec.structs import replace
 
 from signalpost.api.app import Api
 from signalpost.api.http.principals import Principal, Principals
+from signalpost.api.http.problems import status_of
+from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request import Request
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.http.response import CONTENT_TYPE, Response, send_response
@@ -31,6 +35,7 @@ from signalpost.console.browser import (
     is_navigation,
     is_own_host,
     is_same_origin,
+    keeps_cookie,
     session_token,
     set_cookie,
 )
@@ -38,13 +43,22 @@ from signalpost.console.calls import Calls, Refusal
 from signalpost.console.html import environment
 from signalpost.console.page import Page, Shown, Visit
 from signalpost.console.pages import PAGES
-from signalpost.domain.errors import Unauthenticated
+from signalpost.domain.errors import Unauthenticated, Unparseable
 from signalpost.engine.directory import Directory
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 
 ROOT: Final = "/console"
 MAX_FORM_BYTES: Final = 64 * 1024
+FORM_SECONDS: Final = 60
+"""How long a form may take to arrive."""
+_OWN_PATH: Final = re.compile(rf"{ROOT}/t/[!-~]*")
+"""Where somebody may be led to after signing in: printable ASCII, or it could write headers of its own."""
+_COOKIE_IS_SET: Final = (f"{ROOT}/sign-in", f"{ROOT}/enter/")
+_NO_COOKIE: Final = (
+    "A browser keeps nobody signed in over plain HTTP, but on the gateway's own machine. Open the console over HTTPS: "
+    "set TLS_CERT and TLS_KEY, or put a proxy with TLS in front and name it in PUBLIC_URL."
+)
 _ASSETS: Final = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
@@ -99,6 +113,7 @@ class Console:
         api: Api,
         sessions: Sessions,
         principals: Principals,
+        wrong_keys: Refusals,
         directory: Directory,
         requests: RequestCounts,
         now: Callable[[], int],
@@ -110,6 +125,7 @@ class Console:
         self._api = api
         self._sessions = sessions
         self._principals = principals
+        self._wrong_keys = wrong_keys
         self._directory = directory
         self._requests = requests
         self._now = now
@@ -142,6 +158,8 @@ class Console:
         try:
             if path.startswith(f"{ROOT}/static/"):
                 return f"{ROOT}/static", self._asset(request, path)
+            if request.refusal is not None:
+                raise _Reply(self._error(status_of(request.refusal), "Refused", request.refusal.detail))
             if not is_own_host(request, self._public_urls):
                 raise _Reply(self._unknown_host(request))
             if request.method not in ("GET", "HEAD", "POST"):
@@ -159,6 +177,8 @@ class Console:
             return ROOT, self._error(500, "Something is wrong here", detail)
 
     async def _route(self, scope: Scope, request: Request, path: str) -> tuple[str, Response]:
+        if path.startswith(_COOKIE_IS_SET) and not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
+            raise _Reply(self._error(400, "Sign in over HTTPS", _NO_COOKIE))
         if path == f"{ROOT}/sign-in":
             return path, await self._sign_in(request)
         if path == f"{ROOT}/sign-out":
@@ -202,6 +222,7 @@ class Console:
         try:
             principal = self._principals.of(f"Bearer {key}")
         except Unauthenticated:
+            await self._wrong_keys.turn()
             wrong = "This key is not known here, or has ended. Ask an operator for one, or for a link."
             return self._render(401, "sign_in.html", {"to": to, "wrong": wrong})
         return self._begin(request, principal, to)
@@ -224,7 +245,7 @@ class Console:
             self._sessions.close(former)
         request.principal = principal
         token = self._sessions.open(principal)
-        path = to if to.startswith(f"{ROOT}/t/") else f"{ROOT}/t/{self._first_tenant(principal)}"
+        path = to if _OWN_PATH.fullmatch(to) else f"{ROOT}/t/{self._first_tenant(principal)}"
         return _see_other(path, set_cookie(token))
 
     def _sign_out(self, request: Request) -> Response:
@@ -319,12 +340,16 @@ class Console:
 
     async def _form(self, request: Request) -> dict[str, list[str]]:
         content, more = b"", True
-        while more:
-            part, more = await request.part()
-            content += part
-            if len(content) > MAX_FORM_BYTES:
-                raise _Reply(self._error(413, "Too much", "A form can have at most 64 KiB."))
-        return parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1_000)
+        try:
+            async with asyncio.timeout(FORM_SECONDS):
+                while more:
+                    part, more = await request.part()
+                    content += part
+                    if len(content) > MAX_FORM_BYTES:
+                        raise _Reply(self._error(413, "Too much", "A form can have at most 64 KiB."))
+            return parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1_000)
+        except (Unparseable, TimeoutError, ValueError):
+            raise _Reply(self._error(400, "Not a form", "The form did not arrive whole. Send it once more.")) from None
 
     def _asset(self, request: Request, path: str) -> Response:
         asset = self._assets.get(path.rpartition("/")[2])

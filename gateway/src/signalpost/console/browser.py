@@ -42,6 +42,15 @@ def is_own_host(request: Request, public_urls: Collection[str]) -> bool:
     return name in _LOCAL or _is_address(name) or any(host == urlsplit(url).netloc.lower() for url in public_urls)
 
 
+def keeps_cookie(request: Request, scheme: str, public_urls: Collection[str]) -> bool:
+    """Whether a browser keeps the session's cookie: on the machine that it runs on, and over HTTPS, also to a proxy
+    under the gateway's public URL."""
+    host = (request.header(b"host") or "").lower()
+    if scheme == "https" or urlsplit(f"//{host}").hostname in _LOCAL:
+        return True
+    return any(url.startswith("https://") and host == urlsplit(url).netloc.lower() for url in public_urls)
+
+
 def _is_address(name: str) -> bool:
     """Nobody else can have a browser take an address for another one."""
     return ":" in name or name.replace(".", "").isdigit()
