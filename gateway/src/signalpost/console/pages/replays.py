@@ -7,40 +7,29 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from signalpost.api.routing.shapes.deliveries import ReplayCount, ReplayPage, ShownReplay
+from signalpost.api.routing.shapes.deliveries import ReplayPage, ReplaysOfMany, ShownReplay
 from signalpost.api.routing.shapes.subscriptions import Subscription, SubscriptionPage
 from signalpost.console.page import Page, SeeOther, Shown, Visit
 from signalpost.console.pages.deliveries import moment_of
 from signalpost.domain.timestamps import SECOND
 
-MOST_AT_ONCE = 50
-"""To how many subscriptions one form sends again."""
-
-
-class Planned(Struct, frozen=True):
-    """What a replay would send to one subscription."""
-
-    subscription: Subscription
-    count: int
-    is_capped: bool
+LOOKED_AT = 50
+"""Of how many subscriptions the replays are listed."""
 
 
 class View(Struct, frozen=True):
     subscriptions: Sequence[Subscription]
     given: Mapping[str, str]
-    plan: Sequence[Planned] | None = None
-    running: Sequence[tuple[Subscription, ShownReplay]] = ()
-
-    @property
-    def total(self) -> int:
-        return sum(each.count for each in self.plan or ())
+    running: Sequence[tuple[Subscription, ShownReplay]]
+    plan: ReplaysOfMany | None = None
+    """What would be sent, once somebody asked for it."""
 
 
 async def view(visit: Visit) -> View:
     listed = await visit.calls.read("list_subscriptions", SubscriptionPage, {"limit": "250"})
     running = [
         (each, replay)
-        for each in listed.data[:MOST_AT_ONCE]
+        for each in listed.data[:LOOKED_AT]
         for replay in (await visit.calls.read("list_replays", ReplayPage, {"limit": "3"}, id=each.id)).data
     ]
     return View(listed.data, _given(visit), running=sorted(running, key=lambda of: of[1].created_at, reverse=True)[:20])
@@ -58,40 +47,27 @@ def _given(visit: Visit) -> Mapping[str, str]:
     return given | {name: visit.given(name) for name in given if name in visit.form}
 
 
-def _asked(given: Mapping[str, str]) -> dict[str, Any]:
-    return {"from": moment_of(given["from"]), "to": moment_of(given["to"]), "status": given["status"]}
+def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
+    """The body of the call. Without subscriptions it is about all to which something was given up."""
+    given = _given(visit)
+    span = {"from": moment_of(given["from"]), "to": moment_of(given["to"]), "status": given["status"]}
+    return {**span, "subscriptionIds": subscription_ids} if subscription_ids else span
 
 
 async def plan(visit: Visit) -> Shown:
     """Counts, and sends nothing."""
-    shown = await view(visit)
-    planned = [
-        Planned(each, counted.count, counted.count_is_capped)
-        for each in _meant(shown)
-        if (counted := await _counted(visit, each)).count
-    ]
-    return Shown("replays.html", msgspec.structs.replace(shown, plan=planned))
-
-
-def _meant(shown: View) -> Sequence[Subscription]:
-    """The subscription that was chosen, or all to which something was given up."""
-    chosen = shown.given["subscription"]
-    if chosen:
-        return [each for each in shown.subscriptions if each.id == chosen]
-    needy = [each for each in shown.subscriptions if each.health.failed or shown.given["status"] == "all"]
-    return needy[:MOST_AT_ONCE]
-
-
-async def _counted(visit: Visit, subscription: Subscription) -> ReplayCount:
-    body = {**_asked(_given(visit)), "dryRun": True}
-    return msgspec.json.decode(await visit.calls.change("start_replay", body, id=subscription.id), type=ReplayCount)
+    chosen = visit.given("subscription")
+    counted = await visit.calls.change("start_replays", {**_asked(visit, [chosen] if chosen else []), "dryRun": True})
+    plan = msgspec.json.decode(counted, type=ReplaysOfMany)
+    return Shown("replays.html", msgspec.structs.replace(await view(visit), plan=plan))
 
 
 async def start(visit: Visit) -> SeeOther:
     """Sends again to each subscription of the plan that was ticked."""
-    for subscription_id in visit.form.get("to_subscription", []):
-        key = f"{visit.given('key')}-{subscription_id}"[:255]
-        await visit.calls.change("start_replay", _asked(_given(visit)), key=key, id=subscription_id)
+    ticked = visit.form.get("to_subscription", [])
+    if not ticked:
+        return SeeOther("/replays", "none")
+    await visit.calls.change("start_replays", _asked(visit, ticked), key=visit.given("key"))
     return SeeOther("/replays", "started")
 
 
@@ -110,6 +86,7 @@ PAGES = (
         view=view,
         forms={"plan": plan, "start": start, "stop": stop},
         done={
+            "none": "No subscription was ticked, so nothing is sent.",
             "started": "It is being sent again, beside everything new.",
             "stopped": "The replay is stopped. What it has queued is still sent.",
         },
