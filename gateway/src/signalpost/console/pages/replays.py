@@ -14,7 +14,7 @@ from signalpost.console.pages.deliveries import moment_of
 from signalpost.domain.timestamps import SECOND
 
 LOOKED_AT = 50
-"""Of how many subscriptions the replays are listed."""
+"""How many subscriptions have their replays listed."""
 
 
 class View(Struct, frozen=True):
