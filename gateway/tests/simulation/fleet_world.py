@@ -26,6 +26,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
+from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import fresh
 from gateway.tests.world.network import Reply, SentRequest
 from gateway.tests.world.process import Machine, Options, Process
@@ -48,10 +49,6 @@ SETTLES_WITHIN = 240.0
 GRACE = 5.2
 TRACED = 200
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-
-class Violation(Exception):
-    """Something happened that must not happen."""
 
 
 class FleetPlan(NamedTuple):

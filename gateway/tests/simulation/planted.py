@@ -5,18 +5,13 @@ A fault takes the place of one function. `make planted` tells after how many see
 checker.
 """
 
-import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
+from gateway.tests.simulation.planting import Faults
 from gateway.tests.simulation.runner import simulate
-from gateway.tests.simulation.seeded_world import Violation
-from gateway.tests.world.folder import Folder
 from msgspec.structs import replace
 
 from signalpost.commands.batch import Batch
@@ -46,35 +41,8 @@ from signalpost.store.sqlite import audit, lanes, publish, record, row_counts, s
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.writer import Writer
 
-MAX_SEEDS = 2_000
-
-
-class Fault(NamedTuple):
-    name: str
-    owner: Any
-    attribute: str
-    make: Callable[[Any], Any]
-    """From the right function to the faulty one."""
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        right = vars(self.owner)[self.attribute]
-        setattr(self.owner, self.attribute, self.make(right))
-        try:
-            yield
-        finally:
-            setattr(self.owner, self.attribute, right)
-
-
-FAULTS: list[Fault] = []
-
-
-def fault(name: str, owner: Any, attribute: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
-    def plant(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        FAULTS.append(Fault(name, owner, attribute, make))
-        return make
-
-    return plant
+FAULTS = Faults(simulate, most=2_000)
+fault = FAULTS.fault
 
 
 # --- What is durable --------------------------------------------------------------------------------------------------
@@ -528,41 +496,5 @@ def _(right: Any) -> Any:
     return append
 
 
-# --- Finding them -----------------------------------------------------------------------------------------------------
-
-
-class Found(NamedTuple):
-    seeds: int
-    """How many it took; 0 if none of them found it."""
-    by: str
-
-
-def find(planted: Fault, folder: Path, first: int = 1, most: int = MAX_SEEDS) -> Found:
-    with planted.planted():
-        for number in range(most):
-            try:
-                simulate(first + number, folder)
-            except Violation as violation:
-                if not str(violation).startswith("defects: "):  # or a fault that only breaks down would count as found
-                    return Found(number + 1, str(violation))
-    return Found(0, "not found")
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="the first one for each")
-    parser.add_argument("--only", default="", help="faults with this in their name")
-    parser.add_argument("--most", type=int, default=MAX_SEEDS, help="seeds to try for each")
-    options = parser.parse_args()
-    missed = 0
-    with Folder() as folder:
-        for each in FAULTS:
-            if options.only in each.name:
-                found = find(each, folder, options.seed, options.most)
-                missed += found.seeds == 0
-                print(f"{found.seeds or '-':>6}  {each.name:<60} {found.by[:100]}", flush=True)
-    return 1 if missed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(FAULTS.main(__doc__))

@@ -3,15 +3,12 @@
 Each is a way in which a gateway that was made for one process goes wrong with several, or a short cut that looks right.
 """
 
-import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gateway.tests.simulation.fleet_world import Violation, simulate
-from gateway.tests.simulation.planted import Fault, Found
-from gateway.tests.world.folder import Folder
+from gateway.tests.simulation.fleet_world import simulate
+from gateway.tests.simulation.planting import Faults
 
 from signalpost.domain.event import Event
 from signalpost.domain.fleet.roster import Roster
@@ -25,16 +22,8 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.store.fleet import LaneInbox
 from signalpost.store.sqlite import record
 
-MAX_SEEDS = 200
-FAULTS: list[Fault] = []
-
-
-def fault(name: str, owner: Any, attribute: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
-    def plant(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        FAULTS.append(Fault(name, owner, attribute, make))
-        return make
-
-    return plant
+FAULTS = Faults(simulate, most=200)
+fault = FAULTS.fault
 
 
 # --- What others commit -----------------------------------------------------------------------------------------------
@@ -169,35 +158,5 @@ def _(right: Any) -> Any:
     return lambda self, me, after: right(self, me, after // 4)
 
 
-# --- Finding them -----------------------------------------------------------------------------------------------------
-
-
-def find(planted: Fault, folder: Path, first: int = 1, most: int = MAX_SEEDS) -> Found:
-    with planted.planted():
-        for number in range(most):
-            try:
-                simulate(first + number, folder)
-            except Violation as violation:
-                if not str(violation).startswith("defects: "):  # or a fault that only breaks down would count as found
-                    return Found(number + 1, str(violation))
-    return Found(0, "not found")
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="the first one for each")
-    parser.add_argument("--only", default="", help="faults with this in their name")
-    parser.add_argument("--most", type=int, default=MAX_SEEDS, help="seeds to try for each")
-    options = parser.parse_args()
-    missed = 0
-    with Folder() as folder:
-        for each in FAULTS:
-            if options.only in each.name:
-                found = find(each, folder, options.seed, options.most)
-                missed += found.seeds == 0
-                print(f"{found.seeds or '-':>6}  {each.name:<60} {found.by[:100]}", flush=True)
-    return 1 if missed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(FAULTS.main(__doc__))

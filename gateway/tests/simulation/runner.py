@@ -85,7 +85,7 @@ def main() -> int:
                         world = fleet_world.simulate(seed, folder, traced=traced)
                     else:
                         world = simulate(seed, folder, traced)
-            except (Violation, fleet_world.Violation) as violation:
+            except Violation as violation:
                 print("\n".join(violation.__notes__))
                 print(f"VIOLATION in seed {seed}: {violation}")
                 return 1

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from gateway.tests.simulation.planted import FAULTS, Fault, find
+from gateway.tests.simulation.planted import FAULTS
+from gateway.tests.simulation.planting import Fault
 
 SOON = (
     "answers before the commit",
@@ -22,12 +23,12 @@ SOON = (
 SEEDS = 60
 
 
-@pytest.mark.parametrize("planted", [each for each in FAULTS if each.name in SOON], ids=lambda each: each.name)
+@pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)
 def test_a_planted_fault_is_found(planted: Fault, folder: Path) -> None:
-    assert find(planted, folder, most=SEEDS).seeds > 0
+    assert FAULTS.find(planted, folder, most=SEEDS).seeds > 0
 
 
 def test_each_fault_has_a_name_of_its_own() -> None:
-    names = [each.name for each in FAULTS]
+    names = [each.name for each in FAULTS.all]
     assert len(set(names)) == len(names) >= 20
     assert set(SOON) <= set(names)

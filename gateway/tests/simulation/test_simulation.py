@@ -8,7 +8,7 @@ from random import Random
 
 import apsw
 import pytest
-from gateway.tests.simulation.planted import FAULTS, find
+from gateway.tests.simulation.planted import FAULTS
 from gateway.tests.simulation.runner import simulate
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.disk import VFS, Disk
@@ -36,8 +36,8 @@ def test_a_seed_lives_through_the_same_world_in_every_process() -> None:
 
 
 def test_a_violation_tells_its_seed_the_last_steps_and_how_to_live_through_it_again(folder: Path) -> None:
-    (early,) = (each for each in FAULTS if each.name == "answers before the commit")
-    seed = find(early, folder).seeds
+    (early,) = (each for each in FAULTS.all if each.name == "answers before the commit")
+    seed = FAULTS.find(early, folder).seeds
     with early.planted(), pytest.raises(Violation) as caught:
         simulate(seed, folder, traced=1_000_000)
     status = "\n".join(caught.value.__notes__)

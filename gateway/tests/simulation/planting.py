@@ -1,0 +1,81 @@
+"""Faults that are planted into the gateway, one at a time, and how many worlds it takes until one of them is hit."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gateway.tests.simulation.seeded_world import Violation
+from gateway.tests.world.folder import Folder
+
+Make = Callable[[Any], Any]
+"""From the right function to the faulty one."""
+
+
+class Fault(NamedTuple):
+    name: str
+    owner: Any
+    attribute: str
+    make: Make
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        right = vars(self.owner)[self.attribute]
+        setattr(self.owner, self.attribute, self.make(right))
+        try:
+            yield
+        finally:
+            setattr(self.owner, self.attribute, right)
+
+
+class Found(NamedTuple):
+    seeds: int
+    """How many it took; 0 if none of them found it."""
+    by: str
+
+
+class Faults:
+    """Faults, and the worlds that have to find them."""
+
+    def __init__(self, live: Callable[[int, Path], object], most: int) -> None:
+        """`live` lives through the world of a seed, and raises Violation; `most` is how many seeds are tried."""
+        self.all: list[Fault] = []
+        self._live = live
+        self._most = most
+
+    def fault(self, name: str, owner: Any, attribute: str) -> Callable[[Make], Make]:
+        """The decorator of a function that makes a fault."""
+
+        def plant(make: Make) -> Make:
+            self.all.append(Fault(name, owner, attribute, make))
+            return make
+
+        return plant
+
+    def find(self, planted: Fault, folder: Path, first: int = 1, most: int | None = None) -> Found:
+        with planted.planted():
+            for number in range(self._most if most is None else most):
+                try:
+                    self._live(first + number, folder)
+                except Violation as violation:
+                    # A fault that only breaks down would count as found otherwise.
+                    if not str(violation).startswith("defects: "):
+                        return Found(number + 1, str(violation))
+        return Found(0, "not found")
+
+    def main(self, about: str | None) -> int:
+        """Look for every fault, and tell after how many seeds each was found. Returns the exit code."""
+        parser = argparse.ArgumentParser(description=about)
+        parser.add_argument("--seed", type=int, default=1, help="the first one for each")
+        parser.add_argument("--only", default="", help="faults with this in their name")
+        parser.add_argument("--most", type=int, default=self._most, help="seeds to try for each")
+        options = parser.parse_args()
+        missed = 0
+        with Folder() as folder:
+            for each in self.all:
+                if options.only in each.name:
+                    found = self.find(each, folder, options.seed, options.most)
+                    missed += found.seeds == 0
+                    print(f"{found.seeds or '-':>6}  {each.name:<60} {found.by[:100]}", flush=True)
+        return 1 if missed else 0
