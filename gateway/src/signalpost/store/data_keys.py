@@ -1,10 +1,24 @@
 """The keys that seal and sign, as they are kept; `vault.py` says what they are for."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from typing import Protocol
+from typing import Final, Protocol
 
 from signalpost.domain.signing_key import SigningKey
-from signalpost.store.vault import MasterKeys
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.vault import DataKey, MasterKeys
+
+AT_ONCE: Final = 200
+"""How many rows one transaction changes, so that others do not wait for it."""
+SIGNS_ON: Final = 60 * SECOND
+"""How long a key may sign after it was retired: until everybody has heard of its successor, and by as much as a clock
+was set back."""
+
+
+def signing_keys(kept: Iterable[DataKey], masters: MasterKeys) -> list[SigningKey]:
+    """The keys of one purpose, unwrapped, the one that signs now first."""
+    newest_first = sorted(kept, key=lambda key: (key.retired_at is None, key.made_at), reverse=True)
+    return [SigningKey(key.number, masters.unwrap(key), key.retired_at) for key in newest_first]
 
 
 class DataKeyStore(Protocol):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from signalpost.domain.audit import WHOLE, Notary
 from signalpost.domain.errors import StartError
 from signalpost.domain.signing_key import SigningKey
-from signalpost.domain.timestamps import SECOND
+from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
 from signalpost.store.postgres.audit_chain import ENDS, LOCK, unpack_end
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Row, Statement
@@ -33,11 +33,6 @@ from signalpost.store.vault import (
     Vault,
 )
 
-AT_ONCE: Final = 200
-"""How many rows one transaction changes, so that others do not wait for it."""
-SIGNS_ON: Final = 60 * SECOND
-"""How long a key may sign after it was retired: until everybody has heard of its successor, and by as much as a clock
-was set back."""
 _COLUMNS: Final = "number, purpose, tenant_id, master_key, wrapped, made_at, retired_at"
 
 
@@ -50,8 +45,7 @@ class PostgresDataKeys:
 
     async def signing(self, purpose: str) -> list[SigningKey]:
         found = await self._kept("tenant_id = $1 AND purpose = $2", OWN, purpose)
-        found.sort(key=lambda key: (key.retired_at is None, key.made_at), reverse=True)
-        return [SigningKey(key.number, self._vault.masters.unwrap(key), key.retired_at) for key in found]
+        return signing_keys(found, self._vault.masters)
 
     async def provide(self, tenant_ids: AbstractSet[int]) -> None:
         now = self._now()

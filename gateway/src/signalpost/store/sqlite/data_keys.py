@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import StartError
 from signalpost.domain.signing_key import SigningKey
-from signalpost.domain.timestamps import SECOND
+from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
 from signalpost.store.sqlite import audit, former_seals
 from signalpost.store.sqlite.connect import reason, rows
 from signalpost.store.sqlite.former_seals import Column, Found
@@ -31,11 +31,6 @@ from signalpost.store.vault import (
     Vault,
 )
 
-AT_ONCE = 200
-"""How many rows one transaction changes, so that others do not wait for it."""
-SIGNS_ON = 60 * SECOND
-"""How long a key may sign after it was retired: until everybody has heard of its successor, and by as much as a clock
-was set back."""
 _COLUMNS = "number, purpose, tenant_id, master_key, wrapped, made_at, retired_at"
 
 
@@ -49,8 +44,7 @@ class SqliteDataKeys:
     @reading
     def signing(self, connection: apsw.Connection, purpose: str) -> list[SigningKey]:
         found = _kept(connection, "tenant_id = ? AND purpose = ?", (OWN, purpose))
-        found.sort(key=lambda key: (key.retired_at is None, key.made_at), reverse=True)
-        return [SigningKey(key.number, self._vault.masters.unwrap(key), key.retired_at) for key in found]
+        return signing_keys(found, self._vault.masters)
 
     async def provide(self, tenant_ids: AbstractSet[int]) -> None:
         now = self._now()
