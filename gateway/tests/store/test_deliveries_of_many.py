@@ -96,6 +96,7 @@ def expected(model: Model, asked: dict[str, Any], numbers: set[int]) -> list[tup
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**16), data=st.data())
 def test_all_pages_together_are_every_delivery_that_matches(

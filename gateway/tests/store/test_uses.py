@@ -56,6 +56,7 @@ def command(make: "type[Tools]", what: str, number: int, size: int) -> Any:
             return make.unsubscribe(number)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(_STEPS, max_size=30))
 def test_what_is_kept_is_what_there_is_whatever_is_done_alone_or_in_one_batch(

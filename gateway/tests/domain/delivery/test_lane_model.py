@@ -541,6 +541,7 @@ def walk(world: World, random: Random, steps: int) -> None:
         world.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strict", [False, True], ids=["loose", "strict"])
 @pytest.mark.parametrize("part", range(4))
 def test_random_walks_keep_every_law(strict: bool, part: int) -> None:

@@ -39,6 +39,7 @@ def data_keys(shop: "Shop") -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_new_epoch_begins_with_age_and_with_use(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.subscribe(1)

@@ -96,6 +96,7 @@ def subscription(number: int, filters: Filters) -> Subscription:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "what", "filters", "found", "steps_most"),
     [
