@@ -29,6 +29,11 @@ def test_the_page_of_states_is_what_the_tables_say() -> None:
     )
 
 
+def test_the_page_of_the_api_has_every_call() -> None:
+    maker = _maker("make_api")
+    assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), "run: .venv/bin/python docs/make_api.py"
+
+
 def test_the_page_of_verifiers_shows_the_files_that_the_tests_run() -> None:
     maker = _maker("make_verify_in_your_language")
     assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), (
