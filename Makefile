@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts kills crash-points connector-kills fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts kills crash-points connector-kills fleet-faults fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ crash-points: .venv/dev ## Kill a real gateway at every named moment (CRASH_POIN
 
 connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and calls vendors (CONNECTOR_KILLS=200)
 	@CONNECTOR_KILLS=$${CONNECTOR_KILLS:-200} $(BIN)/pytest gateway/tests/acceptance/test_connector_kills.py -s
+
+fleet-faults: .venv/dev ## Let nodes and their PostgreSQL go wrong in every way, under load (some ten minutes)
+	@$(BIN)/pytest -v -s gateway/tests/acceptance/fleet/*_faults.py
 
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py

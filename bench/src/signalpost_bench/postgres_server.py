@@ -70,16 +70,18 @@ def programs(package: str = NEWER) -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-def start(folder: Path, package: str = NEWER, settings: Mapping[str, str] = {}) -> PostgresServer:
+def start(
+    folder: Path, package: str = NEWER, settings: Mapping[str, str] = {}, port: int | None = None
+) -> PostgresServer:
     """Start a server on a folder, in which a cluster is made if there is none. Whoever runs it must be able to reach
-    the folder: for root that is `nobody`."""
+    the folder: for root that is `nobody`. It listens on `port`, or on one that is free."""
     data = folder / "data"
     identity = _identity()
     _give(folder, identity)
     if not data.exists():
         _make_cluster(folder, package, identity)
     password = (folder / "password").read_text()
-    port = _free_port()
+    port = port or _free_port()
     chosen = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "port": str(port), **settings}
     log = (folder / "server.log").open("ab")
     with log:

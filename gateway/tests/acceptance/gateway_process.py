@@ -82,6 +82,14 @@ class GatewayProcess:
         self._running.wait()
         self._process = self._port = None
 
+    def freeze(self) -> None:
+        """SIGSTOP: what a machine does to it that is suspended, moved, or short of everything."""
+        self._running.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was frozen."""
+        self._running.send_signal(signal.SIGCONT)
+
     def signal(self) -> None:
         """SIGTERM, without waiting for the end."""
         self._running.send_signal(signal.SIGTERM)

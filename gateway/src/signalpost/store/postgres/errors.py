@@ -4,7 +4,7 @@ from typing import Final
 
 import psycopg
 
-from signalpost.domain.errors import DiskNearlyFull, Unavailable
+from signalpost.domain.errors import DiskNearlyFull, StartError, Unavailable
 
 _LATER: Final = "The database could not do this now: nothing was changed. Repeat the request."
 _GONE: Final = "The database does not answer: repeat the request in a moment."
@@ -20,6 +20,18 @@ _BUSY: Final = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, "57014", "25P03"
 _CONFLICTS: Final = frozenset({"40001", "40P01", "23505", LOCK_NOT_AVAILABLE, "25P03", NOT_AS_IT_WAS})
 """Two rows of the same name or id, added at the same time, are a conflict too: the second try finds the first row."""
 _FULL: Final = "53100"
+
+
+_UNTRUSTED: Final = "certificate verify failed"
+"""What OpenSSL says of a certificate by an authority that it does not know."""
+
+
+def unreachable(error: psycopg.Error) -> StartError:
+    """The error for whoever starts a node that cannot connect."""
+    advice = ""
+    if _UNTRUSTED in str(error):
+        advice = ". The file that sslrootcert names must have the authority that signed the server's certificate."
+    return StartError(f"The database cannot be reached: {str(error).strip()}{advice}")
 
 
 def is_conflict(error: psycopg.Error) -> bool:

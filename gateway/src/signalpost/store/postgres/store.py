@@ -9,7 +9,6 @@ from signalpost.commands.batch import Batch, Render, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.domain.documents.links import Links
-from signalpost.domain.errors import StartError
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.postgres.access import PostgresAccess
@@ -20,6 +19,7 @@ from signalpost.store.postgres.data_keys import PostgresDataKeys, prepare
 from signalpost.store.postgres.deliveries import PostgresDeliveries
 from signalpost.store.postgres.documents import PostgresDocuments
 from signalpost.store.postgres.erasures import PostgresErasures
+from signalpost.store.postgres.errors import unreachable
 from signalpost.store.postgres.fleet import PostgresFleet
 from signalpost.store.postgres.history import PostgresHistory
 from signalpost.store.postgres.lanes import PostgresLanes
@@ -116,5 +116,5 @@ async def open_postgres(
         finally:
             await writers.close()
     except psycopg.Error as error:
-        raise StartError(f"The database cannot be reached: {error}") from None
+        raise unreachable(error) from None
     return PostgresStore(url, vault, notary, begin, clock, max_scanned)
