@@ -27,9 +27,11 @@ from signalpost.api.http.sessions import Sessions
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Shares
 from signalpost.api.rendering import kept_answers
+from signalpost.api.resources.console_links import console_link
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
-from signalpost.console.app import ROOT, Console
+from signalpost.console.app import Console
+from signalpost.console.sign_in import ROOT
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
@@ -128,9 +130,9 @@ class Gateway:
             raise NotFound("tenant_not_found", f"There is no tenant {tenant}.")
         return Documents(self._services, found.id, name)
 
-    def console_link(self) -> str:
+    async def console_link(self) -> str:
         """A URL that signs whoever opens it first in to the console, as the operator, within 15 minutes."""
-        return self._services.sessions.link(self._services.public_url, OPERATOR)
+        return await console_link(self._services, OPERATOR)
 
     @property
     def key_file(self) -> Path | None:
@@ -251,7 +253,7 @@ class Gateway:
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,
             principals=Principals(self.operator_key, self._engine.key, clock.wall, self._engine.key_uses.note),
-            sessions=Sessions(clock.steady, secrets.token_bytes),
+            sessions=Sessions(store.sign_ins, clock.wall, secrets.token_bytes),
             links=links,
             files=files,
             file_kinds=frozenset(settings.file_kinds),
@@ -290,12 +292,7 @@ class Gateway:
         services = self._services
         console = Console(
             api,
-            services.sessions,
-            services.principals,
-            services.wrong_keys,
-            services.directory,
-            services.requests,
-            self._clock.wall,
+            services,
             () if self._settings.public_url is None else (self._settings.public_url,),
         )
 

@@ -1,11 +1,18 @@
 """Who gets into the console: a key or a link that works once, a session of one's own, and nobody from another site."""
 
+import contextlib
+import time
+from typing import Any
+
+import apsw
 import pytest
 from gateway.tests.console.conftest import Browser, Shop
+from gateway.tests.sqlite_file import database_file
 
-from signalpost.api.http.principals import OPERATOR
-from signalpost.api.http.sessions import IDLE, LIFETIME, LINK_LIFETIME, MAX_LINKS, MAX_SESSIONS, Sessions
+from signalpost.domain.api_key import hash_key
+from signalpost.domain.sign_in import hash_token
 from signalpost.domain.timestamps import SECOND
+from signalpost.store.sqlite.connect import rows
 
 NAVIGATES = {"sec_fetch_dest": "document", "sec_fetch_mode": "navigate"}
 
@@ -86,6 +93,56 @@ def test_what_fetches_a_link_ahead_of_a_person_does_not_use_it_up(shop: Shop) ->
     person.open("/console/t/default")
 
 
+def test_a_link_for_something_else_signs_nobody_in_and_is_not_used_up(shop: Shop) -> None:
+    token, now = "portal", time.time_ns() // 1000
+    ground = (hash_token(token), "portal", "key", "operator", hash_key(shop.world.key))
+    with contextlib.closing(apsw.Connection(str(database_file(shop.world.settings.data_dir)))) as database:
+        database.execute("INSERT INTO sign_in_link VALUES (?, ?, ?, ?, ?, ?)", (*ground, now + 60 * SECOND))
+        times = (now, now + 60 * SECOND, now, now)
+        database.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*ground, *times))
+        assert Browser(shop.world).post(f"/console/enter/{token}", {}).status == 410
+        assert rows(database, "SELECT count(*) FROM sign_in_link WHERE purpose = 'portal'") == [(1,)]
+    browser = Browser(shop.world)
+    browser.cookie = token
+    assert browser.get("/console/t/default").headers["location"].startswith("/console/sign-in")
+
+
+def test_a_link_is_worth_no_more_than_the_key_that_made_it(shop: Shop) -> None:
+    made = shop.world.send("POST", "/v1/keys", {"name": "short", "role": "operator"}).ok(201)
+    asked = shop.world.send("POST", "/v1/console-links", headers={"authorization": f"Bearer {made['key']}"}).ok(201)
+    assert shop.world.send("DELETE", f"/v1/keys/{made['id']}").status == 204
+    path = asked["url"].partition("/console/")
+    assert Browser(shop.world).post(f"/console/{path[2]}", {}).status == 410
+
+
+def test_signing_out_everywhere_ends_every_session_of_the_key_and_no_other(shop: Shop) -> None:
+    mine, elsewhere, other = shop.browser("viewer"), shop.browser("viewer"), shop.browser("subscriber")
+    kept = mine.cookie
+    assert mine.post("/console/sign-out", {"everywhere": "yes"}).status == 303
+    mine.cookie = kept
+    for ended in (mine, elsewhere):
+        assert ended.get("/console/t/default").headers["location"].startswith("/console/sign-in")
+    other.open("/console/t/default")
+
+
+def test_who_signed_in_and_out_and_who_was_refused_is_told_by_the_audit(shop: Shop) -> None:
+    made = shop.world.send("POST", "/v1/keys", {"name": "told", "role": "viewer"}).ok(201)
+    Browser(shop.world).sign_in(made["key"]).post("/console/sign-out", {})
+    shop.world.send("DELETE", f"/v1/keys/{made['id']}")
+    assert Browser(shop.world).post("/console/sign-in", {"key": made["key"]}).status == 401
+
+    def told() -> list[dict[str, Any]]:
+        return list(shop.world.get(f"/v1/audit?actor={made['id']}").ok()["data"])
+
+    shop.world.wait_until(lambda: len(told()) == 3)
+    begun, ended, refused = told()
+    assert (begun["action"], begun["changes"]) == ("session.begin", {"by": {"old": None, "new": "key"}})
+    assert ended["action"] == "session.end"
+    assert refused["outcome"] == "refused"
+    assert all(entry["source"] == "127.0.0.1" for entry in (begun, ended, refused))
+    assert made["key"] not in str(told())
+
+
 def test_the_api_takes_no_cookie(shop: Shop) -> None:
     assert shop.browser().get("/v1/subscriptions").status == 401
 
@@ -120,57 +177,6 @@ def test_a_name_that_somebody_else_points_here_is_not_the_gateways(shop: Shop) -
         assert answer.status == 421
         assert b"PUBLIC_URL" in answer.body
     assert browser.get("/console/t/default", host="localhost:1234").status == 200
-
-
-# --- Sessions by themselves -------------------------------------------------------------------------------------------
-
-
-class Desk:
-    def __init__(self) -> None:
-        self.now = 0
-        self._made = 0
-        self.sessions = Sessions(lambda: self.now, self._bytes)
-
-    def _bytes(self, count: int) -> bytes:
-        self._made += 1
-        return self._made.to_bytes(count, "big")
-
-
-def test_a_session_ends_when_it_is_not_used_and_at_the_latest_after_its_lifetime() -> None:
-    desk = Desk()
-    idle = desk.sessions.open(OPERATOR)
-    desk.now += IDLE - SECOND
-    assert desk.sessions.find(idle) is OPERATOR
-    desk.now += IDLE
-    assert desk.sessions.find(idle) is None
-    busy, began = desk.sessions.open(OPERATOR), desk.now
-    while desk.now < began + LIFETIME - IDLE:
-        desk.now += IDLE // 2
-        assert desk.sessions.find(busy) is OPERATOR
-    desk.now = began + LIFETIME
-    assert desk.sessions.find(busy) is None
-
-
-def test_a_link_expires() -> None:
-    desk = Desk()
-    token = desk.sessions.make_link(OPERATOR)
-    desk.now += LINK_LIFETIME
-    assert desk.sessions.use_link(token) is None
-
-
-def test_sessions_and_links_are_bounded_and_the_oldest_go() -> None:
-    desk = Desk()
-    sessions, links = [], []
-    for _ in range(MAX_SESSIONS + 1):
-        desk.now += 1
-        sessions.append(desk.sessions.open(OPERATOR))
-    for _ in range(MAX_LINKS + 1):
-        desk.now += 1
-        links.append(desk.sessions.make_link(OPERATOR))
-    assert desk.sessions.find(sessions[0]) is None
-    assert all(desk.sessions.find(each) is OPERATOR for each in sessions[1:])
-    assert desk.sessions.use_link(links[0]) is None
-    assert desk.sessions.use_link(links[1]) is OPERATOR
 
 
 # --- What no browser of a person's sends ------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from signalpost.api.routes import QUIET_ROUTES
 from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, console, discard_output, print_json, print_table, say
-from signalpost.domain.errors import StartError, WrongSetting
+from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.http_connection import server_config
@@ -126,7 +126,7 @@ async def _serve(settings: Settings) -> None:
         addresses = [_address(server.listener, settings.tls_cert) for server in servers]
         write_address(address_file, addresses[0], settings.tls_cert)
         try:
-            _greet(settings, gateway, *addresses)
+            _greet(settings, gateway, await _console_link(gateway), *addresses)
         except OSError:
             discard_output()  # standard output was closed, or its disk is full
         await asyncio.gather(*(server.serve([server.listener]) for server in servers))
@@ -223,7 +223,19 @@ def _stop(servers: Iterable[Server]) -> None:
         server.should_exit = True
 
 
-def _greet(settings: Settings, gateway: Gateway, address: str, metrics_address: str | None = None) -> None:
+async def _console_link(gateway: Gateway) -> str | None:
+    """A link into the console for whoever sits at the terminal; None where nobody does, or it cannot be made now."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return await gateway.console_link()
+    except SignalpostError:
+        return None
+
+
+def _greet(
+    settings: Settings, gateway: Gateway, link: str | None, address: str, metrics_address: str | None = None
+) -> None:
     console.print(f"[bold]Signalpost[/bold] listens on {address}, its data is in {settings.data_dir}", markup=True)
     if metrics_address is not None:
         console.print(f"Metrics are at {metrics_address}/metrics")
@@ -237,8 +249,8 @@ def _greet(settings: Settings, gateway: Gateway, address: str, metrics_address: 
         address = settings.public_url  # the certificate's
     authorization = f'-H "authorization: Bearer {key}"'
     document = '{"type":"NDA","title":"My first","ownerEmail":"me@example.com","authorEmail":"me@example.com"}'
-    if sys.stdout.isatty():
-        console.print(f"Console: {gateway.console_link()}  (signs you in once, within 15 minutes)", soft_wrap=True)
+    if link is not None:
+        console.print(f"Console: {link}  (signs you in once, within 15 minutes)", soft_wrap=True)
     console.print("Try next, in another terminal:")
     for command in (
         f"curl -s {address}/health/ready",

@@ -23,6 +23,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.engine.audited import note_in_log
 from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.connectors import Connectors
 from signalpost.engine.counts import Counts
@@ -41,7 +42,6 @@ from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock, boot_time
-from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.fleet import Beat, Role
@@ -264,8 +264,7 @@ class Engine:
         published, behind = self._follower.own(published)
         self._take_up(published, self._made_here(published), behind)
         self.counts.count_events(published.events)
-        for entry in published.audited:
-            log.info("audited", tenant=entry.tenant_id, number=entry.number, hash=entry.hash.hex(), object=entry.object)
+        note_in_log(published.audited)
         if published.erasures:
             self.erasures_asked.set()
         for at in published.expiries:

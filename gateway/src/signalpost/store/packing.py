@@ -17,6 +17,7 @@ from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
 from signalpost.domain.documents.workflow import Workflow
+from signalpost.domain.sign_in import Ground, Link, Purpose, Session
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
@@ -287,6 +288,41 @@ def unpack_key(columns: KeyColumns[Id], unpack_id: Callable[[Id], str]) -> ApiKe
         created_by=created_by,
         last_used_at=used_at,
     )
+
+
+SESSION_COLUMNS = "hash, purpose, ground_kind, ground_id, proof, began_at, ends_at, used_at, proved_at"
+LINK_COLUMNS = "hash, purpose, ground_kind, ground_id, proof, expires_at"
+
+
+def pack_session(session: Session) -> tuple[Any, ...]:
+    """`SESSION_COLUMNS` of a session."""
+    times = (session.began_at, session.ends_at, session.used_at, session.proved_at)
+    return (session.hash, str(session.purpose), *session.ground, *times)
+
+
+def unpack_session(columns: Sequence[Any]) -> Session:
+    """From `SESSION_COLUMNS`."""
+    digest, purpose, kind, ground_id, proof, began_at, ends_at, used_at, proved_at = columns
+    return Session(
+        hash=digest,
+        purpose=Purpose(purpose),
+        ground=Ground(kind, ground_id, proof),
+        began_at=began_at,
+        ends_at=ends_at,
+        used_at=used_at,
+        proved_at=proved_at,
+    )
+
+
+def pack_link(link: Link) -> tuple[Any, ...]:
+    """`LINK_COLUMNS` of a link."""
+    return (link.hash, str(link.purpose), *link.ground, link.expires_at)
+
+
+def unpack_link(columns: Sequence[Any]) -> Link:
+    """From `LINK_COLUMNS`."""
+    digest, purpose, kind, ground_id, proof, expires_at = columns
+    return Link(hash=digest, purpose=Purpose(purpose), ground=Ground(kind, ground_id, proof), expires_at=expires_at)
 
 
 REPLAY_COLUMNS = (

@@ -1,7 +1,7 @@
 """What the engine and the API need of a store, whatever database is behind it.
 
 Commands are written by `publish`, which changes many nouns in one transaction, and lanes by `lanes.record`. Besides
-these only `access.note_uses`, `stats.add`, `audit.add` and `data_keys` write, and the retention, erasures,
+these only `access.note_uses`, `stats.add`, `audit.add`, `sign_ins` and `data_keys` write, and the retention, erasures,
 `audit.prune`, `stats.prune` and `versions.forget`, which only remove. A write is durable when it returns. Reads see
 every write that returned before they began.
 """
@@ -33,6 +33,7 @@ from signalpost.store.lanes import LaneStore
 from signalpost.store.log import LogStore
 from signalpost.store.replays import ReplayStore
 from signalpost.store.retention import RetentionStore
+from signalpost.store.sign_ins import SignInStore
 from signalpost.store.stats import StatsStore
 from signalpost.store.subscriptions import SubscriptionStore
 from signalpost.store.versions import VersionStore
@@ -133,6 +134,11 @@ class Store(Protocol):
     @property
     def access(self) -> AccessStore:
         """Who uses the gateway: tenants and API keys."""
+        ...
+
+    @property
+    def sign_ins(self) -> SignInStore:
+        """Who is signed in, in a browser, and the links that sign somebody in once."""
         ...
 
     @property

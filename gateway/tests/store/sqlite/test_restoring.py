@@ -8,6 +8,7 @@ import apsw
 import pytest
 from gateway.tests.sqlite_file import database_file
 
+from signalpost.api.http.sessions import Sessions
 from signalpost.commands.command import Command
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection
 from signalpost.commands.documents import DeleteDocument
@@ -17,6 +18,7 @@ from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain.api_key import Role
 from signalpost.domain.erasure import is_erased
+from signalpost.domain.sign_in import Ground, Purpose
 from signalpost.store.audit import AuditFilter
 from signalpost.store.database import AccessFrom, AccessTaken
 from signalpost.store.sqlite.database import SqliteDatabase
@@ -156,6 +158,21 @@ def test_without_the_replaced_database_every_key_is_revoked(restoring: Any) -> N
         assert await restore.working_keys() == set()
         assert await restore.run("backup") is None
         assert await restore.working_keys() == {"key 1", "key 2"}, "who asks for it has the backup's keys"
+
+    restoring(scenario)
+
+
+def test_nobody_is_signed_in_after_a_restore(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        sessions = Sessions(shop.store.sign_ins, lambda: shop.now, lambda length: bytes(length))
+        ground = Ground("key", key_id(1), b"hash")
+        token = await sessions.begin(Purpose.CONSOLE, ground)
+        link = await sessions.make_link(Purpose.CONSOLE, ground)
+        await restore.back_up()
+        await restore.run()
+        restored = Sessions(shop.store.sign_ins, lambda: shop.now, lambda length: bytes(length))
+        assert await restored.find(token, Purpose.CONSOLE) is None
+        assert await restored.use_link(link, Purpose.CONSOLE) is None
 
     restoring(scenario)
 

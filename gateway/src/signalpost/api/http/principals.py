@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER, ApiKey, Role, hash_key
 from signalpost.domain.errors import Unauthenticated
+from signalpost.domain.sign_in import Ground
 
 
 class Principal(Struct, frozen=True):
@@ -54,7 +55,20 @@ class Principals:
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Unauthenticated("no_key", "Send your key in the header `Authorization: Bearer sp_…`.")
-        digest = hash_key(key.strip())
+        return self._with_hash(hash_key(key.strip()))
+
+    def ground_of(self, principal: Principal) -> Ground:
+        """What a session of this principal comes from."""
+        return Ground("key", principal.id, principal.hash or self._operator)
+
+    def on(self, ground: Ground) -> Principal:
+        """Who has a session that comes from this. Raises Unauthenticated where that is not what it was: a key was
+        revoked, has expired, or is another one."""
+        if ground.kind != "key":
+            raise _unknown()
+        return self._with_hash(ground.proof)
+
+    def _with_hash(self, digest: bytes) -> Principal:
         if hmac.compare_digest(digest, self._operator):
             return OPERATOR
         # It is looked up by its hash, so the time that takes tells nothing about the key.

@@ -2,19 +2,27 @@
 
 import msgspec
 
+from signalpost.api.http.principals import Principal
 from signalpost.api.http.response import Response
-from signalpost.api.http.sessions import LINK_LIFETIME
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import ConsoleLink
+from signalpost.domain.sign_in import LINK_LIFETIME, Purpose
 from signalpost.domain.timestamps import format_timestamp
+
+
+async def console_link(services: Services, principal: Principal) -> str:
+    """A URL that signs its first visitor in to the console, as this principal."""
+    token = await services.sessions.make_link(Purpose.CONSOLE, services.principals.ground_of(principal))
+    return f"{services.public_url}/console/enter/{token}"
 
 
 async def create(context: RequestContext) -> Response:
     context.query()
     services = context.services
     link = ConsoleLink(
-        url=services.sessions.link(services.public_url, context.principal),
+        url=await console_link(services, context.principal),
         expires_at=format_timestamp(services.clock.wall() + LINK_LIFETIME),
     )
     return Response(201, msgspec.json.encode(link))

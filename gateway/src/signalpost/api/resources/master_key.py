@@ -11,6 +11,7 @@ from signalpost.api.routing.shapes.access import MasterKeyShown, MasterKeyUse
 from signalpost.domain.api_key import FIRST_TENANT
 from signalpost.domain.audit import Actor, Draft, Object
 from signalpost.domain.errors import Conflict, StartError
+from signalpost.engine.audited import tell
 from signalpost.engine.maintenance.master_key_change import MasterKeyState
 
 _PATH: Final = "/v1/master-key"
@@ -30,7 +31,7 @@ async def rotate(context: RequestContext) -> Response:
     except StartError as error:
         raise Conflict("master_key_unusable", str(error)) from None
     if state.current != former:
-        await services.store.audit.add([_told(context.actor, services.clock.wall(), former, state.current)])
+        await tell(services.store.audit, [_told(context.actor, services.clock.wall(), former, state.current)])
     return _shown(202, state)
 
 

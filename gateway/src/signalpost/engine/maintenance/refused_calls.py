@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 from signalpost.domain.audit import Actor, Draft, Object
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.audited import tell
 from signalpost.runtime.clock import Clock
-from signalpost.runtime.logger import log
 from signalpost.store.store import Store
 
 WRITTEN_EVERY: Final = 5.0
@@ -75,14 +75,7 @@ class RefusedCalls:
         untold = {kind: kind.times for kind in due if kind.times}
         if untold:
             with suppress(SignalpostError):
-                for entry in await self._store.audit.add([*_drafts(untold)]):
-                    log.info(
-                        "audited",
-                        tenant=entry.tenant_id,
-                        number=entry.number,
-                        hash=entry.hash.hex(),
-                        object=entry.object,
-                    )
+                await tell(self._store.audit, _drafts(untold))
                 for kind, times in untold.items():
                     kind.times -= times
                     kind.told_at = now

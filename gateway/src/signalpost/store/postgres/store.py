@@ -31,6 +31,7 @@ from signalpost.store.postgres.replays import PostgresReplays
 from signalpost.store.postgres.retention import PostgresRetention
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sign_ins import PostgresSignIns
 from signalpost.store.postgres.stats import PostgresStats
 from signalpost.store.postgres.subscriptions import PostgresSubscriptions
 from signalpost.store.postgres.versions import PostgresVersions
@@ -74,6 +75,7 @@ class PostgresStore:
         self.retention = PostgresRetention(readers, writers)
         self.erasures = PostgresErasures(readers, writers)
         self.log = PostgresLog(readers, max_scanned)
+        self.sign_ins = PostgresSignIns(readers, writers)
         self.stats = PostgresStats(readers, writers)
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:

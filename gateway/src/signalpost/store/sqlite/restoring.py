@@ -1,10 +1,10 @@
 """Puts a backup in the place of a database: data goes back to the backup, access does not.
 
 Documents, the log and how far each subscription had come are the backup's. Whoever was shut out since the backup stays
-shut out: an API key works after the restore where it works in the database that is replaced, tenants stay paused,
-limited or deleted and keep the retention that they have there, and subscriptions and connections keep the secrets,
-addresses and tokens. What was deleted there comes back without effect: a subscription paused, a connection broken, for
-an operator to decide.
+shut out: nobody is signed in, an API key works after the restore where it works in the database that is replaced,
+tenants stay paused, limited or deleted and keep the retention that they have there, and subscriptions and connections
+keep the secrets, addresses and tokens. What was deleted there comes back without effect: a subscription paused, a
+connection broken, for an operator to decide.
 
 The replaced database is authoritative for all of that, so where it is gone or cannot be read nobody can tell which keys
 were revoked since: all keys that the backup has are revoked. The audit goes on from where it was: a restore undoes
@@ -47,6 +47,7 @@ def draft_with(backup: Path, path: Path) -> Iterator[Path]:
 def take_access(draft: Path, replaced: Path, now: int) -> AccessTaken:
     """Change the access in `draft` to what it is in the database `replaced`. Raises apsw.Error."""
     with closing(_open(draft)) as connection:
+        _end_sign_ins(connection)
         try:
             return _take(connection, replaced, now)
         except apsw.Error:
@@ -118,6 +119,14 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
         connections=connections,
         stopped=stopped,
     )
+
+
+def _end_sign_ins(connection: apsw.Connection) -> None:
+    """Have everybody sign in anew: whoever signed out since the backup stays signed out. A backup of before there were
+    sessions has no place for them."""
+    for table in ("session", "sign_in_link"):
+        with suppress(apsw.SQLError):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608
 
 
 def _migrations(connection: apsw.Connection, schema: str) -> set[int]:

@@ -33,6 +33,7 @@ from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.replays import SqliteReplays
 from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.schema import migrate
+from signalpost.store.sqlite.sign_ins import SqliteSignIns
 from signalpost.store.sqlite.stats import SqliteStats
 from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
@@ -115,6 +116,7 @@ class SqliteStore:
         self.replays = SqliteReplays(self.readers)
         self.retention = SqliteRetention(self.readers, self.writer)
         self.fleet = SqliteFleet(self.readers, self.writer, vault, now, terms)
+        self.sign_ins = SqliteSignIns(self.readers, self.writer)
         self.stats = SqliteStats(self.readers, self.writer)
         self.erasures = SqliteErasures(self.readers, self.writer, path)
 

@@ -1,0 +1,61 @@
+"""What the console answers: pages made of templates, redirects and errors; and the forms that browsers send it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from jinja2 import Environment
+
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import CONTENT_TYPE, Response
+from signalpost.domain.errors import Unparseable
+
+MAX_FORM_BYTES: Final = 64 * 1024
+FORM_SECONDS: Final = 60
+"""How long a form may take to arrive."""
+_HTML: Final = (CONTENT_TYPE, "text/html; charset=utf-8")
+Form = Mapping[str, list[str]]
+
+
+class Reply(Exception):
+    """An answer that ends what was under way."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+class Replies:
+    def __init__(self, templates: Environment) -> None:
+        self._templates = templates
+
+    def page(self, status: int, template: str, context: Mapping[str, Any]) -> Response:
+        body = self._templates.get_template(template).render(context)
+        return Response(status, body.encode("utf-8", "replace"), (_HTML,))
+
+    def error(self, status: int, title: str, detail: str) -> Response:
+        return self.page(status, "error.html", {"title": title, "detail": detail})
+
+    async def form(self, request: Request) -> Form:
+        """The form that came with a request. Raises Reply where it cannot be read."""
+        content, more = b"", True
+        try:
+            async with asyncio.timeout(FORM_SECONDS):
+                while more:
+                    part, more = await request.part()
+                    content += part
+                    if len(content) > MAX_FORM_BYTES:
+                        raise Reply(self.error(413, "Too much", "A form can have at most 64 KiB."))
+            return parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1_000)
+        except (Unparseable, TimeoutError, ValueError):
+            raise Reply(self.error(400, "Not a form", "The form did not arrive whole. Send it once more.")) from None
+
+
+def see_other(path: str, *headers: tuple[str, str]) -> Response:
+    return Response(303, b"", (("location", path), *headers))
+
+
+def given(form: Form, name: str) -> str:
+    """What was typed into a field of a form; empty where nothing was."""
+    return form.get(name, [""])[0].strip()

@@ -1,0 +1,38 @@
+"""Who is signed in, in a browser, and the links that sign somebody in once."""
+
+from typing import Protocol
+
+from signalpost.domain.sign_in import Ground, Link, Purpose, Session
+
+
+class SignInStore(Protocol):
+    """Sessions and links, which every node takes. What has ended is removed by the next one that begins."""
+
+    async def begin(self, session: Session) -> None:
+        """Keep a new session. The oldest one of the same ground makes room for it where that has too many."""
+        ...
+
+    async def find(self, digest: bytes, purpose: Purpose) -> Session | None:
+        """The session with this hash, if it serves the purpose. It may have ended by its times."""
+        ...
+
+    async def note_use(self, digest: bytes, at: int) -> None:
+        """Keep when a session was used."""
+        ...
+
+    async def end(self, digest: bytes) -> bool:
+        """End the session with this hash. Tells whether it was there."""
+        ...
+
+    async def end_all(self, ground: Ground) -> int:
+        """End every session of a ground, and its links. Returns how many sessions there were."""
+        ...
+
+    async def keep_link(self, link: Link, now: int) -> None:
+        """Keep a new link. The oldest one of the same ground and purpose makes room where there are too many."""
+        ...
+
+    async def use_link(self, digest: bytes, purpose: Purpose, now: int) -> Link | None:
+        """The link with this hash if it serves the purpose and has not expired. It is gone then: nobody else, on
+        whichever node, gets it. One that serves another purpose stays."""
+        ...
