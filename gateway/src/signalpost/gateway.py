@@ -6,6 +6,7 @@ async with Gateway(settings) as gateway:
 """
 
 import asyncio
+import os
 import random
 import secrets
 import shutil
@@ -14,6 +15,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
+from socket import gethostname
 from types import TracebackType
 from typing import Self
 
@@ -54,6 +56,7 @@ from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import Settings, secret_file
 from signalpost.start_keys import MasterKeySource, operator_key
+from signalpost.store.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
 from signalpost.store.vault import CONSENTS, LINKS, MasterKeys
@@ -229,6 +232,7 @@ class Gateway:
             disable_after_days=settings.disable_after_days,
             tenant_limits=settings.tenant_limits,
             role=settings.role,
+            process=NodeProcess(gethostname(), os.getpid()),
         )
 
     def _build_services(

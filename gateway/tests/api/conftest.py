@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -159,7 +160,6 @@ class World(Client):
         assert self._up.wait(PATIENCE)
         self._raise_failure()
         super().__init__(self._listener.getsockname()[1], self._key)
-        self._database = apsw.Connection(str(database_file(settings.data_dir)), flags=apsw.SQLITE_OPEN_READONLY)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -168,7 +168,8 @@ class World(Client):
 
     def stop(self) -> None:
         self.close()
-        self._database.close()
+        if "_database" in vars(self):
+            self._database.close()
         assert self._server is not None
         self._server.should_exit = True
         self._thread.join(PATIENCE)
@@ -212,6 +213,10 @@ class World(Client):
         """Links as the gateway makes them, signed with its key."""
         master_key = base64.b64decode((self.settings.data_dir / "master-key").read_text())
         return Links(derive_key(master_key, "download links"), public_url)
+
+    @cached_property
+    def _database(self) -> apsw.Connection:
+        return apsw.Connection(str(database_file(self.settings.data_dir)), flags=apsw.SQLITE_OPEN_READONLY)
 
     # --- What there is ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from signalpost.domain import api_key
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.fleet import Mark, NodeRow, Role
+from signalpost.store.fleet import Mark, NodeProcess, NodeRow, Role
 from signalpost.store.lanes import LaneWanted
 
 if TYPE_CHECKING:
@@ -70,6 +70,27 @@ def test_every_node_that_joins_has_a_number_of_its_own(play: "Play") -> None:
         third = await join(other)
         assert len({first, second, third}) == 3
         assert (shop.store.fleet.node_id, other.store.fleet.node_id) == (first, third)
+
+    play(scenario)
+
+
+def test_operators_see_where_each_node_runs_what_it_owns_and_whether_it_is_ending(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        other = await shop.another()
+        first = await shop.store.fleet.join(Role.ALL, "1.0", NodeProcess("east", 41))
+        second = await other.store.fleet.join(Role.API, "1.1", NodeProcess("west", 42))
+        await shop.store.fleet.beat(lanes=7)
+        await other.store.fleet.drain()
+        [one, two] = await other.store.fleet.nodes()
+        assert (one.id, one.role, one.program, one.process, one.lanes, one.is_draining) == (
+            first, Role.ALL, "1.0", NodeProcess("east", 41), 7, False
+        )  # fmt: skip
+        assert (two.id, two.role, two.program, two.process, two.lanes, two.is_draining) == (
+            second, Role.API, "1.1", NodeProcess("west", 42), 0, True
+        )  # fmt: skip
+        assert all(node.joined_at <= node.beat_at for node in (one, two))
+        assert all(0 <= node.silent_for < 60 * SECOND for node in (one, two))
+        assert [node.is_draining for node in (await beat(shop)).nodes] == [False, True]
 
     play(scenario)
 

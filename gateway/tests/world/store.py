@@ -122,9 +122,9 @@ class FaultyFleet(SqliteFleet):
         self.on_announced: Callable[[Mapping[int, Mark]], None] = lambda _marks: None
         self.on_marks: Callable[[Mapping[int, Mark]], None] = lambda _marks: None
 
-    async def beat(self) -> Beat | None:
+    async def beat(self, lanes: int = 0) -> Beat | None:
         await self._faults.before(Operation.BEAT)
-        beat = await super().beat()
+        beat = await super().beat(lanes)
         await self._faults.after(Operation.BEAT)
         return beat
 

@@ -14,6 +14,7 @@ from signalpost.cli import (
     documents,
     erasures,
     events,
+    nodes,
     replay,
     status,
     subscriptions,
@@ -88,6 +89,7 @@ for module in (
     app.command(module.app)
 app.command(why.why, group=_ANYWHERE)
 app.command(status.status, group=_ANYWHERE)
+app.command(nodes.nodes, group=_ANYWHERE)
 for target, shown in RECEIVER_COMMANDS.items():
     app.command(target, help=shown, group=_RECEIVERS, help_format="markdown")
 for installed in entry_points(group="signalpost.commands"):

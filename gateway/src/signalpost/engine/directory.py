@@ -128,6 +128,11 @@ class Directory:
         """All of a tenant's subscriptions that are not deleted, oldest first."""
         return list(self._subscriptions.get(tenant_id, {}).values())
 
+    @property
+    def subscription_count(self) -> int:
+        """How many subscriptions there are that are not deleted, of all tenants."""
+        return sum(map(len, self._subscriptions.values()))
+
     def all_subscriptions(self) -> Iterator[Subscription]:
         """Every tenant's subscriptions that are not deleted."""
         return (each for of_tenant in self._subscriptions.values() for each in of_tenant.values())

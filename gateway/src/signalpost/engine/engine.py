@@ -44,7 +44,7 @@ from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock, boot_time
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
-from signalpost.store.fleet import Beat, Role
+from signalpost.store.fleet import Beat, NodeProcess, Role
 from signalpost.store.store import Published, Store
 
 NO_OTHERS = Destinations(())
@@ -69,12 +69,13 @@ class Engine:
         tenant_limits: TenantLimits = NO_LIMITS,
         role: Role = Role.ALL,
         boot_time: Callable[[], int] = boot_time,
+        process: NodeProcess = NodeProcess(),  # noqa: B008 - it is frozen
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is kept of each lane, `limits`
         what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never.
         `destinations` are the kinds other than the webhook; `tenant_limits` and `retention_days` count for tenants that
         have none of their own. `role` says whether this node owns lanes; its lease is counted by `boot_time`, µs that
-        also go on while the machine sleeps."""
+        also go on while the machine sleeps. `process` says where it runs, for people."""
         self.disk = disk
         self.counts = Counts()
         self.directory = Directory(tenant_limits, retention_days)
@@ -90,7 +91,14 @@ class Engine:
         self._fleet = store.fleet
         self._lease = Lease(store.fleet.terms.lease, boot_time)
         self._node = Node(
-            store.fleet, clock, self._lease, role, version("signalpost"), lambda: self._follower.known_marks()
+            store.fleet,
+            clock,
+            self._lease,
+            role,
+            version("signalpost"),
+            process,
+            lambda: self._follower.known_marks(),
+            lambda: len(self.lanes.numbers),
         )
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
         self._committer = Committer(store, self.counts, self._on_published)
@@ -169,6 +177,7 @@ class Engine:
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
+        await self._node.drain()
         await self.connectors.close_tokens(grace)
         await self._committer.close()
         self._tasks.cancel()
@@ -254,6 +263,22 @@ class Engine:
         since = self.lanes.failing_since
         recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
         return " ".join(filter(None, (self.disk.trouble, self._node.trouble, recording))) or None
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it is being closed."""
+        return self._node.is_draining
+
+    @property
+    def seconds_since_beat(self) -> float | None:
+        """How long ago this node's last beat that succeeded was sent; None where it does not beat, because it has its
+        database for itself."""
+        return self._node.seconds_since_beat
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes there are, this one included, as of its last beat."""
+        return self._node.node_count
 
     @property
     def waiting(self) -> int:

@@ -61,6 +61,15 @@ class Role(StrEnum):
     """Owns lanes; clients are sent to other nodes."""
 
 
+class NodeProcess(NamedTuple):
+    """Where a node runs, for people."""
+
+    host: str = ""
+    """The name of its machine."""
+    number: int = 0
+    """The number of its process there."""
+
+
 class NodeRow(NamedTuple):
     """A node as its row is."""
 
@@ -68,6 +77,26 @@ class NodeRow(NamedTuple):
     beat: int
     """How often it has beaten."""
     role: Role
+    is_draining: bool = False
+    """Whether it is ending, and takes no more lanes."""
+
+
+class NodeShown(Struct, frozen=True, kw_only=True):
+    """A node as operators see it. Times are µs since the epoch, by the database's clock."""
+
+    id: int
+    role: Role
+    program: str
+    """The version that it runs."""
+    process: NodeProcess
+    joined_at: int
+    beat_at: int
+    """When it beat last."""
+    silent_for: int
+    """How long ago that was, µs."""
+    lanes: int
+    """How many it owned when it beat last."""
+    is_draining: bool
 
 
 class Mark(NamedTuple):
@@ -144,14 +173,22 @@ class FleetStore(Protocol):
 
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
-    async def join(self, role: Role, program: str) -> int:
+    async def join(self, role: Role, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
         """Add this node's row, with `program` as the version that people see, and return its number, which no node had
         before. A node that was taken for dead joins again."""
         ...
 
-    async def beat(self) -> Beat | None:
-        """Move this node's row on, durably, and read where everything is. None where the row is gone, which changes
-        nothing."""
+    async def beat(self, lanes: int = 0) -> Beat | None:
+        """Move this node's row on, durably, with the number of `lanes` that it owns, and read where everything is. None
+        where the row is gone, which changes nothing."""
+        ...
+
+    async def drain(self) -> None:
+        """Say that this node is ending, so that others count on it no more."""
+        ...
+
+    async def nodes(self) -> list[NodeShown]:
+        """Every node that there is, by number."""
         ...
 
     async def remove_dead(self, dead: Iterable[NodeRow]) -> None:

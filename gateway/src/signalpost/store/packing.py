@@ -21,6 +21,8 @@ from signalpost.domain.sign_in import Ground, Link, Purpose, Session
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
+from signalpost.store.fleet import NodeProcess, NodeShown
+from signalpost.store.fleet import Role as NodeRole
 from signalpost.store.lanes import EndpointHealth
 from signalpost.store.vault import Place, Vault
 
@@ -242,6 +244,27 @@ def unpack_tenant(columns: Sequence[Any]) -> Tenant:
     *members, limits, retention_days, config_version = columns
     members += NO_LIMITS if limits is None else _decode_limits(limits), retention_days, config_version
     return Tenant(*members)
+
+
+NODE_COLUMNS = "id, role, program, host, process, joined_at, lanes, is_draining"
+
+
+def unpack_nodes(found: Iterable[Sequence[Any]], now: int) -> list[NodeShown]:
+    """From `NODE_COLUMNS` and when each beat last."""
+    return [
+        NodeShown(
+            id=number,
+            role=NodeRole(role),
+            program=program,
+            process=NodeProcess(host, process),
+            joined_at=joined_at,
+            beat_at=beat_at,
+            silent_for=max(0, now - beat_at),
+            lanes=lanes,
+            is_draining=bool(is_draining),
+        )
+        for number, role, program, host, process, joined_at, lanes, is_draining, beat_at in found
+    ]
 
 
 def pack_limits(limits: TenantLimits) -> str | None:

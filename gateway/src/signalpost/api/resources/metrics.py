@@ -62,6 +62,7 @@ async def _rendered(services: Services) -> bytes:
         *_work(engine),
         *_requests(services.requests),
         *_standing(engine, overview),
+        *_fleet(engine),
         _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
                "subscription, leaving out events that wait behind others of their document.",
                await engine.lanes.pending_seconds(overview)),
@@ -148,6 +149,24 @@ def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
     yield InfoMetricFamily(
         "signalpost_build", "The running version.", {"version": VERSION, "python": platform.python_version()}
     )  # fmt: skip
+
+
+def _fleet(engine: Engine) -> Iterator[Metric]:
+    age = engine.seconds_since_beat
+    if age is not None:
+        yield _gauge(
+            "signalpost_node_beat_age_seconds",
+            "Time since this node's last beat; from 6 s on it starts no attempts, and after 12 s it counts as dead.",
+            age,
+        )
+    yield _gauge("signalpost_node_draining", "1 while this node is ending, else 0.", engine.is_draining)
+    yield _gauge("signalpost_nodes", "Nodes that work on the database, as of this one's last beat.", engine.node_count)
+    yield _gauge("signalpost_lanes_owned", "Subscriptions that this node delivers for.", len(engine.lanes.numbers))
+    yield _gauge(
+        "signalpost_lanes",
+        "Subscriptions of all tenants. Less the sum of signalpost_lanes_owned over all nodes, these have no node.",
+        engine.directory.subscription_count,
+    )
 
 
 def _sizes(size: StoreSize) -> Iterator[Metric]:

@@ -58,7 +58,7 @@ class LaneOwner:
 
     def observe(self, beat: Beat) -> None:
         """Take up who is there."""
-        workers = [node.id for node in beat.nodes if node.role is not Role.API]
+        workers = [node.id for node in beat.nodes if node.role is not Role.API and not node.is_draining]
         beats = {node.id: node.beat for node in beat.nodes}
         longest_gap = round(self._fleet.terms.lease * SECOND) if self._is_shared else 0
         was_steady = self._roster.is_steady

@@ -11,6 +11,7 @@ may then be what nobody else does, so it lets go of everything and loads it agai
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from math import inf
 
 from signalpost.domain.errors import SignalpostError
@@ -18,8 +19,10 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.fleet.lease import Lease
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import Beat, FleetStore, Mark, Role
+from signalpost.store.fleet import Beat, FleetStore, Mark, NodeProcess, Role
 
+DRAIN_WITHIN = 0.5
+"""Seconds that an end waits for others to be told of it."""
 AGAIN_AFTER = 0.5
 """Seconds between two attempts to join, or to beat where that failed."""
 
@@ -32,19 +35,25 @@ class Node:
         lease: Lease,
         role: Role,
         program: str,
+        process: NodeProcess,
         known_marks: Callable[[], Mapping[int, Mark]],
+        count_lanes: Callable[[], int],
     ) -> None:
         """`program` is the version of the program. `known_marks` tells how far every tenant is at least, as this node
-        knows."""
+        knows, and `count_lanes` how many lanes it has."""
         self._fleet = fleet
         self._clock = clock
         self._lease = lease
         self._role = role
         self._program = program
+        self._process = process
         self._known_marks = known_marks
+        self._count_lanes = count_lanes
         self._last: Beat | None = None
         self._beat_at: int | None = None
         self._failing_since: int | None = None
+        self.is_draining = False
+        """Whether this node is ending."""
 
     @property
     def trouble(self) -> str | None:
@@ -55,8 +64,16 @@ class Node:
 
     @property
     def seconds_since_beat(self) -> float | None:
-        """How long ago the last beat that succeeded was sent; None before the first."""
-        return None if self._beat_at is None else (self._clock.steady() - self._beat_at) / SECOND
+        """How long ago the last beat that succeeded was sent; None before the first, and where it does not beat,
+        because it is alone."""
+        if self._beat_at is None or self._fleet.terms.beat_every == inf:
+            return None
+        return (self._clock.steady() - self._beat_at) / SECOND
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes there were at the last beat."""
+        return 0 if self._last is None else len(self._last.nodes)
 
     @property
     def beat_at(self) -> int:
@@ -67,7 +84,7 @@ class Node:
     async def join(self) -> Beat:
         """Join the fleet and beat for the first time. Raises Unavailable."""
         while True:
-            await self._fleet.join(self._role, self._program)
+            await self._fleet.join(self._role, self._program, self._process)
             self._last = None
             beat = await self._beat()
             if beat is not None:
@@ -101,9 +118,19 @@ class Node:
             except Exception as error:
                 self._note_failed(error)
 
+    async def drain(self) -> None:
+        """Tell others that this node is ending. It ends without that where the database does not answer at once."""
+        self.is_draining = True
+        if self._fleet.terms.beat_every < inf:
+            await asyncio.wait([asyncio.ensure_future(self._tell_draining())], timeout=DRAIN_WITHIN)
+
+    async def _tell_draining(self) -> None:
+        with suppress(SignalpostError):
+            await self._fleet.drain()
+
     async def _beat(self) -> Beat | None:
         began, at = self._lease.began(), self._clock.steady()
-        beat = await self._fleet.beat()
+        beat = await self._fleet.beat(self._count_lanes())
         if beat is not None:
             self._lease.renew(began)
             self._last, self._beat_at = beat, at

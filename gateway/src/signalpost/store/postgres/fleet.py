@@ -14,7 +14,9 @@ from signalpost.store.fleet import (
     Beat,
     LaneInbox,
     Mark,
+    NodeProcess,
     NodeRow,
+    NodeShown,
     Role,
     TenantConfig,
 )
@@ -22,9 +24,11 @@ from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import Page
 from signalpost.store.packing import (
     CONNECTION_COLUMNS,
+    NODE_COLUMNS,
     SUBSCRIPTION_COLUMNS,
     TENANT_COLUMNS,
     unpack_connection,
+    unpack_nodes,
     unpack_replay,
     unpack_subscription,
     unpack_tenant,
@@ -41,9 +45,13 @@ from signalpost.store.postgres.schema import MIGRATIONS
 from signalpost.store.postgres.sessions import EVERY_TENANT, READS_WITHIN, Readers, Sessions, Steps, Writers, limits
 from signalpost.store.vault import Vault
 
-_JOIN: Final = f"INSERT INTO node (beat, beat_at, role, program, schema) VALUES (0, {NOW}, $1, $2, $3) RETURNING id"
-_BEAT: Final = f"UPDATE node SET beat = beat + 1, beat_at = {NOW} WHERE id = $1 RETURNING beat"
-_NODES: Final = "SELECT id, beat, role FROM node ORDER BY id"
+_JOIN: Final = (
+    "INSERT INTO node (beat, beat_at, joined_at, role, program, schema, host, process)"
+    f" SELECT 0, now, now, $1, $2, $3, $4, $5 FROM (SELECT {NOW} AS now) t RETURNING id"
+)
+_BEAT: Final = f"UPDATE node SET beat = beat + 1, beat_at = {NOW}, lanes = $2 WHERE id = $1 RETURNING beat"
+_NODES: Final = "SELECT id, beat, role, is_draining FROM node ORDER BY id"
+_SHOWN: Final = f"SELECT {NODE_COLUMNS}, beat_at, {NOW} FROM node ORDER BY id"
 _MARKS: Final = "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
 _STATE: Final = (
     f"SELECT keys_version, {NOW}, (SELECT system_identifier::text FROM pg_control_system())"
@@ -102,17 +110,18 @@ class PostgresFleet:
 
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
-    async def join(self, role: Role, program: str) -> int:
-        [(number,)] = await self._writers.rows(EVERY_TENANT, _JOIN, str(role), program, MIGRATIONS[-1].number)
+    async def join(self, role: Role, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
+        told = (str(role), program, MIGRATIONS[-1].number, *process)
+        [(number,)] = await self._writers.rows(EVERY_TENANT, _JOIN, *told)
         self.node_id, self._role = number, role
         self._announcements.speak_as(number)
         return int(number)
 
-    async def beat(self) -> Beat | None:
+    async def beat(self, lanes: int = 0) -> Beat | None:
         beating = [
             Statement("BEGIN ISOLATION LEVEL REPEATABLE READ"),
             limits(EVERY_TENANT, READS_WITHIN),
-            Statement(_BEAT, (self.node_id,)),
+            Statement(_BEAT, (self.node_id, lanes)),
             Statement(_NODES),
             Statement(_MARKS),
             Statement(_STATE),
@@ -129,10 +138,17 @@ class PostgresFleet:
             number=moved[0][0],
             now=now,
             history=history,
-            nodes=tuple(NodeRow(number, beat, Role(role)) for number, beat, role in nodes),
+            nodes=tuple(NodeRow(number, beat, Role(role), drains) for number, beat, role, drains in nodes),
             marks=_marks(marks),
             keys_version=keys_version,
         )
+
+    async def drain(self) -> None:
+        await self._writers.rows(EVERY_TENANT, "UPDATE node SET is_draining = true WHERE id = $1", self.node_id)
+
+    async def nodes(self) -> list[NodeShown]:
+        found = await self._readers.rows(EVERY_TENANT, _SHOWN)
+        return unpack_nodes((row[:-1] for row in found), found[0][-1]) if found else []
 
     async def remove_dead(self, dead: Iterable[NodeRow]) -> None:
         seen = [(node.id, node.beat) for node in dead]

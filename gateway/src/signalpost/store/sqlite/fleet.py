@@ -11,7 +11,9 @@ from signalpost.store.fleet import (
     Beat,
     LaneInbox,
     Mark,
+    NodeProcess,
     NodeRow,
+    NodeShown,
     Role,
     TenantConfig,
     Terms,
@@ -20,9 +22,11 @@ from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import Page
 from signalpost.store.packing import (
     CONNECTION_COLUMNS,
+    NODE_COLUMNS,
     SUBSCRIPTION_COLUMNS,
     TENANT_COLUMNS,
     unpack_connection,
+    unpack_nodes,
     unpack_subscription,
     unpack_tenant,
 )
@@ -56,36 +60,48 @@ class SqliteFleet:
 
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
-    async def join(self, role: Role, program: str) -> int:
-        self.node_id, self._role = await self._join(role, program), role
+    async def join(self, role: Role, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
+        self.node_id, self._role = await self._join(role, program, process), role
         return self.node_id
 
     @writing
-    def _join(self, connection: apsw.Connection, role: Role, program: str) -> int:
+    def _join(self, connection: apsw.Connection, role: Role, program: str, process: NodeProcess) -> int:
         ((number,),) = rows(connection, "UPDATE fleet SET last_node = last_node + 1 RETURNING last_node")
+        now = self._now()
         connection.execute(
-            "INSERT INTO node (id, beat, at, role, program) VALUES (?, 0, ?, ?, ?)",
-            (number, self._now(), role, program),
+            "INSERT INTO node (id, beat, at, role, program, host, process, joined_at) VALUES (?, 0, ?, ?, ?, ?, ?, ?)",
+            (number, now, role, program, *process, now),
         )
         return int(number)
 
     @writing
-    def beat(self, connection: apsw.Connection) -> Beat | None:
-        moved = "UPDATE node SET beat = beat + 1, at = ? WHERE id = ? RETURNING beat"
+    def beat(self, connection: apsw.Connection, lanes: int = 0) -> Beat | None:
+        moved = "UPDATE node SET beat = beat + 1, at = ?, lanes = ? WHERE id = ? RETURNING beat"
         now = self._now()
-        found = rows(connection, moved, (now, self.node_id))
+        found = rows(connection, moved, (now, lanes, self.node_id))
         if not found:
             return None
         ((keys_version,),) = rows(connection, "SELECT keys_version FROM fleet")
-        nodes = rows(connection, "SELECT id, beat, role FROM node ORDER BY id")
+        nodes = rows(connection, "SELECT id, beat, role, is_draining FROM node ORDER BY id")
         return Beat(
             number=found[0][0],
             now=now,
             history="",  # a restore is only possible while no node is at work
-            nodes=tuple(NodeRow(number, beat, Role(role)) for number, beat, role in nodes),
+            nodes=tuple(NodeRow(number, beat, Role(role), bool(drains)) for number, beat, role, drains in nodes),
             marks=_marks(connection),
             keys_version=keys_version,
         )
+
+    async def drain(self) -> None:
+        await self._drain(self.node_id)
+
+    @writing
+    def _drain(self, connection: apsw.Connection, number: int | None) -> None:
+        connection.execute("UPDATE node SET is_draining = 1 WHERE id = ?", (number,))
+
+    @reading
+    def nodes(self, connection: apsw.Connection) -> list[NodeShown]:
+        return unpack_nodes(rows(connection, f"SELECT {NODE_COLUMNS}, at FROM node ORDER BY id"), self._now())  # noqa: S608
 
     @writing
     def remove_dead(self, connection: apsw.Connection, dead: Iterable[NodeRow]) -> None:

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from signalpost.api.routing.shapes.shape import Shape
+from signalpost.api.routing.shapes.shape import Cursor, Shape
 from signalpost.domain.documents.workflow import ActionName
+from signalpost.domain.fields import Timestamp
 
 
 class Liveness(Shape, frozen=True):
@@ -17,6 +18,44 @@ class Readiness(Shape, frozen=True):
     trouble: Annotated[str | None, Meta(description="Why the gateway is not ready.")]
     warnings: Annotated[
         list[str], Meta(description="What the operator may have to change, although the gateway is ready.")
+    ]
+
+
+class Node(Shape, frozen=True):
+    """One start of a gateway that works on the database."""
+
+    id: Annotated[int, Meta(description="Given at its start, and to no other node before or after.")]
+    host: Annotated[str, Meta(description="The name of its machine.")]
+    process: Annotated[int, Meta(description="The number of its process there.")]
+    role: Literal["all", "api", "worker"]
+    version: str
+    state: Annotated[
+        Literal["working", "draining", "silent"],
+        Meta(
+            description="`draining`: it is ending, and takes no more subscriptions. `silent`: it has not beaten for so "
+            "long that it starts no attempts; soon others take its subscriptions."
+        ),
+    ]
+    lanes: Annotated[int, Meta(description="How many subscriptions it delivered for when it beat last.")]
+    joined_at: Timestamp
+    last_beat_at: Annotated[
+        Timestamp | None,
+        Meta(description="By the database's clock; null on SQLite, where the only node does not beat."),
+    ]
+    seconds_since_beat: Annotated[float | None, Meta(description="Null on SQLite.")]
+    answers: Annotated[bool, Meta(description="Whether this is the node that answers this call.")]
+
+
+class Nodes(Shape, frozen=True):
+    data: Annotated[list[Node], Meta(description="The oldest first.")]
+    next: Cursor
+    subscriptions: Annotated[int, Meta(description="How many subscriptions there are, of all tenants.")]
+    unowned: Annotated[
+        int,
+        Meta(
+            description="How many of these no node delivers for, as of the nodes' last beats. More than 0 for a few "
+            "seconds is usual after a node came or went."
+        ),
     ]
 
 
