@@ -65,6 +65,11 @@ def test_an_altered_migration_is_refused() -> None:
         asyncio.run(migrate(emptied_database(), [MIGRATIONS[0]._replace(script="-- something else"), *MIGRATIONS[1:]]))
 
 
+def test_migrations_are_numbered_without_gaps_and_break_no_version_that_is_newer() -> None:
+    assert [each.number for each in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
+    assert all(0 < each.breaks_before <= each.number for each in MIGRATIONS)
+
+
 def test_the_schema_is_made_on_an_older_server_too() -> None:
     assert emptied_database(OLDER)
 
