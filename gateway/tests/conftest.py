@@ -1,4 +1,6 @@
+import gc
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,18 @@ settings.load_profile("any machine")
 
 # A shell has what runs in its background ignore SIGINT, and so would each command that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Tests and what they import live as long as the process. The garbage collector, which would look through all of
+    them hundreds of times, does not look at them again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
