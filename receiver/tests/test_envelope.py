@@ -18,6 +18,7 @@ from signalpost_receiver import (
     VERSION_KEYS,
     Document,
     DocumentStatus,
+    DuplicateKey,
     Event,
     EventType,
     InvalidJSON,
@@ -312,6 +313,20 @@ def test_parse_is_total_on_nearly_events(name: str, value: object) -> None:
 
     with suppress(PayloadError):
         parse(changed(replace))
+
+
+@given(
+    name=st.sampled_from([name for name in ENVELOPE_KEYS + DOCUMENT_KEYS + VERSION_KEYS if name != "additionalFacts"]),
+    value=JSON.filter(lambda value: "Infinity" not in json.dumps(value)),
+    colon=st.sampled_from([":", " :", ": ", "\n:"]),
+)
+def test_a_name_that_comes_twice_is_always_refused_whatever_the_value_that_is_hidden(
+    name: str, value: object, colon: str
+) -> None:
+    body = json.dumps(EXAMPLE)
+    twice = body.replace(f'"{name}": ', f'"{name}"{colon}{json.dumps(value, ensure_ascii=False)}, "{name}": ', 1)
+    with pytest.raises(DuplicateKey):
+        parse(twice.encode())
 
 
 def test_events_can_be_hashed_copied_and_compared() -> None:

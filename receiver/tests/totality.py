@@ -65,6 +65,6 @@ def _assert_sound(event: Event, body: bytes) -> None:
     assert pickle.loads(pickle.dumps(event)) == event
     assert item_of(event, ordered=True).position.isalnum()
     event.id.encode()
-    assert parse(encode(decode(body)[0])) == parse(body)
+    assert parse(encode(decode(body))) == parse(body)
     if event.document is not None and event.document.contract_value is not None:
         int(event.document.contract_value)

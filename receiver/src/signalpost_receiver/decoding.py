@@ -1,15 +1,13 @@
 """Decodes JSON that another program may have made to confuse its readers.
 
 `json.loads` alone takes NaN, reads UTF-16, keeps the last of two equal names without a word, rounds money, and lets
-half a character through that no file or database takes afterwards. Nearly every body has nothing of that, so it is
-decoded once by a decoder that stops at the first such thing; only then is it decoded again, to find out more.
+half a character through that no file or database takes afterwards. What these functions find out costs more than
+decoding, so `envelope` asks for it only where a body may have such a thing.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 from typing import NoReturn
 
@@ -19,33 +17,48 @@ from .event import Json
 MAX_DEPTH = 32
 """How deeply arrays and objects may be nested, the body's own included. An event's are nested 4 deep."""
 
-_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+
+def decode(body: bytes) -> Json:
+    """The value of the body, in which the last of equal names counts. Raises InvalidJSON, or TooDeep beyond any limit.
+
+    It may still be nested too deeply, or have half a character: see `check`.
+    """
+    text = _text(body)
+    try:
+        value, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return value  # type: ignore[no-any-return]
+    except (ValueError, RecursionError, DecimalException):
+        pass  # an error, which is told below
+    return _decode(_DECODER, text)  # perhaps there is only white space around it
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
-    """An object that has a name more than once, with the last value of each."""
+def check(value: Json) -> None:
+    """Refuse what no event has and what harms whoever goes on with it. Raises InvalidJSON or TooDeep."""
+    _check_depth(value)
+    _check_characters(value)
 
-    values: dict[str, Json]
+
+def decode_noting_repeated(body: bytes) -> tuple[Json, list[dict[str, Json]]]:
+    """The value of a body that was decoded before, and those of its objects that have a name twice."""
+    repeated: list[dict[str, Json]] = []
+
+    def noted(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        values = dict(pairs)
+        if len(values) != len(pairs):
+            repeated.append(values)
+        return values
+
+    decoder = json.JSONDecoder(object_pairs_hook=noted, parse_float=Decimal, parse_constant=_refuse_constant)
+    return _decode(decoder, _text(body)), repeated
 
 
-def decode(body: bytes) -> tuple[Json, list[Repeated]]:
-    """The value of the body, and those of its objects that have a name twice. Raises InvalidJSON or TooDeep."""
+def _text(body: bytes) -> str:
     try:
         # Decoded here because `json.loads` of bytes would guess UTF-16 and UTF-32 as well.
-        text = body.decode()
+        return body.decode()
     except UnicodeDecodeError:
         raise InvalidJSON("the body is not UTF-8") from None
-    repeated: list[Repeated] = []
-    try:
-        value = _decode(_STRICT, text)
-    except _NameTwice:
-        value = _decode(_lenient(repeated), text)
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        _check_depth(value)
-    if b"\\" in body and _HALF_CHARACTER.search(body):
-        _check_characters(value)
-    return value, repeated
 
 
 def _decode(decoder: json.JSONDecoder, text: str) -> Json:
@@ -73,34 +86,11 @@ def _encoded(value: Json) -> str:
     return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
-class _NameTwice(Exception):
-    """Stops the strict decoder."""
-
-
-def _each_name_once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise _NameTwice
-    return values
-
-
 def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError  # NaN and Infinity, which Python would read although they are not JSON
 
 
-def _lenient(repeated: list[Repeated]) -> json.JSONDecoder:
-    """A decoder that puts the objects with a name twice into `repeated`."""
-
-    def noted(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        values = dict(pairs)
-        if len(values) != len(pairs):
-            repeated.append(Repeated(values))
-        return values
-
-    return json.JSONDecoder(object_pairs_hook=noted, parse_float=Decimal, parse_constant=_refuse_constant)
-
-
-_STRICT = json.JSONDecoder(object_pairs_hook=_each_name_once, parse_float=Decimal, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
 
 
 def _check_depth(value: Json) -> None:

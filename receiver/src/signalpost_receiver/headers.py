@@ -50,7 +50,7 @@ def read_headers(headers: Headers) -> dict[str, str]:
         for raw_name, value in headers.items() if hasattr(headers, "items") else headers:
             name = used.get(raw_name.lower())
             if name is not None:
-                for each in _texts(value):
+                for each in (value,) if isinstance(value, str) else _texts(value):
                     if name in found:
                         raise MalformedSignature(f"{name} is there more than once")
                     found[name] = each

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
-from .decoding import decode
+from .decoding import check, decode
 from .errors import ConfigError, FeedError, PayloadError
 from .event import Json
 from .feed import Page
@@ -44,7 +44,11 @@ class HttpFeed:
         request = urllib.request.Request(address, headers={"authorization": f"Bearer {self._key}"})  # noqa: S310  # checked
         try:
             status, body = self._send(request)
-            return status, decode(body)[0] if status in (200, 410) else None
+            if status not in (200, 410):
+                return status, None
+            answer = decode(body)
+            check(answer)
+            return status, answer
         except PayloadError as error:
             raise FeedError(f"the answer is not the gateway's: {error}") from None
         except (OSError, http.client.HTTPException) as error:

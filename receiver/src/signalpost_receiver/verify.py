@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .errors import ConfigError, MalformedSignature, Mismatch, MissingHeader
 from .sign import (
@@ -65,8 +65,10 @@ class Verifier:
             raise MissingHeader(f"neither {PAGE_SIGNATURE} nor {STANDARD_SIGNATURE} is there")
         if not all(map(_PAGE.fullmatch, given)):
             raise MalformedSignature(f"a {PAGE_SIGNATURE} is not 128 lower-case hex digits")
-        if not _any_fits((signer.page_signature(body) for signer in self._signers), given):
-            raise Mismatch(_MISMATCH)
+        for signer in self._signers:
+            if _fits(signer.page_signature(body), given):
+                return
+        raise Mismatch(_MISMATCH)
 
     def _check_standard(self, body: bytes, headers: dict[str, str]) -> int:
         """C20: the attempt's time, once the signature that covers it fits."""
@@ -82,10 +84,10 @@ class Verifier:
         if not given:
             raise MalformedSignature(f"{STANDARD_SIGNATURE} has no signature of version v1")
         timestamp = int(seconds)
-        expected = (signer.standard_signature(message_id, timestamp, body) for signer in self._signers)
-        if not _any_fits(expected, given):
-            raise Mismatch(_MISMATCH)
-        return timestamp
+        for signer in self._signers:
+            if _fits(signer.standard_signature(message_id, timestamp, body), given):
+                return timestamp
+        raise Mismatch(_MISMATCH)
 
 
 def _signer(secret: str) -> Signer:
@@ -97,9 +99,13 @@ def _signer(secret: str) -> Signer:
     return signer
 
 
-def _any_fits(expected: Iterable[str], given: Sequence[str]) -> bool:
+def _fits(expected: str, given: Sequence[str]) -> bool:
     """The one place where signatures are compared: in constant time. Which of several secrets fits is not secret.
 
-    Nothing is raised here: a report of the error would show what was expected.
+    All are ASCII, as `compare_digest` wants texts to be. Nothing is raised here: a report of the error would show what
+    was expected.
     """
-    return any(hmac.compare_digest(one.encode(), other.encode()) for one in expected for other in given)
+    for each in given:  # noqa: SIM110  # twice as fast as any()
+        if hmac.compare_digest(expected, each):
+            return True
+    return False
