@@ -1,6 +1,6 @@
 /** The two signatures of a delivery, and the secrets that they are keyed with (C19 to C21). */
 
-import { createHmac, randomBytes } from "node:crypto";
+import { type Hmac, createHmac, randomBytes } from "node:crypto";
 
 import { ConfigError } from "./errors.js";
 
@@ -29,7 +29,7 @@ export class Signer {
 
   /** The value of `plexus-webhook-signature`: 128 lower-case hex digits (C19). */
   pageSignature(body: Uint8Array): string {
-    return createHmac("sha512", this.#page).update(body).digest("hex");
+    return keyedHash("sha512", this.#page).update(body).digest("hex");
   }
 
   /**
@@ -39,9 +39,14 @@ export class Signer {
    * secrets are joined by one space (C21).
    */
   standardSignature(messageId: string, timestamp: number, body: Uint8Array): string {
-    const mac = createHmac("sha256", this.#standard).update(`${messageId}.${timestamp}.`).update(body);
+    const mac = keyedHash("sha256", this.#standard).update(`${messageId}.${timestamp}.`).update(body);
     return `v1,${mac.digest("base64")}`;
   }
+}
+
+/** An HMAC (RFC 2104) of nothing yet. All signatures are made of such ones, and RFC 4231 has its known answers. */
+export function keyedHash(digest: "sha256" | "sha512", key: Uint8Array): Hmac {
+  return createHmac(digest, key);
 }
 
 /** A new secret: `whsec_` and base64 of 32 random bytes, 50 characters, good for both signatures (C20). */

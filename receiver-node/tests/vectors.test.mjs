@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { HandlerError, Receiver, ReceiverError, Signer, standardSecret } from "signalpost-receiver";
 import { Webhook } from "standardwebhooks";
 
+import { keyedHash } from "../dist/esm/sign.js";
 import { NOW, SECRET, bodyOf, signed } from "./requests.mjs";
 
 function cases(name) {
@@ -83,6 +84,16 @@ test("every signature is made the same (C19, C20)", () => {
     assert.equal(signer.pageSignature(Buffer.from(body)), page);
     assert.equal(signer.standardSignature(id, timestamp, Buffer.from(body)), standard);
     assert.equal(standardSecret(secret), expected);
+  }
+});
+
+test("HMAC gives the known answers of RFC 4231 (C19, C20)", () => {
+  for (const { name, key, data, isText, sha256, sha512 } of cases("hmac")) {
+    const [keyBytes, bytes] = [Buffer.from(key, "hex"), Buffer.from(data, "hex")];
+    for (const [digest, answer] of [["sha256", sha256], ["sha512", sha512]]) {
+      assert.equal(keyedHash(digest, keyBytes).update(bytes).digest("hex").slice(0, answer.length), answer, name);
+    }
+    if (isText) assert.ok(new Signer(keyBytes.toString()).pageSignature(bytes).startsWith(sha512), name);
   }
 });
 

@@ -4,7 +4,7 @@ import base64
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from receiver.tests.requests import NOW, SECRET, event_body, signed
@@ -21,6 +21,7 @@ from signalpost_receiver import (
     Version,
     standard_secret,
 )
+from signalpost_receiver.sign import keyed_hash
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -64,6 +65,19 @@ def test_c19_c20_every_signature_is_made_the_same(case: dict[str, Any]) -> None:
     assert signer.page_signature(body) == case["page"]
     assert signer.standard_signature(case["id"], case["timestamp"], body) == case["standard"]
     assert standard_secret(case["secret"]) == case["standardSecret"]
+
+
+@pytest.mark.parametrize("case", cases("hmac"))
+def test_c19_c20_the_known_answers_of_rfc_4231(case: dict[str, Any]) -> None:
+    """A key that is no text is never a secret's: so it is not given to a `Signer`, but to what that signs with."""
+    key, data = bytes.fromhex(case["key"]), bytes.fromhex(case["data"])
+    answers: dict[Literal["sha256", "sha512"], str] = {"sha256": case["sha256"], "sha512": case["sha512"]}
+    for digest, answer in answers.items():
+        mac = keyed_hash(key, digest).copy()
+        mac.update(data)
+        assert mac.hexdigest()[: len(answer)] == answer
+    if case["isText"]:
+        assert Signer(key.decode()).page_signature(data).startswith(case["sha512"])
 
 
 def test_the_files_are_those_that_the_program_writes() -> None:

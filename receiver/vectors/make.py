@@ -445,6 +445,89 @@ def signatures() -> list[dict[str, Any]]:
     ]
 
 
+RFC_4231 = [
+    (
+        b"\x0b" * 20,
+        b"Hi There",
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+        (
+            "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"
+            "daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854"
+        ),
+    ),
+    (
+        b"Jefe",
+        b"what do ya want for nothing?",
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        (
+            "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+            "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"
+        ),
+    ),
+    (
+        b"\xaa" * 20,
+        b"\xdd" * 50,
+        "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+        (
+            "fa73b0089d56a284efb0f0756c890be9b1b5dbdd8ee81a3655f83e33b2279d39"
+            "bf3e848279a722c806b485a47e67c807b946a337bee8942674278859e13292fb"
+        ),
+    ),
+    (
+        bytes(range(1, 26)),
+        b"\xcd" * 50,
+        "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+        (
+            "b0ba465637458c6990e5a8c5f61d4af7e576d97ff94b872de76f8050361ee3db"
+            "a91ca5c11aa25eb4d679275cc5788063a5f19741120c4f2de2adebeb10a298dd"
+        ),
+    ),
+    (  # The RFC cuts this one's answers to 128 bits.
+        b"\x0c" * 20,
+        b"Test With Truncation",
+        "a3b6167473100ee06e0c796c2955552b",
+        "415fad6271580a531d4179bc891d87a6",
+    ),
+    (
+        b"\xaa" * 131,
+        b"Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+        (
+            "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352"
+            "6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598"
+        ),
+    ),
+    (
+        b"\xaa" * 131,
+        (
+            b"This is a test using a larger than block-size key and a larger than block-size data. "
+            b"The key needs to be hashed before being used by the HMAC algorithm."
+        ),
+        "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+        (
+            "e37b6a775dc87dbaa4dfa9f96e5e3ffddebd71f8867289865df5a32d20cdc944"
+            "b6022cac3c4982b10d5eeb55c3e4de15134676fb6de0446065c97440fa8c6a58"
+        ),
+    ),
+]
+"""The test cases 1 to 7 of RFC 4231: key, data, HMAC-SHA256, HMAC-SHA512."""
+
+
+def known_answers() -> list[dict[str, Any]]:
+    """Answers that this program did not compute."""
+    return [
+        {
+            "name": f"RFC 4231, test case {number}",
+            "key": key.hex(),
+            "data": data.hex(),
+            "isText": key.isascii(),
+            "sha256": sha256,
+            "sha512": sha512,
+        }
+        for number, (key, data, sha256, sha512) in enumerate(RFC_4231, start=1)
+    ]
+
+
 def arrival(
     number: int, outcome: str, *, at: int = 0, kind: str = "documentUpdated", document: int = 1, fails: bool = False
 ) -> dict[str, Any]:
@@ -565,7 +648,7 @@ def write(name: str, cases: list[dict[str, Any]]) -> str:
     return f'{{"format": 1, "kind": "{name}", "cases": [\n{lines}\n]}}\n'
 
 
-FILES = {"signatures": signatures, "requests": requests, "order": order}
+FILES = {"hmac": known_answers, "signatures": signatures, "requests": requests, "order": order}
 
 if __name__ == "__main__":
     for each, made in FILES.items():
