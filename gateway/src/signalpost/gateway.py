@@ -67,6 +67,8 @@ MAX_SHUTDOWN_GRACE = 5.5
 """Seconds that attempts in flight may still take at shutdown: one attempt (C15), within the 8 s of a whole shutdown."""
 MAX_LARGE_ANSWERS = 32
 """How many large answers, some 4 MiB each, may be in memory at a time because clients have not read them yet."""
+MAX_VIEWERS = 64
+"""How many may watch what changes at a time. Each holds a connection, and has pages made again."""
 FILE_THREADS = 4
 _PLAIN_WARNING = (
     "The gateway listens beyond this machine without TLS, so keys and documents can be read in transit. Set TLS_CERT "
@@ -274,6 +276,7 @@ class Gateway:
             wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),
             at_work=Shares(settings.max_connections),
             large_answers=Shares(MAX_LARGE_ANSWERS),
+            viewers=Shares(min(MAX_VIEWERS, max(1, settings.max_connections // 4))),
             request_rates=TenantRates(clock, "request_rate", "requests"),
             metrics=SharedRendering(clock),
             trusted_proxies=settings.trusted_proxies,

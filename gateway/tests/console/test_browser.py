@@ -297,6 +297,29 @@ def test_all_but_what_refreshes_works_without_javascript(desk: Desk) -> None:
     made.context.close()
 
 
+def test_an_open_page_is_told_what_changed_and_asks_for_it_only_then(desk: Desk, visit: Visit) -> None:
+    visit.page.clock.install()
+    fetched: list[str] = []
+    visit.page.on("request", lambda made: fetched.append(made.url) if made.resource_type == "fetch" else None)
+    with visit.page.expect_response("**/live*") as stream:
+        visit.open("/events")
+    assert stream.value.status == 200
+    visit.page.clock.run_for(10_000)
+    assert fetched == []
+    desk.world.create_document(title="Seen as it happens")
+    visit.page.locator("#events").get_by_text("Seen as it happens").wait_for()
+    assert len(fetched) >= 1
+
+
+def test_a_page_whose_stream_is_refused_looks_from_time_to_time(desk: Desk, visit: Visit) -> None:
+    visit.page.clock.install()
+    visit.page.route("**/live*", lambda route: route.fulfill(status=429))
+    visit.open("/events")
+    desk.world.create_document(title="Seen a little later")
+    visit.page.clock.run_for(4_000)
+    visit.page.locator("#events").get_by_text("Seen a little later").wait_for()
+
+
 # --- Nobody gets in ---------------------------------------------------------------------------------------------------
 
 

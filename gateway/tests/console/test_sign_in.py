@@ -6,6 +6,7 @@ from typing import Any
 
 import apsw
 import pytest
+from gateway.tests.api.test_live import Viewer
 from gateway.tests.console.conftest import Browser, Shop
 from gateway.tests.sqlite_file import database_file
 
@@ -210,3 +211,14 @@ def test_where_a_browser_would_not_keep_the_cookie_the_page_says_what_to_do(shop
         answer = Browser(shop.world).get(path, host="192.0.2.7:8080")
         assert answer.status == 400
         assert b"HTTPS" in answer.body
+
+
+def test_a_stream_of_changes_ends_with_the_session(shop: Shop) -> None:
+    world = shop.world
+    browser = Browser(world).sign_in(world.key)
+    with Viewer(world, f"cookie: __Host-signalpost={browser.cookie}", path="/console/t/default/live", key="") as viewer:
+        assert viewer.next() == set()
+        browser.post("/console/sign-out", {})
+        while viewer.next() is not None:
+            pass
+    assert browser.get("/console/t/default/live").status == 303

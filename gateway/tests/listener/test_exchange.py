@@ -4,6 +4,8 @@ import asyncio
 import gc
 import weakref
 
+import pytest
+
 from signalpost.listener.exchange import Exchange
 from signalpost.runtime.asgi import ARRIVED, Receive, Scope, Send
 
@@ -32,6 +34,14 @@ class Writer:
         pass
 
 
+async def until_gone(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers as long as the client is there."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while (await receive())["type"] != "http.disconnect":
+        await send({"type": "http.response.body", "body": b"more", "more_body": True})
+    await send({"type": "http.response.body", "body": b"last"})
+
+
 async def app(_scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -57,3 +67,23 @@ def test_a_request_that_was_answered_leaves_nothing_to_the_garbage_collector() -
         assert asyncio.run(scenario())() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("has_read", [True, False])
+def test_a_client_that_sends_nothing_more_still_gets_its_answer_and_need_not_be_waited_for(has_read: bool) -> None:
+    async def scenario() -> bytes:
+        scope: Scope = {"method": "GET", "http_version": "1.1"}
+        writer = Writer()
+        exchange = Exchange(writer, scope, ())
+        exchange.end_body()
+        running = asyncio.create_task(exchange.run(until_gone, scope))
+        if has_read:
+            while not writer.written.endswith(b"more\r\n"):
+                await asyncio.sleep(0)
+        exchange.leave()
+        await running
+        return writer.written
+
+    written = asyncio.run(scenario())
+    assert b"\r\nmore\r\n" in written
+    assert written.endswith(b"\r\nlast\r\n0\r\n\r\n")

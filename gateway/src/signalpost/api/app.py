@@ -89,16 +89,14 @@ class Api:
         """The entry of the route table for the call of this name."""
         return self._routes[name]
 
-    async def call(self, name: str, principal: Principal, request: Request) -> Response:
+    async def call(self, name: str, principal: Principal, request: Request) -> Response | Streamed:
         """Make the call of this name for somebody who has signed in otherwise than with a key in a header. What goes
-        wrong is answered as a problem. What streams its answer cannot be called so."""
+        wrong is answered as a problem."""
         try:
-            response = await self._respond(request, partial(self._call, self._routes[name], principal))
+            return await self._respond(request, partial(self._call, self._routes[name], principal))
         finally:
             if request.caller is not None:
                 self._services.at_work.give_back(request.caller)
-        assert isinstance(response, Response)
-        return response
 
     async def _answer(self, request: Request, send: Send, started: float) -> None:
         response = await self._respond(request, self._dispatch)

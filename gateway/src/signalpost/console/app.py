@@ -21,7 +21,7 @@ from signalpost.api.app import Api
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.problems import status_of
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import CONTENT_TYPE, Response, send_response
+from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed, send_response
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
@@ -29,6 +29,8 @@ from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.browser import is_own_host, is_same_origin, keeps_cookie
 from signalpost.console.calls import Calls, Refusal
 from signalpost.console.html import environment
+from signalpost.console.live import PATH as LIVE
+from signalpost.console.live import Live
 from signalpost.console.page import Page, Shown, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.replies import Replies, Reply, see_other
@@ -92,10 +94,12 @@ class Console:
         self._api = api
         self._requests = services.requests
         self._now = services.clock.wall
+        self._revisions = services.engine.revisions
         self._public_urls = public_urls
         templates = environment()
         self._replies = Replies(templates)
         self._sign_in = SignIn(services, self._replies)
+        self._live = Live(services.sessions, self._replies)
         self._pages = PathTable({f"{ROOT}/t/{{tenant}}{page.path}": page for page in pages})
         self._assets, self._version = _load_assets()
         templates.globals["asset"] = lambda name: f"{ROOT}/static/{self._version}/{name}"
@@ -103,7 +107,7 @@ class Console:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request = Request(scope, receive)
-        route, response = await self._respond(scope, request)
+        route, response = await self._respond(scope, request, receive)
         seconds = time.perf_counter() - started
         self._requests.count(request.method, route, response.status, seconds)
         log.info(
@@ -117,7 +121,7 @@ class Console:
         )
         await send_response(_with_safe_headers(response), request.id, send)
 
-    async def _respond(self, scope: Scope, request: Request) -> tuple[str, Response]:
+    async def _respond(self, scope: Scope, request: Request, receive: Receive) -> tuple[str, Response | Streamed]:
         """The answer, and which page it is of, for the log and the metrics."""
         path = request.own_path.rstrip("/") or ROOT
         try:
@@ -137,7 +141,7 @@ class Console:
                         403, "Sent from elsewhere", "Another site sent this form. Open the console and try it."
                     )
                 )
-            return await self._route(scope, request, path)
+            return await self._route(scope, request, path, receive)
         except Reply as reply:
             return ROOT, reply.response
         except Unavailable as unavailable:
@@ -147,7 +151,9 @@ class Console:
             detail = f"The console failed to show this page. Tell the gateway's operator its number: {request.id}."
             return ROOT, self._replies.error(500, "Something is wrong here", detail)
 
-    async def _route(self, scope: Scope, request: Request, path: str) -> tuple[str, Response]:
+    async def _route(
+        self, scope: Scope, request: Request, path: str, receive: Receive
+    ) -> tuple[str, Response | Streamed]:
         if self._sign_in.sets_cookie(path) and not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
             raise Reply(self._replies.error(400, "Sign in over HTTPS", _NO_COOKIE))
         answered = await self._sign_in.answer(request, path)
@@ -156,6 +162,9 @@ class Console:
         principal = await self._sign_in.who(request)
         if path == ROOT:
             return path, see_other(self._sign_in.home(principal))
+        if (live := LIVE.fullmatch(path)) is not None:
+            calls = Calls(self._api, scope, principal, live[1])
+            return f"{ROOT}/live", await self._live.answer(request, calls, receive)
         found = self._pages.find(path)
         if found is None:
             raise Reply(self._replies.error(404, "No such page", "The console has no page here."))
@@ -201,8 +210,10 @@ class Console:
         return see_other(f"{ROOT}/t/{quote(visit.tenant)}{outcome.path}{done}")
 
     async def _show(self, status: int, visit: Visit, page: Page) -> Response:
+        position = self._revisions.position  # what changes from now on may be missing in the page
         view = await page.view(visit)
-        return self._replies.page(status, page.template, await self._context(visit, page, view))
+        context = await self._context(visit, page, view)
+        return self._replies.page(status, page.template, {**context, "position": position})
 
     async def _refused(self, visit: Visit, page: Page, problem: Problem) -> Response:
         if problem.status == 401:
@@ -220,6 +231,7 @@ class Console:
             tenants = [each.name for each in listed.data]
         errors = {} if visit.problem is None or not visit.problem.errors else visit.problem.errors
         return {
+            "position": "",
             "visit": visit,
             "page": page,
             "view": view,
@@ -255,5 +267,5 @@ def _load_assets() -> tuple[dict[str, _Asset], str]:
     return found, digest.hexdigest()[:12]
 
 
-def _with_safe_headers(response: Response) -> Response:
+def _with_safe_headers(response: Response | Streamed) -> Response | Streamed:
     return replace(response, headers=(*response.headers, *_SAFE))

@@ -1,6 +1,6 @@
 """Calls of the API from a page, in the process, as whoever is signed in: the same checks, roles, audit and answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -9,13 +9,13 @@ import msgspec
 from signalpost.api.app import Api
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response
+from signalpost.api.http.response import Response, Streamed
 from signalpost.api.routing.context import TENANT
 from signalpost.api.routing.shapes.service import Problem
-from signalpost.runtime.asgi import ARRIVED, Message, Scope
+from signalpost.runtime.asgi import ARRIVED, Message, Receive, Scope
 
 Shape = TypeVar("Shape")
-_PASSED_ON = (b"x-forwarded-for", b"user-agent")
+_PASSED_ON = (b"x-forwarded-for", b"user-agent", b"last-event-id")
 """Headers of the page's request that its calls carry too."""
 
 
@@ -64,14 +64,40 @@ class Calls:
         content = b"" if body is None else msgspec.json.encode(body)
         return (await self._make(name, path, urlencode(query or {}).encode(), content, headers)).body
 
+    async def stream(self, name: str, receive: Receive, query: bytes) -> Streamed | Response:
+        """The answer of a call that streams, for a client of which `receive` tells when it is gone. Raises Refusal."""
+        response = await self._api.call(name, self._principal, self._request(name, {}, query, b"", (), receive))
+        if isinstance(response, Response) and response.status >= 400:
+            _refuse(response)
+        return response
+
     async def _make(
         self,
         name: str,
         path: Mapping[str, str],
         query: bytes,
         body: bytes = b"",
-        headers: list[tuple[bytes, bytes]] | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> Response:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        request = self._request(name, path, query, body, headers, receive)
+        response = await self._api.call(name, self._principal, request)
+        assert isinstance(response, Response), "streamed answers are for `stream`"
+        if response.status >= 400:
+            _refuse(response)
+        return response
+
+    def _request(
+        self,
+        name: str,
+        path: Mapping[str, str],
+        query: bytes,
+        body: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        receive: Receive,
+    ) -> Request:
         route = self._api.route(name)
         scope = {
             "type": "http",
@@ -81,23 +107,16 @@ class Calls:
             "headers": [
                 (TENANT, self._tenant.encode()),
                 (b"content-length", b"%d" % len(body)),
-                *(headers or ()),
+                *headers,
                 *(line for line in self._scope["headers"] if line[0] in _PASSED_ON),
             ],
             "client": self._scope.get("client"),
             ARRIVED: lambda: True,
         }
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
         request = Request(scope, receive)
         request.path_params = dict(path)
         request.route = route.path
-        response = await self._api.call(name, self._principal, request)
-        if response.status >= 400:
-            _refuse(response)
-        return response
+        return request
 
 
 def _refuse(response: Response) -> NoReturn:

@@ -40,6 +40,7 @@ from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
+from signalpost.engine.revisions import Revisions
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock, boot_time
 from signalpost.runtime.tasks import Tasks
@@ -79,6 +80,7 @@ class Engine:
         self.disk = disk
         self.counts = Counts()
         self.directory = Directory(tenant_limits, retention_days)
+        self.revisions = Revisions(f"{clock.wall():x}")
         self._changes = TenantRates(clock, "change_rate", "changes of documents")
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
@@ -119,6 +121,7 @@ class Engine:
             lambda: self._lease.holds,
             self._follower.check,
             self._follower.read_news,
+            self.revisions,
         )
         self._lane_owner = LaneOwner(store.fleet, self.directory, self.lanes, clock, role, lane_bounds)
         self._retention = Retention(store, clock, self.directory, self.lanes)
@@ -316,5 +319,6 @@ class Engine:
     ) -> None:
         published = self.directory.with_all_of_deleted_tenants(published)
         self.directory.follow(published)
+        self.revisions.follow(published)
         self.connectors.follow(published.connections)
         self.lanes.follow(published, made, behind)

@@ -62,8 +62,12 @@ class Exchange:
         self._body = bytearray()
         self.whole = False
         """The whole body has arrived."""
+        self._is_read = False
+        """The application has read the whole body."""
         self._broken = False
         """The rest of the body will not arrive."""
+        self._has_left = False
+        """The client sends nothing more, not even another request. It may still read an answer."""
         self.over = False
         """The answer is complete, or the client is gone."""
         self._head: bytes | None = None
@@ -94,6 +98,12 @@ class Exchange:
         self._broken = True
         self._news.set()
 
+    def leave(self) -> None:
+        """The client sends nothing more. An answer can still be sent, but an application that has read the whole body
+        and waits for the client to be gone need not wait longer."""
+        self._has_left = True
+        self._news.set()
+
     def lose(self) -> None:
         """The client is gone."""
         self.over = True
@@ -116,11 +126,13 @@ class Exchange:
             self._writer.write(_CONTINUE)
         self._owes_continue = False
         await self._news.wait()
-        if self._broken or self.over:
+        if self._broken or self.over or (self._has_left and self._is_read):
             return {"type": "http.disconnect"}
-        self._news.clear()
+        if not self._has_left:
+            self._news.clear()
         body, self._body = bytes(self._body), bytearray()
         self._writer.read_on()
+        self._is_read = self.whole
         return {"type": "http.request", "body": body, "more_body": not self.whole}
 
     async def _send(self, message: Message) -> None:

@@ -142,7 +142,9 @@ class HttpConnection(asyncio.Protocol):
         self._ended = True
         if self._exchange is None:
             return False
-        if not self._exchange.whole:
+        if self._exchange.whole:
+            self._exchange.leave()
+        else:
             self._exchange.break_off()
         return True
 

@@ -117,3 +117,8 @@ class Request:
         if message["type"] == "http.disconnect":
             raise Unparseable("incomplete_body", "The body ended too early, or its chunks are malformed.")
         return message.get("body", b""), message.get("more_body", False)
+
+    async def gone(self) -> None:
+        """Wait until the client is gone. What it still sends is dropped."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass

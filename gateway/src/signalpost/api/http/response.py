@@ -1,7 +1,7 @@
 """Responses as handlers make them, and how they are sent (ASGI)."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Final
 
@@ -35,6 +35,8 @@ class Streamed(Struct, frozen=True):
     parts: AsyncGenerator[bytes, None]
     headers: tuple[tuple[str, str], ...]
     status: int = 200
+    at_end: Callable[[], None] | None = None
+    """Called when the answer is over, also where nothing of it could be sent."""
 
 
 async def send_response(response: Response | Streamed, request_id: str, send: Send) -> None:
@@ -44,8 +46,12 @@ async def send_response(response: Response | Streamed, request_id: str, send: Se
     headers += [line for name, line in _SAFE if name not in given]
     headers.append((b"request-id", request_id.encode()))
     if isinstance(response, Streamed):
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await _send_parts(response.parts, send)
+        try:
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            await _send_parts(response.parts, send)
+        finally:
+            if response.at_end is not None:
+                response.at_end()
         return
     if response.status != 204:
         headers.append((b"content-length", b"%d" % len(response.body)))

@@ -53,6 +53,11 @@ class Sessions:
             await self._store.note_use(session.hash, now)
         return session
 
+    async def is_open(self, token: str, purpose: Purpose) -> bool:
+        """Whether there is a session with this token for this purpose. To ask does not count as a use of it."""
+        session = await self._store.find(hash_token(token), purpose)
+        return session is not None and not session.has_ended(self._now())
+
     async def end(self, token: str) -> None:
         """End a session, if it is still there."""
         await self._store.end(hash_token(token))

@@ -9,9 +9,14 @@ class Shares:
     """A caller may take one more while it holds fewer than four times what is free, so that the next finds one."""
 
     def __init__(self, most: int) -> None:
-        self._free = most
+        self._free = self._most = most
         self._held: dict[Hashable, int] = {}
         """How many each caller holds that holds any."""
+
+    @property
+    def taken(self) -> int:
+        """How many are taken in all."""
+        return self._most - self._free
 
     def take(self, caller: Hashable) -> bool:
         """Take one for this caller. Returns False if it may hold no more."""

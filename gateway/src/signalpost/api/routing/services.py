@@ -57,6 +57,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """The requests that are at work, shared by key and tenant."""
     large_answers: Shares
     """The large answers that are held until their clients have read them, shared in the same way."""
+    viewers: Shares
+    """The streams that tell what changes, shared by key."""
     request_rates: TenantRates
     """The requests of tenants of which only so many a second may come."""
     metrics: SharedRendering

@@ -5,33 +5,82 @@ const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHT
 const $ = (selector, from = document) => from.querySelector(selector);
 
 // --- Fresh regions: fetched again while the page is seen, and replaced where they changed and nobody is at work there.
-const PERIOD = 3000;
+// A stream names the topics that changed after a position. Without one, and for what is told by the clock alone,
+// everything is fetched from time to time.
+const PERIOD = 3000, SLOW = 30000;
+const root = document.body.dataset.root;
+const fresh = () => [...document.querySelectorAll("[data-fresh]")];
 const busy = (region) => region.contains(document.activeElement) && document.activeElement !== document.body
   || String(getSelection()) !== "" && region.contains(getSelection().anchorNode);
-async function refresh() {
-  const regions = document.querySelectorAll("[data-fresh]");
-  if (!regions.length || document.hidden) return;
-  const dot = $("#live");
+const topicsOf = (region) => region.dataset.fresh.split(" ");
+const dot = $("#live");
+let position = document.body.dataset.position, wanted = new Set(), fetching = false, fetchedAt = Date.now();
+async function refresh(topics) {
+  for (const each of topics) wanted.add(each);
+  if (fetching || document.hidden) return;
+  const regions = fresh().filter((region) => topicsOf(region).some((each) => wanted.has(each)));
+  wanted = new Set();
+  if (!regions.length) return;
+  const later = [];
+  fetching = true;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     const page = parse(await answer.text());
     for (const region of regions) {
       const next = page.getElementById(region.id);
-      if (!next || busy(region) || next.innerHTML === region.innerHTML) continue;
+      if (!next || next.outerHTML === region.outerHTML) continue;
+      if (busy(region)) { later.push(...topicsOf(region)); continue; }
       const open = new Set([...region.querySelectorAll("details[open]")].map((each) => each.id));
-      region.replaceChildren(...next.childNodes);
-      for (const each of region.querySelectorAll("details")) if (open.has(each.id)) each.open = true;
+      region.replaceWith(next);
+      for (const each of next.querySelectorAll("details")) if (open.has(each.id)) each.open = true;
     }
     dot?.classList.remove("stale");
     if (dot) dot.title = "";
   } catch {
     dot?.classList.add("stale");
     if (dot && !dot.title) dot.title = "as of " + new Date().toLocaleTimeString();
+  } finally {
+    fetching = false;
   }
+  if (wanted.size) refresh([]);
+  for (const each of later) wanted.add(each);
 }
-setInterval(refresh, PERIOD);
-document.addEventListener("visibilitychange", refresh);
+function refreshAll() {
+  fetchedAt = Date.now();
+  refresh(fresh().flatMap(topicsOf));
+}
+
+let stream = null, refusedAt = -Infinity;
+function follow() {
+  if (stream || document.hidden || !root || !fresh().length || Date.now() - refusedAt < SLOW) return;
+  stream = new EventSource(root + "/live" + (position ? "?after=" + position : ""));
+  stream.addEventListener("changed", (event) => {
+    position = event.lastEventId;
+    refresh(JSON.parse(event.data).topics);
+  });
+  stream.onerror = () => {
+    if (stream?.readyState !== EventSource.CLOSED) return; // it connects again by itself
+    stream = null;
+    refusedAt = Date.now();
+  };
+}
+function leave() {
+  stream?.close();
+  stream = null;
+}
+setInterval(() => {
+  if (stream?.readyState !== EventSource.OPEN || Date.now() - fetchedAt >= SLOW) refreshAll();
+  else refresh([]);
+  follow();
+}, PERIOD);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return leave();
+  refreshAll();
+  follow();
+});
+addEventListener("pagehide", leave);
+addEventListener("pageshow", follow);
 
 // --- Copying
 document.addEventListener("click", async (event) => {
@@ -62,7 +111,6 @@ let before = "";
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches("input, textarea, select")) { if (event.key === "Escape") event.target.blur(); return; }
-  const root = document.body.dataset.root;
   if (before === "g" && event.key in GO && root) { location.href = root + GO[event.key]; before = ""; return; }
   before = event.key;
   const rows = [...document.querySelectorAll("tbody a.row")];

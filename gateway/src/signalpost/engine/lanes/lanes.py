@@ -43,6 +43,7 @@ from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.stats_writer import StatsWriter
+from signalpost.engine.revisions import Revisions, Topic
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
@@ -78,12 +79,13 @@ class Lanes:
         may_start: Callable[[], bool],
         check_config: Callable[[int, int], Awaitable[None]],
         on_news: Callable[[], None],
+        revisions: Revisions,
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `bounds` what is kept of each lane, `limits` what is
         in flight; `in_flight_of` says how much of a tenant, if it has a limit of its own. `on_failure` is told of a
         lane whose endpoint failed. `may_start` says whether attempts may start at all, `check_config` waits until this
         node knows a tenant's configuration at a version, `on_news` is told that other nodes committed something that
-        lanes here have not seen."""
+        lanes here have not seen. `revisions` are told of what lanes did and of ends of logs."""
         self._store = store
         self._clock = clock
         self._bounds = bounds
@@ -94,6 +96,7 @@ class Lanes:
         self._leaving: dict[int, LaneWorker] = {}
         """Lanes that left, by number, as long as something of them may be in flight or unrecorded."""
         self._on_news = on_news
+        self._revisions = revisions
         self._paused_tenants: set[int] = set()
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
@@ -267,6 +270,7 @@ class Lanes:
         """Note how far a tenant's log goes by now."""
         if last > self._log.end.get(tenant_id, 0):
             self._log.end[tenant_id] = last
+            self._revisions.note(tenant_id, Topic.EVENTS)
             if self._workers.has_any_of(tenant_id):
                 self._on_news()
 
@@ -421,6 +425,7 @@ class Lanes:
 
     def _on_recorded(self, worker: LaneWorker, attempts: int) -> None:
         self._dispatcher.recorded(attempts)
+        self._revisions.note(worker.subscription.tenant_id, Topic.DELIVERIES)
         self._dispatcher.give_turn(worker)
 
     async def _keep_heads_recorded(self) -> None:

@@ -1,0 +1,58 @@
+"""The stream that tells open pages what changed: the API's, for as long as somebody is signed in."""
+
+import re
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from msgspec.structs import replace
+
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response, Streamed
+from signalpost.api.http.sessions import Sessions
+from signalpost.console.browser import session_token
+from signalpost.console.calls import Calls, Refusal
+from signalpost.console.replies import Replies
+from signalpost.console.sign_in import ROOT
+from signalpost.domain.errors import Unavailable
+from signalpost.domain.sign_in import Purpose
+from signalpost.runtime.asgi import Receive
+
+PATH: Final = re.compile(rf"{ROOT}/t/([^/]+)/live")
+CHECKED_EVERY: Final = 4.0
+"""Seconds between two looks at whether the session has ended."""
+
+
+class Live:
+    def __init__(self, sessions: Sessions, replies: Replies) -> None:
+        self._sessions = sessions
+        self._replies = replies
+
+    async def answer(self, request: Request, calls: Calls, receive: Receive) -> Response | Streamed:
+        if request.method != "GET":
+            return self._replies.error(405, "This cannot be done here", "What changes is followed with GET.")
+        try:
+            answer = await calls.stream("follow_changes", receive, request.query_string)
+        except Refusal as refusal:
+            return self._replies.error(refusal.problem.status, refusal.problem.title, refusal.problem.detail)
+        if isinstance(answer, Response):
+            return answer
+        return replace(answer, parts=self._while_signed_in(answer.parts, session_token(request) or ""))
+
+    async def _while_signed_in(self, parts: AsyncGenerator[bytes, None], token: str) -> AsyncGenerator[bytes, None]:
+        checked = time.monotonic()
+        async with aclosing(parts):
+            async for part in parts:
+                if time.monotonic() - checked >= CHECKED_EVERY:
+                    checked = time.monotonic()
+                    if not await self._is_signed_in(token):
+                        return
+                yield part
+
+    async def _is_signed_in(self, token: str) -> bool:
+        """One that cannot be looked at now is looked at again later."""
+        try:
+            return await self._sessions.is_open(token, Purpose.CONSOLE)
+        except Unavailable:
+            return True

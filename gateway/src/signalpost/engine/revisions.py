@@ -1,0 +1,68 @@
+"""What of each tenant changed last: a number for each topic, for those who watch.
+
+Nothing is kept of the changes themselves, and nothing for those who watch: whoever remembers a revision learns which
+topics changed since, however long ago that was, at the cost of a few comparisons.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from signalpost.store.store import Published
+
+MAX_DIGITS: Final = 18
+
+
+class Topic(StrEnum):
+    """What may have changed of a tenant."""
+
+    EVENTS = "events"
+    """A document changed, and the log has another event."""
+    DELIVERIES = "deliveries"
+    """Attempts were recorded, or the state of an endpoint."""
+    SUBSCRIPTIONS = "subscriptions"
+    CONNECTIONS = "connections"
+    REPLAYS = "replays"
+
+
+class Revisions:
+    def __init__(self, run: str) -> None:
+        """`run` tells the revisions of this process from those of others, which begin anew. It has no hyphen."""
+        self._run = run
+        self._now = 0
+        """Rises with every change of any tenant."""
+        self._last: dict[int, dict[Topic, int]] = {}
+        """The revision at which each topic of a tenant changed last."""
+
+    def note(self, tenant_id: int, topic: Topic) -> None:
+        """Something of a topic changed."""
+        self._now += 1
+        self._last.setdefault(tenant_id, {})[topic] = self._now
+
+    def follow(self, published: Published) -> None:
+        """Note what a commit changed, of this node or of another."""
+        for tenant_id in {event.tenant_id for event in published.events}:
+            self.note(tenant_id, Topic.EVENTS)
+        for subscription in published.subscriptions:
+            self.note(subscription.tenant_id, Topic.SUBSCRIPTIONS)
+        for connection in published.connections:
+            self.note(connection.tenant_id, Topic.CONNECTIONS)
+        for replay in published.replays:
+            self.note(replay.tenant_id, Topic.REPLAYS)
+        for tenant in published.tenants:
+            if tenant.deleted_at is None:
+                self.note(tenant.id, Topic.SUBSCRIPTIONS)  # paused or resumed, which each of them shows
+            else:
+                self._last.pop(tenant.id, None)
+
+    @property
+    def position(self) -> str:
+        """Where the changes of all tenants are now."""
+        return f"{self._run}-{self._now}"
+
+    def since(self, tenant_id: int, position: str) -> set[Topic]:
+        """The topics of a tenant that changed after a position. After one of another process, all may have."""
+        run, _, number = position.partition("-")
+        if run != self._run or not number.isdecimal() or len(number) > MAX_DIGITS:
+            return set(Topic)
+        revision = int(number)
+        return {topic for topic, last in self._last.get(tenant_id, {}).items() if last > revision}

@@ -1,0 +1,136 @@
+"""The stream of changes: it names what changed, tells nothing of it, and takes nothing from others."""
+
+import json
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+from gateway.tests.patience import PATIENCE
+
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+TOPICS = {"events", "deliveries", "subscriptions", "connections", "replays"}
+
+
+class Viewer:
+    """Follows what changes, over a connection of its own."""
+
+    def __init__(self, world: "World", *headers: str, key: str | None = None, path: str = "/v1/live") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE)
+        key = world.key if key is None else key
+        lines = (f"GET {path} HTTP/1.1", "host: 127.0.0.1", f"authorization: Bearer {key}", *headers)
+        self._socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+        self._file = self._socket.makefile("rb")
+        self.status = int(self._file.readline().split()[1])
+        while self._file.readline() != b"\r\n":
+            pass
+        self.last_id = ""
+        self.said = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def next(self) -> set[str] | None:
+        """The topics of the next message; none where it says that nothing changed, None at the stream's end."""
+        assert self.status == 200
+        topics: set[str] = set()
+        size = int(self._file.readline() or b"0", 16)
+        if not size:
+            return None
+        for line in self._file.read(size + 2).splitlines():
+            self.said += line + b"\n"
+            name, _, value = line.decode().partition(": ")
+            if name == "id":
+                self.last_id = value
+            if name == "data":
+                topics |= set(json.loads(value)["topics"])
+        return topics
+
+    def until(self, topic: str) -> None:
+        """Read on until a topic is named."""
+        while topic not in (topics := self.next() or set()):
+            assert topics <= TOPICS
+
+
+@pytest.fixture(scope="module")
+def world(make_world: Callable[..., "World"]) -> "World":
+    return make_world(max_connections=12)
+
+
+def test_what_changed_is_named_and_nothing_is_told_of_it(world: "World") -> None:
+    with Viewer(world) as viewer:
+        assert viewer.status == 200
+        assert viewer.next() == set()
+        world.create_document(title="Nobody's business")
+        viewer.until("events")
+        world.create_subscription(name="Nobody's either")
+        viewer.until("subscriptions")
+        assert b"business" not in viewer.said
+        assert b"either" not in viewer.said
+
+
+def test_what_changes_in_another_tenant_is_not_named(world: "World") -> None:
+    world.send("POST", "/v1/tenants", {"name": "next-door"}).ok(201)
+    with Viewer(world) as viewer:
+        viewer.next()
+        world.send("POST", "/v1/documents", dict(world.document), {"signalpost-tenant": "next-door"}).ok(201)
+        world.create_subscription(name="A change of this tenant")
+        assert viewer.next() == {"subscriptions"}
+
+
+def test_a_stream_that_broke_off_goes_on_where_it_was(world: "World") -> None:
+    with Viewer(world) as viewer:
+        viewer.next()
+    world.create_document()
+    with Viewer(world, f"last-event-id: {viewer.last_id}") as again:
+        assert again.next() == {"events"}
+    with Viewer(world, f"last-event-id: {again.last_id}") as once_more:
+        assert once_more.next() == set()
+
+
+@pytest.mark.parametrize("elsewhere", ["0badcafe-1", "1", "x-y", f"{9**99}-{9**99}"])
+def test_a_stream_of_another_process_may_have_missed_anything(world: "World", elsewhere: str) -> None:
+    with Viewer(world, f"last-event-id: {elsewhere}") as viewer:
+        assert viewer.next() == TOPICS
+
+
+def test_a_stream_ends_with_its_key(world: "World") -> None:
+    made: dict[str, Any] = world.send("POST", "/v1/keys", {"name": "leaves", "role": "viewer"}).ok(201)
+    with Viewer(world, key=made["key"]) as viewer:
+        viewer.next()
+        world.send("DELETE", f"/v1/keys/{made['id']}")
+        while viewer.next() is not None:
+            pass
+
+
+def test_many_who_watch_are_refused_before_they_take_what_others_need(world: "World") -> None:
+    """Three of 12 connections may be streams, whoever opens them; one that is over makes room."""
+    world.wait_until(lambda: not world.gateway._services.viewers.taken)  # those of other tests are over
+    viewers = [Viewer(world) for _ in range(4)]
+    assert [viewer.status for viewer in viewers] == [200, 200, 200, 429]
+    assert world.get("/v1/overview").status == 200
+    for viewer in viewers:
+        viewer.__exit__()
+
+    def has_room() -> bool:
+        with Viewer(world) as viewer:
+            return viewer.status == 200
+
+    world.wait_until(has_room)
+
+
+def test_a_head_has_no_stream(world: "World") -> None:
+    answer = world.send("HEAD", "/v1/live")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["content-type"] == "text/event-stream"
+
+
+def test_an_app_which_reads_no_events_does_not_follow_them(world: "World") -> None:
+    made = world.send("POST", "/v1/keys", {"name": "app", "role": "app"}).ok(201)
+    assert world.get("/v1/live", authorization=f"Bearer {made['key']}").status == 403
