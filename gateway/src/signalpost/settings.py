@@ -47,6 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     data_dir: Path = Path("signalpost-data")
     database_url: str | None = None
     role: Role = Role.ALL
+    processes: int = 1
     host: str = "127.0.0.1"
     port: int = 8080
     files_url: str | None = None
@@ -237,6 +238,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "role": Setting(
         _role,
         "What a gateway does that shares its database: answer the API (api), deliver (worker), or both (all). [all]",
+    ),
+    "processes": Setting(
+        _number(1, 64),
+        "Number of processes that share PORT, 1 to 64, on a PostgreSQL: about one for each core. All other limits are "
+        "for each of them; their metrics are at METRICS_PORT and the ports after it. [1]",
     ),
     "host": Setting(_text, "Address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "Port to listen on, 0 to 65535; 0 picks a free one. [8080]"),

@@ -37,6 +37,10 @@ class GatewayProcess:
         """Settings of the next start."""
         self._flags |= flags
 
+    def flag(self, name: str) -> str:
+        """A setting that it was given."""
+        return self._flags[name]
+
     # --- Life ---------------------------------------------------------------------------------------------------------
 
     def spawn(self) -> None:

@@ -16,7 +16,8 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, environment, run
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.serve import ACCEPTED_AT_ONCE, Server, listen, write_address
+from signalpost.cli.listening import listen
+from signalpost.cli.serve import ACCEPTED_AT_ONCE, Server, write_address
 from signalpost.runtime.asgi import Receive, Scope, Send
 
 pytestmark = pytest.mark.slow

@@ -11,9 +11,10 @@ import uvloop
 from cyclopts import Parameter
 
 from signalpost.cli.client import ADDRESS_FILE, OPERATOR_KEY_FILE
+from signalpost.cli.listening import listen
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, console, print_json, say
-from signalpost.cli.serve import Server, listen, write_address
+from signalpost.cli.serve import Server, write_address
 from signalpost.domain.errors import WrongSetting
 from signalpost.local.emulator.control import Control
 from signalpost.local.emulator.emulator import RETRY_DELAYS, Emulator

@@ -65,14 +65,16 @@ class _LossyStream:
         """Do nothing: every line is written at once."""
 
 
-def set_up_logs(level: str, layout: str) -> None:
-    """Configure logging. `layout` is text, json, or auto: text on a terminal and json elsewhere."""
+def set_up_logs(level: str, layout: str, *, with_pid: bool = False) -> None:
+    """Configure logging. `layout` is text, json, or auto: text on a terminal and json elsewhere. With `with_pid`, each
+    line says which process wrote it."""
     text = layout == "text" or (layout == "auto" and sys.stderr.isatty())
     stream = _LossyStream(sys.stderr.fileno())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             _complete,
+            *([_add_pid] if with_pid else []),
             stream.tell,
             *(_as_text() if text else _as_json()),
         ],
@@ -92,6 +94,11 @@ def _complete(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDic
     line["message"] = line.pop("event")
     if "event_id" in line:
         line["event"] = line.pop("event_id")
+    return line
+
+
+def _add_pid(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    line["pid"] = os.getpid()
     return line
 
 

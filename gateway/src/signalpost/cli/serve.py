@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,8 +19,10 @@ from cyclopts import Parameter
 
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.cli.client import ADDRESS_FILE
+from signalpost.cli.listening import hold_port, listen, listen_beside
 from signalpost.cli.logs import set_up_logs
-from signalpost.cli.output import Json, console, discard_output, print_json, print_table, say
+from signalpost.cli.output import Json, complain, console, discard_output, print_json, print_table, say
+from signalpost.cli.processes import Lifeline, Processes
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.certificate import Certificate
@@ -31,6 +33,7 @@ from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings, unknown_variables
 from signalpost.settings import show_settings as settings_shown
+from signalpost.store.open import is_postgres
 
 HTTP_GRACE = 1
 """Seconds that requests in progress may still take when the gateway is told to stop."""
@@ -87,12 +90,15 @@ def serve(
     if as_json:
         raise WrongSetting("--json works with --show-settings only; for log lines in JSON use --log-format json.")
     settings = read_settings(os.environ, flags)
-    set_up_logs(settings.log_level, settings.log_format)
+    set_up_logs(settings.log_level, settings.log_format, with_pid=settings.processes > 1)
     for variable in unknown:
         log.warning("environment variable is not a setting and has no effect", variable=variable)
     sys.setswitchinterval(SWITCH_INTERVAL)
     allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
-    uvloop.run(_serve(settings))
+    if settings.processes == 1:
+        _serve_alone(settings)
+    elif code := _serve_together(settings):
+        sys.exit(code)
 
 
 def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
@@ -108,29 +114,70 @@ def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
             say(f"{variable} is not a setting and has no effect.")
 
 
-async def _serve(settings: Settings) -> None:
+def _serve_alone(settings: Settings) -> None:
+    main = listen(settings.host, settings.port, IDLE_SECONDS)
+    metrics = None if settings.metrics_port is None else listen(settings.host, settings.metrics_port, IDLE_SECONDS)
+
+    async def on_ready(gateway: Gateway) -> None:
+        await _announce(settings, gateway, main, metrics)
+
+    uvloop.run(_serve(settings, main, metrics, on_ready))
+    (settings.data_dir / ADDRESS_FILE).unlink(missing_ok=True)
+
+
+def _serve_together(settings: Settings) -> int:
+    """Run several processes on one port. Returns the exit code. Raises StartError."""
+    if not is_postgres(settings.database_url or ""):
+        raise StartError(
+            "Several processes need a database that they can share, and SQLite's file belongs to one process. Set "
+            "DATABASE_URL to a PostgreSQL, or leave PROCESSES out."
+        )
+
+    def work(number: int, lifeline: Lifeline) -> int:
+        try:
+            main = listen_beside(holder, IDLE_SECONDS)
+            port = settings.metrics_port and settings.metrics_port + number
+            metrics = None if port is None else listen(settings.host, port, IDLE_SECONDS)
+
+            async def on_ready(gateway: Gateway) -> None:
+                if lifeline.is_first:
+                    await _announce(settings, gateway, main, metrics)
+                lifeline.say_ready()
+
+            uvloop.run(_serve(settings, main, metrics, on_ready, lifeline.parent))
+        except SignalpostError as error:
+            complain(str(error))
+            return 1
+        return 0
+
+    with hold_port(settings.host, settings.port) as holder:
+        code = Processes(settings.processes, work).run()
+    (settings.data_dir / ADDRESS_FILE).unlink(missing_ok=True)
+    return code
+
+
+async def _serve(
+    settings: Settings,
+    main: socket.socket,
+    metrics: socket.socket | None,
+    on_ready: Callable[[Gateway], Awaitable[None]],
+    parent: int | None = None,
+) -> None:
+    """Run a gateway until it is told to stop: by a signal, or because its parent is gone, when `parent` can be read."""
     certificate = _certificate(settings)
-    listener = listen(settings.host, settings.port, IDLE_SECONDS)
-    metrics_port = settings.metrics_port
-    metrics_listener = None if metrics_port is None else listen(settings.host, metrics_port, IDLE_SECONDS)
-    async with Gateway(settings, on_broken=_end_at_once, port=listener.getsockname()[1]) as gateway:
+    async with Gateway(settings, on_broken=_end_at_once, port=main.getsockname()[1]) as gateway:
         most = settings.max_connections
-        servers = [Server(gateway.app, listener, most, certificate)]
-        if gateway.metrics_app is not None and metrics_listener is not None:
-            servers.append(Server(gateway.metrics_app, metrics_listener, most, certificate))
+        servers = [Server(gateway.app, main, most, certificate)]
+        if gateway.metrics_app is not None and metrics is not None:
+            servers.append(Server(gateway.metrics_app, metrics, most, certificate))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, servers)
+        if parent is not None:
+            loop.add_reader(parent, _parent_gone, parent, servers)
         tune_garbage_collector()
-        address_file = settings.data_dir / ADDRESS_FILE
-        addresses = [_address(server.listener, settings.tls_cert) for server in servers]
-        write_address(address_file, addresses[0], settings.tls_cert)
-        try:
-            _greet(settings, gateway, await _console_link(gateway), *addresses)
-        except OSError:
-            discard_output()  # standard output was closed, or its disk is full
+        await on_ready(gateway)
         await asyncio.gather(*(server.serve([server.listener]) for server in servers))
-        address_file.unlink(missing_ok=True)
         log.info("stopping: waiting for attempts in flight")
     log.info("stopped")
 
@@ -170,24 +217,6 @@ def allow_open_files(wanted: int) -> None:
         log.warning("the limit of open files is too low: raise it (ulimit -n)", allowed=allowed, wanted=wanted)
 
 
-def listen(host: str, port: int, idle_seconds: float) -> socket.socket:
-    """A listening socket. Its connections end when a client reads nothing of its answer for `idle_seconds`.
-
-    Raises StartError."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise StartError(
-            f"Cannot listen on {host}:{port}: {reason}. Choose another HOST or port, or stop the program that uses it."
-        ) from None
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Closing such a connection does not end it, because unread data keeps it open. The kernel ends it, on Linux.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(idle_seconds * 1000))
-    return listener
-
-
 def _address(listener: socket.socket, certificate: Path | None) -> str:
     scheme = "http" if certificate is None else "https"
     host, port = listener.getsockname()[:2]
@@ -221,6 +250,21 @@ class Server(uvicorn.Server):
 def _stop(servers: Iterable[Server]) -> None:
     for server in servers:
         server.should_exit = True
+
+
+def _parent_gone(parent: int, servers: Iterable[Server]) -> None:
+    asyncio.get_running_loop().remove_reader(parent)
+    _stop(servers)
+
+
+async def _announce(settings: Settings, gateway: Gateway, main: socket.socket, metrics: socket.socket | None) -> None:
+    """Tell commands on this machine and whoever sits at the terminal where the gateway is."""
+    addresses = [_address(each, settings.tls_cert) for each in (main, metrics) if each is not None]
+    write_address(settings.data_dir / ADDRESS_FILE, addresses[0], settings.tls_cert)
+    try:
+        _greet(settings, gateway, await _console_link(gateway), *addresses)
+    except OSError:
+        discard_output()  # standard output was closed, or its disk is full
 
 
 async def _console_link(gateway: Gateway) -> str | None:

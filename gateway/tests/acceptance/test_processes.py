@@ -1,0 +1,179 @@
+"""Several processes of one gateway on one port: `signalpost serve --processes`."""
+
+import base64
+import os
+import secrets
+import signal
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from gateway.tests.acceptance.client import until
+from gateway.tests.acceptance.conftest import Endpoints
+from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.receiver import Endpoint, Receiver
+from gateway.tests.cli.command import run
+from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
+from gateway.tests.postgres import new_database
+
+from signalpost.cli.processes import MAX_FAILURES, MAX_WAIT, gives_up, wait_before_start
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shared() -> dict[str, str]:
+    """The settings that all gateways on one database have."""
+    return {
+        "database_url": new_database("_processes"),
+        "master_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "operator_key": f"sp_{secrets.token_urlsafe(32)}",
+        "public_url": "https://gateway.example.com",
+    }
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Receiver, shared: dict[str, str]
+) -> Iterator[GatewayProcess]:
+    """A gateway of two processes, which all tests of the file share; the last ones end it."""
+    folder = tmp_path_factory.mktemp("processes")
+    flags = {**shared, "processes": "2", "metrics_port": str(neighbouring_ports())}
+    made = GatewayProcess(
+        folder / "data", folder, ca_file, receiver.origin, **flags, attempt_timeout=f"{ATTEMPT_TIMEOUT:g}"
+    )
+    try:
+        start(made)
+        yield made
+    finally:
+        made.end()
+    assert made.faults == []
+
+
+def start(gateway: GatewayProcess) -> None:
+    gateway.start()
+    until(lambda: all(map(answers, metrics_ports(gateway))))
+
+
+def children(pid: int) -> list[int]:
+    """The processes of a parent."""
+    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs; one that ended, and that nobody has waited for yet, does not."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def documents(end: Endpoint) -> set[str]:
+    return {each.event["data"]["document"]["externalId"] for each in end.requests}
+
+
+def test_another_gateway_on_its_port_is_refused(
+    gateway: GatewayProcess, shared: dict[str, str], tmp_path: Path
+) -> None:
+    refused = refused_start(tmp_path, shared, port=str(gateway.address[1]))
+    assert "Address already in use" in refused
+    assert all(map(answers, metrics_ports(gateway)))
+
+
+def test_where_one_process_cannot_start_all_end_and_it_says_why_once(
+    gateway: GatewayProcess, shared: dict[str, str], tmp_path: Path
+) -> None:
+    first = neighbouring_ports()
+    with socket.create_server(("127.0.0.1", first + 1)):
+        refused = refused_start(tmp_path, shared, port="0", metrics_port=str(first))
+    assert refused.count(f"Cannot listen on 127.0.0.1:{first + 1}") == 1, refused
+    assert not answers(first)
+
+
+def test_what_keeps_the_first_process_from_starting_is_said_once(shared: dict[str, str], tmp_path: Path) -> None:
+    nowhere = {**shared, "database_url": "postgresql://signalpost@127.0.0.1:9/signalpost"}
+    refused = refused_start(tmp_path, nowhere, processes="4", port="0")
+    assert refused.count("signalpost:") == 1, refused
+    assert "Traceback" not in refused
+
+
+def test_several_processes_on_sqlite_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    refused = refused_start(tmp_path, {})
+    assert "Set DATABASE_URL to a PostgreSQL, or leave PROCESSES out." in " ".join(refused.split())
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_process_that_is_killed_is_started_again_while_the_other_answers_and_delivers(
+    gateway: GatewayProcess, endpoint: Endpoints
+) -> None:
+    ends = [endpoint() for _ in range(4)]  # lanes of both processes
+    for end in ends:
+        gateway.api.subscribe(end.url, eventTypes=["documentCreated"])
+    killed, left = children(gateway.pid)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: killed not in children(gateway.pid))
+    made = {gateway.api.create()["externalId"] for _ in range(6)}
+    until(lambda: all(documents(end) == made for end in ends))
+    until(lambda: all(map(answers, metrics_ports(gateway))))
+    assert left in children(gateway.pid)
+
+
+def test_sigterm_ends_every_process_once_what_it_has_in_flight_has_ended(
+    gateway: GatewayProcess, endpoint: Endpoints
+) -> None:
+    end = endpoint()
+    gateway.api.subscribe(end.url, eventTypes=["documentCreated"])
+    made = {gateway.api.create()["externalId"] for _ in range(20)}
+    processes = children(gateway.pid)
+    assert gateway.stop() == 0
+    assert not any(map(is_there, processes))
+    start(gateway)  # for what was not sent yet
+    until(lambda: documents(end) == made)
+    assert len(end.requests) == len(made), "what had been sent was recorded before the end"
+
+
+def test_processes_end_by_themselves_when_their_parent_was_killed(gateway: GatewayProcess) -> None:
+    processes = children(gateway.pid)
+    gateway.kill()
+    until(lambda: not any(map(is_there, processes)))
+
+
+def test_a_process_that_keeps_failing_is_started_less_and_less_often() -> None:
+    waits = [wait_before_start(failures) for failures in range(12)]
+    assert waits == sorted(waits)
+    assert waits[:4] == [0, 1, 2, 4]
+    assert waits[-1] == MAX_WAIT
+
+
+def test_it_gives_up_only_once_every_process_keeps_failing() -> None:
+    assert not gives_up([100 * MAX_FAILURES, 0])
+    assert not gives_up([MAX_FAILURES, MAX_FAILURES - 1])
+    assert gives_up([MAX_FAILURES, MAX_FAILURES + 1])
+
+
+def refused_start(folder: Path, settings: dict[str, str], **more: str) -> str:
+    """What a start of several processes says that must end by itself."""
+    flags = {"data_dir": str(folder / "data"), "processes": "2", **settings, **more}
+    return run("serve", *(f"--{name.replace('_', '-')}={value}" for name, value in flags.items()), code=1).stderr
+
+
+def metrics_ports(gateway: GatewayProcess) -> tuple[int, int]:
+    first = int(gateway.flag("metrics_port"))
+    return first, first + 1
+
+
+def neighbouring_ports() -> int:
+    """The first of two free ports, of those that the system gives to nobody who asks for any."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            socket.create_server(("127.0.0.1", port + 1)).close()
+            return port
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
+        return int(answer.status) == 200
+    return False
