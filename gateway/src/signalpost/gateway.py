@@ -22,6 +22,7 @@ from typing import Self
 from signalpost.api.app import Api
 from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
+from signalpost.api.http.passwords import Passwords
 from signalpost.api.http.principals import OPERATOR, Principals
 from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
 from signalpost.api.http.request_counts import RequestCounts
@@ -39,6 +40,7 @@ from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
+from signalpost.domain.sign_in_tries import SignInTries
 from signalpost.embedded import Documents
 from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.audit_retention import AuditRetention
@@ -187,11 +189,14 @@ class Gateway:
         eraser = Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked)
         opened.push_async_callback(_cancel, asyncio.create_task(eraser.run()))
         body_reader = BodyReader(opened.enter_context(ThreadPoolExecutor(1, "bodies")))
+        passwords = Passwords(opened.enter_context(ThreadPoolExecutor(1, "passwords")), secrets.token_bytes)
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
         change = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})
         await change.start()
         opened.push_async_callback(change.close)
-        self._services = self._build_services(store, links, files, destinations, tickets, change, body_reader, chance)
+        self._services = self._build_services(
+            store, links, files, destinations, tickets, change, body_reader, passwords, chance
+        )
         self.app, self.metrics_app = self._build_apps()
         if settings.public_url is None:
             log.warning(
@@ -246,6 +251,7 @@ class Gateway:
         tickets: Tickets,
         master_key: MasterKeyChange,
         body_reader: BodyReader,
+        passwords: Passwords,
         chance: random.Random,
     ) -> Services:
         """What the handlers of the API use. The engine has been started."""
@@ -258,8 +264,12 @@ class Gateway:
             clock=clock,
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,
-            principals=Principals(self.operator_key, self._engine.key, clock.wall, self._engine.key_uses.note),
+            principals=Principals(
+                self.operator_key, self._engine.key, clock.wall, self._engine.key_uses.note, store.access.member
+            ),
             sessions=Sessions(store.sign_ins, clock.wall, secrets.token_bytes),
+            passwords=passwords,
+            sign_in_tries=SignInTries(),
             links=links,
             files=files,
             file_kinds=frozenset(settings.file_kinds),

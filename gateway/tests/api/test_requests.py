@@ -72,8 +72,12 @@ def test_without_a_valid_key_nothing_is_done(world: "World", authorization: str 
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Bearer  "])
 def test_no_key_is_nobody_s_key_even_if_the_operator_s_was_lost(authorization: str) -> None:
     """A key that was cut to nothing must not open the gateway to whoever sends nothing."""
+
+    async def nobody(_id: str) -> None:
+        return None
+
     with pytest.raises(Unauthenticated) as refused:
-        Principals("", lambda _digest: None, lambda: 0, lambda _key: None).of(authorization)
+        Principals("", lambda _digest: None, lambda: 0, lambda _key: None, nobody).of(authorization)
     assert refused.value.code == "no_key"
 
 

@@ -58,6 +58,7 @@ def _things(world: "World", tenant: str) -> dict[str, str]:
         "/v1/connections": make("/v1/connections", CONNECTION),
         "/v1/events": event,
         "/v1/keys": ABSENT,
+        "/v1/members": ABSENT,
         "/v1/erasures": ABSENT,
     }
 

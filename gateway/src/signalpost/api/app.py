@@ -198,7 +198,7 @@ class Api:
         if tenant is None and not isinstance(error, EndedKey):
             return  # an operator who mistyped the tenant's name
         actor = Actor(
-            kind="key",
+            kind=caller.kind if isinstance(caller, Principal) else "key",
             id=caller.id,
             name=caller.name,
             role=caller.role,

@@ -4,7 +4,7 @@ A response is rendered once its change is committed. Only the response to a call
 earlier, inside the transaction, and stored with the change (`kept_answers`), so that a repeat gets the same bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final, assert_never
 
 import msgspec
@@ -15,8 +15,11 @@ from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.shapes.access import (
     ErasureShown,
+    Invitation,
+    InvitedMember,
     Key,
     LimitsShown,
+    MemberShown,
     NewKey,
     TenantShown,
     TenantWithUse,
@@ -38,6 +41,7 @@ from signalpost.commands.documents import (
 )
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.commands.keys import KeyCreated, KeyRevoked
+from signalpost.commands.members import MemberChanged, MemberInvited, MemberRemoved, MemberReset, PasswordSet
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
 from signalpost.commands.subscriptions import (
     RetryQueued,
@@ -55,6 +59,7 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
 from signalpost.domain.erasure import Erasure
+from signalpost.domain.member import Member
 from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.tenant import Tenant
@@ -66,6 +71,7 @@ EVENT_HEADER: Final = "signalpost-event"
 """The id of the event that the change made."""
 IMPORT_STATUS: Final = {ImportEffect.CREATED: 201, ImportEffect.UPDATED: 200, ImportEffect.UNCHANGED: 200}
 _SHOWS_SECRETS: Final = (SubscriptionCreated, SecretRotated, KeyCreated)
+_SHOWS_LINKS: Final = (MemberInvited, MemberReset)
 _SECRETS: Final = ("secret", "standardWebhooksSecret", "key")
 """Members of the responses to these."""
 _REPLAYED: Final = ("idempotent-replayed", "true")
@@ -96,6 +102,11 @@ Rendered = (
     | ErasureStarted
     | KeyCreated
     | KeyRevoked
+    | MemberInvited
+    | MemberChanged
+    | MemberReset
+    | MemberRemoved
+    | PasswordSet
 )
 """The results of the commands that clients can ask for."""
 Header = tuple[str, str]
@@ -126,17 +137,19 @@ def kept_answers(links: Links) -> Callable[[Completed[Any]], KeptAnswer]:
 
     def kept_answer(completed: Completed[Rendered]) -> KeptAnswer:
         response = render(completed, links)
-        if not isinstance(completed.result, _SHOWS_SECRETS):
-            return KeptAnswer(_encode_answer(response))
-        return KeptAnswer(_encode_answer(response), _encode_answer(_without_secrets(response)))
+        if isinstance(completed.result, _SHOWS_SECRETS):
+            return KeptAnswer(_encode_answer(response), _encode_answer(_without(response, _SECRETS)))
+        if isinstance(completed.result, _SHOWS_LINKS):
+            return KeptAnswer(_encode_answer(response), _encode_answer(_without(response, ("url",))))
+        return KeptAnswer(_encode_answer(response))
 
     return kept_answer
 
 
-def _without_secrets(response: Response) -> Response:
-    """The same response with null for each secret that it shows."""
+def _without(response: Response, secrets: Collection[str]) -> Response:
+    """The same response with null for each of these members that it shows."""
     body = msgspec.json.decode(response.body, type=dict[str, Any])
-    return replace(response, body=_encode(body | {name: None for name in _SECRETS if name in body}))
+    return replace(response, body=_encode(body | {name: None for name in secrets if name in body}))
 
 
 def render(completed: Completed[Rendered], links: Links) -> Response:
@@ -167,11 +180,20 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             return _work(completed.result)
         case KeyCreated() | TenantCreated() | TenantChanged():
             return _access(completed.result)
+        case MemberInvited() | MemberChanged() | MemberReset():
+            return _member(completed.result)
         case RetryQueued():
             return Response(202)
         case ConnectionCreated() | ConnectionChanged():
             return _connection(completed.result)
-        case DocumentDeleted() | SubscriptionDeleted() | ConnectionDeleted() | KeyRevoked():
+        case (
+            DocumentDeleted()
+            | SubscriptionDeleted()
+            | ConnectionDeleted()
+            | KeyRevoked()
+            | MemberRemoved()
+            | PasswordSet()
+        ):
             return Response(204)
     assert_never(completed.result)
 
@@ -210,6 +232,18 @@ def _access(result: KeyCreated | TenantCreated | TenantChanged) -> Response:
             return Response(201, _encode(tenant_shown(made)), (("location", f"/v1/tenants/{made.name}"),))
         case TenantChanged(changed):
             return Response(200, _encode(tenant_shown(changed)))
+
+
+def _member(result: MemberInvited | MemberChanged | MemberReset) -> Response:
+    match result:
+        case MemberInvited(member, url, tenant):
+            body = _encode(InvitedMember(**asdict(member_shown(member, tenant)), url=url))
+            return Response(201, body, (("location", f"/v1/members/{member.id}"),))
+        case MemberChanged(member, tenant):
+            return Response(200, _encode(member_shown(member, tenant)))
+        case MemberReset(member, url):
+            until = None if member.invited_until is None else format_timestamp(member.invited_until)
+            return Response(201, _encode(Invitation(url=url, expires_at=until)))
 
 
 def _connection(result: ConnectionCreated | ConnectionChanged) -> Response:
@@ -359,4 +393,18 @@ def key_shown(key: ApiKey, tenant: str, used_at: int | None) -> Key:
         created_by=key.created_by,
         expires_at=None if key.expires_at is None else format_timestamp(key.expires_at),
         last_used_at=None if used_at is None else format_timestamp(used_at),
+    )
+
+
+def member_shown(member: Member, tenant: str) -> MemberShown:
+    return MemberShown(
+        id=member.id,
+        name=member.name,
+        email=member.email,
+        role=member.role,
+        tenant=tenant,
+        status="active" if member.is_active else "invited",
+        created_at=format_timestamp(member.created_at),
+        created_by=member.created_by,
+        invited_until=None if member.invited_until is None else format_timestamp(member.invited_until),
     )

@@ -16,6 +16,7 @@ from signalpost.api.resources import (
     keys,
     live,
     master_key,
+    members,
     metrics,
     nodes,
     overview,
@@ -57,6 +58,7 @@ ROUTES: tuple[Route, ...] = (
     *nodes.ROUTES,
     *audit.ROUTES,
     *erasures.ROUTES,
+    *members.ROUTES,
     *console_links.ROUTES,
 )
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES

@@ -14,6 +14,7 @@ from signalpost.cli import (
     documents,
     erasures,
     events,
+    members,
     nodes,
     replay,
     status,
@@ -82,6 +83,7 @@ for module in (
     replay,
     events,
     tenants,
+    members,
     erasures,
     audit,
 ):

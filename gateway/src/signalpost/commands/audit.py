@@ -20,6 +20,7 @@ from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Draft, Object
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.member import Member
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
@@ -32,7 +33,7 @@ _RENEWED: Final = frozenset({"granted"})
 
 _NOTHING: Final[tuple[object, ...]] = (None, 0, {})
 """Values that say no more than their absence."""
-AuditedRow = Subscription | Connection | ApiKey | Tenant | Replay
+AuditedRow = Subscription | Connection | ApiKey | Member | Tenant | Replay
 
 
 class _Hidden:
@@ -89,6 +90,10 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
         shown=frozenset({"name", "role", "expires_at", "revoked_at"}),
         left_out=_BOOKKEEPING | {"hash", "created_by", "last_used_at"},
     ),
+    Member: _Members(
+        shown=frozenset({"name", "email", "role", "removed_at"}),
+        left_out=_BOOKKEEPING | {"created_by", "generation", "invitation", "invited_until"},
+    ),
     Tenant: _Members(
         shown=frozenset(Tenant.__struct_fields__) - _KEPT_OF_TENANT,
         left_out=_KEPT_OF_TENANT,
@@ -123,6 +128,8 @@ def drafts(command: Command[Any], decision: Decision[Any], view: View, stamp: St
         tell(Object("document", erasure.document_id), erasure.tenant_id, {})
     if (key := decision.key) is not None:
         tell(Object("key", key.id), key.tenant_id, _changes(view.keys.get(key.id), key))
+    if (member := decision.member) is not None:
+        tell(Object("member", member.id), member.tenant_id, _changes(view.members.get(member.id), member))
     if (tenant := decision.tenant) is not None:
         # What becomes of tenants is told in the audit of `default`, which is always there.
         tell(Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant))

@@ -44,6 +44,7 @@ from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.member import Member
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, TenantUse, check_room
@@ -93,6 +94,8 @@ class Rows(Struct, frozen=True, kw_only=True):
     """Every subscription that a command names, and all of a connection whose subscriptions it asks for."""
     connections: Mapping[ConnectionKey, Connection] = {}
     keys: Mapping[str, ApiKey] = {}
+    members: Mapping[str, Member] = {}
+    """Every member that a command names, by id, and whoever has an e-mail address that one names."""
     replays: Mapping[ReplayKey, Replay] = {}
     """Every replay that a command names, and with it all of the same subscription that are running."""
     answers: Mapping[AnswerKey, StoredAnswer] = {}
@@ -130,6 +133,7 @@ class Batch:
         self.subscriptions = Overlay(rows.subscriptions)
         self.connections = Overlay(rows.connections)
         self.keys = Overlay(rows.keys)
+        self.members = Overlay(rows.members)
         self.replays = Overlay(rows.replays)
         self.answers = Overlay(rows.answers)
         self.uses = Overlay(rows.uses)
@@ -147,6 +151,10 @@ class Batch:
     def tenant_named(self, name: str) -> Tenant | None:
         named = (tenant for _, tenant in self.tenants.items() if tenant.name == name and tenant.deleted_at is None)
         return next(named, None)
+
+    def member_with(self, email: str) -> Member | None:
+        having = (member for _, member in self.members.items() if member.email == email and member.removed_at is None)
+        return next(having, None)
 
     def running_replays(self, subscription_number: int) -> int:
         return sum(
@@ -242,6 +250,9 @@ class Batch:
         if (key := decision.key) is not None:
             self.keys.put(key.id, key)
             self._given_out("key", key.number)
+        if (member := decision.member) is not None:
+            self.members.put(member.id, member)
+            self._given_out("key", member.number)
         if (changed := decision.tenant) is not None:
             self.tenants.put(changed.id, changed)
             self.changed_tenants.add(changed.id)

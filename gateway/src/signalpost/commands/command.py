@@ -22,6 +22,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
+from signalpost.domain.member import Member
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 
@@ -117,6 +118,7 @@ class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     connection: Connection | None = None
     retry: Retry | None = None
     key: ApiKey | None = None
+    member: Member | None = None
     replay: Replay | None = None
     tenant: Tenant | None = None
     erasure: Erasure | None = None
@@ -157,6 +159,10 @@ class Reads(Struct, frozen=True, gc=False, kw_only=True):
     replay: str | None = None
     """The id of a replay of that subscription; all of its replays that run are read too."""
     key: str | None = None
+    member: str | None = None
+    """The id of a member."""
+    email: str | None = None
+    """An e-mail address: the member who has it is read."""
     tenant: str | None = None
     """The name of a tenant."""
 
@@ -185,10 +191,16 @@ class View(Protocol):
     @property
     def keys(self) -> Lookup[str, ApiKey]: ...
     @property
+    def members(self) -> Lookup[str, Member]: ...
+    @property
     def replays(self) -> Lookup[ReplayKey, Replay]: ...
 
     def tenant_named(self, name: str) -> Tenant | None:
         """The tenant with this name; None if there is none or it was deleted."""
+        ...
+
+    def member_with(self, email: str) -> Member | None:
+        """The member with this e-mail address who is not removed; None if there is none."""
         ...
 
     def running_replays(self, subscription_number: int) -> int: ...

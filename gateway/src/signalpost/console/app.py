@@ -18,7 +18,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.api.app import Api
-from signalpost.api.http.principals import Principal
 from signalpost.api.http.problems import status_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed, send_response
@@ -26,19 +25,25 @@ from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
 from signalpost.api.routing.shapes.service import Problem
+from signalpost.console.accounts import JOIN, Accounts
 from signalpost.console.browser import is_own_host, is_same_origin, keeps_cookie
 from signalpost.console.calls import Calls, Refusal
+from signalpost.console.credentials import Credentials, Refused
 from signalpost.console.html import environment
 from signalpost.console.live import PATH as LIVE
 from signalpost.console.live import Live
-from signalpost.console.page import Page, Shown, Visit
+from signalpost.console.page import Page, ProofNeeded, Shown, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.replies import Replies, Reply, see_other
-from signalpost.console.sign_in import ROOT, SIGN_IN, SignIn
+from signalpost.console.sign_in import ENTER, ROOT, SIGN_IN, SignedIn, SignIn
 from signalpost.domain.errors import Unavailable
+from signalpost.domain.sign_in import Session
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 
+_SETS_COOKIE: Final = (SIGN_IN, f"{ENTER}/", f"{JOIN}/")
+_PROOF: Final = "proof"
+"""The field of a form in which a password, or a key, is typed again."""
 _NO_COOKIE: Final = (
     "A browser keeps nobody signed in over plain HTTP, but on the gateway's own machine. Open the console over HTTPS: "
     "set TLS_CERT and TLS_KEY, or put a proxy with TLS in front and name it in PUBLIC_URL."
@@ -70,6 +75,7 @@ SECTIONS: Final[Sequence[tuple[str, str, str, str]]] = (
     ("/documents", "Documents", "file", "Work"),
     ("/replays", "Replays", "arrows", "Work"),
     ("/connections", "Connections", "plug", "Set-up"),
+    ("/members", "Members", "people", "Access"),
     ("/keys", "Keys", "key", "Access"),
     ("/audit", "Audit", "shield", "Access"),
 )
@@ -98,8 +104,11 @@ class Console:
         self._public_urls = public_urls
         templates = environment()
         self._replies = Replies(templates)
-        self._sign_in = SignIn(services, self._replies)
-        self._live = Live(services.sessions, self._replies)
+        self._sessions = services.sessions
+        self._credentials = Credentials(services)
+        self._sign_in = SignIn(services, self._replies, self._credentials)
+        self._accounts = Accounts(services, self._replies, self._sign_in, self._credentials)
+        self._live = Live(self._sign_in, self._replies)
         self._pages = PathTable({f"{ROOT}/t/{{tenant}}{page.path}": page for page in pages})
         self._assets, self._version = _load_assets()
         templates.globals["asset"] = lambda name: f"{ROOT}/static/{self._version}/{name}"
@@ -154,52 +163,62 @@ class Console:
     async def _route(
         self, scope: Scope, request: Request, path: str, receive: Receive
     ) -> tuple[str, Response | Streamed]:
-        if self._sign_in.sets_cookie(path) and not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
+        if path.startswith(_SETS_COOKIE) and not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
             raise Reply(self._replies.error(400, "Sign in over HTTPS", _NO_COOKIE))
-        answered = await self._sign_in.answer(request, path)
+        answered = await self._sign_in.answer(request, path) or await self._accounts.answer(request, path)
         if answered is not None:
             return answered
-        principal = await self._sign_in.who(request)
+        signed_in = await self._sign_in.who(request)
         if path == ROOT:
-            return path, see_other(self._sign_in.home(principal))
+            return path, see_other(self._sign_in.home(signed_in.principal))
         if (live := LIVE.fullmatch(path)) is not None:
-            calls = Calls(self._api, scope, principal, live[1])
+            calls = Calls(self._api, scope, signed_in.principal, live[1])
             return f"{ROOT}/live", await self._live.answer(request, calls, receive)
         found = self._pages.find(path)
         if found is None:
             raise Reply(self._replies.error(404, "No such page", "The console has no page here."))
         page, params = found
-        return f"{ROOT}{page.path}", await self._page(scope, request, principal, page, params)
+        return f"{ROOT}{page.path}", await self._page(scope, request, signed_in, page, params)
 
     # --- Pages --------------------------------------------------------------------------------------------------------
 
     async def _page(
-        self, scope: Scope, request: Request, principal: Principal, page: Page, params: Mapping[str, str]
+        self, scope: Scope, request: Request, signed_in: SignedIn, page: Page, params: Mapping[str, str]
     ) -> Response:
-        tenant = params["tenant"]
+        tenant, now = params["tenant"], self._now()
         visit = Visit(
-            calls=Calls(self._api, scope, principal, tenant),
-            principal=principal,
+            calls=Calls(self._api, scope, signed_in.principal, tenant),
+            principal=signed_in.principal,
             tenant=tenant,
-            now=self._now(),
+            now=now,
+            is_proved=signed_in.session.is_proved(now),
             params=params,
             query=dict(request.query()),
         )
         try:
             if request.method == "POST":
-                return await self._carry_out(request, visit, page)
+                return await self._carry_out(request, signed_in.session, visit, page)
             return await self._show(200, visit, page)
         except Refusal as refusal:
             return await self._refused(visit, page, refusal.problem)
 
-    async def _carry_out(self, request: Request, visit: Visit, page: Page) -> Response:
+    async def _carry_out(self, request: Request, session: Session, visit: Visit, page: Page) -> Response:
         form = await self._replies.form(request)
         visit = replace(visit, form=form)
+        if _PROOF in form:
+            try:
+                await self._credentials.prove(request, session.ground, form[_PROOF][0])
+            except Refused as refused:
+                return self._ask_for_proof(refused.status, visit, refused.detail)
+            await self._sessions.note_proof(session)
+            visit = replace(visit, is_proved=True)
         do = page.forms.get(visit.given("do"))
         if do is None:
             return self._replies.error(400, "No such form", "This page has no such button. Load it again.")
         try:
             outcome = await do(visit)
+        except ProofNeeded:
+            return self._ask_for_proof(200, visit, None)
         except Refusal as refusal:
             if refusal.problem.status in (401, 404):
                 raise
@@ -208,6 +227,12 @@ class Console:
             return self._replies.page(200, outcome.template, await self._context(visit, page, outcome.view))
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
         return see_other(f"{ROOT}/t/{quote(visit.tenant)}{outcome.path}{done}")
+
+    def _ask_for_proof(self, status: int, visit: Visit, wrong: str | None) -> Response:
+        """Asks for the password or the key once more, with the form that is sent again then."""
+        fields = [(name, value) for name, values in visit.form.items() for value in values if name != _PROOF]
+        shown = {"fields": fields, "wrong": wrong, "is_member": visit.principal.kind == "member"}
+        return self._replies.page(status, "prove.html", shown)
 
     async def _show(self, status: int, visit: Visit, page: Page) -> Response:
         position = self._revisions.position  # what changes from now on may be missing in the page

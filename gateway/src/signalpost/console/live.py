@@ -10,13 +10,11 @@ from msgspec.structs import replace
 
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
-from signalpost.api.http.sessions import Sessions
 from signalpost.console.browser import session_token
 from signalpost.console.calls import Calls, Refusal
 from signalpost.console.replies import Replies
-from signalpost.console.sign_in import ROOT
+from signalpost.console.sign_in import ROOT, SignIn
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.sign_in import Purpose
 from signalpost.runtime.asgi import Receive
 
 PATH: Final = re.compile(rf"{ROOT}/t/([^/]+)/live")
@@ -25,8 +23,8 @@ CHECKED_EVERY: Final = 4.0
 
 
 class Live:
-    def __init__(self, sessions: Sessions, replies: Replies) -> None:
-        self._sessions = sessions
+    def __init__(self, sign_in: SignIn, replies: Replies) -> None:
+        self._sign_in = sign_in
         self._replies = replies
 
     async def answer(self, request: Request, calls: Calls, receive: Receive) -> Response | Streamed:
@@ -53,6 +51,6 @@ class Live:
     async def _is_signed_in(self, token: str) -> bool:
         """One that cannot be looked at now is looked at again later."""
         try:
-            return await self._sessions.is_open(token, Purpose.CONSOLE)
+            return await self._sign_in.is_signed_in(token)
         except Unavailable:
             return True

@@ -11,6 +11,10 @@ from signalpost.console.calls import Calls
 from signalpost.domain.api_key import Role
 
 
+class ProofNeeded(Exception):
+    """What was asked for is done only for somebody who types their password, or key, again."""
+
+
 class Visit(Struct, frozen=True, kw_only=True):
     """Somebody asks for a page, or sends a form of it."""
 
@@ -22,6 +26,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     params: Mapping[str, str]
     """The parameters in the path."""
     query: Mapping[str, str]
+    is_proved: bool = True
+    """Whether whoever is signed in has lately typed a key or a password."""
     form: Mapping[str, list[str]] = {}
     problem: Problem | None = None
     """Why the form that was sent with this page was refused."""
@@ -34,6 +40,11 @@ class Visit(Struct, frozen=True, kw_only=True):
     @property
     def is_operator(self) -> bool:
         return self.principal.role is Role.OPERATOR
+
+    def need_proof(self) -> None:
+        """For what is risky. Raises ProofNeeded unless whoever is signed in has lately typed a key or a password."""
+        if not self.is_proved:
+            raise ProofNeeded
 
     def given(self, name: str) -> str:
         """What was typed into a field of the form; empty where nothing was."""

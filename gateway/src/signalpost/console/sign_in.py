@@ -1,73 +1,83 @@
 """Signing in to the console, and out of it.
 
-    key, or a link that works once ──▶ session, known by the browser's cookie ──▶ who asks for a page
+    a key, a password, or a link that works once ──▶ session, known by the browser's cookie ──▶ who asks for a page
 
 A session begins anew at each sign-in, so one that somebody else put into the browser is worth nothing. Who signed in
 and out is told by the audit.
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from signalpost.api.http.principals import EndedKey, Principal
+from signalpost.api.http.principals import Principal, principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import forget_cookie, is_navigation, session_token, set_cookie
+from signalpost.console.credentials import Credentials, Refused
 from signalpost.console.replies import Replies, Reply, given, see_other
-from signalpost.domain.api_key import FIRST_TENANT
-from signalpost.domain.audit import Actor, Draft, Object
 from signalpost.domain.errors import Unauthenticated
 from signalpost.domain.sign_in import Purpose, Session
-from signalpost.engine.audited import tell
-from signalpost.engine.maintenance.refused_calls import RefusedCall
 
 ROOT: Final = "/console"
 SIGN_IN: Final = f"{ROOT}/sign-in"
 SIGN_OUT: Final = f"{ROOT}/sign-out"
 ENTER: Final = f"{ROOT}/enter"
-_OWN_PATH: Final = re.compile(rf"{ROOT}/t/[!-~]*")
+_OWN_PATH: Final = re.compile(rf"{ROOT}/(t/[!-~]*|account)")
 """Where somebody may be led to after signing in: printable ASCII, or it could write headers of its own."""
 
 
+class SignedIn(NamedTuple):
+    principal: Principal
+    session: Session
+
+
 class SignIn:
-    def __init__(self, services: Services, replies: Replies) -> None:
+    def __init__(self, services: Services, replies: Replies, credentials: Credentials) -> None:
         self._services = services
         self._sessions = services.sessions
         self._principals = services.principals
         self._replies = replies
+        self._credentials = credentials
 
     async def answer(self, request: Request, path: str) -> tuple[str, Response] | None:
         """The answer of a page with which somebody signs in or out, and which one it is; None where the path is none of
         these."""
         if path == SIGN_IN:
-            return path, await self._with_key(request)
+            return path, await self._in(request)
         if path == SIGN_OUT:
             return path, await self._out(request)
         if path.startswith(f"{ENTER}/"):
             return ENTER, await self._by_link(request, path.removeprefix(f"{ENTER}/"))
         return None
 
-    @staticmethod
-    def sets_cookie(path: str) -> bool:
-        return path == SIGN_IN or path.startswith(f"{ENTER}/")
-
-    async def who(self, request: Request) -> Principal:
+    async def who(self, request: Request) -> SignedIn:
         """Who asks. Raises Reply where nobody is signed in: it sends the browser to where that is done."""
         token = session_token(request)
         session = None if token is None else await self._sessions.find(token, Purpose.CONSOLE)
         if session is not None:
             try:
-                request.principal = self._principals.on(session.ground)
+                principal = request.principal = await self._principals.on(session.ground)
             except Unauthenticated:
                 await self._sessions.end(token or "")
             else:
-                return request.principal
+                return SignedIn(principal, session)
         wanted = request.own_path
         if request.method == "GET" and request.query_string:
             wanted += f"?{request.query_string.decode('latin-1')}"
         raise Reply(see_other(f"{SIGN_IN}?{urlencode({'to': wanted})}"))
+
+    async def is_signed_in(self, token: str) -> bool:
+        """Whether the session with this token has not ended, for an answer that lasts. Raises Unavailable."""
+        session = await self._sessions.look(token, Purpose.CONSOLE)
+        if session is None:
+            return False
+        try:
+            await self._principals.on(session.ground)
+        except Unauthenticated:
+            return False
+        return True
 
     def home(self, principal: Principal) -> str:
         """The first page that somebody sees."""
@@ -75,22 +85,36 @@ class SignIn:
         own = None if tenant_id is None else self._services.directory.tenant_with(tenant_id)
         return f"{ROOT}/t/{'default' if own is None else own.name}"
 
+    async def begin(self, request: Request, principal: Principal, by: str, to: str = "") -> Response:
+        """Begin a new session, whatever the browser had before, and lead to the page that was wanted. Raises
+        Unavailable."""
+        former = session_token(request)
+        if former is not None:
+            await self._sessions.end(former)
+        request.principal = principal
+        await self._credentials.tell(request, principal, "session.begin", by=by)
+        token = await self._sessions.begin(Purpose.CONSOLE, self._principals.ground_of(principal))
+        return see_other(to if _OWN_PATH.fullmatch(to) else self.home(principal), set_cookie(token))
+
     # --- In -----------------------------------------------------------------------------------------------------------
 
-    async def _with_key(self, request: Request) -> Response:
+    async def _in(self, request: Request) -> Response:
         to = dict(request.query()).get("to", "")
+        shown = {"to": to, "email": "", "wrong": None, "wrong_key": None}
         if request.method != "POST":
-            return self._replies.page(200, "sign_in.html", {"to": to, "wrong": None})
-        key = given(await self._replies.form(request), "key")
+            return self._replies.page(200, "sign_in.html", shown)
+        form = await self._replies.form(request)
+        with_key = "key" in form
         try:
-            principal = self._principals.of(f"Bearer {key}")
-        except Unauthenticated as refused:
-            if isinstance(refused, EndedKey):
-                self._tell_refused(request, refused)
-            await self._services.wrong_keys.turn()
-            wrong = "This key is not known here, or has ended. Ask an operator for one, or for a link."
-            return self._replies.page(401, "sign_in.html", {"to": to, "wrong": wrong})
-        return await self._begin(request, principal, "key", to)
+            if with_key:
+                principal = await self._credentials.of_key(request, given(form, "key"))
+            else:
+                password = form.get("password", [""])[0]
+                principal = principal_of(await self._credentials.of_password(request, given(form, "email"), password))
+        except Refused as refused:
+            told = {"wrong_key" if with_key else "wrong": refused.detail, "email": given(form, "email")}
+            return self._replies.page(refused.status, "sign_in.html", {**shown, **told})
+        return await self.begin(request, principal, "key" if with_key else "password", to)
 
     async def _by_link(self, request: Request, token: str) -> Response:
         """A link that signs somebody in. What fetches links ahead of a person must not use it up."""
@@ -98,24 +122,14 @@ class SignIn:
             return self._replies.page(200, "enter.html", {})
         link = await self._sessions.use_link(token, Purpose.CONSOLE)
         try:
-            principal = None if link is None else self._principals.on(link.ground)
+            principal = None if link is None else await self._principals.on(link.ground)
         except Unauthenticated:
             principal = None
         if principal is None:
             return self._replies.error(
                 410, "This link was used, or is too old", "A link works once, for 15 minutes. Make another one."
             )
-        return await self._begin(request, principal, "link", "")
-
-    async def _begin(self, request: Request, principal: Principal, by: str, to: str) -> Response:
-        """A new session, whatever the browser had before."""
-        former = session_token(request)
-        if former is not None:
-            await self._sessions.end(former)
-        request.principal = principal
-        await self._tell(request, principal, "session.begin", {"by": by})
-        token = await self._sessions.begin(Purpose.CONSOLE, self._principals.ground_of(principal))
-        return see_other(to if _OWN_PATH.fullmatch(to) else self.home(principal), set_cookie(token))
+        return await self.begin(request, principal, "link")
 
     # --- Out ----------------------------------------------------------------------------------------------------------
 
@@ -123,44 +137,18 @@ class SignIn:
         if request.method != "POST":
             return see_other(ROOT)
         everywhere = given(await self._replies.form(request), "everywhere") != ""
-        token = session_token(request) or ""
-        session = await self._sessions.find(token, Purpose.CONSOLE)
+        session = await self._sessions.find(session_token(request) or "", Purpose.CONSOLE)
         if session is not None:
             await self._end(request, session, everywhere=everywhere)
         return see_other(SIGN_IN, forget_cookie())
 
     async def _end(self, request: Request, session: Session, *, everywhere: bool) -> None:
-        try:
-            principal = self._principals.on(session.ground)
-        except Unauthenticated:
-            principal = None
         if everywhere:
             await self._sessions.end_all(session.ground)
         else:
-            await self._services.store.sign_ins.end(session.hash)
-        if principal is not None:
-            await self._tell(request, principal, "session.end", {"which": "all"} if everywhere else {})
-
-    # --- Audit --------------------------------------------------------------------------------------------------------
-
-    def _actor(self, request: Request, id_: str, name: str, role: str) -> Actor:
-        source = request.source(self._services.trusted_proxies)
-        return Actor(kind="key", id=id_, name=name, role=role, source=source, request=request.id)
-
-    async def _tell(self, request: Request, who: Principal, action: str, said: dict[str, str]) -> None:
-        draft = Draft(
-            tenant_id=FIRST_TENANT if who.tenant_id is None else who.tenant_id,
-            at=self._services.clock.wall(),
-            actor=self._actor(request, who.id, who.name, who.role),
-            action=action,
-            object=Object("key", who.id),
-            changes={name: {"old": None, "new": value} for name, value in said.items()},
-        )
-        await tell(self._services.store.audit, [draft])
-
-    def _tell_refused(self, request: Request, refused: EndedKey) -> None:
-        key = refused.key
-        actor = self._actor(request, key.id, key.name, key.role)
-        tenant = self._services.directory.tenant_with(key.tenant_id)
-        call = RefusedCall(FIRST_TENANT if tenant is None else tenant.id, actor, refused.code, f"POST {SIGN_IN}")
-        self._services.engine.refused_calls.note(call)
+            await self._sessions.end(session_token(request) or "")
+        try:
+            principal = await self._principals.on(session.ground)
+        except Unauthenticated:
+            return  # the key or the member is gone: nobody is left to tell of
+        await self._credentials.tell(request, principal, "session.end", which="all" if everywhere else "this")

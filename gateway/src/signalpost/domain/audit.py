@@ -27,9 +27,9 @@ from msgspec.structs import replace
 
 from signalpost.domain.timestamps import format_timestamp
 
-ActorKind = Literal["key", "program", "command-line", "consent", "gateway"]
-"""An API key; a program that embeds the gateway; a command that opens the database itself; a browser that brings a
-person's consent; the gateway by itself."""
+ActorKind = Literal["key", "member", "program", "command-line", "consent", "gateway"]
+"""An API key; a person who is signed in to the console; a program that embeds the gateway; a command that opens the
+database itself; a browser that brings a person's consent; the gateway by itself."""
 Outcome = Literal["done", "refused"]
 NOTHING: Final = bytes(32)
 """Stands for the hash, or the proof, before the first."""
@@ -42,7 +42,7 @@ class Actor(Struct, frozen=True, kw_only=True):
 
     kind: ActorKind
     id: str
-    """The id of the API key, or a word that stands for whoever has none."""
+    """The id of the API key or of the member, or a word that stands for whoever has none."""
     name: str
     role: str | None = None
     source: str | None = None

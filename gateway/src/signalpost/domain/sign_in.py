@@ -2,8 +2,9 @@
 
 Whoever has the token of a session, or of a link, is its holder. Both are random (256 bits), and only their hash is
 kept. Each serves one **purpose**, and opens nothing where another is wanted. Each comes from a **ground**: the API key
-that was typed in, for example. It is worth something only as long as its ground is: the ground is looked at whenever
-the session is used, so a session needs no end of its own when a key is revoked.
+that was typed in, or the member who typed a password. It is worth something only as long as its ground is: the ground
+is looked at whenever the session is used, so a session needs no end of its own when a key is revoked or a member
+removed.
 
     link ──used once──▶ session ──▶ ended: signed out, unused for `IDLE`, at `ends_at`, or its ground is gone
 """
@@ -27,6 +28,8 @@ LINK_LIFETIME: Final = 15 * 60 * SECOND
 USE_NOTED_EVERY: Final = 60 * SECOND
 """The use of a session is written down so often at most, so that opening a page writes nothing as a rule (µs). So a
 session may end that much too early."""
+PROOF_LASTS: Final = 10 * 60 * SECOND
+"""How long after a key or a password was typed what is risky may be done without typing it again (µs)."""
 MAX_OF_GROUND: Final = 50
 """How many sessions, and how many links of each purpose, one ground has at most; the oldest make room."""
 TOKEN_BYTES: Final = 32
@@ -42,11 +45,11 @@ class Purpose(StrEnum):
 class Ground(NamedTuple):
     """What a session or a link comes from, and is worth no more than."""
 
-    kind: Literal["key", "portal-link"]
+    kind: Literal["key", "member", "portal-link"]
     id: str
-    """The id of the key, or `operator` for the key of the settings."""
+    """The id of the key or of the member; `operator` for the key of the settings."""
     proof: bytes
-    """What must be true of it still. Of a key: its hash."""
+    """What must be true of it still: a key's hash, the generation of a member."""
 
 
 class Session(Struct, frozen=True, kw_only=True):
@@ -66,6 +69,10 @@ class Session(Struct, frozen=True, kw_only=True):
 
     def has_ended(self, now: int) -> bool:
         return now - self.used_at >= IDLE or now >= self.ends_at
+
+    def is_proved(self, now: int) -> bool:
+        """Whether its holder has lately shown who they are, as what is risky asks for."""
+        return now - self.proved_at < PROOF_LASTS
 
     def is_use_to_be_noted(self, now: int) -> bool:
         return now - self.used_at >= USE_NOTED_EVERY

@@ -1,15 +1,16 @@
-"""Who uses the gateway: tenants and API keys."""
+"""Who uses the gateway: tenants, API keys and members."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.member import Member
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 
 
 class AccessStore(Protocol):
-    """Tenants and API keys as they are kept. Commands change them."""
+    """Tenants, API keys and members as they are kept. Commands change them."""
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant, with the last event of its log."""
@@ -30,6 +31,23 @@ class AccessStore(Protocol):
     async def key_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[ApiKey]:
         """API keys of a tenant, or of all, that are not revoked, newest first. The number of the last one is the
         `below` of the next page."""
+        ...
+
+    async def member(self, member_id: str) -> Member | None:
+        """The member with this id, also one who was removed."""
+        ...
+
+    async def member_with(self, email: str) -> Member | None:
+        """The member with this e-mail address, in lower case, who is not removed."""
+        ...
+
+    async def member_invited(self, invitation: bytes) -> Member | None:
+        """The member with an invitation of this hash, which may have expired."""
+        ...
+
+    async def member_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[Member]:
+        """Members of a tenant, or of all, who are not removed, newest first. The number of the last one is the `below`
+        of the next page."""
         ...
 
     async def note_uses(self, uses: Mapping[int, int]) -> None:

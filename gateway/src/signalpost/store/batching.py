@@ -48,6 +48,10 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """Connections of which all subscriptions are wanted."""
     connections: frozenset[ConnectionKey]
     keys: frozenset[str]
+    members: frozenset[str]
+    """Ids of members."""
+    emails: frozenset[str]
+    """E-mail addresses of members."""
     replays: Mapping[SubscriptionKey, frozenset[str]]
     """Ids of replays by subscription; those of it that run are wanted too."""
     answers: frozenset[AnswerKey]
@@ -71,6 +75,8 @@ def wanted(commands: Sequence[Command[Any]]) -> Wanted:
         subscriptions_of=frozenset(each.subscriptions_of for each in reads if each.subscriptions_of is not None),
         connections=frozenset(each.connection for each in reads if each.connection is not None),
         keys=frozenset(each.key for each in reads if each.key is not None),
+        members=frozenset(each.member for each in reads if each.member is not None),
+        emails=frozenset(each.email for each in reads if each.email is not None),
         replays=replays,
         answers=frozenset(
             (command.tenant_id, command.idempotency.api_key_id, command.idempotency.key)

@@ -17,6 +17,7 @@ from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
 from signalpost.domain.documents.workflow import Workflow
+from signalpost.domain.member import Member
 from signalpost.domain.sign_in import Ground, Link, Purpose, Session
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.domain.tenant import Tenant
@@ -311,6 +312,27 @@ def unpack_key(columns: KeyColumns[Id], unpack_id: Callable[[Id], str]) -> ApiKe
         created_by=created_by,
         last_used_at=used_at,
     )
+
+
+MEMBER_COLUMNS = (
+    "number, id, tenant_id, name, email, role, created_at, created_by, password, generation, invitation,"
+    " invited_until, removed_at"
+)
+
+
+def pack_member(member: Member, pack_id: Callable[[str], Id]) -> tuple[Any, ...]:
+    """`MEMBER_COLUMNS` of a member."""
+    return (
+        member.number, pack_id(member.id), member.tenant_id, member.name, member.email, member.role.value,
+        member.created_at, member.created_by, member.password, member.generation, member.invitation,
+        member.invited_until, member.removed_at,
+    )  # fmt: skip
+
+
+def unpack_member(columns: Sequence[Any], unpack_id: Callable[[Id], str]) -> Member:
+    """From `MEMBER_COLUMNS`."""
+    values = dict(zip(MEMBER_COLUMNS.split(", "), columns, strict=True))
+    return Member(**(values | {"id": unpack_id(values["id"]), "role": Role(values["role"])}))
 
 
 SESSION_COLUMNS = "hash, purpose, ground_kind, ground_id, proof, began_at, ends_at, used_at, proved_at"

@@ -20,6 +20,10 @@ class SignInStore(Protocol):
         """Keep when a session was used."""
         ...
 
+    async def note_proof(self, digest: bytes, at: int) -> None:
+        """Keep when the holder of a session showed a key or a password."""
+        ...
+
     async def end(self, digest: bytes) -> bool:
         """End the session with this hash. Tells whether it was there."""
         ...

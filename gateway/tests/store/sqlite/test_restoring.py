@@ -7,6 +7,7 @@ from typing import Any
 import apsw
 import pytest
 from gateway.tests.sqlite_file import database_file
+from gateway.tests.store.test_members import accept, invite, member_id
 
 from signalpost.api.http.sessions import Sessions
 from signalpost.commands.command import Command
@@ -14,6 +15,7 @@ from signalpost.commands.connections import CreateConnection, DeleteConnection, 
 from signalpost.commands.documents import DeleteDocument
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
+from signalpost.commands.members import ChangeMember, RemoveMember
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain.api_key import Role
@@ -173,6 +175,36 @@ def test_nobody_is_signed_in_after_a_restore(restoring: Any) -> None:
         restored = Sessions(shop.store.sign_ins, lambda: shop.now, lambda length: bytes(length))
         assert await restored.find(token, Purpose.CONSOLE) is None
         assert await restored.use_link(link, Purpose.CONSOLE) is None
+
+    restoring(scenario)
+
+
+def test_members_have_after_a_restore_what_they_had_before_it(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.publish(invite(1), accept(1), invite(2), accept(2))
+        await restore.back_up()
+        await shop.do(RemoveMember(tenant_id=TENANT, member_id=member_id(1)))
+        await shop.do(ChangeMember(tenant_id=TENANT, tenant="t", member_id=member_id(2), role=Role.OPERATOR))
+        await shop.publish(create_key(1), invite(3), accept(3))
+        await restore.run()
+        access = shop.store.access
+        assert not (await access.member(member_id(1))).is_active
+        promoted = await access.member(member_id(2))
+        assert (promoted.role, promoted.generation) == ("operator", 3)
+        assert (await access.member(member_id(3))).is_active
+        numbers = [each.number for each in [*await access.keys(), *await access.member_page(None, None, 9)]]
+        assert len({*numbers}) == 3
+
+    restoring(scenario)
+
+
+def test_without_the_replaced_database_no_member_has_a_password(restoring: Any) -> None:
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await shop.publish(invite(1), accept(1))
+        await restore.back_up()
+        await restore.run(damage=True)
+        member = await shop.store.access.member(member_id(1))
+        assert (member.is_active, member.name, member.generation) == (False, "Member 1", 3)
 
     restoring(scenario)
 

@@ -53,10 +53,14 @@ class Sessions:
             await self._store.note_use(session.hash, now)
         return session
 
-    async def is_open(self, token: str, purpose: Purpose) -> bool:
-        """Whether there is a session with this token for this purpose. To ask does not count as a use of it."""
+    async def look(self, token: str, purpose: Purpose) -> Session | None:
+        """See `find`. To look does not count as a use of it."""
         session = await self._store.find(hash_token(token), purpose)
-        return session is not None and not session.has_ended(self._now())
+        return None if session is None or session.has_ended(self._now()) else session
+
+    async def note_proof(self, session: Session) -> None:
+        """Take note that the holder of a session showed a key or a password now."""
+        await self._store.note_proof(session.hash, self._now())
 
     async def end(self, token: str) -> None:
         """End a session, if it is still there."""

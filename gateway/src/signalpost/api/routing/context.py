@@ -147,7 +147,12 @@ class RequestContext:
         """Who calls, for the audit."""
         caller, source = self.principal, self.request.source(self.services.trusted_proxies)
         return Actor(
-            kind="key", id=caller.id, name=caller.name, role=caller.role, source=source, request=self.request_id
+            kind=caller.kind,
+            id=caller.id,
+            name=caller.name,
+            role=caller.role,
+            source=source,
+            request=self.request_id,
         )
 
     @property

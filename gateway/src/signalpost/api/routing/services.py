@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
+from signalpost.api.http.passwords import Passwords
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
@@ -15,6 +16,7 @@ from signalpost.api.http.shares import Shares
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.documents.links import Links
+from signalpost.domain.sign_in_tries import SignInTries
 from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lanes import Lanes
@@ -38,6 +40,8 @@ class Services(Struct, frozen=True, kw_only=True):
     principals: Principals
     sessions: Sessions
     """Who is signed in to the console."""
+    passwords: Passwords
+    sign_in_tries: SignInTries
     links: Links
     files: Files
     file_kinds: frozenset[str]

@@ -27,6 +27,7 @@ async def view(visit: Visit) -> View:
 
 
 async def create(visit: Visit) -> Shown:
+    visit.need_proof()
     body = {"name": visit.given("name"), "role": visit.given("role")}
     made = await visit.calls.change("create_key", body, key=visit.given("key"))
     return Shown("new_key.html", msgspec.json.decode(made, type=NewKey))

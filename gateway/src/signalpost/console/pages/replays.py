@@ -13,6 +13,8 @@ from signalpost.console.page import Page, SeeOther, Shown, Visit
 from signalpost.console.pages.deliveries import moment_of
 from signalpost.domain.timestamps import SECOND
 
+PROVED_FROM = 10_000
+"""Whoever sends more deliveries than that again shows first that it is still them."""
 LOOKED_AT = 50
 """How many subscriptions have their replays listed."""
 
@@ -67,7 +69,12 @@ async def start(visit: Visit) -> SeeOther:
     ticked = visit.form.get("to_subscription", [])
     if not ticked:
         return SeeOther("/replays", "none")
-    await visit.calls.change("start_replays", _asked(visit, ticked), key=visit.given("key"))
+    asked = _asked(visit, ticked)
+    if not visit.is_proved:
+        counted = await visit.calls.change("start_replays", {**asked, "dryRun": True})
+        if msgspec.json.decode(counted, type=ReplaysOfMany).count > PROVED_FROM:
+            visit.need_proof()
+    await visit.calls.change("start_replays", asked, key=visit.given("key"))
     return SeeOther("/replays", "started")
 
 

@@ -80,6 +80,7 @@ async def change(visit: Visit) -> SeeOther:
 
 
 async def rotate(visit: Visit) -> Shown:
+    visit.need_proof()
     made = await visit.calls.change("rotate_secret", {}, key=visit.given("key"), id=visit.params["id"])
     secret = msgspec.json.decode(made, type=_NewSecret)
     return Shown("rotated.html", Rotated(await _read(visit), secret.secret, secret.standard_webhooks_secret))

@@ -1,16 +1,19 @@
-"""Tenants and API keys."""
+"""Tenants, API keys and members."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.member import Member
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.packing import (
     KEY_COLUMNS,
+    MEMBER_COLUMNS,
     TENANT_COLUMNS,
     USE_COLUMNS,
     unpack_key,
+    unpack_member,
     unpack_tenant,
     unpack_use,
 )
@@ -22,6 +25,13 @@ _USE: Final = f"SELECT {USE_COLUMNS} FROM tenant WHERE id = $1"
 _VALID_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NULL"
 _REVOKED_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NOT NULL"
 _KEY_PAGE: Final = f"{_VALID_KEYS} AND number < $1 AND coalesce(tenant_id = $2, true) ORDER BY number DESC LIMIT $3"
+_MEMBER: Final = f"SELECT {MEMBER_COLUMNS} FROM member WHERE id = $1::uuid"
+_MEMBER_WITH: Final = f"SELECT {MEMBER_COLUMNS} FROM member WHERE email = $1 AND removed_at IS NULL"
+_MEMBER_INVITED: Final = f"SELECT {MEMBER_COLUMNS} FROM member WHERE invitation = $1"
+_MEMBER_PAGE: Final = (
+    f"SELECT {MEMBER_COLUMNS} FROM member WHERE removed_at IS NULL AND number < $1"
+    " AND coalesce(tenant_id = $2, true) ORDER BY number DESC LIMIT $3"
+)
 _NOTE_USES: Final = (
     "UPDATE api_key k SET last_used_at = u.at FROM unnest($1, $2) AS u (number, at)"
     " WHERE k.number = u.number AND coalesce(k.last_used_at, 0) < u.at"
@@ -50,6 +60,24 @@ class PostgresAccess:
         bound = below if below is not None else 2**62
         found = await self._readers.rows(EVERY_TENANT, _KEY_PAGE, bound, tenant_id, limit)
         return [unpack_key(columns, str) for columns in found]
+
+    async def member(self, member_id: str) -> Member | None:
+        return await self._member(_MEMBER, member_id)
+
+    async def member_with(self, email: str) -> Member | None:
+        return await self._member(_MEMBER_WITH, email)
+
+    async def member_invited(self, invitation: bytes) -> Member | None:
+        return await self._member(_MEMBER_INVITED, invitation)
+
+    async def member_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[Member]:
+        bound = below if below is not None else 2**62
+        found = await self._readers.rows(EVERY_TENANT, _MEMBER_PAGE, bound, tenant_id, limit)
+        return [unpack_member(columns, str) for columns in found]
+
+    async def _member(self, statement: str, value: str | bytes) -> Member | None:
+        found = await self._readers.rows(EVERY_TENANT, statement, value)
+        return unpack_member(found[0], str) if found else None
 
     async def note_uses(self, uses: Mapping[int, int]) -> None:
         if uses:

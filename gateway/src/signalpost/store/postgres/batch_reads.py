@@ -19,12 +19,14 @@ from signalpost.store.batching import ANSWER_COLUMNS, Wanted, unpack_answer
 from signalpost.store.packing import (
     CONNECTION_COLUMNS,
     KEY_COLUMNS,
+    MEMBER_COLUMNS,
     SUBSCRIPTION_COLUMNS,
     TENANT_COLUMNS,
     USE_COLUMNS,
     pack_number,
     unpack_connection,
     unpack_key,
+    unpack_member,
     unpack_number,
     unpack_subscription,
     unpack_tenant,
@@ -109,6 +111,14 @@ def reads(asked: Wanted, vault: Vault) -> dict[str, _Read]:
             Statement(f"SELECT {KEY_COLUMNS} FROM api_key WHERE id = ANY($1)", (uuids(asked.keys),)),
             lambda rows: {key.id: key for key in (unpack_key(columns, str) for columns in rows)},
         )
+    if asked.members or asked.emails:
+        either = "id = ANY($1) OR (email = ANY($2) AND removed_at IS NULL)"
+        found["members"] = _Read(
+            Statement(
+                f"SELECT {MEMBER_COLUMNS} FROM member WHERE {either}", (uuids(asked.members), texts(asked.emails))
+            ),
+            lambda rows: {member.id: member for member in (unpack_member(columns, str) for columns in rows)},
+        )
     if asked.replays:
         found["replays"] = _Read(_replays(asked.replays), _unpack_replays)
     if asked.answers:
@@ -126,8 +136,8 @@ def rows_of(asked: Mapping[str, _Read], found: Iterable[list[Row]], locked: Lock
     members: dict[str, Any] = {}
     taken: dict[NumberedKind, list[int]] = {}
     for (member, read), rows in zip(asked.items(), found, strict=True):
-        if member == "keys":
-            members[member] = read.unpack(rows)  # a key of any tenant: nothing of it is sealed
+        if member in ("keys", "members"):
+            members[member] = read.unpack(rows)  # of any tenant: nothing of them is sealed
         elif member in _SEQUENCES:
             taken[member] = [number for (number,) in rows]
         else:

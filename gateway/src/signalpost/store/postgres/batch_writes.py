@@ -19,6 +19,7 @@ from signalpost.store.packing import (
     pack_connection,
     pack_key,
     pack_limits,
+    pack_member,
     pack_number,
     pack_step,
     pack_subscription,
@@ -70,6 +71,13 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
         *_retries(batch),
         *tables.API_KEY.insert(
             (pack_key(key, str) for key in batch.keys.changed.values()), updating("number", "revoked_at")
+        ),
+        *tables.MEMBER.insert(
+            (pack_member(member, str) for member in batch.members.changed.values()),
+            updating(
+                *("number", "name", "email", "role", "password", "generation", "invitation", "invited_until"),
+                "removed_at",
+            ),
         ),
         *tables.REPLAY.insert(
             (
@@ -126,6 +134,11 @@ def end_access(tenant_id: int, at: int) -> list[Statement]:
         Statement(
             "UPDATE api_key SET revoked_at = coalesce(revoked_at, $2), name = '', created_by = NULL"
             " WHERE tenant_id = $1",
+            (tenant_id, at),
+        ),
+        Statement(
+            "UPDATE member SET removed_at = coalesce(removed_at, $2), name = '', email = '', created_by = NULL,"
+            " password = NULL, invitation = NULL WHERE tenant_id = $1",
             (tenant_id, at),
         ),
     ]

@@ -54,6 +54,7 @@ HANDLED_OTHERWISE: Final = frozenset(
         "subscription",
         "version",
         "api_key",
+        "member",
         "erasure",
         "data_key",
     }

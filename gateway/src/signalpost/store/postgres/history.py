@@ -13,7 +13,7 @@ from signalpost.store.store import PAGE_BYTES
 
 _WAS_CREATED: Final = "SELECT 1 FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
 _EVENTS: Final = f"""
-SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, k.name, e.body
+SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, coalesce(k.name, m.name), e.body
 FROM (
     SELECT found.*, sum(octet_length(body)) OVER (ORDER BY sequence DESC) - octet_length(body) AS bytes_before
     FROM (
@@ -24,12 +24,14 @@ FROM (
     ) found
 ) e
 LEFT JOIN api_key k ON k.number = e.caller
+LEFT JOIN member m ON m.number = e.caller
 WHERE e.bytes_before < {PAGE_BYTES}
 ORDER BY e.sequence DESC
 """
 _STEPS: Final = """
-SELECT s.number, s.sequence, s.at, s.event_id, s.caller, k.name, s.step
+SELECT s.number, s.sequence, s.at, s.event_id, s.caller, coalesce(k.name, m.name), s.step
 FROM step s LEFT JOIN api_key k ON k.number = s.caller
+LEFT JOIN member m ON m.number = s.caller
 WHERE s.tenant_id = $1 AND s.document_id = $2::uuid AND s.sequence <= $3
     AND (s.sequence < $3 OR CASE WHEN s.event_id IS NULL THEN s.number ELSE 0 END < $4)
 ORDER BY s.sequence DESC, s.number DESC LIMIT $5

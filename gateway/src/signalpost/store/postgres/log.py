@@ -61,7 +61,8 @@ _BACK_IN_DOCUMENT: Final = (
     f" AND sequence >= {_FLOOR} ORDER BY sequence DESC LIMIT $4"
 )
 _CALLERS: Final = (
-    "SELECT e.sequence, e.caller, k.name FROM event e LEFT JOIN api_key k ON k.number = e.caller"
+    "SELECT e.sequence, e.caller, coalesce(k.name, m.name) FROM event e LEFT JOIN api_key k ON k.number = e.caller"
+    " LEFT JOIN member m ON m.number = e.caller"
     f" WHERE e.tenant_id = $1 AND e.sequence = ANY($2) AND e.sequence >= {_FLOOR} AND {AMONG}"
 )
 _NEWEST: Final = (

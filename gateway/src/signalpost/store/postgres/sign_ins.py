@@ -15,6 +15,7 @@ _MAKE_ROOM: Final = (
 _BEGIN: Final = f"INSERT INTO session ({SESSION_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _FIND: Final = f"SELECT {SESSION_COLUMNS} FROM session WHERE hash = $1 AND purpose = $2"
 _NOTE_USE: Final = "UPDATE session SET used_at = $2 WHERE hash = $1 AND used_at < $2"
+_NOTE_PROOF: Final = "UPDATE session SET proved_at = $2 WHERE hash = $1"
 _END: Final = "DELETE FROM session WHERE hash = $1 RETURNING 1"
 _END_ALL: Final = "DELETE FROM session WHERE ground_kind = $1 AND ground_id = $2 RETURNING 1"
 _END_LINKS: Final = "DELETE FROM sign_in_link WHERE ground_kind = $1 AND ground_id = $2"
@@ -50,6 +51,9 @@ class PostgresSignIns:
 
     async def note_use(self, digest: bytes, at: int) -> None:
         await self._writers.rows(EVERY_TENANT, _NOTE_USE, digest, at)
+
+    async def note_proof(self, digest: bytes, at: int) -> None:
+        await self._writers.rows(EVERY_TENANT, _NOTE_PROOF, digest, at)
 
     async def end(self, digest: bytes) -> bool:
         return bool(await self._writers.rows(EVERY_TENANT, _END, digest))

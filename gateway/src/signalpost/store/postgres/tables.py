@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from signalpost.store.batching import ANSWER_COLUMNS
-from signalpost.store.packing import CONNECTION_COLUMNS, KEY_COLUMNS, SUBSCRIPTION_COLUMNS
+from signalpost.store.packing import CONNECTION_COLUMNS, KEY_COLUMNS, MEMBER_COLUMNS, SUBSCRIPTION_COLUMNS
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
 
@@ -58,6 +58,7 @@ SUBSCRIPTION: Final = Table("subscription", SUBSCRIPTION_COLUMNS, "nunnnubb")
 LANE: Final = Table("lane", "subscription_number, tenant_id, owner, version, head, open, gaps, health", "nnnnnbbb")
 CONNECTION: Final = Table("connection", CONNECTION_COLUMNS, "nunnntttt" + "nnbbn")
 RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id, budget", "nnnnun")
+MEMBER: Final = Table("member", MEMBER_COLUMNS, "nuntttnttnbnn")
 API_KEY: Final = Table("api_key", KEY_COLUMNS, "nuttbnnnntn")
 REPLAY: Final = Table(
     "replay",

@@ -1,14 +1,24 @@
-"""Tenants and API keys."""
+"""Tenants, API keys and members."""
 
 from collections.abc import Mapping
 
 import apsw
 
 from signalpost.domain.api_key import ApiKey
+from signalpost.domain.member import Member
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
-from signalpost.store.packing import KEY_COLUMNS, TENANT_COLUMNS, USE_COLUMNS, unpack_key, unpack_tenant, unpack_use
-from signalpost.store.sqlite.codec import unpack_uuid
+from signalpost.store.packing import (
+    KEY_COLUMNS,
+    MEMBER_COLUMNS,
+    TENANT_COLUMNS,
+    USE_COLUMNS,
+    unpack_key,
+    unpack_member,
+    unpack_tenant,
+    unpack_use,
+)
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
@@ -49,9 +59,37 @@ class SqliteAccess:
         found = rows(connection, statement, (below if below is not None else 2**62, tenant_id, limit))
         return [unpack_key(columns, unpack_uuid) for columns in found]
 
+    @reading
+    def member(self, connection: apsw.Connection, member_id: str) -> Member | None:
+        return _member(connection, "id = ?", pack_uuid(member_id))
+
+    @reading
+    def member_with(self, connection: apsw.Connection, email: str) -> Member | None:
+        return _member(connection, "email = ? AND removed_at IS NULL", email)
+
+    @reading
+    def member_invited(self, connection: apsw.Connection, invitation: bytes) -> Member | None:
+        return _member(connection, "invitation = ?", invitation)
+
+    @reading
+    def member_page(
+        self, connection: apsw.Connection, tenant_id: int | None, below: int | None, limit: int
+    ) -> list[Member]:
+        statement = (
+            f"SELECT {MEMBER_COLUMNS} FROM member WHERE removed_at IS NULL AND number < ?"  # noqa: S608
+            " AND coalesce(? = tenant_id, true) ORDER BY number DESC LIMIT ?"
+        )
+        found = rows(connection, statement, (below if below is not None else 2**62, tenant_id, limit))
+        return [unpack_member(columns, unpack_uuid) for columns in found]
+
     @writing
     def note_uses(self, connection: apsw.Connection, uses: Mapping[int, int]) -> None:
         connection.executemany(
             "UPDATE api_key SET last_used_at = ? WHERE number = ? AND coalesce(last_used_at, 0) < ?",
             [(at, number, at) for number, at in uses.items()],
         )
+
+
+def _member(connection: apsw.Connection, condition: str, value: bytes | str) -> Member | None:
+    found = rows(connection, f"SELECT {MEMBER_COLUMNS} FROM member WHERE {condition}", (value,))  # noqa: S608
+    return unpack_member(found[0], unpack_uuid) if found else None

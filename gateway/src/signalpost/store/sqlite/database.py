@@ -140,7 +140,8 @@ class SqliteDatabase:
             with connection:
                 connection.execute(
                     f"INSERT INTO api_key ({KEY_COLUMNS})"  # noqa: S608
-                    " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM api_key",
+                    " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+                    " FROM (SELECT number FROM api_key UNION ALL SELECT number FROM member)",
                     pack_key(key, pack_uuid)[1:],
                 )
                 audit.note(connection, told)

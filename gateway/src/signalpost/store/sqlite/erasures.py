@@ -39,6 +39,7 @@ HANDLED_OTHERWISE = frozenset(
         "connection",
         "version",
         "api_key",
+        "member",
         "erasure",
         "data_key",
     }
@@ -149,6 +150,11 @@ def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
     )
     connection.execute(
         "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?), name = '', created_by = NULL WHERE tenant_id = ?",
+        (at, tenant_id),
+    )
+    connection.execute(
+        "UPDATE member SET removed_at = coalesce(removed_at, ?), name = '', email = '', created_by = NULL,"
+        " password = NULL, invitation = NULL WHERE tenant_id = ?",
         (at, tenant_id),
     )
 

@@ -44,8 +44,9 @@ class SqliteHistoryQueries:
     ) -> tuple[Sequence[KnownEvent], bool]:
         found, is_cut = rows_within(
             self._connection,
-            "SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, k.name, e.body"
+            "SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, coalesce(k.name, m.name), e.body"
             " FROM event e INDEXED BY event_document LEFT JOIN api_key k ON k.number = e.caller"
+            " LEFT JOIN member m ON m.number = e.caller"
             " WHERE e.tenant_id = ? AND e.document_id = ? AND e.sequence < ? ORDER BY e.sequence DESC LIMIT ?",
             (tenant_id, pack_uuid(document_id), below.sequence + (below.number > 0), limit),
             lambda columns: len(columns[-1]),
@@ -55,8 +56,9 @@ class SqliteHistoryQueries:
     async def steps(self, tenant_id: int, document_id: str, below: HistoryPosition, limit: int) -> Sequence[KnownStep]:
         found = rows(
             self._connection,
-            "SELECT s.number, s.sequence, s.at, s.event_id, s.caller, k.name, s.step"
+            "SELECT s.number, s.sequence, s.at, s.event_id, s.caller, coalesce(k.name, m.name), s.step"
             " FROM step s INDEXED BY step_document LEFT JOIN api_key k ON k.number = s.caller"
+            " LEFT JOIN member m ON m.number = s.caller"
             " WHERE s.tenant_id = ?1 AND s.document_id = ?2 AND s.sequence <= ?3"
             " AND (s.sequence < ?3 OR iif(s.event_id IS NULL, s.number, 0) < ?4)"
             " ORDER BY s.sequence DESC, s.number DESC LIMIT ?5",

@@ -104,8 +104,9 @@ class SqliteLog:
     def callers(self, connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
         found = rows(
             connection,
-            "SELECT e.sequence, e.caller, k.name FROM event e INDEXED BY event_log LEFT JOIN api_key k"
-            " ON k.number = e.caller WHERE e.tenant_id = ? AND e.sequence IN (SELECT value FROM json_each(?))",
+            "SELECT e.sequence, e.caller, coalesce(k.name, m.name) FROM event e INDEXED BY event_log"
+            " LEFT JOIN api_key k ON k.number = e.caller LEFT JOIN member m ON m.number = e.caller"
+            " WHERE e.tenant_id = ? AND e.sequence IN (SELECT value FROM json_each(?))",
             (tenant_id, list_numbers(sequences)),
         )
         names = ((sequence, name_of_caller(caller, name)) for sequence, caller, name in found)

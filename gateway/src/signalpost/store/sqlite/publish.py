@@ -19,6 +19,7 @@ from signalpost.commands.command import (
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import Notary
 from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.member import Member
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
@@ -35,14 +36,17 @@ from signalpost.store.batching import (
 from signalpost.store.packing import (
     CONNECTION_COLUMNS,
     KEY_COLUMNS,
+    MEMBER_COLUMNS,
     SUBSCRIPTION_COLUMNS,
     TENANT_COLUMNS,
     USE_COLUMNS,
     pack_key,
     pack_limits,
+    pack_member,
     pack_subscription,
     unpack_connection,
     unpack_key,
+    unpack_member,
     unpack_subscription,
     unpack_tenant,
     unpack_use,
@@ -86,6 +90,7 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
         subscriptions=subscriptions,
         connections=connections.read(connection, asked.connections, vault),
         keys=_api_keys(connection, asked.keys),
+        members=_members(connection, asked),
         replays=_replays(connection, asked, subscriptions),
         answers=_stored_answers(connection, asked.answers, vault),
         numbers={kind: count(_next(connection, kind)) for kind in asked.numbers},
@@ -184,10 +189,23 @@ def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiK
     return found
 
 
+def _members(connection: apsw.Connection, asked: Wanted) -> dict[str, Member]:
+    by_id = f"SELECT {MEMBER_COLUMNS} FROM member WHERE id = ?"  # noqa: S608
+    by_email = f"SELECT {MEMBER_COLUMNS} FROM member WHERE email = ? AND removed_at IS NULL"  # noqa: S608
+    found = [
+        *rows_of_many(connection, by_id, [(pack_uuid(each),) for each in asked.members]),
+        *rows_of_many(connection, by_email, [(each,) for each in asked.emails]),
+    ]
+    return {member.id: member for member in (unpack_member(columns, unpack_uuid) for columns in found)}
+
+
 def _next(connection: apsw.Connection, kind: NumberedKind) -> int:
     """The number of the next new row."""
+    if kind == "key":
+        # Members have their numbers from the same sequence.
+        return max(_above_highest(connection, "api_key", "number"), _above_highest(connection, "member", "number"))
     if kind != "tenant":
-        return _above_highest(connection, "api_key" if kind == "key" else kind, "number")
+        return _above_highest(connection, kind, "number")
     # After a restore the audit may tell of tenants that are no longer there.
     return max(_above_highest(connection, "tenant", "id"), _above_highest(connection, "audit_end", "tenant_id"))
 
@@ -215,6 +233,13 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
         f"INSERT INTO api_key ({KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
         [pack_key(key, pack_uuid) for key in batch.keys.changed.values()],
+    )
+    connection.executemany(
+        f"INSERT INTO member ({MEMBER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (number) DO UPDATE SET name = excluded.name, email = excluded.email, role = excluded.role,"
+        " password = excluded.password, generation = excluded.generation, invitation = excluded.invitation,"
+        " invited_until = excluded.invited_until, removed_at = excluded.removed_at",
+        [pack_member(member, pack_uuid) for member in batch.members.changed.values()],
     )
     if batch.keys.changed or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
         connection.execute("UPDATE fleet SET keys_version = keys_version + 1")

@@ -24,7 +24,7 @@ import msgspec
 from signalpost.domain.audit import Draft
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
-from signalpost.store.packing import SubscriptionConfig
+from signalpost.store.packing import MEMBER_COLUMNS, SubscriptionConfig
 from signalpost.store.sqlite import audit, data_keys, erasures, log
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
@@ -51,7 +51,8 @@ def take_access(draft: Path, replaced: Path, now: int) -> AccessTaken:
         try:
             return _take(connection, replaced, now)
         except apsw.Error:
-            # It is not there, or no database of ours any more. The one statement is a transaction of its own.
+            # It is not there, or no database of ours any more. Each statement is a transaction of its own.
+            _shut_members_out(connection)
             return AccessTaken(is_known=False, keys_revoked=_revoke_others(connection, "SELECT x'' WHERE 0", now))
 
 
@@ -101,6 +102,10 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
     is_same_version = _migrations(connection, "main") == _migrations(connection, "replaced")
     with connection:
         revoked, made = _take_keys(connection, now)
+        if is_same_version:
+            _take_members(connection)
+        else:
+            _shut_members_out(connection)
         paused, deleted = _take_tenants(connection) if _columns(connection, "erasure", "id") else ((), ())
         if is_same_version:
             data_keys.take_from_replaced(connection)
@@ -204,9 +209,10 @@ def _take_keys(connection: apsw.Connection, now: int) -> tuple[tuple[str, ...], 
     made = rows(
         connection,
         f"INSERT INTO main.api_key (number, id, {listed})"  # noqa: S608
-        " SELECT (SELECT coalesce(max(number), 0) FROM main.api_key) + row_number() OVER (ORDER BY number), id,"
+        " SELECT ? + row_number() OVER (ORDER BY number), id,"
         f" {listed} FROM replaced.api_key WHERE revoked_at IS NULL{of_tenants}"
         " AND id NOT IN (SELECT id FROM main.api_key) RETURNING name",
+        (_highest_number(connection),),
     )
     return revoked, tuple(name for (name,) in made)
 
@@ -217,6 +223,44 @@ def _revoke_others(connection: apsw.Connection, live: str, now: int) -> tuple[st
         return ()
     revoked = f"UPDATE main.api_key SET revoked_at = ? WHERE revoked_at IS NULL AND id NOT IN ({live}) RETURNING name"  # noqa: S608
     return tuple(name for (name,) in rows(connection, revoked, (now,)))
+
+
+def _take_members(connection: apsw.Connection) -> None:
+    """Members are those of the replaced database, with the roles and passwords that they have there. A member whom only
+    that one has gets a number that nobody had in either."""
+    connection.execute(
+        "UPDATE main.member AS m SET (name, email, role, password, generation, invitation, invited_until, removed_at) ="
+        " (SELECT r.name, r.email, r.role, r.password, r.generation, r.invitation, r.invited_until, r.removed_at"
+        " FROM replaced.member r WHERE r.id = m.id) WHERE id IN (SELECT id FROM replaced.member)"
+    )
+    columns = MEMBER_COLUMNS.removeprefix("number, ")
+    connection.execute(
+        f"INSERT INTO main.member (number, {columns}) SELECT ? + row_number() OVER (ORDER BY number), {columns}"  # noqa: S608
+        " FROM replaced.member WHERE removed_at IS NULL"
+        f" AND tenant_id IN (SELECT t.id FROM main.tenant t JOIN replaced.tenant r ON {_SAME_TENANT})"
+        " AND id NOT IN (SELECT id FROM main.member)",
+        (_highest_number(connection),),
+    )
+
+
+def _highest_number(connection: apsw.Connection) -> int:
+    """The highest number that an API key or a member has in either database. A backup of before there were members has
+    no table of them."""
+    return max(
+        int(rows(connection, f"SELECT coalesce(max(number), 0) FROM {schema}.{table}")[0][0])  # noqa: S608
+        for schema in ("main", "replaced")
+        for table in ("api_key", "member")
+        if rows(connection, f"SELECT 1 FROM {schema}.sqlite_schema WHERE name = ?", (table,))  # noqa: S608
+    )
+
+
+def _shut_members_out(connection: apsw.Connection) -> None:
+    """Without the replaced database, or where it is of another version, nobody can tell who was removed since: an
+    operator invites each anew."""
+    with suppress(apsw.SQLError):  # a backup of before there were members has none
+        connection.execute(
+            "UPDATE member SET password = NULL, invitation = NULL, invited_until = NULL, generation = generation + 1"
+        )
 
 
 def _take_subscriptions(connection: apsw.Connection) -> int:

@@ -39,6 +39,10 @@ class SqliteSignIns:
         connection.execute("UPDATE session SET used_at = ?2 WHERE hash = ?1 AND used_at < ?2", (digest, at))
 
     @writing
+    def note_proof(self, connection: apsw.Connection, digest: bytes, at: int) -> None:
+        connection.execute("UPDATE session SET proved_at = ?2 WHERE hash = ?1", (digest, at))
+
+    @writing
     def end(self, connection: apsw.Connection, digest: bytes) -> bool:
         connection.execute("DELETE FROM session WHERE hash = ?", (digest,))
         return connection.changes() > 0

@@ -37,6 +37,36 @@ class KeyPage(Shape, frozen=True):
     next: Cursor
 
 
+class MemberShown(Shape, frozen=True):
+    id: Uuid
+    name: str
+    email: str
+    role: Role
+    tenant: Annotated[str, Meta(description="The tenant in which they work; an operator works in any.")]
+    status: Annotated[
+        Literal["invited", "active"], Meta(description="Whoever is invited has no password, and cannot sign in.")
+    ]
+    created_at: Timestamp
+    created_by: Annotated[str | None, Meta(description="Name of whoever invited them.")]
+    invited_until: Annotated[Timestamp | None, Meta(description="When the invitation expires.")]
+
+
+class InvitedMember(MemberShown, frozen=True):
+    """The only answer that shows the link, this once."""
+
+    url: Annotated[str | None, Meta(description=f"Where they set a password, once. {SHOWN_FOR_AN_HOUR}")]
+
+
+class Invitation(Shape, frozen=True):
+    url: Annotated[str | None, Meta(description=f"Where they set a password, once. {SHOWN_FOR_AN_HOUR}")]
+    expires_at: Timestamp | None
+
+
+class MemberPage(Shape, frozen=True):
+    data: list[MemberShown]
+    next: Cursor
+
+
 class ConsoleLink(Shape, frozen=True):
     url: Annotated[str, Meta(description="Whoever opens it first is signed in.")]
     expires_at: Timestamp

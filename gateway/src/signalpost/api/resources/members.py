@@ -1,0 +1,194 @@
+"""Members: people who sign in to the console. Operators invite them, so nobody gives anybody more than they have."""
+
+import msgspec
+
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import member_shown, submit
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import PageQuery, write_cursor
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
+from signalpost.commands.members import ChangeMember, InviteMember, RemoveMember, ResetMember, member_not_found
+from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.member import Member, MemberPatch, MemberRequest
+from signalpost.domain.sign_in import hash_token, make_token
+
+
+async def invite(context: RequestContext) -> Response:
+    asked = await context.read_change()
+    token = make_token(context.services.secret_bytes)
+    return await submit(
+        context,
+        InviteMember(
+            tenant_id=context.tenant_id,
+            tenant=context.tenant_name,
+            member_id=context.new_id(),
+            name=asked.body.name,
+            email=asked.body.email.lower(),
+            role=asked.body.role,
+            url=_invitation(context, token),
+            invitation=hash_token(token),
+            created_by=context.principal.name,
+            idempotency=asked.idempotency,
+        ),
+    )
+
+
+async def list_all(context: RequestContext) -> Response:
+    query: PageQuery = context.query()
+    services = context.services
+    found = await services.store.access.member_page(_within(context), query.cursor, query.limit)
+    position = (found[-1].number,) if len(found) == query.limit else None
+    shown = [_shown(member, services) for member in found]
+    return Response(200, msgspec.json.encode(MemberPage(data=shown, next=write_cursor(position))))
+
+
+async def show(context: RequestContext) -> Response:
+    context.query()
+    member = await _found(context)
+    return Response(200, msgspec.json.encode(_shown(member, context.services)))
+
+
+async def change(context: RequestContext) -> Response:
+    asked = await context.read_change()
+    member = await _found(context)
+    return await submit(
+        context,
+        ChangeMember(
+            tenant_id=context.tenant_id,
+            tenant=_shown(member, context.services).tenant,
+            member_id=member.id,
+            within=_within(context),
+            name=asked.body.name,
+            role=asked.body.role,
+            idempotency=asked.idempotency,
+        ),
+    )
+
+
+async def remove(context: RequestContext) -> Response:
+    asked = await context.read_change()
+    return await submit(
+        context,
+        RemoveMember(
+            tenant_id=context.tenant_id,
+            member_id=context.path_uuid("id", "member"),
+            within=_within(context),
+            idempotency=asked.idempotency,
+        ),
+    )
+
+
+async def reset(context: RequestContext) -> Response:
+    asked = await context.read_change()
+    token = make_token(context.services.secret_bytes)
+    return await submit(
+        context,
+        ResetMember(
+            tenant_id=context.tenant_id,
+            member_id=context.path_uuid("id", "member"),
+            within=_within(context),
+            url=_invitation(context, token),
+            invitation=hash_token(token),
+            idempotency=asked.idempotency,
+        ),
+    )
+
+
+def _invitation(context: RequestContext, token: str) -> str:
+    return f"{context.services.public_url}/console/join/{token}"
+
+
+def _within(context: RequestContext) -> int | None:
+    """The tenant whose members are meant; None for those of all, where the call names no tenant."""
+    return context.tenant_id if context.names_tenant else None
+
+
+async def _found(context: RequestContext) -> Member:
+    """Raises NotFound."""
+    member = await context.services.store.access.member(context.path_uuid("id", "member"))
+    if member is None or member.removed_at is not None or _within(context) not in (None, member.tenant_id):
+        raise member_not_found()
+    return member
+
+
+def _shown(member: Member, services: Services) -> MemberShown:
+    tenant = services.directory.tenant_with(member.tenant_id)
+    return member_shown(member, "" if tenant is None else tenant.name)
+
+
+ROUTES = (
+    Route(
+        name="invite_member",
+        method="POST",
+        path="/v1/members",
+        summary="Invite a person to the console",
+        roles=OPERATOR,
+        handler=invite,
+        body=RequestBody(MemberRequest),
+        idempotent=True,
+        replies={201: Reply("The member, and the link that is shown only this once.", InvitedMember, ("location",))},
+        errors=(Conflict,),
+        example=Example({"name": "Ada", "email": "ada@example.com", "role": "viewer"}),
+    ),
+    Route(
+        name="list_members",
+        method="GET",
+        path="/v1/members",
+        summary="List members: those of the tenant that the call names, or of all",
+        roles=OPERATOR,
+        handler=list_all,
+        query=PageQuery,
+        replies={200: Reply("A page, newest first.", MemberPage)},
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="read_member",
+        method="GET",
+        path="/v1/members/{id}",
+        summary="Read a member",
+        roles=OPERATOR,
+        handler=show,
+        replies={200: Reply("The member.", MemberShown)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="change_member",
+        method="PATCH",
+        path="/v1/members/{id}",
+        summary="Change a member's name or role",
+        roles=OPERATOR,
+        handler=change,
+        body=RequestBody(MemberPatch),
+        idempotent=True,
+        replies={200: Reply("The member. With another role, their sessions have ended.", MemberShown)},
+        errors=(NotFound,),
+        example=Example({"role": "subscriber"}),
+    ),
+    Route(
+        name="remove_member",
+        method="DELETE",
+        path="/v1/members/{id}",
+        summary="Remove a member",
+        roles=OPERATOR,
+        handler=remove,
+        idempotent=True,
+        replies={204: Reply("Removed. Their sessions have ended.")},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="reset_member",
+        method="POST",
+        path="/v1/members/{id}/invitation",
+        summary="Invite a member anew: for a password that was forgotten, or an invitation that expired",
+        roles=OPERATOR,
+        handler=reset,
+        idempotent=True,
+        replies={201: Reply("The link. Password and sessions have ended; older links do not work.", Invitation)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

@@ -1,0 +1,192 @@
+"""Commands that invite members, change and remove them, and set their passwords."""
+
+from typing import ClassVar, Final
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
+from signalpost.commands.command_queues import Queue
+from signalpost.domain.api_key import Role
+from signalpost.domain.errors import Conflict, Gone, NotFound
+from signalpost.domain.member import INVITATION_LIFETIME, Member
+
+_EVERYBODY: Final = "default"
+"""The tenant that is always there. Every command about members holds its lock, so no two members get the same e-mail
+address at the same time, whichever tenants they are of."""
+
+
+class MemberInvited(Struct, frozen=True):
+    """`url` has the invitation's token. Only its hash is kept. `tenant` is the name of the member's tenant."""
+
+    member: Member
+    url: str
+    tenant: str
+
+
+class MemberReset(Struct, frozen=True):
+    member: Member
+    url: str
+
+
+class MemberChanged(Struct, frozen=True):
+    member: Member
+    tenant: str
+
+
+class MemberRemoved(Struct, frozen=True):
+    member: Member
+
+
+class PasswordSet(Struct, frozen=True):
+    member: Member
+
+
+class _MemberCommand(Asked, frozen=True, kw_only=True):
+    queue: ClassVar[Queue] = Queue.CONTROL
+    tenant_id: int
+    member_id: str
+    idempotency: IdempotencyKey | None = None
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(tenant=_EVERYBODY, member=self.member_id)
+
+
+class InviteMember(_MemberCommand, frozen=True, kw_only=True):
+    """`member_id` is the id of the new member, `url` the link that invites them, `invitation` the hash of its token."""
+
+    audited_as: ClassVar[str] = "member.invite"
+    adds: ClassVar[NumberedKind] = "key"
+    tenant: str
+    name: str
+    email: str
+    role: Role
+    url: str
+    invitation: bytes
+    created_by: str | None = None
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(tenant=_EVERYBODY, member=self.member_id, email=self.email)
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[MemberInvited]:
+        if view.member_with(self.email) is not None:
+            raise Conflict("member_exists", f"{self.email} is a member already.")
+        made = Member(
+            number=view.numbers.key,
+            tenant_id=self.tenant_id,
+            id=self.member_id,
+            name=self.name,
+            email=self.email,
+            role=self.role,
+            created_at=stamp.now,
+            created_by=self.created_by,
+            invitation=self.invitation,
+            invited_until=stamp.now + INVITATION_LIFETIME,
+        )
+        return Decision(result=MemberInvited(made, self.url, self.tenant), member=made)
+
+
+class _ExistingMemberCommand(_MemberCommand, frozen=True, kw_only=True):
+    within: int | None = None
+    """The tenant that the member must be of; None for any."""
+
+    def _found(self, view: View) -> Member:
+        found = view.members.get(self.member_id)
+        if found is None or found.removed_at is not None or self.within not in (None, found.tenant_id):
+            raise member_not_found()
+        return found
+
+
+class ChangeMember(_ExistingMemberCommand, frozen=True, kw_only=True):
+    audited_as: ClassVar[str] = "member.change"
+    tenant: str
+    name: str | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[MemberChanged]:
+        found = self._found(view)
+        changed = found if self.name is UNSET else replace(found, name=self.name)
+        if self.role is not UNSET and self.role is not found.role:
+            changed = replace(changed, role=self.role, generation=found.generation + 1)
+        member = None if changed == found else changed
+        return Decision(result=MemberChanged(changed, self.tenant), member=member)
+
+
+class RemoveMember(_ExistingMemberCommand, frozen=True, kw_only=True):
+    audited_as: ClassVar[str] = "member.remove"
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[MemberRemoved]:
+        found = self._found(view)
+        removed = replace(
+            found,
+            email="",
+            password=None,
+            generation=found.generation + 1,
+            invitation=None,
+            invited_until=None,
+            removed_at=stamp.now,
+        )
+        return Decision(result=MemberRemoved(removed), member=removed)
+
+
+class ResetMember(_ExistingMemberCommand, frozen=True, kw_only=True):
+    """Take a member's password away, and invite them anew."""
+
+    audited_as: ClassVar[str] = "member.reset"
+    url: str
+    invitation: bytes
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[MemberReset]:
+        found = self._found(view)
+        reset = replace(
+            found,
+            password=None,
+            generation=found.generation + 1,
+            invitation=self.invitation,
+            invited_until=stamp.now + INVITATION_LIFETIME,
+        )
+        return Decision(result=MemberReset(reset, self.url), member=reset)
+
+
+class AcceptInvitation(_ExistingMemberCommand, frozen=True, kw_only=True):
+    """Set a password with an invitation, which works no more then."""
+
+    audited_as: ClassVar[str] = "member.join"
+    invitation: bytes
+    password: str
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[PasswordSet]:
+        found = view.members.get(self.member_id)
+        is_good = found is not None and found.removed_at is None and found.invitation == self.invitation
+        if found is None or not is_good or found.invited_until is None or found.invited_until <= stamp.now:
+            raise Gone("invitation_used", "This invitation was used, or is too old. Ask an operator for another one.")
+        joined = replace(
+            found,
+            password=self.password,
+            generation=found.generation + 1,
+            invitation=None,
+            invited_until=None,
+        )
+        return Decision(result=PasswordSet(joined), member=joined)
+
+
+class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):
+    """Set another password, for whoever knows the present one."""
+
+    audited_as: ClassVar[str] = "member.change-password"
+    generation: int
+    """The generation in which the present password was checked."""
+    password: str
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[PasswordSet]:
+        found = self._found(view)
+        if found.generation != self.generation or found.password is None:
+            raise Conflict("member_changed", "The account was changed meanwhile. Sign in anew.")
+        changed = replace(found, password=self.password, generation=found.generation + 1)
+        return Decision(result=PasswordSet(changed), member=changed)
+
+
+def member_not_found() -> NotFound:
+    return NotFound("member_not_found", "There is no member with this id.")

@@ -1,0 +1,78 @@
+"""Who signs in here, and as what?"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
+from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.domain.api_key import Role
+
+
+class View(Struct, frozen=True):
+    data: Sequence[MemberShown]
+    next: str | None
+    is_first: bool
+    name: str
+    email: str
+    role: str
+    roles: Sequence[str] = tuple(Role)
+
+
+class Link(Struct, frozen=True):
+    """The link of an invitation, shown once."""
+
+    url: str | None
+    until: str | None
+    name: str | None = None
+
+
+async def view(visit: Visit) -> View:
+    cursor = visit.query.get("cursor")
+    page = await visit.calls.read("list_members", MemberPage, {"cursor": cursor})
+    role = visit.given("role") or Role.VIEWER
+    return View(page.data, page.next, cursor is None, visit.given("name"), visit.given("email"), role)
+
+
+async def invite(visit: Visit) -> Shown:
+    visit.need_proof()
+    body = {"name": visit.given("name"), "email": visit.given("email"), "role": visit.given("role")}
+    answer = await visit.calls.change("invite_member", body, key=visit.given("key"))
+    made = msgspec.json.decode(answer, type=InvitedMember)
+    return Shown("invitation.html", Link(made.url, made.invited_until, made.name))
+
+
+async def change(visit: Visit) -> SeeOther:
+    visit.need_proof()
+    body = {"role": visit.given("role")}
+    await visit.calls.change("change_member", body, key=visit.given("key"), id=visit.given("id"))
+    return SeeOther("/members", "changed")
+
+
+async def reset(visit: Visit) -> Shown:
+    visit.need_proof()
+    answer = await visit.calls.change("reset_member", key=visit.given("key"), id=visit.given("id"))
+    made = msgspec.json.decode(answer, type=Invitation)
+    return Shown("invitation.html", Link(made.url, made.expires_at))
+
+
+async def remove(visit: Visit) -> SeeOther:
+    await visit.calls.change("remove_member", key=visit.given("key"), id=visit.given("id"))
+    return SeeOther("/members", "removed")
+
+
+PAGES = (
+    Page(
+        path="/members",
+        section="Members",
+        title="Members",
+        template="members.html",
+        view=view,
+        forms={"invite": invite, "change": change, "reset": reset, "remove": remove},
+        done={
+            "changed": "The role is changed. Sessions that were begun with another one have ended.",
+            "removed": "The member is removed, and signed out everywhere.",
+        },
+    ),
+)

@@ -1,0 +1,270 @@
+"""People in the console: invited, signed in by password, changed, removed; slowed down, and asked again."""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from gateway.tests.api.conftest import World
+from gateway.tests.api.moved_clock import MovedClock
+from gateway.tests.console.conftest import Browser
+
+from signalpost.domain.member import INVITATION_LIFETIME
+from signalpost.domain.sign_in import PROOF_LASTS
+from signalpost.domain.sign_in_tries import OF_ACCOUNT
+
+PASSWORD = "correct horse battery"
+NAVIGATES = {"sec_fetch_dest": "document", "sec_fetch_mode": "navigate"}
+
+
+class Team:
+    """A gateway whose operator invites people."""
+
+    def __init__(self, world: World, clock: MovedClock) -> None:
+        self.world = world
+        self.clock = clock
+        self._invited = 0
+
+    def invite(self, role: str = "viewer", tenant: str = "default", **more: str) -> dict[str, Any]:
+        self._invited += 1
+        body = {"name": f"Person {self._invited}", "email": f"person{self._invited}@example.com", "role": role, **more}
+        made: dict[str, Any] = self.world.send("POST", "/v1/members", body, {"signalpost-tenant": tenant}).ok(201)
+        return made
+
+    def join(self, member: dict[str, Any], password: str = PASSWORD) -> Browser:
+        """The browser of somebody who accepts an invitation."""
+        browser = Browser(self.world)
+        answer = browser.post(path_of(member), {"password": password})
+        assert answer.status == 303, answer.body
+        return browser
+
+    def member(self, role: str = "viewer", tenant: str = "default") -> tuple[dict[str, Any], Browser]:
+        made = self.invite(role, tenant)
+        return made, self.join(made)
+
+    def sign_in(self, email: str, password: str = PASSWORD, address: str | None = None) -> tuple[int, Browser]:
+        browser, given = Browser(self.world), {"email": email, "password": password}
+        return browser.post("/console/sign-in", given, x_forwarded_for=address).status, browser
+
+
+def path_of(member: dict[str, Any]) -> str:
+    return "/console/" + str(member["url"]).partition("/console/")[2]
+
+
+def is_signed_in(browser: Browser, tenant: str = "default") -> bool:
+    return browser.get(f"/console/t/{tenant}").status == 200
+
+
+@pytest.fixture(scope="module")
+def team(make_world: Callable[..., World]) -> Team:
+    clock = MovedClock()
+    # A test that comes from several addresses says so as a proxy does.
+    return Team(make_world(clock=clock, trusted_proxies=(ip_network("127.0.0.1"),)), clock)
+
+
+# --- Invitations ------------------------------------------------------------------------------------------------------
+
+
+def test_an_invited_person_sets_a_password_is_signed_in_and_signs_in_with_it(team: Team) -> None:
+    made = team.invite("subscriber")
+    assert made["status"] == "invited"
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/console/join/[\w-]{43}", made["url"])
+    assert is_signed_in(team.join(made))
+    shown = team.world.get(f"/v1/members/{made['id']}").ok()
+    assert (shown["status"], shown["invitedUntil"], shown["createdBy"]) == ("active", None, "operator")
+    assert "url" not in shown
+    status, browser = team.sign_in(made["email"].upper())
+    assert status == 303
+    assert is_signed_in(browser)
+
+
+def test_an_invitation_is_opened_as_often_as_one_likes_and_used_once(team: Team) -> None:
+    made = team.invite()
+    for headers in ({}, NAVIGATES, {**NAVIGATES, "sec_purpose": "prefetch"}):
+        answer = Browser(team.world).get(path_of(made), **headers)
+        assert answer.status == 200
+        assert made["email"].encode() in answer.body
+        assert "set-cookie" not in answer.headers
+    assert Browser(team.world).post(path_of(made), {"password": PASSWORD}, sec_fetch_site="cross-site").status == 403
+    assert b"at least 12" in Browser(team.world).post(path_of(made), {"password": "short"}).body
+    team.join(made)
+    again = Browser(team.world)
+    assert again.get(path_of(made)).status == 410
+    assert again.post(path_of(made), {"password": "another password"}).status == 410
+    assert team.sign_in(made["email"])[0] == 303
+
+
+def test_an_invitation_expires_and_another_one_makes_it_worthless(team: Team) -> None:
+    late, replaced = team.invite(), team.invite()
+    again = team.world.send("POST", f"/v1/members/{replaced['id']}/invitation").ok(201)
+    assert Browser(team.world).get(path_of(replaced)).status == 410
+    assert is_signed_in(team.join(again))
+    team.clock.move(INVITATION_LIFETIME)
+    assert Browser(team.world).get(path_of(late)).status == 410
+    assert Browser(team.world).post(path_of(late), {"password": PASSWORD}).status == 410
+
+
+def test_a_repeated_invitation_is_the_same_and_a_second_one_of_an_address_is_refused(team: Team) -> None:
+    body = {"name": "Ada", "email": "Ada@example.com", "role": "viewer"}
+    first, second = (team.world.send("POST", "/v1/members", body, {"idempotency-key": "i"}).ok(201) for _ in range(2))
+    assert first == second
+    assert first["email"] == "ada@example.com"
+    team.world.refuses("POST", "/v1/members", body, status=409, code="member_exists")
+    team.world.refuses("POST", "/v1/members", {**body, "email": "ada"}, at=("/email",))
+
+
+def test_nobody_but_an_operator_invites(team: Team) -> None:
+    for role in ("viewer", "subscriber", "app"):
+        key = team.world.send("POST", "/v1/keys", {"name": role, "role": role}).ok(201)["key"]
+        body = {"name": "x", "email": "x@example.com", "role": "viewer"}
+        answer = team.world.send("POST", "/v1/members", body, {"authorization": f"Bearer {key}"})
+        answer.refused(403, code="role_not_allowed")
+
+
+# --- What members may do ----------------------------------------------------------------------------------------------
+
+
+def test_a_member_sees_their_own_tenant_alone_and_does_what_their_role_may(team: Team) -> None:
+    team.world.send("POST", "/v1/tenants", {"name": "acme"}).ok(201)
+    _, viewer = team.member("viewer", "acme")
+    assert viewer.get("/console").headers["location"] == "/console/t/acme"
+    assert is_signed_in(viewer, "acme")
+    assert viewer.get("/console/t/default").status == 404
+    assert viewer.get("/console/t/acme/members").status == 403
+    _, operator = team.member("operator")
+    for tenant in ("default", "acme"):
+        assert is_signed_in(operator, tenant)
+    assert "person" in operator.open("/console/t/acme/members")
+
+
+def test_what_a_member_did_is_told_of_them_in_the_audit(team: Team) -> None:
+    made, browser = team.member("operator")
+    form = {"do": "create", "key": "k", "name": "made by a person", "role": "viewer"}
+    assert browser.post("/console/t/default/keys", form).status == 200
+    told = team.world.get(f"/v1/audit?actor={made['id']}").ok()["data"]
+    assert [entry["action"] for entry in told] == ["member.join", "session.begin", "key.create"]
+    assert {entry["actor"]["kind"] for entry in told} == {"member"}
+    assert {entry["actor"]["name"] for entry in told} == {made["name"]}
+    assert told[1]["changes"]["by"]["new"] == "invitation"
+    assert PASSWORD not in str(told)
+
+
+def test_another_role_ends_the_sessions_and_so_does_removal(team: Team) -> None:
+    made, browser = team.member("viewer")
+    path = f"/v1/members/{made['id']}"
+    assert team.world.send("PATCH", path, {"name": "Renamed"}).ok()["name"] == "Renamed"
+    assert is_signed_in(browser)
+    assert team.world.send("PATCH", path, {"role": "subscriber"}).ok()["role"] == "subscriber"
+    assert not is_signed_in(browser)
+    status, browser = team.sign_in(made["email"])
+    assert status == 303
+    assert team.world.send("DELETE", path).status == 204
+    assert not is_signed_in(browser)
+    assert team.sign_in(made["email"])[0] == 401
+    team.world.get(path).refused(404, code="member_not_found")
+
+
+def test_a_reset_takes_the_password_and_the_sessions_and_the_link_sets_another_one(team: Team) -> None:
+    made, browser = team.member()
+    link = team.world.send("POST", f"/v1/members/{made['id']}/invitation").ok(201)
+    assert not is_signed_in(browser)
+    assert team.sign_in(made["email"])[0] == 401
+    assert is_signed_in(team.join(link, "a password after it"))
+    assert team.sign_in(made["email"], "a password after it")[0] == 303
+
+
+def test_a_changed_password_ends_every_session_but_the_one_that_changed_it(team: Team) -> None:
+    made, browser = team.member()
+    elsewhere = team.sign_in(made["email"])[1]
+    wrong = browser.post("/console/account", {"present": "not this one", "password": "the next password"})
+    assert wrong.status == 401
+    weak = browser.post("/console/account", {"present": PASSWORD, "password": "weak"})
+    assert weak.status == 422
+    assert is_signed_in(elsewhere)
+    changed = browser.post("/console/account", {"present": PASSWORD, "password": "the next password"})
+    assert changed.headers["location"] == "/console/account?done=changed"
+    assert is_signed_in(browser)
+    assert not is_signed_in(elsewhere)
+    assert team.sign_in(made["email"])[0] == 401
+    assert team.sign_in(made["email"], "the next password")[0] == 303
+
+
+# --- Wrong passwords --------------------------------------------------------------------------------------------------
+
+
+def test_nobody_learns_who_is_a_member(team: Team) -> None:
+    """A wrong password, an address of nobody's and one of somebody invited get the same answer."""
+    joined, invited = team.member()[0], team.invite()
+    answers = []
+    for email in (joined["email"], invited["email"], "nobody@example.com"):
+        answer = Browser(team.world).post("/console/sign-in", {"email": email, "password": "a wrong password"})
+        assert "set-cookie" not in answer.headers
+        answers.append((answer.status, answer.body.replace(email.encode(), b"")))
+    assert len({*answers}) == 1
+    assert answers[0][0] == 401
+
+
+def test_passwords_are_tried_slowly_also_those_of_nobody(team: Team) -> None:
+    made, _ = team.member()
+    for email in (made["email"], "no-such-person@example.com"):
+        statuses = [team.sign_in(email, "a wrong password", "192.0.2.9")[0] for _ in range(OF_ACCOUNT.at_once + 1)]
+        assert statuses[0] == 401
+        assert statuses[-1] == 429
+    told = team.world.wait_until(lambda: _refused(team, made))
+    assert told is not None
+    assert told["outcome"] == "refused"
+    assert told["source"] == "192.0.2.9"
+    assert "a wrong password" not in str(told)
+    assert team.sign_in(made["email"])[0] == 303, "where they joined, nobody shuts them out"
+
+
+def _refused(team: Team, member: dict[str, Any]) -> dict[str, Any] | None:
+    entries = team.world.get(f"/v1/audit?actor={member['id']}").ok()["data"]
+    return next((entry for entry in entries if entry["action"] == "call.refuse"), None)
+
+
+# --- What is risky ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_risky_asks_again_for_the_password_once_the_sign_in_is_old(team: Team) -> None:
+    made, browser = team.member("operator")
+    path, form = "/console/t/default/keys", {"do": "create", "key": "p", "name": "risky & <b>", "role": "viewer"}
+    team.clock.move(PROOF_LASTS)
+    asked = browser.post(path, form)
+    assert b"Is it still you?" in asked.body
+    assert b'value="risky &amp; &lt;b&gt;"' in asked.body
+    assert "risky" not in str(team.world.get("/v1/keys?limit=250").ok())
+    assert browser.post(path, {**form, "proof": "a wrong password"}).status == 401
+    assert "risky" not in str(team.world.get("/v1/keys?limit=250").ok())
+    made_key = browser.post(path, {**form, "proof": PASSWORD})
+    assert made_key.status == 200
+    assert b"sp_" in made_key.body
+    assert b"sp_" in browser.post(path, {**form, "key": "p2"}).body
+    assert made["role"] == "operator"
+
+
+def test_a_session_from_a_key_is_proved_with_that_very_key(team: Team) -> None:
+    browser = Browser(team.world).sign_in(team.world.key)
+    other = team.world.send("POST", "/v1/keys", {"name": "other", "role": "operator"}).ok(201)["key"]
+    team.clock.move(PROOF_LASTS)
+    form = {"do": "invite", "key": "q", "name": "Eve", "email": "eve@example.com", "role": "operator"}
+    assert b"Is it still you?" in browser.post("/console/t/default/members", form).body
+    assert browser.post("/console/t/default/members", {**form, "proof": other}).status == 401
+    shown = browser.post("/console/t/default/members", {**form, "proof": team.world.key})
+    assert b"/console/join/" in shown.body
+
+
+def test_pages_of_members_work_without_a_script(team: Team) -> None:
+    browser, made = Browser(team.world).sign_in(team.world.key), team.invite()
+    path = "/console/t/default/members"
+    assert made["email"] in browser.open(path)
+    changed = browser.post(path, {"do": "change", "key": "1", "id": made["id"], "role": "app"})
+    assert changed.headers["location"] == f"{path}?done=changed"
+    assert b"/console/join/" in browser.post(path, {"do": "reset", "key": "2", "id": made["id"]}).body
+    assert browser.post(path, {"do": "remove", "key": "3", "id": made["id"]}).status == 303
+    assert made["email"] not in browser.open(path)
+    taken = browser.post(path, {"do": "invite", "key": "4", "name": "", "email": "no address", "role": "viewer"})
+    assert taken.status == 422
+    assert b"no address" in taken.body
+    assert b"Sign out everywhere" in browser.get("/console/account").body
