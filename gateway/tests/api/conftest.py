@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -274,6 +275,32 @@ class World(Client):
         """A new subscription as it was answered."""
         made: dict[str, Any] = self.send("POST", "/v1/subscriptions", {**self.subscription, **fields}).ok(201)
         return made
+
+
+class StatusOfPath(BaseHTTPRequestHandler):
+    """Answers with the status that the path names."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(int(self.path[1:4]))
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """An endpoint that answers with the status that the path names."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), StatusOfPath)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")

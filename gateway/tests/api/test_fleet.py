@@ -1,10 +1,12 @@
 """Two gateways on one PostgreSQL: what one of them answers holds whichever of them is asked."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from gateway.tests.postgres import emptied_database
+
+from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -18,25 +20,44 @@ class Pair(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def pair(make_world: Callable[..., "World"]) -> Pair:
-    shared = {
+def pair(make_world: Callable[..., "World"], url: str) -> Pair:
+    shared: dict[str, Any] = {
         "database_url": emptied_database(),
         "master_key": (bytes(range(32)),),
         "operator_key": f"sp_{'k' * 43}",
         "public_url": "https://gateway.example.com",
+        "allow_targets": parse_allow_targets(url),
     }
     return Pair(make_world(**shared), make_world(**shared))
 
 
-def test_every_node_is_shown_with_its_lanes_and_its_beat(pair: Pair) -> None:
+@pytest.fixture(scope="module")
+def events(pair: Pair, url: str) -> int:
+    """Eight subscriptions, so that each node owns some: half of them get what is made, half of them fail. Returns how
+    many events there are."""
+    given = {"status": "active", "eventTypes": ["documentCreated"], "retryDelays": []}
     for number in range(8):
-        pair[number % 2].create_subscription(name=f"number {number}")
+        path = ("200", "404")[number // 4]
+        pair[number % 2].create_subscription(**given, name=f"number {number}", url=f"{url}/{path}")
+    pair.one.wait_until(lambda: all(node["lanes"] for node in pair.one.get("/v1/nodes").ok()["data"]))
+    for number in range(6):
+        pair[number % 2].create_document()
+    return 6
 
-    def is_settled() -> bool:
-        shown = pair.one.get("/v1/nodes").ok()
-        return sum(node["lanes"] for node in shown["data"]) == 8 and all(node["lanes"] for node in shown["data"])
 
-    pair.one.wait_until(is_settled)
+def both(pair: Pair, path: str, is_there: Callable[[Any], bool]) -> Any:
+    """What both nodes answer, once they answer the same and it is what it should be."""
+
+    def agreed() -> Any:
+        one, other = (node.get(path).ok() for node in pair)
+        return [one] if one == other and is_there(one) else []
+
+    return pair.one.wait_until(agreed)[0]
+
+
+@pytest.mark.usefixtures("events")
+def test_every_node_is_shown_with_its_lanes_and_its_beat(pair: Pair) -> None:
+    pair.one.wait_until(lambda: sum(node["lanes"] for node in pair.one.get("/v1/nodes").ok()["data"]) == 8)
     for asked in pair:
         shown = asked.get("/v1/nodes").ok()
         first, second = shown["data"]
@@ -45,3 +66,42 @@ def test_every_node_is_shown_with_its_lanes_and_its_beat(pair: Pair) -> None:
         assert {node["state"] for node in (first, second)} == {"working"}
         assert all(node["secondsSinceBeat"] < 6 for node in (first, second))
         assert (shown["subscriptions"], shown["unowned"], shown["next"]) == (8, 0, None)
+
+
+def test_the_overview_is_the_same_whichever_node_is_asked(pair: Pair, events: int) -> None:
+    shown = both(pair, "/v1/overview", lambda found: found["failed"] == 4 * events and not found["waiting"])
+    assert shown["subscriptions"] == {"healthy": 4, "failing": 4, "paused": 0, "disabled": 0}
+    assert {each["subscription"]["name"] for each in shown["attention"]} == {f"number {n}" for n in range(4, 8)}
+    assert all(each["failed"] == events for each in shown["attention"])
+    assert (shown["mostBehind"], shown["lost"]) == (0, 0)
+
+
+def test_the_health_of_every_subscription_is_the_same_whichever_node_is_asked(pair: Pair, events: int) -> None:
+    def is_there(page: Any) -> bool:
+        healths = [each["health"] for each in page["data"]]
+        return sum(health["failed"] for health in healths) == 4 * events and not any(each["lag"] for each in healths)
+
+    shown = both(pair, "/v1/subscriptions", is_there)["data"]
+    assert [each["health"]["state"] for each in shown] == ["failing"] * 4 + ["healthy"] * 4
+    assert [bool(each["health"]["lastError"]) for each in shown] == [True] * 4 + [False] * 4
+    failing = both(pair, "/v1/subscriptions?state=failing", lambda _: True)["data"]
+    assert [each["id"] for each in failing] == [each["id"] for each in shown[:4]]
+    for each in shown:
+        read = both(pair, f"/v1/subscriptions/{each['id']}", lambda _: True)
+        assert read["health"] == each["health"]
+        diagnoses = both(pair, f"/v1/subscriptions/{each['id']}/deliveries", lambda _: True)["data"]
+        assert len(diagnoses) == events
+
+
+def test_a_replay_that_runs_is_shown_whichever_node_is_asked(pair: Pair, events: int) -> None:
+    """Its subscription is paused, so that it does not come to its end."""
+    [failing] = pair.one.get("/v1/subscriptions?name=number%207").ok()["data"]
+    path = f"/v1/subscriptions/{failing['id']}"
+    pair.one.send("PATCH", path, {"status": "paused"}).ok()
+    span = {"from": "2001-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "status": "failed"}
+    started = pair.other.send("POST", f"{path}/replays", span).ok(202)
+    assert started["count"] == events
+    shown = both(pair, "/v1/overview", lambda found: bool(found["replays"]))
+    [replay] = shown["replays"]
+    assert (replay["id"], replay["subscription"]["name"], replay["count"]) == (started["id"], "number 7", events)
+    assert shown["subscriptions"] == {"healthy": 4, "failing": 3, "paused": 1, "disabled": 0}

@@ -296,7 +296,9 @@ class RunningGateway(Process):
         return found
 
     def health(self, host: str) -> dict[str, Any]:
-        return self.engine.lanes.health(self.of(host))
+        lane = self.engine.lanes.view_here(self.of(host))
+        assert lane is not None
+        return lane.shown()
 
     async def until(self, condition: Callable[[], bool], within: float = 10_000.0, every: float = 0.05) -> None:
         """Let time pass until the condition holds."""

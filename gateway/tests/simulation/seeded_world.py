@@ -287,9 +287,9 @@ class SeededWorld(World[SimulatedProcess]):
         for subscriber in self.clients.subscribers.values():
             found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
             if found is not None:
-                health = process.engine.lanes.health(found)
-                if health["lag"] or health["oldestDueAt"] is not None:
-                    return f"{subscriber}: {health}"
+                lane = process.engine.lanes.view_here(found)
+                if lane is None or lane.lag or lane.standing.now.oldest_due is not None:
+                    return f"{subscriber}: {lane}"
                 for replay in await process.store.replays.page(found, None, 250):
                     if replay.state is ReplayState.RUNNING:
                         return f"{subscriber}: {replay}"

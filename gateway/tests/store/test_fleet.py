@@ -12,7 +12,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.fleet import Mark, NodeProcess, NodeRow, Role
-from signalpost.store.lanes import LaneWanted
+from signalpost.store.lanes import LaneNow, LaneStanding, LaneWanted
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -258,7 +258,8 @@ def test_the_lane_of_a_deleted_subscription_is_not_there(play: "Play", make: "ty
         assert await claim(shop, subscription) is None
         assert await shop.store.fleet.owners([subscription.number]) == {}
         assert await shop.store.fleet.inbox([subscription.number]) == {}
-        assert await shop.store.lanes.summary(subscription) is None
+        assert await shop.store.lanes.head(subscription) is None
+        assert await shop.store.lanes.standings(TENANT, [subscription.number]) == {}
 
     play(scenario)
 
@@ -286,11 +287,16 @@ def test_an_inbox_has_retries_and_replays_that_are_not_done_and_the_lanes_versio
     play(scenario)
 
 
-def test_a_summary_tells_of_a_lane_what_people_ask_wherever_its_owner_is(play: "Play", make: "type[Tools]") -> None:
+def test_a_standing_tells_of_a_lane_what_people_ask_wherever_its_owner_is(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe(eventTypes=1)
         await shop.fill(10)
-        other, first, _ = await two_nodes(shop)
+        other, *_ = await two_nodes(shop)
+
+        async def standing() -> LaneStanding:
+            return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number]
+
+        assert await standing() == LaneStanding()
         await claim(shop, subscription)
         rows = [
             Row(1, make.document_id(0), State.AWAITING_RETRY, shop.now + 9, 1, 4, 0, None),
@@ -298,12 +304,14 @@ def test_a_summary_tells_of_a_lane_what_people_ask_wherever_its_owner_is(play: "
             Row(3, make.document_id(2), State.FAILED, 0, 4, 4, 0, None),
         ]
         await shop.record(make.flush(subscription, 1, 4, open=(4,), rows=rows))
-        summary = await other.store.lanes.summary(subscription)
-        assert summary is not None
-        assert (summary.owner, summary.head, summary.oldest_due) == (first, 4, shop.now + 5)
-        assert tuple(summary.counts) == (2, 0, 1)
-        created = [event for event in (await shop.store.log.after(TENANT, 4, 99)).events if event.type == 1]
-        assert summary.lag == 1 + len(created)
+        now = LaneNow(unread=6, in_flight=1, oldest_due=shop.now + 5, trouble="It hurts.")
+        await shop.store.lanes.write_down({subscription.number: now})
+        await other.store.lanes.write_down({subscription.number: LaneNow(unread=99)})  # it is not the owner
+        found = await standing()
+        assert (found.is_owned, found.open, tuple(found.counts), found.now) == (True, 1, (2, 0, 1), now)
+        assert await other.store.lanes.head(subscription) == 4
+        await shop.store.fleet.leave()
+        assert not (await standing()).is_owned
 
     play(scenario)
 

@@ -88,8 +88,10 @@ class FaultyRetention(SqliteRetention):
 class FaultyLanes(SqliteLanes):
     """Lanes, with faults, and a count of what was asked of them."""
 
-    def __init__(self, faults: StoreFaults, readers: Readers, writer: Writer) -> None:
-        super().__init__(readers, writer)
+    def __init__(
+        self, faults: StoreFaults, readers: Readers, writer: Writer, node_id: Callable[[], int | None]
+    ) -> None:
+        super().__init__(readers, writer, node_id)
         self._faults = faults
         self.refills = 0
         self.is_fenced = False
@@ -168,7 +170,7 @@ class FaultyStore(SqliteStore):
         self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
         self.retention: FaultyRetention = FaultyRetention(faults, self.readers, self.writer)
         self.fleet: FaultyFleet = FaultyFleet(faults, self.readers, self.writer, self._vault, self._now, terms)
-        self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer)
+        self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer, lambda: self.fleet.node_id)
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         await self._faults.before(Operation.PUBLISH)

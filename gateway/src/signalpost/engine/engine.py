@@ -32,6 +32,7 @@ from signalpost.engine.fleet.follower import Follower
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
 from signalpost.engine.fleet.node import Node
+from signalpost.engine.fleet.standing_writer import StandingWriter
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import MAX_BYTES
@@ -124,6 +125,7 @@ class Engine:
             self.revisions,
         )
         self._lane_owner = LaneOwner(store.fleet, self.directory, self.lanes, clock, role, lane_bounds)
+        self._standing_writer = StandingWriter(store, self.lanes)
         self._retention = Retention(store, clock, self.directory, self.lanes)
         self._expiries = Expiries(store, clock, self.enqueue)
         self._tests = 0
@@ -137,6 +139,7 @@ class Engine:
         self._follower.start()
         self._lane_owner.start()
         self._tasks.start(self._node.run(self._on_beat, self._on_lost, self._on_went_back))
+        self._tasks.start(self._standing_writer.run())
         self._tasks.start(self._retention.run())
         self._tasks.start(self._expiries.run())
         self._tasks.start(self.disk.run())

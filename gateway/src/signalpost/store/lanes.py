@@ -1,6 +1,6 @@
 """Lanes: what their owner loads and records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -60,18 +60,34 @@ class LaneRow(Struct, frozen=True):
     """The node that owns it; see `FleetStore`."""
 
 
-class LaneSummary(Struct, frozen=True):
-    """What people ask of a lane, as it was last recorded, wherever its owner is."""
+class LaneNow(Struct, frozen=True, omit_defaults=True):
+    """What its owner alone knows of a lane, since it is in memory. In a fleet the owner writes it down every few
+    seconds, where it has changed, so that every node can tell people."""
 
-    owner: int | None
-    head: int
-    health: EndpointHealth
-    counts: RowCounts
-    lag: int
-    """How many events are yet to be settled or to await a retry. Of those above the head, the next 10,000 events of the
-    log are looked at."""
-    oldest_due: int | None
-    """When the first of its deliveries that await a retry is due; None if none does."""
+    unread: int = 0
+    """How many events of the log it has not looked at."""
+    in_flight: int = 0
+    oldest_due: int | None = None
+    """When the first delivery that awaits a retry is due, µs since the epoch; None if none does."""
+    trouble: str | None = None
+    """A sentence: what keeps everything from being sent, beside the endpoint; None if nothing is known to."""
+    asked_to_wait_until: int | None = None
+    """When the time ends that the endpoint asked for with `Retry-After`, µs since the epoch; None if it did not."""
+    rate_limited_until: int | None = None
+    """When the rate limit lets the next request through, µs since the epoch; None if it does now."""
+
+
+class LaneStanding(Struct, frozen=True):
+    """What people ask of a lane, whichever node owns it."""
+
+    is_owned: bool = False
+    """Whether a node that is there owns it."""
+    open: int = 0
+    """How many deliveries are taken in and in their first attempt, or before it."""
+    health: EndpointHealth = EndpointHealth()
+    counts: RowCounts = RowCounts()
+    now: LaneNow = LaneNow()
+    """As its owner last wrote it down, which may have gone since."""
 
 
 class LaneFlush(Struct, frozen=True, kw_only=True):
@@ -119,8 +135,18 @@ class LaneStore(Protocol):
         """Lanes as of one moment, by subscription number. The lane of a deleted subscription is missing."""
         ...
 
-    async def summary(self, subscription: Subscription) -> LaneSummary | None:
-        """What people ask of a lane; None where its subscription was deleted."""
+    async def head(self, subscription: Subscription) -> int | None:
+        """The last sequence that a lane took in, as it was last recorded; None where its subscription was deleted."""
+        ...
+
+    async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
+        """What people ask of a tenant's lanes, by subscription number. The lane of a deleted subscription is
+        missing."""
+        ...
+
+    async def write_down(self, known: Mapping[int, LaneNow]) -> None:
+        """Write down what this node knows of the lanes that it owns, by subscription number. One that another node owns
+        by now stays as it is."""
         ...
 
     async def count_awaiting_retry(self, subscription: Subscription, below: int, due_from: int) -> int:

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from signalpost.domain.api_key import ApiKey, Role
 from signalpost.domain.connection import Connection, Granted, State
+from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
@@ -24,7 +25,8 @@ from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
 from signalpost.store.fleet import NodeProcess, NodeShown
 from signalpost.store.fleet import Role as NodeRole
-from signalpost.store.lanes import EndpointHealth
+from signalpost.store.lanes import EndpointHealth, LaneNow, LaneStanding
+from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.vault import Place, Vault
 
 _decode_limits = msgspec.json.Decoder(TenantLimits).decode
@@ -248,6 +250,26 @@ def unpack_tenant(columns: Sequence[Any]) -> Tenant:
 
 
 NODE_COLUMNS = "id, role, program, host, process, joined_at, lanes, is_draining"
+
+
+_encode_now, _decode_now = msgspec.json.Encoder().encode, msgspec.json.Decoder(LaneNow).decode
+STANDING_COLUMNS = f"open, health, standing, {ROW_COUNT_COLUMNS}"
+
+
+def pack_now(now: LaneNow) -> bytes:
+    return _encode_now(now)
+
+
+def unpack_standing(columns: Sequence[Any], *, is_owned: bool) -> LaneStanding:
+    """From `STANDING_COLUMNS`."""
+    packed, health, now, *counts = columns
+    return LaneStanding(
+        is_owned=is_owned,
+        open=len(unpack_sequences(packed)),
+        health=decode_health(health),
+        counts=RowCounts(*counts),
+        now=LaneNow() if now is None else _decode_now(now),
+    )
 
 
 def unpack_nodes(found: Iterable[Sequence[Any]], now: int) -> list[NodeShown]:

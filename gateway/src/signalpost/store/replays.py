@@ -1,5 +1,6 @@
 """Replays as they are kept, and what they have to queue."""
 
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -45,6 +46,10 @@ class ReplayStore(Protocol):
 
     async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
         """A subscription's replays, newest first. The number of the last one is the `below` of the next page."""
+        ...
+
+    async def running(self, tenant_id: int, subscription_numbers: Iterable[int]) -> list[Replay]:
+        """The replays of a tenant's subscriptions that run, as they were last recorded, the oldest first."""
         ...
 
     async def count(

@@ -21,11 +21,13 @@ class Settling(Checker):
             if found is None:
                 self.fail(f"{subscriber} is gone")
                 continue
-            health = process.engine.lanes.health(found)
+            lane = process.engine.lanes.view_here(found)
+            assert lane is not None
+            lost = lane.standing.health.lost
             # What was still unread counts as lost whether it was asked for or not: nobody looked any more.
             may_have_lost = self.world.floor[subscriber.tenant] > 1
-            if (health["lost"] and not may_have_lost) or (self._lost(subscriber) and not health["lost"]):
-                self.fail(f"{subscriber} says that it lost {health['lost']}")
+            if (lost and not may_have_lost) or (self._lost(subscriber) and not lost):
+                self.fail(f"{subscriber} says that it lost {lost}")
 
     def _lost(self, subscriber: Subscriber) -> bool:
         """Whether the retention took something before it was delivered."""

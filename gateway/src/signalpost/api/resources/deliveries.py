@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, field
+from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
@@ -31,6 +32,7 @@ from signalpost.domain.event import Event, EventType
 from signalpost.domain.fields import Uuid
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryStatus, DeliveryView
 from signalpost.store.log import LogRow, row_of
 
@@ -90,8 +92,9 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
             page = await _page_of_event(context, of, event, wanted.status, below, limit)
         return Response(200, msgspec.json.encode(page))
     found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
-    by_id = {each.id: each for each in of}
-    data = [_shown(context, by_id[view.subscription_id], view.entry, view) for view in found.data]
+    named = {view.subscription_id for view in found.data}
+    lanes = await _lanes(context, [each for each in of if each.id in named])
+    data = [_shown(context, lanes[view.subscription_id], view.entry, view) for view in found.data]
     return Response(200, msgspec.json.encode(DeliveryPage(data=data, next=write_cursor(found.next))))
 
 
@@ -121,8 +124,9 @@ async def _page_of_event(
     )
     page, entry = left[:limit], row_of(event)
     views = await context.services.store.deliveries.of_event(page, entry)
+    lanes = await _lanes(context, page)
     data = [
-        _shown(context, each, entry, views[each.id])
+        _shown(context, lanes[each.id], entry, views[each.id])
         for each in page
         if each.id in views and status in (None, _status(views[each.id]))
     ]
@@ -138,20 +142,18 @@ async def read(context: RequestContext) -> Response:
     if delivery is None:
         raise _not_found()
     view, attempts = delivery
+    lane = await context.services.lanes.view(found)
     shown = DeliveryWithAttempts(
-        **msgspec.structs.asdict(_shown(context, found, view.entry, view)),
+        **msgspec.structs.asdict(_shown(context, lane, view.entry, view)),
         attempts=[_shown_attempt(each) for each in attempts],
-        diagnosis=diagnosis_of(
-            found.with_secrets_of(context.services.clock.wall()), view, await _waiting(context, found)
-        ),
+        diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, lane.waiting),
     )
     return Response(200, msgspec.json.encode(shown))
 
 
-async def _waiting(context: RequestContext, subscription: Subscription) -> int:
-    """How many deliveries wait for an endpoint, as far as this node knows."""
-    health = await context.services.lanes.health_of(subscription)
-    return int(str(health.get("waiting", 0)))
+async def _lanes(context: RequestContext, subscriptions: Sequence[Subscription]) -> dict[str, LaneView]:
+    """How the lanes of subscriptions do, by the subscription's id."""
+    return {view.subscription.id: view for view in await context.services.lanes.views(subscriptions)}
 
 
 async def retry(context: RequestContext) -> Response:
@@ -186,9 +188,10 @@ def _status(view: DeliveryView | None) -> DeliveryStatus | None:
     return None if view is None else view.status
 
 
-def _shown(context: RequestContext, subscription: Subscription, entry: LogRow, view: DeliveryView | None) -> Delivery:
+def _shown(context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None) -> Delivery:
     """A delivery, or that there is none, with the cause."""
-    explanation = explain(_known(context, subscription, entry, view))
+    subscription = lane.subscription
+    explanation = explain(_known(context, lane, entry, view))
     return Delivery(
         subscription_id=subscription.id,
         subscription_name=subscription.name,
@@ -205,7 +208,8 @@ def _shown(context: RequestContext, subscription: Subscription, entry: LogRow, v
     )
 
 
-def _known(context: RequestContext, subscription: Subscription, entry: LogRow, view: DeliveryView | None) -> Known:
+def _known(context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None) -> Known:
+    subscription = lane.subscription
     if view is None:
         return Known(subscription=subscription, sequence=entry.sequence, event_type=entry.type, status=None)
     return Known(
@@ -222,7 +226,9 @@ def _known(context: RequestContext, subscription: Subscription, entry: LogRow, v
         retry_asked=view.retry_asked,
         behind_event=None if view.behind is None else view.behind.id,
         ahead=view.ahead,
-        held_up=context.services.lanes.held_up(subscription, entry.sequence, entry.document_id),
+        held_up=replace(
+            lane.held_up, in_flight=context.services.lanes.is_sending(subscription, entry.sequence, entry.document_id)
+        ),
     )
 
 

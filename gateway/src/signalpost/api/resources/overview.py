@@ -27,6 +27,7 @@ from signalpost.domain.delivery.attention import CERTIFICATE_SOON, SOON, Attenti
 from signalpost.domain.stats import WHOLE_TENANT, total
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.store.deliveries import DeliveryFilter, DeliveryView
 
 MAX_SHOWN: Final = 20
@@ -38,16 +39,17 @@ async def read(context: RequestContext) -> Response:
     context.query()
     services, now = context.services, context.services.clock.wall()
     subscriptions = services.directory.subscriptions(context.tenant_id)
-    standings = [(each, services.lanes.standing(each)) for each in subscriptions]
+    lanes = await services.lanes.views(subscriptions)
     needy = [
-        (found.rank(standing), each.number, each, standing, found)
-        for each, standing in standings
-        if standing is not None and (found := attention(standing, now)) is not None
+        (found.rank(standing), lane.subscription.number, lane.subscription, standing, found)
+        for lane in lanes
+        if (found := attention(standing := lane.needs, now)) is not None
     ]
     worst = nsmallest(MAX_SHOWN, needy, key=itemgetter(0, 1))
-    known = [standing for _, standing in standings if standing is not None]
-    active = [standing for standing in known if standing.status == "active"]
-    states = Counter(services.lanes.state(each) for each in subscriptions)
+    active = [lane for lane in lanes if lane.status == "active"]
+    states = Counter(lane.state for lane in lanes)
+    running = await services.store.replays.running(context.tenant_id, [each.number for each in subscriptions])
+    by_number = {each.number: each for each in subscriptions}
     sums = await services.store.stats.read(context.tenant_id, WHOLE_TENANT, "minute", last_hour(now))
     shown = Overview(
         attention=[await _shown(context, each, standing, found) for _, _, each, standing, found in worst],
@@ -55,19 +57,22 @@ async def read(context: RequestContext) -> Response:
         subscriptions=SubscriptionCounts(
             healthy=states["healthy"], failing=states["failing"], paused=states["paused"], disabled=states["disabled"]
         ),
-        waiting=sum(standing.waiting for standing in active),
-        failed=sum(standing.failed for standing in known),
-        lost=sum(standing.lost for standing in known),
-        most_behind=max((standing.lag for standing in active), default=0),
+        waiting=sum(lane.waiting for lane in active),
+        failed=sum(lane.failed for lane in lanes),
+        lost=sum(lane.standing.health.lost for lane in lanes),
+        most_behind=max((lane.lag for lane in active), default=0),
         last_hour=counted(total(sums.values())),
         replays=[
             RunningReplay(
-                id=replay.id, subscription=_named(each), status=replay.what, count=replay.count, queued=replay.queued
+                id=replay.id,
+                subscription=_named(by_number[replay.subscription_number]),
+                status=replay.what,
+                count=replay.count,
+                queued=replay.queued,
             )
-            for each in subscriptions
-            for replay in services.lanes.running_replays(each)
+            for replay in running
         ],
-        soon=_soon(context, subscriptions, now),
+        soon=_soon(lanes, now),
     )
     return Response(200, msgspec.json.encode(shown))
 
@@ -101,13 +106,14 @@ async def _failed_delivery(context: RequestContext, subscription: Subscription) 
     return None
 
 
-def _soon(context: RequestContext, subscriptions: list[Subscription], now: int) -> list[Ending]:
+def _soon(lanes: list[LaneView], now: int) -> list[Ending]:
     """What ends soon, the soonest first."""
     found = []
-    for each in subscriptions:
+    for lane in lanes:
+        each = lane.subscription
         if each.promote_at is not None and now < each.promote_at < now + SOON:
             found.append((each.promote_at, "rotation", each))
-        ends = context.services.lanes.certificate_ends(each)
+        ends = lane.standing.health.certificate_ends
         if ends is not None and ends < now + CERTIFICATE_SOON:
             found.append((ends, "certificate", each))
     found.sort(key=itemgetter(0))

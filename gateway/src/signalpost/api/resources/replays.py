@@ -54,7 +54,7 @@ async def start_many(context: RequestContext) -> Response:
     key = change.idempotency
     plans = [
         await _plan(context, each, asked, None if key is None else key._replace(key=f"{key.key} {each.id}"))
-        for each in _asked_for(context, asked)
+        for each in await _asked_for(context, asked)
     ]
     worth = sorted((each for each in plans if each is not None and each.command.count), key=_count, reverse=True)
     data = [await _started(context, each, dry_run=asked.dry_run) for each in worth]
@@ -62,9 +62,9 @@ async def start_many(context: RequestContext) -> Response:
     return Response(200 if asked.dry_run else 202, msgspec.json.encode(shown))
 
 
-def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> list[Subscription]:
+async def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> list[Subscription]:
     """The subscriptions that may have something to send. Raises Invalid for too many, or one that is not there."""
-    directory, lanes = context.services.directory, context.services.lanes
+    directory = context.services.directory
     if asked.subscription_ids is not UNSET:
         named = [directory.subscription(context.tenant_id, each) for each in asked.subscription_ids]
         absent = [index for index, each in enumerate(named) if each is None]
@@ -74,7 +74,7 @@ def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> list[Subs
         return list({each.id: each for each in named if each is not None}.values())
     every = directory.subscriptions(context.tenant_id)
     if asked.status == "failed":  # lanes keep how many these are
-        every = [each for each in every if (known := lanes.standing(each)) is None or known.failed]
+        every = [lane.subscription for lane in await context.services.lanes.views(every) if lane.failed]
     if len(every) > MAX_SUBSCRIPTIONS:
         detail = f"That may be {len(every):,} subscriptions: name at most {MAX_SUBSCRIPTIONS} of them."
         raise Invalid([FieldError("/subscriptionIds", "too_many", detail)])
@@ -128,7 +128,7 @@ async def _started(context: RequestContext, planned: _Planned, *, dry_run: bool)
     return ReplayOfOne(
         subscription_id=found.id,
         subscription_name=found.name,
-        still_failing=context.services.lanes.state(found) in ("failing", "disabled"),
+        still_failing=(await context.services.lanes.view(found)).state in ("failing", "disabled"),
         replay_id=replay_id,
         count=command.count,
         count_is_capped=command.count_is_capped,

@@ -1,7 +1,6 @@
 """Subscriptions: create, list, read, change and delete them, and rotate their secrets."""
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -117,9 +116,12 @@ async def list_all(context: RequestContext) -> Response:
     newest_first = reversed(context.services.directory.subscriptions(context.tenant_id))
     below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
     looked_at = below[:MAX_SCANNED]
-    found = list(islice((each for each in looked_at if _matches(context, each, query)), query.limit))
-    healths = [await context.services.lanes.health_of(each) for each in found]
-    bodies = (_add_health(_response(context, each), health).body for each, health in zip(found, healths, strict=True))
+    lanes = context.services.lanes
+    named = [each for each in looked_at if _matches(each, query)]
+    views = await lanes.views(named if query.state is not None else named[: query.limit])
+    views = [view for view in views if query.state in (None, view.state)][: query.limit]
+    found = [view.subscription for view in views]
+    bodies = (_add_health(_response(context, view.subscription), view.shown()).body for view in views)
     shown = await gathered(fitting(bodies))
     reached = looked_at[-1] if len(below) > MAX_SCANNED else None
     if len(found) == query.limit or len(shown) < len(found):
@@ -128,11 +130,9 @@ async def list_all(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
 
 
-def _matches(context: RequestContext, each: Subscription, query: SubscriptionQuery) -> bool:
-    return (
-        (query.name is None or query.name.casefold() in each.name.casefold())
-        and (query.host is None or query.host.casefold() in urlsplit(each.url).netloc.casefold())
-        and (query.state is None or query.state == context.services.lanes.state(each))
+def _matches(each: Subscription, query: SubscriptionQuery) -> bool:
+    return (query.name is None or query.name.casefold() in each.name.casefold()) and (
+        query.host is None or query.host.casefold() in urlsplit(each.url).netloc.casefold()
     )
 
 
@@ -291,7 +291,7 @@ async def _with_health(context: RequestContext, answer: Response) -> Response:
     """Adds what the engine alone knows. It is not part of what is kept under an `Idempotency-Key`."""
     identity = msgspec.json.decode(answer.body)["id"]
     found = context.services.directory.subscription(context.tenant_id, identity)
-    health = await context.services.lanes.health_of(found) if found is not None else None
+    health = (await context.services.lanes.view(found)).shown() if found is not None else None
     return _add_health(answer, health)
 
 

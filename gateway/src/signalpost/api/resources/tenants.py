@@ -51,7 +51,8 @@ async def show(context: RequestContext) -> Response:
         raise tenant_not_found()
     services = context.services
     use = await services.store.access.use(found.id)
-    in_flight = services.lanes.in_flight_of(found.id)
+    lanes = await services.lanes.views(services.directory.subscriptions(found.id))
+    in_flight = sum(lane.standing.now.in_flight for lane in lanes)
     effective = services.directory.limits_of(found.id) or NO_LIMITS
     days = services.directory.retention_days_of(found.id)
     return Response(200, msgspec.json.encode(tenant_with_use(found, effective, days, use, in_flight)))

@@ -128,11 +128,6 @@ class Dispatcher:
             self._freed += most
             self._schedule()
 
-    def in_flight_of(self, tenant_id: int) -> int:
-        """How many attempts of a tenant are in flight."""
-        slots = self._slots_of.get(tenant_id)
-        return 0 if slots is None else slots.every.held
-
     def _most_of(self, tenant_id: int) -> int:
         own = self._in_flight_of(tenant_id)
         return self._limits.tenant if own is None else min(own, self._limits.tenant)

@@ -2,19 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal
+
+from msgspec import Struct
 
 from signalpost.domain.delivery.attention import Standing
 from signalpost.domain.delivery.breaker import Breaker
+from signalpost.domain.delivery.exception_row import RowCounts
+from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.engine.lanes.lane_worker import LaneWorker
-from signalpost.store.lanes import LaneSummary
+from signalpost.engine.lanes.lane_worker import TENANT_PAUSED, LaneWorker
+from signalpost.store.lanes import LaneNow, LaneStanding
 
 STATES: Final = ("healthy", "failing", "breaker_open", "paused", "disabled")
 STATUSES: Final = ("active", "paused", "disabled")
-UNKNOWN: Final = "unknown"
-"""The state of a subscription whose lane is not here."""
+State = Literal["healthy", "failing", "paused", "disabled"]
+"""How a subscription is, as its `health` says."""
+NO_NODE: Final = "No node delivers for this subscription now; soon one takes it, if a node with the role worker runs."
 
 
 class Overview:
@@ -65,76 +70,123 @@ def _state(worker: LaneWorker) -> str:
     return "failing" if breaker.failures or worker.trouble else "healthy"
 
 
-def shown_state(worker: LaneWorker, subscription: Subscription) -> str:
-    """The `state` in a subscription's `health`."""
-    if worker.tenant_is_paused:
-        return "paused"
-    if subscription.status != "active":
-        return subscription.status
-    return "failing" if worker.health.breaker.failures or worker.trouble else "healthy"
-
-
-def standing_of(worker: LaneWorker, subscription: Subscription, last: int) -> Standing:
-    """What is known of whether a subscription needs somebody. `last` is the last sequence of its tenant's log."""
-    breaker = worker.health.breaker
-    return Standing(
-        status="paused" if worker.tenant_is_paused else subscription.status,
-        failing_since=breaker.failing_since,
-        breaker_is_open=breaker.is_open,
-        last_error=worker.health.last_error,
+def now_of(worker: LaneWorker, last: int, now: int) -> LaneNow:
+    """What is known of a lane here alone. `last` is the last sequence of its tenant's log."""
+    held_up = worker.held_up(now)
+    return LaneNow(
+        unread=worker.unread(last),
+        in_flight=worker.lane.in_flight,
+        oldest_due=worker.lane.retry_queue.oldest_due(now),
         trouble=worker.trouble,
-        lag=worker.lag(last),
-        waiting=worker.waiting,
-        failed=worker.recorded_counts.failed,
-        lost=worker.health.lost,
-        disabled_at=subscription.disabled_at,
-        disabled_because=subscription.disabled_because,
+        asked_to_wait_until=held_up.asked_to_wait_until,
+        rate_limited_until=held_up.rate_limited_until,
     )
 
 
-def shown_health(worker: LaneWorker, subscription: Subscription, last: int, now: int) -> dict[str, object]:
-    """A subscription's `health`. `last` is the last sequence of its tenant's log."""
-    lane, breaker = worker.lane, worker.health.breaker
-    due = lane.retry_queue.oldest_due(now)
-    return {
-        "state": shown_state(worker, subscription),
-        "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
-        "lastError": worker.trouble or worker.health.last_error,
-        "breaker": "open" if breaker.is_open else "closed",
-        "nextProbeAt": None if breaker.probe_at is None else format_timestamp(breaker.probe_at),
-        "lag": worker.lag(last),
-        "waiting": worker.waiting,
-        "failed": worker.recorded_counts.failed,
-        "oldestDueAt": None if due is None else format_timestamp(due),
-        "lost": worker.health.lost,
-        "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
-        "disabledReason": None
-        if subscription.disabled_at is None
-        else subscription.disabled_because or _all_failed(breaker),
-    }
+def view_of(worker: LaneWorker, subscription: Subscription, last: int, now: int) -> "LaneView":
+    """How a lane that is here does. `last` is the last sequence of its tenant's log."""
+    lane, counts = worker.lane, worker.recorded_counts
+    awaiting_retry = worker.waiting - len(lane.open) - lane.blocked
+    standing = LaneStanding(
+        is_owned=True,
+        open=len(lane.open),
+        health=worker.health,
+        counts=RowCounts(awaiting_retry, lane.blocked, counts.failed),
+        now=now_of(worker, last, now),
+    )
+    return LaneView(subscription, standing, worker.tenant_is_paused)
 
 
-def recorded_health(summary: LaneSummary, subscription: Subscription, *, is_paused: bool) -> dict[str, object]:
-    """A subscription's `health`, as its lane was last recorded by the node that owns it."""
-    breaker = summary.health.breaker
-    failing = "failing" if breaker.failures else "healthy"
-    state = "paused" if is_paused else subscription.status if subscription.status != "active" else failing
-    return {
-        "state": state,
-        "failingSince": None if breaker.failing_since is None else format_timestamp(breaker.failing_since),
-        "lastError": summary.health.last_error,
-        "breaker": "open" if breaker.is_open else "closed",
-        "nextProbeAt": None if breaker.probe_at is None else format_timestamp(breaker.probe_at),
-        "lag": summary.lag,
-        "waiting": summary.lag + summary.counts.awaiting_retry,
-        "failed": summary.counts.failed,
-        "oldestDueAt": None if summary.oldest_due is None else format_timestamp(summary.oldest_due),
-        "lost": summary.health.lost,
-        "disabledAt": None if subscription.disabled_at is None else format_timestamp(subscription.disabled_at),
-        "disabledReason": None
-        if subscription.disabled_at is None
-        else subscription.disabled_because or _all_failed(breaker),
-    }
+class LaneView(Struct, frozen=True):
+    """How a lane does, as people see it: the same wherever its owner is."""
+
+    subscription: Subscription
+    standing: LaneStanding
+    tenant_is_paused: bool
+
+    @property
+    def status(self) -> str:
+        return "paused" if self.tenant_is_paused else self.subscription.status
+
+    @property
+    def trouble(self) -> str | None:
+        """A sentence: what keeps everything from being sent, beside the endpoint; None if nothing is known to."""
+        return self.standing.now.trouble if self.standing.is_owned else NO_NODE
+
+    @property
+    def state(self) -> State:
+        """The `state` in a subscription's `health`."""
+        if self.status != "active":
+            return "paused" if self.status == "paused" else "disabled"
+        return "failing" if self.standing.health.breaker.failures or self.trouble else "healthy"
+
+    @property
+    def lag(self) -> int:
+        """How many events are yet to be settled or to await a retry."""
+        return self.standing.now.unread + self.standing.open + self.standing.counts.blocked
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries are taken in and neither delivered nor given up."""
+        return self.standing.open + self.standing.counts.blocked + self.standing.counts.awaiting_retry
+
+    @property
+    def failed(self) -> int:
+        """How many deliveries were given up, and are kept."""
+        return self.standing.counts.failed
+
+    @property
+    def held_up(self) -> HeldUp:
+        """What keeps deliveries from being sent right now."""
+        now = self.standing.now
+        return HeldUp(
+            asked_to_wait_until=now.asked_to_wait_until,
+            rate_limited_until=now.rate_limited_until,
+            trouble=TENANT_PAUSED if self.tenant_is_paused else self.trouble,
+        )
+
+    @property
+    def needs(self) -> Standing:
+        """What is known of whether it needs somebody."""
+        health = self.standing.health
+        return Standing(
+            status=self.status,
+            failing_since=health.breaker.failing_since,
+            breaker_is_open=health.breaker.is_open,
+            last_error=health.last_error,
+            trouble=self.trouble,
+            lag=self.lag,
+            waiting=self.waiting,
+            failed=self.failed,
+            lost=health.lost,
+            disabled_at=self.subscription.disabled_at,
+            disabled_because=self.subscription.disabled_because,
+        )
+
+    def shown(self) -> dict[str, object]:
+        """A subscription's `health`."""
+        health, disabled_at = self.standing.health, self.subscription.disabled_at
+        breaker = health.breaker
+        return {
+            "state": self.state,
+            "failingSince": _time(breaker.failing_since),
+            "lastError": self.trouble or health.last_error,
+            "breaker": "open" if breaker.is_open else "closed",
+            "nextProbeAt": _time(breaker.probe_at),
+            "lag": self.lag,
+            "waiting": self.waiting,
+            "failed": self.failed,
+            "oldestDueAt": _time(self.standing.now.oldest_due),
+            "lost": health.lost,
+            "disabledAt": _time(disabled_at),
+            "disabledReason": None
+            if disabled_at is None
+            else self.subscription.disabled_because or _all_failed(breaker),
+        }
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else format_timestamp(at)
 
 
 def _all_failed(breaker: Breaker) -> str:

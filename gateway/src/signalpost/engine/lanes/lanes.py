@@ -12,11 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from random import Random
 
-from msgspec.structs import replace
-
 from signalpost.commands.command import Retry
-from signalpost.domain.delivery.attention import Standing
-from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.delivery.slots import Limits
@@ -29,12 +25,10 @@ from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_health import (
-    UNKNOWN,
+    LaneView,
     Overview,
-    recorded_health,
-    shown_health,
-    shown_state,
-    standing_of,
+    now_of,
+    view_of,
 )
 from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, TRY_AGAIN_AFTER, LaneLoader
 from signalpost.engine.lanes.lane_state import Hold
@@ -48,7 +42,7 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
-from signalpost.store.lanes import EndpointHealth, LaneRow
+from signalpost.store.lanes import EndpointHealth, LaneNow, LaneRow, LaneStanding
 from signalpost.store.log import Page
 from signalpost.store.store import Published, Store
 
@@ -156,61 +150,42 @@ class Lanes:
     async def head_of(self, subscription: Subscription) -> int | None:
         """The last sequence that the subscription's lane took in, as far as it is known; None where it was deleted."""
         worker = self._workers.get(subscription.number)
-        if worker is not None:
-            return worker.lane.head
-        summary = await self._store.lanes.summary(subscription)
-        return None if summary is None else summary.head
+        return worker.lane.head if worker is not None else await self._store.lanes.head(subscription)
 
-    async def health_of(self, subscription: Subscription) -> dict[str, object]:
-        """A subscription's `health` as the API shows it: as it was last recorded if another node owns the lane."""
-        if self._workers.get(subscription.number) is not None:
-            return self.health(subscription)
-        summary = await self._store.lanes.summary(subscription)
-        if summary is None:
-            return {"state": UNKNOWN}
-        return recorded_health(summary, subscription, is_paused=subscription.tenant_id in self._paused_tenants)
-
-    def health(self, subscription: Subscription) -> dict[str, object]:
-        """A subscription's `health` as the API shows it."""
-        worker = self._workers.get(subscription.number)
-        if worker is None:
-            return {"state": UNKNOWN}
-        return shown_health(worker, subscription, self._log.end.get(subscription.tenant_id, 0), self._clock.steady())
-
-    def state(self, subscription: Subscription) -> str:
-        """The `state` in a subscription's `health`, as far as this node alone can tell."""
-        worker = self._workers.get(subscription.number)
-        if worker is not None:
-            return shown_state(worker, subscription)
-        if subscription.tenant_id in self._paused_tenants:
-            return "paused"
-        return subscription.status if subscription.status != "active" else UNKNOWN
-
-    def standing(self, subscription: Subscription) -> Standing | None:
-        """What is known of whether a subscription needs somebody; None if its lane is not here."""
+    def view_here(self, subscription: Subscription) -> LaneView | None:
+        """How a subscription's lane does; None if it is not here."""
         worker = self._workers.get(subscription.number)
         if worker is None:
             return None
-        return standing_of(worker, subscription, self._log.end.get(subscription.tenant_id, 0))
+        return view_of(worker, subscription, self._log.end.get(subscription.tenant_id, 0), self._clock.steady())
 
-    def certificate_ends(self, subscription: Subscription) -> int | None:
-        """When the certificate ends that a subscription's endpoint last showed, µs; None if that is not known."""
-        worker = self._workers.get(subscription.number)
-        return None if worker is None else worker.health.certificate_ends
+    async def views(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
+        """How the lanes of one tenant's subscriptions do, in their order, wherever their owners are. Raises
+        Unavailable."""
+        here = {each.number: self.view_here(each) for each in subscriptions}
+        elsewhere = [number for number, view in here.items() if view is None]
+        told = await self._store.lanes.standings(subscriptions[0].tenant_id, elsewhere) if elsewhere else {}
+        return [
+            here[each.number]
+            or LaneView(each, told.get(each.number, LaneStanding()), each.tenant_id in self._paused_tenants)
+            for each in subscriptions
+        ]
 
-    def running_replays(self, subscription: Subscription) -> tuple[Replay, ...]:
-        """The replays of a subscription that run, as far as they have come."""
-        worker = self._workers.get(subscription.number)
-        return () if worker is None else worker.replay_feeder.running
+    async def view(self, subscription: Subscription) -> LaneView:
+        """How a subscription's lane does, wherever its owner is. Raises Unavailable."""
+        return (await self.views([subscription]))[0]
 
-    def held_up(self, subscription: Subscription, sequence: int, document_id: str) -> HeldUp:
-        """What memory alone knows of why a delivery is not there yet: whether it is being sent, and until when its lane
-        may send nothing."""
+    def known_now(self) -> Iterable[tuple[int, LaneNow]]:
+        """What is known here alone of each lane, by subscription number."""
+        now = self._clock.steady()
+        for worker in [*self._workers]:
+            subscription = worker.subscription
+            yield subscription.number, now_of(worker, self._log.end.get(subscription.tenant_id, 0), now)
+
+    def is_sending(self, subscription: Subscription, sequence: int, document_id: str) -> bool:
+        """Whether an attempt of a delivery is under way, as far as this node knows."""
         worker = self._workers.get(subscription.number)
-        if worker is None:
-            return HeldUp()
-        held_up = worker.held_up(self._clock.steady())
-        return replace(held_up, in_flight=worker.lane.is_in_flight(sequence, document_id))
+        return worker is not None and worker.lane.is_in_flight(sequence, document_id)
 
     def overview(self) -> Overview:
         return Overview(self._workers, self._log.end)
@@ -233,10 +208,6 @@ class Lanes:
     def in_flight(self) -> int:
         """How many attempts are in flight."""
         return self._dispatcher.in_flight
-
-    def in_flight_of(self, tenant_id: int) -> int:
-        """How many attempts of a tenant are in flight."""
-        return self._dispatcher.in_flight_of(tenant_id)
 
     @property
     def unrecorded(self) -> int:

@@ -1,7 +1,7 @@
 """Lanes: loaded by their owner at the start and where another owner wrote one, and recorded (`record.py`)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -10,15 +10,14 @@ from signalpost.commands.command import Retry
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.subscription import wanted as wanted_at
-from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneSummary, LaneWanted
-from signalpost.store.packing import decode_health, unpack_sequences
+from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
+from signalpost.store.packing import STANDING_COLUMNS, decode_health, pack_now, unpack_sequences, unpack_standing
 from signalpost.store.postgres.batch_reads import unpack_replay
-from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
 from signalpost.store.postgres.record import Recorder
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps
+from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps, Writers
 from signalpost.store.postgres.tables import REPLAY
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 
@@ -44,15 +43,15 @@ _UNSKIPPED: Final = (
     f" WHERE subscription_number = k.number AND state IN ({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
     " AND sequence <= k.skip_to AND run = 0)"
 )
-_OLDEST_DUE: Final = (
-    f"SELECT min(due) FROM delivery WHERE subscription_number = $1 AND state = {State.AWAITING_RETRY:d}"
+_STANDINGS: Final = (
+    "SELECT subscription_number, EXISTS (SELECT FROM node n WHERE n.id = l.owner), "
+    f"{STANDING_COLUMNS} FROM lane l WHERE subscription_number = ANY($1)"
 )
-_ABOVE: Final = (
-    "SELECT e.sequence, e.type FROM event e WHERE e.tenant_id = $1"
-    " AND e.sequence > (SELECT head FROM lane WHERE subscription_number = $2) ORDER BY e.sequence LIMIT $3"
+_WRITE_DOWN: Final = (
+    "WITH ours AS (SELECT subscription_number, k.standing FROM lane l JOIN unnest($1, $2) AS k (number, standing)"
+    " ON l.subscription_number = k.number WHERE l.owner = $3 ORDER BY 1 FOR NO KEY UPDATE OF l)"
+    " UPDATE lane l SET standing = ours.standing FROM ours WHERE l.subscription_number = ours.subscription_number"
 )
-MAX_LOOKED_AT: Final = 10_000
-"""How many events above a lane's head are looked at to say how far it is behind."""
 _DOCUMENTS: Final = (
     "SELECT k.number, k.sequence, e.document_id FROM unnest($1, $2, $3) AS k (number, tenant_id, sequence)"
     " CROSS JOIN LATERAL (SELECT document_id FROM event e WHERE e.tenant_id = k.tenant_id"
@@ -61,15 +60,29 @@ _DOCUMENTS: Final = (
 
 
 class PostgresLanes:
-    def __init__(self, readers: Readers, recorder: Recorder) -> None:
+    def __init__(
+        self, readers: Readers, writers: Writers, recorder: Recorder, node_id: Callable[[], int | None]
+    ) -> None:
         self._readers = readers
+        self._writers = writers
+        self._node_id = node_id
         self._recorder = recorder
 
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         return await self._readers.run(EVERY_TENANT, load(wanted))
 
-    async def summary(self, subscription: Subscription) -> LaneSummary | None:
-        return await self._readers.run(subscription.tenant_id, _summary(subscription))
+    async def head(self, subscription: Subscription) -> int | None:
+        head = "SELECT head FROM lane WHERE subscription_number = $1"
+        found = await self._readers.rows(subscription.tenant_id, head, subscription.number)
+        return found[0][0] if found else None
+
+    async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
+        found = await self._readers.rows(tenant_id, _STANDINGS, numbers(subscription_numbers))
+        return {number: unpack_standing(columns, is_owned=is_owned) for number, is_owned, *columns in found}
+
+    async def write_down(self, known: Mapping[int, LaneNow]) -> None:
+        packed = blobs(map(pack_now, known.values()))
+        await self._writers.rows(EVERY_TENANT, _WRITE_DOWN, numbers(known), packed, self._node_id())
 
     async def count_awaiting_retry(self, subscription: Subscription, below: int, due_from: int) -> int:
         [(count,)] = await self._readers.rows(
@@ -128,26 +141,6 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
             owner=owner,
         )
     return loaded
-
-
-def _summary(subscription: Subscription) -> Steps[LaneSummary | None]:
-    lanes, [(oldest_due,)], above = yield [
-        Statement(_LANES, (numbers([subscription.number]),)),
-        Statement(_OLDEST_DUE, (subscription.number,)),
-        Statement(_ABOVE, (subscription.tenant_id, subscription.number, MAX_LOOKED_AT)),
-    ]
-    for _, _, head, packed, _, health, owner, *counts in lanes:
-        known = RowCounts(*counts)
-        taken_in = sum(event_type & wanted_at(subscription.filters, sequence) != 0 for sequence, event_type in above)
-        return LaneSummary(
-            owner=owner,
-            head=head,
-            health=decode_health(health),
-            counts=known,
-            lag=len(unpack_sequences(packed)) + known.blocked + taken_in,
-            oldest_due=oldest_due,
-        )
-    return None
 
 
 def _documents_of(opened: Mapping[int, Sequence[int]], tenants: Mapping[int, int]) -> Statement:

@@ -1,5 +1,6 @@
 """Replays: what people read of them, and what there is to replay."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from signalpost.domain.delivery.delivery import State
@@ -9,6 +10,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
 from signalpost.store.packing import REPLAY_COLUMNS, unpack_replay
 from signalpost.store.postgres.asking import ask_one, steps_of
+from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import Readers
 from signalpost.store.replay_queries import LaneState, Stretch
@@ -17,6 +19,9 @@ from signalpost.store.replays import Candidate
 _SELECT: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = $1"
 _GET: Final = f"{_SELECT} AND id = $2::uuid"
 _PAGE: Final = f"{_SELECT} AND number < $2 ORDER BY number DESC LIMIT $3"
+_RUNNING: Final = (
+    f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
+)
 _LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
 _ROW: Final = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
 _IN_STATE: Final = (
@@ -48,6 +53,10 @@ class PostgresReplays:
     async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
         bound = below if below is not None else 2**62
         found = await self._readers.rows(subscription.tenant_id, _PAGE, subscription.number, bound, limit)
+        return [unpack_replay(columns, str) for columns in found]
+
+    async def running(self, tenant_id: int, subscription_numbers: Iterable[int]) -> list[Replay]:
+        found = await self._readers.rows(tenant_id, _RUNNING, numbers(subscription_numbers))
         return [unpack_replay(columns, str) for columns in found]
 
     async def count(

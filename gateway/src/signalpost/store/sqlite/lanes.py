@@ -1,16 +1,15 @@
 """Lanes: loaded by their owner at the start and where another owner wrote one, and recorded (`record.py`)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import apsw
 import msgspec
 
 from signalpost.commands.command import Retry
-from signalpost.domain import subscription as subscribing
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneSummary, LaneWanted
-from signalpost.store.packing import decode_health, unpack_sequences
+from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
+from signalpost.store.packing import STANDING_COLUMNS, decode_health, pack_now, unpack_sequences, unpack_standing
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
@@ -21,35 +20,47 @@ from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 
-MAX_LOOKED_AT = 10_000
-"""How many events above a lane's head are looked at to say how far it is behind."""
 _decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 
 class SqliteLanes:
-    def __init__(self, readers: Readers, writer: Writer) -> None:
+    def __init__(self, readers: Readers, writer: Writer, node_id: Callable[[], int | None]) -> None:
         self._readers = readers
         self._writer = writer
+        self._node_id = node_id
 
     @reading
     def load(self, connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         return load(connection, wanted)
 
     @reading
-    def summary(self, connection: apsw.Connection, subscription: Subscription) -> LaneSummary | None:
-        number = subscription.number
-        statement = f"SELECT owner, head, open, health, {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ?"  # noqa: S608
-        for owner, head, packed, health, *counts in rows(connection, statement, (number,)):
-            known = RowCounts(*counts)
-            return LaneSummary(
-                owner=owner,
-                head=head,
-                health=decode_health(health),
-                counts=known,
-                lag=len(unpack_sequences(packed)) + known.blocked + _wanted_above(connection, subscription, head),
-                oldest_due=_oldest_due(connection, number),
-            )
-        return None
+    def head(self, connection: apsw.Connection, subscription: Subscription) -> int | None:
+        found = rows(connection, "SELECT head FROM lane WHERE subscription_number = ?", (subscription.number,))
+        return found[0][0] if found else None
+
+    @reading
+    def standings(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        subscription_numbers: Iterable[int],
+    ) -> dict[int, LaneStanding]:
+        statement = (
+            "SELECT subscription_number, EXISTS (SELECT 1 FROM node WHERE id = owner),"  # noqa: S608
+            f" {STANDING_COLUMNS} FROM lane WHERE subscription_number IN (SELECT value FROM json_each(?))"
+        )
+        found = rows(connection, statement, (list_numbers(subscription_numbers),))
+        return {number: unpack_standing(columns, is_owned=bool(is_owned)) for number, is_owned, *columns in found}
+
+    async def write_down(self, known: Mapping[int, LaneNow]) -> None:
+        await self._write_down(known, self._node_id())
+
+    @writing
+    def _write_down(self, connection: apsw.Connection, known: Mapping[int, LaneNow], me: int | None) -> None:
+        connection.executemany(
+            "UPDATE lane SET standing = ? WHERE subscription_number = ? AND owner = ?",
+            [(pack_now(now), number, me) for number, now in known.items()],
+        )
 
     @reading
     def count_awaiting_retry(
@@ -74,26 +85,6 @@ def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int,
         if row is not None:
             loaded[subscription.number] = row
     return loaded
-
-
-def _wanted_above(connection: apsw.Connection, subscription: Subscription, head: int) -> int:
-    """How many of the next events of the log a lane will take in."""
-    looked_at = rows(
-        connection,
-        "SELECT sequence, type FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-        (subscription.tenant_id, head, MAX_LOOKED_AT),
-    )
-    return sum(
-        event_type & subscribing.wanted(subscription.filters, sequence) != 0 for sequence, event_type in looked_at
-    )
-
-
-def _oldest_due(connection: apsw.Connection, number: int) -> int | None:
-    first = (
-        "SELECT min(due) FROM delivery INDEXED BY delivery_state"  # noqa: S608
-        f" WHERE subscription_number = ? AND state = {AWAITING_RETRY}"
-    )
-    return rows(connection, first, (number,))[0][0]  # type: ignore[no-any-return]
 
 
 def _lane(

@@ -13,7 +13,7 @@ from signalpost.store import replaying
 from signalpost.store.packing import REPLAY_COLUMNS, pack_replay, unpack_replay
 from signalpost.store.replay_queries import LaneState, Stretch
 from signalpost.store.replays import Candidate
-from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
@@ -32,6 +32,20 @@ class SqliteReplays:
         for columns in rows(connection, statement, (pack_uuid(replay_id), subscription.number)):
             return unpack_replay(columns, unpack_uuid)
         return None
+
+    @reading
+    def running(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        subscription_numbers: Iterable[int],
+    ) -> list[Replay]:
+        statement = (
+            f"{_SELECT} INDEXED BY replay_running WHERE subscription_number IN (SELECT value FROM json_each(?))"  # noqa: S608
+            f" AND state = {RUNNING} ORDER BY number"
+        )
+        found = rows(connection, statement, (list_numbers(subscription_numbers),))
+        return [unpack_replay(columns, unpack_uuid) for columns in found]
 
     @reading
     def page(

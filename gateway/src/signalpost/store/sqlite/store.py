@@ -112,7 +112,7 @@ class SqliteStore:
         self.access = SqliteAccess(self.readers, self.writer)
         self.audit = SqliteAudit(self.readers, self.writer, self.notary)
         self.log = SqliteLog(self.readers, max_scanned)
-        self.lanes = SqliteLanes(self.readers, self.writer)
+        self.lanes = SqliteLanes(self.readers, self.writer, lambda: self.fleet.node_id)
         self.replays = SqliteReplays(self.readers)
         self.retention = SqliteRetention(self.readers, self.writer)
         self.fleet = SqliteFleet(self.readers, self.writer, vault, now, terms)

@@ -14,7 +14,7 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 
-HealthState = Literal["healthy", "failing", "paused", "disabled", "unknown"]
+HealthState = Literal["healthy", "failing", "paused", "disabled"]
 
 
 class Health(Shape, frozen=True):

@@ -1,0 +1,48 @@
+"""Writes down what this node alone knows of its lanes, so that people get the same answer from every node.
+
+What a lane's row says is recorded as it happens. How far a lane is behind, what is in flight, and what holds it up is
+in its owner's memory; every few seconds the owner writes it beside the row, of those lanes alone of which it changed.
+Where a node has its database for itself nobody else asks, and nothing is written.
+"""
+
+import asyncio
+from itertools import islice
+from math import inf
+from typing import Final
+
+from signalpost.domain.errors import SignalpostError
+from signalpost.engine.lanes.lanes import Lanes
+from signalpost.runtime.logger import log
+from signalpost.store.lanes import LaneNow
+from signalpost.store.store import Store
+
+EVERY: Final = 2.0
+AT_ONCE: Final = 500
+"""How many lanes one write is about."""
+
+
+class StandingWriter:
+    def __init__(self, store: Store, lanes: Lanes) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._written: dict[int, LaneNow] = {}
+
+    async def run(self) -> None:
+        while self._store.fleet.terms.beat_every < inf:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.write_changed()
+            except SignalpostError:
+                pass  # the beats say it
+            except Exception:
+                log.exception("the standing of lanes could not be written; trying again")
+
+    async def write_changed(self) -> None:
+        """Write down what changed since the last time, of the lanes that are here. Raises Unavailable."""
+        known = dict(self._lanes.known_now())
+        # Another node may have written of a lane that was not here: it is written anew once it comes back.
+        self._written = {number: now for number, now in self._written.items() if number in known}
+        changed = ((number, now) for number, now in known.items() if self._written.get(number) != now)
+        while part := dict(islice(changed, AT_ONCE)):
+            await self._store.lanes.write_down(part)
+            self._written |= part
