@@ -94,7 +94,7 @@ def test_the_health_of_every_subscription_is_the_same_whichever_node_is_asked(pa
 
 
 def test_a_replay_that_runs_is_shown_whichever_node_is_asked(pair: Pair, events: int) -> None:
-    """Its subscription is paused, so that it does not come to its end."""
+    """The subscription is paused, so that the replay does not come to its end."""
     [failing] = pair.one.get("/v1/subscriptions?name=number%207").ok()["data"]
     path = f"/v1/subscriptions/{failing['id']}"
     pair.one.send("PATCH", path, {"status": "paused"}).ok()

@@ -87,7 +87,7 @@ class LaneStanding(Struct, frozen=True):
     health: EndpointHealth = EndpointHealth()
     counts: RowCounts = RowCounts()
     now: LaneNow = LaneNow()
-    """As its owner last wrote it down, which may have gone since."""
+    """What its owner last wrote down, which may have gone since."""
 
 
 class LaneFlush(Struct, frozen=True, kw_only=True):

@@ -257,6 +257,7 @@ STANDING_COLUMNS = f"open, health, standing, {ROW_COUNT_COLUMNS}"
 
 
 def pack_now(now: LaneNow) -> bytes:
+    """The column `standing`."""
     return _encode_now(now)
 
 

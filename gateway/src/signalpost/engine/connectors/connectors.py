@@ -32,6 +32,7 @@ from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.disconnection import Disconnection
 from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
 from signalpost.engine.connectors.passage import Passage
+from signalpost.engine.connectors.refresh_turn import RefreshTurn
 from signalpost.engine.connectors.token_endpoints import Issued, TokenRefused, Unanswered
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.auto_disable import AutoDisable
@@ -83,7 +84,15 @@ class Connectors:
         self._passages: dict[GatedLane, Passage] = {}
         self._commands = Tasks()
         self._attempts = Tasks()
-        self._surroundings = Surroundings(destinations, self._line, clock, random, self._keep, self._note_refused)
+        self._surroundings = Surroundings(
+            destinations,
+            self._line,
+            clock,
+            random,
+            self._keep,
+            lambda known: RefreshTurn(store, known, lambda kept: self.follow([kept])),
+            self._note_refused,
+        )
         self._parts = CourierParts(
             destinations, store, self._line, clock, self._attempts, auto_disable.disable, self._note_works
         )

@@ -25,7 +25,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
 from signalpost.engine.connectors.secrets import Secrets
 from signalpost.engine.connectors.token_endpoints import TokenEndpoints
-from signalpost.engine.connectors.tokens import Tokens
+from signalpost.engine.connectors.tokens import Tokens, Turn
 from signalpost.engine.connectors.wire import VendorTransport
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
@@ -41,6 +41,8 @@ class Surroundings(Struct, frozen=True):
     random: Random
     keep: Callable[[Connection, Granted], Awaitable[None]]
     """Commits what a vendor granted, under the version of the connection that was read."""
+    turn: Callable[[Callable[[], Connection]], Turn]
+    """The turn of this node to renew what a vendor granted to the connection that is known."""
     note_refused: Callable[[Connection, str], None]
     """Has the subscriptions of a connection disabled, for a reason."""
 
@@ -85,6 +87,7 @@ class OpenConnection:
             keep=lambda granted: surroundings.keep(self.connection, granted),
             on_change=self.wake,
             on_refused=lambda reason: surroundings.note_refused(self.connection, self.secrets.strike(reason)),
+            turn=surroundings.turn(lambda: self.connection),
         )
 
     def follow(self, connection: Connection) -> None:

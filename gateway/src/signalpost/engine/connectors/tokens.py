@@ -9,7 +9,8 @@ that. However many lanes and deliveries wait, one request is on its way.
 
 What is authoritative. What a person's consent brought is kept in the store: a refresh token is replaced with each use,
 so what the vendor gave is committed before any of it is used (`keep`), under the version that was read. Whoever finds
-another version there goes on with what is kept. All other tokens are memory.
+another version there goes on with what is kept. Of all nodes one asks at a time (`Turn`): a vendor that sees a refresh
+token twice may take back everything. All other tokens are memory.
 
 On failure. Where no answer came, the vendor may have replaced the refresh token all the same. So the request is
 repeated at once: vendors take the old one for a while, for just this. A crash between the answer and its commit is the
@@ -20,7 +21,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -36,6 +37,8 @@ RENEWED_BEFORE: Final = 60 * SECOND
 """How long before its end a token is replaced; one that is good for less than twice that, after half of its time."""
 WAIT_FIRST: Final = 1 * SECOND
 WAIT_LAST: Final = 300 * SECOND
+TURN_AGAIN_AFTER: Final = 0.25
+"""Seconds between two looks whether another node has renewed a token."""
 
 
 class TokenState(StrEnum):
@@ -58,6 +61,19 @@ class Token(Struct):
         return "Token(…)"
 
 
+class Turn(Protocol):
+    """Lets one node at a time use a connection's refresh token."""
+
+    async def begin(self) -> bool:
+        """Returns whether this node has the turn, and knows what is kept: no, where another node has it, where the
+        store cannot be reached, and where another grant is kept, which it takes up first (`Tokens.follow`)."""
+        ...
+
+    async def end(self) -> None:
+        """Let others have it."""
+        ...
+
+
 class Tokens:
     def __init__(
         self,
@@ -69,6 +85,7 @@ class Tokens:
         keep: Callable[[Granted], Awaitable[None]],
         on_change: Callable[[], None],
         on_refused: Callable[[str], None],
+        turn: Turn,
     ) -> None:
         """`keep` commits what was granted, and returns once `follow` was told of what is kept now. `on_change` is
         called when calls may go that had to wait. `on_refused` is told why a person has to fix the connection."""
@@ -80,6 +97,7 @@ class Tokens:
         self._keep = keep
         self._on_change = on_change
         self._on_refused = on_refused
+        self._turn = turn
         self._token = self._kept()
         self._fetching: asyncio.Task[None] | None = None
         self._failures = 0
@@ -210,6 +228,32 @@ class Tokens:
     # --- Asking -------------------------------------------------------------------------------------------------------
 
     async def _fetch(self, access: Grant | Consent) -> None:
+        try:
+            if not isinstance(access, Consent):
+                await self._fetch_now(access)
+            elif await self._has_turn(access):
+                try:
+                    await self._fetch_now(access)
+                finally:
+                    await self._turn.end()
+        except Exception:
+            log.exception("a token could not be requested or stored")
+            self._note_failure(Unanswered("The gateway could not request a token; its log says why."))
+        finally:
+            self._fetching = None
+            self._on_change()
+
+    async def _has_turn(self, access: Consent) -> bool:
+        """Wait for the turn. Returns False where nothing has to be asked for any more, such as once another node has
+        renewed the token."""
+        granted = self._granted
+        while self._granted is granted and self._access is access and not self._closed and not self._is_resting:
+            if await self._turn.begin():
+                return True
+            await asyncio.sleep(TURN_AGAIN_AFTER if self._granted is granted else 0)
+        return False
+
+    async def _fetch_now(self, access: Grant | Consent) -> None:
         granted = self._granted
         try:
             issued = await self._asked(access)
@@ -220,12 +264,6 @@ class Tokens:
                 self._refuse(str(refused))
         except Unanswered as failed:
             self._note_failure(failed)
-        except Exception:
-            log.exception("a token could not be requested or stored")
-            self._note_failure(Unanswered("The gateway could not request a token; its log says why."))
-        finally:
-            self._fetching = None
-            self._on_change()
 
     async def _take(self, access: Grant | Consent, issued: Issued) -> None:
         if isinstance(access, Consent):

@@ -23,6 +23,10 @@ class Jobs:
         """Whether there are no other nodes, so that every job is this one's."""
         return self._is_alone
 
+    async def give_up(self, name: str) -> None:
+        """Let other nodes take a job. Raises Unavailable."""
+        await self._fleet.give_up_job(name)
+
     async def take(self, name: str) -> bool:
         """Take a job, or go on with it. Returns False while another node has it. Raises Unavailable."""
         return self._is_alone or await self._fleet.take_job(name, TAKEN_FOR)

@@ -1,0 +1,135 @@
+"""Two nodes on a real PostgreSQL deliver through one connection, whose vendor takes each refresh token once."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Any
+
+import pytest
+from gateway.tests.bodies import new_document
+from gateway.tests.patience import PATIENCE
+from gateway.tests.postgres import emptied_database
+from gateway.tests.world.network import Network, VendorCall, VendorReply
+from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
+
+from signalpost.api.rendering import kept_answers
+from signalpost.commands.connections import CreateConnection, KeepGrant
+from signalpost.commands.documents import CreateDocument
+from signalpost.commands.subscriptions import CreateConnectorSubscription
+from signalpost.domain.connection import Granted
+from signalpost.domain.documents.links import Links
+from signalpost.engine.engine import Engine
+from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.runtime.clock import SystemClock
+from signalpost.store.open import open_store
+from signalpost.store.store import Store
+from signalpost.store.vault import MasterKeys
+
+pytestmark = pytest.mark.slow
+TENANT = 1
+CONNECTION = "00000000-0000-4000-a000-000000000001"
+LINKS = Links(bytes(32), "https://gateway.example.com")
+
+
+class OneVendor:
+    """Who answers both nodes: a vendor that takes its time to give a token, so that both would ask."""
+
+    wall: Any
+    """What the time is."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        self.its = FakeVendor(sign_in="consent")
+        self.its.give = self._slowly
+        self.wall = self
+        self.at = lambda _now: clock.wall()
+
+    def _slowly(self, _call: VendorCall) -> VendorReply | None:
+        token = list(self.its.tokens.values())[-1].value
+        body = f'{{"access_token": "{token}", "refresh_token": "{self.its.refresh_token}", "expires_in": 1800}}'
+        return VendorReply(200, body.encode(), after=0.3)
+
+    def vendor(self, host: str) -> FakeVendor | None:
+        return self.its if host == HOST else None
+
+    def receiver(self, host: str) -> Any: ...
+
+    def sent(self, sent: Any) -> None: ...
+
+    def ended(self, sent: Any) -> None: ...
+
+
+async def _store(url: str) -> Store:
+    return await open_store(
+        url,
+        master_keys=MasterKeys([bytes(range(32))]),
+        links=LINKS,
+        render=kept_answers(LINKS),
+        random_bits=Random(1).getrandbits,
+        on_broken=lambda _error: None,
+    )
+
+
+def _engine(store: Store, vendor: OneVendor, clock: SystemClock, number: int, thread: ThreadPoolExecutor) -> Engine:
+    network = Network(vendor, asyncio.get_running_loop(), number)
+    disk = DiskReserve(0, lambda: 1 << 40, thread)
+    return Engine(store, network, clock, Random(number), 30, disk, destinations=KINDS)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def _subscribe(engine: Engine, number: int) -> None:
+    await engine.submit(
+        CreateConnectorSubscription(
+            tenant_id=TENANT,
+            subscription_id=f"00000000-0000-4000-b000-{number:012d}",
+            kind="fake",
+            connection_id=CONNECTION,
+            url="https://vendor.example",
+            name=f"number {number}",
+            event_types=("documentCreated",),
+            retry_delays=(),
+            config={},
+        )
+    )
+
+
+def test_a_refresh_token_is_used_once_over_all_nodes() -> None:
+    async def scenario(url: str, thread: ThreadPoolExecutor) -> FakeVendor:
+        clock = SystemClock()
+        vendor = OneVendor(clock)
+        stores = [await _store(url), await _store(url)]
+        one, other = nodes = [_engine(store, vendor, clock, n, thread) for n, store in enumerate(stores)]
+        for node in nodes:
+            await node.start()
+        await one.submit(
+            CreateConnection(
+                tenant_id=TENANT, connection_id=CONNECTION, kind="fake", name="c",
+                config={"signIn": "consent"}, needs_consent=True,
+            )
+        )  # fmt: skip
+        granted = Granted(refresh_token="refresh-0")
+        await one.submit(KeepGrant(tenant_id=TENANT, connection_id=CONNECTION, granted=granted, of_grant_version=0))
+        await _until(lambda: bool((c := other.directory.connection(TENANT, CONNECTION)) and c.granted == granted))
+        for number in range(8):
+            await _subscribe(nodes[number % 2], number)
+        await _until(lambda: all(len(node.lanes.numbers) for node in nodes))
+        await _until(lambda: sum(len(node.lanes.numbers) for node in nodes) == 8)
+        document = "00000000-0000-4000-8000-000000000001"
+        made = CreateDocument(tenant_id=TENANT, document_id=document, new=new_document(), source_app="test")
+        await one.submit(made)
+        await _until(lambda: len(vendor.its.messages) == 8)
+        for node, store in zip(nodes, stores, strict=True):
+            await node.close(1)
+            await store.close()
+        return vendor.its
+
+    with ThreadPoolExecutor(1) as thread:
+        vendor = asyncio.run(scenario(emptied_database(), thread))
+    assert len(vendor.token_calls) == 1, "no refresh token was shown to the vendor twice"
+    assert {call.process for call in vendor.calls} == {0, 1}, "both nodes delivered"
+    assert len(vendor.calls) == 8, "nothing was refused"
