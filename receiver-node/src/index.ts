@@ -24,7 +24,16 @@ export { type Feed, HttpFeed, type HttpFeedOptions, type Page } from "./feed.js"
 export type { Handler, Order, Outcome, Result } from "./handling.js";
 export type { HeadersLike } from "./headers.js";
 export { MemoryStore } from "./memory_store.js";
+export { type IoredisClient, type NodeRedisClient, type RedisClient, RedisStore } from "./redis_store.js";
 export { MAX_BODY_BYTES, Receiver, type ReceiverOptions } from "./receiver.js";
 export type { Reconciliation } from "./reconciling.js";
 export { Signer, makeToken, standardSecret } from "./sign.js";
+export {
+  type PostgresConnection,
+  type PostgresPool,
+  PostgresStore,
+  type SqliteDatabase,
+  type SqliteStatement,
+  SqliteStore,
+} from "./sql_stores.js";
 export { type Claim, type Held, type HoldingStore, type Item, type Store, itemOf, positionOf } from "./stores.js";

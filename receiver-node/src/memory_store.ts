@@ -13,14 +13,15 @@ interface Entry {
   readonly hints: string;
 }
 
-/** How far a document's events were handled, and the lease of the one that is being handled. */
+/** How far a document's events were handled, which counts `until` a time, and the lease of the one that is being handled. */
 interface Mark {
   readonly position: string;
+  readonly until: number;
   readonly token: string;
   readonly leaseUntil: number;
 }
 
-const NO_MARK: Mark = { position: "", token: "", leaseUntil: 0 };
+const NO_MARK: Mark = { position: "", until: 0, token: "", leaseUntil: 0 };
 
 /**
  * Remembers up to `maxEvents` events that were handled, and forgets the oldest beyond. Where the order is kept, it
@@ -42,20 +43,21 @@ export class MemoryStore implements HoldingStore {
     if (item.document !== null) {
       const mark = this.#markOf(item.document);
       if (mark.leaseUntil > now) return { kind: "busy", until: mark.leaseUntil };
-      if (item.position <= mark.position) return { kind: "stale" };
-      this.#marks.set(item.document, { position: mark.position, token, leaseUntil });
+      if (item.position <= positionAt(mark, now)) return { kind: "stale" };
+      this.#marks.set(item.document, { ...mark, token, leaseUntil });
     }
     this.#put({ item, until: leaseUntil, token, body: null, hints: "" });
     return { kind: "claimed", token };
   }
 
-  commit(item: Item, token: string, { forgetAt }: { now: number; forgetAt: number }): boolean {
+  commit(item: Item, token: string, { now, forgetAt }: { now: number; forgetAt: number }): boolean {
     if (this.#owned(item, token) === null) return false;
     this.#put({ item, until: forgetAt, token: "", body: null, hints: "" });
     if (item.document !== null) {
       const mark = this.#markOf(item.document);
-      const position = item.position > mark.position ? item.position : mark.position;
-      this.#marks.set(item.document, { ...mark, position });
+      const before = positionAt(mark, now);
+      const position = item.position > before ? item.position : before;
+      this.#marks.set(item.document, { ...mark, position, until: Math.max(mark.until, forgetAt) });
       this.#endLease(item.document, token, 0);
     }
     return true;
@@ -71,7 +73,9 @@ export class MemoryStore implements HoldingStore {
 
   hold(item: Item, body: Uint8Array, hints: string, { now, dueAt }: { now: number; dueAt: number }): Claim {
     if (this.#known(item, now) !== null) return { kind: "handled" };
-    if (item.document !== null && item.position <= this.#markOf(item.document).position) return { kind: "stale" };
+    if (item.document !== null && item.position <= positionAt(this.#markOf(item.document), now)) {
+      return { kind: "stale" };
+    }
     this.#put({ item, until: dueAt, token: "", body, hints });
     return { kind: "claimed", token: "" };
   }
@@ -96,12 +100,12 @@ export class MemoryStore implements HoldingStore {
     const waiting = this.#held().filter((entry) => (entry.item.document ?? "") === document);
     waiting.sort((a, b) => (a.item.position < b.item.position ? -1 : 1));
     for (const first of waiting) {
-      if (first.item.position <= mark.position) {
+      if (first.item.position <= positionAt(mark, now)) {
         this.#events.delete(first.item.eventId);
         continue;
       }
       const token = randomBytes(8).toString("hex");
-      this.#marks.set(document, { position: mark.position, token, leaseUntil });
+      this.#marks.set(document, { ...mark, token, leaseUntil });
       this.#put({ ...first, token, until: leaseUntil });
       return { item: first.item, token, body: first.body ?? new Uint8Array(), hints: first.hints };
     }
@@ -144,4 +148,8 @@ export class MemoryStore implements HoldingStore {
       }
     }
   }
+}
+
+function positionAt(mark: Mark, now: number): string {
+  return mark.until > now ? mark.position : "";
 }

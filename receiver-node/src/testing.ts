@@ -63,6 +63,19 @@ export const STORE_RULES: readonly StoreRule[] = [
     await store.forget(item.eventId);
     tokenOf(await store.claim(item, LEASE));
   }),
+  rule("a commit that comes late counts if nobody else claimed the event meanwhile", "claims", async (store) => {
+    const item = event();
+    const token = tokenOf(await store.claim(item, LEASE));
+    assert.equal(await store.commit(item, token, { now: NOW + 600, forgetAt: NOW + 3600 }), true);
+    assert.deepEqual(await store.claim(item, later(601)), { kind: "handled" });
+  }),
+  rule("an id is a text of any characters", "claims", async (store) => {
+    for (const text of ["é ü", "a:b", "{x}", "%s", "?", "$1", "'; DROP TABLE signalpost_events; --"]) {
+      const item = { ...event(), eventId: `${text} ${randomUUID()}` };
+      await store.commit(item, tokenOf(await store.claim(item, LEASE)), COMMIT);
+      assert.deepEqual(await store.claim(item, LEASE), { kind: "handled" });
+    }
+  }),
   rule("events of a document are handled one at a time, those of others meanwhile", "order", async (store) => {
     const [first, second] = document(2);
     const token = tokenOf(await store.claim(first, LEASE));
@@ -79,6 +92,23 @@ export const STORE_RULES: readonly StoreRule[] = [
     assert.deepEqual(await store.claim(first, LEASE), { kind: "stale" });
     assert.deepEqual(await store.claim(second, LEASE), { kind: "handled" });
     tokenOf(await store.claim(third, LEASE));
+  }),
+  rule("what was handled of a document is forgotten with the last of its events", "order", async (store) => {
+    const [first, second, third] = document(3);
+    await store.commit(first, tokenOf(await store.claim(first, LEASE)), { now: NOW, forgetAt: NOW + 100 });
+    await store.commit(third, tokenOf(await store.claim(third, LEASE)), { now: NOW, forgetAt: NOW + 190 });
+    assert.deepEqual(await store.claim(second, later(189)), { kind: "stale" });
+    tokenOf(await store.claim(second, later(190)));
+  }),
+  rule("a document is free when a lease on it ends, and the late commit counts", "order", async (store) => {
+    const [first, second, third] = document(3);
+    const late = tokenOf(await store.claim(first, LEASE));
+    const token = tokenOf(await store.claim(second, later(30)));
+    assert.equal(await store.commit(first, late, COMMIT), true);
+    assert.deepEqual(await store.claim(third, later(31)), { kind: "busy", until: NOW + 60 });
+    assert.equal(await store.commit(second, token, COMMIT), true);
+    assert.deepEqual(await store.claim(first, later(32)), { kind: "handled" });
+    tokenOf(await store.claim(third, later(32)));
   }),
   rule("held events of a document are taken in their order, when one is due", "holding", async (given) => {
     const store = holding(given);
@@ -103,7 +133,9 @@ export const STORE_RULES: readonly StoreRule[] = [
     const held = await store.take(LEASE);
     await store.release(item, held?.token ?? "", { againAt: NOW + 20 });
     assert.equal(await store.take(later(19)), null);
-    assert.deepEqual((await store.take(later(20)))?.item, item);
+    const again = await store.take(later(20));
+    assert.deepEqual(again?.item, item);
+    assert.equal(await store.commit(item, again?.token ?? "", COMMIT), true);
   }),
   rule("an event that is held or was handled is not held again, and a stale one never", "holding", async (given) => {
     const store = holding(given);
@@ -114,6 +146,35 @@ export const STORE_RULES: readonly StoreRule[] = [
     await store.commit(second, (await store.take(LEASE))?.token ?? "", COMMIT);
     assert.deepEqual(await store.hold(second, BODY, "", times), { kind: "handled" });
     assert.deepEqual(await store.hold(first, BODY, "", times), { kind: "stale" });
+  }),
+  rule("a held event whose process died is taken again when the lease ends", "holding", async (given) => {
+    const store = holding(given);
+    const [item] = document(1);
+    await store.hold(item, BODY, "", { now: NOW, dueAt: NOW });
+    const dead = await store.take(LEASE);
+    assert.equal(await store.take(later(29)), null);
+    const held = await store.take(later(30));
+    assert.deepEqual(held?.item, item);
+    assert.equal(await store.commit(item, dead?.token ?? "", COMMIT), false);
+    assert.equal(await store.commit(item, held?.token ?? "", COMMIT), true);
+  }),
+  rule("a held event is passed over once a later one of its document was handled", "holding", async (given) => {
+    const store = holding(given);
+    const [first, second, third] = document(3);
+    await store.hold(first, BODY, "", { now: NOW, dueAt: NOW + 50 });
+    await store.commit(second, tokenOf(await store.claim(second, LEASE)), COMMIT);
+    await store.hold(third, BODY, "", { now: NOW, dueAt: NOW + 10 });
+    const held = await store.take(later(10));
+    assert.deepEqual(held?.item, third);
+    await store.commit(third, held?.token ?? "", COMMIT);
+    assert.equal(await store.take(later(60)), null);
+  }),
+  rule("a held event that somebody forgot is not taken", "holding", async (given) => {
+    const store = holding(given);
+    const [item] = document(1);
+    await store.hold(item, BODY, "", { now: NOW, dueAt: NOW });
+    await store.forget(item.eventId);
+    assert.equal(await store.take(later(60)), null);
   }),
 ];
 

@@ -6,9 +6,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import gettempdir
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -23,15 +24,18 @@ from signalpost.local.doctor.exam import examine
 from signalpost.local.doctor.finding import Finding, Verdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
-from signalpost_bench import postgres_server
+from signalpost_bench import postgres_server, redis_server
 
 SECRET = "a secret of mine"
 KIT = Path(__file__).parents[3] / "receiver-node"
 pytestmark = pytest.mark.slow
 
 
-def run(*command: str | Path, cwd: Path, given: str = "") -> str:
-    done = subprocess.run(command, cwd=cwd, input=given, capture_output=True, text=True, timeout=PATIENCE)
+def run(*command: str | Path, cwd: Path, given: str = "", given_env: Mapping[str, str] = MappingProxyType({})) -> str:
+    environment = {**os.environ, **given_env}
+    done = subprocess.run(
+        command, cwd=cwd, input=given, env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]
     return done.stdout
 
@@ -58,7 +62,7 @@ def consumer(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"readme_{number}.ts").write_text(example, encoding="utf-8")
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
     run("npm", "install", "--offline", "--no-audit", "--no-fund", folder / packed["filename"], cwd=folder)
-    for name in ("@types", "express", "fastify", "hono", "pg", "standardwebhooks"):
+    for name in ("@types", "express", "fastify", "hono", "ioredis", "pg", "redis", "standardwebhooks", "@redis"):
         (folder / "node_modules" / name).symlink_to(KIT / "node_modules" / name)
     return folder
 
@@ -113,15 +117,21 @@ def test_a_typed_program_and_the_readmes_examples_compile_against_the_installed_
     assert (compiled / "out" / "typed.js").exists()
 
 
-def test_the_readmes_store_keeps_the_rules_of_every_store(compiled: Path) -> None:
-    """On PostgreSQL, as the README says, with several connections at a time."""
+def test_the_stores_keep_their_rules_in_real_servers(built: Path) -> None:
+    """In Redis with both of its clients, in PostgreSQL with many connections, in SQLite where Node has it."""
     run_id = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     package = postgres_server.NEWER
-    with postgres_server.share(Path(gettempdir(), f"{package}-of-tests-{run_id}"), package) as server:
+    with (
+        postgres_server.share(Path(gettempdir(), f"{package}-of-tests-{run_id}"), package) as server,
+        redis_server.serve() as redis_socket,
+    ):
         name = f"node_{os.getpid()}"
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        assert len(run("node", "store.mjs", server.url(name), cwd=compiled).splitlines()) == 6
+        servers = {"TEST_REDIS_SOCKET": str(redis_socket), "TEST_POSTGRES_URL": server.url(name)}
+        told = run("node", "--test", "--test-reporter=tap", "tests/stores.test.mjs", cwd=built, given_env=servers)
+    assert "# fail 0" in told
+    assert {line.split(" # ")[0] for line in told.splitlines() if " # SKIP " in line} <= {"ok 5 - SqliteStore"}
 
 
 def test_a_program_that_is_no_module_can_use_the_installed_package(consumer: Path) -> None:

@@ -1,17 +1,25 @@
 // A program of somebody who installed the package, with types, in each framework. It is compiled and not run.
 import http from "node:http";
 
+import Database from "better-sqlite3";
 import express from "express";
 import Fastify from "fastify";
 import { Hono } from "hono";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { createClient } from "redis";
 import {
   type Claim,
   type DocumentEvent,
   HttpFeed,
   type HoldingStore,
   type Item,
+  PostgresStore,
   Receiver,
   ReceiverError,
+  RedisStore,
+  SqliteStore,
+  type Store,
   type WebhookEvent,
   fastifyReceiver,
   fetchHandler,
@@ -52,6 +60,14 @@ console.log(resumeFrom, missed.length);
 
 // @ts-expect-error: a document may have no reference
 receiver.on("documentCreated", (event) => event.document.referenceId.length);
+
+/** Each store takes the clients that people have. */
+export const stores: Store[] = [
+  new PostgresStore(new pg.Pool()),
+  new RedisStore(createClient()),
+  new RedisStore(new Redis()),
+  new SqliteStore(new Database("webhooks.db")),
+];
 
 /** What a store of one's own has to have. */
 export abstract class OwnStore implements HoldingStore {

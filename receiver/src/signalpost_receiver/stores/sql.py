@@ -36,7 +36,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET document = excluded.document, position = excluded.position, state = excluded.state,
     token = excluded.token, until = excluded.until, body = excluded.body, hints = excluded.hints
 WHERE signalpost_events.until <= ? AND signalpost_events.body IS NULL"""
-_GET = "SELECT state, token, until, body IS NOT NULL FROM signalpost_events WHERE id = ?"
+_GET = "SELECT state, token, until, body IS NOT NULL AS is_held FROM signalpost_events WHERE id = ?"
 _COMMIT = """UPDATE signalpost_events SET state = 'handled', token = '', until = ?, body = NULL, hints = NULL
 WHERE id = ? AND token = ? AND state = 'claimed'"""
 _HOLD_AGAIN = """UPDATE signalpost_events SET state = 'held', token = '', until = ?
@@ -55,8 +55,8 @@ _KNOW_DOCUMENT = """INSERT INTO signalpost_documents (document, position, token,
 VALUES (?, '', '', 0, 0) ON CONFLICT (document) DO NOTHING"""
 _LEASE_DOCUMENT = """UPDATE signalpost_documents SET token = ?, lease_until = ?
 WHERE document = ? AND lease_until <= ?"""
-_GET_DOCUMENT = """SELECT CASE WHEN until > ? THEN position ELSE '' END, lease_until FROM signalpost_documents
-WHERE document = ?"""
+_GET_DOCUMENT = """SELECT CASE WHEN until > ? THEN position ELSE '' END AS position, lease_until
+FROM signalpost_documents WHERE document = ?"""
 _MARK = """UPDATE signalpost_documents SET position = CASE WHEN position < ? OR until <= ? THEN ? ELSE position END,
     until = CASE WHEN until < ? THEN ? ELSE until END
 WHERE document = ?"""
