@@ -23,10 +23,12 @@ OUT = Path("dist/console")
 WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
 NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
-    "events", "event", "documents", "document", "replays", "connections", "new-connection", "recipe", "keys",
+    "events", "event", "documents", "document", "replays", "connections", "new-connection", "recipe", "members", "keys",
     "audit", "find",
 )  # fmt: skip
 """What the pictures of `Desk.pages` are called."""
+DOORS = ("sign-in", "join", "account")
+"""What the pictures of `Desk.doors` are called."""
 WITHOUT_ANYTHING = ("", "/deliveries", "/subscriptions", "/events", "/documents", "/connections", "/keys", "/find?q=x")
 
 
@@ -46,9 +48,10 @@ def main() -> int:
                 "bypass_csp": True,
             }
             found += _pictures(Visit(desk, **window), dict(zip(NAMES, desk.pages, strict=True)), f"{theme}-{width}")
+            found += _pictures(Visit(desk, **window), dict(zip(DOORS, desk.doors, strict=True)), f"{theme}-{width}")
             unused = {f"empty-{path.strip('/?=') or 'overview'}": path for path in WITHOUT_ANYTHING}
             found += _pictures(Visit(desk, world=empty, **window), unused, f"{theme}-{width}")
-            sys.stdout.write(f"{theme}, {width} px: {len(desk.pages) + len(unused)} pages\n")
+            sys.stdout.write(f"{theme}, {width} px: {len(desk.pages) + len(desk.doors) + len(unused)} pages\n")
         browser.close()
     sys.stdout.write("".join(f"{each}\n" for each in found) or "axe found nothing.\n")
     return 1 if found else 0

@@ -60,6 +60,8 @@ class Desk:
             world.create_document(title=text, counterpartyName=text, additionalFacts={"fact": text})
         self.wait_for("failed", self.acme, len(HOSTILE))
         self.wait_for("failed", self.hostile, len(HOSTILE))
+        body = {"name": HOSTILE[1], "email": "grace.hopper@example.com", "role": "subscriber"}
+        self.invitation = str(world.send("POST", "/v1/members", body).ok(201)["url"])
         self.event = world.events()[-1]["event"]["id"]
         self.document = world.events()[-1]["event"]["data"]["document"]["externalId"]
 
@@ -75,6 +77,11 @@ class Desk:
 
     def wait_for(self, status: str, subscription: str, count: int) -> None:
         self.world.wait_until(lambda: len(self.deliveries(status, subscription)) >= count)
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """The pages with which people come in, which belong to no tenant."""
+        return "/console/sign-in", f"/console/{self.invitation.partition('/console/')[2]}", "/console/account"
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -94,6 +101,7 @@ class Desk:
             "/connections",
             "/connections/new?kind=slack",
             "/recipes/slack-executed",
+            "/members",
             "/keys",
             "/audit",
             "/find?q=acme",
@@ -137,7 +145,7 @@ class Visit:
         link, url = world.send("POST", "/v1/console-links").ok(201)["url"], f"http://127.0.0.1:{world.port}"
         self.page.goto(url + re.sub(r"^https?://[^/]+", "", link))
         self.page.wait_for_url(f"**{ROOT}")
-        self.root = url + ROOT
+        self.url, self.root = url, url + ROOT
 
     def _dialog(self, dialog: Any) -> None:
         if not self.expects_dialog:
@@ -149,7 +157,7 @@ class Visit:
         self.page.get_by_role(role, name=name, exact=True).first.click()
 
     def open(self, path: str) -> None:
-        answer = self.page.goto(self.root + path)
+        answer = self.page.goto(self.url + path if path.startswith("/console/") else self.root + path)
         assert answer.status == 200, path
 
     @property
@@ -197,6 +205,38 @@ def test_a_new_endpoint_is_set_up_and_tested(desk: Desk, visit: Visit) -> None:
     visit.click("Activate")
     assert len(visit.page.locator("#secret").inner_text()) >= 32
     assert visit.clicks <= 3
+
+
+def test_an_invited_person_comes_in_by_keyboard_without_a_script_and_again_by_password(desk: Desk) -> None:
+    made = {"name": "Ada", "email": "ada@example.com", "role": "viewer"}
+    invitation = str(desk.world.send("POST", "/v1/members", made).ok(201)["url"])
+    context = desk.browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE * 1000)
+    page, url = context.new_page(), f"http://127.0.0.1:{desk.world.port}/console"
+
+    def types(*texts: str) -> None:
+        for text in texts[:-1]:
+            page.keyboard.type(text)
+            page.keyboard.press("Tab")
+        page.keyboard.type(texts[-1])
+        page.keyboard.press("Enter")
+
+    page.goto(url + invitation.partition("/console")[2])
+    types("correct horse battery")
+    page.wait_for_url(f"**{ROOT}")
+    assert page.get_by_role("link", name="Members").count() == 0
+    [cookie] = context.cookies()
+    assert (cookie["name"], cookie["httpOnly"], cookie["secure"]) == ("__Host-signalpost", True, True)
+    page.get_by_role("link", name="Ada").click()
+    page.get_by_role("button", name="Sign out everywhere").click()
+    page.wait_for_url("**/console/sign-in")
+    assert context.cookies() == []
+    types("ada@example.com", "a wrong password")
+    page.get_by_text("E-mail address or password are wrong").wait_for()
+    page.keyboard.press("Tab")
+    types("correct horse battery")
+    page.wait_for_url(f"**{ROOT}")
+    context.close()
 
 
 def test_a_delivery_is_sent_again_with_one_click_and_seen_to_arrive(desk: Desk, visit: Visit) -> None:
@@ -274,7 +314,7 @@ def test_nothing_keeps_anybody_from_reading_and_using_it(desk: Desk, theme: str,
     themes at both widths."""
     made = Visit(desk, viewport={"width": width, "height": 900}, color_scheme=theme, bypass_csp=True)
     findings: list[str] = []
-    for path in desk.pages:
+    for path in (*desk.pages, *desk.doors):
         made.open(path)
         findings += [f"{path}: {each}" for each in findings_of(made.page)]
     made.context.close()
@@ -328,7 +368,12 @@ def test_what_others_wrote_stays_text_on_every_page(desk: Desk, visit: Visit) ->
     visit.page.evaluate(
         "document.addEventListener('securitypolicyviolation', e => console.log('Policy ' + e.blockedURI))"
     )
-    for path in (*desk.pages, *(f"/find?q={text}" for text in HOSTILE[:6]), "/deliveries?document=%3Cscript%3E"):
+    for path in (
+        *desk.pages,
+        *desk.doors,
+        *(f"/find?q={text}" for text in HOSTILE[:6]),
+        "/deliveries?document=%3Cscript%3E",
+    ):
         visit.page.goto(visit.root + path)
         assert visit.page.locator("main script, main img, main iframe, main [onload], main [onerror]").count() == 0, (
             path
