@@ -14,7 +14,7 @@ CANARY = "xoxb-0123456789-canary"
 BOT = {"kind": "slack", "name": "Ours", "config": {"signIn": {"with": "bot", "token": CANARY, "channel": "#legal"}}}
 UPDATES = {"eventTypes": ["documentUpdated"], "status": "paused"}
 EXECUTED = {"field": "document.status", "changedTo": "executed"}
-SHAPE = ["id", "kind", "name", "state", "reason", "account", "createdAt", "updatedAt", "config"]
+SHAPE = ["id", "kind", "name", "state", "reason", "heldUntil", "account", "createdAt", "updatedAt", "config"]
 
 
 @pytest.fixture

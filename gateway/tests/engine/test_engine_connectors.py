@@ -142,6 +142,53 @@ def test_all_of_a_connection_waits_when_the_vendor_wants_fewer_calls_and_nothing
     assert (first.failure, first.counted, first.number, second.failure, second.number) == ("throttled", 0, 1, None, 1)
 
 
+def test_a_vendor_that_wants_to_be_left_alone_is_after_a_crash_too_for_one_write(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    vendor.take = lambda _call: VendorReply(429, headers={"retry-after": "3600"})
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c")
+        await gateway.create(*(f"d{number}" for number in range(8)))
+        await gateway.until(lambda: len(vendor.calls) == 8)
+        await gateway.until(lambda: gateway.connection("c").held_until is not None)
+        await asyncio.sleep(60)
+        vendor.take = lambda _call: None
+
+    async def second(gateway: RunningGateway) -> None:
+        await asyncio.sleep(3_000)
+        assert len(vendor.calls) == 8, "the vendor is left alone"
+        await gateway.until(lambda: len(vendor.messages) == 8, within=1_000)
+        assert gateway.connection("c").version == 1, "the ETag of the connection holds"
+
+    world.crash(first)
+    world.run(second)
+
+
+def test_short_waits_of_a_vendor_are_not_kept_and_new_credentials_end_a_wait(
+    world: ScriptedWorld, vendor: FakeVendor
+) -> None:
+    waits = ["2", "600"]
+    vendor.take = lambda _call: VendorReply(429, headers={"retry-after": waits.pop(0)}) if waits else None
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: len(vendor.calls) == 1)
+        await asyncio.sleep(1)
+        assert gateway.connection("c").held_until is None
+        await gateway.until(lambda: gateway.connection("c").held_until is not None)
+        await gateway.reconnect("c", key="another")
+        assert gateway.connection("c").held_until is None
+        await gateway.deliver("t", "c")
+        await gateway.create("b")
+        await gateway.until(lambda: bool(vendor.messages), within=30)
+
+    world.run(scenario)
+
+
 def test_a_skip_settles_a_delivery_with_a_sentence(world: ScriptedWorld, vendor: FakeVendor) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.connect("c")

@@ -11,6 +11,7 @@ from signalpost.commands.connections import (
     CreateConnection,
     DeleteConnection,
     DisconnectConnection,
+    HoldConnection,
     KeepGrant,
     PatchConnection,
     RepairConnection,
@@ -362,5 +363,22 @@ def test_deleted_connections_leave_no_row_and_give_no_number_again(play: "Play")
         assert await shop.store.retention.prune_leftovers(shop.now, 7) == 0
         [third] = (await shop.publish(connect(3))).connections
         assert third.number == 3
+
+    play(scenario)
+
+
+def test_how_long_a_vendor_wants_to_be_left_alone_is_kept_beside_everything_else(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        [made] = (await shop.publish(connect())).connections
+        before = (await shop.store.fleet.marks())[TENANT].config_version
+        published = await shop.publish(HoldConnection(**named(), until=shop.now + 60 * SECOND))
+        assert published.connections == (replace(made, held_until=shop.now + 60 * SECOND),)
+        assert published.audited == (), "it happens all the time, and nobody did it"
+        assert await shop.store.connections.live() == [*published.connections]
+        assert (await shop.store.fleet.marks())[TENANT].config_version > before, "other nodes learn of it"
+        assert (await shop.publish(HoldConnection(**named(), until=shop.now + SECOND))).connections == ()
+        await shop.do(patch(made, config={"token": "another"}))
+        [mended] = await shop.store.connections.live()
+        assert mended.held_until is None
 
     play(scenario)

@@ -317,6 +317,7 @@ def connection_response(found: Connection) -> Response:
         name=found.name,
         state=found.state,
         reason=found.reason,
+        held_until=None if found.held_until is None else format_timestamp(found.held_until),
         account={} if found.granted is None else dict(found.granted.account),
         created_at=format_timestamp(found.created_at),
         updated_at=format_timestamp(found.updated_at),

@@ -82,7 +82,7 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
     ),
     Connection: _Members(
         shown=frozenset({"kind", "state", "reason"}),
-        left_out=_BOOKKEEPING | {"config", "grant_version"},
+        left_out=_BOOKKEEPING | {"config", "grant_version", "held_until"},
         urls=frozenset({"name"}),
         derived={"config": lambda row: {name: _Hidden(value) for name, value in row.config.items()}},
     ),
@@ -111,7 +111,7 @@ def drafts(command: Command[Any], decision: Decision[Any], view: View, stamp: St
     found: list[Draft] = []
 
     def tell(thing: Object, tenant_id: int, changes: Mapping[str, Any]) -> None:
-        if command.actor == GATEWAY and changes.keys() == _RENEWED:
+        if command.actor == GATEWAY and changes.keys() <= _RENEWED:
             return
         action, actor = command.audited_as or type(command).__name__, command.actor
         found.append(

@@ -112,7 +112,7 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         changed = found if self.name is UNSET else replace(found, name=self.name)
         if self.config is not UNSET and self.config != found.config:
             state: State = "needs_consent" if self.needs_consent and found.granted is None else "ready"
-            changed = replace(changed, config=self.config, state=state, reason=None)
+            changed = replace(changed, config=self.config, state=state, reason=None, held_until=None)
         if changed == found:
             return Decision(result=ConnectionChanged(found))
         changed = _moved_on(changed, stamp.at)
@@ -206,6 +206,20 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
             each.disabled(stamp.at, self.reason) for each in view.subscriptions_of(self._key) if each.status == "active"
         )
         return Decision(result=ConnectionChanged(broken), connection=broken, subscriptions=disabled)
+
+
+class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):
+    """The vendor asked to be left alone until a time, µs. A later time that is kept already stays."""
+
+    audited_as: ClassVar[str] = "connection.hold"
+    until: int
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+        found = self._found(view)
+        if found.held_until is not None and found.held_until >= self.until:
+            return Decision(result=ConnectionChanged(found))
+        held = replace(found, held_until=self.until)
+        return Decision(result=ConnectionChanged(held), connection=held)
 
 
 class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):

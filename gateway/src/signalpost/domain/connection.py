@@ -51,6 +51,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     state: State = "ready"
     reason: str | None = None
     """A sentence for people: why it is not ready."""
+    held_until: int | None = None
+    """Until when the vendor asked to be left alone, µs; None if it did not. That may be over."""
     version: int = 1
     created_at: int
     updated_at: int

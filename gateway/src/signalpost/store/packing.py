@@ -172,10 +172,10 @@ def unpack_subscription(columns: SubscriptionColumns[Id], vault: Vault, unpack_i
 
 CONNECTION_COLUMNS = (
     "number, id, tenant_id, version, deleted_at, kind, name, state, reason, created_at, updated_at, config, granted,"
-    " grant_version"
+    " grant_version, held_until"
 )
 ConnectionColumns = tuple[
-    int, Id, int, int, int | None, str, str, State, str | None, int, int, bytes, bytes | None, int
+    int, Id, int, int, int | None, str, str, State, str | None, int, int, bytes, bytes | None, int, int | None
 ]
 _decode_members = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_granted = msgspec.json.Decoder(Granted).decode
@@ -205,13 +205,14 @@ def pack_connection(connection: Connection, vault: Vault, pack_id: Callable[[str
             _encode(granted), Place("grant", connection.tenant_id, connection.id, connection.grant_version)
         ),
         connection.grant_version,
+        connection.held_until,
     )
 
 
 def unpack_connection(columns: ConnectionColumns[Id], vault: Vault, unpack_id: Callable[[Id], str]) -> Connection:
     """From `CONNECTION_COLUMNS`."""
     number, packed_id, tenant_id, version, deleted_at, kind, name, state, reason, created_at, updated_at = columns[:11]
-    config, granted, grant_version = columns[11:]
+    config, granted, grant_version, held_until = columns[11:]
     identity = unpack_id(packed_id)
     config_place = Place("connection", tenant_id, identity, version)
     grant_place = Place("grant", tenant_id, identity, grant_version)
@@ -230,6 +231,7 @@ def unpack_connection(columns: ConnectionColumns[Id], vault: Vault, unpack_id: C
         config=_decode_members(vault.open(config, config_place)),
         granted=None if granted is None else _decode_granted(vault.open(granted, grant_place)),
         grant_version=grant_version,
+        held_until=held_until,
     )
 
 

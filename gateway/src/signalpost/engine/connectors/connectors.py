@@ -13,7 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from signalpost.commands.command import Command
-from signalpost.commands.connections import BreakConnection, KeepGrant, RepairConnection
+from signalpost.commands.connections import BreakConnection, HoldConnection, KeepGrant, RepairConnection
 from signalpost.destinations.destination import Call, Consent, Done, Reply
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.audit import Actor
@@ -92,6 +92,7 @@ class Connectors:
             self._keep,
             lambda known: RefreshTurn(store, known, lambda kept: self.follow([kept])),
             self._note_refused,
+            self._note_held,
         )
         self._parts = CourierParts(
             destinations, store, self._line, clock, self._attempts, auto_disable.disable, self._note_works
@@ -226,6 +227,11 @@ class Connectors:
             if (opened := self._open.get((command.tenant_id, command.connection_id))) is not None:
                 opened.try_again()
 
+    def _note_held(self, connection: Connection, until: int) -> None:
+        self._commands.start(
+            self._submit(HoldConnection(tenant_id=connection.tenant_id, connection_id=connection.id, until=until))
+        )
+
     def _note_works(self, opened: OpenConnection) -> None:
         connection = opened.connection
         if connection.state == "broken" and opened.opened is not None and not opened.is_mending:
@@ -237,7 +243,7 @@ class Connectors:
         try:
             await self._committer.submit(command)
         except SignalpostError as error:
-            log.warning("a connection could not be marked as working", error=str(error))
+            log.warning("what became of a connection could not be stored", error=str(error))
 
     # --- What people ask for ------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ asked for is then forgotten, and the first call hears of it again.
 
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -31,6 +31,8 @@ from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 
+WORTH_KEEPING: Final = 5 * SECOND
+
 
 class Surroundings(Struct, frozen=True):
     """What a connection needs of the engine."""
@@ -45,6 +47,8 @@ class Surroundings(Struct, frozen=True):
     """The turn of this node to renew what a vendor granted to the connection that is known."""
     note_refused: Callable[[Connection, str], None]
     """Has the subscriptions of a connection disabled, for a reason."""
+    note_held: Callable[[Connection, int], None]
+    """Has it kept until when the vendor wants to be left alone, µs."""
 
 
 class Opened(Struct, frozen=True):
@@ -67,7 +71,9 @@ class OpenConnection:
         self.connection = connection
         self._paces: dict[str, Pace] = {}
         """The paces of its calls, by what the vendor counts them by."""
-        self._held_until = 0
+        self._held_until = connection.held_until or 0
+        self._kept_until = self._held_until
+        """What is kept of that, or soon will be."""
         self.is_mending = False
         """Whether the store is being told that it works again."""
         self._secrets: tuple[tuple[str, ...], Secrets] = (), Secrets(())
@@ -97,6 +103,9 @@ class OpenConnection:
         if connection.config != before.config:
             self._take_up(connection)
             self.wake()
+        else:
+            self._held_until = max(self._held_until, connection.held_until or 0)
+        self._kept_until = connection.held_until or 0
         if connection.grant_version != before.grant_version:
             self.tokens.follow(connection.granted)
 
@@ -105,7 +114,7 @@ class OpenConnection:
         if before is not None:
             self._former_secrets = before.secrets
         self.opened, self._unusable = _opened(connection, self._surroundings.destinations)
-        self._held_until = 0
+        self._held_until = connection.held_until or 0
         access = None if self.opened is None else self.opened.access
         if before is None or access != before.access:
             self.tokens.take_up(access)
@@ -169,8 +178,13 @@ class OpenConnection:
             return ""
 
     def hold(self, seconds: int) -> None:
-        """The vendor wants to be left alone."""
-        self._held_until = max(self._held_until, self._clock.steady() + seconds * SECOND)
+        """The vendor wants to be left alone. That is kept where it is for long enough to matter to other nodes or after
+        a restart, and much longer than what is kept already, so that calls in flight together cause one write."""
+        until = self._clock.steady() + seconds * SECOND
+        self._held_until = max(self._held_until, until)
+        if seconds * SECOND >= WORTH_KEEPING and until >= self._kept_until + WORTH_KEEPING:
+            self._kept_until = until
+            self._surroundings.note_held(self.connection, until)
 
     @property
     def secrets(self) -> Secrets:

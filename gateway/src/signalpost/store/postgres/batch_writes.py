@@ -65,7 +65,7 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
             (pack_connection(each, vault, str) for each in batch.connections.changed.values()),
             updating(
                 *("number", "version", "deleted_at", "name", "state", "reason", "updated_at", "config", "granted"),
-                "grant_version",
+                *("grant_version", "held_until"),
             ),
         ),
         *_retries(batch),

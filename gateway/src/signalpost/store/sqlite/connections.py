@@ -60,10 +60,11 @@ def read(connection: apsw.Connection, keys: Iterable[ConnectionKey], vault: Vaul
 
 def write(connection: apsw.Connection, changed: Iterable[Connection], vault: Vault) -> None:
     connection.executemany(
-        f"INSERT INTO connection ({CONNECTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO connection ({CONNECTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at,"
         " name = excluded.name, state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at,"
-        " config = excluded.config, granted = excluded.granted, grant_version = excluded.grant_version",
+        " config = excluded.config, granted = excluded.granted, grant_version = excluded.grant_version,"
+        " held_until = excluded.held_until",
         [pack_connection(each, vault, pack_uuid) for each in changed],
     )
 

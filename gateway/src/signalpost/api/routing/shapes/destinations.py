@@ -38,6 +38,10 @@ class ConnectionShown(Struct, frozen=True, kw_only=True, rename="camel"):
         Meta(description="`needs_consent`: a person has to consent. `broken`: the vendor refuses access."),
     ]
     reason: Annotated[str | None, Meta(description="Why it is broken.")]
+    held_until: Annotated[
+        Timestamp | None,
+        Meta(description="Until when the vendor last asked to be left alone, if that was for long."),
+    ]
     account: Annotated[dict[str, str], Meta(description="What the vendor said about the account.")]
     created_at: Timestamp
     updated_at: Timestamp
