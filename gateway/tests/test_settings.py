@@ -22,7 +22,15 @@ from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
 from signalpost.sender.addresses import parse_allow_targets, parse_deny_targets, parse_nat64_prefixes
 from signalpost.sender.egress_proxy import parse_egress_proxy
-from signalpost.settings import PREFIX, SETTINGS, Settings, read_settings, show_settings, unknown_variables
+from signalpost.settings import (
+    PREFIX,
+    SETTINGS,
+    Settings,
+    read_settings,
+    settings_in_force,
+    show_settings,
+    unknown_variables,
+)
 
 KEY = "sp_" + "aB9_-" * 8 + "xyz"
 MASTER_KEY = bytes(range(32))
@@ -298,6 +306,17 @@ def test_of_a_secret_only_is_shown_whether_it_is_set(name: str, value: str) -> N
     assert (given.value, given.source) == ("set", "environment")
     (made,) = (each for each in show_settings({}, {"data_dir": "/srv"}) if each.name == name)
     assert (made.value, made.source) == (f"made in /srv/{name.replace('_', '-')}", "default")
+
+
+@pytest.mark.parametrize(("name", "text", "value"), GOOD)
+def test_a_setting_in_force_is_shown_as_it_can_be_given_and_a_secret_not_at_all(
+    name: str, text: str, value: Any
+) -> None:
+    [shown] = [each for each in settings_in_force(read_settings({}, {name: text})) if each.name == name]
+    if SETTINGS[name].secret:
+        assert shown.value in ("set", "made at the first start", None)
+    elif shown.value is not None:
+        assert SETTINGS[name].read(shown.value) == value
 
 
 def test_of_a_proxy_with_a_password_only_is_shown_that_it_is_set() -> None:

@@ -33,6 +33,7 @@ from signalpost.api.rendering import kept_answers
 from signalpost.api.resources.console_links import console_link
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes.service import SettingShown
 from signalpost.console.app import Console
 from signalpost.console.sign_in import ROOT
 from signalpost.destinations.registry import Destinations
@@ -56,7 +57,7 @@ from signalpost.runtime.clock import Clock, SystemClock
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
-from signalpost.settings import Settings, secret_file
+from signalpost.settings import Settings, secret_file, settings_in_force
 from signalpost.start_keys import MasterKeySource, operator_key
 from signalpost.store.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
@@ -280,6 +281,8 @@ class Gateway:
             tickets=tickets,
             master_key=master_key,
             public_url=self._links_url,
+            database="postgresql" if is_postgres(self._url) else "sqlite",
+            settings=_settings_shown(settings),
             retry_delays=settings.retry_delays,
             refusals=Refusals(clock, REFUSALS_PER_SECOND, settings.max_connections),
             over_share=Refusals(clock, REFUSALS_PER_SECOND, max(1, settings.max_connections // 10)),
@@ -318,6 +321,13 @@ class Gateway:
             await (console if is_page else api)(scope, receive, send)
 
         return app
+
+
+def _settings_shown(settings: Settings) -> tuple[SettingShown, ...]:
+    return tuple(
+        SettingShown(name=each.name.upper(), value=each.value, is_default=each.source == "default", help=each.help)
+        for each in settings_in_force(settings)
+    )
 
 
 def _make_folder(folder: Path) -> None:

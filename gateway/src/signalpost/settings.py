@@ -100,7 +100,8 @@ class Shown(Struct, frozen=True):
     name: str
     value: str | None
     """None if the setting has no value; for a secret, whether it is set."""
-    source: Literal["default", "environment", "flag"]
+    source: Literal["default", "environment", "flag", "given"]
+    """Of a gateway that runs no more is known than whether it was given."""
     help: str
 
 
@@ -396,6 +397,22 @@ def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> l
             value = _written(getattr(settings, name))
         source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
         shown.append(Shown(name, value, "default" if text is None else source, setting.help))
+    return shown
+
+
+def settings_in_force(settings: Settings) -> list[Shown]:
+    """Every setting of a gateway that runs, of secrets only whether they are set."""
+    shown, defaults = [], Settings()
+    for name, setting in SETTINGS.items():
+        value = getattr(settings, name)
+        is_default = value == getattr(defaults, name)
+        if setting.secret and not is_default:
+            written: str | None = "set"
+        elif name in _GENERATED:
+            written = "made at the first start"
+        else:
+            written = _written(value)
+        shown.append(Shown(name, written, "default" if is_default else "given", setting.help))
     return shown
 
 

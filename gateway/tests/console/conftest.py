@@ -95,6 +95,9 @@ class Shop:
             "/replays",
             "/keys",
             "/audit",
+            "/tenants",
+            "/tenants/default",
+            "/gateway",
             f"/find?q={self.event}",
             "/find?q=%3Cscript%3E",
         )

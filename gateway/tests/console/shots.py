@@ -24,7 +24,7 @@ WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
 NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
     "events", "event", "documents", "document", "replays", "connections", "new-connection", "recipe", "members", "keys",
-    "audit", "find",
+    "audit", "tenants", "tenant", "gateway", "find",
 )  # fmt: skip
 """What the pictures of `Desk.pages` are called."""
 DOORS = ("sign-in", "join", "account")

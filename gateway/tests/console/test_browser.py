@@ -58,6 +58,7 @@ class Desk:
         self.hostile = self.subscribe("/hostile", HOSTILE[1])
         for text in HOSTILE:
             world.create_document(title=text, counterpartyName=text, additionalFacts={"fact": text})
+        world.send("POST", "/v1/tenants", {"name": "next-door"})
         self.wait_for("failed", self.acme, len(HOSTILE))
         self.wait_for("failed", self.hostile, len(HOSTILE))
         body = {"name": HOSTILE[1], "email": "grace.hopper@example.com", "role": "subscriber"}
@@ -104,6 +105,9 @@ class Desk:
             "/members",
             "/keys",
             "/audit",
+            "/tenants",
+            "/tenants/next-door",
+            "/gateway",
             "/find?q=acme",
         )
 

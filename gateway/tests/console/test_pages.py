@@ -2,11 +2,14 @@
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from gateway.tests.console.conftest import HOSTILE, Browser, Shop
 
-ACCESS = ("/keys", "/audit")
+from signalpost.sender.egress_proxy import parse_egress_proxy
+
+ACCESS = ("/keys", "/audit", "/tenants", "/gateway")
 ROLES = ("operator", "app", "subscriber", "viewer")
 
 
@@ -91,7 +94,7 @@ def test_a_role_opens_what_the_api_lets_it_read(shop: Shop, role: str) -> None:
         if role == "app":
             assert status in (200, 403)
         else:
-            assert status == (403 if path in ACCESS and role != "operator" else 200), path
+            assert status == (403 if path.startswith(ACCESS) and role != "operator" else 200), path
 
 
 def test_whoever_may_not_change_anything_sees_no_button_for_it_and_is_refused_anyway(shop: Shop) -> None:
@@ -307,3 +310,48 @@ def test_a_recipe_is_previewed_and_activated(shop: Shop) -> None:
     wrong = browser.post(path, {"do": "activate", "key": "x", **blanks, "blank.text": "{{ document.titel }}"})
     assert wrong.status == 422
     assert b"title" in wrong.body
+
+
+def test_a_tenant_is_made_limited_paused_resumed_and_deleted_by_its_name(shop: Shop) -> None:
+    browser = shop.browser()
+    made = browser.post("/console/t/default/tenants", {"do": "create", "name": "northwind", "key": "made"})
+    assert made.headers["location"] == "/console/t/default/tenants/northwind?done=created"
+    page = "/console/t/default/tenants/northwind"
+    wrong = browser.post(page, {"do": "limit", "documents": "many", "days": "0"})
+    assert wrong.status == 422
+    for said in ('name="documents" value="many"', 'name="days" value="0"', "aria-invalid"):
+        assert said in wrong.body.decode()
+    assert browser.post(page, {"do": "limit", "documents": "10,000", "days": "7"}).status == 303
+    shown = shop.world.get("/v1/tenants/northwind").ok()
+    assert (shown["limits"]["documents"], shown["retentionDays"]) == (10_000, 7)
+    assert browser.post(page, {"do": "limit"}).status == 303  # what is left empty is as the settings say
+    assert shop.world.get("/v1/tenants/northwind").ok()["limits"]["documents"] is None
+    assert browser.post(page, {"do": "pause"}).headers["location"].endswith("done=paused")
+    assert "Nothing in it is changed or sent" in browser.open(f"{page}?done=paused")
+    assert browser.post(page, {"do": "resume"}).status == 303
+    unsure = browser.post(page, {"do": "delete", "confirm": "northwing"})
+    assert unsure.status == 422
+    assert "a deleted tenant cannot be brought back" in unsure.body.decode()
+    assert browser.post(page, {"do": "delete", "confirm": "northwind"}).status == 303
+    assert browser.get(page).status == 404
+    assert "all of it" in browser.open("/console/t/default/tenants")
+
+
+def test_the_gateways_page_tells_no_secret(make_world: Any) -> None:
+    proxy, key = "http://someone:hunter2@127.0.0.1:9", f"sp_{'k' * 43}"
+    world = make_world(egress_proxy=parse_egress_proxy(proxy), operator_key=key)
+    page = Browser(world).sign_in(world.key).open("/console/t/default/gateway")
+    assert "EGRESS_PROXY" in page
+    for secret in ("hunter2", key):
+        assert secret not in page
+        assert secret not in world.get("/v1/gateway").body.decode()
+    shown = {each["name"]: each for each in world.get("/v1/gateway").ok()["settings"]}
+    assert (shown["EGRESS_PROXY"]["value"], shown["EGRESS_PROXY"]["isDefault"]) == ("set", False)
+    assert (shown["IN_FLIGHT"]["value"], shown["IN_FLIGHT"]["isDefault"]) == ("512", True)
+
+
+def test_who_is_no_operator_sees_nothing_of_tenants_and_of_the_gateway(shop: Shop) -> None:
+    browser = shop.browser("subscriber")
+    assert "/gateway" not in browser.open("/console/t/default")
+    for page in ("/tenants", "/tenants/default", "/gateway"):
+        assert browser.get(f"/console/t/default{page}").status == 403

@@ -78,8 +78,12 @@ SECTIONS: Final[Sequence[tuple[str, str, str, str]]] = (
     ("/members", "Members", "people", "Access"),
     ("/keys", "Keys", "key", "Access"),
     ("/audit", "Audit", "shield", "Access"),
+    ("/tenants", "Tenants", "rooms", "Gateway"),
+    ("/gateway", "Gateway", "gauge", "Gateway"),
 )
 """The navigation: the path below the tenant's own, the word, the icon, and the group."""
+FOR_ALL: Final = ("Work", "Set-up")
+"""The groups of sections that are not for operators alone."""
 
 
 class _Asset(Struct, frozen=True):
@@ -261,7 +265,7 @@ class Console:
             "page": page,
             "view": view,
             "now": visit.now,
-            "sections": [each for each in SECTIONS if each[3] != "Access" or visit.is_operator],
+            "sections": [each for each in SECTIONS if each[3] in FOR_ALL or visit.is_operator],
             "tenants": tenants,
             "done": page.done.get(visit.query.get("done", "")),
             "errors": {each.pointer: each.detail for each in errors},

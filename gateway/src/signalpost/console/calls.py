@@ -37,7 +37,7 @@ class Calls:
         self._tenant = tenant
 
     async def read(
-        self, name: str, shape: type[Shape], query: Mapping[str, str | None] | None = None, **path: str
+        self, name: str, shape: type[Shape], /, query: Mapping[str, str | None] | None = None, **path: str
     ) -> Shape:
         """The answer of a call that reads. Parameters that are None or empty are left out. Raises Refusal."""
         given = {each: value for each, value in (query or {}).items() if value}
@@ -47,6 +47,7 @@ class Calls:
     async def change(
         self,
         name: str,
+        /,
         body: Any = None,
         *,
         key: str | None = None,

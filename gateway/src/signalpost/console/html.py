@@ -28,6 +28,9 @@ STATES = {
     "paused": ("Paused", "bars"),
     "disabled": ("Disabled", "barred"),
     "unknown": ("Unknown", "dashes"),
+    "working": ("Working", "tick"),
+    "draining": ("Ending", "bars"),
+    "silent": ("Silent", "diamond"),
 }
 """The word and the icon of each state, so that nothing is told by its colour alone."""
 TONES = {
@@ -38,6 +41,9 @@ TONES = {
     "broken": "failed",
     "failing": "failed",
     "skipped": "pending",
+    "working": "delivered",
+    "draining": "paused",
+    "silent": "failed",
     "unknown": "pending",
 }
 """The states that look like another one."""
@@ -56,6 +62,7 @@ def environment() -> Environment:
         "moment": moment,
         "day": day,
         "number": number,
+        "size": size,
         "state": state,
         "prose": prose,
         "pretty": pretty,
@@ -117,6 +124,14 @@ def prose(sentence: str) -> Markup:
 
 def number(value: float) -> str:
     return f"{value:,.0f}"
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it, such as `1.4 GB`."""
+    for bytes_of, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= bytes_of:
+            return f"{count / bytes_of:.3g} {unit}" if count < 1000 * bytes_of else f"{count // bytes_of:,} {unit}"
+    return f"{count} bytes"
 
 
 def state(name: str | None) -> Any:

@@ -90,6 +90,11 @@ class AllowedTarget(Struct, frozen=True):
     port: int | None
     """None for every port, which no setting can say: the tools for one's own machine do."""
 
+    def __str__(self) -> str:
+        """The entry as the setting spells it."""
+        where = self.host or str(self.network)
+        return f"{self.scheme}://{f'[{where}]' if ':' in where else where}:{self.port}"
+
     def names(self, target: Target) -> bool:
         """Whether this is a host entry for exactly this target."""
         return self.host is not None and self.host == target.host and self.may_hold(target)
@@ -113,6 +118,10 @@ class DeniedTarget(Struct, frozen=True):
 
     host: str | None
     network: Network | None
+
+    def __str__(self) -> str:
+        """The entry as the setting spells it."""
+        return self.host or str(self.network)
 
     def names(self, host: str) -> bool:
         return self.host is not None and (host == self.host or host.endswith(f".{self.host}"))

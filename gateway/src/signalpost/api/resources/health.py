@@ -14,11 +14,15 @@ async def live(_services: Services, _request: Request) -> Response:
 
 
 async def ready(services: Services, _request: Request) -> Response:
+    found = readiness(services)
+    return Response(200 if found.trouble is None else 503, msgspec.json.encode(found))
+
+
+def readiness(services: Services) -> Readiness:
     trouble = services.engine.trouble
-    status = Readiness(
+    return Readiness(
         status="ready" if trouble is None else "not ready", trouble=trouble, warnings=list(services.warnings)
     )
-    return Response(200 if trouble is None else 503, msgspec.json.encode(status))
 
 
 ROUTES = (

@@ -17,7 +17,10 @@ from signalpost.domain.tenant import TENANT_NAME
 
 JSON: Final = "application/json"
 OPERATOR: Final = frozenset({Role.OPERATOR})
-ABOUT_ACCESS: Final = ("/v1/keys", "/v1/console-links", "/v1/tenants", "/v1/audit", "/v1/erasures", "/v1/master-key")
+ABOUT_ACCESS: Final = (
+    "/v1/keys", "/v1/console-links", "/v1/tenants", "/v1/audit", "/v1/erasures", "/v1/master-key", "/v1/nodes",
+    "/v1/gateway",
+)  # fmt: skip
 """Paths that are about the gateway and who may use it, not about what a tenant has. Operators alone may."""
 READS: Final = frozenset(Role)
 """Documents and their files, which every role may read."""

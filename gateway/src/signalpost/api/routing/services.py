@@ -13,6 +13,7 @@ from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.http.sessions import Sessions
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Shares
+from signalpost.api.routing.shapes.service import DatabaseKind, SettingShown
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.documents.links import Links
@@ -55,6 +56,9 @@ class Services(Struct, frozen=True, kw_only=True):
     master_key: MasterKeyChange
     public_url: str
     """Where browsers reach the gateway."""
+    database: DatabaseKind
+    settings: tuple[SettingShown, ...]
+    """The settings in force, without secrets."""
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""
     at_work: Shares

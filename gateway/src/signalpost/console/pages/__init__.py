@@ -9,6 +9,7 @@ from signalpost.console.pages import (
     documents,
     events,
     find,
+    gateway,
     keys,
     members,
     overview,
@@ -16,6 +17,7 @@ from signalpost.console.pages import (
     replays,
     subscription,
     subscriptions,
+    tenants,
 )
 
 PAGES: tuple[Page, ...] = (
@@ -32,5 +34,7 @@ PAGES: tuple[Page, ...] = (
     *members.PAGES,
     *keys.PAGES,
     *audit.PAGES,
+    *tenants.PAGES,
+    *gateway.PAGES,
     *find.PAGES,
 )

@@ -21,7 +21,8 @@ class DiskReserve:
     ) -> None:
         """`free_bytes` may block: it runs on the executor, every `look_every` seconds. Without a reserve (0) nothing is
         ever refused."""
-        self._reserve = reserve_mb * MB
+        self.reserve = reserve_mb * MB
+        """Bytes that are kept free."""
         self._free_bytes = free_bytes
         self._executor = executor
         self._look_every = look_every
@@ -36,7 +37,7 @@ class DiskReserve:
         if self.is_kept:
             return None
         return (
-            f"The disk is nearly full: {self.free // MB} MB are free, DISK_RESERVE_MB keeps {self._reserve // MB}. "
+            f"The disk is nearly full: {self.free // MB} MB are free, DISK_RESERVE_MB keeps {self.reserve // MB}. "
             "Documents are refused until space is freed."
         )
 
@@ -56,8 +57,8 @@ class DiskReserve:
         except OSError as error:
             log.warning("the disk's free space cannot be read; trying again", error=str(error))
             return
-        was_kept, self.is_kept = self.is_kept, self.free >= self._reserve
+        was_kept, self.is_kept = self.is_kept, self.free >= self.reserve
         if was_kept and not self.is_kept:
-            log.error("the disk is nearly full: documents are refused", free=self.free, reserve=self._reserve)
+            log.error("the disk is nearly full: documents are refused", free=self.free, reserve=self.reserve)
         elif self.is_kept and not was_kept:
-            log.info("the disk has space again: documents are taken", free=self.free, reserve=self._reserve)
+            log.info("the disk has space again: documents are taken", free=self.free, reserve=self.reserve)

@@ -8,6 +8,8 @@ from signalpost.api.routing.shapes.shape import Cursor, Shape
 from signalpost.domain.documents.workflow import ActionName
 from signalpost.domain.fields import Timestamp
 
+DatabaseKind = Literal["sqlite", "postgresql"]
+
 
 class Liveness(Shape, frozen=True):
     status: Literal["live"]
@@ -19,6 +21,50 @@ class Readiness(Shape, frozen=True):
     warnings: Annotated[
         list[str], Meta(description="What the operator may have to change, although the gateway is ready.")
     ]
+
+
+class DatabaseShown(Shape, frozen=True):
+    kind: DatabaseKind
+    bytes: int
+    wal_bytes: Annotated[
+        int, Meta(description="SQLite's write-ahead log, which is copied into the database from time to time.")
+    ]
+
+
+class DiskShown(Shape, frozen=True):
+    """The disk of the data directory."""
+
+    free_bytes: int
+    reserve_bytes: Annotated[int, Meta(description="With less, documents are refused.")]
+    is_enough: bool
+
+
+class SettingShown(Shape, frozen=True):
+    """A setting as it is in force."""
+
+    name: Annotated[str, Meta(description="The environment variable, without `SIGNALPOST_`.")]
+    value: Annotated[
+        str | None, Meta(description="Null where there is none. Of a secret only whether it is set is shown.")
+    ]
+    is_default: bool
+    help: str
+
+
+class GatewayShown(Shape, frozen=True):
+    """The gateway, as the node that answers knows it."""
+
+    version: str
+    python: str
+    health: Readiness
+    node: Annotated[int | None, Meta(description="The `id` of the node that answers.")]
+    public_url: str
+    database: DatabaseShown
+    disk: DiskShown
+    in_flight: Annotated[int, Meta(description="Attempts that are under way.")]
+    unrecorded: Annotated[int, Meta(description="Attempts that ended and are not recorded yet.")]
+    waiting: Annotated[int, Meta(description="Changes that wait for their commit.")]
+    viewers: Annotated[int, Meta(description="Streams that follow what changes.")]
+    settings: list[SettingShown]
 
 
 class Node(Shape, frozen=True):

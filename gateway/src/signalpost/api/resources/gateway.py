@@ -1,0 +1,47 @@
+"""The gateway itself, as the node that answers knows it: whether it is well, what it runs on, and its settings."""
+
+import platform
+from importlib.metadata import version
+
+import msgspec
+
+from signalpost.api.http.response import Response
+from signalpost.api.resources.health import readiness
+from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.shapes.service import DatabaseShown, DiskShown, GatewayShown
+
+
+async def read(context: RequestContext) -> Response:
+    context.query()
+    services = context.services
+    engine, size = services.engine, await services.store.size()
+    shown = GatewayShown(
+        version=version("signalpost"),
+        python=platform.python_version(),
+        health=readiness(services),
+        node=services.store.fleet.node_id,
+        public_url=services.public_url,
+        database=DatabaseShown(kind=services.database, bytes=size.database, wal_bytes=size.wal),
+        disk=DiskShown(free_bytes=engine.disk.free, reserve_bytes=engine.disk.reserve, is_enough=engine.disk.is_kept),
+        in_flight=services.lanes.in_flight,
+        unrecorded=services.lanes.unrecorded,
+        waiting=engine.waiting,
+        viewers=services.viewers.taken,
+        settings=list(services.settings),
+    )
+    return Response(200, msgspec.json.encode(shown))
+
+
+ROUTES = (
+    Route(
+        name="read_gateway",
+        method="GET",
+        path="/v1/gateway",
+        summary="Read how the gateway is, what it runs on, and its settings",
+        roles=OPERATOR,
+        handler=read,
+        replies={200: Reply("The node that answers. Nothing secret is shown.", GatewayShown)},
+        example=Example(),
+    ),
+)

@@ -1,0 +1,153 @@
+"""Who shares this gateway, what may they use, and what do they use?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown, TenantPage, TenantShown, TenantWithUse
+from signalpost.console.page import Page, SeeOther, Visit
+
+LIMITS: Final[Mapping[str, tuple[str, str]]] = {
+    "requests_per_second": ("requestsPerSecond", "Requests a second"),
+    "changes_per_second": ("changesPerSecond", "Changes of documents a second"),
+    "in_flight": ("inFlight", "Attempts under way"),
+    "documents": ("documents", "Documents"),
+    "subscriptions": ("subscriptions", "Subscriptions"),
+    "file_bytes": ("fileBytes", "Bytes of files"),
+}
+"""Each limit, its name in a call, and the words for it."""
+
+
+class View(Struct, frozen=True):
+    data: Sequence[TenantShown]
+    next: str | None
+    is_first: bool
+    name: str
+    """What was typed for a new one."""
+    erasures: Sequence[ErasureShown]
+    same: str = ""
+
+
+class Limit(Struct, frozen=True):
+    name: str
+    title: str
+    pointer: str
+    used: int | None
+    most: int | None
+    """What counts; None where nothing is limited."""
+    value: str
+    """What stands in its field: what was typed, or what was set for the tenant."""
+
+    @property
+    def is_full(self) -> bool:
+        return self.used is not None and self.most is not None and self.used >= self.most
+
+
+class OneView(Struct, frozen=True):
+    tenant: TenantWithUse
+    limits: Sequence[Limit]
+    days: str
+    typed: str
+    """What was typed to confirm a deletion."""
+
+
+async def view(visit: Visit) -> View:
+    cursor = visit.query.get("cursor")
+    page = await visit.calls.read("list_tenants", TenantPage, {"cursor": cursor})
+    erasures = await visit.calls.read("list_erasures", ErasurePage, {"limit": "10"})
+    return View(page.data, page.next, cursor is None, visit.given("name"), erasures.data)
+
+
+async def view_one(visit: Visit) -> OneView:
+    tenant = await visit.calls.read("read_tenant", TenantWithUse, name=visit.params["name"])
+    days = "" if tenant.retention_days is None else str(tenant.retention_days)
+    return OneView(
+        tenant=tenant,
+        limits=_limits(visit, tenant),
+        days=visit.given("days") if "days" in visit.form else days,
+        typed=visit.given("confirm"),
+    )
+
+
+def _limits(visit: Visit, tenant: TenantWithUse) -> list[Limit]:
+    own, effective, used = asdict(tenant.limits), asdict(tenant.effective_limits), asdict(tenant.use)
+    return [
+        Limit(
+            name=name,
+            title=title,
+            pointer=f"/limits/{on_the_wire}",
+            used=used.get(name),
+            most=effective[name],
+            value=visit.given(name) if name in visit.form else "" if own[name] is None else str(own[name]),
+        )
+        for name, (on_the_wire, title) in LIMITS.items()
+    ]
+
+
+async def create(visit: Visit) -> SeeOther:
+    name = visit.given("name")
+    await visit.calls.change("create_tenant", {"name": name}, key=visit.given("key"))
+    return SeeOther(f"/tenants/{name}", "created")
+
+
+async def _change(visit: Visit, changed: Mapping[str, Any], done: str) -> SeeOther:
+    name = visit.params["name"]
+    await visit.calls.change("change_tenant", changed, key=visit.given("key"), name=name)
+    return SeeOther(f"/tenants/{name}", done)
+
+
+async def pause(visit: Visit) -> SeeOther:
+    return await _change(visit, {"status": "paused"}, "paused")
+
+
+async def resume(visit: Visit) -> SeeOther:
+    return await _change(visit, {"status": "active"}, "resumed")
+
+
+async def limit(visit: Visit) -> SeeOther:
+    """Sets what the form says. What was left empty counts as the settings say."""
+    limits = {on_the_wire: _number(visit.given(name)) for name, (on_the_wire, _) in LIMITS.items()}
+    return await _change(visit, {"limits": limits, "retentionDays": _number(visit.given("days"))}, "limited")
+
+
+def _number(text: str) -> int | str | None:
+    """What is no number is sent as it is, so that the API says what is wrong."""
+    plain = text.replace(",", "")
+    return None if not plain else int(plain) if plain.isdecimal() and len(plain) <= 15 else text
+
+
+async def delete(visit: Visit) -> SeeOther:
+    name = visit.params["name"]
+    await visit.calls.change(
+        "delete_tenant", key=visit.given("key"), query={"confirm": visit.given("confirm")}, name=name
+    )
+    return SeeOther("/tenants", "deleted")
+
+
+PAGES = (
+    Page(
+        path="/tenants",
+        section="Tenants",
+        title="Tenants",
+        template="tenants.html",
+        view=view,
+        forms={"create": create},
+        done={"deleted": "The tenant is deleted, and what it had is being erased. Backups still have it."},
+    ),
+    Page(
+        path="/tenants/{name}",
+        section="Tenants",
+        title="Tenant",
+        template="tenant.html",
+        view=view_one,
+        forms={"pause": pause, "resume": resume, "limit": limit, "delete": delete},
+        done={
+            "created": "The tenant is there. Its programs need keys of their own.",
+            "paused": "Nothing in it is changed or sent until it is resumed, and nothing is lost.",
+            "resumed": "Its waiting events are sent.",
+            "limited": "These limits count from now on.",
+        },
+    ),
+)
