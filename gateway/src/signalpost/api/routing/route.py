@@ -19,7 +19,7 @@ JSON: Final = "application/json"
 OPERATOR: Final = frozenset({Role.OPERATOR})
 ABOUT_ACCESS: Final = (
     "/v1/keys", "/v1/console-links", "/v1/tenants", "/v1/audit", "/v1/erasures", "/v1/master-key", "/v1/nodes",
-    "/v1/gateway",
+    "/v1/gateway", "/v1/members",
 )  # fmt: skip
 """Paths that are about the gateway and who may use it, not about what a tenant has. Operators alone may."""
 READS: Final = frozenset(Role)
