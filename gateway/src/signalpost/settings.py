@@ -101,7 +101,7 @@ class Shown(Struct, frozen=True):
     value: str | None
     """None if the setting has no value; for a secret, whether it is set."""
     source: Literal["default", "environment", "flag", "given"]
-    """Of a gateway that runs no more is known than whether it was given."""
+    """A gateway that runs knows only whether a value was given."""
     help: str
 
 

@@ -23,7 +23,7 @@ class View(Struct, frozen=True):
 
     @property
     def versions(self) -> Sequence[str]:
-        """Those at work; more than one while nodes are upgraded."""
+        """The versions at work: more than one while nodes are upgraded."""
         return sorted({node.version for node in self.nodes.data} | {self.gateway.version})
 
     @property
