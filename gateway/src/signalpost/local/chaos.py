@@ -43,7 +43,7 @@ class Signing(StrEnum):
 
 
 class Planned(Struct, Generic[E], frozen=True):
-    """One request to make for an event."""
+    """One request to make for an event, or one that is not made on purpose."""
 
     entry: E
     signing: Signing = Signing.USUAL
@@ -51,6 +51,8 @@ class Planned(Struct, Generic[E], frozen=True):
     delay_s: float = 0.0
     note: str = ""
     """What was done to it, for people; empty if nothing was."""
+    is_dropped: bool = False
+    """Whether it is not made at all."""
 
 
 class Chaos(Generic[E]):
@@ -63,9 +65,9 @@ class Chaos(Generic[E]):
         self._rotations = 0
 
     def plan(self, entry: E) -> list[Planned[E]]:
-        """The requests to make now, in this order."""
+        """The requests to make now, in this order; also one that is not made, so that it can be told."""
         if self._strikes(Trouble.DROP):
-            return self.flush()
+            return [Planned(entry, note="dropped", is_dropped=True), *self.flush()]
         requests = list(self._requests(entry))
         if not self._held and self._strikes(Trouble.REORDER):
             self._held = [Planned(r.entry, r.signing, r.attempt, r.delay_s, r.note or "held back") for r in requests]

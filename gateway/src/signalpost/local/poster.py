@@ -2,6 +2,9 @@
 
 Only this machine is called, unless the person who runs the tool says otherwise. So a typing error in a URL, or one that
 was copied from production, sends no forged or invented event to somebody else.
+
+Other machines are called through `SIGNALPOST_EGRESS_PROXY` where it is set, as a gateway does. This machine never is: a
+proxy on another one could not reach it.
 """
 
 import asyncio
@@ -13,9 +16,10 @@ from typing import Self
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.endpoint import parse_url
-from signalpost.domain.errors import SignalpostError
+from signalpost.domain.errors import SignalpostError, StartError
 from signalpost.domain.request import OutgoingRequest
-from signalpost.sender.addresses import EVERYWHERE, THIS_MACHINE, Guard, target_refusal
+from signalpost.sender.addresses import EVERYWHERE, THIS_MACHINE, Guard, literal, target_refusal
+from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 from signalpost.sender.sender import Sender, SenderSettings
 
 ATTEMPT_TIMEOUT = 5.0
@@ -30,22 +34,32 @@ class Poster:
     """Sends requests from this machine. Enter it as an async context manager."""
 
     def __init__(self, *, external: bool, attempt_timeout: float = ATTEMPT_TIMEOUT) -> None:
-        """`external`: whether other machines may be called, too."""
+        """`external`: whether other machines may be called, too. Raises StartError for a proxy that cannot be read."""
         self._guard = Guard(EVERYWHERE if external else THIS_MACHINE)
         self._attempt_timeout = attempt_timeout
+        self._proxy = _proxy() if external else None
 
     async def __aenter__(self) -> Self:
-        ca_file = os.environ.get("SIGNALPOST_CA_FILE")
-        settings = SenderSettings(
-            attempt_timeout=self._attempt_timeout, guard=self._guard, ca_file=Path(ca_file) if ca_file else None
-        )
-        self._sender = Sender(settings, loop=asyncio.get_running_loop(), wall=lambda: time.time_ns() // 1000)
+        self._straight = self._sender(None)
+        self._outside = self._straight if self._proxy is None else self._sender(self._proxy)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._sender.close(0)
+        await self._straight.close(0)
+        if self._outside is not self._straight:
+            await self._outside.close(0)
+
+    def _sender(self, proxy: EgressProxy | None) -> Sender:
+        ca_file = os.environ.get("SIGNALPOST_CA_FILE")
+        settings = SenderSettings(
+            attempt_timeout=self._attempt_timeout,
+            guard=self._guard,
+            proxy=proxy,
+            ca_file=Path(ca_file) if ca_file else None,
+        )
+        return Sender(settings, loop=asyncio.get_running_loop(), wall=lambda: time.time_ns() // 1000)
 
     def check(self, url: str) -> None:
         """Raises NotLocal for a URL that would be refused, as far as that is known without resolving its host, and Bad
@@ -61,8 +75,23 @@ class Poster:
             if not outcome.done():  # whoever waited may be gone
                 outcome.set_result(ended)
 
-        self._sender.send(request, done)
+        sender = self._straight if _is_here(request.target.host) else self._outside
+        sender.send(request, done)
         return await outcome
+
+
+def _proxy() -> EgressProxy | None:
+    text = os.environ.get("SIGNALPOST_EGRESS_PROXY")
+    try:
+        return parse_egress_proxy(text) if text else None
+    except ValueError as error:
+        raise StartError(f"SIGNALPOST_EGRESS_PROXY {error}") from None
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine, by what it is called."""
+    address = literal(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def why_not(outcome: Outcome) -> str:

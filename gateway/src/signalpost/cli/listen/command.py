@@ -101,7 +101,8 @@ class Run:
             except Bad as bad:
                 raise Misuse(f"--forward-to: {bad}") from None
             chaos: Chaos[Entry] = Chaos(self._troubles, chance)
-            forwarder = Forwarder(poster, self._url, self._secret, chaos, self._screen.sending, self._screen.sent)
+            screen = self._screen
+            forwarder = Forwarder(poster, self._url, self._secret, chaos, screen.sending, screen.sent, screen.dropped)
             try:
                 yield forwarder
             finally:

@@ -64,12 +64,14 @@ class Forwarder:
         chaos: Chaos[Entry],
         sending: Callable[[Planned[Entry], Heading], None],
         sent: Callable[[Forwarded], None],
+        dropped: Callable[[Planned[Entry], Heading], None],
     ) -> None:
-        """`sending` is called before each request, `sent` after it."""
+        """`sending` is called before each request, `sent` after it, `dropped` where none is made on purpose."""
         self._poster = poster
         self._chaos = chaos
         self._sending = sending
         self._sent = sent
+        self._dropped = dropped
         other = make_token()
         self._webhooks = {
             Signing.USUAL: Webhook(endpoint(url, secret)),
@@ -100,7 +102,9 @@ class Forwarder:
 
     async def _make(self, requests: list[Planned[Entry]]) -> None:
         for planned in requests:
-            if planned.delay_s:
+            if planned.is_dropped:
+                self._dropped(planned, heading_of(planned.entry))
+            elif planned.delay_s:
                 task = asyncio.create_task(self._send_later(planned))
                 self._later.add(task)
                 task.add_done_callback(self._later.discard)

@@ -11,6 +11,7 @@ from rich.text import Text
 from signalpost.cli.listen.feed import Entry
 from signalpost.cli.listen.forwarder import Forwarded, Heading
 from signalpost.cli.output import cell, console, print_json, say, warn
+from signalpost.domain.delivery.outcome import Outcome
 from signalpost.local.chaos import Planned
 from signalpost.local.poster import why_not
 
@@ -31,9 +32,16 @@ class Screen:
 
     def sending(self, planned: Planned[Entry], heading: Heading) -> None:
         """Show that a request is made."""
+        self._event("-->", planned, heading)
+
+    def dropped(self, planned: Planned[Entry], heading: Heading) -> None:
+        """Show that an event is not sent, as `--chaos` asked for."""
+        self._event("--x", planned, heading)
+
+    def _event(self, arrow: str, planned: Planned[Entry], heading: Heading) -> None:
         document = heading.document
         line = Text.assemble(
-            (_now(), "dim"), " --> ", (heading.type, "bold"), f" #{planned.entry.sequence} ",
+            (_now(), "dim"), f" {arrow} ", (heading.type, "bold"), f" #{planned.entry.sequence} ",
             cell(document.get("status", "")), (f" ({planned.note}) " if planned.note else " ", "yellow"),
             cell(document.get("title", "")),
         )  # fmt: skip
@@ -101,27 +109,35 @@ class JsonScreen(Screen):
         if self._url is None:
             print_json({"sequence": planned.entry.sequence, "event": json.loads(planned.entry.body)})
 
+    def dropped(self, planned: Planned[Entry], heading: Heading) -> None:
+        """Print what was not sent, as `--chaos` asked for."""
+        _print_request(planned, heading, None, is_right=True)
+
     def sent(self, forwarded: Forwarded) -> None:
         """Print what became of a request."""
-        outcome, planned = forwarded.outcome, forwarded.planned
-        print_json(
-            {
-                "sequence": planned.entry.sequence,
-                "eventId": forwarded.heading.id,
-                "eventType": forwarded.heading.type,
-                "externalId": forwarded.heading.document.get("externalId"),
-                "statusCode": outcome.status,
-                "durationMs": round(outcome.elapsed_us / 1000, 3),
-                "error": outcome.failure,
-                "detail": outcome.detail or None,
-                "attempt": planned.attempt,
-                "note": planned.note or None,
-                "asExpected": forwarded.is_right,
-            }
-        )
+        _print_request(forwarded.planned, forwarded.heading, forwarded.outcome, is_right=forwarded.is_right)
 
     def found(self) -> None:
         """Print nothing: the next event says it."""
+
+
+def _print_request(planned: Planned[Entry], heading: Heading, outcome: Outcome | None, *, is_right: bool) -> None:
+    """All lines have the same members; what became of a request that was not made is null."""
+    print_json(
+        {
+            "sequence": planned.entry.sequence,
+            "eventId": heading.id,
+            "eventType": heading.type,
+            "externalId": heading.document.get("externalId"),
+            "statusCode": outcome and outcome.status,
+            "durationMs": outcome and round(outcome.elapsed_us / 1000, 3),
+            "error": outcome and outcome.failure,
+            "detail": (outcome and outcome.detail) or None,
+            "attempt": planned.attempt,
+            "note": planned.note or None,
+            "asExpected": is_right,
+        }
+    )
 
 
 def _now() -> str:
