@@ -12,6 +12,7 @@ from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import DAY, Partitions
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY, Readers, Writers
+from signalpost.store.postgres.source import Source
 from signalpost.store.vault import MasterKeys, Vault
 
 ALSO: Final[dict[str, dict[str, Any]]] = {
@@ -39,7 +40,7 @@ def prepare(url: str, master_keys: MasterKeys, tenant_id: int, times: range) -> 
 
 async def _prepare(url: str, master_keys: MasterKeys, tenant_id: int, times: range) -> Vault:
     await migrate(url)
-    vault, readers, writers = Vault(master_keys), Readers(url), Writers(url)
+    vault, readers, writers = Vault(master_keys), Readers(Source(url)), Writers(Source(url))
     await PostgresDataKeys(readers, writers, vault, lambda: times.start).provide({tenant_id})
     days = range(times.start, times.stop + DAY, DAY)
     await Partitions(url).provide({"event": days, "attempt": days})

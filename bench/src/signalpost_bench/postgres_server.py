@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,6 +118,38 @@ def running(package: str = NEWER, settings: Mapping[str, str] = {}) -> Iterator[
 
 
 @contextmanager
+def following(
+    primary: PostgresServer, port: int | None = None, settings: Mapping[str, str] = {}
+) -> Iterator[PostgresServer]:
+    """A standby of a server of the newer package, in a folder of its own, which is removed at the end. It reaches the
+    server at `port` where that is given: there may be a proxy."""
+    folder = Path(mkdtemp(prefix="standby-"))
+    identity = _identity()
+    _give(folder, identity)
+    (folder / "password").write_text(primary.password)
+    try:
+        _run(
+            [
+                programs() / "pg_basebackup",
+                *("--dbname", primary._replace(port=port or primary.port).loopback_url()),
+                *("--pgdata", folder / "data"),
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+            ],
+            folder,
+            identity,
+        )
+        server = start(folder, settings=settings)
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def share(meeting_point: Path, package: str = NEWER) -> Iterator[PostgresServer]:
     """A throwaway server that all processes share which name the same file. It ends with the last of them."""
     with _meeting(meeting_point) as meeting:
@@ -205,7 +237,7 @@ def _make_cluster(folder: Path, package: str, identity: _Identity) -> None:
     password_file.touch(0o600)
     password_file.write_text(password)
     _give(password_file, identity)
-    made = subprocess.run(  # noqa: S603
+    _run(
         [
             programs(package) / "initdb",
             *("--pgdata", folder / "data"),
@@ -218,14 +250,18 @@ def _make_cluster(folder: Path, package: str, identity: _Identity) -> None:
             "--no-sync",
             "--no-instructions",
         ],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-        **identity,
+        folder,
+        identity,
     )
-    if made.returncode:
-        raise RuntimeError(f"initdb failed: {made.stderr}")
+
+
+def _run(command: Sequence[str | Path], folder: Path, identity: _Identity) -> None:
+    """Run a program to its end. Raises RuntimeError with what it said where it fails."""
+    ended = subprocess.run(  # noqa: S603
+        command, capture_output=True, text=True, cwd=folder, check=False, **identity
+    )
+    if ended.returncode:
+        raise RuntimeError(f"{Path(command[0]).name} failed: {ended.stderr}")
 
 
 def _give(path: Path, identity: _Identity) -> None:

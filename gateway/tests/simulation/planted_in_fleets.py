@@ -110,12 +110,13 @@ def _(_right: Any) -> Any:
     return renew
 
 
-@fault("keeps its lanes though it was taken for dead", Engine, "_on_lost")
+@fault("keeps its lanes though it was taken for dead", Engine, "_begin_anew")
 def _(_right: Any) -> Any:
-    async def on_lost(self: Engine) -> None:
-        await self._join()
+    async def begin_anew(self: Engine) -> None:
+        self._on_beat(await self._node.join())
+        await self._lane_owner.pass_once()
 
-    return on_lost
+    return begin_anew
 
 
 @fault("lets go of a lane before its attempts have ended", Lanes, "hand_over")

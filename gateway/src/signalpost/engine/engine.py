@@ -138,7 +138,7 @@ class Engine:
         self.lanes.start()
         self._follower.start()
         self._lane_owner.start()
-        self._tasks.start(self._node.run(self._on_beat, self._on_lost, self._on_went_back))
+        self._tasks.start(self._node.run(self._on_beat, self._begin_anew))
         self._tasks.start(self._standing_writer.run())
         self._tasks.start(self._retention.run())
         self._tasks.start(self._expiries.run())
@@ -158,9 +158,6 @@ class Engine:
         self._follower.begin(tenants)
         self.connectors.load(connections)
         self.lanes.begin(tenants)
-        await self._join()
-
-    async def _join(self) -> None:
         self._on_beat(await self._node.join())
         await self._lane_owner.pass_once()
 
@@ -172,11 +169,8 @@ class Engine:
         self._lane_owner.observe(beat)
         self.lanes.go_on()
 
-    async def _on_lost(self) -> None:
-        self.lanes.leave_all()
-        await self._join()
-
-    async def _on_went_back(self) -> None:
+    async def _begin_anew(self) -> None:
+        """Let go of everything that this node remembers, and begin. Raises Unavailable."""
         self.lanes.leave_all()
         await self._fleet.leave()
         await self._begin()

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 import trustme
+from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.conftest import Endpoints
 from gateway.tests.acceptance.fleet.cutting_proxy import CuttingProxy
 from gateway.tests.acceptance.fleet.nodes import Fleet
@@ -77,6 +78,24 @@ class Database:
     def start(self) -> None:
         self.server = postgres_server.start(self.server.folder, self._package, self._settings, self.server.port)
 
+    def wait_for_standby(self) -> None:
+        """From now on every commit waits until a standby has it."""
+        with self._as_superuser() as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+        until(lambda: self.rows("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
+
+    def wait_until_followed(self) -> None:
+        """Wait until a standby has everything that there is now."""
+        [(position,)] = self.rows("SELECT pg_current_wal_lsn()")
+        until(lambda: self.rows(f"SELECT replay_lsn >= '{position}' FROM pg_stat_replication") == [(True,)])
+
+    def promote(self, standby: PostgresServer) -> None:
+        """Have a standby take this server's place."""
+        with psycopg.connect(standby.url(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+            connection.execute("SELECT pg_promote()")
+
     def use_tls(self, certificate: trustme.LeafCert) -> None:
         """Offer TLS with this certificate. Programs of the newer package cannot."""
         data = self.server.folder / "data"
@@ -106,9 +125,8 @@ def database() -> Iterator[Database]:
 
 @pytest.fixture
 def proxy(database: Database) -> Iterator[CuttingProxy]:
-    made = CuttingProxy(database.server.port)
-    yield made
-    made.stop()
+    with CuttingProxy(database.server.port) as made:
+        yield made
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
+from typing import Self
 
 _NEGOTIATIONS = {80877103, 80877104}
 """The codes of requests for encryption, before the startup message."""
@@ -27,7 +28,7 @@ class Cut(Enum):
 
 
 class CuttingProxy:
-    """Listens on a free port of loopback until `stop`."""
+    """Listens on a free port of loopback until it is left."""
 
     def __init__(self, target: int, seed: int = 0) -> None:
         """`target` is the port of the server; it may be changed."""
@@ -61,7 +62,11 @@ class CuttingProxy:
         for link in links:
             link.cut()
 
-    def stop(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_silent = False
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -159,6 +159,22 @@ class Fleet:
             for number in range(callers)
         ]
 
+    def stop_callers(self) -> None:
+        for caller in self.callers:
+            caller.stop()
+
+    def until_all_delivered(self) -> None:
+        """Wait until every endpoint has what is in the log."""
+        feed = list(self.rotation.nodes[0].api.feed())
+        for target, subscription in self.targets.values():
+            until_all_delivered(self.rotation.nodes[0].api, subscription, target, feed)
+
+    def forget(self, ids: set[str]) -> None:
+        """Leave events that the database lost out of what is checked."""
+        for target, _ in self.targets.values():
+            target.requests[:] = [request for request in target.requests if request.id not in ids]
+            target.answered[:] = [each for each in target.answered if each[0].id not in ids]
+
     def until_delivered_more(self, count: int = 30) -> None:
         """Wait until every endpoint has got so many requests more."""
         before = {subscription: len(target.requests) for subscription, (target, _) in self.targets.items()}
@@ -209,8 +225,7 @@ class Fleet:
 
     def check(self) -> str:
         """Stop the callers; what was promised is kept. Returns what there was, in words."""
-        for caller in self.callers:
-            caller.stop()
+        self.stop_callers()
         api = self.rotation.nodes[0].api
         feed = list(api.feed())
         check_log(feed, self.callers)

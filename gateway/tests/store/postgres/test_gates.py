@@ -18,6 +18,7 @@ from signalpost.store.fleet import Role
 from signalpost.store.lanes import LaneWanted
 from signalpost.store.postgres.committers import Committer
 from signalpost.store.postgres.connect import Row, Statement
+from signalpost.store.postgres.source import Source
 from signalpost.store.postgres.store import PostgresStore
 from signalpost_bench.postgres_server import SUPERUSER
 
@@ -61,7 +62,7 @@ class Gated(Committer):
     """Sends its statements one by one, through a gate."""
 
     def __init__(self, url: str, gate: Gate, *, reads_first: bool = False) -> None:
-        super().__init__(url)
+        super().__init__(Source(url))
         self._gate = gate
         self._reads_first = reads_first
 

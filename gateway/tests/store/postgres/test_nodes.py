@@ -14,6 +14,7 @@ from signalpost.store.fleet import Mark, Role
 from signalpost.store.postgres.committers import Committer
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
 from signalpost.store.postgres.sessions import EVERY_TENANT, limits
+from signalpost.store.postgres.source import Source
 from signalpost.store.postgres.store import PostgresStore
 from signalpost_bench.postgres_server import SUPERUSER
 
@@ -97,7 +98,7 @@ class _Cut(Committer):
     """Loses its connection around the next COMMIT."""
 
     def __init__(self, url: str, *, is_committed: bool, then: str = "SELECT") -> None:
-        super().__init__(url)
+        super().__init__(Source(url))
         self._is_committed = is_committed
         self._then = then
         self.cuts = 0
@@ -108,7 +109,7 @@ class _Cut(Committer):
             assert self._connection is not None
             process = self._connection.info.backend_pid
             await super().trip(statements if self._is_committed else statements[:-1])
-            superuser = self._url.replace(f"{OWNER}@", f"{SUPERUSER}@")
+            superuser = self._source.url.replace(f"{OWNER}@", f"{SUPERUSER}@")
             async with await psycopg.AsyncConnection.connect(superuser, autocommit=True) as other:
                 await other.execute("SELECT pg_terminate_backend(%s)", (process,))
                 await other.execute(self._then)

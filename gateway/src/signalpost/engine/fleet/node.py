@@ -1,12 +1,13 @@
 """A node's own row: it joins, beats, and learns whether it is still there.
 
 Each beat that succeeds renews the lease and tells how everything is. A beat that fails tells nothing: the node goes on
-until its lease ends, then starts nothing more, and tries again. One that finds the node's row gone means that others
-took it for dead: whatever it remembers of its lanes is not true any more, so it lets go of them and joins anew.
+until its lease ends, then starts nothing more, and tries again.
 
-The beat also shows whether the database went back in time, which a restore does, or a standby that lacked what was
-committed: then its own beats are fewer, the history is another, or a log is shorter than it was. What this node knows
-may then be what nobody else does, so it lets go of everything and loads it again.
+There are two things after which what a node remembers is not true any more. A beat that finds the node's row gone means
+that others took it for dead, or that the database does not know it. And the database may have gone back in time, which
+a restore does, or a standby that lacked what was committed: then the node's beats are fewer, the history is another, or
+a log is shorter than it was. Either way the node begins anew: it lets go of everything, loads it again and joins. Until
+all of that has succeeded it does not go on with anything, whatever its beats show.
 """
 
 import asyncio
@@ -90,33 +91,36 @@ class Node:
             if beat is not None:
                 return beat
 
-    async def run(
-        self,
-        on_beat: Callable[[Beat], None],
-        on_lost: Callable[[], Awaitable[None]],
-        on_went_back: Callable[[], Awaitable[None]],
-    ) -> None:
-        """Beat for ever. `on_beat` is told of each that succeeds, `on_lost` that this node was taken for dead, and
-        `on_went_back` that the database is not what it was. This node has joined again once they return."""
+    async def run(self, on_beat: Callable[[Beat], None], begin_anew: Callable[[], Awaitable[None]]) -> None:
+        """Beat for ever. `on_beat` is told of each beat that shows everything as it should be. `begin_anew` lets go of
+        all that this node remembers, loads it and joins; where it fails it is called again."""
         every = self._fleet.terms.beat_every
+        is_current = True
         while every < inf:
             await asyncio.sleep(every if self._failing_since is None else AGAIN_AFTER)
             try:
-                before, known = self._last, self._known_marks()
-                beat = await self._beat()
-                if beat is None:
-                    self._lease.end()
-                    log.error("this node was taken for dead; it lets go of its lanes and joins again")
-                    await on_lost()
-                elif before is not None and _is_earlier(before, known, beat):
-                    self._lease.end()
-                    log.error("the database went back: what was committed since may be lost; loading everything again")
-                    await on_went_back()
-                else:
-                    on_beat(beat)
+                is_current = is_current and await self._beat_and_tell(on_beat)
+                if not is_current:
+                    await begin_anew()
+                    is_current = True
                 self._failing_since = None
             except Exception as error:
                 self._note_failed(error)
+
+    async def _beat_and_tell(self, on_beat: Callable[[Beat], None]) -> bool:
+        """Returns whether what this node remembers may still be true."""
+        before, known = self._last, self._known_marks()
+        beat = await self._beat()
+        if beat is None:
+            self._lease.end()
+            log.error("this node was taken for dead; loading everything again")
+            return False
+        if before is not None and _is_earlier(before, known, beat):
+            self._lease.end()
+            log.error("the database went back: what was committed since may be lost; loading everything again")
+            return False
+        on_beat(beat)
+        return True
 
     async def drain(self) -> None:
         """Tell others that this node is ending. It ends without that where the database does not answer at once."""

@@ -22,8 +22,9 @@ from psycopg.sql import SQL, Identifier
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import Mark
-from signalpost.store.postgres.connect import Row, Statement, connect, is_pooled, trip
+from signalpost.store.postgres.connect import Row, Statement, is_pooled, trip
 from signalpost.store.postgres.sessions import Sessions
+from signalpost.store.postgres.source import Source
 
 GATHERED: Final = 0.005
 """For how many seconds announcements are gathered."""
@@ -47,9 +48,9 @@ _decode = msgspec.json.Decoder(_Announcement).decode
 
 
 class Announcements:
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._sessions = Sessions(url, 1)
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._sessions = Sessions(source.connect_anyway, 1)
         self._node: int | None = None
         self._waiting: dict[int, Mark] = {}
         self._sending: asyncio.Task[None] | None = None
@@ -99,7 +100,7 @@ class Announcements:
     async def _listen(self, on_marks: OnMarks) -> None:
         while True:
             try:
-                async with await connect(self._url) as connection:
+                async with await self._source.connect_anyway() as connection:
                     if await is_pooled(connection):
                         log.warning("a pooler is in front of the database: other nodes' changes are seen by polling")
                         return

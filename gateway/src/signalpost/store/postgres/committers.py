@@ -18,10 +18,11 @@ from psycopg import AsyncConnection
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.store.postgres.connect import Row, Statement, connect, trip
+from signalpost.store.postgres.connect import Row, Statement, trip
 from signalpost.store.postgres.errors import NO_PARTITION, NOT_AS_IT_WAS, as_told, is_conflict, is_lost
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
+from signalpost.store.postgres.source import Source
 
 T = TypeVar("T")
 TRIES: Final = 5
@@ -65,8 +66,8 @@ def beginning(tenants: Sequence[int] | None) -> list[Statement]:
 class Committer:
     """One connection that commits, with its row."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._connection: AsyncConnection[Row] | None = None
         self._id = 0
         self._batch = 0
@@ -108,7 +109,7 @@ class Committer:
 
     async def _connected(self) -> AsyncConnection[Row]:
         if self._connection is None or self._connection.closed:
-            self._connection = await connect(self._url)
+            self._connection = await self._source.connect()
             self._connection.add_notice_handler(self._note)
         if not self._id:
             begin = limits(EVERY_TENANT, WRITES_WITHIN)
@@ -146,9 +147,9 @@ def _unknown() -> OutcomeUnknown:
 class Committers:
     """The connections that commit, each used by one transaction at a time."""
 
-    def __init__(self, url: str, partitions: Partitions, count: int) -> None:
+    def __init__(self, source: Source, partitions: Partitions, count: int) -> None:
         self._partitions = partitions
-        self._all = [Committer(url) for _ in range(count)]
+        self._all = [Committer(source) for _ in range(count)]
         self._idle: asyncio.LifoQueue[Committer] = asyncio.LifoQueue()
         for each in self._all:
             self._idle.put_nowait(each)

@@ -26,6 +26,7 @@ from signalpost.store.postgres.file_register import PostgresFileRegister
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, Readers, Writers
+from signalpost.store.postgres.source import Source
 
 T = TypeVar("T")
 PRUNED_AT_ONCE: Final = 1_000
@@ -138,7 +139,8 @@ class PostgresDatabase:
 
     def _run(self, ask: Callable[[Readers, Writers], Coroutine[Any, Any, T]]) -> T:
         async def asking() -> T:
-            readers, writers = Readers(self._url, 1), Writers(self._url, 1)
+            source = Source(self._url)
+            readers, writers = Readers(source, 1), Writers(source, 1)
             try:
                 return await ask(readers, writers)
             finally:

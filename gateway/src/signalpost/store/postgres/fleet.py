@@ -43,6 +43,7 @@ from signalpost.store.postgres.errors import as_told
 from signalpost.store.postgres.lanes import REPLAYS, RETRIES, load
 from signalpost.store.postgres.schema import MIGRATIONS
 from signalpost.store.postgres.sessions import EVERY_TENANT, READS_WITHIN, Readers, Sessions, Steps, Writers, limits
+from signalpost.store.postgres.source import HISTORY, Source
 from signalpost.store.vault import Vault
 
 _JOIN: Final = (
@@ -53,12 +54,7 @@ _BEAT: Final = f"UPDATE node SET beat = beat + 1, beat_at = {NOW}, lanes = $2 WH
 _NODES: Final = "SELECT id, beat, role, is_draining FROM node ORDER BY id"
 _SHOWN: Final = f"SELECT {NODE_COLUMNS}, beat_at, {NOW} FROM node ORDER BY id"
 _MARKS: Final = "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
-_STATE: Final = (
-    f"SELECT keys_version, {NOW}, (SELECT system_identifier::text FROM pg_control_system())"
-    " || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM fleet"
-)
-"""The history is that of one cluster on one timeline: a standby that is promoted begins another, and so does a
-restore."""
+_STATE: Final = f"SELECT keys_version, {NOW} FROM fleet"
 _REMOVE: Final = "DELETE FROM node n USING unnest($1, $2) AS k (id, beat) WHERE n.id = k.id AND n.beat = k.beat"
 _KEEP_NODE: Final = "SELECT FROM node WHERE id = $1 FOR KEY SHARE"
 """Nobody removes the node until the transaction ends; it may beat meanwhile."""
@@ -88,13 +84,16 @@ _TAKE_JOB: Final = (
 class PostgresFleet:
     terms = SHARED
 
-    def __init__(self, url: str, readers: Readers, writers: Writers, data_keys: PostgresDataKeys, vault: Vault) -> None:
+    def __init__(
+        self, source: Source, readers: Readers, writers: Writers, data_keys: PostgresDataKeys, vault: Vault
+    ) -> None:
+        self._source = source
         self._readers = readers
         self._writers = writers
         self._data_keys = data_keys
         self._vault = vault
-        self._beats = Sessions(url, 1)
-        self._announcements = Announcements(url)
+        self._beats = Sessions(source.connect_anyway, 1)
+        self._announcements = Announcements(source)
         self._role = Role.ALL
         self.node_id: int | None = None
 
@@ -125,11 +124,12 @@ class PostgresFleet:
             Statement(_NODES),
             Statement(_MARKS),
             Statement(_STATE),
+            HISTORY,
             Statement("COMMIT"),
         ]
         try:
             async with self._beats.connection() as connection:
-                _, _, moved, nodes, marks, [(keys_version, now, history)], _ = await trip(connection, beating)
+                _, _, moved, nodes, marks, [(keys_version, now)], [(history,)], _ = await trip(connection, beating)
         except psycopg.Error as error:
             raise as_told(error) from None
         if not moved:
@@ -157,12 +157,17 @@ class PostgresFleet:
 
     async def leave(self) -> None:
         left, self.node_id = self.node_id, None
-        await self._writers.rows(EVERY_TENANT, "DELETE FROM node WHERE id = $1", left)
+        self._source.forget()
+        try:
+            await self._writers.rows(EVERY_TENANT, "DELETE FROM node WHERE id = $1", left)
+        except BaseException:
+            self.node_id = left  # its row may be there
+            raise
 
     # --- Lanes --------------------------------------------------------------------------------------------------------
 
     async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        return await self._writers.run(EVERY_TENANT, _claim(self.node_id, wanted))
+        return await self._writers.run(EVERY_TENANT, _claim(self._source, self.node_id, wanted))
 
     async def release(self, subscription_numbers: Iterable[int]) -> None:
         await self._writers.rows(EVERY_TENANT, _RELEASE, numbers(subscription_numbers), self.node_id)
@@ -213,9 +218,9 @@ class PostgresFleet:
         await self._writers.rows(EVERY_TENANT, "DELETE FROM job WHERE name = $1 AND owner = $2", name, self.node_id)
 
 
-def _claim(me: int | None, wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
-    [nodes] = yield [Statement(_KEEP_NODE, (me,))]
-    if not nodes:
+def _claim(source: Source, me: int | None, wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
+    nodes, [(history,)] = yield [Statement(_KEEP_NODE, (me,)), HISTORY]
+    if not nodes or not source.accepts(history):  # behind a pooler, nobody notices that the server is another
         return {}
     [taken] = yield [Statement(_CLAIM, (numbers(each.subscription.number for each in wanted), me))]
     ours = {number for (number,) in taken}

@@ -9,7 +9,7 @@ each, and returns what came of it. Steps are one transaction, and know nothing o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -17,8 +17,9 @@ import psycopg
 from psycopg import AsyncConnection
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
-from signalpost.store.postgres.connect import Row, Statement, connect, trip
+from signalpost.store.postgres.connect import Row, Statement, trip
 from signalpost.store.postgres.errors import as_told, is_lost
+from signalpost.store.postgres.source import Source
 
 T = TypeVar("T")
 Steps = Generator[Sequence[Statement], list[list[Row]], T]
@@ -46,8 +47,8 @@ def limits(tenants: Sequence[int] | None, within: str) -> Statement:
 class Sessions:
     """Connections that are alike. Whoever finds none idle waits for one."""
 
-    def __init__(self, url: str, count: int) -> None:
-        self._url = url
+    def __init__(self, connect: Callable[[], Awaitable[AsyncConnection[Row]]], count: int) -> None:
+        self._connect = connect
         self._idle: asyncio.LifoQueue[AsyncConnection[Row] | None] = asyncio.LifoQueue()
         for _ in range(count):
             self._idle.put_nowait(None)
@@ -63,7 +64,7 @@ class Sessions:
         held = await self._idle.get()
         try:
             if held is None or held.closed:
-                held = await connect(self._url)
+                held = await self._connect()
             yield held
         finally:
             if held is not None and held.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
@@ -82,8 +83,8 @@ class Sessions:
 class Readers:
     """What reads. Everything that one call reads is as of one moment."""
 
-    def __init__(self, url: str, count: int = 3) -> None:
-        self._sessions = Sessions(url, count)
+    def __init__(self, source: Source, count: int = 3) -> None:
+        self._sessions = Sessions(source.connect, count)
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
         """The rows of one statement. Raises Unavailable where the database cannot be read now."""
@@ -125,9 +126,9 @@ class Readers:
 class Writers:
     """What writes, apart from batches of commands and records of lanes."""
 
-    def __init__(self, url: str, count: int = 2) -> None:
-        self._url = url
-        self._sessions = Sessions(url, count)
+    def __init__(self, source: Source, count: int = 2) -> None:
+        self._source = source
+        self._sessions = Sessions(source.connect, count)
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
         """The rows of one statement, once it is committed. Raises Unavailable."""
@@ -157,7 +158,7 @@ class Writers:
         """Carry out a statement that must be in no transaction with others, such as VACUUM, on a connection of its own.
         It waits for nobody's locks for longer than others do. Raises Unavailable."""
         try:
-            connection = await connect(self._url)
+            connection = await self._source.connect()
             try:
                 await connection.execute(f"SET lock_timeout = '{LOCKS_WITHIN}'".encode(), prepare=False)
                 await connection.execute(sql.encode(), prepare=False)

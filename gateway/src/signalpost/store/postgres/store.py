@@ -32,6 +32,7 @@ from signalpost.store.postgres.retention import PostgresRetention
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
 from signalpost.store.postgres.sign_ins import PostgresSignIns
+from signalpost.store.postgres.source import Source
 from signalpost.store.postgres.stats import PostgresStats
 from signalpost.store.postgres.subscriptions import PostgresSubscriptions
 from signalpost.store.postgres.versions import PostgresVersions
@@ -54,13 +55,14 @@ class PostgresStore:
     ) -> None:
         """`begin` makes the batch of these rows at the database's time (µs)."""
         self.notary = notary
-        self.readers = readers = Readers(url)
-        self.writers = writers = Writers(url)
+        source = Source(url)
+        self.readers = readers = Readers(source)
+        self.writers = writers = Writers(source)
         partitions = Partitions(url)
-        self._publishers = Committers(url, partitions, PUBLISHING)
-        self._recorders = Committers(url, partitions, 1)
+        self._publishers = Committers(source, partitions, PUBLISHING)
+        self._recorders = Committers(source, partitions, 1)
         self.data_keys = data_keys = PostgresDataKeys(readers, writers, vault, now)
-        self.fleet = fleet = PostgresFleet(url, readers, writers, data_keys, vault)
+        self.fleet = fleet = PostgresFleet(source, readers, writers, data_keys, vault)
         self._publisher = Publisher(self._publishers, partitions, data_keys, vault, notary, begin, lambda: fleet.owner)
         self.subscriptions = PostgresSubscriptions(readers, data_keys, vault)
         self.connections = PostgresConnections(readers, data_keys, vault)
@@ -114,7 +116,7 @@ async def open_postgres(
     clock = now or SystemClock().wall
     try:
         await migrate(url)
-        writers = Writers(url, 1)
+        writers = Writers(Source(url), 1)
         try:
             notary = await writers.run(EVERY_TENANT, prepare(vault, clock()))
         finally:
