@@ -141,3 +141,22 @@ def behind(run: Run, subscription: str) -> int:
     found = json_of(run("status", "--json"))
     assert found["gateway"]["status"] == "ready"
     return next(int(each["behind"]) for each in found["subscriptions"] if each["subscription"] == subscription)
+
+
+def test_what_needs_somebody_what_it_came_to_and_what_a_text_leads_to(
+    run: Run, subscription: str, endpoint: Endpoint
+) -> None:
+    endpoint.status = 500
+    document = create(run, "Overview of the matter")
+    until(lambda: json_of(run("deliveries", "list", subscription, "--status", "failed", "--json")))
+    said = run("overview").stdout
+    assert f"{subscription}  given up  " in said or f"{subscription}  failing  " in said
+    assert "signalpost why" in said
+    assert "given up, 0 lost." in said
+    assert json_of(run("overview", "--json"))["attention"]
+    until(lambda: json_of(run("stats", subscription, "--json"))["total"]["failed"] == 1)  # they are written in a while
+    assert "1 retried, 1 failed." in run("stats", subscription).stdout
+    assert run("stats", "--from", "2d", "--to", "1d", "--step", "hour").stdout == "No attempts then.\n"
+    assert document in run("search", "overview of").stdout
+    assert [each["id"] for each in json_of(run("search", document, "--json"))] == [document]
+    assert run("search", "nothing of the kind").stdout == "Nothing was found.\n"

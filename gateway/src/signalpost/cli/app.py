@@ -16,7 +16,10 @@ from signalpost.cli import (
     events,
     members,
     nodes,
+    overview,
     replay,
+    search,
+    stats,
     status,
     subscriptions,
     tenants,
@@ -90,6 +93,9 @@ for module in (
     module.app.group = _ANYWHERE
     app.command(module.app)
 app.command(why.why, group=_ANYWHERE)
+app.command(overview.overview, group=_ANYWHERE)
+app.command(stats.stats, group=_ANYWHERE)
+app.command(search.search, group=_ANYWHERE)
 app.command(status.status, group=_ANYWHERE)
 app.command(nodes.nodes, group=_ANYWHERE)
 for target, shown in RECEIVER_COMMANDS.items():
