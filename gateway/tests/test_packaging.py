@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 TREE = Path(__file__).parents[2]
+UV = Path(sys.executable).with_name("uv")
 DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin")
 
 pytestmark = pytest.mark.slow
@@ -26,26 +27,21 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
+def make_environment(folder: Path, interpreter: Path = Path(sys.executable)) -> Path:
+    """An environment with nothing installed. Returns its Python."""
+    run(UV, "venv", "--quiet", "--python", interpreter, folder)
+    return folder / "bin" / "python"
+
+
 def build_wheel(source: Path, folder: Path) -> None:
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, source)
+    run(UV, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", folder, source)
 
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("wheels")
     for name in DISTRIBUTIONS:
-        run(
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "-w",
-            folder,
-            TREE / name,
-        )
+        build_wheel(TREE / name, folder)
     return sorted(folder.glob("*.whl"))
 
 
@@ -85,9 +81,8 @@ def test_what_is_required_has_a_lower_bound_that_the_lock_keeps(wheels: list[Pat
 
 
 def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list[Path], tmp_path: Path) -> None:
-    run(sys.executable, "-m", "venv", tmp_path / "env")
-    python = tmp_path / "env" / "bin" / "python"
-    uv = (Path(sys.executable).parent / "uv", "pip", "install", "--quiet", "--python", python)
+    python = make_environment(tmp_path / "env")
+    uv = (UV, "pip", "install", "--quiet", "--python", python)
     run(*uv, "--require-hashes", "-r", TREE / "requirements" / "runtime.txt")
     run(*uv, "--no-deps", *wheels)
     signalpost = tmp_path / "env" / "bin" / "signalpost"
@@ -103,9 +98,10 @@ def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list
 @pytest.mark.parametrize("version", ["3.10", "this one"])
 def test_the_receiver_kit_needs_nothing_but_python(wheels: list[Path], tmp_path: Path, version: str) -> None:
     (kit,) = (wheel for wheel in wheels if wheel.name.startswith("signalpost_receiver"))
-    run(Path(sys.executable) if version == "this one" else interpreter(version), "-m", "venv", tmp_path / "bare")
-    python = tmp_path / "bare" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check", kit)
+    python = make_environment(
+        tmp_path / "bare", Path(sys.executable) if version == "this one" else interpreter(version)
+    )
+    run(UV, "pip", "install", "--quiet", "--no-index", "--python", python, kit)
     program = shutil.copy(TREE / "receiver" / "tests" / "outside.py", tmp_path)
     vectors = shutil.copytree(TREE / "receiver" / "vectors", tmp_path / "vectors")
     assert run(python, program, vectors, cwd=tmp_path) == "works\n"

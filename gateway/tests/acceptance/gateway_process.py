@@ -1,4 +1,4 @@
-"""A gateway as an operator runs it: the installed command, a process of its own, a data directory, signals."""
+"""A gateway as an operator runs it: the command, a process of its own, a data directory, signals."""
 
 import base64
 import os
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from gateway.tests.acceptance.client import Client, until
+from gateway.tests.forked import Forked, Streams, run_to_end
 from gateway.tests.patience import PATIENCE
 
 COMMAND = Path(sys.executable).with_name("signalpost")
@@ -21,13 +22,13 @@ class GatewayProcess:
 
     def __init__(self, data_dir: Path, logs: Path, ca_file: Path, allow: str, **flags: str) -> None:
         """`flags` are further settings: `retry_delays="1,1"`."""
-        self.command = [str(COMMAND)]
-        """What `serve` is given to."""
+        self.command: list[str] | None = None
+        """What `serve` is given to instead of the command `signalpost`."""
         self.data_dir = data_dir
         self.stdout = logs / "stdout"
         self.stderr = logs / "stderr"
         self._flags = {"data_dir": str(data_dir), "port": "0", "ca_file": str(ca_file), "allow_targets": allow, **flags}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._port: int | None = None
         self._greeted = 0
         """How much of the standard output came from earlier processes."""
@@ -48,25 +49,26 @@ class GatewayProcess:
         assert self._process is None, "it runs already"
         self._port = None
         self._greeted = self.stdout.stat().st_size if self.stdout.exists() else 0
-        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items()]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
-        with self.stdout.open("ab") as stdout, self.stderr.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [*self.command, "serve", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env=environment,
-                start_new_session=True,
-            )
+        arguments = ["serve", *(f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items())]
+        if self.command is None:
+            streams = Streams(Path(os.devnull), self.stdout, self.stderr)
+            self._process = Forked(arguments, without_settings(), streams)
+        else:
+            with self.stdout.open("ab") as stdout, self.stderr.open("ab") as stderr:
+                self._process = subprocess.Popen(
+                    [*self.command, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env=without_settings(),
+                    start_new_session=True,
+                )
 
     def until_listening(self) -> None:
         """Wait for the greeting, and learn the port from it."""
 
         def greeted() -> bool:
-            with self.stdout.open("rb") as file:
-                file.seek(self._greeted)
-                first, newline, _ = file.read().decode().partition("\n")
+            first, newline, _ = self._said().partition("\n")
             match = _GREETING.search(first)
             if newline and match:
                 self._port = int(match[1])
@@ -75,6 +77,14 @@ class GatewayProcess:
             return self._port is not None
 
         until(greeted, lambda: f"it does not listen: {self.stderr.read_text()}")
+
+    def _said(self) -> str:
+        """What this process has written to its standard output, which it makes itself."""
+        if not self.stdout.exists():
+            return ""
+        with self.stdout.open("rb") as file:
+            file.seek(self._greeted)
+            return file.read().decode()
 
     def start(self) -> None:
         self.spawn()
@@ -119,7 +129,7 @@ class GatewayProcess:
             self.kill()
 
     @property
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running(self) -> "subprocess.Popen[bytes] | Forked":
         assert self._process is not None, "it does not run"
         return self._process
 
@@ -151,11 +161,21 @@ class GatewayProcess:
         return [line for line in self.stderr.read_text().splitlines() if any(word in line for word in words)]
 
 
+def without_settings() -> dict[str, str]:
+    """The environment of the tests, but without a gateway's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
+
+
+def run_command(*arguments: object, code: int | None = 0, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """A command that ends by itself, with this exit code unless that is None. `settings` are its environment's."""
+    done = run_to_end(arguments, without_settings() | settings, PATIENCE)
+    assert code in (None, done.returncode), done.stdout + done.stderr
+    return done
+
+
 def refused_start(data_dir: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
     """A start that must end by itself."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
-    command = [str(COMMAND), "serve", f"--data-dir={data_dir}", "--port=0", *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
+    return run_command("serve", f"--data-dir={data_dir}", "--port=0", *flags, code=None)
 
 
 def another_master_key() -> str:

@@ -32,7 +32,6 @@ def test_a_kill_at_any_point_loses_nothing_and_repeats_only_what_was_not_recorde
     gateway = gateways(retry_delays="1,1,1")
     load = UnderLoad(gateway, endpoint, seed)
     time.sleep(1)
-    usual = gateway.command
     gateway.kill()
     load.note_kill()
     for point in crash_points.POINTS:
@@ -41,7 +40,7 @@ def test_a_kill_at_any_point_loses_nothing_and_repeats_only_what_was_not_recorde
             die_at(gateway, point)
             load.note_kill()
         print(f"{KILLS} kills at: {point}", flush=True)
-    gateway.command = usual
+    gateway.command = None
     gateway.start()
     time.sleep(0.5)
     print(load.check())

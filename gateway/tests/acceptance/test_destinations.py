@@ -3,8 +3,6 @@
 Every subscription is a preset with its blanks filled in, as a person would have it.
 """
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,11 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gateway.tests.acceptance.client import Client, until
-from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, run_command
 from gateway.tests.destinations.kinds import PEM
 from gateway.tests.fakes import google_calendar, salesforce, slack, xero
 from gateway.tests.fakes.vendor import HTML_500
-from gateway.tests.patience import PATIENCE
 
 from signalpost.destinations.presets import body_of
 from signalpost.destinations.registry import Destinations
@@ -226,10 +223,7 @@ def test_no_secret_is_in_a_log_an_answer_a_metric_a_preview_or_a_backup(
     assert [preview.status for preview in previews] == [200] * len(subscriptions)
     shown += [preview.body for preview in previews]
     backup = tmp_path / "backup.db"
-    subprocess.run(
-        [COMMAND, "db", "backup", backup], check=True, capture_output=True, timeout=PATIENCE,
-        env={**os.environ, "SIGNALPOST_DATA_DIR": str(gateway.data_dir)},
-    )  # fmt: skip
+    run_command("db", "backup", backup, SIGNALPOST_DATA_DIR=str(gateway.data_dir))
     assert b"Smith & Sons" in backup.read_bytes(), "what is no secret is there"
     gateway.signal()
     gateway.wait()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from gateway.tests.acceptance.client import DOCUMENT, Client, until
-from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, run_command
 from gateway.tests.acceptance.load import Writer, check_log, writers
 from gateway.tests.acceptance.receiver import HELD, Answer, Endpoint, Receiver, first
 
@@ -147,7 +147,7 @@ def test_on_a_disk_that_gets_full_under_load_every_promise_is_kept(
     answered = [(request.id, answer.status) for request, answer, _ in hook.answered]
     assert len(answered) == len(set(answered)), "the same process repeats no attempt"
     assert gateway.stop() == 0
-    assert subprocess.run([COMMAND, "db", "check", "--data-dir", gateway.data_dir], check=True).returncode == 0
+    run_command("db", "check", "--data-dir", gateway.data_dir)
 
 
 def assert_promises_kept(api: Client, callers: list[Writer], subscription: Any, hook: Endpoint) -> None:
@@ -176,10 +176,7 @@ def test_when_the_disk_fails_it_ends_at_once_and_nothing_that_was_answered_is_lo
     gateway = gateways()
     assert gateway.stop() == 0
     trigger = tmp_path / "trigger"
-    usual, gateway.command = (
-        gateway.command,
-        [sys.executable, str(Path(__file__).with_name("failing_disk.py")), str(trigger)],
-    )
+    gateway.command = [sys.executable, str(Path(__file__).with_name("failing_disk.py")), str(trigger)]
     gateway.start()
     hook = endpoint()
     subscription = gateway.api.subscribe(hook.url)
@@ -190,7 +187,7 @@ def test_when_the_disk_fails_it_ends_at_once_and_nothing_that_was_answered_is_lo
     draft.rename(trigger)
     assert gateway.wait() == DISK_FAILED
     assert "the disk failed" in gateway.stderr.read_text()
-    gateway.command = usual
+    gateway.command = None
     gateway.start()
     for caller in callers:
         caller.stop()

@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import random
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +14,7 @@ from uuid import uuid4
 import obstore
 import pytest
 from gateway.tests.acceptance.client import Client, Lost, until
-from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, run_command
 from gateway.tests.files.seaweed import Seaweed
 from gateway.tests.patience import PATIENCE
 from obstore.store import S3Store
@@ -53,12 +51,10 @@ class Place:
 
     def scrub(self, gateway: GatewayProcess, *arguments: str) -> Any:
         """Run the command, as an operator does."""
-        own = {f"SIGNALPOST_{name.upper()}": value for name, value in self.flags.items()}
-        done = subprocess.run(
-            [COMMAND, "db", "scrub", "--data-dir", gateway.data_dir, "--json", *arguments],
-            capture_output=True, text=True, timeout=PATIENCE, check=True, env={**os.environ, **own},
-        )  # fmt: skip
-        return json.loads(done.stdout)
+        own: dict[str, Any] = {f"SIGNALPOST_{name.upper()}": value for name, value in self.flags.items()}
+        return json.loads(
+            run_command("db", "scrub", "--data-dir", gateway.data_dir, "--json", *arguments, **own).stdout
+        )
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The master key of a running gateway is changed: by the command, under load, whatever ends the process meanwhile."""
 
 import base64
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +8,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from gateway.tests.acceptance.client import until
-from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess, another_master_key, refused_start
+from gateway.tests.acceptance.gateway_process import (
+    GatewayProcess,
+    another_master_key,
+    refused_start,
+    run_command,
+)
 from gateway.tests.acceptance.load import writers
 from gateway.tests.acceptance.receiver import Endpoint
-from gateway.tests.patience import PATIENCE
 
 from signalpost.store.vault import MasterKeys
 
@@ -34,11 +37,7 @@ def leave(gateway: GatewayProcess, *keys: str) -> None:
 
 
 def rotate(gateway: GatewayProcess) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
-    return subprocess.run(
-        [COMMAND, "db", "rotate-master-key", "--data-dir", gateway.data_dir],
-        capture_output=True, text=True, check=False, timeout=PATIENCE, env=environment,
-    )  # fmt: skip
+    return run_command("db", "rotate-master-key", "--data-dir", gateway.data_dir, code=None)
 
 
 def until_settled(gateway: GatewayProcess) -> None:
@@ -123,13 +122,11 @@ def test_a_backup_of_before_opens_with_the_master_key_of_before(
     gateway.api.subscribe(hook.url)
     (old,) = keys_of(gateway)
     backup = tmp_path / "backup.db"
-    db: list[str | Path] = [COMMAND, "db"]
-    subprocess.run([*db, "backup", backup, "--data-dir", gateway.data_dir], check=True, capture_output=True)
+    run_command("db", "backup", backup, "--data-dir", gateway.data_dir)
     assert rotate(gateway).returncode == 0
     assert gateway.stop() == 0
     new, _ = keys_of(gateway)
-    restore: list[str | Path] = [*db, "restore", backup, "--access-from-backup", "--data-dir", gateway.data_dir]
-    subprocess.run(restore, check=True, capture_output=True)
+    run_command("db", "restore", backup, "--access-from-backup", "--data-dir", gateway.data_dir)
     leave(gateway, new)
     assert f"needs the master key {name_of(old)}" in refused_start(gateway.data_dir).stderr
     leave(gateway, new, old)

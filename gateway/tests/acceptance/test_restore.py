@@ -3,7 +3,6 @@ it is missing or comes under another id."""
 
 import random
 import shutil
-import subprocess
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from gateway.tests.acceptance.client import Client, until
-from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, run_command
 from gateway.tests.acceptance.kills import mostly_well, recorded_in, until_all_delivered
 from gateway.tests.acceptance.load import DELETED, Writer, change_of, check_log, writers
 from gateway.tests.acceptance.receiver import Endpoint
@@ -73,7 +72,7 @@ def until_answered(callers: list[Writer], counts: list[int]) -> None:
 
 
 def run(command: str, backup: Path, data_dir: Path) -> None:
-    subprocess.run([COMMAND, "db", command, backup, "--data-dir", data_dir], check=True, capture_output=True)
+    run_command("db", command, backup, "--data-dir", data_dir)
 
 
 def move(gateway: GatewayProcess, folder: Path, backup: Path) -> None:

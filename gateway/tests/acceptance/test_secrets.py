@@ -6,7 +6,6 @@ a new subscription's secret, once (and again to whoever repeats that request wit
 
 import base64
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,9 +13,8 @@ from typing import Any
 
 import pytest
 from gateway.tests.acceptance.client import DOCUMENT, Client, Reply
-from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess, another_master_key
+from gateway.tests.acceptance.gateway_process import GatewayProcess, another_master_key, run_command
 from gateway.tests.acceptance.receiver import FAIL, HELD, OK, RESET, Endpoint, always
-from gateway.tests.patience import PATIENCE
 
 Gateways = Callable[..., GatewayProcess]
 Endpoints = Callable[..., Endpoint]
@@ -98,11 +96,8 @@ def files(gateway: GatewayProcess, folder: Path) -> dict[str, bytes]:
 
 def command(gateway: GatewayProcess, *arguments: object) -> bytes:
     """What a command of the command line printed."""
-    done = subprocess.run(
-        [COMMAND, *map(str, arguments)], capture_output=True, check=True, timeout=PATIENCE,
-        env={**os.environ, "SIGNALPOST_DATA_DIR": str(gateway.data_dir)},
-    )  # fmt: skip
-    return done.stdout + done.stderr
+    done = run_command(*arguments, SIGNALPOST_DATA_DIR=str(gateway.data_dir))
+    return (done.stdout + done.stderr).encode()
 
 
 # --- The uses ---------------------------------------------------------------------------------------------------------
@@ -285,10 +280,6 @@ def test_a_start_that_fails_for_its_keys_does_not_show_them(gateways: Gateways, 
     gateway.api.request("POST", "/v1/documents", DOCUMENT, idempotency_key="sealed-with-the-master-key")
     assert gateway.stop() == 0
     for flag, value, code in (("--master-key", another_master_key(), 1), ("--operator-key", REFUSED, 2)):
-        ended = subprocess.run(
-            [COMMAND, "serve", "--data-dir", gateway.data_dir, "--port", "0", flag, value],
-            capture_output=True, check=False, timeout=PATIENCE,
-        )  # fmt: skip
-        assert ended.returncode == code
+        ended = run_command("serve", "--data-dir", gateway.data_dir, "--port", "0", flag, value, code=code)
         assert ended.stderr
-        assert found({"key": value.encode()}, {"output": ended.stdout + ended.stderr}) == []
+        assert found({"key": value.encode()}, {"output": (ended.stdout + ended.stderr).encode()}) == []

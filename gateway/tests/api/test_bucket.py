@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -14,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import obstore
 import pytest
-from gateway.tests.acceptance.gateway_process import COMMAND
+from gateway.tests.acceptance.gateway_process import run_command
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.files.seaweed import Seaweed
 from gateway.tests.patience import PATIENCE
@@ -153,11 +152,8 @@ def test_a_scrub_finds_what_is_missing_damaged_and_nobody_s(archive: Archive) ->
     data_dir = archive.world.settings.data_dir
 
     def scrub(*arguments: str) -> tuple[int, Any]:
-        done = subprocess.run(
-            [COMMAND, "db", "scrub", "--data-dir", data_dir, "--json", *arguments],
-            capture_output=True, text=True, timeout=PATIENCE, check=False,
-            env={**os.environ, "SIGNALPOST_FILES_URL": URL},
-        )  # fmt: skip
+        scrub = ("db", "scrub", "--data-dir", data_dir, "--json", *arguments)
+        done = run_command(*scrub, code=None, SIGNALPOST_FILES_URL=URL)
         return done.returncode, json.loads(done.stdout)
 
     code, found = scrub()

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import multiprocessing
 import os
 import pty
 import re
@@ -20,8 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from gateway.tests import forked
 from gateway.tests.acceptance.client import until
-from gateway.tests.cli import child
+from gateway.tests.forked import Forked, Streams
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 
 SIGNALPOST = Path(sys.executable).parent / "signalpost"
@@ -31,8 +31,6 @@ NOWHERE = "http://127.0.0.1:9"
 """Allowed as a target; nothing listens there."""
 MAX_COMMAND = 5 * PATIENCE
 """Seconds after which a command is taken for one that does not end; a benchmark takes long."""
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["__main__", "gateway.tests.cli.child", *child.LIBRARIES])
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -44,20 +42,10 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(*arguments: str, code: int = 0, stdin: str = "", **more: str) -> Done:
-    """A command that ends by itself, as `child` says."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        for name, content in (("stdin", stdin), ("stdout", ""), ("stderr", "")):
-            (folder / name).write_text(content)
-        process = _FORKS.Process(target=child.command, args=(arguments, environment(**more), folder), daemon=True)
-        process.start()
-        process.join(MAX_COMMAND)
-        shown, said = ((folder / name).read_text() for name in ("stdout", "stderr"))
-    if process.exitcode is None:
-        process.kill()
-        raise AssertionError(f"it does not end: {shown + said}")
-    assert process.exitcode == code, shown + said
-    return Done(arguments, process.exitcode, shown, said)
+    """A command that ends by itself with this exit code."""
+    done = forked.run_to_end(arguments, environment(**more), MAX_COMMAND, stdin)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
 
 
 def json_of(done: Done) -> Any:
@@ -121,22 +109,24 @@ def _looks(data_dir: Path) -> float:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, *settings: str) -> Iterator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
-        [
-            SIGNALPOST, "serve", "--data-dir", folder, "--port", "0", "--log-level", "error",
-            "--attempt-timeout", f"{ATTEMPT_TIMEOUT:g}", *settings,
-        ],
-        stdout=subprocess.PIPE, text=True, env=environment(),
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        assert "listens on" in process.stdout.readline()
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
-        process.stdout.close()
+def gateway(folder: Path, *settings: str) -> Iterator[Forked]:
+    with tempfile.TemporaryDirectory() as made:
+        said = Path(made, "stdout")
+        arguments = ["serve", "--data-dir", folder, "--port", "0", "--log-level", "error",
+                     "--attempt-timeout", f"{ATTEMPT_TIMEOUT:g}", *settings]  # fmt: skip
+        streams = Streams(Path(os.devnull), said, Path(made, "stderr"))
+        process = Forked(arguments, environment(), streams)
+
+        def listens() -> bool:
+            assert process.poll() is None, streams.stderr.read_text()
+            return said.exists() and "listens on" in said.read_text()
+
+        try:
+            until(listens)
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE)
 
 
 class Endpoint:

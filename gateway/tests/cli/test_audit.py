@@ -1,14 +1,11 @@
 """`signalpost audit`: who changed what, and whether anybody changed that."""
 
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
-from gateway.tests.acceptance.gateway_process import COMMAND
 from gateway.tests.cli import command
 from gateway.tests.cli.command import NOWHERE, Run, json_of
 
@@ -82,11 +79,10 @@ def test_what_was_changed_while_the_gateway_was_stopped_is_found(tmp_path: Path,
 
 def test_what_commands_do_without_the_gateway_is_told_by_its_next_start(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    here = {**os.environ, "SIGNALPOST_DATA_DIR": str(folder)}
     with command.gateway(folder):
         pass
     for arguments in (("keys", "--recover"), ("db", "prune")):
-        subprocess.run([COMMAND, *arguments], check=True, capture_output=True, env=here)
+        command.run(*arguments, SIGNALPOST_DATA_DIR=str(folder))
     with command.gateway(folder):
         told = json_of(command.run("audit", "list", "--json", SIGNALPOST_DATA_DIR=str(folder)))
         assert "hold" in command.run("audit", "verify", SIGNALPOST_DATA_DIR=str(folder)).stdout

@@ -105,30 +105,31 @@ def test_all_pages_together_are_what_a_look_at_every_document_finds(
         for asked in filters:
             for after in (None, data.draw(st.sampled_from(times)), times[-1]):
                 wanted = asked if after is None else {**asked, "updated_after": after}
-                for limit in (1, 7, 250):
-                    assert await shop.documents(limit, **wanted) == expected(rows, wanted)
+                limit = data.draw(st.sampled_from([1, 7, 250]))
+                assert await shop.documents(limit, **wanted) == expected(rows, wanted)
 
     fresh_play()(scenario)
 
 
-@pytest.mark.parametrize("floor", [2, 10, 31, 100])
 @pytest.mark.parametrize("max_scanned", [1, 5, 10_000])
 def test_what_changed_before_the_edge_of_the_log_follows_in_the_order_of_creation(
-    play: "Play", make: "type[Tools]", floor: int, max_scanned: int
+    play: "Play", make: "type[Tools]", max_scanned: int
 ) -> None:
     async def scenario(shop: "Shop") -> None:
         shop.max_scanned = max_scanned
         await shop.reopen()
         rows = await furnish(shop, make, 3, 60)
-        while await shop.store.retention.prune_log(1, floor, 1000):
-            pass
-        kept = {event.at for event in (await shop.store.log.after(1, 0, 1000)).events}
-        for after in [0, *sorted(row.updated_at + shift for row in rows for shift in (-1, 0))]:
-            found = await shop.documents(2, updated_after=after)
-            changed = expected(rows, {"updated_after": after})
-            in_log = [row for row in changed if row.updated_at in kept]
-            assert found[: len(in_log)] == in_log
-            assert found[len(in_log) :] == [row for row in rows if row in changed and row.updated_at not in kept]
+        times = [0, *sorted(row.updated_at + shift for row in rows for shift in (-1, 0))]
+        for floor in (2, 10, 31, 100):
+            while await shop.store.retention.prune_log(1, floor, 1000):
+                pass
+            kept = {event.at for event in (await shop.store.log.after(1, 0, 1000)).events}
+            for after in times[floor % 4 :: 4]:
+                found = await shop.documents(2, updated_after=after)
+                changed = expected(rows, {"updated_after": after})
+                in_log = [row for row in changed if row.updated_at in kept]
+                assert found[: len(in_log)] == in_log
+                assert found[len(in_log) :] == [row for row in rows if row in changed and row.updated_at not in kept]
 
     play(scenario)
 
