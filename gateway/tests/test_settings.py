@@ -322,7 +322,7 @@ def test_a_setting_in_force_is_shown_as_it_can_be_given_and_a_secret_not_at_all(
 def test_of_a_proxy_with_a_password_only_is_shown_that_it_is_set() -> None:
     for environment, shown in (({}, None), ({PREFIX + "EGRESS_PROXY": "http://a:pw@proxy:3128"}, "set")):
         assert [each.value for each in show_settings(environment, {}) if each.name == "egress_proxy"] == [shown]
-    secret = {"database_url", "master_key", "operator_key", "egress_proxy"}
+    secret = {"database_url", "master_key", "operator_key", "egress_proxy", "oidc_client_secret"}
     assert {name for name, each in SETTINGS.items() if each.secret} == secret
 
 

@@ -35,6 +35,8 @@ from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, ME
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import SettingShown
 from signalpost.console.app import Console
+from signalpost.console.identity_provider import Client, IdentityProvider
+from signalpost.console.oidc import CALLBACK
 from signalpost.console.sign_in import ROOT
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
@@ -307,12 +309,28 @@ class Gateway:
         api = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES))
         return self._with_console(api), Api(services, (), METRICS_ROUTES)
 
+    def _identity_provider(self) -> IdentityProvider | None:
+        """The one of the settings. Raises StartError where these are not complete."""
+        settings, clock = self._settings, self._clock
+        if settings.oidc_issuer is None:
+            return None
+        if settings.oidc_client_id is None or settings.public_url is None:
+            raise StartError("OIDC_ISSUER needs OIDC_CLIENT_ID, and PUBLIC_URL to be sent back to.")
+        client = Client(
+            issuer=settings.oidc_issuer,
+            id=settings.oidc_client_id,
+            secret=settings.oidc_client_secret,
+            redirect_uri=settings.public_url + CALLBACK,
+        )
+        return IdentityProvider(client, self._engine.connectors.line, clock.steady, clock.wall)
+
     def _with_console(self, api: Api) -> App:
         """The API, and beside it the pages for people."""
         services = self._services
         console = Console(
             api,
             services,
+            self._identity_provider(),
             () if self._settings.public_url is None else (self._settings.public_url,),
         )
 

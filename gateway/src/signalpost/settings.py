@@ -62,6 +62,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The current one first, then those of before."""
     master_key_file: Path | None = None
     operator_key: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
     allow_targets: tuple[AllowedTarget, ...] = ()
     deny_targets: tuple[DeniedTarget, ...] = ()
     nat64_prefixes: tuple[IPv6Network, ...] = ()
@@ -187,6 +190,13 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _issuer(text: str) -> str:
+    """An issuer is compared as it is written, so nothing of it is changed."""
+    if not re.fullmatch(r"https?://[!-~]{1,500}", text) or re.search(r"[?#@\\\"<>]", text):
+        raise ValueError("must be the provider's issuer, such as https://login.example.com")
+    return text
+
+
 def _path(text: str) -> Path:
     return Path(_text(text))
 
@@ -292,6 +302,18 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         _operator_key,
         "The operator's API key: sp_ and 43 characters. Use the variable, because other users can see flags. "
         "[generated in DATA_DIR]",
+        secret=True,
+    ),
+    "oidc_issuer": Setting(
+        _issuer,
+        "Identity provider with which members may sign in to the console (OpenID Connect), exactly as it calls itself, "
+        "such as https://login.example.com. Needs OIDC_CLIENT_ID, PUBLIC_URL and the extra signalpost[oidc]. []",
+    ),
+    "oidc_client_id": Setting(_text, "What the identity provider knows the gateway as. []"),
+    "oidc_client_secret": Setting(
+        _text,
+        "The gateway's secret at the identity provider, where it has one. Use the variable, because other users can "
+        "see flags. []",
         secret=True,
     ),
     "allow_targets": Setting(

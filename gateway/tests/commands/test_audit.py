@@ -34,6 +34,7 @@ from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
+from signalpost.domain.member import Member
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
@@ -258,6 +259,7 @@ SAMPLES: tuple[AuditedRow, ...] = (
     ),
     Connection(id=ID, tenant_id=1, number=1, kind="k", name="n", config={}, created_at=1, updated_at=1),
     ApiKey(number=1, tenant_id=1, id=ID, name="n", role=Role.APP, hash=b"", created_at=1),
+    Member(number=1, tenant_id=1, id=ID, name="n", email="e", role=Role.APP, created_at=1),
     Tenant(1, "n"),
     Replay(
         number=1, id=ID, tenant_id=1, subscription_number=1, what="failed", from_at=1, to_at=1, from_sequence=1,
@@ -269,6 +271,7 @@ UNTOLD = {
     " secret_since url_since headers_since",
     "Connection": "id tenant_id number version created_at updated_at grant_version",
     "ApiKey": "id tenant_id number hash created_at created_by last_used_at",
+    "Member": "id tenant_id number created_at created_by generation invitation invited_until",
     "Tenant": "id last_sequence last_at created_at config_version",
     "Replay": "id tenant_id number subscription_number from_sequence to_sequence count_is_capped created_at cursor "
     "queued finished_at part",

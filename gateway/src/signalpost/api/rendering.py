@@ -41,7 +41,14 @@ from signalpost.commands.documents import (
 )
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.commands.keys import KeyCreated, KeyRevoked
-from signalpost.commands.members import MemberChanged, MemberInvited, MemberRemoved, MemberReset, PasswordSet
+from signalpost.commands.members import (
+    MemberChanged,
+    MemberInvited,
+    MemberKnown,
+    MemberRemoved,
+    MemberReset,
+    PasswordSet,
+)
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
 from signalpost.commands.subscriptions import (
     RetryQueued,
@@ -107,6 +114,7 @@ Rendered = (
     | MemberReset
     | MemberRemoved
     | PasswordSet
+    | MemberKnown
 )
 """The results of the commands that clients can ask for."""
 Header = tuple[str, str]
@@ -193,6 +201,7 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             | KeyRevoked()
             | MemberRemoved()
             | PasswordSet()
+            | MemberKnown()
         ):
             return Response(204)
     assert_never(completed.result)

@@ -91,7 +91,7 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
         left_out=_BOOKKEEPING | {"hash", "created_by", "last_used_at"},
     ),
     Member: _Members(
-        shown=frozenset({"name", "email", "role", "removed_at"}),
+        shown=frozenset({"name", "email", "role", "subject", "removed_at"}),
         left_out=_BOOKKEEPING | {"created_by", "generation", "invitation", "invited_until"},
     ),
     Tenant: _Members(

@@ -38,6 +38,10 @@ class MemberRemoved(Struct, frozen=True):
     member: Member
 
 
+class MemberKnown(Struct, frozen=True):
+    member: Member
+
+
 class PasswordSet(Struct, frozen=True):
     member: Member
 
@@ -123,6 +127,7 @@ class RemoveMember(_ExistingMemberCommand, frozen=True, kw_only=True):
             found,
             email="",
             password=None,
+            subject=None,
             generation=found.generation + 1,
             invitation=None,
             invited_until=None,
@@ -143,6 +148,7 @@ class ResetMember(_ExistingMemberCommand, frozen=True, kw_only=True):
         reset = replace(
             found,
             password=None,
+            subject=None,
             generation=found.generation + 1,
             invitation=self.invitation,
             invited_until=stamp.now + INVITATION_LIFETIME,
@@ -170,6 +176,23 @@ class AcceptInvitation(_ExistingMemberCommand, frozen=True, kw_only=True):
             invited_until=None,
         )
         return Decision(result=PasswordSet(joined), member=joined)
+
+
+class KnowMember(_ExistingMemberCommand, frozen=True, kw_only=True):
+    """Take note of who a member is at the identity provider, which vouches for their address. It stands for accepting
+    the invitation, if that has not expired."""
+
+    audited_as: ClassVar[str] = "member.join"
+    subject: str
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[MemberKnown]:
+        found = self._found(view)
+        if found.subject not in (None, self.subject):
+            raise Conflict("member_changed", "Another person signs in as this member.")
+        if not found.is_active and (found.invited_until is None or found.invited_until <= stamp.now):
+            raise Gone("invitation_used", "This invitation is too old. Ask an operator for another one.")
+        known = replace(found, subject=self.subject, invitation=None, invited_until=None)
+        return Decision(result=MemberKnown(known), member=None if known == found else known)
 
 
 class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):

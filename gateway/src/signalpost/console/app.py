@@ -30,8 +30,10 @@ from signalpost.console.browser import is_own_host, is_same_origin, keeps_cookie
 from signalpost.console.calls import Calls, Refusal
 from signalpost.console.credentials import Credentials, Refused
 from signalpost.console.html import environment
+from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
 from signalpost.console.live import Live
+from signalpost.console.oidc import OIDC, Oidc
 from signalpost.console.page import Page, ProofNeeded, Shown, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.replies import Replies, Reply, see_other
@@ -41,7 +43,7 @@ from signalpost.domain.sign_in import Session
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 
-_SETS_COOKIE: Final = (SIGN_IN, f"{ENTER}/", f"{JOIN}/")
+_SETS_COOKIE: Final = (SIGN_IN, f"{ENTER}/", f"{JOIN}/", OIDC)
 _PROOF: Final = "proof"
 """The field of a form in which a password, or a key, is typed again."""
 _NO_COOKIE: Final = (
@@ -97,6 +99,7 @@ class Console:
         self,
         api: Api,
         services: Services,
+        provider: IdentityProvider | None,
         public_urls: Sequence[str],
         pages: Sequence[Page] = PAGES,
     ) -> None:
@@ -112,6 +115,10 @@ class Console:
         self._credentials = Credentials(services)
         self._sign_in = SignIn(services, self._replies, self._credentials)
         self._accounts = Accounts(services, self._replies, self._sign_in, self._credentials)
+        self._oidc: Oidc | None = None
+        if provider is not None:
+            self._oidc = Oidc(services, self._replies, self._sign_in, self._credentials, provider)
+        templates.globals["has_oidc"] = provider is not None
         self._live = Live(self._sign_in, self._replies)
         self._pages = PathTable({f"{ROOT}/t/{{tenant}}{page.path}": page for page in pages})
         self._assets, self._version = _load_assets()
@@ -169,7 +176,7 @@ class Console:
     ) -> tuple[str, Response | Streamed]:
         if path.startswith(_SETS_COOKIE) and not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
             raise Reply(self._replies.error(400, "Sign in over HTTPS", _NO_COOKIE))
-        answered = await self._sign_in.answer(request, path) or await self._accounts.answer(request, path)
+        answered = await self._come_in(request, path)
         if answered is not None:
             return answered
         signed_in = await self._sign_in.who(request)
@@ -183,6 +190,13 @@ class Console:
             raise Reply(self._replies.error(404, "No such page", "The console has no page here."))
         page, params = found
         return f"{ROOT}{page.path}", await self._page(scope, request, signed_in, page, params)
+
+    async def _come_in(self, request: Request, path: str) -> tuple[str, Response] | None:
+        """The answer of a page with which people come in and go out; None where the path is none of these."""
+        answered = await self._sign_in.answer(request, path) or await self._accounts.answer(request, path)
+        if answered is None and self._oidc is not None:
+            return await self._oidc.answer(request, path)
+        return answered
 
     # --- Pages --------------------------------------------------------------------------------------------------------
 
@@ -213,7 +227,7 @@ class Console:
             try:
                 await self._credentials.prove(request, session.ground, form[_PROOF][0])
             except Refused as refused:
-                return self._ask_for_proof(refused.status, visit, refused.detail)
+                return await self._ask_for_proof(refused.status, visit, refused.detail)
             await self._sessions.note_proof(session)
             visit = replace(visit, is_proved=True)
         do = page.forms.get(visit.given("do"))
@@ -222,7 +236,7 @@ class Console:
         try:
             outcome = await do(visit)
         except ProofNeeded:
-            return self._ask_for_proof(200, visit, None)
+            return await self._ask_for_proof(200, visit, None)
         except Refusal as refusal:
             if refusal.problem.status in (401, 404):
                 raise
@@ -232,10 +246,11 @@ class Console:
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
         return see_other(f"{ROOT}/t/{quote(visit.tenant)}{outcome.path}{done}")
 
-    def _ask_for_proof(self, status: int, visit: Visit, wrong: str | None) -> Response:
+    async def _ask_for_proof(self, status: int, visit: Visit, wrong: str | None) -> Response:
         """Asks for the password or the key once more, with the form that is sent again then."""
         fields = [(name, value) for name, values in visit.form.items() for value in values if name != _PROOF]
-        shown = {"fields": fields, "wrong": wrong, "is_member": visit.principal.kind == "member"}
+        with_what = await self._credentials.proved_with(visit.principal)
+        shown = {"fields": fields, "wrong": wrong, "with_what": with_what, "path": f"{ROOT}/t/{quote(visit.tenant)}"}
         return self._replies.page(status, "prove.html", shown)
 
     async def _show(self, status: int, visit: Visit, page: Page) -> Response:

@@ -18,19 +18,25 @@ _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def session_token(request: Request) -> str | None:
+    return cookie_of(request, COOKIE)
+
+
+def cookie_of(request: Request, name: str) -> str | None:
     try:
-        found = SimpleCookie(request.header(b"cookie") or "").get(COOKIE)
+        found = SimpleCookie(request.header(b"cookie") or "").get(name)
     except CookieError:
         return None
     return None if found is None else found.value
 
 
-def set_cookie(token: str) -> tuple[str, str]:
-    return "set-cookie", f"{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax"
+def set_cookie(value: str, name: str = COOKIE, seconds: int | None = None) -> tuple[str, str]:
+    """The header that has a browser keep a cookie: for so long, or until it is closed."""
+    kept = "" if seconds is None else f"; Max-Age={seconds}"
+    return "set-cookie", f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{kept}"
 
 
 def forget_cookie() -> tuple[str, str]:
-    return "set-cookie", f"{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
+    return set_cookie("", seconds=0)
 
 
 def is_own_host(request: Request, public_urls: Collection[str]) -> bool:

@@ -4,7 +4,7 @@ What was wrong is not told: an address that is no member's gets the same answer 
 time. The audit tells of wrong passwords of members, and of keys that have ended; of what nobody has, only the log does.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from signalpost.api.http.principals import EndedKey, Principal, principal_of
 from signalpost.api.http.request import Request
@@ -75,6 +75,13 @@ class Credentials:
                 raise Refused(401, WRONG_PAIR)
         elif self._services.principals.ground_of(await self.of_key(request, typed.strip())) != ground:
             raise Refused(401, "This is another key than the one with which you signed in.")
+
+    async def proved_with(self, who: Principal) -> Literal["key", "password", "provider"]:
+        """What somebody can show again."""
+        if who.kind == "key":
+            return "key"
+        member = await self._services.store.access.member(who.id)
+        return "provider" if member is not None and member.password is None else "password"
 
     # --- Audit --------------------------------------------------------------------------------------------------------
 

@@ -85,15 +85,17 @@ class SignIn:
         own = None if tenant_id is None else self._services.directory.tenant_with(tenant_id)
         return f"{ROOT}/t/{'default' if own is None else own.name}"
 
-    async def begin(self, request: Request, principal: Principal, by: str, to: str = "") -> Response:
-        """Begin a new session, whatever the browser had before, and lead to the page that was wanted. Raises
-        Unavailable."""
+    async def begin(
+        self, request: Request, principal: Principal, by: str, to: str = "", proved_at: int | None = None
+    ) -> Response:
+        """Begin a new session, whatever the browser had before, and lead to the page that was wanted. `proved_at` is
+        when somebody showed who they are, µs, if that was not just now. Raises Unavailable."""
         former = session_token(request)
         if former is not None:
             await self._sessions.end(former)
         request.principal = principal
         await self._credentials.tell(request, principal, "session.begin", by=by)
-        token = await self._sessions.begin(Purpose.CONSOLE, self._principals.ground_of(principal))
+        token = await self._sessions.begin(Purpose.CONSOLE, self._principals.ground_of(principal), proved_at=proved_at)
         return see_other(to if _OWN_PATH.fullmatch(to) else self.home(principal), set_cookie(token))
 
     # --- In -----------------------------------------------------------------------------------------------------------

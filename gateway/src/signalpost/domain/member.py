@@ -1,6 +1,6 @@
 """Members: people of the operator's team, and of tenants, with the roles that API keys have.
 
-    invited ──sets a password──▶ active ──reset by an operator──▶ invited
+    invited ──sets a password, or signs in at the identity provider──▶ active ──reset by an operator──▶ invited
     either ──removed──▶ removed, for good
 
 Whoever is invited gets a link, which works once and until it expires; a reset is an invitation of somebody who is there
@@ -44,6 +44,8 @@ class Member(Struct, frozen=True, kw_only=True):
     """Name of whoever invited them."""
     password: str | None = None
     """The hash of the password, with what it was made with (argon2id); None while they are invited."""
+    subject: str | None = None
+    """Who they are at the identity provider; None before they first signed in there."""
     generation: int = 1
     invitation: bytes | None = None
     """The hash of the invitation's token."""
@@ -52,7 +54,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
     @property
     def is_active(self) -> bool:
-        return self.password is not None and self.removed_at is None
+        return (self.password is not None or self.subject is not None) and self.removed_at is None
 
     @property
     def proof(self) -> bytes:

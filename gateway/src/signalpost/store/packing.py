@@ -340,7 +340,7 @@ def unpack_key(columns: KeyColumns[Id], unpack_id: Callable[[Id], str]) -> ApiKe
 
 
 MEMBER_COLUMNS = (
-    "number, id, tenant_id, name, email, role, created_at, created_by, password, generation, invitation,"
+    "number, id, tenant_id, name, email, role, created_at, created_by, password, subject, generation, invitation,"
     " invited_until, removed_at"
 )
 
@@ -349,7 +349,7 @@ def pack_member(member: Member, pack_id: Callable[[str], Id]) -> tuple[Any, ...]
     """`MEMBER_COLUMNS` of a member."""
     return (
         member.number, pack_id(member.id), member.tenant_id, member.name, member.email, member.role.value,
-        member.created_at, member.created_by, member.password, member.generation, member.invitation,
+        member.created_at, member.created_by, member.password, member.subject, member.generation, member.invitation,
         member.invited_until, member.removed_at,
     )  # fmt: skip
 

@@ -28,9 +28,11 @@ class Sessions:
         self._now = now
         self._random_bytes = random_bytes
 
-    async def begin(self, purpose: Purpose, ground: Ground, lifetime: int = LIFETIME) -> str:
-        """Begin a session that ends after `lifetime` (µs) at the latest. Returns its token, which always is a new
-        one."""
+    async def begin(
+        self, purpose: Purpose, ground: Ground, lifetime: int = LIFETIME, proved_at: int | None = None
+    ) -> str:
+        """Begin a session that ends after `lifetime` (µs) at the latest. `proved_at` is when its holder showed who they
+        are, if that was not just now. Returns its token, which always is a new one."""
         token, now = make_token(self._random_bytes), self._now()
         session = Session(
             hash=hash_token(token),
@@ -39,7 +41,7 @@ class Sessions:
             began_at=now,
             ends_at=now + lifetime,
             used_at=now,
-            proved_at=now,
+            proved_at=now if proved_at is None else min(proved_at, now),
         )
         await self._store.begin(session)
         return token

@@ -76,7 +76,9 @@ class Connectors:
         random: Random,
     ) -> None:
         self._destinations = destinations
-        self._transport, self._line = transport, VendorTransport(transport)
+        self._transport = transport
+        self.line = VendorTransport(transport)
+        """Where calls to vendors go out."""
         self._committer = committer
         self._clock = clock
         self._connections: dict[tuple[int, str], Connection] = {}
@@ -86,7 +88,7 @@ class Connectors:
         self._attempts = Tasks()
         self._surroundings = Surroundings(
             destinations,
-            self._line,
+            self.line,
             clock,
             random,
             self._keep,
@@ -95,7 +97,7 @@ class Connectors:
             self._note_held,
         )
         self._parts = CourierParts(
-            destinations, store, self._line, clock, self._attempts, auto_disable.disable, self._note_works
+            destinations, store, self.line, clock, self._attempts, auto_disable.disable, self._note_works
         )
 
     def load(self, connections: Iterable[Connection]) -> None:
@@ -274,7 +276,7 @@ class Connectors:
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None:
             raise NotFound("connection_not_found", GONE)
-        disconnection = Disconnection(opened, self._line)
+        disconnection = Disconnection(opened, self.line)
         await disconnection.hold_back()
         return disconnection
 
@@ -321,7 +323,7 @@ class Connectors:
         request = request_of(call, authorization if call.authorised else None, origins, kind.seconds,
                              opened.connection.tenant_id)  # fmt: skip
         opened.pace_of().note_call()
-        outcome = await answered(self._line, request)
+        outcome = await answered(self.line, request)
         reply = reply_of(outcome)
         if reply is None:
             raise Unanswered(outcome.detail)
@@ -335,7 +337,7 @@ class Connectors:
 
     def stop(self) -> None:
         """See `Carriers`."""
-        self._line.stop()
+        self.line.stop()
 
     async def close(self) -> None:
         """See `Carriers`."""

@@ -75,7 +75,17 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
         *tables.MEMBER.insert(
             (pack_member(member, str) for member in batch.members.changed.values()),
             updating(
-                *("number", "name", "email", "role", "password", "generation", "invitation", "invited_until"),
+                *(
+                    "number",
+                    "name",
+                    "email",
+                    "role",
+                    "password",
+                    "subject",
+                    "generation",
+                    "invitation",
+                    "invited_until",
+                ),
                 "removed_at",
             ),
         ),
@@ -138,7 +148,7 @@ def end_access(tenant_id: int, at: int) -> list[Statement]:
         ),
         Statement(
             "UPDATE member SET removed_at = coalesce(removed_at, $2), name = '', email = '', created_by = NULL,"
-            " password = NULL, invitation = NULL WHERE tenant_id = $1",
+            " password = NULL, subject = NULL, invitation = NULL WHERE tenant_id = $1",
             (tenant_id, at),
         ),
     ]

@@ -58,7 +58,7 @@ SUBSCRIPTION: Final = Table("subscription", SUBSCRIPTION_COLUMNS, "nunnnubb")
 LANE: Final = Table("lane", "subscription_number, tenant_id, owner, version, head, open, gaps, health", "nnnnnbbb")
 CONNECTION: Final = Table("connection", CONNECTION_COLUMNS, "nunnntttt" + "nnbbnn")
 RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id, budget", "nnnnun")
-MEMBER: Final = Table("member", MEMBER_COLUMNS, "nuntttnttnbnn")
+MEMBER: Final = Table("member", MEMBER_COLUMNS, "nuntttntttnbnn")
 API_KEY: Final = Table("api_key", KEY_COLUMNS, "nuttbnnnntn")
 REPLAY: Final = Table(
     "replay",

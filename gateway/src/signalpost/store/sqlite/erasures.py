@@ -154,7 +154,7 @@ def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
     )
     connection.execute(
         "UPDATE member SET removed_at = coalesce(removed_at, ?), name = '', email = '', created_by = NULL,"
-        " password = NULL, invitation = NULL WHERE tenant_id = ?",
+        " password = NULL, subject = NULL, invitation = NULL WHERE tenant_id = ?",
         (at, tenant_id),
     )
 

@@ -235,9 +235,10 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
         [pack_key(key, pack_uuid) for key in batch.keys.changed.values()],
     )
     connection.executemany(
-        f"INSERT INTO member ({MEMBER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO member ({MEMBER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET name = excluded.name, email = excluded.email, role = excluded.role,"
-        " password = excluded.password, generation = excluded.generation, invitation = excluded.invitation,"
+        " password = excluded.password, subject = excluded.subject, generation = excluded.generation,"
+        " invitation = excluded.invitation,"
         " invited_until = excluded.invited_until, removed_at = excluded.removed_at",
         [pack_member(member, pack_uuid) for member in batch.members.changed.values()],
     )

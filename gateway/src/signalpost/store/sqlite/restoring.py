@@ -229,9 +229,10 @@ def _take_members(connection: apsw.Connection) -> None:
     """Members are those of the replaced database, with the roles and passwords that they have there. A member whom only
     that one has gets a number that nobody had in either."""
     connection.execute(
-        "UPDATE main.member AS m SET (name, email, role, password, generation, invitation, invited_until, removed_at) ="
-        " (SELECT r.name, r.email, r.role, r.password, r.generation, r.invitation, r.invited_until, r.removed_at"
-        " FROM replaced.member r WHERE r.id = m.id) WHERE id IN (SELECT id FROM replaced.member)"
+        "UPDATE main.member AS m SET (name, email, role, password, subject, generation, invitation, invited_until,"
+        " removed_at) = (SELECT r.name, r.email, r.role, r.password, r.subject, r.generation, r.invitation,"
+        " r.invited_until, r.removed_at FROM replaced.member r WHERE r.id = m.id)"
+        " WHERE id IN (SELECT id FROM replaced.member)"
     )
     columns = MEMBER_COLUMNS.removeprefix("number, ")
     connection.execute(
@@ -259,7 +260,8 @@ def _shut_members_out(connection: apsw.Connection) -> None:
     operator invites each anew."""
     with suppress(apsw.SQLError):  # a backup of before there were members has none
         connection.execute(
-            "UPDATE member SET password = NULL, invitation = NULL, invited_until = NULL, generation = generation + 1"
+            "UPDATE member SET password = NULL, subject = NULL, invitation = NULL, invited_until = NULL,"
+            " generation = generation + 1"
         )
 
 
