@@ -56,6 +56,7 @@ class Desk:
         self.fine = self.subscribe("/fine", "Northwind")
         self.acme = self.subscribe("/acme", "Acme Legal")
         self.hostile = self.subscribe("/hostile", HOSTILE[1])
+        self.agreement = self.agree()
         for text in HOSTILE:
             world.create_document(title=text, counterpartyName=text, additionalFacts={"fact": text})
         world.send("POST", "/v1/tenants", {"name": "next-door"})
@@ -69,6 +70,23 @@ class Desk:
     def subscribe(self, path: str, name: str) -> str:
         given = {"url": f"{self.origin}{path}", "name": name, "status": "active", "retryDelays": [1, 1, 1]}
         return str(self.world.create_subscription(**given)["id"])
+
+    def agree(self) -> str:
+        """A document on its way: with versions, reviewed, and two people asked to approve."""
+        path = f"/v1/documents/{self.world.create_document(title='Master agreement')['externalId']}"
+        form = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\na text\r\n--b--\r\n'
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        made = [self.world.send("POST", f"{path}/versions", form, headers).ok(201)["number"] for _ in range(2)]
+        self.world.send("POST", f"{path}/versions/{made[-1]}/publish").ok(201)
+        self.world.send("PATCH", path, {"contractValue": 19.5, "counterpartyName": "Northwind", "referenceId": "M-1"})
+        for action in (
+            {"action": "requestReview", "reviewers": ["lawyer@example.com"]},
+            {"action": "approveReview", "by": "lawyer@example.com"},
+            {"action": "requestApproval", "approvers": ["cfo@example.com", "ceo@example.com"]},
+            {"action": "approve", "by": "cfo@example.com"},
+        ):
+            self.world.send("POST", f"{path}/actions", action).ok()
+        return path.removeprefix("/v1")
 
     def deliveries(self, status: str, subscription: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.world.get(
@@ -98,6 +116,7 @@ class Desk:
             f"/events/{self.event}",
             "/documents",
             f"/documents/{self.document}",
+            self.agreement,
             "/replays",
             "/connections",
             "/connections/new?kind=slack",

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from signalpost.console.charts import chart, sparkline
+from signalpost.console.drawings import said, versions, words, workflow
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
@@ -67,7 +68,9 @@ def environment() -> Environment:
         "prose": prose,
         "pretty": pretty,
     }
+    made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
+    made.globals |= {"workflow": workflow, "said": said, "versions": versions}
     return made
 
 

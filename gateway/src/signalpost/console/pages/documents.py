@@ -1,16 +1,31 @@
 """Where is this document, and who is awaited?"""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
-from signalpost.api.routing.shapes.documents import Document, DocumentPage, HistoryEntry, HistoryPage, Workflow
+from signalpost.api.routing.shapes.documents import (
+    Document,
+    DocumentPage,
+    Feed,
+    HistoryEntry,
+    HistoryPage,
+    KeptVersion,
+    LogEntry,
+    VersionPage,
+    Workflow,
+)
+from signalpost.console.differences import Difference, differences
 from signalpost.console.page import Page, Visit
 from signalpost.domain.documents.workflow import STATUSES
 
 FILTERS = {"status": "status", "type": "type", "owner": "ownerEmail", "reference": "referenceId"}
+STEPS = 50
+"""How many steps of a document's history are shown."""
+CREATED = "documentCreated"
 
 
 class View(Struct, frozen=True):
@@ -35,16 +50,54 @@ class DocumentView(Struct, frozen=True):
     document: Document
     workflow: Workflow
     history: Sequence[HistoryEntry]
+    """The newest first."""
+    changes: Mapping[str, Sequence[Difference]]
+    """What each event changed, by the event's id, as far as the event before it is known."""
+    versions: Sequence[KeptVersion]
     deliveries: Sequence[Delivery]
+
+    @property
+    def passed(self) -> Sequence[str]:
+        """The statuses that it had, the first one first."""
+        return [each.status for each in reversed(self.history)]
 
 
 async def view_one(visit: Visit) -> DocumentView:
     of = visit.params["id"]
     document = await visit.calls.read("read_document", Document, externalId=of)
     workflow = await visit.calls.read("read_workflow", Workflow, externalId=of)
-    history = await visit.calls.read("list_history", HistoryPage, {"limit": "50"}, externalId=of)
+    history = await visit.calls.read("list_history", HistoryPage, {"limit": str(STEPS)}, externalId=of)
+    versions = await visit.calls.read("list_versions", VersionPage, {"limit": str(STEPS)}, externalId=of)
     deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"externalId": of, "limit": "10"})
-    return DocumentView(document, workflow, history.data, deliveries.data)
+    events = await events_of(visit, of, "latest", STEPS + 1) if any(each.event for each in history.data) else []
+    return DocumentView(
+        document=document,
+        workflow=workflow,
+        history=history.data,
+        changes=changes_of(events),
+        versions=versions.data,
+        deliveries=deliveries.data,
+    )
+
+
+async def events_of(visit: Visit, external_id: str, before: str, count: int) -> Sequence[LogEntry]:
+    """The document's events before one of the log, the newest first. Where it has few, the log is not searched to its
+    end for more."""
+    query = {"before": before, "externalId": external_id, "limit": str(count)}
+    return (await visit.calls.read("list_events", Feed, query)).data
+
+
+def changes_of(newest_first: Sequence[LogEntry]) -> dict[str, Sequence[Difference]]:
+    """What each event of a document changed, by its id. What the oldest changed is known only if it made the
+    document."""
+    changes = {
+        entry.event.id: differences(before.event.data.document, entry.event.data.document)
+        for entry, before in pairwise(newest_first)
+        if entry.event.data.document is not None and before.event.data.document is not None
+    }
+    if newest_first and (oldest := newest_first[-1].event).type == CREATED:
+        changes[oldest.id] = differences(None, oldest.data.document)
+    return changes
 
 
 PAGES = (

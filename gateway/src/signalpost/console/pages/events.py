@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.documents import Feed, LogEntry
+from signalpost.console.differences import Difference
 from signalpost.console.page import Page, Visit
 from signalpost.console.pages.delivery import body_of, title_of
+from signalpost.console.pages.documents import changes_of, events_of
 from signalpost.domain.event import BY_WIRE
 
 
@@ -42,6 +44,8 @@ class EventView(Struct, frozen=True):
     entry: LogEntry
     title: str
     body: str
+    changes: Sequence[Difference]
+    """What it changed of its document, where the event before it is known."""
     deliveries: Sequence[Delivery]
 
 
@@ -50,7 +54,10 @@ async def view_one(visit: Visit) -> EventView:
     entry = await visit.calls.read("read_event", msgspec.Raw, id=event_id)
     deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": event_id, "limit": "100"})
     read = msgspec.json.decode(entry, type=LogEntry)
-    return EventView(read, title_of(read), body_of(entry), deliveries.data)
+    document = read.event.data.document
+    before = [] if document is None else await events_of(visit, document.external_id, str(read.sequence), 1)
+    changes = changes_of([read, *before]).get(event_id, ())
+    return EventView(read, title_of(read), body_of(entry), changes, deliveries.data)
 
 
 PAGES = (
