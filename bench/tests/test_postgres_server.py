@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 
 from signalpost_bench import postgres_server
+from signalpost_bench.postgres_place import rows_of
 
 
 def _is_there(url: str) -> bool:
@@ -35,3 +36,16 @@ def test_a_cluster_is_there_again_when_its_server_is_started_again(tmp_path: Pat
         with psycopg.connect(again.url()) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
         again.stop()
+
+
+def test_rows_are_counted_as_the_write_ahead_log_has_them() -> None:
+    stats = """
+Heap2/PRUNE_ON_ACCESS                       5859 (  2.77)               383748 (  0.66)
+Heap/INSERT                                   20 ( 16.98)             25273002 ( 43.72)
+Heap/HOT_UPDATE                                3 (  6.76)              7451447 ( 12.89)
+Heap/LOCK                                  24424 ( 11.55)              1318896 (  2.28)
+Heap/INSERT+INIT                               1 (  2.02)              5701515 (  9.86)
+Heap2/MULTI_INSERT                             2 (  2.02)              5701515 (  9.86)
+Btree/INSERT_LEAF                          96685 ( 45.73)              8408656 ( 14.55)
+"""
+    assert rows_of(stats) == 26

@@ -17,7 +17,7 @@ from signalpost.cli.output import Count, Json, console, print_json, print_table,
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median
-from signalpost_bench.scenes import SCENES, with_needs
+from signalpost_bench.scenes import SCENES, Place, with_needs
 from signalpost_bench.scenes.throughput import LIMIT
 from signalpost_bench.workload import Workload
 
@@ -63,8 +63,13 @@ def bench(
     backlog: Annotated[Count, Parameter(help="Events in the database of the scene backlog.")] = 100_000,
     runs: Annotated[Count, Parameter(help="Number of runs; the table shows their medians.")] = 3,
     database_url: Annotated[
-        str | None, Parameter(help="Folder for the databases, for example on another disk: sqlite:///FOLDER.")
+        str | None,
+        Parameter(
+            help="Where databases are made: sqlite:///FOLDER, for example on another disk; postgresql://USER@HOST/NAME "
+            "for a server on which that user may create databases; postgresql: starts one from a package."
+        ),
     ] = None,
+    processes: Annotated[Count, Parameter(help="Processes of a gateway behind HTTP, on PostgreSQL.")] = 1,
     as_json: Json = False,
 ) -> None:
     """See the package: its docstring is the help of the command."""
@@ -78,17 +83,28 @@ def bench(
         documents=documents,
         ordering=ordering,
     )
-    names = _scenes(scene, tenants)
-    place = None if database_url is None else _folder(database_url)
+    postgres = database_url if database_url is not None and database_url.startswith("postgres") else None
+    names = _scenes(scene, tenants, "sqlite" if postgres is None else "postgresql")
+    if processes > 1 and postgres is None:
+        raise Misuse("Several processes need a PostgreSQL: add --database-url postgresql:")
+    place = None if database_url is None or postgres is not None else _folder(database_url)
     # Whoever ends it otherwise than with Ctrl-C would leave its parts, and their databases, behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Harness(workload, place, tls=tls) as harness:
+        with Harness(workload, place, tls=tls, postgres=postgres, processes=processes) as harness:
             found = _measure(harness, names, Size(duration, events, backlog), runs)
     except RunFailed as failed:
         raise CommandError(f"The run does not count: {failed}.") from None
     if as_json:
-        asked = {"workload": msgspec.to_builtins(workload), "tls": tls, "events": events, "duration": duration}
+        database = "sqlite" if postgres is None else "postgresql"
+        asked = {
+            "database": database,
+            "processes": processes,
+            "workload": msgspec.to_builtins(workload),
+            "tls": tls,
+            "events": events,
+            "duration": duration,
+        }
         print_json({"machine": _machine(), **asked, "runs": runs, "scenes": msgspec.to_builtins(found)})
     else:
         _show(found)
@@ -101,12 +117,15 @@ def judge(found: Mapping[str, Measured]) -> None:
         raise CommandError(f"A bound was not held: {'; '.join(broken)}.")
 
 
-def _scenes(asked: Sequence[str] | None, tenants: int) -> list[str]:
+def _scenes(asked: Sequence[str] | None, tenants: int, place: Place) -> list[str]:
     """Raises Misuse."""
     for name in asked or ():
         if name not in SCENES:
             raise Misuse(f"There is no scene {name}: choose from {', '.join(SCENES)}.")
     names = with_needs(asked or [name for name, scene in SCENES.items() if scene.in_table])
+    if wrong := [name for name in names if place not in SCENES[name].on]:
+        able = ", ".join(name for name, scene in SCENES.items() if place in scene.on)
+        raise Misuse(f"{wrong[0]} is not measured on {place}: choose from {able}.")
     if tenants > 1 and not all(SCENES[name].of_many_tenants for name in names):
         able = " or ".join(f"--scene {name}" for name, scene in SCENES.items() if scene.of_many_tenants)
         raise Misuse(f"With --tenants, choose {able}.")
@@ -116,7 +135,7 @@ def _scenes(asked: Sequence[str] | None, tenants: int) -> list[str]:
 def _folder(url: str) -> Path:
     """Raises Misuse."""
     if not url.startswith(SQLITE):
-        raise Misuse(f"--database-url must be {SQLITE}FOLDER, not {url}.")
+        raise Misuse(f"--database-url must be {SQLITE}FOLDER or a postgresql URL, not {url}.")
     folder = Path(url.removeprefix(SQLITE))
     if not folder.is_dir():
         raise Misuse(f"There is no folder {folder}: make it first. (sqlite:////tmp/x is /tmp/x, sqlite:///x is ./x.)")

@@ -4,39 +4,42 @@ import base64
 from pathlib import Path
 
 import apsw
+from msgspec.structs import replace
 
 from signalpost.gateway import Gateway
 from signalpost.settings import SETTINGS, Settings
-from signalpost_bench.workload import MASTER_KEY
+from signalpost_bench import postgres_place
+from signalpost_bench.workload import MASTER_KEY, OPERATOR_KEY, PUBLIC_URL, tenant_name
 
 DATABASE = "signalpost.db"
 
 
-def bench_settings(folder: Path, url: str, ca_file: Path | None) -> Settings:
-    """A gateway on `folder` that may deliver to the host and port of `url`. What has a form of its own goes through the
-    setting's own reader, so that earlier gateways can be measured too."""
+def bench_settings(folder: Path, url: str, ca_file: Path | None, database_url: str | None = None) -> Settings:
+    """A gateway on `folder`, or on a PostgreSQL, that may deliver to the host and port of `url`. What has a form of its
+    own goes through the setting's own reader, so that earlier gateways can be measured too."""
     scheme, _, rest = url.partition("://")
     authority = rest.partition("/")[0]
-    return Settings(
+    settings = Settings(
         data_dir=folder,
         master_key=SETTINGS["master_key"].read(base64.b64encode(MASTER_KEY).decode()),
         allow_targets=SETTINGS["allow_targets"].read(f"{scheme}://{authority}"),
         ca_file=ca_file,
-        public_url="https://signalpost.example.com",
+        public_url=PUBLIC_URL,
         disk_reserve_mb=0,
     )
-
-
-def tenant_name(number: int) -> str:
-    """The tenants of a run are `default`, t1, t2 and so on; their numbers begin with 1."""
-    return "default" if number == 1 else f"t{number - 1}"
+    if database_url is None:
+        return settings
+    return replace(settings, database_url=database_url, operator_key=OPERATOR_KEY)
 
 
 async def make_tenants(settings: Settings, count: int) -> None:
     """Make a new database, unless there is one, with so many tenants."""
-    if not (settings.data_dir / DATABASE).exists():
+    if settings.database_url is not None or not (settings.data_dir / DATABASE).exists():
         async with Gateway(settings):
             pass
+    if settings.database_url is not None:
+        postgres_place.make_tenants(settings.database_url, count)
+        return
     connection = connect(settings.data_dir)
     with connection:
         connection.executemany(

@@ -19,9 +19,9 @@ import structlog
 from signalpost.embedded import Documents
 from signalpost.gateway import Gateway
 from signalpost_bench.child_process import answer_questions
-from signalpost_bench.data_directory import bench_settings, make_tenants, tenant_name
+from signalpost_bench.data_directory import bench_settings, make_tenants
 from signalpost_bench.embedded_api import EmbeddedApi
-from signalpost_bench.workload import SECRET, Workload, at_rate
+from signalpost_bench.workload import SECRET, Workload, at_rate, tenant_name
 
 WAITING = 512
 """Changes submitted and not yet answered."""
@@ -41,12 +41,13 @@ class EmbeddedEngine:
         ca_file: str,
         status: str,
         retry_delays: list[int] | None,
+        database_url: str | None,
     ) -> None:
         """`url` is where subscriptions deliver to, `status` what they begin with. `retry_delays` are in seconds; None
-        for the gateway's own."""
+        for the gateway's own. `database_url` is a new PostgreSQL; None for SQLite."""
         self._workload = load = msgspec.convert(workload, Workload)
         self._opened = AsyncExitStack()
-        settings = bench_settings(Path(folder), url, Path(ca_file))
+        settings = bench_settings(Path(folder), url, Path(ca_file), database_url)
         if retry_delays is not None:
             settings = msgspec.structs.replace(settings, retry_delays=tuple(retry_delays))
         await make_tenants(settings, load.tenants)

@@ -16,7 +16,7 @@ gateway as its users do: through HTTP, the embedded API, its settings and its da
 import os
 import resource
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,7 +26,8 @@ import msgspec
 
 from signalpost_bench.certificate import make_certificate
 from signalpost_bench.child_process import ChildProcess, RunFailed
-from signalpost_bench.resource_monitor import ResourceMonitor
+from signalpost_bench.postgres_place import PostgresPlace, open_place
+from signalpost_bench.resource_monitor import ResourceMonitor, Spent, Usage
 from signalpost_bench.serving import GatewayProcess
 from signalpost_bench.workload import SECRET, Workload
 
@@ -51,9 +52,9 @@ class Cores:
 class EngineProcess(ChildProcess):
     """The engine alone, and what watches it."""
 
-    def __init__(self, core: int, folder: Path) -> None:
+    def __init__(self, core: int, folder: Path, spent: Callable[[], Spent | None]) -> None:
         super().__init__("engine_process", core)
-        self.monitor = ResourceMonitor(self.pid, folder)
+        self.monitor = ResourceMonitor(self.pid, folder, spent)
 
     def __exit__(self, *reason: object) -> None:
         self.monitor.stop()
@@ -63,10 +64,16 @@ class EngineProcess(ChildProcess):
 class Harness:
     """A sink that is there for the whole benchmark, and whatever is measured beside it."""
 
-    def __init__(self, workload: Workload, place: Path | None, *, tls: bool) -> None:
-        """`place`: the folder in which databases are made; None for the system's, for what is temporary."""
+    def __init__(
+        self, workload: Workload, place: Path | None, *, tls: bool, postgres: str | None = None, processes: int = 1
+    ) -> None:
+        """`place`: the folder in which databases are made; None for the system's, for what is temporary. `postgres`:
+        the URL of the server that has them instead; `processes`: how many a gateway has there."""
         self.workload = workload
         self.place = place
+        self._postgres_url = postgres
+        self._postgres: PostgresPlace | None = None
+        self.processes = processes
         self._cores = Cores()
         self._open = ExitStack()
         self._tls = tls
@@ -75,6 +82,8 @@ class Harness:
         _allow_many_files()
         os.sched_setaffinity(0, {self._cores.sink})
         self._open.callback(os.sched_setaffinity, 0, self._cores.all)
+        if self._postgres_url is not None:  # its processes inherit the core
+            self._postgres = self._open.enter_context(open_place(self._postgres_url))
         folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="signalpost-bench-")))
         shown, self.ca_file = map(str, make_certificate(folder))
         self.sink = self._open.enter_context(ChildProcess("sink", self._cores.sink))
@@ -98,6 +107,25 @@ class Harness:
         with tempfile.TemporaryDirectory(prefix="signalpost-bench-", dir=self.place) as made:
             yield Path(made)
 
+    @contextmanager
+    def new_database(self) -> Iterator[str | None]:
+        """The URL of a new one on the server; None where databases are files."""
+        if self._postgres is None:
+            yield None
+        else:
+            with self._postgres.new_database() as url:
+                yield url
+
+    def spent(self) -> Spent | None:
+        """What the database's server has spent so far."""
+        return None if self._postgres is None else self._postgres.spent()
+
+    def server_figures(self, before: Usage, after: Usage, deliveries: int) -> dict[str, float]:
+        """What each delivery took of the database's server."""
+        if self._postgres is None or before.server is None or after.server is None:
+            return {}
+        return self._postgres.between(before.server, after.server, deliveries)
+
     def reference(self) -> ChildProcess:
         return ChildProcess("reference", self._cores.measured)
 
@@ -114,7 +142,8 @@ class Harness:
         """The engine alone, its subscriptions to `url` (the harness's own), on a new data directory or on `folder`."""
         with ExitStack() as open_:
             at = folder or open_.enter_context(self.folder())
-            engine = open_.enter_context(EngineProcess(self._cores.measured, at))
+            database_url = open_.enter_context(self.new_database())
+            engine = open_.enter_context(EngineProcess(self._cores.measured, at, self.spent))
             engine.ask(
                 "open",
                 workload=msgspec.to_builtins(workload),
@@ -123,18 +152,30 @@ class Harness:
                 ca_file=self.ca_file,
                 status=status,
                 retry_delays=retry_delays,
+                database_url=database_url,
             )
             yield engine
             engine.ask("close")
 
     @contextmanager
     def gateway(self, folder: Path | None = None, targets: Sequence[str] = ()) -> Iterator[GatewayProcess]:
-        """A gateway on a new data directory, or on `folder`, that may also deliver to these targets."""
+        """A gateway on a new database, or on that of `folder`, that may also deliver to these targets."""
+        with self.new_database() as database_url, self.gateway_on(database_url, folder, targets) as gateway:
+            yield gateway
+
+    @contextmanager
+    def gateway_on(
+        self, database_url: str | None, folder: Path | None = None, targets: Sequence[str] = ()
+    ) -> Iterator[GatewayProcess]:
+        """A gateway on a database of the server, or else on the file of a new folder or of `folder`."""
         with ExitStack() as open_:
             at = folder or open_.enter_context(self.folder()) / "data"
             at.mkdir(exist_ok=True)
             allowed = ",".join((self.plain_url, self.tls_url, self.tls_once_url, *targets))
-            yield open_.enter_context(GatewayProcess(at, allowed, self.ca_file, self._cores.measured))
+            cores = {self._cores.measured} if self.processes == 1 else self._cores.all
+            yield open_.enter_context(
+                GatewayProcess(at, allowed, self.ca_file, cores, database_url, self.processes, self.spent)
+            )
 
     @contextmanager
     def load(self, gateway: GatewayProcess, workload: Workload) -> Iterator[ChildProcess]:

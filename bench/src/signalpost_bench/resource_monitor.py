@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,19 +12,33 @@ EVERY_SECONDS = 0.05
 MB = 1e6
 
 
+class Spent(Struct, frozen=True):
+    """What a PostgreSQL had spent at a moment."""
+
+    lsn: str
+    """How far its write-ahead log was."""
+    cpu: float | None
+    """Seconds of all its processes so far."""
+
+
 class Usage(Struct, frozen=True):
     cpu: float
     """Seconds so far, of all its threads."""
     memory: int
     """The most bytes that were ever resident."""
     disk: int
-    """Bytes of the database's files."""
+    """Bytes of the database's files, where that is SQLite."""
+    server: Spent | None
+    """None for SQLite."""
 
 
 class ResourceMonitor:
     """Looks twenty times a second, until it is stopped."""
 
-    def __init__(self, pid: int, folder: Path) -> None:
+    def __init__(self, pid: int, folder: Path, spent: Callable[[], Spent | None] = lambda: None) -> None:
+        """`spent` says what the database's server has spent."""
+        self._spent = spent
+        self._pid = pid
         self._process = Path(f"/proc/{pid}")
         self._folder = folder
         self.wal_most = 0
@@ -35,9 +50,7 @@ class ResourceMonitor:
         self._thread.start()
 
     def usage(self) -> Usage:
-        fields = (self._process / "stat").read_text().rsplit(") ", 1)[1].split()
-        ticks = int(fields[11]) + int(fields[12])
-        return Usage(ticks / os.sysconf("SC_CLK_TCK"), self._status("VmHWM"), bytes_in(self._folder))
+        return Usage(cpu_seconds(self._pid), self._status("VmHWM"), bytes_in(self._folder), self._spent())
 
     def forget(self) -> None:
         """Begin anew with what was the most."""
@@ -58,6 +71,22 @@ class ResourceMonitor:
 
     def _status(self, name: str) -> int:
         return int((self._process / "status").read_text().split(f"{name}:")[1].split()[0]) * 1024
+
+
+def children_of(pid: int) -> list[int]:
+    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process, its children, and those of them that have ended have used so far."""
+    ticks = 0
+    for each in (pid, *children_of(pid)):
+        try:
+            fields = Path(f"/proc/{each}/stat").read_text().rsplit(") ", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def bytes_in(folder: Path) -> int:

@@ -8,15 +8,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from signalpost_bench.child_process import STOP_SECONDS, RunFailed
-from signalpost_bench.resource_monitor import ResourceMonitor
+from signalpost_bench.resource_monitor import ResourceMonitor, Spent
 from signalpost_bench.results import Stall, longest
-from signalpost_bench.workload import MASTER_KEY
+from signalpost_bench.workload import MASTER_KEY, OPERATOR_KEY, PUBLIC_URL
 
 READY_SECONDS = 60
 SLOW_COMMIT_SECONDS = 0.025
@@ -24,26 +25,43 @@ SLOW_COMMIT_SECONDS = 0.025
 
 
 class GatewayProcess:
-    """On a data directory, which may be new."""
+    """On a data directory, which may be new, and on a PostgreSQL where there is one."""
 
-    def __init__(self, folder: Path, targets: str, ca_file: str, core: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        targets: str,
+        ca_file: str,
+        cores: Set[int],
+        database_url: str | None,
+        processes: int,
+        spent: Callable[[], Spent | None],
+    ) -> None:
         self._folder = folder
+        self._key = None if database_url is None else OPERATOR_KEY
         options = ["--data-dir", str(folder), "--port", "0", "--allow-targets", targets, "--ca-file", ca_file]
         options += ["--log-format", "json", "--master-key", base64.b64encode(MASTER_KEY).decode()]
+        if database_url is not None:
+            options += ["--database-url", database_url, "--operator-key", OPERATOR_KEY, "--public-url", PUBLIC_URL]
+        if processes > 1:
+            options += ["--processes", str(processes)]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it stops
         self._stalls = tempfile.NamedTemporaryFile()  # noqa: SIM115 - the same
         self.began = time.monotonic_ns()
+        # The parent of several processes has no event loop that could be watched.
+        probed = ["-m", "signalpost_bench.probed_gateway", self._stalls.name]
+        plain = ["-c", "from signalpost.cli.main import main; main()"]
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "signalpost_bench.probed_gateway", self._stalls.name, "serve", *options],
+            [sys.executable, *(probed if processes == 1 else plain), "serve", *options],
             stdout=subprocess.DEVNULL,
             stderr=self._log,
         )
         try:
-            os.sched_setaffinity(self._process.pid, {core})
+            os.sched_setaffinity(self._process.pid, cores)
             self.port = self._wait_until_ready()
             self.start_seconds = (time.monotonic_ns() - self.began) / 1e9
-            self.key = (folder / "operator-key").read_text().strip()
-            self.monitor = ResourceMonitor(self._process.pid, folder)
+            self.key = self._key or (folder / "operator-key").read_text().strip()
+            self.monitor = ResourceMonitor(self._process.pid, folder, spent)
         except BaseException:  # whoever tells the bench to stop may do it at any of these steps
             self._stop()
             raise

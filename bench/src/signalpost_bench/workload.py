@@ -11,6 +11,9 @@ SECRET = "whsec_" + "c2lnbmFscG9zdCBiZW5jaG1hcmsgc2VjcmV0ISEhISE="
 """The secret of every subscription of a run: the sink verifies with it."""
 MASTER_KEY = bytes(32)
 """The master key of every database of a run."""
+OPERATOR_KEY = "sp_" + "bench" * 8 + "key"
+"""The operator's key of every gateway on PostgreSQL."""
+PUBLIC_URL = "https://signalpost.example.com"
 MIN_PAYLOAD = 700
 """Bytes of the smallest event that the workload makes."""
 
@@ -45,6 +48,11 @@ class Workload(Struct, frozen=True, kw_only=True):
             "counterpartyName": "Company A",
             "additionalFacts": {"note": "x" * min(4_096, max(0, self.payload - MIN_PAYLOAD)), "currency": "AUD"},
         }
+
+
+def tenant_name(number: int) -> str:
+    """The tenants of a run are `default`, t1, t2 and so on; their numbers begin with 1."""
+    return "default" if number == 1 else f"t{number - 1}"
 
 
 async def at_rate(rate: int, seconds: float) -> AsyncIterator[tuple[str, int]]:

@@ -2,10 +2,12 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, Run, environment, json_of
 from gateway.tests.patience import PATIENCE
+from gateway.tests.postgres import server
 
 from signalpost.cli.client import CommandError
 from signalpost_bench.command import judge
@@ -34,7 +36,7 @@ def test_scenes_beside_the_table_are_measured_and_checked_when_asked_for(run: Ru
     asked = [
         word
         for name, scene in SCENES.items()
-        if not scene.in_table and name not in (*ISOLATION, "one-bad-caller")
+        if not scene.in_table and "sqlite" in scene.on and name not in (*ISOLATION, "one-bad-caller")
         for word in ("--scene", name)
     ]
     found = json_of(run("bench", *SMALL, "--backlog", "1000", *asked, "--json"))["scenes"]
@@ -53,6 +55,27 @@ def test_a_table_says_what_share_of_the_limit_a_rate_is(run: Run) -> None:
     assert "of limit" in shown
     assert "100.0%" in shown
     assert "Every event arrived once, verified, in the order of its document." in shown
+
+
+def test_on_a_postgresql_what_the_server_spends_is_measured_too_and_its_databases_are_removed(run: Run) -> None:
+    url = server().loopback_url()
+    before = databases(url)
+    found = json_of(run("bench", *SMALL, "--scene", "engine", "--database-url", url, "--json"))["scenes"]
+    assert found["engine alone, flat out"]["more"]["WAL B"] > 500
+    assert databases(url) == before
+
+
+def databases(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+
+
+def test_what_a_database_cannot_do_is_said_before_anything_starts(run: Run) -> None:
+    assert (
+        "is not measured on postgresql"
+        in run("bench", "--scene", "backlog", "--database-url", "postgresql:", code=2).stderr
+    )
+    assert "--database-url postgresql:" in run("bench", "--processes", "2", code=2).stderr
 
 
 def test_databases_are_made_where_the_url_says_and_removed(run: Run, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ in the same run.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -19,6 +21,7 @@ from signalpost_bench.scenes import (
     hostile,
     hot_document,
     http,
+    idle_fleet,
     latency,
     links,
     memory,
@@ -31,6 +34,9 @@ from signalpost_bench.scenes import (
     tls,
 )
 
+Place = Literal["sqlite", "postgresql"]
+ANY: Final[AbstractSet[Place]] = frozenset({"sqlite", "postgresql"})
+
 
 class Scene(Struct, frozen=True, kw_only=True):
     about: str
@@ -41,15 +47,19 @@ class Scene(Struct, frozen=True, kw_only=True):
     """Whether it is measured where no scene is asked for."""
     of_many_tenants: bool = False
     """Whether it can spread its load over many tenants."""
+    on: AbstractSet[Place] = frozenset({"sqlite"})
+    """What the database may be."""
 
 
 SCENES: Mapping[str, Scene] = {
-    "limit": Scene(about="the reference client", run=throughput.limit, of_many_tenants=True),
-    "engine": Scene(about="the engine alone, flat out", run=throughput.flat_out, of_many_tenants=True),
-    "drain": Scene(about="the engine alone, delivering what had gathered", run=throughput.drain, of_many_tenants=True),
-    "api": Scene(about="the HTTP API, one change a request", run=http.api),
-    "import": Scene(about="the HTTP API, bulk import", run=http.bulk),
-    "latency": Scene(about="at 100/s, and at half the rate of `api`", run=latency.latency, needs=("api",)),
+    "limit": Scene(about="the reference client", run=throughput.limit, of_many_tenants=True, on=ANY),
+    "engine": Scene(about="the engine alone, flat out", run=throughput.flat_out, of_many_tenants=True, on=ANY),
+    "drain": Scene(
+        about="the engine alone, delivering what had gathered", run=throughput.drain, of_many_tenants=True, on=ANY
+    ),
+    "api": Scene(about="the HTTP API, one change a request", run=http.api, on=ANY),
+    "import": Scene(about="the HTTP API, bulk import", run=http.bulk, on=ANY),
+    "latency": Scene(about="at 100/s, and at half the rate of `api`", run=latency.latency, needs=("api",), on=ANY),
     "backlog": Scene(
         about="the engine beside a backlog, and a start with one",
         run=backlog.backlog,
@@ -85,6 +95,12 @@ SCENES: Mapping[str, Scene] = {
     ),
     "links": Scene(about="two links of its own in each event, against imported ones", run=links.links, in_table=False),
     "tls": Scene(about="TLS kept alive, and a new connection each", run=tls.tls, in_table=False),
+    "idle-fleet": Scene(
+        about=f"{idle_fleet.NODES} nodes with {idle_fleet.TENANTS:,} tenants and nothing to do",
+        run=idle_fleet.idle_fleet,
+        in_table=False,
+        on={"postgresql"},
+    ),
     "memory": Scene(about="memory with nothing to do, and over the duration", run=memory.memory, in_table=False),
 }
 

@@ -31,11 +31,12 @@ def _through_http(harness: Harness, events: int, how: str) -> Measured:
         due = events * harness.workload.fan_out
         harness.expect(due)
         found = harness.check(due)
+        after = gateway.monitor.usage()
         stalls = gateway.stalls()
         return replace(
-            figures(found, ran["began"], due, before, gateway.monitor.usage()),
+            figures(found, ran["began"], due, before, after),
             wal_mb=gateway.monitor.wal_most / MB,
             start_s=gateway.start_seconds,
-            more={"stall ms": longest_ms(stalls)},
+            more={"stall ms": longest_ms(stalls), **harness.server_figures(before, after, due)},
             stalls=stalls,
         )

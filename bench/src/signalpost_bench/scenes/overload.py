@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from signalpost_bench.child_process import ChildProcess
-from signalpost_bench.data_directory import bench_settings, make_tenants, tenant_name
+from signalpost_bench.data_directory import bench_settings, make_tenants
 from signalpost_bench.harness import Harness
 from signalpost_bench.operator import Operator
 from signalpost_bench.overload_clients import Group
 from signalpost_bench.results import Measured, Rows, Size
-from signalpost_bench.workload import SECRET
+from signalpost_bench.workload import SECRET, tenant_name
 
 TENANTS = tuple(tenant_name(number) for number in range(1, 9))
 FLOODING, *OTHERS, MODEST = TENANTS

@@ -67,11 +67,12 @@ def measured(harness: Harness, engine: EngineProcess, before: Usage, began: int,
     """Wait for what is due and check it; the figures of the engine since `began`."""
     harness.expect(due)
     found = harness.check(due)
+    after = engine.monitor.usage()
     stalls = engine.stalls()
     return msgspec.structs.replace(
-        figures(found, began, due, before, engine.monitor.usage()),
+        figures(found, began, due, before, after),
         wal_mb=engine.monitor.wal_most / MB,
-        more={"stall ms": longest_ms(stalls)},
+        more={"stall ms": longest_ms(stalls), **harness.server_figures(before, after, due)},
         stalls=stalls,
     )
 
