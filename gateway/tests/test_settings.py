@@ -261,6 +261,29 @@ def test_a_bad_target_is_named(entry: str) -> None:
     assert not message.endswith("..")
 
 
+def test_a_secret_is_read_from_the_file_that_a_variable_names(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.touch(0o600)
+    file.write_text(f"{KEY}\n")
+    variables = {"SIGNALPOST_OPERATOR_KEY_FILE": str(file)}
+    assert read_settings(variables, {}).operator_key == KEY
+    assert unknown_variables(variables) == []
+    [shown] = [each for each in show_settings(variables, {}) if each.name == "operator_key"]
+    assert (shown.value, shown.source) == ("set", "environment")
+
+
+def test_a_secret_in_a_file_is_refused_where_it_is_given_twice_missing_or_open_to_others(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    variables = {"SIGNALPOST_OPERATOR_KEY_FILE": str(file)}
+    with pytest.raises(WrongSetting, match="SIGNALPOST_OPERATOR_KEY cannot be read from"):
+        read_settings(variables, {})
+    file.touch(0o644)
+    with pytest.raises(WrongSetting, match="chmod 600"):
+        read_settings(variables, {})
+    with pytest.raises(WrongSetting, match="are both set"):
+        read_settings(variables, {"operator_key": KEY})
+
+
 def test_a_flag_wins_over_the_environment() -> None:
     environment = {"SIGNALPOST_PORT": "1", "SIGNALPOST_HOST": "a"}
     settings = read_settings(environment, {"port": "2"})

@@ -22,8 +22,8 @@ from signalpost_bench.workload import tenant_name
 OWN: Final = "postgresql:"
 """Asks for a server of the bench's own."""
 _SETTINGS: Final = {"max_wal_size": "8GB", "shared_buffers": "512MB", "max_connections": "300"}
-"""A server of the bench's own has these beside the defaults: it syncs every commit. With the default `max_wal_size`, every
-run would be as long as it takes to the next checkpoint, after which every page is logged whole."""
+"""A server of the bench's own has these beside the defaults: it syncs every commit. With the default `max_wal_size`, a
+run would meet checkpoints, after each of which every page is logged whole."""
 _names = count(1)
 
 

@@ -23,6 +23,7 @@ from signalpost.domain.tenant import MAX_RETENTION_DAYS
 from signalpost.domain.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 from signalpost.files.content_types import KINDS
 from signalpost.listener.source import Network, parse_proxies
+from signalpost.runtime import key_file
 from signalpost.sender.addresses import (
     AllowedTarget,
     DeniedTarget,
@@ -38,6 +39,9 @@ _OF_COMMANDS: Final = ("url", "key", "tenant", "secret")
 """Variables that tell commands how to reach a gateway, and what to sign with. They are not settings of the gateway."""
 _GENERATED: Final = ("master_key", "operator_key")
 """Settings that the first start makes up and keeps in a file, where they are not given."""
+_IN_FILES: Final = ("database_url", "operator_key", "egress_proxy")
+"""Secret settings that a variable may name a file for: SIGNALPOST_DATABASE_URL_FILE. The master key has a setting for
+that, because its file is read again while the gateway runs."""
 _KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")
 
 
@@ -384,17 +388,17 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 
 
 def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
-    """The settings that environment variables and flags (by setting name) give; a flag wins over a variable.
+    """The settings that environment variables and flags (by setting name) give; a flag wins over a variable. What a
+    variable ending in _FILE names holds the value of a secret.
 
     Raises WrongSetting, with one line for each invalid value."""
     given: dict[str, Any] = {}
     wrong: list[str] = []
     for name, setting in SETTINGS.items():
-        text = flags.get(name, environment.get(_variable(name)))
-        if text is None:
-            continue
         try:
-            given[name] = setting.read(text)
+            text = _given(name, environment, flags)
+            if text is not None:
+                given[name] = setting.read(text)
         except ValueError as error:
             source = f"--{name.replace('_', '-')}" if name in flags else _variable(name)
             wrong.append(f"{source} {str(error).rstrip('.')}.")
@@ -403,12 +407,36 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
     return Settings(**given)
 
 
+def given_database_url(environment: Mapping[str, str]) -> str | None:
+    """The database's URL that the environment gives, itself or in a file. Raises WrongSetting."""
+    try:
+        return _given("database_url", environment, {}) or None
+    except ValueError as error:
+        raise WrongSetting(f"{_variable('database_url')} {str(error).rstrip('.')}.") from None
+
+
+def _given(name: str, environment: Mapping[str, str], flags: Mapping[str, str]) -> str | None:
+    """The text of a setting. Raises ValueError."""
+    text = flags.get(name, environment.get(_variable(name)))
+    file = environment.get(_file_variable(name)) if name in _IN_FILES else None
+    if file is None:
+        return text
+    if text is not None:
+        raise ValueError(f"and {_file_variable(name)} are both set; set one of them")
+    try:
+        return key_file.read_elsewhere(Path(file))
+    except key_file.NotPrivate as error:
+        raise ValueError(f"cannot come from a file that is not private: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read from {file}, which {_file_variable(name)} names: {error}") from None
+
+
 def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> list[Shown]:
     """Every setting as a start would use it, and where it comes from. Raises WrongSetting."""
     settings = read_settings(environment, flags)
     shown = []
     for name, setting in SETTINGS.items():
-        text = flags.get(name, environment.get(_variable(name)))
+        text = _given(name, environment, flags)
         value: str | None
         if text is not None:
             value = "set" if setting.secret else text
@@ -440,7 +468,7 @@ def settings_in_force(settings: Settings) -> list[Shown]:
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """SIGNALPOST_… variables that are not settings. A misspelt one would be ignored without a word."""
-    known = {*map(_variable, SETTINGS), *(_variable(name) for name in _OF_COMMANDS)}
+    known = {*map(_variable, (*SETTINGS, *_OF_COMMANDS)), *map(_file_variable, _IN_FILES)}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
@@ -453,6 +481,10 @@ def secret_file(settings: Settings, name: str) -> Path:
 
 def _variable(name: str) -> str:
     return PREFIX + name.upper()
+
+
+def _file_variable(name: str) -> str:
+    return f"{_variable(name)}_FILE"
 
 
 def _written(value: Any) -> str | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from signalpost.cli.client import CommandError
+from signalpost.settings import given_database_url
 from signalpost.store.database import Database
 from signalpost.store.open import default_url, find_database
 
@@ -41,4 +42,5 @@ def existing_database(data_dir: Path | None, database_url: str | None = None) ->
 
 
 def _url(database_url: str | None) -> str | None:
-    return database_url or os.environ.get("SIGNALPOST_DATABASE_URL") or None
+    """Raises WrongSetting."""
+    return database_url or given_database_url(os.environ)

@@ -39,6 +39,20 @@ def check(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json
 
 
 @app.command
+def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Bring a PostgreSQL database up to date with this version, as the user that owns its tables.
+
+    A gateway does this by itself when it starts, unless its own user may not. Run it once, before the first gateway of
+    a new version. Gateways of the version before may go on working meanwhile; where one of them would break, this says
+    so and changes nothing.
+
+    Example: SIGNALPOST_DATABASE_URL=postgresql://owner@db.example.com/signalpost signalpost db migrate
+    """
+    database_in(data_dir, database_url).migrate()
+    say("The database is up to date.")
+
+
+@app.command
 def backup(
     to: Annotated[Path, Parameter(help="The file to create.")],
     /,

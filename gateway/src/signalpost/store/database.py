@@ -127,6 +127,11 @@ class Database(Protocol):
         many events are gone, and of how many."""
         ...
 
+    def migrate(self) -> None:
+        """Apply the migrations that it lacks, and make it where there is none. Raises StartError where the first start
+        of a version does that itself."""
+        ...
+
     def compact(self) -> None:
         """Give unused space back to the disk. Where that fails, nothing is changed."""
         ...

@@ -25,6 +25,7 @@ from signalpost.store.postgres.checks import check
 from signalpost.store.postgres.file_register import PostgresFileRegister
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.retention import PostgresRetention, prune_log
+from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, Readers, Writers
 from signalpost.store.postgres.source import Source
 
@@ -102,6 +103,9 @@ class PostgresDatabase:
 
     def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:
         return self._run(lambda readers, writers: _prune(readers, writers, now, kept, progress))
+
+    def migrate(self) -> None:
+        asyncio.run(migrate(self._url))
 
     def compact(self) -> NoReturn:
         raise StartError(

@@ -38,6 +38,13 @@ UNBOUNDED: Final = "0"
 WRITES_WITHIN: Final = "30s"
 
 
+_AS_OWNER: Final = (
+    b"SELECT set_config('role', pg_get_userbyid(relowner)::text, false) FROM pg_class"
+    b" WHERE oid = 'event'::regclass AND relowner <> current_user::regrole"
+)
+"""For a connection of its own that does one thing; nothing else may be set for a session."""
+
+
 def limits(tenants: Sequence[int] | None, within: str) -> Statement:
     """What a transaction begins with: the tenants whose rows it sees, all for None, and its time-outs."""
     seen = EVERY if tenants is None else "{" + ",".join(map(str, tenants)) + "}"
@@ -155,12 +162,13 @@ class Writers:
             raise _written(error) from None
 
     async def apart(self, sql: str) -> None:
-        """Carry out a statement that must be in no transaction with others, such as VACUUM, on a connection of its own.
-        It waits for nobody's locks for longer than others do. Raises Unavailable."""
+        """Carry out a statement that must be in no transaction with others, such as VACUUM, on a connection of its own,
+        as the user that owns the tables. It waits for nobody's locks for longer than others do. Raises Unavailable."""
         try:
             connection = await self._source.connect()
             try:
                 await connection.execute(f"SET lock_timeout = '{LOCKS_WITHIN}'".encode(), prepare=False)
+                await connection.execute(_AS_OWNER, prepare=False)
                 await connection.execute(sql.encode(), prepare=False)
             finally:
                 await connection.close()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import apsw
 
@@ -120,6 +121,12 @@ class SqliteDatabase:
             ) from None
         finally:
             connection.close()
+
+    def migrate(self) -> NoReturn:
+        raise StartError(
+            "A SQLite database is brought up to date by the first start of a version, which keeps a copy. `db migrate` "
+            "is for PostgreSQL."
+        )
 
     def compact(self) -> None:
         connection = connect(self._path)
