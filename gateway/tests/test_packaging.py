@@ -1,6 +1,7 @@
 """The wheels: complete, and of use outside the tree."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import pytest
 TREE = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin")
+
+NAMES = {"receiver": "signalpost-receiver", "pytest-plugin": "pytest-signalpost"}
+GUIDES = {"receiver": "receive-events", "pytest-plugin": "test-a-receiver"}
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +68,14 @@ def test_each_wheel_carries_licence_addresses_readme_and_types(wheels: list[Path
         addresses = {line.partition(",")[0] for line in shown.get_all("Project-URL", [])}
         assert addresses == {"Documentation", "Source", "Changelog", "Issues"}
         assert str(shown.get_payload()).startswith("# ")
+
+
+@pytest.mark.parametrize("name", ["receiver", "pytest-plugin"])
+def test_the_links_of_a_description_lead_to_the_published_source(wheels: list[Path], name: str) -> None:
+    (wheel,) = (wheel for wheel in wheels if metadata(wheel)["Name"] == NAMES[name])
+    links = re.findall(r"\]\(([^)]+)\)", str(metadata(wheel).get_payload()))
+    assert f"https://signalpost.example/source/docs/guides/{GUIDES[name]}.md" in links
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
 
 
 def test_what_is_required_has_a_lower_bound_that_the_lock_keeps(wheels: list[Path]) -> None:

@@ -1,4 +1,6 @@
 /**
+ * For tests of programs that receive: `delivery` makes requests as the gateway does.
+ *
  * For authors of stores: the rules that every store keeps, as tests to run against one.
  *
  *     for (const rule of STORE_RULES) test(rule.name, () => rule.check(new MyStore(…))); // empty, or with other events
@@ -9,6 +11,8 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+
+export { type Delivery, type DeliveryOptions, delivery } from "./delivery.js";
 
 import { type Claim, type HoldingStore, type Item, type Store, canHold } from "./stores.js";
 

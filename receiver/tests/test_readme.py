@@ -7,8 +7,6 @@ import pytest
 from receiver.tests.requests import event_body, signed
 from receiver.tests.test_reconcile import gateway
 
-from signalpost_receiver import Signer
-
 RECEIVER = Path(__file__).parent.parent
 GUIDE = RECEIVER.parent / "docs" / "guides" / "receive-events.md"
 SECRET = "my secret token"
@@ -22,13 +20,13 @@ def test_the_readmes_examples_work(capsys: Any) -> None:
     names: dict[str, Any] = {}
     for code in blocks(RECEIVER / "README.md"):
         exec(code, names)
+    assert capsys.readouterr().out == "Service Agreement for Company A 1250.50\n"
     body = event_body().replace(b'"awaitingReview"', b'"executed"')
     headers = signed(body, at=time.time(), secret=SECRET)
     assert [names["webhook"](body, headers) for _ in range(2)] == [204, 204]
     assert capsys.readouterr().out == "state 1 0.0\n"
     assert names["webhook"](body + b" ", headers) == 401
     assert names["webhook"](body, {}) == 401
-    assert names["headers"]["plexus-webhook-signature"] == Signer(SECRET).page_signature(b"{}")
 
 
 def test_the_guides_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
