@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts kills crash-points connector-kills fleet-faults fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts laws kills crash-points connector-kills fleet-faults fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,10 @@ planted: .venv/dev ## Plant faults into the gateway, and see after how many seed
 
 power-cuts: .venv/dev ## Cut the power at every sync of a run of 500 events
 	@$(BIN)/python -m gateway.tests.simulation.power_cuts
+
+laws: .venv/dev ## Try lanes and lists on many more examples than make test does (TIMES=20)
+	@TIMES=$${TIMES:-20} $(BIN)/pytest $(FAST_JOBS) gateway/tests/domain/delivery/test_lane_model.py \
+	  gateway/tests/store/test_documents.py gateway/tests/store/test_deliveries_of_many.py
 
 kills: .venv/dev ## Kill a real gateway under load, again and again (KILLS=20)
 	@KILLS=$${KILLS:-20} $(BIN)/pytest gateway/tests/acceptance/test_kill.py -s

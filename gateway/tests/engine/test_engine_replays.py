@@ -368,11 +368,11 @@ class Watched:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("documents", [1, 20_000], ids=["of one document", "of many documents"])
+@pytest.mark.parametrize("documents", [1, 8_000], ids=["of one document", "of many documents"])
 def test_many_thousands_are_replayed_in_bounded_memory_while_new_events_go_on(
     world: ScriptedWorld, documents: int
 ) -> None:
-    many = 20_000 if documents > 1 else 4_000
+    many = 8_000 if documents > 1 else 4_000
 
     async def scenario(gateway: RunningGateway) -> None:
         if documents == 1:

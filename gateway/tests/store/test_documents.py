@@ -5,6 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.examples import more
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -88,7 +89,7 @@ FILTERS = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=more(15), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**16), filters=st.lists(FILTERS, min_size=5, max_size=10), data=st.data())
 def test_all_pages_together_are_what_a_look_at_every_document_finds(
     fresh_play: "Callable[[], Play]",

@@ -1,5 +1,6 @@
 """The contract of a store: what is to expire, and the history of documents."""
 
+from itertools import product
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +129,7 @@ async def live(shop: "Shop", make: "type[Tools]", steps: int) -> dict[int, list[
     return done
 
 
-@pytest.mark.parametrize("limit", [1, 3, 250])
-def test_the_history_tells_all_that_was_done_and_in_order(play: "Play", make: "type[Tools]", limit: int) -> None:
+def test_the_history_tells_all_that_was_done_and_in_order(play: "Play", make: "type[Tools]") -> None:
     """Whatever a document went through, with the event of each step, page by page."""
 
     async def scenario(shop: "Shop") -> None:
@@ -142,7 +142,7 @@ def test_the_history_tells_all_that_was_done_and_in_order(play: "Play", make: "t
             "resume",
         }
         log = {event.id: event for event in (await shop.store.log.after(1, 0, 1000)).events}
-        for number, expected in done.items():
+        for (number, expected), limit in product(done.items(), (1, 3, 250)):
             found = await shop.history(number, limit)
             assert [(e.step.action, e.event_id, e.step.by, e.step.reason, e.caller) for e in found] == expected
             for entry in found:

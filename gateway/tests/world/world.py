@@ -39,8 +39,9 @@ class World(Generic[P]):
 
     def step(self) -> None:
         """Let that process make a turn which is the first to have something to do, of those that are not frozen."""
-        awake = (process for process in self.running if not process.is_frozen)
-        min(awake, key=lambda process: process.loop.next_event).loop.step()
+        awake = [process for process in self.running if not process.is_frozen]
+        first = awake[0] if len(awake) == 1 else min(awake, key=lambda process: process.loop.next_event)
+        first.loop.step()
 
     # --- What a subclass knows ----------------------------------------------------------------------------------------
 
