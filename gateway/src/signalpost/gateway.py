@@ -55,7 +55,7 @@ from signalpost.engine.tenant_rates import TenantRates
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
 from signalpost.runtime.asgi import App, Receive, Scope, Send
-from signalpost.runtime.clock import Clock, SystemClock
+from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
@@ -103,13 +103,14 @@ class Gateway:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: then
         the process should end. Without it, every further change is refused. `idle_seconds` is how long a client may
         take for a body. `port` is the port that download links name if it is not that of the settings; `clock` is the
-        system's unless given."""
+        database's where several gateways may share it, else the system's, unless given."""
         self._settings = settings
         self._on_broken = on_broken or _log_broken
         self._idle_seconds = idle_seconds
-        self._clock = clock or SystemClock()
         self._port = settings.port if port is None else port
         self._url = settings.database_url or default_url(settings.data_dir)
+        self._database_clock = database_clock() if is_postgres(self._url) else None
+        self._clock = clock or self._database_clock or SystemClock()
 
     async def __aenter__(self) -> Self:
         """Start the gateway. Raises StartError if it cannot start; then nothing stays open or locked."""
@@ -243,7 +244,12 @@ class Gateway:
             tenant_limits=settings.tenant_limits,
             role=settings.role,
             process=NodeProcess(gethostname(), os.getpid()),
+            hear_time=self._hear_time,
         )
+
+    def _hear_time(self, now: int, took: int) -> None:
+        if self._database_clock is not None:
+            self._database_clock.hear(now, took)
 
     def _build_services(
         self,
@@ -292,7 +298,7 @@ class Gateway:
             at_work=Shares(settings.max_connections),
             large_answers=Shares(MAX_LARGE_ANSWERS),
             viewers=Shares(min(MAX_VIEWERS, max(1, settings.max_connections // 4))),
-            request_rates=TenantRates(clock, "request_rate", "requests"),
+            request_rates=TenantRates(clock, "request_rate", "requests", self._engine.share_of),
             metrics=SharedRendering(clock),
             trusted_proxies=settings.trusted_proxies,
             max_waiting=max(1, settings.max_connections // 2),

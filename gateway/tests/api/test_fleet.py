@@ -1,15 +1,20 @@
 """Two gateways on one PostgreSQL: what one of them answers holds whichever of them is asked."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from gateway.tests.postgres import emptied_database
+from gateway.tests.postgres import new_database
 
 from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
+
+
+_PAIRS = count()
+"""Other tests, between which a worker may run these, empty the database that they share."""
 
 
 class Pair(NamedTuple):
@@ -22,7 +27,7 @@ class Pair(NamedTuple):
 @pytest.fixture(scope="module")
 def pair(make_world: Callable[..., "World"], url: str) -> Pair:
     shared: dict[str, Any] = {
-        "database_url": emptied_database(),
+        "database_url": new_database(f"_pair_{next(_PAIRS)}"),
         "master_key": (bytes(range(32)),),
         "operator_key": f"sp_{'k' * 43}",
         "public_url": "https://gateway.example.com",
@@ -105,3 +110,22 @@ def test_a_replay_that_runs_is_shown_whichever_node_is_asked(pair: Pair, events:
     [replay] = shown["replays"]
     assert (replay["id"], replay["subscription"]["name"], replay["count"]) == (started["id"], "number 7", events)
     assert shown["subscriptions"] == {"healthy": 4, "failing": 3, "paused": 1, "disabled": 0}
+
+
+@pytest.mark.usefixtures("events")
+def test_what_a_tenant_may_do_is_divided_between_the_nodes(pair: Pair) -> None:
+    pair.one.send("PATCH", "/v1/tenants/default", {"limits": {"inFlight": 10}}).ok()
+    engines = [node.gateway._engine for node in pair]
+    pair.one.wait_until(lambda: [engine.share_of(9) for engine in engines] == [5, 5])
+
+    def parts() -> list[int]:
+        return [engine._in_flight_of(1) or 0 for engine in engines]
+
+    pair.one.wait_until(lambda: 10 <= sum(parts()) <= 11 and min(parts()) >= 1)
+    pair.one.send("PATCH", "/v1/tenants/default", {"limits": {"inFlight": None}}).ok()
+
+
+def test_nodes_have_the_databases_time(pair: Pair) -> None:
+    one, other = (node.gateway._clock.steady() for node in pair)
+    assert abs(one - other) < 1_000_000
+    assert all(node.gateway._clock is node.gateway._database_clock for node in pair)

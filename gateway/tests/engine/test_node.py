@@ -49,7 +49,9 @@ class _Watched:
         clock = _Clock(self.time)
         self.lease = Lease(SHARED.lease, clock.steady)
         fleet = cast(FleetStore, _Fleet(*shown))
-        self.node = Node(fleet, clock, self.lease, Role.ALL, "1", NodeProcess(), dict, lambda: 0)
+        self.node = Node(
+            fleet, clock, self.lease, Role.ALL, "1", NodeProcess(), dict, lambda: 0, lambda _now, _took: None
+        )
 
     def run(self, seconds: float) -> None:
         async def live() -> None:

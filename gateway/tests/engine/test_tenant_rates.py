@@ -27,7 +27,7 @@ def test_no_second_has_more_than_may_be_and_what_fits_is_never_refused(
     per_second: int, steps: list[tuple[int, int]]
 ) -> None:
     clock = _Clock()
-    rates = TenantRates(clock, "request_rate", "requests")
+    rates = TenantRates(clock, "request_rate", "requests", lambda per_second: per_second)
     taken: dict[int, list[int]] = {1: [], 2: []}
     for pause, tenant in steps:
         clock.now += pause
@@ -40,3 +40,12 @@ def test_no_second_has_more_than_may_be_and_what_fits_is_never_refused(
             with pytest.raises(TooMany) as refused:
                 rates.take(tenant, per_second)
             assert (refused.value.code, refused.value.retry_after) == ("request_rate", 1)
+
+
+def test_a_node_lets_through_its_part_and_names_the_whole_limit() -> None:
+    clock = _Clock()
+    rates = TenantRates(clock, "request_rate", "requests", lambda per_second: per_second // 2)
+    rates.take(1, 5)
+    rates.take(1, 5)
+    with pytest.raises(TooMany, match="may make 5 requests a second"):
+        rates.take(1, 5)

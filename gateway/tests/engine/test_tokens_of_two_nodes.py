@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from gateway.tests.bodies import new_document
 from gateway.tests.patience import PATIENCE
-from gateway.tests.postgres import emptied_database
+from gateway.tests.postgres import new_database
 from gateway.tests.world.network import Network, VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
@@ -129,7 +129,7 @@ def test_a_refresh_token_is_used_once_over_all_nodes() -> None:
         return vendor.its
 
     with ThreadPoolExecutor(1) as thread:
-        vendor = asyncio.run(scenario(emptied_database(), thread))
+        vendor = asyncio.run(scenario(new_database("_tokens"), thread))
     assert len(vendor.token_calls) == 1, "no refresh token was shown to the vendor twice"
     assert {call.process for call in vendor.calls} == {0, 1}, "both nodes delivered"
     assert len(vendor.calls) == 8, "nothing was refused"

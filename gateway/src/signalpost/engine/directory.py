@@ -133,6 +133,10 @@ class Directory:
         """How many subscriptions there are that are not deleted, of all tenants."""
         return sum(map(len, self._subscriptions.values()))
 
+    def subscription_count_of(self, tenant_id: int) -> int:
+        """How many subscriptions a tenant has that are not deleted."""
+        return len(self._subscriptions.get(tenant_id, ()))
+
     def all_subscriptions(self) -> Iterator[Subscription]:
         """Every tenant's subscriptions that are not deleted."""
         return (each for of_tenant in self._subscriptions.values() for each in of_tenant.values())

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
+from math import ceil, inf
 from random import Random
 
 from signalpost.commands.command import Command, CommandOutcome, Result
@@ -72,17 +73,19 @@ class Engine:
         role: Role = Role.ALL,
         boot_time: Callable[[], int] = boot_time,
         process: NodeProcess = NodeProcess(),  # noqa: B008 - it is frozen
+        hear_time: Callable[[int, int], None] = lambda _now, _took: None,
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is kept of each lane, `limits`
         what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never.
         `destinations` are the kinds other than the webhook; `tenant_limits` and `retention_days` count for tenants that
         have none of their own. `role` says whether this node owns lanes; its lease is counted by `boot_time`, µs that
-        also go on while the machine sleeps. `process` says where it runs, for people."""
+        also go on while the machine sleeps. `process` says where it runs, for people.
+        `hear_time` is told what the database's time was, and within how many µs, for clocks that follow it."""
         self.disk = disk
         self.counts = Counts()
         self.directory = Directory(tenant_limits, retention_days)
         self.revisions = Revisions(f"{clock.wall():x}")
-        self._changes = TenantRates(clock, "change_rate", "changes of documents")
+        self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
         self.erasures_asked = asyncio.Event()
@@ -102,6 +105,7 @@ class Engine:
             process,
             lambda: self._follower.known_marks(),
             lambda: len(self.lanes.numbers),
+            hear_time,
         )
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
         self._committer = Committer(store, self.counts, self._on_published)
@@ -167,6 +171,7 @@ class Engine:
             self._tasks.start(self._retention.give_up_below(tenant_id, floor))
         self._follower.hear_keys(beat.keys_version, self._node.beat_at)
         self._lane_owner.observe(beat)
+        self.lanes.bound_tenants()
         self.lanes.go_on()
 
     async def _begin_anew(self) -> None:
@@ -219,9 +224,21 @@ class Engine:
         if limits is not None and limits.changes_per_second is not None:
             self._changes.take(tenant_id, limits.changes_per_second)
 
+    def share_of(self, per_second: int) -> int:
+        """This node's part of what a tenant may ask for in a second of all nodes that answer. Each may be asked once a
+        second at least, so that all together may be asked a little more often than that."""
+        return ceil(per_second / self._node.api_nodes)
+
     def _in_flight_of(self, tenant_id: int) -> int | None:
+        """This node's part of the attempts that a tenant may have in flight: as great as its part of the lanes."""
         limits = self.directory.limits_of(tenant_id)
-        return None if limits is None else limits.in_flight
+        if limits is None or limits.in_flight is None:
+            return None
+        if self._fleet.terms.lease == inf:  # there are no others
+            return limits.in_flight
+        lanes = self.directory.subscription_count_of(tenant_id)
+        here = self.lanes.count_of(tenant_id)
+        return ceil(limits.in_flight * max(1, here) / max(1, here, lanes))
 
     def key(self, digest: bytes) -> ApiKey | None:
         """The API key with this hash, which may have been revoked; None if there is none. Raises Unavailable while this

@@ -1,6 +1,7 @@
 """How often tenants do something that is limited: no more often in any second than they may."""
 
 import asyncio
+from collections.abc import Callable
 from math import ceil
 
 from signalpost.domain.delivery.rate_limit import RateLimit
@@ -12,11 +13,13 @@ from signalpost.runtime.clock import Clock
 class TenantRates:
     """Nothing is kept of a tenant that is not limited."""
 
-    def __init__(self, clock: Clock, code: str, what: str) -> None:
-        """`code` and `what` (such as "requests") tell a tenant that there were too many."""
+    def __init__(self, clock: Clock, code: str, what: str, share_of: Callable[[int], int]) -> None:
+        """`code` and `what` (such as "requests") tell a tenant that there were too many. `share_of` is this node's part
+        of what may be done in a second at all nodes."""
         self._clock = clock
         self._code = code
         self._what = what
+        self._share_of = share_of
         self._of: dict[int, RateLimit] = {}
 
     def take(self, tenant_id: int, per_second: int) -> None:
@@ -37,7 +40,7 @@ class TenantRates:
         if rate is None:
             rate = self._of[tenant_id] = RateLimit()
         now = self._clock.steady()
-        wait = rate.earliest(per_second, now) - now
+        wait = rate.earliest(self._share_of(per_second), now) - now
         if wait > 0:
             return wait
         rate.start(now)

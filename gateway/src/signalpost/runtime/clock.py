@@ -1,7 +1,8 @@
 """Time, as the engine is given it."""
 
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -24,6 +25,58 @@ class SystemClock:
 
     def steady(self) -> int:
         return (self._anchor + time.monotonic_ns()) // 1000
+
+
+MAX_ADJUSTMENT: Final = 0.02
+"""The share of the time that has passed by which a clock is adjusted to the database's at most: so little that whoever
+counts seconds by it, such as until a node is dead, hardly errs."""
+MAX_ADJUSTED_AT_ONCE: Final = 200_000
+SURE_WITHIN: Final = 1_000_000
+"""An answer that took longer than that, µs, says too little of what the time is."""
+
+
+class DatabaseClock:
+    """The time of a database that several nodes share, as this node knows it from what it hears with its beats.
+
+    Due times, the ends of links and the times of signatures are made by one node and used by another, so all go by one
+    clock. It begins where this machine's clock stands, and takes over the database's with the first beat, before
+    anything is timed. Later it is adjusted slowly, and waits rather than goes back: a database whose clock is set, or a
+    standby with another one, fires no retry before its time.
+    """
+
+    def __init__(self, monotonic: Callable[[], int], wall: Callable[[], int]) -> None:
+        """Both tell µs: `monotonic` since whenever, `wall` since the epoch, as this machine has it."""
+        self._monotonic = monotonic
+        self._offset = wall() - monotonic()
+        self._last = 0
+        self._heard_at: int | None = None
+        """When the last answer came that counted, by `monotonic`."""
+
+    def wall(self) -> int:
+        return self.steady()
+
+    def steady(self) -> int:
+        self._last = max(self._last, self._monotonic() + self._offset)
+        return self._last
+
+    def hear(self, now: int, took: int) -> None:
+        """Take up that the database's time was `now` at some moment of the last `took` µs."""
+        at = self._monotonic()
+        ahead = now - (at + self._offset - took // 2)
+        if self._heard_at is None:
+            self._offset += ahead
+            self._last = 0
+        elif took > SURE_WITHIN:
+            return
+        elif abs(ahead) > took // 2:
+            most = min(round((at - self._heard_at) * MAX_ADJUSTMENT), MAX_ADJUSTED_AT_ONCE)
+            self._offset += min(most, max(-most, ahead))
+        self._heard_at = at
+
+
+def database_clock() -> DatabaseClock:
+    """One that begins with this machine's time."""
+    return DatabaseClock(lambda: time.monotonic_ns() // 1000, lambda: time.time_ns() // 1000)
 
 
 def boot_time() -> int:

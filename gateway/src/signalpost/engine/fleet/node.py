@@ -39,9 +39,11 @@ class Node:
         process: NodeProcess,
         known_marks: Callable[[], Mapping[int, Mark]],
         count_lanes: Callable[[], int],
+        hear_time: Callable[[int, int], None],
     ) -> None:
         """`program` is the version of the program. `known_marks` tells how far every tenant is at least, as this node
-        knows, and `count_lanes` how many lanes it has."""
+        knows, and `count_lanes` how many lanes it has. `hear_time` is told what the database's time was, and within
+        how many µs."""
         self._fleet = fleet
         self._clock = clock
         self._lease = lease
@@ -50,6 +52,7 @@ class Node:
         self._process = process
         self._known_marks = known_marks
         self._count_lanes = count_lanes
+        self._hear_time = hear_time
         self._last: Beat | None = None
         self._beat_at: int | None = None
         self._failing_since: int | None = None
@@ -70,6 +73,12 @@ class Node:
         if self._beat_at is None or self._fleet.terms.beat_every == inf:
             return None
         return (self._clock.steady() - self._beat_at) / SECOND
+
+    @property
+    def api_nodes(self) -> int:
+        """How many nodes answered clients as of the last beat."""
+        found = () if self._last is None else self._last.nodes
+        return max(1, sum(node.role is not Role.WORKER and not node.is_draining for node in found))
 
     @property
     def node_count(self) -> int:
@@ -133,11 +142,13 @@ class Node:
             await self._fleet.drain()
 
     async def _beat(self) -> Beat | None:
-        began, at = self._lease.began(), self._clock.steady()
+        began, asked_at = self._lease.began(), self._clock.steady()
         beat = await self._fleet.beat(self._count_lanes())
         if beat is not None:
             self._lease.renew(began)
-            self._last, self._beat_at = beat, at
+            took = self._clock.steady() - asked_at
+            self._hear_time(beat.now, took)
+            self._last, self._beat_at = beat, self._clock.steady() - took  # the clock may have been adjusted
         return beat
 
     def _note_failed(self, error: Exception) -> None:

@@ -128,6 +128,11 @@ class Dispatcher:
             self._freed += most
             self._schedule()
 
+    def bound_tenants(self) -> None:
+        """Take it up of every tenant."""
+        for tenant_id in self._slots_of:
+            self.bound_tenant(tenant_id)
+
     def _most_of(self, tenant_id: int) -> int:
         own = self._in_flight_of(tenant_id)
         return self._limits.tenant if own is None else min(own, self._limits.tenant)

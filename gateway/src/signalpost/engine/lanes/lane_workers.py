@@ -44,6 +44,10 @@ class LaneWorkers:
     def of_tenant(self, tenant_id: int) -> list[LaneWorker]:
         return list(self._by_tenant.get(tenant_id, {}).values())
 
+    def count_of(self, tenant_id: int) -> int:
+        """How many lanes of a tenant are at work."""
+        return len(self._by_tenant.get(tenant_id, ()))
+
     @property
     def tenant_ids(self) -> Iterable[int]:
         """The tenants that have a lane at work."""

@@ -418,6 +418,14 @@ class Lanes:
         """The lanes at work here."""
         return tuple(worker.subscription.number for worker in self._workers)
 
+    def count_of(self, tenant_id: int) -> int:
+        """How many lanes of a tenant are at work here."""
+        return self._workers.count_of(tenant_id)
+
+    def bound_tenants(self) -> None:
+        """Take up how many attempts of each tenant may be in flight here, as lanes and nodes come and go."""
+        self._dispatcher.bound_tenants()
+
     def tenant_of(self, number: int) -> int | None:
         """The tenant of a lane that is at work here."""
         worker = self._workers.get(number)
