@@ -35,6 +35,7 @@ _NEXT_STEPS = {
     "delivery_not_found": "List them: signalpost deliveries list",
     "event_not_found": "List them: signalpost events list",
     "key_not_found": "List them: signalpost keys list",
+    "member_not_found": "List them: signalpost members list",
     "replay_not_found": "List them: signalpost replay list SUBSCRIPTION",
     "tenant_not_found": "List them: signalpost tenants list. SIGNALPOST_TENANT names the one to work in.",
     "connection_not_found": "List them: signalpost connections list",
