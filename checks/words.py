@@ -114,6 +114,8 @@ def _in_body(body: list[ast.stmt], *, is_public: bool, attributes: bool) -> Iter
                 public = is_public and not name.startswith("_")
                 yield Documented("class", name, statement.lineno, ast.get_docstring(statement), public)
                 yield from _in_body(statement.body, is_public=public, attributes=True)
+            case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="overload")]):
+                pass  # what it does is said where it is implemented
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 public = is_public and not name.startswith("_")
                 yield Documented("function", name, statement.lineno, ast.get_docstring(statement), public)

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from signalpost_receiver import Buffer, Event, Receiver, Result
+from signalpost_receiver import Buffer, DocumentEvent, Receiver, Result
 from signalpost_receiver.adapters.fastapi import webhook
 from signalpost_receiver.http_feed import HttpFeed
 from signalpost_receiver.stores.sql import SqliteStore
@@ -34,16 +34,14 @@ receiver = Receiver(
 
 
 @receiver.on("documentCreated", "documentUpdated")
-def keep(event: Event) -> None:
+def keep(event: DocumentEvent) -> None:
     """Your work: it may run twice for an event, so write rather than add."""
-    if event.document is not None:
-        print(f"{event.document.external_id} is {event.document.status}: {event.document.title}", flush=True)
+    print(f"{event.document.external_id} is {event.document.status}: {event.document.title}", flush=True)
 
 
 @receiver.on("documentDeleted")
-def remove(event: Event) -> None:
-    if event.document is not None:
-        print(f"{event.document.external_id} is gone", flush=True)
+def remove(event: DocumentEvent) -> None:
+    print(f"{event.document.external_id} is gone", flush=True)
 
 
 def find_missed() -> None:

@@ -95,6 +95,14 @@ def test_in_an_interface_every_public_class_and_function_has_a_docstring() -> No
     ]
 
 
+def test_what_is_overloaded_is_documented_where_it_is_implemented() -> None:
+    source = '"""Tells how a store is read."""\n@overload\ndef read(key: str) -> str: ...\ndef read(key): ...\n'
+    found = list(check_source("store.py", source, is_interface=True))
+    assert [(finding.line, finding.message) for finding in found] == [
+        (4, "the function `read` is public and has no docstring")
+    ]
+
+
 def test_elsewhere_nothing_needs_a_docstring() -> None:
     assert list(check_source("store.py", INTERFACE, is_interface=False)) == []
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from signalpost_receiver import ConfigError, Event, Outcome, Receiver, TooOld, UsageError
+from signalpost_receiver import ConfigError, DocumentEvent, Event, EventType, Outcome, Receiver, TooOld, UsageError
 from signalpost_receiver.testing import delivery
 
 SECRET = "a secret of mine"
@@ -57,6 +57,22 @@ def test_a_sample_is_marked_as_the_gateway_marks_it() -> None:
     receiver = Receiver(secrets=SECRET)
     result = receiver.receive(*delivery(secret=SECRET, is_test=True))
     assert (result.outcome, result.event.sequence) == (Outcome.TEST, 0)
+
+
+def test_a_handler_of_known_types_gets_events_whose_document_is_there() -> None:
+    """The type says so: mypy checks this test."""
+    receiver, titles = Receiver(secrets=SECRET), list[str]()
+
+    @receiver.on("documentCreated", EventType.DOCUMENT_UPDATED)
+    def keep(event: DocumentEvent) -> None:
+        titles.append(event.document.title)
+
+    receiver.on_test(keep)
+    receiver.on()(lambda event: titles.append(str(event.document and event.document.title)))
+    for event_type, is_test in [("documentCreated", False), ("documentUpdated", True), ("documentArchived", False)]:
+        receiver.receive(*delivery(event_type, secret=SECRET, is_test=is_test, title=event_type))
+    assert titles == ["documentCreated", "documentUpdated", "documentArchived"]
+    assert DocumentEvent is Event
 
 
 def test_an_old_delivery_is_refused_as_any_other() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 Json: TypeAlias = Union[bool, int, Decimal, str, "list[Json]", "dict[str, Json]", None]  # Python 3.10
 """What JSON decodes to here. A number with a point or an exponent is a Decimal, so nothing is rounded."""
@@ -153,6 +153,18 @@ class Event:
     """Whether somebody asked for the event to be sent again (C18)."""
     is_test: bool = False
     """Whether the event is a sample that tests the endpoint, and nothing happened (C18)."""
+
+
+if TYPE_CHECKING:
+
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class DocumentEvent(Event):
+        """An event of a type that always has a document (C6), as the handlers of such types get it."""
+
+        document: Document
+
+else:
+    DocumentEvent = Event  # one class, so that an event is equal to itself whatever it is handed over as
 
 
 def draft_of(kind: type[Any]) -> type[Any]:

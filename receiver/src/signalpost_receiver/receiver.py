@@ -3,7 +3,7 @@
 receiver = Receiver(secrets=[os.environ["WEBHOOK_SECRET"]])
 
 @receiver.on("documentUpdated")
-def updated(event: Event) -> None: ...
+def updated(event: DocumentEvent) -> None: ...
 
 receiver.receive(body, headers)
 """
@@ -13,11 +13,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import TypeAlias, TypeVar, Union
+from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, overload
 
 from .envelope import Hints, parse
 from .errors import ConfigError, HandlerError, InFuture, StoreError, TooLarge, TooOld, UsageError
-from .event import MAX_BODY_BYTES, Event
+from .event import MAX_BODY_BYTES, DocumentEvent, Event, EventType
 from .feed import Feed
 from .handling import Buffer, Handler, Handlers, Handling, Order, Result
 from .headers import Headers, number, read_headers
@@ -37,7 +37,11 @@ DEFAULT_LEASE = timedelta(seconds=30)
 Body: TypeAlias = Union[bytes, bytearray, memoryview]  # noqa: UP007  # Python 3.10
 """A request's body exactly as it arrived."""
 
+DocumentType: TypeAlias = Union[EventType, Literal["documentCreated", "documentUpdated", "documentDeleted"]]  # noqa: UP007
+"""A type of event that always has a document."""
+
 _Function = TypeVar("_Function", bound=Handler)
+_DocumentFunction = TypeVar("_DocumentFunction", bound=Callable[[DocumentEvent], object])
 
 
 class Receiver:
@@ -100,7 +104,13 @@ class Receiver:
         """The longest body that is taken: there is no use in reading more."""
         self._clock = clock
 
-    def on(self, *types: str) -> Callable[[_Function], _Function]:
+    @overload
+    def on(self, first: DocumentType, /, *types: DocumentType) -> Callable[[_DocumentFunction], _DocumentFunction]: ...
+
+    @overload
+    def on(self, *types: str) -> Callable[[_Function], _Function]: ...
+
+    def on(self, *types: str) -> Callable[[Any], Any]:
         """Have the decorated function handle events of these types; without types, all that no other handles.
 
         Raises ConfigError if a type has a handler already.
@@ -111,7 +121,7 @@ class Receiver:
         if not types and self._handlers.others is not None:
             raise ConfigError("the other types have a handler already")
 
-        def register(function: _Function) -> _Function:
+        def register(function: Handler) -> Handler:
             for event_type in types:
                 self._handlers.by_type[str(event_type)] = function
             if not types:
@@ -120,9 +130,9 @@ class Receiver:
 
         return register
 
-    def on_test(self, function: _Function) -> _Function:
+    def on_test(self, function: _DocumentFunction) -> _DocumentFunction:
         """Have the decorated function handle the samples that test the endpoint. No other function gets them."""
-        self._handlers.tests = function
+        self._handlers.tests = cast("Handler", function)
         return function
 
     def receive(self, body: Body, headers: Headers) -> Result:
