@@ -13,7 +13,8 @@ from cyclopts import App, Parameter, validators
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from signalpost.cli.client import CommandError, Misuse
-from signalpost.cli.output import Count, Json, console, print_json, print_table, progress, say
+from signalpost.cli.output import Count, Json, console, print_json, print_table, say
+from signalpost.cli.progress import progress
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median

@@ -10,7 +10,7 @@ from signalpost.cli.client import MAX_PAGE, Client, CommandError, Misuse, connec
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 from signalpost.domain.audit import misfit_of_shown
 
-app = App(name="audit", help="See who changed what, and verify that nobody has changed that.", help_format="markdown")
+app = App(name="audit", help_format="markdown")
 
 OPTIONS = {"?actor": "--actor", "?object": "--object", "?after": "--after"}
 _MARK = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)

@@ -9,7 +9,7 @@ from signalpost.cli.assignments import ask_secret, config_of
 from signalpost.cli.client import CommandError, Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 
-app = App(name="connections", help="Give the gateway access to vendors, and test it.", help_format="markdown")
+app = App(name="connections", help_format="markdown")
 
 ConnectionId = Annotated[str, Parameter(name="CONNECTION", help="ID of the connection.")]
 Sets = Annotated[

@@ -11,7 +11,7 @@ from signalpost.cli.moments import WAYS, Moment
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, say, without_fractions
 from signalpost.cli.why import why
 
-app = App(name="deliveries", help="Inspect deliveries, follow them live, and resend one.", help_format="markdown")
+app = App(name="deliveries", help_format="markdown")
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 EventId = Annotated[str, Parameter(name="EVENT", help="The event's id.")]

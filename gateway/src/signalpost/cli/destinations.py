@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import CommandError, connect, path
 from signalpost.cli.output import Json, print_json, print_table, say
 
-app = App(name="destinations", help="List the kinds of destinations and their presets.", help_format="markdown")
+app = App(name="destinations", help_format="markdown")
 
 
 @app.command(name="list")

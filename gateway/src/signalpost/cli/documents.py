@@ -19,14 +19,11 @@ from signalpost.cli.document_files import upload as send_file
 from signalpost.cli.document_import import MAX_LINE, AnswerLine, Tally, import_lines, read_lines
 from signalpost.cli.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.moments import WAYS, Moment
-from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, progress, remarks, say
+from signalpost.cli.output import Json, Limit, cell, print_facts, print_json, print_table, remarks, say
+from signalpost.cli.progress import progress
 from signalpost.domain.documents.workflow import STATUSES
 
-app = App(
-    name="documents",
-    help="List, create, read, change, delete and import documents; their versions, workflow and history.",
-    help_format="markdown",
-)
+app = App(name="documents", help_format="markdown")
 for command in (act, actions, history):
     app.command(command)
 

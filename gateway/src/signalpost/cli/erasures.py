@@ -9,7 +9,7 @@ from rich.console import Console
 from signalpost.cli.client import Client, connect, path
 from signalpost.cli.output import Json, Limit, print_json, print_table, say
 
-app = App(name="erasures", help="Show how far erasures of tenants and documents are.", help_format="markdown")
+app = App(name="erasures", help_format="markdown")
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at an erasure that is awaited."""

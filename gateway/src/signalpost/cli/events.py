@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import MAX_PAGE, CallRefused, Client, Misuse, connect, path
 from signalpost.cli.output import Json, Limit, Lines, print_facts, print_json, print_table, remark
 
-app = App(name="events", help="Read the log of events, and follow it live.", help_format="markdown")
+app = App(name="events", help_format="markdown")
 
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 Type = Annotated[EventType | None, Parameter(name="--event-type", help="Only events of this type.")]

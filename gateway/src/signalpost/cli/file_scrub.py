@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-from signalpost.cli.output import print_table, progress, say
+from signalpost.cli.output import print_table, say
+from signalpost.cli.progress import progress
 from signalpost.domain.documents.version import KeptVersion
 from signalpost.engine.maintenance.scrub import Scrubbed, remove_orphans, scrub
 from signalpost.gateway import open_files

@@ -14,7 +14,6 @@ from typing import Annotated, Any, NoReturn
 
 from cyclopts import CycloptsError, Parameter, UnusedCliTokensError, validators
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn
 from rich.text import Text
 
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON, for scripts.")]
@@ -208,18 +207,6 @@ def remark(sentence: str) -> None:
 def warn(sentences: str) -> None:
     """Print a warning to standard error, whether or not that is a terminal."""
     remarks.print(Text("\n".join(map(_escaped, sentences.splitlines())), style="red"))
-
-
-def progress(*columns: ProgressColumn) -> Progress:
-    """A progress bar on standard error, if that is a terminal. It disappears at the end."""
-    return Progress(
-        *columns,
-        console=remarks,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        disable=not sys.stderr.isatty(),
-    )
 
 
 def cell(value: object) -> Text:

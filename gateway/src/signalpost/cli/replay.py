@@ -8,7 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
 from signalpost.cli.moments import WAYS, Moment, now
-from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, progress, remark, say
+from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, remark, say
+from signalpost.cli.progress import progress
 from signalpost.domain.timestamps import format_timestamp
 
 app = App(
@@ -48,13 +49,7 @@ def replay(
     wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Resend the failed, the waiting, or all deliveries of a span of time.
-
-    Each delivery that failed or was delivered gets a full budget of attempts. One that waits for its retry gets its
-    next attempt now. A replay queues them gradually, and can be cancelled.
-
-    Example: signalpost replay --since 2h --failed --dry-run
-    """
+    """Resend the failed, the waiting, or all deliveries of a span of time."""
     asked = [status for status, is_asked in (("failed", failed), ("waiting", waiting), ("all", all_)) if is_asked]
     if len(asked) != 1:
         raise Misuse("Say what to send: --failed, --waiting, or --all for failed and delivered ones.")

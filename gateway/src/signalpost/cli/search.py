@@ -19,10 +19,7 @@ def search(
     *,
     as_json: Json = False,
 ) -> None:
-    """Find events, documents and subscriptions by whatever you have of them.
-
-    Example: signalpost search "Master agreement"
-    """
+    """Find events, documents and subscriptions by whatever you have of them."""
     found = connect(OPTIONS).call("GET", path("search"), {"q": text}).content["data"]
     if as_json:
         print_json(found)

@@ -76,12 +76,7 @@ def serve(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a gateway on this machine until Ctrl-C or SIGTERM.
-
-    Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
-
-    Example: signalpost serve --data-dir ./data --port 8080
-    """
+    """Run a gateway on this machine until Ctrl-C or SIGTERM."""
     flags = {name: value for name, value in vars(given).items() if value is not None} if given else {}
     unknown = unknown_variables(os.environ)
     if show_settings:

@@ -11,10 +11,7 @@ WORST_FIRST = ("disabled", "failing", "paused", "unknown", "healthy")
 
 
 def status(*, as_json: Json = False) -> None:
-    """Show whether the gateway is ready and how its subscriptions are doing, the worst first.
-
-    Example: signalpost status
-    """
+    """Show whether the gateway is ready and how its subscriptions are doing, the worst first."""
     client = connect()
     ready = client.readiness()
     subscriptions = sorted(client.pages(path("subscriptions"), {}, MAX_SUBSCRIPTIONS), key=_rank)

@@ -12,11 +12,7 @@ from signalpost.cli.declared.command import apply, export
 from signalpost.cli.destinations import kinds
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
 
-app = App(
-    name="subscriptions",
-    help="Set up subscriptions, try their endpoints and see how they are doing.",
-    help_format="markdown",
-)
+app = App(name="subscriptions", help_format="markdown")
 
 app.command(apply)
 app.command(export)

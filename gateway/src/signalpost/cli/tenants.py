@@ -9,11 +9,7 @@ from signalpost.cli import erasures
 from signalpost.cli.client import Misuse, connect, path
 from signalpost.cli.output import Json, Limit, print_json, print_table, say
 
-app = App(
-    name="tenants",
-    help="Create, list, pause, resume, limit and delete tenants, and say how long to keep events.",
-    help_format="markdown",
-)
+app = App(name="tenants", help_format="markdown")
 
 OPTIONS = {"/name": "NAME", "?confirm": "--confirm", "/retentionDays": "--days"}
 Name = Annotated[str, Parameter(name="NAME", help="The tenant's name.")]

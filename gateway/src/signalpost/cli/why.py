@@ -24,10 +24,7 @@ def why(
     *,
     as_json: Json = False,
 ) -> None:
-    """Explain what happened to an event at each subscription.
-
-    Example: signalpost why 01a20e92-1d2e-7800-9367-c582ce4230bd
-    """
+    """Explain what happened to an event at each subscription."""
     client = connect()
     found = outcomes(client, event)
     if subscription is not None:

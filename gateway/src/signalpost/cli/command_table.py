@@ -1,0 +1,135 @@
+"""Every command of `signalpost`: where it is, and the help that stands beside its name in a list of commands.
+
+A command is imported only when it is called: to import all of them takes longer than most of them run. Their help
+therefore stands here.
+"""
+
+from collections.abc import Mapping
+
+_SERVE = """Run a gateway on this machine until Ctrl-C or SIGTERM.
+
+Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
+
+Example: signalpost serve --data-dir ./data --port 8080
+"""
+_KEYS = """Create, list and revoke API keys; recover when all are lost.
+
+If every operator's key is lost, stop the gateway and create a new one on its machine with --recover.
+
+Example: signalpost keys --recover --data-dir ./data
+"""
+_NODES = """List the nodes that work on the database, with how many subscriptions each delivers for.
+
+Example: signalpost nodes
+"""
+_REPLAY = """Resend the failed, the waiting, or all deliveries of a span of time.
+
+Each delivery that failed or was delivered gets a full budget of attempts. One that waits for its retry gets its
+next attempt now. A replay queues them gradually, and can be cancelled.
+
+Example: signalpost replay --since 2h --failed --dry-run
+"""
+_OVERVIEW = """Show what needs somebody now, the worst first: endpoints that fail or are behind, each with its likely cause; the
+last hour; replays that run; secrets and certificates that end soon.
+
+Example: signalpost overview
+"""
+_SEARCH = """Find events, documents and subscriptions by whatever you have of them.
+
+Example: signalpost search "Master agreement"
+"""
+_STATS = """Show what attempts came to, by minute or hour. Minutes without an attempt are left out.
+
+Example: signalpost stats --step hour --from 2d
+"""
+_STATUS = """Show whether the gateway is ready and how its subscriptions are doing, the worst first.
+
+Example: signalpost status
+"""
+_WHY = """Explain what happened to an event at each subscription.
+
+Example: signalpost why 01a20e92-1d2e-7800-9367-c582ce4230bd
+"""
+_EMULATOR = """Run a gateway for tests: empty, in a temporary folder, delivering to this machine.
+
+It runs until Ctrl-C. The first line says the address and the key. Calls below /emulator make events, wait for
+deliveries and reset it.
+
+Example: signalpost emulator --port 0 --json
+"""
+_LISTEN = """Follow a gateway's events, and forward them to a receiver on this machine.
+
+Each event is sent byte for byte as the gateway would send it, signed with a secret that stays the same. If no gateway
+runs, an emulator is started. Whatever the receiver answers, the next event follows, until Ctrl-C.
+
+Example: signalpost listen --forward-to 9000 --chaos dup,reorder
+"""
+_TRIGGER = """Make an event happen: of a realistic document, with the attributes that you set.
+
+Through a gateway, a sample document is really imported (and then changed or deleted), so its events are in the log, and
+every subscription gets them. With --to, no gateway is asked: the event is signed and sent from here.
+
+Example: signalpost trigger documentUpdated --set status=executed
+
+Example: signalpost trigger documentCreated --to http://127.0.0.1:9000 --secret 'a secret of mine'
+"""
+_DOCTOR = """Attack a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix.
+
+It handles what is sent as if it were real, so try one that is for tests. Exit code 1 if it breaks a rule.
+
+Example: signalpost doctor http://127.0.0.1:9000 --secret 'a secret of mine'
+
+With --inspect 'http://127.0.0.1:9000/documents/{externalId}', answered by {"handled": 1, "title": "…"}, it is also
+checked that events are handled once, in order, and only if they are genuine.
+"""
+_SIGN = """Sign a body on standard input, and print the headers that go with it.
+
+They are the HMAC-SHA512 of the webhooks page, and those of Standard Webhooks.
+
+Example: signalpost sign < event.json > headers && curl -H @headers --data-binary @event.json http://127.0.0.1:9000
+"""
+_VERIFY = """Check the signatures of a body on standard input, and say why one may not fit.
+
+Exit code 0 if at least one signature fits, 1 if none does, 2 if the command was not understood.
+
+Example: signalpost verify --signature 3c59dc048e… < body.json
+"""
+
+Commands = Mapping[str, str]
+"""The help of each command, by where the command is (`module:name`), in the order of lists."""
+
+GATEWAY_COMMANDS: Commands = {
+    "signalpost.cli.serve:serve": _SERVE,
+    "signalpost.cli.db:app": ("Check, back up, restore, prune and measure the database; check the files of versions."),
+}
+CLIENT_COMMANDS: Commands = {
+    "signalpost.cli.audit:app": "See who changed what, and verify that nobody has changed that.",
+    "signalpost.cli.connections:app": "Give the gateway access to vendors, and test it.",
+    "signalpost.cli.deliveries:app": "Inspect deliveries, follow them live, and resend one.",
+    "signalpost.cli.destinations:app": "List the kinds of destinations and their presets.",
+    "signalpost.cli.documents:app": (
+        "List, create, read, change, delete and import documents; their versions, workflow and history."
+    ),
+    "signalpost.cli.erasures:app": "Show how far erasures of tenants and documents are.",
+    "signalpost.cli.events:app": "Read the log of events, and follow it live.",
+    "signalpost.cli.keys:app": _KEYS,
+    "signalpost.cli.nodes:nodes": _NODES,
+    "signalpost.cli.overview:overview": _OVERVIEW,
+    "signalpost.cli.replay:app": _REPLAY,
+    "signalpost.cli.search:search": _SEARCH,
+    "signalpost.cli.stats:stats": _STATS,
+    "signalpost.cli.status:status": _STATUS,
+    "signalpost.cli.subscriptions:app": "Set up subscriptions, try their endpoints and see how they are doing.",
+    "signalpost.cli.tenants:app": (
+        "Create, list, pause, resume, limit and delete tenants, and say how long to keep events."
+    ),
+    "signalpost.cli.why:why": _WHY,
+}
+RECEIVER_COMMANDS: Commands = {
+    "signalpost.cli.doctor:doctor": _DOCTOR,
+    "signalpost.cli.emulator:emulator": _EMULATOR,
+    "signalpost.cli.listen.command:listen": _LISTEN,
+    "signalpost.cli.trigger:trigger": _TRIGGER,
+    "signalpost.cli.signatures:sign": _SIGN,
+    "signalpost.cli.signatures:verify": _VERIFY,
+}

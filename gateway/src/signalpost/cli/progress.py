@@ -1,0 +1,19 @@
+"""Progress bars, apart from the rest of the output: few commands show one, and its library takes long to import."""
+
+import sys
+
+from rich.progress import Progress, ProgressColumn
+
+from signalpost.cli.output import remarks
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """A progress bar on standard error, if that is a terminal. It disappears at the end."""
+    return Progress(
+        *columns,
+        console=remarks,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not sys.stderr.isatty(),
+    )
