@@ -34,10 +34,8 @@ from signalpost.api.resources.console_links import console_link
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import SettingShown
-from signalpost.console.app import Console
+from signalpost.console import CALLBACK, ROOT
 from signalpost.console.identity_provider import Client, IdentityProvider
-from signalpost.console.oidc import CALLBACK
-from signalpost.console.sign_in import ROOT
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
@@ -332,19 +330,26 @@ class Gateway:
 
     def _with_console(self, api: Api) -> App:
         """The API, and beside it the pages for people."""
-        services = self._services
-        console = Console(
-            api,
-            services,
-            self._identity_provider(),
-            () if self._settings.public_url is None else (self._settings.public_url,),
-        )
+        provider = self._identity_provider()
+        console: App | None = None
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            is_page = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{ROOT}/")
-            await (console if is_page else api)(scope, receive, send)
+            nonlocal console
+            if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{ROOT}/"):
+                await api(scope, receive, send)
+                return
+            if console is None:
+                console = await asyncio.to_thread(self._load_console, api, provider)
+            await console(scope, receive, send)
 
         return app
+
+    def _load_console(self, api: Api, provider: IdentityProvider | None) -> App:
+        """The console. It is loaded for its first page, because every start would wait for its template engine."""
+        from signalpost.console.app import Console
+
+        public_url = self._settings.public_url
+        return Console(api, self._services, provider, () if public_url is None else (public_url,))
 
 
 def _settings_shown(settings: Settings) -> tuple[SettingShown, ...]:

@@ -18,7 +18,6 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import apsw
 import pytest
-import uvicorn
 import uvloop
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.sqlite_file import database_file
@@ -27,7 +26,7 @@ from signalpost.api.routes import QUIET_ROUTES
 from signalpost.cli.listening import listen
 from signalpost.domain.documents.links import Links
 from signalpost.gateway import IDLE_SECONDS, Gateway
-from signalpost.listener.http_connection import server_config
+from signalpost.listener.server import Server
 from signalpost.runtime.clock import Clock
 from signalpost.settings import Settings
 from signalpost.store.vault import derive_key
@@ -153,7 +152,7 @@ class World(Client):
         self._clock = clock
         self._idle_seconds = idle_seconds
         self._listener = listen("127.0.0.1", 0, idle_seconds)
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._failure: BaseException | None = None
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -172,7 +171,7 @@ class World(Client):
         if "_database" in vars(self):
             self._database.close()
         assert self._server is not None
-        self._server.should_exit = True
+        self.loop.call_soon_threadsafe(self._server.stop)
         self._thread.join(PATIENCE)
         self._listener.close()
         assert not self._thread.is_alive()
@@ -193,16 +192,16 @@ class World(Client):
             self._key = gateway.operator_key
             self.app = gateway.app
             self.gateway, self.loop = gateway, asyncio.get_running_loop()
-            config = server_config(
+            self._server = Server(
                 gateway.app,
+                self._listener,
                 max_connections=self.settings.max_connections,
                 always_answered=QUIET_ROUTES,
                 stop_seconds=1,
                 wait_seconds=self._wait_seconds,
             )
-            self._server = uvicorn.Server(config)
             self._up.set()
-            await self._server.serve([self._listener])
+            await self._server.serve()
 
     def waiting(self) -> int:
         """How many changes wait for their commit."""

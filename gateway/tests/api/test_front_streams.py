@@ -6,14 +6,11 @@ import json
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import h11
-import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
-from uvicorn.server import ServerState
 
 from signalpost.api.http.problems import CALLER_PROBLEMS
 from signalpost.api.http.request import Request
@@ -21,6 +18,7 @@ from signalpost.api.http.response import Response, send_response
 from signalpost.domain.errors import CallerError, Unparseable
 from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import HttpConnection
+from signalpost.listener.serving import Serving
 from signalpost.runtime.asgi import REFUSAL, Receive, Scope, Send
 
 
@@ -84,13 +82,8 @@ def answers_to(pieces: Sequence[bytes]) -> list[Any]:
     """What the echoes say, in order, to a client that then sends no more."""
 
     async def scenario() -> bytes:
-        wire, state = Wire(), ServerState()
-        connection = HttpConnection(
-            ConnectionLimits(10),
-            frozenset(),
-            config=cast(uvicorn.Config, SimpleNamespace(loaded_app=echo)),
-            server_state=state,
-        )
+        wire, serving = Wire(), Serving(echo, ConnectionLimits(10), frozenset())
+        connection = HttpConnection(serving)
         connection.connection_made(wire)
         for piece in pieces:
             connection.data_received(piece)
@@ -100,7 +93,7 @@ def answers_to(pieces: Sequence[bytes]) -> list[Any]:
             await asyncio.sleep(0)
         if not wire.closing and not connection.eof_received():
             wire.close()
-        while state.tasks:
+        while serving.tasks:
             await asyncio.sleep(0)
         assert wire.closing
         connection.connection_lost(None)

@@ -17,7 +17,8 @@ from gateway.tests.cli.command import SIGNALPOST, environment, run
 from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.listening import listen
-from signalpost.cli.serve import ACCEPTED_AT_ONCE, Server, write_address
+from signalpost.cli.serve import write_address
+from signalpost.listener.server import ACCEPTED_AT_ONCE, Server
 from signalpost.runtime.asgi import Receive, Scope, Send
 
 pytestmark = pytest.mark.slow
@@ -143,18 +144,16 @@ def test_clients_who_come_together_are_let_in_together() -> None:
 
     async def scenario() -> int:
         listener = listen("127.0.0.1", 0, PATIENCE)
-        server = Server(nothing, listener, 100)
-        serving = asyncio.create_task(server.serve([listener]))
-        while not server.started:
-            await asyncio.sleep(0)
+        server = Server(nothing, listener, max_connections=100, stop_seconds=PATIENCE)
+        serving = asyncio.create_task(server.serve())
         clients = [socket.create_connection(listener.getsockname()) for _ in range(ACCEPTED_AT_ONCE)]
         rounds = 0
-        while len(server.server_state.connections) < len(clients):
+        while len(server.serving.connections) < len(clients):
             await asyncio.sleep(0)
             rounds += 1
         for client in clients:
             client.close()
-        server.should_exit = True
+        server.stop()
         await serving
         return rounds
 

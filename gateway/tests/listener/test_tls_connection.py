@@ -14,14 +14,13 @@ from typing import NamedTuple, Protocol
 
 import pytest
 import trustme
-import uvicorn
 import uvloop
 from gateway.tests.patience import PATIENCE
 from structlog.testing import capture_logs
 
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import SPARE
-from signalpost.listener.http_connection import server_config
+from signalpost.listener.server import Server
 from signalpost.runtime.asgi import Receive, Scope, Send
 
 HOST = "gateway.example"
@@ -79,19 +78,19 @@ def serving(request: pytest.FixtureRequest, files: Files) -> Serving:
     ) -> Iterator[int]:
         certificate = Certificate(*files, now=now)
         listener = socket.create_server(("127.0.0.1", 0))
-        servers: list[uvicorn.Server] = []
+        servers: list[tuple[asyncio.AbstractEventLoop, Server]] = []
 
         async def main() -> None:
-            config = server_config(
+            server = Server(
                 app,
+                listener,
                 max_connections=max_connections,
-                always_answered=frozenset(),
                 stop_seconds=1.0,
                 wait_seconds=wait_seconds,
                 certificate=certificate,
             )
-            servers.append(uvicorn.Server(config))
-            await servers[0].serve([listener])
+            servers.append((asyncio.get_running_loop(), server))
+            await server.serve()
 
         def run() -> None:
             factory = uvloop.new_event_loop if request.param == "uvloop" else None
@@ -106,7 +105,8 @@ def serving(request: pytest.FixtureRequest, files: Files) -> Serving:
         finally:
             while not servers:
                 thread.join(0.01)
-            servers[0].should_exit = True
+            loop, server = servers[0]
+            loop.call_soon_threadsafe(server.stop)
             thread.join(PATIENCE)
             assert not thread.is_alive(), "it does not stop"
 

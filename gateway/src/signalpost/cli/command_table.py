@@ -18,6 +18,10 @@ If every operator's key is lost, stop the gateway and create a new one on its ma
 
 Example: signalpost keys --recover --data-dir ./data
 """
+_MEMBERS = """Invite, list, change and remove the people who sign in to the console.
+
+Example: signalpost members invite ada@example.com --role subscriber
+"""
 _NODES = """List the nodes that work on the database, with how many subscriptions each delivers for.
 
 Example: signalpost nodes
@@ -113,6 +117,7 @@ CLIENT_COMMANDS: Commands = {
     "signalpost.cli.erasures:app": "Show how far erasures of tenants and documents are.",
     "signalpost.cli.events:app": "Read the log of events, and follow it live.",
     "signalpost.cli.keys:app": _KEYS,
+    "signalpost.cli.members:app": _MEMBERS,
     "signalpost.cli.nodes:nodes": _NODES,
     "signalpost.cli.overview:overview": _OVERVIEW,
     "signalpost.cli.replay:app": _REPLAY,

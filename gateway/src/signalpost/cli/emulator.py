@@ -14,7 +14,7 @@ from signalpost.cli.client import ADDRESS_FILE, OPERATOR_KEY_FILE
 from signalpost.cli.listening import listen
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, console, print_json, say
-from signalpost.cli.serve import Server, write_address
+from signalpost.cli.serve import server, write_address
 from signalpost.domain.errors import WrongSetting
 from signalpost.local.emulator.control import Control
 from signalpost.local.emulator.emulator import RETRY_DELAYS, Emulator
@@ -83,13 +83,13 @@ async def serving(
     reached = WILDCARDS.get(host, host)
     url = f"http://[{reached}]:{bound}" if ":" in reached else f"http://{reached}:{bound}"
     async with Emulator(url, external=external, retry_delays=delays, attempt_timeout=timeout) as running:
-        server = Server(Control(running), listener, MAX_CONNECTIONS)
-        serve = asyncio.create_task(server.serve([listener]))
+        served = server(Control(running), listener, MAX_CONNECTIONS)
+        serve = asyncio.create_task(served.serve())
         with _found_by_commands(running):
             try:
                 yield running
             finally:
-                server.should_exit = True
+                served.stop()
                 await serve
                 listener.close()
 

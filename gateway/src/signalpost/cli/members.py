@@ -8,14 +8,7 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
 from signalpost.domain.api_key import Role
 
-app = App(
-    name="members",
-    help="""Invite, list, change and remove the people who sign in to the console.
-
-    Example: signalpost members invite ada@example.com --role subscriber
-    """,
-    help_format="markdown",
-)
+app = App(name="members", help_format="markdown")
 
 OPTIONS = {"/name": "--name", "/email": "EMAIL", "/role": "--role"}
 MemberId = Annotated[str, Parameter(name="ID", help="The member's id, as listed.")]

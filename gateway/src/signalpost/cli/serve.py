@@ -1,19 +1,17 @@
 """`signalpost serve`: runs a gateway on this machine until it is told to stop."""
 
 import asyncio
-import contextlib
 import os
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import uvicorn
 import uvloop
 from cyclopts import Parameter
 
@@ -26,7 +24,7 @@ from signalpost.cli.processes import Lifeline, Processes
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.certificate import Certificate
-from signalpost.listener.http_connection import server_config
+from signalpost.listener.server import Server
 from signalpost.runtime.asgi import App
 from signalpost.runtime.garbage_collector import tune_garbage_collector
 from signalpost.runtime.logger import log
@@ -44,11 +42,6 @@ DISK_FAILED = 74
 SWITCH_INTERVAL = 0.0005
 """After how many seconds at most a thread hands the interpreter to the event loop, which waits for it. Python's own
 interval is ten times that, and the loop waits once for each time that it lets go of the interpreter."""
-ACCEPTED_AT_ONCE = 16
-"""How often the listening socket is handed to uvloop. It accepts one connection per socket in each round of the event
-loop, and rounds are long under load."""
-
-
 if TYPE_CHECKING:
     Flags = object
 else:
@@ -162,9 +155,9 @@ async def _serve(
     certificate = _certificate(settings)
     async with Gateway(settings, on_broken=_end_at_once, port=main.getsockname()[1]) as gateway:
         most = settings.max_connections
-        servers = [Server(gateway.app, main, most, certificate)]
+        servers = [server(gateway.app, main, most, certificate)]
         if gateway.metrics_app is not None and metrics is not None:
-            servers.append(Server(gateway.metrics_app, metrics, most, certificate))
+            servers.append(server(gateway.metrics_app, metrics, most, certificate))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, servers)
@@ -172,7 +165,7 @@ async def _serve(
             loop.add_reader(parent, _parent_gone, parent, servers)
         tune_garbage_collector()
         await on_ready(gateway)
-        await asyncio.gather(*(server.serve([server.listener]) for server in servers))
+        await asyncio.gather(*(each.serve() for each in servers))
         log.info("stopping: waiting for attempts in flight")
     log.info("stopped")
 
@@ -212,39 +205,26 @@ def allow_open_files(wanted: int) -> None:
         log.warning("the limit of open files is too low: raise it (ulimit -n)", allowed=allowed, wanted=wanted)
 
 
+def server(app: App, listener: socket.socket, max_connections: int, certificate: Certificate | None = None) -> Server:
+    return Server(
+        app,
+        listener,
+        max_connections=max_connections,
+        always_answered=QUIET_ROUTES,
+        stop_seconds=HTTP_GRACE,
+        certificate=certificate,
+    )
+
+
 def _address(listener: socket.socket, certificate: Path | None) -> str:
     scheme = "http" if certificate is None else "https"
     host, port = listener.getsockname()[:2]
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-class Server(uvicorn.Server):
-    def __init__(
-        self, app: App, listener: socket.socket, max_connections: int, certificate: Certificate | None = None
-    ) -> None:
-        super().__init__(
-            server_config(
-                app,
-                max_connections=max_connections,
-                always_answered=QUIET_ROUTES,
-                stop_seconds=HTTP_GRACE,
-                certificate=certificate,
-            )
-        )
-        self.listener = listener
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup([each.dup() for each in sockets or () for _ in range(ACCEPTED_AT_ONCE)])
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `_serve`, which stops things in the right order."""
-        yield
-
-
 def _stop(servers: Iterable[Server]) -> None:
     for server in servers:
-        server.should_exit = True
+        server.stop()
 
 
 def _parent_gone(parent: int, servers: Iterable[Server]) -> None:

@@ -11,9 +11,10 @@ from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import Command, Completed
 from signalpost.commands.members import AcceptInvitation, ChangePassword, PasswordSet
+from signalpost.console import ROOT
 from signalpost.console.credentials import Credentials, Refused
 from signalpost.console.replies import Replies, see_other
-from signalpost.console.sign_in import ROOT, SignedIn, SignIn
+from signalpost.console.sign_in import SignedIn, SignIn
 from signalpost.domain.errors import CallerError, TooMany
 from signalpost.domain.member import Member, password_fault
 from signalpost.domain.sign_in import hash_token

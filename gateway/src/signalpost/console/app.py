@@ -25,6 +25,7 @@ from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
 from signalpost.api.routing.shapes.service import Problem
+from signalpost.console import ROOT
 from signalpost.console.accounts import JOIN, Accounts
 from signalpost.console.browser import is_own_host, is_same_origin, keeps_cookie
 from signalpost.console.calls import Calls, Refusal
@@ -37,7 +38,7 @@ from signalpost.console.oidc import OIDC, Oidc
 from signalpost.console.page import Page, ProofNeeded, Shown, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.replies import Replies, Reply, see_other
-from signalpost.console.sign_in import ENTER, ROOT, SIGN_IN, SignedIn, SignIn
+from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.sign_in import Session
 from signalpost.runtime.asgi import Receive, Scope, Send

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
+from signalpost.console import ROOT
 from signalpost.console.browser import session_token
 from signalpost.console.calls import Calls, Refusal
 from signalpost.console.replies import Replies
-from signalpost.console.sign_in import ROOT, SignIn
+from signalpost.console.sign_in import SignIn
 from signalpost.domain.errors import Unavailable
 from signalpost.runtime.asgi import Receive
 

@@ -16,11 +16,12 @@ from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import Completed
 from signalpost.commands.members import KnowMember
+from signalpost.console import CALLBACK, OIDC
 from signalpost.console.browser import cookie_of, set_cookie
 from signalpost.console.credentials import Credentials
 from signalpost.console.identity_provider import IdentityProvider, ProviderFailed
 from signalpost.console.replies import Replies, see_other
-from signalpost.console.sign_in import ROOT, SignIn
+from signalpost.console.sign_in import SignIn
 from signalpost.domain.errors import CallerError
 from signalpost.domain.identity import Disbelieved, Identity, Secret
 from signalpost.domain.member import Member
@@ -28,8 +29,6 @@ from signalpost.domain.sign_in import make_token
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
 
-OIDC: Final = f"{ROOT}/oidc"
-CALLBACK: Final = f"{OIDC}/callback"
 COOKIE: Final = "__Host-signalpost-oidc"
 SECONDS: Final = 600
 """How long somebody may take at the provider."""

@@ -14,13 +14,13 @@ from signalpost.api.http.principals import Principal, principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
+from signalpost.console import ROOT
 from signalpost.console.browser import forget_cookie, is_navigation, session_token, set_cookie
 from signalpost.console.credentials import Credentials, Refused
 from signalpost.console.replies import Replies, Reply, given, see_other
 from signalpost.domain.errors import Unauthenticated
 from signalpost.domain.sign_in import Purpose, Session
 
-ROOT: Final = "/console"
 SIGN_IN: Final = f"{ROOT}/sign-in"
 SIGN_OUT: Final = f"{ROOT}/sign-out"
 ENTER: Final = f"{ROOT}/enter"

@@ -3,9 +3,6 @@
 import base64
 from typing import Annotated, Any, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.destinations.fields import MAX_SECRET_CHARACTERS, SecretText
@@ -33,6 +30,11 @@ ClientId = Annotated[
 
 def _read_private_key(value: Any) -> str:
     """The key is only looked at, not proved: that would hold up everybody for a fifth of a second."""
+    # Imported here, because few gateways sign assertions, and each would start later.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     text = plain_text(value, MAX_SECRET_CHARACTERS)
     try:
         key = load_pem_private_key(text.encode(), password=None, unsafe_skip_rsa_key_validation=True)

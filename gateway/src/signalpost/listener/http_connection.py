@@ -1,4 +1,4 @@
-"""The server side of HTTP/1.1 for `signalpost serve`, between uvicorn's server and the application.
+"""The server side of HTTP/1.1 for `signalpost serve`, between the server and the application.
 
 A connection is in one of these states:
 
@@ -24,22 +24,16 @@ With a certificate, `tls_connection.py` stands between it and the network.
 """
 
 import asyncio
-from collections.abc import Callable, Set
-from functools import partial
 from typing import cast
 from urllib.parse import unquote
 
 import httptools
-import uvicorn
-from uvicorn.server import ServerState
 
 from signalpost.domain.errors import CallerError, TooManyConnections, Unavailable, Unparseable
-from signalpost.listener.certificate import Certificate
-from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
 from signalpost.listener.exchange import Exchange
 from signalpost.listener.request_head import END, RequestHead, fault_of_beginning, read_head
-from signalpost.listener.tls_connection import TlsConnection
-from signalpost.runtime.asgi import ARRIVED, REFUSAL, App, Scope
+from signalpost.listener.serving import Serving
+from signalpost.runtime.asgi import ARRIVED, REFUSAL, Scope
 
 BODY_HELD_BYTES = 64 * 1024
 """Bytes of a body that are held for an application that does not read them; then the client has to wait."""
@@ -47,57 +41,14 @@ MIN_TAKEN_BYTES = 64 * 1024
 TAKING_WAITS = 6
 """A client must read at least `MIN_TAKEN_BYTES` of its answers in this many waits for a request: in a minute."""
 UNKNOWN_METHOD = "?"
-STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
-"""What browsers are told where there is TLS: to use nothing else with this host for a year."""
-
-
-def server_config(
-    app: App,
-    *,
-    max_connections: int,
-    always_answered: Set[str],
-    stop_seconds: float,
-    wait_seconds: float = WAIT_SECONDS,
-    certificate: Certificate | None = None,
-) -> uvicorn.Config:
-    """The configuration with which uvicorn serves an application through this protocol, on the running event loop. The
-    paths in `always_answered` are answered even while `max_connections` requests are in progress. With a certificate it
-    speaks TLS, and tells browsers to insist on that."""
-    limits = ConnectionLimits(max_connections, wait_seconds)
-    connection: Callable[..., asyncio.Protocol] = partial(HttpConnection, limits, always_answered)
-    if certificate is not None:
-        connection = partial(TlsConnection, certificate, limits, connection)
-    return uvicorn.Config(
-        app,
-        http=connection,  # type: ignore[arg-type] # a class is meant, but anything that makes a protocol will do
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        headers=[] if certificate is None else [("strict-transport-security", STRICT_TRANSPORT)],
-        proxy_headers=False,  # nothing depends on a client's address, so no proxy is trusted about it
-        timeout_graceful_shutdown=stop_seconds,  # type: ignore[arg-type] # it may be a fraction
-    )
 
 
 class HttpConnection(asyncio.Protocol):
     """The asyncio protocol of one client's connection."""
 
-    def __init__(
-        self,
-        limits: ConnectionLimits,
-        always_answered: Set[str],
-        *,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        **_unused: object,
-    ) -> None:
-        """Called by uvicorn's server for every new connection."""
-        self._limits = limits
-        self._always_answered = always_answered
-        self._app: App = config.loaded_app
-        self._server = server_state
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._limits = serving.limits
         self._parser = httptools.HttpRequestParser(self)
         self._exchange: Exchange | None = None
         self._unread = bytearray()
@@ -118,14 +69,14 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._server.connections.add(self)  # type: ignore[arg-type]
+        self._serving.enter(self)
         self._client = transport.get_extra_info("peername")
         self._scheme = "http" if transport.get_extra_info("ssl_object") is None else "https"
         if not self._limits.enter(self):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server.connections.discard(self)
+        self._serving.leave(self)
         self._limits.leave(self)
         self._leaving = True
         self.flowing.set()
@@ -210,7 +161,7 @@ class HttpConnection(asyncio.Protocol):
                 return False
             head = read_head(raw)
             self._parse(head, raw)
-            if not self._limits.work(self) and head.path.decode("latin-1") not in self._always_answered:
+            if not self._limits.work(self) and head.path.decode("latin-1") not in self._serving.always_answered:
                 raise TooManyConnections
         except (CallerError, Unavailable) as refusal:
             self._refuse(refusal, head)
@@ -279,12 +230,12 @@ class HttpConnection(asyncio.Protocol):
 
     def _begin(self, scope: Scope, *, expects_continue: bool = False) -> None:
         self._limits.work(self)
-        exchange = Exchange(self, scope, self._server.default_headers, expects_continue=expects_continue)
+        exchange = Exchange(self, scope, self._serving.headers(), expects_continue=expects_continue)
         self._exchange = exchange
         scope[ARRIVED] = lambda: exchange.whole
-        task = asyncio.get_running_loop().create_task(exchange.run(self._app, scope))
-        self._server.tasks.add(task)
-        task.add_done_callback(self._server.tasks.discard)
+        task = asyncio.get_running_loop().create_task(exchange.run(self._serving.app, scope))
+        self._serving.tasks.add(task)
+        task.add_done_callback(self._serving.tasks.discard)
 
     def _scope(self, head: RequestHead) -> Scope:
         path = head.path.decode("latin-1")
@@ -321,7 +272,6 @@ class HttpConnection(asyncio.Protocol):
     def answered(self) -> None:
         """See `ResponseWriter`."""
         exchange, self._exchange = self._exchange, None
-        self._server.total_requests += 1
         if exchange is None or self._transport.is_closing():
             return
         self._limits.wait(self)

@@ -20,13 +20,11 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import Callable
 from typing import Any, cast
 
-from uvicorn.server import ServerState
-
 from signalpost.listener.certificate import Certificate
-from signalpost.listener.connection_limits import ConnectionLimits
+from signalpost.listener.http_connection import HttpConnection
+from signalpost.listener.serving import Serving
 
 READ_BYTES = 64 * 1024
 _HANDSHAKE = 0x16
@@ -47,22 +45,11 @@ _PLAIN_ANSWER = (
 
 
 class TlsConnection(asyncio.Protocol, asyncio.Transport):
-    def __init__(
-        self,
-        certificate: Certificate,
-        limits: ConnectionLimits,
-        make_connection: Callable[..., asyncio.Protocol],
-        *,
-        server_state: ServerState,
-        **given: Any,
-    ) -> None:
-        """Called by uvicorn's server for every new connection. `make_connection` makes the HTTP connection of what it
-        is given besides."""
+    def __init__(self, certificate: Certificate, serving: Serving) -> None:
         asyncio.Transport.__init__(self)
         self._certificate = certificate
-        self._limits = limits
-        self._server = server_state
-        self._http = make_connection(server_state=server_state, **given)
+        self._serving = serving
+        self._http = HttpConnection(serving)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._open = self._over = self._paused = False
@@ -73,8 +60,8 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._raw = cast(asyncio.Transport, transport)
-        self._server.connections.add(self)  # type: ignore[arg-type]
-        if not self._limits.enter(self):
+        self._serving.enter(self)
+        if not self._serving.limits.enter(self):
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -142,8 +129,8 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     def _leave(self) -> None:
         """The HTTP connection takes its place, or nobody does."""
-        self._limits.leave(self)
-        self._server.connections.discard(self)
+        self._serving.limits.leave(self)
+        self._serving.leave(self)
 
     def _read(self) -> None:
         """Pass on what has arrived, while the HTTP connection takes it."""

@@ -7,7 +7,6 @@ from msgspec import Struct
 from signalpost.destinations.destination import Call, Consent, Grant, Reply, retry_after
 from signalpost.destinations.members import basic_authorization, origin_of, shortened
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.engine.connectors.assertion import signed
 from signalpost.engine.connectors.wire import VendorTransport, answered, reply_of, request_of
 
 FETCH_SECONDS: Final = 10.0
@@ -57,6 +56,8 @@ class TokenEndpoints:
         """A token for a client as itself; `now` is in seconds."""
         form = dict(grant.form)
         if grant.claims is not None:
+            from signalpost.engine.connectors.assertion import signed  # imports what few gateways need
+
             try:
                 form["assertion"] = signed(grant.claims, grant.signing_key or "", now)
             except ValueError:

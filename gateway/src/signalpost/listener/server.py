@@ -1,0 +1,79 @@
+"""The server of `signalpost serve`: takes connections on a socket, and ends them when it is told to stop.
+
+serving    connections are taken, and their requests answered
+stopping   no connection is taken any more. Idle ones are closed, and the others after the request in progress,
+           for which they have `stop_seconds`; then they are cut off
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Set
+
+from signalpost.listener.certificate import Certificate
+from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
+from signalpost.listener.http_connection import HttpConnection
+from signalpost.listener.serving import Serving
+from signalpost.listener.tls_connection import TlsConnection
+from signalpost.runtime.asgi import App
+from signalpost.runtime.logger import log
+
+BACKLOG = 2048
+"""How many connections the system may hold that were not accepted yet."""
+ACCEPTED_AT_ONCE = 16
+"""How often the listening socket is handed to uvloop. It accepts one connection per socket in each round of the event
+loop, and rounds are long under load."""
+
+
+class Server:
+    def __init__(
+        self,
+        app: App,
+        listener: socket.socket,
+        *,
+        max_connections: int,
+        always_answered: Set[str] = frozenset(),
+        stop_seconds: float,
+        wait_seconds: float = WAIT_SECONDS,
+        certificate: Certificate | None = None,
+    ) -> None:
+        """`listener` is closed when the server stops. The paths in `always_answered` are answered even while
+        `max_connections` requests are in progress. With a certificate it speaks TLS, and tells browsers to insist on
+        that."""
+        self.listener = listener
+        limits = ConnectionLimits(max_connections, wait_seconds)
+        self.serving = Serving(app, limits, always_answered, tls=certificate is not None)
+        self._stop_seconds = stop_seconds
+        self._stopping = asyncio.Event()
+        self._make_connection: Callable[[], asyncio.Protocol] = (
+            (lambda: HttpConnection(self.serving))
+            if certificate is None
+            else (lambda: TlsConnection(certificate, self.serving))
+        )
+
+    def stop(self) -> None:
+        """Let `serve` end. Call it on the event loop."""
+        self._stopping.set()
+
+    async def serve(self) -> None:
+        """Answer requests until `stop` is called and those in progress have ended."""
+        loop = asyncio.get_running_loop()
+        accepting = [
+            await loop.create_server(self._make_connection, sock=self.listener.dup(), backlog=BACKLOG)
+            for _ in range(ACCEPTED_AT_ONCE)
+        ]
+        await self._stopping.wait()
+        self.listener.close()
+        for each in accepting:
+            each.close()
+        serving = self.serving
+        for connection in tuple(serving.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(self._stop_seconds):
+                await serving.ended()
+        except TimeoutError:
+            log.warning("stopping: requests in progress are cut off", requests=len(serving.tasks))
+            for task in serving.tasks:
+                task.cancel()
+            for connection in tuple(serving.connections):
+                connection.abort()

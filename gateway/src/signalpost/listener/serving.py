@@ -1,0 +1,62 @@
+"""What a server and its connections share."""
+
+import asyncio
+import time
+from collections.abc import Set
+from email.utils import formatdate
+from typing import Protocol
+
+from signalpost.listener.connection_limits import ConnectionLimits
+from signalpost.runtime.asgi import App
+
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+"""What browsers are told where there is TLS: to use nothing else with this host for a year."""
+
+
+class OpenConnection(Protocol):
+    """What a server needs of a connection."""
+
+    def shutdown(self) -> None:
+        """The server stops: close, after the request in progress."""
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+
+
+class Serving:
+    """The application, the limits, and what is in progress."""
+
+    def __init__(self, app: App, limits: ConnectionLimits, always_answered: Set[str], *, tls: bool = False) -> None:
+        """The paths in `always_answered` are answered even while the limit of requests in progress is reached."""
+        self.app = app
+        self.limits = limits
+        self.always_answered = always_answered
+        self.tasks: set[asyncio.Task[None]] = set()
+        """A task for each request in progress."""
+        self.connections: set[OpenConnection] = set()
+        self._one_left = asyncio.Event()
+        self._always = (_STRICT_TRANSPORT,) if tls else ()
+        self._second = 0
+        self._headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers that every answer has."""
+        now = int(time.time())
+        if now != self._second:
+            self._second, self._headers = now, ((b"date", formatdate(now, usegmt=True).encode()), *self._always)
+        return self._headers
+
+    def enter(self, connection: OpenConnection) -> None:
+        self.connections.add(connection)
+
+    def leave(self, connection: OpenConnection) -> None:
+        self.connections.discard(connection)
+        self._one_left.set()
+
+    async def ended(self) -> None:
+        """Wait until every connection is closed and every request has ended."""
+        while self.connections:
+            self._one_left.clear()
+            await self._one_left.wait()
+        while self.tasks:
+            await asyncio.wait(self.tasks)

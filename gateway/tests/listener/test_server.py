@@ -1,0 +1,100 @@
+"""How a server stops: in order, and in bounded time."""
+
+import asyncio
+import contextlib
+import socket
+
+from gateway.tests.patience import PATIENCE
+
+from signalpost.listener.server import Server
+from signalpost.runtime.asgi import App, Receive, Scope, Send
+
+REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+class Door:
+    """An application that answers once it is opened."""
+
+    def __init__(self) -> None:
+        self.knocked, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        self.knocked.set()
+        await self.opened.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def served(app: App, stop_seconds: float) -> Server:
+    return Server(app, socket.create_server(("127.0.0.1", 0)), max_connections=10, stop_seconds=stop_seconds)
+
+
+async def connected(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection(*server.listener.getsockname())
+
+
+def test_idle_connections_are_closed_and_nobody_new_is_let_in() -> None:
+    async def scenario() -> None:
+        server = served(Door(), PATIENCE)
+        serving = asyncio.create_task(server.serve())
+        address = server.listener.getsockname()
+        reader, writer = await connected(server)
+        while not server.serving.connections:
+            await asyncio.sleep(0)
+        server.stop()
+        assert await reader.read() == b""
+        writer.close()
+        await serving
+        with socket.socket() as late:
+            assert late.connect_ex(address) != 0
+
+    asyncio.run(scenario())
+
+
+def test_a_request_in_progress_is_answered_first() -> None:
+    async def scenario() -> None:
+        door = Door()
+        server = served(door, PATIENCE)
+        serving = asyncio.create_task(server.serve())
+        reader, writer = await connected(server)
+        writer.write(REQUEST)
+        await door.knocked.wait()
+        server.stop()
+        await asyncio.sleep(0.01)
+        assert not serving.done()
+        door.opened.set()
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 204 ")
+        assert b"\r\nconnection: close\r\n" in answer
+        writer.close()
+        await serving
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_does_not_end_is_cut_off() -> None:
+    async def scenario() -> None:
+        door = Door()
+        server = served(door, 0.01)
+        serving = asyncio.create_task(server.serve())
+        reader, writer = await connected(server)
+        writer.write(REQUEST)
+        await door.knocked.wait()
+        server.stop()
+        await serving
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
+        while server.serving.tasks or server.serving.connections:
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+
+
+def test_what_stops_before_it_served_ends_at_once() -> None:
+    async def scenario() -> None:
+        server = served(Door(), PATIENCE)
+        server.stop()
+        await server.serve()
+
+    asyncio.run(scenario())
